@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Byte cursors: the one way in which wire formats are read and written.
+//!
+//! Neither cursor can panic, and neither reads or writes past its end.
+#![forbid(unsafe_code)]
+
+use crate::status::{Error, Result};
+
+/// Reads network-order integers and byte runs from the front of a slice.
+///
+/// Running out of input is [`Error::Malformed`]: a peer promised more than it sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+    length: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// A cursor at the start of `bytes`.
+    pub const fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { rest: bytes, length: bytes.len() }
+    }
+
+    /// What has not been read yet.
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// How many bytes have not been read yet.
+    pub const fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Whether everything has been read.
+    pub const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// How many bytes have been read.
+    pub const fn position(&self) -> usize {
+        self.length - self.rest.len()
+    }
+
+    /// The next byte, left in place.
+    pub fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    /// The next `count` bytes.
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+        let (head, tail) = self.rest.split_at_checked(count).ok_or(Error::Malformed)?;
+        self.rest = tail;
+        Ok(head)
+    }
+
+    /// The next `N` bytes as an array.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (head, tail) = self.rest.split_first_chunk::<N>().ok_or(Error::Malformed)?;
+        self.rest = tail;
+        Ok(*head)
+    }
+
+    /// All that is left.
+    pub fn take_rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.rest)
+    }
+
+    /// One byte.
+    pub fn u8(&mut self) -> Result<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    /// A big-endian 16-bit integer.
+    pub fn u16(&mut self) -> Result<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    /// A big-endian 32-bit integer.
+    pub fn u32(&mut self) -> Result<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// A big-endian 64-bit integer.
+    pub fn u64(&mut self) -> Result<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+}
+
+/// Writes network-order integers and byte runs into a slice.
+///
+/// Running out of room is [`Error::TooLarge`] and leaves what was written before in place.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    buffer: &'a mut [u8],
+    position: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// A cursor at the start of `buffer`.
+    pub const fn new(buffer: &'a mut [u8]) -> Writer<'a> {
+        Writer { buffer, position: 0 }
+    }
+
+    /// How many bytes have been written.
+    pub const fn position(&self) -> usize {
+        self.position
+    }
+
+    /// How many bytes still fit.
+    pub const fn remaining(&self) -> usize {
+        self.buffer.len() - self.position
+    }
+
+    /// What has been written so far.
+    pub fn written(&self) -> &[u8] {
+        self.buffer.get(..self.position).unwrap_or_default()
+    }
+
+    /// What has been written so far, to be patched in place.
+    pub fn written_mut(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(..self.position).unwrap_or_default()
+    }
+
+    /// Ends the writing and hands out what was written.
+    pub fn finish(self) -> &'a mut [u8] {
+        self.buffer.get_mut(..self.position).unwrap_or_default()
+    }
+
+    /// Forgets everything written after `position`; a later position is ignored.
+    pub fn truncate(&mut self, position: usize) {
+        self.position = self.position.min(position);
+    }
+
+    /// Sets aside `count` zeroed bytes and lends them for filling in.
+    pub fn reserve(&mut self, count: usize) -> Result<&mut [u8]> {
+        let end = self.position.checked_add(count).ok_or(Error::TooLarge)?;
+        let room = self.buffer.get_mut(self.position..end).ok_or(Error::TooLarge)?;
+        room.fill(0);
+        self.position = end;
+        Ok(room)
+    }
+
+    /// Appends `bytes`.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        let end = self.position.checked_add(bytes.len()).ok_or(Error::TooLarge)?;
+        let room = self.buffer.get_mut(self.position..end).ok_or(Error::TooLarge)?;
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.position = end;
+        Ok(())
+    }
+
+    /// Appends one byte.
+    pub fn u8(&mut self, value: u8) -> Result<()> {
+        self.put(&[value])
+    }
+
+    /// Appends a big-endian 16-bit integer.
+    pub fn u16(&mut self, value: u16) -> Result<()> {
+        self.put(&value.to_be_bytes())
+    }
+
+    /// Appends a big-endian 32-bit integer.
+    pub fn u32(&mut self, value: u32) -> Result<()> {
+        self.put(&value.to_be_bytes())
+    }
+
+    /// Appends a big-endian 64-bit integer.
+    pub fn u64(&mut self, value: u64) -> Result<()> {
+        self.put(&value.to_be_bytes())
+    }
+}
+
+/// Copies as much of `from` as fits to the front of `to` and says how many bytes that was.
+pub fn copy(to: &mut [u8], from: &[u8]) -> usize {
+    let count = to.len().min(from.len());
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_was_written() {
+        let mut buffer = [0; 18];
+        let mut writer = Writer::new(&mut buffer);
+        writer.u8(1).unwrap();
+        writer.u16(0x0203).unwrap();
+        writer.u32(0x0405_0607).unwrap();
+        writer.u64(0x0809_0a0b_0c0d_0e0f).unwrap();
+        writer.put(&[16, 17]).unwrap();
+        assert_eq!(writer.remaining(), 1);
+        assert_eq!(writer.put(&[1, 2]), Err(Error::TooLarge));
+        assert_eq!(writer.position(), 17);
+        let expected: Vec<u8> = (1..=17).collect();
+        assert_eq!(writer.written(), &expected[..]);
+
+        let mut reader = Reader::new(&expected);
+        assert_eq!(reader.u8(), Ok(1));
+        assert_eq!(reader.u16(), Ok(0x0203));
+        assert_eq!(reader.u32(), Ok(0x0405_0607));
+        assert_eq!(reader.u64(), Ok(0x0809_0a0b_0c0d_0e0f));
+        assert_eq!(reader.position(), 15);
+        assert_eq!(reader.u32(), Err(Error::Malformed));
+        assert_eq!(reader.take_rest(), &[16, 17]);
+        assert!(reader.is_empty());
+    }
+
+    #[test]
+    fn reserve_patch_and_truncate() {
+        let mut buffer = [0xff; 6];
+        let mut writer = Writer::new(&mut buffer);
+        writer.reserve(2).unwrap()[1] = 7;
+        writer.u8(9).unwrap();
+        writer.written_mut()[0] = 3;
+        assert_eq!(writer.written(), &[3, 7, 9]);
+        writer.truncate(9);
+        writer.truncate(1);
+        assert_eq!(writer.finish(), &[3]);
+        assert!(Writer::new(&mut [0; 2]).reserve(usize::MAX).is_err());
+    }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `mote`: one embeddable library between a constrained device's radio and its application.
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | [`status`], [`time`], [`bytes`], [`memory`], [`address`], [`table`], [`backoff`], [`random`] | the shared parts |
+//! | [`port`] | the porting layer as the core sees it, one file per service |
+//! | [`transport`] | the datagram and stream seams that engines send through |
+//! | [`node`] | the event loop's schedule: which engine is due, which socket is ready |
+//! | [`coap`] | CoAP client and server |
+//!
+//! Engines do no I/O: they own no socket, no thread and no clock. Their methods fall into
+//! four families, named alike everywhere: getters, commands, input (`receive…`) and time
+//! (`poll`, `next_deadline`). See `docs/engines.md` for the pattern.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![deny(unsafe_code)]
+
+pub mod address;
+pub mod backoff;
+pub mod bytes;
+pub mod memory;
+pub mod node;
+pub mod port;
+pub mod random;
+pub mod status;
+pub mod store;
+pub mod table;
+pub mod time;
+pub mod transport;

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Carving typed tables out of the caller's block of memory.
+//!
+//! An object of the library says how large a block it wants with a [`Plan`], and then takes
+//! its tables from that block through a [`Carver`] in the same order. There is no allocator.
+#![allow(unsafe_code)]
+
+use crate::status::{Error, Result};
+use core::marker::PhantomData;
+use core::mem::{align_of, size_of};
+
+/// Adds up how many bytes a sequence of tables takes, alignment included.
+///
+/// The result holds for a block of any alignment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plan {
+    bytes: usize,
+    alignment: usize,
+    overflow: bool,
+}
+
+impl Plan {
+    /// Nothing yet.
+    pub const fn new() -> Plan {
+        Plan { bytes: 0, alignment: 1, overflow: false }
+    }
+
+    /// One more table of `count` elements of `T`.
+    #[must_use]
+    pub const fn table<T>(self, count: usize) -> Plan {
+        let align = align_of::<T>();
+        let padded = match self.bytes.checked_add(align - 1) {
+            Some(sum) => sum & !(align - 1),
+            None => return self.broken(),
+        };
+        let Some(size) = size_of::<T>().checked_mul(count) else { return self.broken() };
+        let Some(bytes) = padded.checked_add(size) else { return self.broken() };
+        let alignment = if align > self.alignment { align } else { self.alignment };
+        Plan { bytes, alignment, overflow: self.overflow }
+    }
+
+    const fn broken(self) -> Plan {
+        Plan { bytes: self.bytes, alignment: self.alignment, overflow: true }
+    }
+
+    /// The bytes needed, whatever the block's own alignment; `usize::MAX` when no block could
+    /// be large enough.
+    pub const fn bytes(self) -> usize {
+        match self.bytes.checked_add(self.alignment - 1) {
+            Some(bytes) if !self.overflow => bytes,
+            _ => usize::MAX,
+        }
+    }
+}
+
+/// Hands out tables from the front of a block.
+#[derive(Debug)]
+pub struct Carver<'m> {
+    next: *mut u8,
+    left: usize,
+    block: PhantomData<&'m mut [u8]>,
+}
+
+impl<'m> Carver<'m> {
+    /// Starts at the front of `block`.
+    pub fn new(block: &'m mut [u8]) -> Carver<'m> {
+        Carver { next: block.as_mut_ptr(), left: block.len(), block: PhantomData }
+    }
+
+    /// A table of `count` elements, each made by `T::default()`.
+    ///
+    /// `T` must not need dropping: the block goes back to the caller as it is.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] when the block is used up; nothing is taken then.
+    pub fn table<T: Default>(&mut self, count: usize) -> Result<&'m mut [T]> {
+        const { assert!(!core::mem::needs_drop::<T>(), "tables are never dropped") };
+        let padding = self.next.align_offset(align_of::<T>());
+        let size = size_of::<T>().checked_mul(count).ok_or(Error::NoMemory)?;
+        let taken = padding.checked_add(size).ok_or(Error::NoMemory)?;
+        let left = self.left.checked_sub(taken).ok_or(Error::NoMemory)?;
+        // SAFETY: `taken` bytes from `next` on lie inside the block, which is borrowed mutably
+        // for 'm and of which no other part of this range has been handed out. The start is
+        // aligned for `T` by `align_offset`, and every element is written before the slice
+        // is made.
+        unsafe {
+            let start = self.next.add(padding).cast::<T>();
+            for index in 0..count {
+                start.add(index).write(T::default());
+            }
+            self.next = self.next.add(taken);
+            self.left = left;
+            Ok(core::slice::from_raw_parts_mut(start, count))
+        }
+    }
+
+    /// One value at a place of its own.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] when the block is used up.
+    pub fn one<T: Default>(&mut self) -> Result<&'m mut T> {
+        self.table::<T>(1)?.first_mut().ok_or(Error::NoMemory)
+    }
+
+    /// How many bytes are left.
+    pub const fn left(&self) -> usize {
+        self.left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_the_planned_bytes_suffice_at_every_alignment() {
+        let plan = Plan::new().table::<u8>(3).table::<u64>(2).table::<u16>(5);
+        let mut memory = [0u8; 64];
+        for offset in 0..8 {
+            let block = &mut memory[offset..offset + plan.bytes()];
+            let mut carver = Carver::new(block);
+            assert_eq!(carver.table::<u8>(3).unwrap().len(), 3);
+            let words = carver.table::<u64>(2).unwrap();
+            words.fill(u64::MAX);
+            assert_eq!(carver.table::<u16>(5).unwrap(), &[0; 5]);
+            assert_eq!(words, &[u64::MAX; 2]);
+        }
+    }
+
+    #[test]
+    fn a_block_too_small_is_refused() {
+        let mut memory = [0u8; 7];
+        let mut carver = Carver::new(&mut memory);
+        assert_eq!(carver.table::<u8>(8).unwrap_err(), Error::NoMemory);
+        assert_eq!(carver.table::<u64>(usize::MAX).unwrap_err(), Error::NoMemory);
+        assert_eq!(carver.left(), 7);
+        assert_eq!(carver.table::<u8>(7).unwrap().len(), 7);
+        assert_eq!(carver.one::<u8>().unwrap_err(), Error::NoMemory);
+    }
+
+    #[test]
+    fn a_plan_beyond_the_address_space_says_so() {
+        assert_eq!(Plan::new().table::<u64>(usize::MAX).bytes(), usize::MAX);
+        assert_eq!(Plan::new().table::<u8>(usize::MAX).table::<u8>(2).bytes(), usize::MAX);
+    }
+}

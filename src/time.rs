@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Monotonic time in milliseconds. Engines never read a clock: time is an argument.
+#![forbid(unsafe_code)]
+
+/// A point in monotonic time, in milliseconds since an arbitrary start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(pub u64);
+
+impl Instant {
+    /// No deadline.
+    pub const NEVER: Instant = Instant(u64::MAX);
+    /// The start of time: earlier than, or equal to, any other instant.
+    pub const ZERO: Instant = Instant(0);
+
+    /// This instant moved `ms` milliseconds later; stays [`Instant::NEVER`] once there.
+    #[must_use]
+    pub const fn after(self, ms: u64) -> Instant {
+        Instant(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds from `earlier` to this instant, 0 when `earlier` lies later.
+    pub const fn since(self, earlier: Instant) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Whether a deadline at this instant is due at `now`. [`Instant::NEVER`] never is.
+    pub const fn is_due(self, now: Instant) -> bool {
+        self.0 <= now.0 && self.0 != u64::MAX
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Instant {
+        Instant::NEVER
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_stays_never_and_is_not_due() {
+        assert_eq!(Instant::NEVER.after(5), Instant::NEVER);
+        assert!(!Instant::NEVER.is_due(Instant::NEVER));
+        assert!(Instant(3).is_due(Instant(3)));
+        assert!(!Instant(4).is_due(Instant(3)));
+        assert_eq!(Instant(3).since(Instant(9)), 0);
+    }
+}
