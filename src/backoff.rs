@@ -41,7 +41,7 @@ impl Backoff {
     pub fn start(policy: &Policy, random: &mut dyn Random) -> Backoff {
         let bound = match policy.jitter {
             Jitter::First(factor) => {
-                let spread = u64::from(policy.initial) * u64::from(factor.saturating_sub(256)) >> 8;
+                let spread = (u64::from(policy.initial) * u64::from(factor.saturating_sub(256))) >> 8;
                 let spread = u32::try_from(spread).unwrap_or(u32::MAX - 1);
                 policy.initial.saturating_add(random.below(spread + 1))
             }

@@ -19,7 +19,6 @@ pub mod address;
 pub mod backoff;
 pub mod bytes;
 pub mod memory;
-pub mod node;
 pub mod port;
 pub mod random;
 pub mod status;

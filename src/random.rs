@@ -18,7 +18,7 @@ pub trait Random {
     /// A number from 0 to `bound - 1`, each alike likely but for a bias below `bound` in 2^32;
     /// 0 when `bound` is 0.
     fn below(&mut self, bound: u32) -> u32 {
-        (u64::from(self.u32()) * u64::from(bound) >> 32) as u32
+        ((u64::from(self.u32()) * u64::from(bound)) >> 32) as u32
     }
 }
 
