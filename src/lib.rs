@@ -8,6 +8,7 @@
 //! | [`transport`] | the datagram and stream seams that engines send through |
 //! | [`node`] | the event loop's schedule: which engine is due, which socket is ready |
 //! | [`coap`] | CoAP client and server |
+//! | [`ieee802154`], [`lowpan`] | the mesh's frames and MAC, and IPv6 in them |
 //!
 //! Engines do no I/O: they own no socket, no thread and no clock. Their methods fall into
 //! four families, named alike everywhere: getters, commands, input (`receive…`) and time
@@ -18,6 +19,10 @@
 pub mod address;
 pub mod backoff;
 pub mod bytes;
+#[cfg(feature = "ieee802154")]
+pub mod ieee802154;
+#[cfg(feature = "lowpan")]
+pub mod lowpan;
 pub mod memory;
 pub mod port;
 pub mod random;
