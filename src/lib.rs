@@ -9,6 +9,7 @@
 //! | [`node`] | the event loop's schedule: which engine is due, which socket is ready |
 //! | [`coap`] | CoAP client and server |
 //! | [`ieee802154`], [`lowpan`] | the mesh's frames and MAC, and IPv6 in them |
+//! | [`ipv6`] | IPv6 host and router |
 //!
 //! Engines do no I/O: they own no socket, no thread and no clock. Their methods fall into
 //! four families, named alike everywhere: getters, commands, input (`receive…`) and time
@@ -21,6 +22,8 @@ pub mod backoff;
 pub mod bytes;
 #[cfg(feature = "ieee802154")]
 pub mod ieee802154;
+#[cfg(feature = "ipv6")]
+pub mod ipv6;
 #[cfg(feature = "lowpan")]
 pub mod lowpan;
 pub mod memory;
