@@ -4,7 +4,7 @@
 
 use crate::bytes::Writer;
 use crate::status::{Error, Result};
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::Ipv6Addr;
 
 /// An IPv6 address, or an IPv4 address in its IPv4-mapped form (RFC 4291 §2.5.5.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,10 +62,26 @@ impl Ip {
     /// # Errors
     /// [`Error::Malformed`] when the text is neither.
     pub fn parse(text: &str) -> Result<Ip> {
-        if let Ok(address) = text.parse::<Ipv6Addr>() {
-            return Ok(Ip(address.octets()));
+        // The core library's own parser can panic as far as a linker sees.
+        let text = text.as_bytes();
+        if let Some(bytes) = parse_v4(text) {
+            return Ok(Ip::v4(bytes));
         }
-        text.parse::<Ipv4Addr>().map(|address| Ip::v4(address.octets())).map_err(|_| Error::Malformed)
+        let Some(gap) = text.windows(2).position(|pair| pair == b"::") else {
+            let (bytes, length) = parse_groups(text, true)?;
+            return if length == 16 { Ok(Ip(bytes)) } else { Err(Error::Malformed) };
+        };
+        let (head, tail) = text.split_at_checked(gap).ok_or(Error::Malformed)?;
+        let (mut bytes, start) = parse_groups(head, false)?;
+        let (end, length) = parse_groups(tail.get(2..).unwrap_or_default(), true)?;
+        // The gap stands for at least one group.
+        if start + length > 14 {
+            return Err(Error::Malformed);
+        }
+        for (to, from) in bytes.iter_mut().skip(16 - length).zip(end) {
+            *to = from;
+        }
+        Ok(Ip(bytes))
     }
 
     /// Writes the literal: dotted for IPv4, otherwise as RFC 5952 recommends.
@@ -118,6 +134,60 @@ impl Ip {
         }
         best
     }
+}
+
+/// Four decimal numbers of at most three digits, without leading zeros.
+fn parse_v4(text: &[u8]) -> Option<[u8; 4]> {
+    let mut bytes = [0; 4];
+    let mut parts = text.split(|byte| *byte == b'.');
+    for byte in &mut bytes {
+        let part = parts.next()?;
+        let mut value = 0u16;
+        for digit in part {
+            value = value
+                .checked_mul(10)?
+                .checked_add(u16::from(digit.checked_sub(b'0').filter(|n| *n < 10)?))?;
+        }
+        if part.is_empty() || (part.len() > 1 && part.first() == Some(&b'0')) {
+            return None;
+        }
+        *byte = u8::try_from(value).ok()?;
+    }
+    if parts.next().is_some() { None } else { Some(bytes) }
+}
+
+/// Groups of one to four hexadecimal digits between colons, the last two perhaps as an IPv4
+/// address (RFC 4291 §2.2), and how many bytes they make.
+fn parse_groups(text: &[u8], last: bool) -> Result<([u8; 16], usize)> {
+    let mut bytes = [0; 16];
+    let mut out = Writer::new(&mut bytes);
+    let mut parts = text.split(|byte| *byte == b':').peekable();
+    while let Some(part) = parts.next() {
+        if text.is_empty() {
+            break;
+        }
+        if last && parts.peek().is_none() && part.contains(&b'.') {
+            let address = parse_v4(part).ok_or(Error::Malformed)?;
+            out.put(&address).map_err(|_| Error::Malformed)?;
+            break;
+        }
+        if part.is_empty() || part.len() > 4 {
+            return Err(Error::Malformed);
+        }
+        let mut group = 0u16;
+        for digit in part {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'a'..=b'f' => digit - b'a' + 10,
+                b'A'..=b'F' => digit - b'A' + 10,
+                _ => return Err(Error::Malformed),
+            };
+            group = group << 4 | u16::from(value);
+        }
+        out.u16(group).map_err(|_| Error::Malformed)?;
+    }
+    let length = out.position();
+    Ok((bytes, length))
 }
 
 /// Writes `value` in decimal digits.
@@ -217,6 +287,17 @@ mod tests {
                 prop_assert_eq!(text(ip), Ipv6Addr::from(octets).to_string());
             }
             prop_assert_eq!(Ip::parse(&text(ip)), Ok(ip));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_an_address_agrees_with_the_standard_library(
+            text in "([0-9a-fA-F]{0,5}[:.]{0,2}){1,10}|([0-9]{1,3}[.:]){3}[0-9]{1,3}|::([0-9a-f]{1,4}:){0,6}[0-9.]{7}"
+        ) {
+            let expected = (text.parse::<Ipv6Addr>().map(|ip| Ip(ip.octets())))
+                .or_else(|_| text.parse::<std::net::Ipv4Addr>().map(|ip| Ip::v4(ip.octets())));
+            prop_assert_eq!(Ip::parse(&text).ok(), expected.ok());
         }
     }
 

@@ -27,6 +27,8 @@ pub mod ipv6;
 #[cfg(feature = "lowpan")]
 pub mod lowpan;
 pub mod memory;
+#[cfg(all(feature = "panic-handler", not(feature = "std")))]
+mod panic;
 pub mod port;
 pub mod random;
 pub mod status;

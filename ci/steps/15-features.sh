@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Every protocol alone, without the standard library, and the source-file rules.
+. ci/lib.sh
+bad=0
+for features in "" coap coap-client coap-server mqtt mqtt-v3 mqtt-v5 mesh rpl-storing,of0 rpl-non-storing,mrhof ieee802154 lowpan ipv6; do
+    echo "features: ${features:-none}"
+    RUSTFLAGS="-D warnings" cargo check --quiet --target-dir "$target_dir/features" --no-default-features --features "$features" || bad=1
+done
+for file in $(git ls-files '*.rs' '*.c' '*.h' '*.sh' '*.py' '*.ld' '*.cmake' '*.S'); do
+    head -n 3 "$file" | grep -q 'SPDX-License-Identifier: MIT OR Apache-2.0' || { echo "no SPDX line: $file"; bad=1; }
+done
+for file in $(git ls-files 'src/*.rs'); do
+    case $file in
+        src/ffi/*|src/memory.rs|src/panic.rs|src/lib.rs|src/port/linux/*|ports/*) continue ;;
+    esac
+    grep -q 'unsafe' "$file" || continue
+    grep -q 'forbid(unsafe_code)' "$file" || { echo "unsafe outside its rooms: $file"; bad=1; }
+done
+exit $bad

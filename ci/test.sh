@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Runs every check of the project: `ci/test.sh`, or some of them: `ci/test.sh rust c-abi`.
+#
+# A check is a file ci/steps/NN-NAME.sh. It passes with exit status 0, is skipped with 77 (its last line
+# says why) and fails with any other. Its output goes to build/ci/NAME.log. The last line that this prints counts them.
+. "$(dirname "$0")/lib.sh"
+cd "$root"
+
+# Seconds that a step may take before it is stopped and counts as failed.
+limit=${MOTE_STEP_LIMIT:-840}
+passed=0 failed=0 skipped=0
+start=$SECONDS
+
+wanted() {
+    [ $# = 1 ] && return 0
+    local name=$1 pattern
+    shift
+    for pattern in "$@"; do [ "$pattern" = "$name" ] && return 0; done
+    return 1
+}
+
+for file in ci/steps/[0-9][0-9]-*.sh; do
+    name=$(basename "$file" .sh)
+    name=${name#*-}
+    wanted "$name" "$@" || continue
+    log=$build/ci/$name.log
+    began=$SECONDS
+    status=0
+    timeout --kill-after=10 "$limit" bash "$file" >"$log" 2>&1 </dev/null || status=$?
+    took=$((SECONDS - began))
+    case $status in
+        0) passed=$((passed + 1)); printf 'PASS  %-16s %4d s\n' "$name" "$took" ;;
+        77) skipped=$((skipped + 1)); printf 'SKIP  %-16s %4d s  %s\n' "$name" "$took" "$(tail -n 1 "$log")" ;;
+        *)
+            failed=$((failed + 1))
+            [ $status = 124 ] && echo "stopped after $limit seconds" >>"$log"
+            printf 'FAIL  %-16s %4d s  (exit status %d)\n' "$name" "$took" "$status"
+            tail -n 40 "$log" | sed 's/^/      /'
+            ;;
+    esac
+done
+
+[ $((passed + failed + skipped)) != 0 ] || die "no such step: $*"
+echo "took $((SECONDS - start)) s; the logs are in build/ci/"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
