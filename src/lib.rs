@@ -20,6 +20,8 @@
 pub mod address;
 pub mod backoff;
 pub mod bytes;
+#[cfg(any(feature = "coap-client", feature = "coap-server"))]
+pub mod coap;
 #[cfg(feature = "ieee802154")]
 pub mod ieee802154;
 #[cfg(feature = "ipv6")]

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Writing a message, options in any order.
+#![forbid(unsafe_code)]
+
+use super::{Code, Type, extension, next_option, uint_bytes};
+use crate::bytes::{Reader, Writer};
+use crate::status::{Error, Result};
+
+/// Builds a message in a buffer.
+///
+/// Options may be added in any order: each goes to its place, after those with the same number.
+#[derive(Debug)]
+pub struct Encoder<'b> {
+    out: Writer<'b>,
+    /// Where the options start.
+    start: usize,
+}
+
+impl<'b> Encoder<'b> {
+    /// Starts a message. Tokens longer than 12 bytes take the form of RFC 8974.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when the buffer has no room, or for a token beyond 65,804 bytes.
+    pub fn new(
+        buffer: &'b mut [u8],
+        kind: Type,
+        code: Code,
+        message_id: u16,
+        token: &[u8],
+    ) -> Result<Encoder<'b>> {
+        let mut out = Writer::new(buffer);
+        let (nibble, _) = split(token.len())?;
+        out.u8(0x40 | (kind as u8) << 4 | nibble)?;
+        out.u8(code.0)?;
+        out.u16(message_id)?;
+        put_extension(&mut out, token.len())?;
+        out.put(token)?;
+        let start = out.position();
+        Ok(Encoder { out, start })
+    }
+
+    /// Adds an option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when it does not fit; the message is as before then.
+    pub fn option(&mut self, number: u16, value: &[u8]) -> Result<()> {
+        // Find the place: after `last`, before the option at `place`, if there is one.
+        let written = self.out.written().get(self.start..).unwrap_or_default();
+        let mut reader = Reader::new(written);
+        let (mut last, mut place) = (0, 0);
+        let mut follower = None;
+        while let Ok((found, value)) = next_option(&mut reader, last) {
+            if found > number {
+                follower = Some((found, value.len(), reader.position() - value.len() - place));
+                break;
+            }
+            last = found;
+            place = reader.position();
+        }
+        let place = self.start + place;
+        // The one that follows now counts from us, so its head may shrink, never grow.
+        let needed = option_len(number - last, value.len());
+        let (heads, dropped) = match follower {
+            Some((next, length, head)) => (needed + option_len(next - number, length) - length, head),
+            None => (needed, 0),
+        };
+        let end = self.out.position();
+        let grow = heads - dropped;
+        self.out.reserve(grow)?;
+        let room = self.out.written_mut().get_mut(place..).unwrap_or_default();
+        let moved = end - place - dropped;
+        shift(room, dropped, heads, moved);
+        let mut head = Writer::new(room);
+        put_head(&mut head, number - last, value.len())?;
+        head.put(value)?;
+        if let Some((next, length, _)) = follower {
+            put_head(&mut head, next - number, length)?;
+        }
+        Ok(())
+    }
+
+    /// Adds an option whose value is an integer, in its shortest form.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when it does not fit.
+    pub fn uint(&mut self, number: u16, value: u32) -> Result<()> {
+        self.option(number, uint_bytes(value, &mut [0; 4]))
+    }
+
+    /// How many bytes of payload still fit, the marker left out.
+    pub const fn room(&self) -> usize {
+        self.out.remaining().saturating_sub(1)
+    }
+
+    /// How many bytes have been written.
+    pub const fn position(&self) -> usize {
+        self.out.position()
+    }
+
+    /// Adds the payload. Nothing may be added to the message after that. An empty payload is none.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when it does not fit.
+    pub fn payload(&mut self, payload: &[u8]) -> Result<()> {
+        if payload.is_empty() {
+            return Ok(());
+        }
+        if payload.len() > self.room() {
+            return Err(Error::TooLarge);
+        }
+        self.out.u8(0xff)?;
+        self.out.put(payload)
+    }
+
+    /// The message.
+    pub fn finish(self) -> &'b mut [u8] {
+        self.out.finish()
+    }
+}
+
+/// How many bytes an option takes.
+pub(super) const fn option_len(delta: u16, length: usize) -> usize {
+    1 + extension(delta as usize) + extension(length) + length
+}
+
+fn put_head(out: &mut Writer<'_>, delta: u16, length: usize) -> Result<()> {
+    let (high, _) = split(usize::from(delta))?;
+    let (low, _) = split(length)?;
+    out.u8(high << 4 | low)?;
+    put_extension(out, usize::from(delta))?;
+    put_extension(out, length)
+}
+
+/// The nibble that stands for `value`, and what extends it.
+const fn split(value: usize) -> Result<(u8, u16)> {
+    match value {
+        0..=12 => Ok((value as u8, 0)),
+        13..=268 => Ok((13, value as u16 - 13)),
+        269..=65_804 => Ok((14, (value - 269) as u16)),
+        _ => Err(Error::TooLarge),
+    }
+}
+
+fn put_extension(out: &mut Writer<'_>, value: usize) -> Result<()> {
+    match split(value)? {
+        (13, rest) => out.u8(rest as u8),
+        (14, rest) => out.u16(rest),
+        _ => Ok(()),
+    }
+}
+
+/// Moves `count` bytes from `from` to the place `to`, which is not before it.
+fn shift(room: &mut [u8], from: usize, to: usize, count: usize) {
+    for index in (0..count).rev() {
+        let Some(byte) = room.get(from + index).copied() else { return };
+        if let Some(place) = room.get_mut(to + index) {
+            *place = byte;
+        }
+    }
+}

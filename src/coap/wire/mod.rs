@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The message format of RFC 7252 §3, with the extended tokens of RFC 8974.
+#![forbid(unsafe_code)]
+
+mod block;
+mod code;
+mod encode;
+mod option;
+
+pub use block::Block;
+pub use code::Code;
+pub use encode::Encoder;
+pub use option::{Format, Rule, number, rule, uint, uint_bytes};
+
+use crate::bytes::Reader;
+use crate::status::{Error, Result};
+
+/// The type of a message (RFC 7252 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Type {
+    /// Confirmable.
+    Con = 0,
+    /// Non-confirmable.
+    Non = 1,
+    /// Acknowledgement.
+    Ack = 2,
+    /// Reset.
+    Rst = 3,
+}
+
+impl Type {
+    /// The type with that number; only the low two bits count.
+    pub const fn from_bits(bits: u8) -> Type {
+        match bits & 3 {
+            0 => Type::Con,
+            1 => Type::Non,
+            2 => Type::Ack,
+            _ => Type::Rst,
+        }
+    }
+}
+
+/// The four bytes that every message starts with.
+///
+/// Enough to answer a message whose rest breaks the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The type.
+    pub kind: Type,
+    /// The code.
+    pub code: Code,
+    /// The message ID. 0 is as good as any other.
+    pub message_id: u16,
+    /// The four bits TKL as they came.
+    pub token_nibble: u8,
+}
+
+impl Header {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when fewer than four bytes came, [`Error::Version`] when the
+    /// version is not 1. Both are to be ignored silently (§3).
+    pub fn parse(bytes: &[u8]) -> Result<Header> {
+        let [first, code, high, low] = *bytes.first_chunk::<4>().ok_or(Error::Malformed)?;
+        if first >> 6 != 1 {
+            return Err(Error::Version);
+        }
+        let message_id = u16::from_be_bytes([high, low]);
+        Ok(Header {
+            kind: Type::from_bits(first >> 4),
+            code: Code(code),
+            message_id,
+            token_nibble: first & 0xf,
+        })
+    }
+}
+
+/// A checked view over a message: whoever holds one may iterate its options without error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'d> {
+    /// The type.
+    pub kind: Type,
+    /// The code.
+    pub code: Code,
+    /// The message ID.
+    pub message_id: u16,
+    /// The token, to be echoed as it is; 8 bytes at most unless the peer uses RFC 8974.
+    pub token: &'d [u8],
+    /// The options as they lie in the message.
+    pub options: Options<'d>,
+    /// The payload, empty if there is none.
+    pub payload: &'d [u8],
+}
+
+impl<'d> Message<'d> {
+    /// Checks and views a whole datagram.
+    ///
+    /// # Errors
+    /// [`Error::Version`] and, for fewer than four bytes, [`Error::Malformed`] as
+    /// [`Header::parse`] says; [`Error::Malformed`] for every other break of the format, which
+    /// is a message format error in the words of RFC 7252 §4.2: a CON gets a Reset.
+    pub fn parse(bytes: &'d [u8]) -> Result<Message<'d>> {
+        let header = Header::parse(bytes)?;
+        let mut reader = Reader::new(bytes.get(4..).unwrap_or_default());
+        let length = match header.token_nibble {
+            short @ 0..=12 => usize::from(short),
+            13 => usize::from(reader.u8()?) + 13,
+            14 => usize::from(reader.u16()?) + 269,
+            _ => return Err(Error::Malformed),
+        };
+        let token = reader.take(length)?;
+        if header.code == Code::EMPTY && bytes.len() > 4 {
+            return Err(Error::Malformed);
+        }
+        let all = reader.rest();
+        let mut number = 0;
+        while reader.peek().is_some_and(|byte| byte != 0xff) {
+            number = next_option(&mut reader, number)?.0;
+        }
+        let options = all.get(..all.len() - reader.remaining()).unwrap_or_default();
+        let payload = match reader.u8() {
+            Ok(_marker) if reader.is_empty() => return Err(Error::Malformed),
+            Ok(_marker) => reader.take_rest(),
+            Err(_) => &[],
+        };
+        Ok(Message {
+            kind: header.kind,
+            code: header.code,
+            message_id: header.message_id,
+            token,
+            options: Options { reader: Reader::new(options), number: 0 },
+            payload,
+        })
+    }
+
+    /// The value of the first option with this number.
+    pub fn option(&self, number: u16) -> Option<&'d [u8]> {
+        self.options.into_iter().find(|(found, _)| *found == number).map(|(_, value)| value)
+    }
+
+    /// The first option with this number as an unsigned integer; `None` also when it is longer
+    /// than four bytes.
+    pub fn uint(&self, number: u16) -> Option<u32> {
+        uint(self.option(number)?)
+    }
+
+    /// The Block1 or Block2 option, if it is there and valid.
+    pub fn block(&self, number: u16) -> Option<Block> {
+        Block::parse(self.option(number)?).ok()
+    }
+
+    /// Writes the message, options in canonical form.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when `buffer` has no room for it.
+    pub fn emit<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b mut [u8]> {
+        let mut out = Encoder::new(buffer, self.kind, self.code, self.message_id, self.token)?;
+        for (number, value) in self.options {
+            out.option(number, value)?;
+        }
+        out.payload(self.payload)?;
+        Ok(out.finish())
+    }
+
+    /// How many bytes [`emit`](Message::emit) writes.
+    pub fn encoded_len(&self) -> usize {
+        let token = self.token.len() + extension(self.token.len());
+        let mut last = 0;
+        let mut options = 0;
+        for (number, value) in self.options {
+            options += encode::option_len(number - last, value.len());
+            last = number;
+        }
+        let payload = if self.payload.is_empty() { 0 } else { 1 + self.payload.len() };
+        4 + token + options + payload
+    }
+}
+
+/// How many bytes extend a nibble that stands for `value` (RFC 7252 §3.1, RFC 8974 §2.1).
+const fn extension(value: usize) -> usize {
+    match value {
+        0..=12 => 0,
+        13..=268 => 1,
+        _ => 2,
+    }
+}
+
+/// An iterator over the options of a checked message: number and value, in the order of the
+/// message, which is that of the numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'d> {
+    reader: Reader<'d>,
+    number: u16,
+}
+
+impl<'d> Options<'d> {
+    /// No options.
+    pub const NONE: Options<'static> = Options { reader: Reader::new(&[]), number: 0 };
+
+    /// The bytes not iterated yet, as they lie in the message.
+    pub const fn bytes(&self) -> &'d [u8] {
+        self.reader.rest()
+    }
+
+    /// All options with this number, for the repeatable ones.
+    pub fn all(self, number: u16) -> impl Iterator<Item = &'d [u8]> + Clone {
+        self.filter(move |(found, _)| *found == number).map(|(_, value)| value)
+    }
+}
+
+impl PartialEq for Options<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Options<'_> {}
+
+impl<'d> Iterator for Options<'d> {
+    type Item = (u16, &'d [u8]);
+
+    fn next(&mut self) -> Option<(u16, &'d [u8])> {
+        // Checked when the message was parsed, so the only end is the end.
+        let (number, value) = next_option(&mut self.reader, self.number).ok()?;
+        self.number = number;
+        Some((number, value))
+    }
+}
+
+fn next_option<'d>(reader: &mut Reader<'d>, last: u16) -> Result<(u16, &'d [u8])> {
+    let first = reader.u8()?;
+    let delta = extended(reader, first >> 4)?;
+    let length = extended(reader, first & 0xf)?;
+    let number = u32::from(last) + delta;
+    let number = u16::try_from(number).map_err(|_| Error::Malformed)?;
+    let value = reader.take(length as usize)?;
+    Ok((number, value))
+}
+
+fn extended(reader: &mut Reader<'_>, nibble: u8) -> Result<u32> {
+    match nibble {
+        0..=12 => Ok(u32::from(nibble)),
+        13 => Ok(u32::from(reader.u8()?) + 13),
+        14 => Ok(u32::from(reader.u16()?) + 269),
+        _ => Err(Error::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests;
