@@ -179,7 +179,7 @@ fn block_sizes_and_places() {
     let block = Block { num: 3, more: true, szx: 2 };
     assert_eq!((block.size(), block.offset(), block.bits()), (64, 192, 0x3a));
     assert_eq!(Block::at(192, false, 4), Err(Error::Invalid));
-    assert_eq!(Block::at(0x1_0000_00 * 16, false, 0), Err(Error::TooLarge));
+    assert_eq!(Block::at(0x0100_0000 * 16, false, 0), Err(Error::TooLarge));
     assert_eq!([0, 16, 31, 32, 1023, 1024, 9999].map(Block::szx_for), [0, 0, 0, 1, 5, 6, 6]);
     assert!(Block::parse(&[7]).is_err() && Block::parse(&[0, 0, 0, 1]).is_err());
 }
