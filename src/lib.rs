@@ -7,6 +7,7 @@
 //! | [`port`] | the porting layer as the core sees it, one file per service |
 //! | [`transport`] | the datagram and stream seams that engines send through |
 //! | [`node`] | the event loop's schedule: which engine is due, which socket is ready |
+//! | [`sim`] | deterministic networks under a virtual clock, for tests (`std`) |
 //! | [`coap`] | CoAP client and server |
 //! | [`ieee802154`], [`lowpan`] | the mesh's frames and MAC, and IPv6 in them |
 //! | [`ipv6`] | IPv6 host and router |
@@ -33,6 +34,8 @@ pub mod memory;
 mod panic;
 pub mod port;
 pub mod random;
+#[cfg(feature = "std")]
+pub mod sim;
 pub mod status;
 pub mod store;
 pub mod table;
