@@ -334,7 +334,7 @@ impl Streams {
         match happening {
             // The accepting end is idle until it learns of the connection.
             Happening::Opened if self.medium.epochs[to / 2] == epoch => {
-                if to % 2 == 0 && end.state != State::Connecting {
+                if to & 1 == 0 && end.state != State::Connecting {
                     return;
                 }
                 end.state = State::Open;
@@ -430,7 +430,7 @@ impl Medium {
 
     fn connect(&mut self, client: usize, host: &str, port: u16) -> Result<()> {
         let pair = client / 2;
-        if client % 2 != 0 || self.ends[client].state != State::Idle {
+        if client & 1 != 0 || self.ends[client].state != State::Idle {
             return Err(Error::State);
         }
         if host.is_empty() {
@@ -565,7 +565,7 @@ impl Medium {
         let client = SocketAddress::new(Ip::v6([0xfd00, 0, 0, 0, 0, 0, 1, pair as u16]), port);
         let listening = self.targets[pair].as_ref().map_or(0, |(_, port)| *port);
         let server = SocketAddress::new(Ip::v6([0xfd00, 0, 0, 0, 0, 0, 2, pair as u16]), listening);
-        let (own, peer) = if from % 2 == 0 { (client, server) } else { (server, client) };
+        let (own, peer) = if from & 1 == 0 { (client, server) } else { (server, client) };
         // A SYN and a FIN take a number each.
         let number = |end: &End, syn: u8| {
             end.written as u32 + u32::from(flags & tcp_flags::SYN == 0 || syn == 1) + u32::from(end.shut)
