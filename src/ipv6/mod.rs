@@ -4,3 +4,4 @@
 
 pub mod link;
 pub mod routing;
+pub mod wire;

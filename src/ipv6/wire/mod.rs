@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The wire formats of IPv6 and what it carries: headers, ICMPv6, neighbour discovery, UDP.
+//!
+//! Nothing here keeps state or knows of the engine.
+#![forbid(unsafe_code)]
+
+pub mod checksum;
+pub mod exthdr;
+pub mod header;
+pub mod icmpv6;
+pub mod nd;
+pub mod udp;
+
+pub use header::Header;
+
+/// Values of the Next Header field (RFC 8200 §4 and IANA's protocol numbers).
+pub mod protocol {
+    /// Hop-by-Hop Options header.
+    pub const HOP_BY_HOP: u8 = 0;
+    /// UDP.
+    pub const UDP: u8 = 17;
+    /// An IPv6 packet inside (RFC 2473).
+    pub const IPV6: u8 = 41;
+    /// Routing header.
+    pub const ROUTING: u8 = 43;
+    /// Fragment header.
+    pub const FRAGMENT: u8 = 44;
+    /// ICMPv6.
+    pub const ICMPV6: u8 = 58;
+    /// Nothing follows.
+    pub const NO_NEXT_HEADER: u8 = 59;
+    /// Destination Options header.
+    pub const DESTINATION_OPTIONS: u8 = 60;
+}

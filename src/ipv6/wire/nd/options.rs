@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Options of neighbour discovery (RFC 4861 §4.6, RFC 6775 §4, RFC 7400 §3.3, RFC 8505 §4).
+#![forbid(unsafe_code)]
+
+use crate::address::Ip;
+use crate::bytes::{Reader, Writer};
+use crate::ipv6::link::LinkAddress;
+use crate::status::{Error, Result};
+
+const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
+const TARGET_LINK_LAYER_ADDRESS: u8 = 2;
+const PREFIX_INFORMATION: u8 = 3;
+const REDIRECTED_HEADER: u8 = 4;
+const MTU: u8 = 5;
+const ADDRESS_REGISTRATION: u8 = 33;
+const CONTEXT: u8 = 34;
+const AUTHORITATIVE_BORDER_ROUTER: u8 = 35;
+const CAPABILITY_INDICATION: u8 = 36;
+
+/// Flags of the 6LoWPAN Capability Indication Option (RFC 7400 §3.3, RFC 8505 §4.3).
+pub mod capability {
+    /// Generic header compression is understood.
+    pub const GHC: u16 = 0x01;
+    /// The extended address registration option is understood.
+    pub const EARO: u16 = 0x02;
+    /// A routing registrar.
+    pub const REGISTRAR: u16 = 0x04;
+    /// A 6LBR.
+    pub const BORDER_ROUTER: u16 = 0x08;
+    /// A 6LR.
+    pub const ROUTER: u16 = 0x10;
+    /// The 6LBR understands extended duplicate address messages.
+    pub const EXTENDED_DUPLICATE: u16 = 0x20;
+}
+
+/// What kind of link the addresses of an option belong to: an option of 8 bytes holds a short
+/// address on one and an Ethernet address on the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Medium {
+    /// IEEE 802.15.4 (RFC 4944 §8).
+    #[default]
+    Ieee802154,
+    /// Ethernet (RFC 2464 §6).
+    Ethernet,
+}
+
+/// Prefix Information (RFC 4861 §4.6.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PrefixInformation {
+    /// How many bits of the prefix count, 0 to 128.
+    pub prefix_len: u8,
+    /// The flags, see the constants.
+    pub flags: u8,
+    /// For how many seconds the prefix is valid; all ones means for ever.
+    pub valid_lifetime: u32,
+    /// For how many seconds addresses of the prefix are preferred.
+    pub preferred_lifetime: u32,
+    /// The prefix.
+    pub prefix: Ip,
+}
+
+impl PrefixInformation {
+    /// The prefix is on the link.
+    pub const ON_LINK: u8 = 0x80;
+    /// Addresses may be made from the prefix (RFC 4862).
+    pub const AUTONOMOUS: u8 = 0x40;
+    /// The prefix holds the whole address of the router (RFC 6275 §7.2, RFC 6550 §6.7.10).
+    pub const ROUTER_ADDRESS: u8 = 0x20;
+}
+
+/// The 6LoWPAN Context Option (RFC 6775 §4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// How many bits of the prefix count, 0 to 128.
+    pub prefix_len: u8,
+    /// Whether the context may be used to compress.
+    pub compress: bool,
+    /// The context identifier, 0 to 15.
+    pub id: u8,
+    /// For how many minutes the context is valid; 0 removes it.
+    pub valid_lifetime: u16,
+    /// The prefix.
+    pub prefix: Ip,
+}
+
+/// The Authoritative Border Router Option (RFC 6775 §4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Authoritative {
+    /// The version of the border router's information.
+    pub version: u32,
+    /// For how many minutes it is valid; 0 stands for 10,000.
+    pub valid_lifetime: u16,
+    /// The border router.
+    pub border_router: Ip,
+}
+
+/// Outcomes of a registration (RFC 6775 §4.1, RFC 8505 table 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum RegistrationStatus {
+    /// It succeeded.
+    Success = 0,
+    /// Somebody else has the address.
+    Duplicate = 1,
+    /// The router has no room.
+    NeighborCacheFull = 2,
+    /// A more recent registration exists.
+    Moved = 3,
+    /// The registration was removed.
+    Removed = 4,
+    /// The border router has no room.
+    RegistrySaturated = 9,
+}
+
+/// The Address Registration Option (RFC 6775 §4.1) in its extended form (RFC 8505 §4.1), of
+/// which the plain form is the case without transaction ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registration<'p> {
+    /// The outcome; 0 in a solicitation.
+    pub status: u8,
+    /// Handed on to the routing protocol.
+    pub opaque: u8,
+    /// Whether the registering node asks to be made reachable.
+    pub reachability: bool,
+    /// The transaction ID, if the option carries one.
+    pub tid: Option<u8>,
+    /// For how many minutes; 0 ends the registration.
+    pub lifetime: u16,
+    /// Who owns the address: 8, 16, 24 or 32 bytes.
+    pub rovr: &'p [u8],
+}
+
+/// One option. Link-layer addresses are as the link writes them, see [`link_layer_address`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NdOption<'p> {
+    /// Source Link-Layer Address: the address with its padding.
+    SourceLinkLayer(&'p [u8]),
+    /// Target Link-Layer Address: the address with its padding.
+    TargetLinkLayer(&'p [u8]),
+    /// Prefix Information.
+    Prefix(PrefixInformation),
+    /// Redirected Header: as much of the redirected packet as was sent along.
+    Redirected(&'p [u8]),
+    /// The MTU of the link.
+    Mtu(u32),
+    /// Address Registration.
+    Registration(Registration<'p>),
+    /// 6LoWPAN Context.
+    Context(Context),
+    /// Authoritative Border Router.
+    Authoritative(Authoritative),
+    /// 6LoWPAN Capability Indication, see [`capability`].
+    Capability(u16),
+    /// Another option, or one of the above with a length or content that its definition
+    /// excludes: to be ignored.
+    Unknown {
+        /// The type.
+        kind: u8,
+        /// What stands behind type and length.
+        body: &'p [u8],
+    },
+}
+
+/// Walks through the options of a message. Ends after an error.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'p> {
+    reader: Reader<'p>,
+}
+
+impl<'p> Options<'p> {
+    /// The options in `bytes`.
+    pub const fn new(bytes: &'p [u8]) -> Options<'p> {
+        Options { reader: Reader::new(bytes) }
+    }
+
+    /// Whether all options are whole and none has length 0; a message of which this is not
+    /// true is discarded (RFC 4861 §6.1, §7.1).
+    pub fn are_valid(mut self) -> bool {
+        self.all(|option| option.is_ok())
+    }
+}
+
+impl<'p> Iterator for Options<'p> {
+    type Item = Result<NdOption<'p>>;
+
+    fn next(&mut self) -> Option<Result<NdOption<'p>>> {
+        if self.reader.is_empty() {
+            return None;
+        }
+        let option = NdOption::parse(&mut self.reader);
+        if option.is_err() {
+            self.reader.take_rest();
+        }
+        Some(option)
+    }
+}
+
+impl<'p> NdOption<'p> {
+    fn parse(reader: &mut Reader<'p>) -> Result<NdOption<'p>> {
+        let kind = reader.u8()?;
+        let units = usize::from(reader.u8()?);
+        let body = reader.take((8 * units).checked_sub(2).ok_or(Error::Malformed)?)?;
+        Ok(NdOption::known(kind, body).unwrap_or(NdOption::Unknown { kind, body }))
+    }
+
+    fn known(kind: u8, body: &'p [u8]) -> Option<NdOption<'p>> {
+        let mut reader = Reader::new(body);
+        let option = match kind {
+            SOURCE_LINK_LAYER_ADDRESS => return Some(NdOption::SourceLinkLayer(body)),
+            TARGET_LINK_LAYER_ADDRESS => return Some(NdOption::TargetLinkLayer(body)),
+            PREFIX_INFORMATION => NdOption::Prefix(parse_prefix(&mut reader)?),
+            REDIRECTED_HEADER => {
+                reader.take(6).ok()?;
+                return Some(NdOption::Redirected(reader.rest()));
+            }
+            MTU => {
+                reader.u16().ok()?;
+                NdOption::Mtu(reader.u32().ok()?)
+            }
+            ADDRESS_REGISTRATION => NdOption::Registration(parse_registration(&mut reader)?),
+            CONTEXT => NdOption::Context(parse_context(&mut reader)?),
+            AUTHORITATIVE_BORDER_ROUTER => {
+                let low = reader.u16().ok()?;
+                let high = reader.u16().ok()?;
+                NdOption::Authoritative(Authoritative {
+                    version: u32::from(high) << 16 | u32::from(low),
+                    valid_lifetime: reader.u16().ok()?,
+                    border_router: Ip(reader.array().ok()?),
+                })
+            }
+            CAPABILITY_INDICATION => {
+                let flags = reader.u16().ok()?;
+                reader.u32().ok()?;
+                NdOption::Capability(flags)
+            }
+            _ => return None,
+        };
+        if reader.is_empty() { Some(option) } else { None }
+    }
+
+    /// Writes the option, padded to a multiple of 8 bytes.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when `out` has no room.
+    pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
+        let start = out.position();
+        out.u8(self.kind())?;
+        out.u8((self.encoded_len() >> 3) as u8)?;
+        match self {
+            NdOption::SourceLinkLayer(body)
+            | NdOption::TargetLinkLayer(body)
+            | NdOption::Unknown { body, .. } => out.put(body)?,
+            NdOption::Prefix(prefix) => {
+                out.u8(prefix.prefix_len)?;
+                out.u8(prefix.flags)?;
+                out.u32(prefix.valid_lifetime)?;
+                out.u32(prefix.preferred_lifetime)?;
+                out.u32(0)?;
+                out.put(&prefix.prefix.0)?;
+            }
+            NdOption::Redirected(packet) => {
+                out.put(&[0; 6])?;
+                out.put(packet)?;
+            }
+            NdOption::Mtu(mtu) => {
+                out.u16(0)?;
+                out.u32(*mtu)?;
+            }
+            NdOption::Registration(registration) => {
+                out.u8(registration.status)?;
+                out.u8(registration.opaque)?;
+                out.u8(u8::from(registration.reachability) << 1 | u8::from(registration.tid.is_some()))?;
+                out.u8(registration.tid.unwrap_or(0))?;
+                out.u16(registration.lifetime)?;
+                out.put(registration.rovr)?;
+            }
+            NdOption::Context(context) => {
+                out.u8(context.prefix_len)?;
+                out.u8(u8::from(context.compress) << 4 | context.id & 0xf)?;
+                out.u16(0)?;
+                out.u16(context.valid_lifetime)?;
+                let prefix = &context.prefix.0;
+                out.put(if context.prefix_len > 64 {
+                    prefix
+                } else {
+                    prefix.first_chunk::<8>().map_or(&[], |head| head)
+                })?;
+            }
+            NdOption::Authoritative(authoritative) => {
+                out.u16(authoritative.version as u16)?;
+                out.u16((authoritative.version >> 16) as u16)?;
+                out.u16(authoritative.valid_lifetime)?;
+                out.put(&authoritative.border_router.0)?;
+            }
+            NdOption::Capability(flags) => {
+                out.u16(*flags)?;
+                out.u32(0)?;
+            }
+        }
+        let written = out.position().saturating_sub(start);
+        out.reserve(self.encoded_len().saturating_sub(written)).map(|_| ())
+    }
+
+    const fn kind(&self) -> u8 {
+        match self {
+            NdOption::SourceLinkLayer(_) => SOURCE_LINK_LAYER_ADDRESS,
+            NdOption::TargetLinkLayer(_) => TARGET_LINK_LAYER_ADDRESS,
+            NdOption::Prefix(_) => PREFIX_INFORMATION,
+            NdOption::Redirected(_) => REDIRECTED_HEADER,
+            NdOption::Mtu(_) => MTU,
+            NdOption::Registration(_) => ADDRESS_REGISTRATION,
+            NdOption::Context(_) => CONTEXT,
+            NdOption::Authoritative(_) => AUTHORITATIVE_BORDER_ROUTER,
+            NdOption::Capability(_) => CAPABILITY_INDICATION,
+            NdOption::Unknown { kind, .. } => *kind,
+        }
+    }
+
+    /// How many bytes the option takes, a multiple of 8.
+    pub const fn encoded_len(&self) -> usize {
+        let length = match self {
+            NdOption::SourceLinkLayer(body)
+            | NdOption::TargetLinkLayer(body)
+            | NdOption::Unknown { body, .. } => 2 + body.len(),
+            NdOption::Prefix(_) => 32,
+            NdOption::Redirected(packet) => 8 + packet.len(),
+            NdOption::Registration(registration) => 8 + registration.rovr.len(),
+            NdOption::Context(context) => {
+                if context.prefix_len > 64 {
+                    24
+                } else {
+                    16
+                }
+            }
+            NdOption::Authoritative(_) => 24,
+            NdOption::Mtu(_) | NdOption::Capability(_) => 8,
+        };
+        (length + 7) & !7
+    }
+}
+
+fn parse_prefix(reader: &mut Reader<'_>) -> Option<PrefixInformation> {
+    let prefix_len = reader.u8().ok()?;
+    let flags = reader.u8().ok()?;
+    let valid_lifetime = reader.u32().ok()?;
+    let preferred_lifetime = reader.u32().ok()?;
+    reader.u32().ok()?;
+    let prefix = Ip(reader.array().ok()?);
+    // A length over 128 has cost other stacks their memory: such an option means nothing.
+    if prefix_len > 128 {
+        return None;
+    }
+    Some(PrefixInformation { prefix_len, flags, valid_lifetime, preferred_lifetime, prefix })
+}
+
+fn parse_registration<'p>(reader: &mut Reader<'p>) -> Option<Registration<'p>> {
+    let status = reader.u8().ok()?;
+    let opaque = reader.u8().ok()?;
+    let flags = reader.u8().ok()?;
+    let tid = reader.u8().ok()?;
+    let lifetime = reader.u16().ok()?;
+    let rovr = reader.take_rest();
+    if !matches!(rovr.len(), 8 | 16 | 24 | 32) {
+        return None;
+    }
+    Some(Registration {
+        status,
+        opaque,
+        reachability: flags & 2 != 0,
+        tid: if flags & 1 != 0 { Some(tid) } else { None },
+        lifetime,
+        rovr,
+    })
+}
+
+fn parse_context(reader: &mut Reader<'_>) -> Option<Context> {
+    let prefix_len = reader.u8().ok()?;
+    let flags = reader.u8().ok()?;
+    reader.u16().ok()?;
+    let valid_lifetime = reader.u16().ok()?;
+    let mut prefix = Ip::UNSPECIFIED;
+    let bytes = reader.take_rest();
+    let fits = match bytes.len() {
+        8 => prefix_len <= 64,
+        16 => prefix_len <= 128,
+        _ => false,
+    };
+    if !fits {
+        return None;
+    }
+    crate::bytes::copy(&mut prefix.0, bytes);
+    Some(Context { prefix_len, compress: flags & 0x10 != 0, id: flags & 0xf, valid_lifetime, prefix })
+}
+
+/// The link-layer address in the body of a source or target link-layer address option;
+/// [`LinkAddress::None`] when its length does not suit the link.
+pub fn link_layer_address(medium: Medium, body: &[u8]) -> LinkAddress {
+    match (medium, body) {
+        (Medium::Ethernet, &[a, b, c, d, e, f]) => LinkAddress::Ethernet([a, b, c, d, e, f]),
+        (Medium::Ieee802154, &[a, b, _, _, _, _]) => LinkAddress::Short(u16::from_be_bytes([a, b])),
+        (Medium::Ieee802154, &[a, b, c, d, e, f, g, h, _, _, _, _, _, _]) => {
+            LinkAddress::Extended([a, b, c, d, e, f, g, h])
+        }
+        _ => LinkAddress::None,
+    }
+}
+
+/// Writes a source (or, if `target`, target) link-layer address option for `address`; nothing
+/// when there is no address.
+///
+/// # Errors
+/// [`Error::TooLarge`] when `out` has no room.
+pub fn put_link_layer_address(target: bool, address: &LinkAddress, out: &mut Writer<'_>) -> Result<()> {
+    let (bytes, length) = address.bytes();
+    if length == 0 {
+        return Ok(());
+    }
+    let bytes = bytes.get(..length).unwrap_or_default();
+    if target { NdOption::TargetLinkLayer(bytes) } else { NdOption::SourceLinkLayer(bytes) }.emit(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn emitted(option: &NdOption<'_>) -> Vec<u8> {
+        let mut buffer = [0; 300];
+        let mut out = Writer::new(&mut buffer);
+        option.emit(&mut out).unwrap();
+        assert_eq!(out.position(), option.encoded_len());
+        out.written().to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn options_read_back_as_written(
+            kind in 0u8..9, address: [u8; 16], long: u32, longer: u32, short: u16, byte: u8, flag: bool,
+            rovr in prop_oneof![Just(8usize), Just(16), Just(24), Just(32)], fill: [u8; 32],
+        ) {
+            let ip = Ip(address);
+            let option = match kind {
+                0 => NdOption::SourceLinkLayer(&fill[..6]),
+                1 => NdOption::TargetLinkLayer(&fill[..14]),
+                2 => NdOption::Prefix(PrefixInformation {
+                    prefix_len: byte % 129, flags: byte, valid_lifetime: long, preferred_lifetime: longer, prefix: ip,
+                }),
+                3 => NdOption::Redirected(&fill[..16]),
+                4 => NdOption::Mtu(long),
+                5 => NdOption::Registration(Registration {
+                    status: byte, opaque: 1, reachability: flag, tid: flag.then_some(byte), lifetime: short,
+                    rovr: &fill[..rovr],
+                }),
+                6 => NdOption::Context(Context {
+                    prefix_len: 65 + byte % 64, compress: flag, id: byte & 0xf, valid_lifetime: short, prefix: ip,
+                }),
+                7 => NdOption::Authoritative(Authoritative {
+                    version: long, valid_lifetime: short, border_router: ip,
+                }),
+                _ => NdOption::Capability(short),
+            };
+            let bytes = emitted(&option);
+            let mut options = Options::new(&bytes);
+            prop_assert_eq!(options.next(), Some(Ok(option)));
+            prop_assert_eq!(options.next(), None);
+        }
+
+        #[test]
+        fn any_bytes_are_walked_through(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut rest = &bytes[..];
+            for option in Options::new(&bytes) {
+                let Ok(option) = option else { break };
+                // Known options with reserved bits set come out canonical, of the same length.
+                let again = emitted(&option);
+                prop_assert!(again.len() <= rest.len());
+                prop_assert_eq!(&again[..2], &rest[..2]);
+                rest = &rest[again.len()..];
+            }
+        }
+    }
+
+    #[test]
+    fn an_option_of_length_zero_ends_the_walk() {
+        let mut options = Options::new(&[1, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(!options.are_valid());
+        assert_eq!(options.next(), Some(Err(Error::Malformed)));
+        assert_eq!(options.next(), None);
+    }
+
+    #[test]
+    fn a_prefix_length_over_128_means_nothing() {
+        let mut bytes = emitted(&NdOption::Prefix(PrefixInformation::default()));
+        bytes[2] = 129;
+        assert!(matches!(Options::new(&bytes).next(), Some(Ok(NdOption::Unknown { kind: 3, .. }))));
+        let mut bytes = emitted(&NdOption::Context(Context::default()));
+        assert_eq!(bytes.len(), 16);
+        bytes[2] = 65;
+        assert!(matches!(Options::new(&bytes).next(), Some(Ok(NdOption::Unknown { kind: 34, .. }))));
+    }
+
+    #[test]
+    fn link_layer_addresses_depend_on_the_link() {
+        for (medium, address, length) in [
+            (Medium::Ieee802154, LinkAddress::Short(0x1234), 8),
+            (Medium::Ieee802154, LinkAddress::Extended([1, 2, 3, 4, 5, 6, 7, 8]), 16),
+            (Medium::Ethernet, LinkAddress::Ethernet([1, 2, 3, 4, 5, 6]), 8),
+        ] {
+            let mut buffer = [0; 16];
+            let mut out = Writer::new(&mut buffer);
+            put_link_layer_address(false, &address, &mut out).unwrap();
+            assert_eq!(out.position(), length);
+            let Some(Ok(NdOption::SourceLinkLayer(body))) = Options::new(out.written()).next() else {
+                panic!()
+            };
+            assert_eq!(link_layer_address(medium, body), address);
+        }
+        assert_eq!(link_layer_address(Medium::Ethernet, &[0; 14]), LinkAddress::None);
+    }
+}
