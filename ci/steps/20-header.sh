@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The committed header is what the sources make, and compiles everywhere with all warnings.
+. ci/lib.sh
+[ -e src/ffi/mod.rs ] || skip "no C functions yet"
+need_deb gcc=gcc g++=g++
+ci/header.sh --check
+work=$build/ci/header
+mkdir -p "$work"
+echo '#include "mote.h"
+#include "mote.h"
+int main(void) { return 0; }' >"$work/header.c"
+warnings="-Wall -Wextra -Wpedantic -Werror -Wshadow -Wundef -Wconversion"
+for std in c99 c11 c17; do gcc -std=$std $warnings -Wstrict-prototypes -Iinclude -c "$work/header.c" -o "$work/header.o"; done
+for std in c++11 c++17 c++20; do g++ -x c++ -std=$std $warnings -Iinclude -c "$work/header.c" -o "$work/header.o"; done
+if have clang; then clang -std=c99 $warnings -Iinclude -c "$work/header.c" -o "$work/header.o"; fi
+if have arm-none-eabi-gcc; then arm-none-eabi-gcc -std=c99 $warnings -mthumb -mcpu=cortex-m0 -Iinclude -c "$work/header.c" -o "$work/header.o"; fi
+# No macro but MOTE_…, no #if inside a structure.
+gcc -dM -E -Iinclude -include include/mote.h -x c /dev/null | awk '{ print $2 }' | sort >"$work/with"
+gcc -dM -E -include stdint.h -include stddef.h -x c /dev/null | awk '{ print $2 }' | sort >"$work/without"
+alien=$(comm -23 "$work/with" "$work/without" | grep -v '^MOTE_' || true)
+[ -z "$alien" ] || die "macros that are not ours: $alien"
+awk '/^typedef struct .*\{/ { inside = 1 } /^}/ { inside = 0 } inside && /^#/ { print FILENAME ": " FNR ": preprocessor inside a structure"; bad = 1 } END { exit bad }' include/mote.h
