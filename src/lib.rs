@@ -34,6 +34,8 @@ pub mod memory;
 mod panic;
 pub mod port;
 pub mod random;
+#[cfg(feature = "rpl")]
+pub mod rpl;
 #[cfg(feature = "std")]
 pub mod sim;
 pub mod status;

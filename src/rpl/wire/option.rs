@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The options of the control messages (RFC 6550 §6.7).
+#![forbid(unsafe_code)]
+
+use crate::address::Ip;
+use crate::bytes::{Reader, Writer, copy};
+use crate::status::{Error, Result};
+
+const PAD1: u8 = 0;
+const PAD_N: u8 = 1;
+const METRIC_CONTAINER: u8 = 2;
+const ROUTE_INFORMATION: u8 = 3;
+const CONFIGURATION: u8 = 4;
+const TARGET: u8 = 5;
+const TRANSIT: u8 = 6;
+const SOLICITED_INFORMATION: u8 = 7;
+const PREFIX_INFORMATION: u8 = 8;
+const TARGET_DESCRIPTOR: u8 = 9;
+
+/// The options behind a base object, in order. Ends after the first malformed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Options<'a> {
+    /// The options in `bytes`.
+    pub const fn new(bytes: &'a [u8]) -> Options<'a> {
+        Options { rest: bytes }
+    }
+}
+
+impl<'a> Iterator for Options<'a> {
+    type Item = Result<ControlOption<'a>>;
+
+    fn next(&mut self) -> Option<Result<ControlOption<'a>>> {
+        let mut reader = Reader::new(self.rest);
+        let item = if reader.is_empty() { return None } else { ControlOption::parse(&mut reader) };
+        self.rest = if item.is_ok() { reader.rest() } else { &[] };
+        Some(item)
+    }
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlOption<'a> {
+    /// One byte of padding.
+    Pad1,
+    /// This many bytes of padding behind the two of its header.
+    PadN(u8),
+    /// Metric objects, to be read with [`Metrics`](super::Metrics).
+    MetricContainer(&'a [u8]),
+    /// A prefix that is reached through the root.
+    RouteInformation(RouteInformation),
+    /// The parameters of the DODAG.
+    Configuration(Configuration),
+    /// A destination.
+    Target(Target),
+    /// Attributes of the path to the targets before it.
+    Transit(Transit),
+    /// Which DODAGs a DIS asks about.
+    SolicitedInformation(SolicitedInformation),
+    /// A prefix to form addresses with.
+    PrefixInformation(PrefixInformation),
+    /// An opaque number about the target before it.
+    TargetDescriptor(u32),
+    /// An option of another type, to be ignored.
+    Unknown(u8, &'a [u8]),
+}
+
+impl<'a> ControlOption<'a> {
+    /// Reads the next option.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when it is cut short, its length does not suit its type, or a
+    /// prefix is longer than 128 bits or than its bytes.
+    pub fn parse(reader: &mut Reader<'a>) -> Result<ControlOption<'a>> {
+        let kind = reader.u8()?;
+        if kind == PAD1 {
+            return Ok(ControlOption::Pad1);
+        }
+        let length = reader.u8()?;
+        let data = reader.take(usize::from(length))?;
+        let body = Reader::new(data);
+        Ok(match kind {
+            PAD_N => ControlOption::PadN(length),
+            METRIC_CONTAINER => ControlOption::MetricContainer(data),
+            ROUTE_INFORMATION => ControlOption::RouteInformation(RouteInformation::parse(body)?),
+            CONFIGURATION => ControlOption::Configuration(Configuration::parse(body)?),
+            TARGET => ControlOption::Target(Target::parse(body)?),
+            TRANSIT => ControlOption::Transit(Transit::parse(body)?),
+            SOLICITED_INFORMATION => ControlOption::SolicitedInformation(SolicitedInformation::parse(body)?),
+            PREFIX_INFORMATION => ControlOption::PrefixInformation(PrefixInformation::parse(body)?),
+            TARGET_DESCRIPTOR => ControlOption::TargetDescriptor(u32::from_be_bytes(exact(body)?)),
+            _ => ControlOption::Unknown(kind, data),
+        })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
+        match self {
+            ControlOption::Pad1 => out.u8(PAD1),
+            ControlOption::PadN(count) => {
+                out.put(&[PAD_N, *count])?;
+                out.reserve(usize::from(*count)).map(|_| ())
+            }
+            ControlOption::MetricContainer(data) => put_raw(METRIC_CONTAINER, data, out),
+            ControlOption::RouteInformation(option) => option.emit(out),
+            ControlOption::Configuration(option) => option.emit(out),
+            ControlOption::Target(option) => option.emit(out),
+            ControlOption::Transit(option) => option.emit(out),
+            ControlOption::SolicitedInformation(option) => option.emit(out),
+            ControlOption::PrefixInformation(option) => option.emit(out),
+            ControlOption::TargetDescriptor(value) => put_raw(TARGET_DESCRIPTOR, &value.to_be_bytes(), out),
+            ControlOption::Unknown(kind, data) => put_raw(*kind, data, out),
+        }
+    }
+
+    /// Bytes of the option, header included.
+    pub const fn encoded_len(&self) -> usize {
+        match self {
+            ControlOption::Pad1 => 1,
+            ControlOption::PadN(count) => 2 + *count as usize,
+            ControlOption::MetricContainer(data) | ControlOption::Unknown(_, data) => 2 + data.len(),
+            ControlOption::RouteInformation(option) => 8 + prefix_bytes(option.prefix_len),
+            ControlOption::Configuration(_) => Configuration::LEN,
+            ControlOption::Target(option) => option.encoded_len(),
+            ControlOption::Transit(option) => option.encoded_len(),
+            ControlOption::SolicitedInformation(_) => 21,
+            ControlOption::PrefixInformation(_) => PrefixInformation::LEN,
+            ControlOption::TargetDescriptor(_) => 6,
+        }
+    }
+}
+
+fn put_raw(kind: u8, data: &[u8], out: &mut Writer<'_>) -> Result<()> {
+    let length = u8::try_from(data.len()).map_err(|_| Error::TooLarge)?;
+    out.put(&[kind, length])?;
+    out.put(data)
+}
+
+/// The body when it has exactly `N` bytes.
+fn exact<const N: usize>(mut body: Reader<'_>) -> Result<[u8; N]> {
+    let bytes = body.array()?;
+    if body.is_empty() { Ok(bytes) } else { Err(Error::Malformed) }
+}
+
+const fn prefix_bytes(prefix_len: u8) -> usize {
+    (prefix_len as usize).div_ceil(8)
+}
+
+/// Reads a prefix that fills the rest of an option; bits behind the prefix are cleared.
+fn parse_prefix(prefix_len: u8, bytes: &[u8]) -> Result<Ip> {
+    if prefix_len > 128 || bytes.len() < prefix_bytes(prefix_len) {
+        return Err(Error::Malformed);
+    }
+    let mut prefix = [0; 16];
+    copy(&mut prefix, bytes);
+    Ok(mask(Ip(prefix), prefix_len))
+}
+
+/// The first `prefix_len` bits of an address, the others zero.
+pub(crate) fn mask(address: Ip, prefix_len: u8) -> Ip {
+    let shift = u32::from(prefix_len.min(128));
+    let keep = u128::MAX.checked_shl(128 - shift).unwrap_or(0);
+    Ip((u128::from_be_bytes(address.0) & keep).to_be_bytes())
+}
+
+/// DODAG Configuration (RFC 6550 §6.7.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// Whether the RPL option has type 0x23 in this DODAG (RFC 9008 §4.1.3).
+    pub rpi_0x23: bool,
+    /// Whether a node must authenticate before it becomes a router.
+    pub authenticated: bool,
+    /// Path Control Size: one less than the active bits of the Path Control field, 0 to 7.
+    pub path_control_size: u8,
+    /// DIOIntervalDoublings: Imax is Imin doubled that often.
+    pub interval_doublings: u8,
+    /// DIOIntervalMin: Imin is 2 to this power, in milliseconds.
+    pub interval_min: u8,
+    /// DIORedundancyConstant, k of trickle; 0 means that nothing is suppressed.
+    pub redundancy: u8,
+    /// By how much a node's rank may grow within a version; 0 disables the limit.
+    pub max_rank_increase: u16,
+    /// MinHopRankIncrease, the unit of DAGRank and the root's rank.
+    pub min_hop_rank_increase: u16,
+    /// Objective code point.
+    pub ocp: u16,
+    /// Default lifetime of routes, in lifetime units; 255 is for ever.
+    pub default_lifetime: u8,
+    /// Seconds of a lifetime unit.
+    pub lifetime_unit: u16,
+}
+
+impl Default for Configuration {
+    /// What this implementation's roots announce unless told otherwise: intervals from 4.1 s
+    /// to 17.5 min, as real networks use, and the values of RFC 6550 §17 else; routes live
+    /// for half an hour.
+    fn default() -> Configuration {
+        Configuration {
+            rpi_0x23: false,
+            authenticated: false,
+            path_control_size: 0,
+            interval_doublings: 8,
+            interval_min: 12,
+            redundancy: 10,
+            max_rank_increase: 1792,
+            min_hop_rank_increase: 256,
+            ocp: 1,
+            default_lifetime: 30,
+            lifetime_unit: 60,
+        }
+    }
+}
+
+impl Configuration {
+    /// Bytes of the option, header included.
+    pub const LEN: usize = 16;
+
+    fn parse(body: Reader<'_>) -> Result<Configuration> {
+        let bytes: [u8; 14] = exact(body)?;
+        let [flags, doublings, min, redundancy, m0, m1, h0, h1, o0, o1, _, lifetime, u0, u1] = bytes;
+        Ok(Configuration {
+            rpi_0x23: flags & 0x10 != 0,
+            authenticated: flags & 0x08 != 0,
+            path_control_size: flags & 7,
+            interval_doublings: doublings,
+            interval_min: min,
+            redundancy,
+            max_rank_increase: u16::from_be_bytes([m0, m1]),
+            min_hop_rank_increase: u16::from_be_bytes([h0, h1]),
+            ocp: u16::from_be_bytes([o0, o1]),
+            default_lifetime: lifetime,
+            lifetime_unit: u16::from_be_bytes([u0, u1]),
+        })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
+        let flags = u8::from(self.rpi_0x23) << 4 | u8::from(self.authenticated) << 3;
+        let flags = flags | self.path_control_size & 7;
+        out.put(&[CONFIGURATION, 14, flags, self.interval_doublings, self.interval_min, self.redundancy])?;
+        out.u16(self.max_rank_increase)?;
+        out.u16(self.min_hop_rank_increase)?;
+        out.u16(self.ocp)?;
+        out.put(&[0, self.default_lifetime])?;
+        out.u16(self.lifetime_unit)
+    }
+}
+
+/// RPL Target (RFC 6550 §6.7.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// How many bits of the prefix count, up to 128.
+    pub prefix_len: u8,
+    /// The address or prefix, zero behind its bits.
+    pub prefix: Ip,
+}
+
+impl Target {
+    fn parse(mut body: Reader<'_>) -> Result<Target> {
+        let [_, prefix_len] = body.array()?;
+        Ok(Target { prefix_len, prefix: parse_prefix(prefix_len, body.rest())? })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
+        let bytes = self.prefix.0.get(..prefix_bytes(self.prefix_len)).ok_or(Error::TooLarge)?;
+        out.put(&[TARGET, bytes.len() as u8 + 2, 0, self.prefix_len])?;
+        out.put(bytes)
+    }
+
+    /// Bytes of the option, header included.
+    pub const fn encoded_len(&self) -> usize {
+        4 + prefix_bytes(self.prefix_len)
+    }
+}
+
+/// Transit Information (RFC 6550 §6.7.8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transit {
+    /// Whether the targets were learned through another protocol.
+    pub external: bool,
+    /// Path Control bits.
+    pub path_control: u8,
+    /// Path Sequence, a lollipop counter.
+    pub path_sequence: u8,
+    /// Lifetime units; 0 is a No-Path, 255 is for ever.
+    pub path_lifetime: u8,
+    /// The parent through which the targets are reached (non-storing mode).
+    pub parent: Option<Ip>,
+}
+
+impl Transit {
+    fn parse(mut body: Reader<'_>) -> Result<Transit> {
+        let [flags, path_control, path_sequence, path_lifetime] = body.array()?;
+        let parent = if body.is_empty() { None } else { Some(Ip(exact(body)?)) };
+        Ok(Transit { external: flags & 0x80 != 0, path_control, path_sequence, path_lifetime, parent })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
+        let length = if self.parent.is_some() { 20 } else { 4 };
+        let flags = u8::from(self.external) << 7;
+        out.put(&[TRANSIT, length, flags, self.path_control, self.path_sequence, self.path_lifetime])?;
+        self.parent.map_or(Ok(()), |parent| out.put(&parent.0))
+    }
+
+    /// Bytes of the option, header included.
+    pub const fn encoded_len(&self) -> usize {
+        if self.parent.is_some() { 22 } else { 6 }
+    }
+}
+
+/// Solicited Information (RFC 6550 §6.7.9): a predicate that is absent holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SolicitedInformation {
+    /// The instance predicate.
+    pub instance: Option<u8>,
+    /// The DODAGID predicate.
+    pub dodag_id: Option<Ip>,
+    /// The version predicate.
+    pub version: Option<u8>,
+}
+
+impl SolicitedInformation {
+    fn parse(body: Reader<'_>) -> Result<SolicitedInformation> {
+        let bytes: [u8; 19] = exact(body)?;
+        let mut body = Reader::new(&bytes);
+        let [instance, flags] = body.array()?;
+        let dodag_id = Ip(body.array()?);
+        let version = body.u8()?;
+        Ok(SolicitedInformation {
+            version: (flags & 0x80 != 0).then_some(version),
+            instance: (flags & 0x40 != 0).then_some(instance),
+            dodag_id: (flags & 0x20 != 0).then_some(dodag_id),
+        })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
+        let flags = u8::from(self.version.is_some()) << 7
+            | u8::from(self.instance.is_some()) << 6
+            | u8::from(self.dodag_id.is_some()) << 5;
+        out.put(&[SOLICITED_INFORMATION, 19, self.instance.unwrap_or(0), flags])?;
+        out.put(&self.dodag_id.unwrap_or_default().0)?;
+        out.u8(self.version.unwrap_or(0))
+    }
+}
+
+/// Prefix Information (RFC 6550 §6.7.10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PrefixInformation {
+    /// How many bits of the prefix count, up to 128.
+    pub prefix_len: u8,
+    /// L: the prefix is on-link.
+    pub on_link: bool,
+    /// A: addresses may be formed from the prefix.
+    pub autonomous: bool,
+    /// R: the prefix field holds the sender's whole address.
+    pub router_address: bool,
+    /// Seconds; `u32::MAX` is for ever.
+    pub valid_lifetime: u32,
+    /// Seconds; `u32::MAX` is for ever.
+    pub preferred_lifetime: u32,
+    /// The prefix, or with R the whole address.
+    pub prefix: Ip,
+}
+
+impl PrefixInformation {
+    /// Bytes of the option, header included.
+    pub const LEN: usize = 32;
+
+    fn parse(body: Reader<'_>) -> Result<PrefixInformation> {
+        let bytes: [u8; 30] = exact(body)?;
+        let mut body = Reader::new(&bytes);
+        let [prefix_len, flags] = body.array()?;
+        if prefix_len > 128 {
+            return Err(Error::Malformed);
+        }
+        let (valid_lifetime, preferred_lifetime) = (body.u32()?, body.u32()?);
+        body.u32()?;
+        Ok(PrefixInformation {
+            prefix_len,
+            on_link: flags & 0x80 != 0,
+            autonomous: flags & 0x40 != 0,
+            router_address: flags & 0x20 != 0,
+            valid_lifetime,
+            preferred_lifetime,
+            prefix: Ip(body.array()?),
+        })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
+        let flags =
+            u8::from(self.on_link) << 7 | u8::from(self.autonomous) << 6 | u8::from(self.router_address) << 5;
+        out.put(&[PREFIX_INFORMATION, 30, self.prefix_len, flags])?;
+        out.u32(self.valid_lifetime)?;
+        out.u32(self.preferred_lifetime)?;
+        out.u32(0)?;
+        out.put(&self.prefix.0)
+    }
+}
+
+/// Route Information (RFC 6550 §6.7.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteInformation {
+    /// How many bits of the prefix count, up to 128.
+    pub prefix_len: u8,
+    /// The two bits of the route preference: 1 high, 0 medium, 3 low; an option with 2 is to
+    /// be ignored.
+    pub preference: u8,
+    /// Seconds; `u32::MAX` is for ever.
+    pub lifetime: u32,
+    /// The prefix, zero behind its bits.
+    pub prefix: Ip,
+}
+
+impl RouteInformation {
+    fn parse(mut body: Reader<'_>) -> Result<RouteInformation> {
+        let [prefix_len, flags] = body.array()?;
+        let lifetime = body.u32()?;
+        let prefix = parse_prefix(prefix_len, body.rest())?;
+        Ok(RouteInformation { prefix_len, preference: flags >> 3 & 3, lifetime, prefix })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
+        let bytes = self.prefix.0.get(..prefix_bytes(self.prefix_len)).ok_or(Error::TooLarge)?;
+        out.put(&[ROUTE_INFORMATION, bytes.len() as u8 + 6, self.prefix_len, (self.preference & 3) << 3])?;
+        out.u32(self.lifetime)?;
+        out.put(bytes)
+    }
+}

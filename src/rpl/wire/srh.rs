@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The source routing header, routing type 3 (RFC 6554).
+#![forbid(unsafe_code)]
+
+use crate::address::Ip;
+use crate::bytes::{Reader, Writer};
+use crate::status::{Error, Result};
+
+/// Routing type of this header.
+pub(super) const ROUTING_TYPE: u8 = 3;
+
+/// How the addresses of a header are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// CmprI: prefix bytes left out of all addresses but the last, 0 to 15.
+    pub compressed: u8,
+    /// CmprE: prefix bytes left out of the last address, 0 to 15.
+    pub compressed_last: u8,
+    /// Number of addresses, at least 1.
+    pub count: u8,
+}
+
+impl Shape {
+    /// Bytes of a whole header of this shape, padding included; `None` when it is too long.
+    pub fn encoded_len(self) -> Option<usize> {
+        let length = 8 + self.payload()? + usize::from(self.pad()?);
+        (length <= 8 * 256).then_some(length)
+    }
+
+    fn payload(self) -> Option<usize> {
+        let each = 16usize.checked_sub(usize::from(self.compressed))?;
+        let last = 16usize.checked_sub(usize::from(self.compressed_last))?;
+        Some(usize::from(self.count.checked_sub(1)?) * each + last)
+    }
+
+    fn pad(self) -> Option<u8> {
+        Some((8 - (self.payload()? & 7) as u8) & 7)
+    }
+
+    /// Writes the header's first eight bytes; the addresses and then the padding follow.
+    /// Returns how many bytes of padding that takes.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn emit(self, next_header: u8, segments_left: u8, out: &mut Writer<'_>) -> Result<u8> {
+        let length = self.encoded_len().ok_or(Error::TooLarge)?;
+        let units = u8::try_from(length / 8 - 1).map_err(|_| Error::TooLarge)?;
+        let pad = self.pad().ok_or(Error::TooLarge)?;
+        let compression = (self.compressed & 15) << 4 | self.compressed_last & 15;
+        out.put(&[next_header, units, ROUTING_TYPE, segments_left, compression, pad << 4, 0, 0])?;
+        Ok(pad)
+    }
+}
+
+/// A checked view of a source routing header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceRoute<'a> {
+    /// What follows the header.
+    pub next_header: u8,
+    /// How many addresses are still to be visited, at most the number of addresses.
+    pub segments_left: u8,
+    /// How the addresses are packed.
+    pub shape: Shape,
+    addresses: &'a [u8],
+}
+
+impl<'a> SourceRoute<'a> {
+    /// Reads the whole header, from its next-header field on; bytes behind it are ignored.
+    /// Anything but a routing type of 3, and a length that does not suit the compression and
+    /// padding, is refused. Whether `segments_left` exceeds the number of addresses is for
+    /// [`advance`] to say, since it has a reply of its own.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`], [`Error::Unsupported`] for another routing type.
+    pub fn parse(header: &'a [u8]) -> Result<SourceRoute<'a>> {
+        let mut reader = Reader::new(header);
+        let [next_header, units, kind, segments_left, compression, pad, _, _] = reader.array()?;
+        if kind != ROUTING_TYPE {
+            return Err(Error::Unsupported);
+        }
+        let body = reader.take(usize::from(units) * 8)?;
+        let (compressed, compressed_last, pad) = (compression >> 4, compression & 15, pad >> 4);
+        let (each, last) = (usize::from(16 - compressed), usize::from(16 - compressed_last));
+        // n = (((Hdr Ext Len * 8) - Pad - (16 - CmprE)) / (16 - CmprI)) + 1
+        let used = body.len().checked_sub(usize::from(pad)).ok_or(Error::Malformed)?;
+        let others = used.checked_sub(last).ok_or(Error::Malformed)?;
+        let quotient = others.checked_div(each).ok_or(Error::Malformed)?;
+        if quotient * each != others || (compression == 0 && pad != 0) {
+            return Err(Error::Malformed);
+        }
+        let count = u8::try_from(quotient + 1).map_err(|_| Error::Malformed)?;
+        let addresses = body.get(..used).ok_or(Error::Malformed)?;
+        let shape = Shape { compressed, compressed_last, count };
+        Ok(SourceRoute { next_header, segments_left, shape, addresses })
+    }
+
+    /// The addresses in order, completed with the prefix of the IPv6 destination.
+    pub fn addresses(&self, destination: &Ip) -> Addresses<'a> {
+        Addresses { reader: Reader::new(self.addresses), shape: self.shape, prefix: *destination }
+    }
+}
+
+/// The addresses of a source routing header.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses<'a> {
+    reader: Reader<'a>,
+    shape: Shape,
+    prefix: Ip,
+}
+
+impl Iterator for Addresses<'_> {
+    type Item = Ip;
+
+    fn next(&mut self) -> Option<Ip> {
+        self.shape.count = self.shape.count.checked_sub(1)?;
+        let elided = if self.shape.count == 0 { self.shape.compressed_last } else { self.shape.compressed };
+        let mut address = self.prefix;
+        let tail = address.0.get_mut(usize::from(elided)..)?;
+        let bytes = self.reader.take(tail.len()).ok()?;
+        crate::bytes::copy(tail, bytes);
+        Some(address)
+    }
+}
+
+/// Why a router does not follow a source route (RFC 6554 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The header is malformed, or names a multicast address: drop silently.
+    Drop,
+    /// Parameter Problem, code 0, whose pointer is this many bytes into the header.
+    ParameterProblem(u8),
+}
+
+/// The step that a router makes which finds its own address as the destination of a packet
+/// with a source routing header: swaps the destination with the next address and counts
+/// `segments_left` down, in place. `is_own` says which addresses are this node's.
+///
+/// `Ok(true)` means that the packet is to be forwarded to the new destination; `Ok(false)`
+/// that the route is used up and the next header is this node's to process.
+///
+/// # Errors
+/// [`Refusal`], with packet and destination unchanged.
+pub fn advance(
+    header: &mut [u8],
+    destination: &mut Ip,
+    is_own: &dyn Fn(&Ip) -> bool,
+) -> core::result::Result<bool, Refusal> {
+    let route = SourceRoute::parse(header).map_err(|_| Refusal::Drop)?;
+    let (shape, left) = (route.shape, route.segments_left);
+    if left == 0 {
+        return Ok(false);
+    }
+    // The pointers are to Segments Left, and to the address vector.
+    let index = shape.count.checked_sub(left).ok_or(Refusal::ParameterProblem(3))?;
+    let mut next = None;
+    let mut seen_own = false;
+    let mut apart = false;
+    for (position, address) in route.addresses(destination).enumerate() {
+        if is_own(&address) {
+            if apart {
+                return Err(Refusal::ParameterProblem(8));
+            }
+            seen_own = true;
+        } else if seen_own {
+            apart = true;
+        }
+        if position == usize::from(index) {
+            next = Some(address);
+        }
+    }
+    let next = next.ok_or(Refusal::Drop)?;
+    if next.is_multicast() || destination.is_multicast() {
+        return Err(Refusal::Drop);
+    }
+    let elided = if left == 1 { shape.compressed_last } else { shape.compressed };
+    let start = 8 + usize::from(index) * usize::from(16 - shape.compressed.min(15));
+    let room = header.get_mut(start..).ok_or(Refusal::Drop)?;
+    let own = destination.0.get(usize::from(elided)..).ok_or(Refusal::Drop)?;
+    crate::bytes::copy(room, own);
+    if let Some(segments_left) = header.get_mut(3) {
+        *segments_left = left - 1;
+    }
+    *destination = next;
+    Ok(true)
+}
