@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The resources of a server and how a request finds its own.
+#![forbid(unsafe_code)]
+
+use super::wire::{Code, Options, number};
+
+/// One resource, or a sub-tree of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Resource<'m> {
+    /// The path, segments separated by `/` and not percent-encoded; no `/` in front. `*` as the
+    /// last segment stands for one or more segments of any kind.
+    pub path: &'m str,
+    /// The methods it has: bit `c - 1` for the code 0.0c. See [`methods`].
+    pub methods: u8,
+    /// What it can do: see [`flags`].
+    pub flags: u8,
+    /// Attributes in link format without the leading `;`, for `/.well-known/core`
+    /// (RFC 6690): `rt="temperature";ct=0`.
+    pub attributes: &'m str,
+    /// The Content-Formats that it can give; empty for any. A request that accepts none of
+    /// them gets 4.06.
+    pub produces: &'m [u16],
+    /// The Content-Formats that it takes; empty for any. Others get 4.15.
+    pub consumes: &'m [u16],
+    /// The largest body of a request, in bytes; 0 for no limit. Larger ones get 4.13.
+    pub max_body: u32,
+}
+
+/// What a resource can do.
+pub mod flags {
+    /// It may be observed (RFC 7641).
+    pub const OBSERVABLE: u8 = 1;
+    /// A body in several blocks is assembled before the handler sees it.
+    pub const ASSEMBLE: u8 = 2;
+    /// It is left out of `/.well-known/core`.
+    pub const HIDDEN: u8 = 4;
+    /// It answers requests to groups.
+    pub const MULTICAST: u8 = 8;
+    /// Its handler heeds If-Match and If-None-Match; without this they get 4.02.
+    pub const CONDITIONAL: u8 = 16;
+}
+
+/// The bit of a method in [`Resource::methods`]; 0 for a code that is no known method.
+pub const fn method_bit(method: Code) -> u8 {
+    match method.0 {
+        1..=7 => 1 << (method.0 - 1),
+        _ => 0,
+    }
+}
+
+/// Bits of [`Resource::methods`].
+#[allow(missing_docs)] // The names of the methods.
+pub mod methods {
+    pub const GET: u8 = 1;
+    pub const POST: u8 = 2;
+    pub const PUT: u8 = 4;
+    pub const DELETE: u8 = 8;
+    pub const FETCH: u8 = 16;
+    pub const PATCH: u8 = 32;
+    pub const IPATCH: u8 = 64;
+}
+
+/// How well a path suits a request: `None` not at all, `Some(usize::MAX)` exactly, else the
+/// number of segments before the `*`.
+pub(super) fn suits(path: &str, options: Options<'_>) -> Option<usize> {
+    let mut asked = options.all(number::URI_PATH);
+    if path.is_empty() {
+        return if asked.next().is_none() { Some(usize::MAX) } else { None };
+    }
+    for (depth, segment) in path.split('/').enumerate() {
+        let found = asked.next()?;
+        if segment == "*" {
+            return Some(depth);
+        }
+        if segment.as_bytes() != found {
+            return None;
+        }
+    }
+    if asked.next().is_none() { Some(usize::MAX) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::{Encoder, Message, Type};
+    use super::*;
+
+    fn suited(path: &str, segments: &[&str]) -> Option<usize> {
+        let mut buffer = [0; 128];
+        let mut out = Encoder::new(&mut buffer, Type::Con, Code::GET, 1, &[]).unwrap();
+        for segment in segments {
+            out.option(number::URI_PATH, segment.as_bytes()).unwrap();
+        }
+        suits(path, Message::parse(out.finish()).unwrap().options)
+    }
+
+    #[test]
+    fn paths_suit_whole_or_as_sub_trees() {
+        assert_eq!(suited("", &[]), Some(usize::MAX));
+        assert_eq!(suited("", &["a"]), None);
+        assert_eq!(suited("a", &[]), None);
+        assert_eq!(suited("a/b", &["a", "b"]), Some(usize::MAX));
+        assert_eq!(suited("a/b", &["a/b"]), None);
+        assert_eq!(suited("a/b", &["a"]), None);
+        assert_eq!(suited("a", &["a", "b"]), None);
+        assert_eq!(suited("a/*", &["a", "b", "c"]), Some(1));
+        assert_eq!(suited("a/*", &["a"]), None);
+        assert_eq!(suited("*", &["a"]), Some(0));
+        assert_eq!(suited("a/", &["a", ""]), Some(usize::MAX));
+    }
+
+    #[test]
+    fn each_method_has_its_bit() {
+        assert_eq!(method_bit(Code::GET), methods::GET);
+        assert_eq!(method_bit(Code::IPATCH), methods::IPATCH);
+        assert_eq!(method_bit(Code(8)), 0);
+        assert_eq!(method_bit(Code::EMPTY), 0);
+    }
+}
