@@ -14,7 +14,7 @@ class Section:
     __slots__ = ("object", "index", "name", "flags", "kind", "size", "data", "edges", "functions", "marks", "stack", "link")
 
     def __init__(self):
-        self.edges = []      # (offset, symbol)
+        self.edges = []      # (offset, symbol, addend, relocation type)
         self.functions = []  # (offset, name)
         self.marks = []      # ARM mapping symbols: (offset, "$t" / "$d" / "$a")
         self.stack = None    # bytes, from .stack_sizes
@@ -53,7 +53,7 @@ def sections_of(data):
     if wide:
         shoff, = struct.unpack_from("<Q", data, 40)
         shentsize, shnum, shstrndx = struct.unpack_from("<HHH", data, 58)
-        header, order = "<IIQQQQIIQQ", None
+        header = "<IIQQQQIIQQ"
     else:
         shoff, = struct.unpack_from("<I", data, 32)
         shentsize, shnum, shstrndx = struct.unpack_from("<HHH", data, 46)
@@ -115,7 +115,7 @@ def sections_of(data):
             addend = 0
             if section.kind == SHT_RELA:
                 addend, = struct.unpack_from("<q" if wide else "<i", body, at + (16 if wide else 8))
-            target.edges.append((offset, symbols[info >> 32 if wide else info >> 8], addend))
+            target.edges.append((offset, symbols[info >> 32 if wide else info >> 8], addend, info & (0xffffffff if wide else 0xff)))
     for section in found:
         if section.name.startswith(".stack_sizes"):
             read_stack_sizes(section, wide)
@@ -124,7 +124,7 @@ def sections_of(data):
 
 def read_stack_sizes(section, wide):
     """Each entry: the function's address (a relocation) and its frame in bytes as ULEB128."""
-    where = {offset: (symbol, addend) for offset, symbol, addend in section.edges}
+    where = {offset: (symbol, addend) for offset, symbol, addend, _ in section.edges}
     at, word = 0, 8 if wide else 4
     while at + word < len(section.data):
         symbol, addend = where.get(at, (None, 0))
@@ -167,7 +167,7 @@ class Graph:
 
     def out(self, section):
         """(offset, section or None, symbol name) for each relocation, debug information left out."""
-        for offset, symbol, _ in section.edges:
+        for offset, symbol, _, _ in section.edges:
             yield offset, self.target(symbol), symbol.name
 
     def reachable(self, names):

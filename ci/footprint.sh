@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Prints flash, memory and worst stack per feature set and target as a Markdown table.
+#
+#   ci/footprint.sh                          the table of the README
+#   ci/footprint.sh set FEATURES [TARGET]    one feature set of the library
+#   ci/footprint.sh room NAME [TARGET]       the entry points of ci/no-panic/src/NAME.rs; --stack and --list say more
+. "$(dirname "$0")/lib.sh"
+cd "$root"
+# Line tables change no code; they are kept so that one build serves ci/no-panic.sh too.
+export CARGO_PROFILE_EMBEDDED_DEBUG=line-tables-only
+
+# build_set TARGET FEATURES : sets $library.
+build_set() {
+    local extra
+    extra=$(mcu_extra "$1")
+    mcu_cargo "$1" rustc --quiet --lib --profile embedded --no-default-features \
+        --features "panic-handler${2:+,$2}${extra:+,$extra}" --crate-type staticlib
+    library=$target_dir/mcu/$1/embedded/libmote.a
+}
+# build_room TARGET ROOM
+build_room() {
+    local extra
+    extra=$(mcu_extra "$1")
+    mcu_cargo "$1" rustc --quiet --manifest-path ci/no-panic/Cargo.toml --lib --profile embedded \
+        --features "$2${extra:+,$extra}"
+    library=$target_dir/mcu/$1/embedded/libmote_no_panic.a
+}
+
+case ${1:-table} in
+    set) build_set "${3:-thumbv7em-none-eabihf}" "$2"; python3 ci/footprint.py "$library" mote_ "${@:4}" ;;
+    room) build_room "${3:-thumbv7em-none-eabihf}" "$2"; python3 ci/footprint.py "$library" check_ "${@:4}" ;;
+    table)
+        echo "| features | target | text | data | bss | worst stack |"
+        echo "|---|---|--:|--:|--:|--:|"
+        row() {
+            build_set "$target" "$2"
+            read -r text data bss stack < <(python3 ci/footprint.py "$library" mote_)
+            printf '| %s | %s | %d | %d | %d | %d |\n' "$1" "${target%%-*}" "$text" "$data" "$bss" "$stack"
+        }
+        for target in $mcu_targets; do
+            row "the frame alone (node, port)" ""
+            row "CoAP client" coap-client
+            row "CoAP server" coap-server
+            row "CoAP client and server" coap-client,coap-server
+            row "  with observe" coap-client,coap-server,coap-observe
+            row "  with block-wise" coap-client,coap-server,coap-block
+            row "CoAP, all of it" coap
+            row "MQTT 3.1.1" mqtt-v3
+            row "MQTT 5" mqtt-v5
+            row "MQTT, both" mqtt
+            row "mesh leaf or router (non-storing, OF0)" rpl-non-storing,of0
+            row "mesh, all of it" mesh
+            row "everything" coap,mqtt,mesh
+        done
+        ;;
+    *) die "table, set FEATURES, or room NAME" ;;
+esac
