@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Start-up of a Cortex-M4F without a C library's, and printing by semihosting. */
+#include "board.h"
+
+extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[], stack_top[];
+int main(void);
+void reset(void);
+
+static void semihosting(uint32_t operation, const void *argument)
+{
+    register uint32_t r0 __asm__("r0") = operation;
+    register const void *r1 __asm__("r1") = argument;
+    __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+}
+
+void board_print(const char *text)
+{
+    semihosting(4 /* SYS_WRITE0 */, text);
+}
+
+void board_number(uint32_t number)
+{
+    char text[11];
+    char *at = text + sizeof text;
+    *--at = 0;
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    board_print(at);
+}
+
+void board_exit(int status)
+{
+    /* SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit. */
+    const uint32_t block[2] = { 0x20026, (uint32_t)status };
+    semihosting(0x20, block);
+    for (;;) { }
+}
+
+static void fault(void)
+{
+    board_print("fault\n");
+    board_exit(3);
+}
+
+void reset(void)
+{
+    /* The floating-point unit, before anything may use it. */
+    *(volatile uint32_t *)0xE000ED88u |= 0xFu << 20;
+    __asm__ volatile("dsb\n isb");
+    for (uint32_t *to = data_start, *from = data_load; to < data_end; ) *to++ = *from++;
+    for (uint32_t *to = bss_start; to < bss_end; ) *to++ = 0;
+    /* How deep the stack gets is measured by what is left of this pattern. */
+    uint32_t *sp;
+    __asm__ volatile("mov %0, sp" : "=r"(sp));
+    for (uint32_t *to = bss_end; to < sp - 64; ) *to++ = 0xA5A5A5A5u;
+    board_exit(main());
+}
+
+uint32_t board_stack_used(void)
+{
+    const uint32_t *at = bss_end;
+    while (at < stack_top && *at == 0xA5A5A5A5u) at++;
+    return (uint32_t)((const char *)stack_top - (const char *)at);
+}
+
+__attribute__((section(".vectors"), used)) static void *const vectors[16] = {
+    stack_top, (void *)reset, (void *)fault, (void *)fault, (void *)fault, (void *)fault, (void *)fault,
+};
