@@ -3,6 +3,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | [`uri`] | URIs to options and back |
 //! | [`wire`] | the message format: codes, options in any order, block values |
 //! | `endpoint` | the [`Endpoint`]: client and server in one, its tables and its methods |
 //! | `event` | what is asked of it ([`Request`], [`Response`]) and what it reports ([`Event`]) |
@@ -17,6 +18,7 @@ mod event;
 mod params;
 mod resources;
 mod stats;
+pub mod uri;
 pub mod wire;
 
 pub use endpoint::Endpoint;
