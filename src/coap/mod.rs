@@ -3,6 +3,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | [`link`] | the CoRE link format: read, filter, write |
 //! | [`uri`] | URIs to options and back |
 //! | [`wire`] | the message format: codes, options in any order, block values |
 //! | `endpoint` | the [`Endpoint`]: client and server in one, its tables and its methods |
@@ -18,6 +19,7 @@ mod event;
 mod params;
 mod resources;
 mod stats;
+pub mod link;
 pub mod uri;
 pub mod wire;
 

@@ -19,10 +19,10 @@ use crate::status::{Error, Result};
 /// [`Error::Malformed`] when Uri-Host is no host name and no address or Uri-Port no port;
 /// [`Error::Invalid`] when the options are out of order or Uri-Host or Uri-Port repeated;
 /// [`Error::TooLarge`] when `out` has no room. What has been written by then stays.
-pub fn compose<'a>(
+pub fn compose(
     scheme: Scheme,
     destination: &SocketAddress,
-    options: &mut dyn Iterator<Item = (u16, &'a [u8])>,
+    options: &mut dyn Iterator<Item = (u16, &[u8])>,
     out: &mut Writer<'_>,
 ) -> Result<()> {
     out.put(scheme.name().as_bytes())?;
