@@ -16,10 +16,10 @@
 
 mod endpoint;
 mod event;
+pub mod link;
 mod params;
 mod resources;
 mod stats;
-pub mod link;
 pub mod uri;
 pub mod wire;
 
