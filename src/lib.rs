@@ -21,6 +21,7 @@
 pub mod address;
 pub mod backoff;
 pub mod bytes;
+pub mod checksum;
 #[cfg(any(feature = "coap-client", feature = "coap-server"))]
 pub mod coap;
 #[cfg(feature = "ieee802154")]

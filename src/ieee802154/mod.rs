@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! IEEE 802.15.4: frames, and a MAC for radios that leave it to software.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `address` | [`LinkAddress`] |
+//! | [`wire`], [`security`], [`element`], [`command`] | frames and what is in them |
 #![forbid(unsafe_code)]
 
 mod address;
+pub mod command;
+pub mod element;
+pub mod security;
+pub mod wire;
 
 pub use address::LinkAddress;

@@ -1,3 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! 6LoWPAN: IPv6 in the frames of IEEE 802.15.4.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`context`] | the prefixes that sender and receiver share |
+//! | [`iphc`] | the compressed IPv6 header (RFC 6282 §3) |
+//! | [`nhc`] | the compressed headers behind it (RFC 6282 §4), of extensions and UDP |
+//! | [`packet`] | both, for whole packets |
 #![forbid(unsafe_code)]
+
+pub mod context;
+pub mod iphc;
+pub mod nhc;
+pub mod packet;
+
+/// Dispatch byte of an IPv6 packet as it is (RFC 4944 §5.1).
+pub const DISPATCH_IPV6: u8 = 0x41;

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! LOWPAN_NHC: the compressed headers behind the IPv6 header (RFC 6282 §4).
+#![forbid(unsafe_code)]
+
+use crate::bytes::{Reader, Writer};
+use crate::status::{Error, Result};
+
+/// Next header numbers that matter here (IANA).
+pub(super) mod next_header {
+    pub(crate) const HOP_BY_HOP: u8 = 0;
+    pub(crate) const UDP: u8 = 17;
+    pub(crate) const IPV6: u8 = 41;
+    pub(crate) const ROUTING: u8 = 43;
+    pub(crate) const FRAGMENT: u8 = 44;
+    pub(crate) const DESTINATION: u8 = 60;
+    pub(crate) const MOBILITY: u8 = 135;
+}
+use next_header::{DESTINATION, FRAGMENT, HOP_BY_HOP, IPV6, MOBILITY, ROUTING};
+
+/// How many bytes a UDP header takes.
+pub(super) const UDP_HEADER: usize = 8;
+/// The longest that a UDP header gets.
+pub(super) const MAX_UDP: usize = 7;
+/// The NHC byte of an IPv6 header, behind which LOWPAN_IPHC follows.
+pub(super) const NHC_IPV6: u8 = 0xee;
+
+/// The extension header's identifier in the NHC byte.
+const fn identifier(next_header: u8) -> Option<u8> {
+    Some(match next_header {
+        HOP_BY_HOP => 0,
+        ROUTING => 1,
+        FRAGMENT => 2,
+        DESTINATION => 3,
+        MOBILITY => 4,
+        _ => return None,
+    })
+}
+
+/// The next header number that an extension header's NHC byte stands for; 41 where LOWPAN_IPHC
+/// follows instead.
+pub(super) const fn extension(nhc: u8) -> Option<u8> {
+    if nhc >> 4 != 0xe {
+        return None;
+    }
+    Some(match nhc >> 1 & 7 {
+        0 => HOP_BY_HOP,
+        1 => ROUTING,
+        2 => FRAGMENT,
+        3 => DESTINATION,
+        4 => MOBILITY,
+        7 => IPV6,
+        _ => return None,
+    })
+}
+
+/// Whether an NHC byte stands for UDP.
+pub(super) const fn is_udp(nhc: u8) -> bool {
+    nhc >> 3 == 0x1e
+}
+
+/// An extension header that can be compressed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extension<'a> {
+    identifier: u8,
+    /// The next header field.
+    pub(super) next_header: u8,
+    /// What follows the length field, padding at the end left out where it can be.
+    kept: &'a [u8],
+    /// How many bytes the header takes uncompressed.
+    pub(super) size: usize,
+    /// What follows is no header but the middle of a packet that IPv6 has fragmented.
+    pub(super) is_opaque: bool,
+}
+
+impl<'a> Extension<'a> {
+    /// Looks at the extension header of that kind at the front of `bytes`.
+    pub(super) fn parse(kind: u8, bytes: &'a [u8]) -> Option<Extension<'a>> {
+        let identifier = identifier(kind)?;
+        let [next_header, units, ..] = *bytes else { return None };
+        let fragment = kind == FRAGMENT;
+        if fragment && units != 0 {
+            // A reserved byte in place of the length, which NHC would not keep.
+            return None;
+        }
+        let size = 8 + 8 * usize::from(units);
+        let mut kept = bytes.get(2..size)?;
+        let mut is_opaque = false;
+        if let (true, [high, low, ..]) = (fragment, kept) {
+            is_opaque = u16::from_be_bytes([*high, *low]) >> 3 != 0;
+        }
+        if matches!(kind, HOP_BY_HOP | DESTINATION) {
+            let padding = trailing_padding(kept);
+            kept = kept.get(..kept.len() - padding)?;
+        }
+        if kept.len() > 255 {
+            return None;
+        }
+        Some(Extension { identifier, next_header, kept, size, is_opaque })
+    }
+
+    /// Whether it is of that kind.
+    pub(super) fn is(&self, kind: u8) -> bool {
+        identifier(kind) == Some(self.identifier)
+    }
+
+    /// How many bytes it takes when the next header is compressed too; one more when not.
+    pub(super) const fn encoded_len(&self) -> usize {
+        2 + self.kept.len()
+    }
+
+    pub(super) fn emit(&self, next_is_compressed: bool, out: &mut Writer<'_>) -> Result<()> {
+        out.u8(0xe0 | self.identifier << 1 | u8::from(next_is_compressed))?;
+        if !next_is_compressed {
+            out.u8(self.next_header)?;
+        }
+        out.u8(self.kept.len() as u8)?;
+        out.put(self.kept)
+    }
+}
+
+/// How many bytes of padding at the end of `options` the receiver will put back as they were: a
+/// last option Pad1, or PadN of at most 7 bytes, all zero.
+fn trailing_padding(options: &[u8]) -> usize {
+    let mut reader = Reader::new(options);
+    let mut last = 0;
+    while let Ok(kind) = reader.u8() {
+        last = 1;
+        if kind == 0 {
+            continue;
+        }
+        let Ok(length) = reader.u8() else { return 0 };
+        let Ok(content) = reader.take(usize::from(length)) else { return 0 };
+        let plain = kind == 1 && content.len() <= 5 && content.iter().all(|byte| *byte == 0);
+        last = if plain { 2 + content.len() } else { 0 };
+    }
+    last
+}
+
+/// Writes the extension header of that kind from its compressed form behind the NHC byte. The
+/// next header field is 0 when it is compressed.
+pub(super) fn decompress_extension(
+    kind: u8,
+    next_is_compressed: bool,
+    input: &mut Reader<'_>,
+    out: &mut Writer<'_>,
+) -> Result<()> {
+    let next_header = if next_is_compressed { 0 } else { input.u8()? };
+    let length = input.u8()?;
+    let kept = input.take(usize::from(length))?;
+    let padding = (8 - (2 + kept.len()) % 8) % 8;
+    if padding != 0 && !matches!(kind, HOP_BY_HOP | DESTINATION) || kind == FRAGMENT && kept.len() != 6 {
+        return Err(Error::Malformed);
+    }
+    let units = (2 + kept.len() + padding) / 8 - 1;
+    out.put(&[next_header, units as u8])?;
+    out.put(kept)?;
+    match padding {
+        0 => Ok(()),
+        1 => out.u8(0),
+        _ => {
+            out.put(&[1, padding as u8 - 2])?;
+            out.reserve(padding - 2).map(|_| ())
+        }
+    }
+}
+
+/// Writes a UDP header compressed (RFC 6282 §4.3).
+pub(super) fn compress_udp(
+    header: &[u8; UDP_HEADER],
+    elide_checksum: bool,
+    out: &mut Writer<'_>,
+) -> Result<()> {
+    let [a, b, c, d, _, _, e, f] = *header;
+    let nhc = 0xf0 | u8::from(elide_checksum) << 2;
+    match (a, c) {
+        (0xf0, 0xf0) if b >> 4 == 0xb && d >> 4 == 0xb => out.put(&[nhc | 3, b << 4 | d & 0xf])?,
+        (0xf0, _) => out.put(&[nhc | 2, b, c, d])?,
+        (_, 0xf0) => out.put(&[nhc | 1, a, b, d])?,
+        _ => out.put(&[nhc, a, b, c, d])?,
+    }
+    if elide_checksum { Ok(()) } else { out.put(&[e, f]) }
+}
+
+/// Reads a UDP header off `input`, behind its NHC byte. The length is 0, and so is the checksum
+/// when it is elided.
+pub(super) fn decompress_udp(nhc: u8, input: &mut Reader<'_>) -> Result<[u8; UDP_HEADER]> {
+    let [a, b, c, d] = match nhc & 3 {
+        0 => input.array()?,
+        1 => {
+            let [a, b, d] = input.array()?;
+            [a, b, 0xf0, d]
+        }
+        2 => {
+            let [b, c, d] = input.array()?;
+            [0xf0, b, c, d]
+        }
+        _ => {
+            let both = input.u8()?;
+            [0xf0, 0xb0 | both >> 4, 0xf0, 0xb0 | both & 0xf]
+        }
+    };
+    let [e, f] = if nhc & 4 != 0 { [0; 2] } else { input.array()? };
+    Ok([a, b, c, d, 0, 0, e, f])
+}
