@@ -95,7 +95,7 @@ fn split(bytes: &[u8], mic: usize, payload: bool) -> Result<(&[u8], &[u8], u8)> 
         }
         last = element.id;
         if payload && last == PAYLOAD_TERMINATION
-            || !payload && last >= TERMINATION_1 && last <= TERMINATION_2
+            || !payload && (TERMINATION_1..=TERMINATION_2).contains(&last)
         {
             break;
         }

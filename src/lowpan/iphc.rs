@@ -177,7 +177,7 @@ pub fn compress(
         out.put(&[second | 0x80, ids])?;
     }
     let traffic_class = v << 4 | t >> 4;
-    let rotated = traffic_class << 6 | traffic_class >> 2;
+    let rotated = traffic_class.rotate_right(2);
     let flow = [t & 0xf, f, l];
     if flow != [0; 3] {
         if rotated & 0x3f == 0 {
@@ -296,7 +296,7 @@ pub fn decompress(input: &mut Reader<'_>, ends: Ends, contexts: &Contexts<'_>) -
         2 => (input.u8()?, [0; 3]),
         _ => (0, [0; 3]),
     };
-    let traffic_class = rotated << 2 | rotated >> 6;
+    let traffic_class = rotated.rotate_left(2);
     let next_is_compressed = first & 4 != 0;
     let next_header = if next_is_compressed { 0 } else { input.u8()? };
     let hop_limit = match first & 3 {

@@ -419,7 +419,7 @@ mod tests {
         #[test]
         fn every_packet_comes_back_as_it_was(
             (kind, payload) in chain(), source in unicast(), to in destination(),
-            class in prop_oneof![Just(0u32), 0u32..1 << 20, Just(0x0c0_0_0000u32), any::<u32>()],
+            class in prop_oneof![Just(0u32), 0u32..1 << 20, Just(0x0c00_0000_u32), any::<u32>()],
             hop_limit in prop_oneof![Just(1u8), Just(64), Just(255), any::<u8>()],
             anonymous: bool, room in 41usize..120,
         ) {
