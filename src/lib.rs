@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`status`], [`time`], [`bytes`], [`memory`], [`address`], [`table`], [`backoff`], [`random`] | the shared parts |
 //! | [`port`] | the porting layer as the core sees it, one file per service |
+//! | [`linux`] | the ready-made port to Linux (`ports/linux`) |
 //! | [`transport`] | the datagram and stream seams that engines send through |
 //! | [`node`] | the event loop's schedule: which engine is due, which socket is ready |
 //! | [`sim`] | deterministic networks under a virtual clock, for tests (`std`) |
@@ -28,6 +29,9 @@ pub mod coap;
 pub mod ieee802154;
 #[cfg(feature = "ipv6")]
 pub mod ipv6;
+#[cfg(all(feature = "std", target_os = "linux"))]
+#[path = "../ports/linux/mod.rs"]
+pub mod linux;
 #[cfg(feature = "lowpan")]
 pub mod lowpan;
 pub mod memory;

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Waiting, over epoll, a timer descriptor and an event descriptor.
+
+use super::socket::Socket;
+use super::sys::{self, Fd, errno};
+use super::{State, status};
+use crate::port::{mote_port_alarm, mote_port_ready, mote_status};
+use crate::status::Error;
+use core::ffi::{c_int, c_void};
+use core::ptr;
+
+pub(super) static ALARM: mote_port_alarm = mote_port_alarm {
+    size: size_of::<mote_port_alarm>() as u32,
+    reports_readiness: 1,
+    wait: Some(wait),
+    wake: Some(wake),
+    descriptor: Some(descriptor),
+    arm: Some(arm),
+};
+
+/// How many of the system's events are taken at once.
+const BATCH: usize = 64;
+
+/// What events carry besides the addresses of sockets, which are never that small.
+const TIMER: u64 = 1;
+const EVENT: u64 = 2;
+
+/// Opens the descriptors of the wait: epoll, timer, event.
+pub(super) fn open() -> Result<(Fd, Fd, Fd), mote_status> {
+    open_all().map_err(sys::open_failure)
+}
+
+fn open_all() -> Result<(Fd, Fd, Fd), c_int> {
+    // SAFETY: plain system calls without pointers.
+    let (epoll, timer, event) = unsafe {
+        (
+            Fd::new(libc::epoll_create1(libc::EPOLL_CLOEXEC))?,
+            Fd::new(libc::timerfd_create(libc::CLOCK_BOOTTIME, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK))?,
+            Fd::new(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))?,
+        )
+    };
+    register(&epoll, &timer, libc::EPOLLIN as u32, TIMER)?;
+    register(&epoll, &event, libc::EPOLLIN as u32, EVENT)?;
+    Ok((epoll, timer, event))
+}
+
+/// Has `fd` watched.
+pub(super) fn register(epoll: &Fd, fd: &Fd, events: u32, data: u64) -> Result<(), c_int> {
+    let mut event = libc::epoll_event { events, u64: data };
+    // SAFETY: both descriptors are open, and `event` is readable.
+    let result = unsafe { libc::epoll_ctl(epoll.raw(), libc::EPOLL_CTL_ADD, fd.raw(), &mut event) };
+    if result < 0 { Err(errno()) } else { Ok(()) }
+}
+
+/// Sets the timer to `deadline`, `u64::MAX` for never.
+fn set_timer(state: &State, deadline: u64) -> Result<(), mote_status> {
+    if state.armed.get() == deadline {
+        return Ok(());
+    }
+    let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let value = match deadline {
+        u64::MAX => zero,
+        // A zero would disarm.
+        0 => libc::timespec { tv_sec: 0, tv_nsec: 1 },
+        _ => libc::timespec {
+            tv_sec: libc::time_t::try_from(deadline / 1000).unwrap_or(libc::time_t::MAX),
+            tv_nsec: (deadline % 1000 * 1_000_000) as libc::c_long,
+        },
+    };
+    let setting = libc::itimerspec { it_interval: zero, it_value: value };
+    // SAFETY: `setting` is readable, and the old one is not asked for.
+    let result = unsafe {
+        libc::timerfd_settime(state.timer.raw(), libc::TFD_TIMER_ABSTIME, &setting, ptr::null_mut())
+    };
+    if result < 0 {
+        return Err(Error::Io.code());
+    }
+    state.armed.set(deadline);
+    Ok(())
+}
+
+/// Empties a timer or event descriptor, so that it is not readable any more.
+fn drain(fd: &Fd) {
+    let mut count = 0u64;
+    // SAFETY: `count` is writable for eight bytes. That there is nothing to read is as good.
+    unsafe { libc::read(fd.raw(), ptr::from_mut(&mut count).cast(), 8) };
+}
+
+unsafe extern "C" fn wait(
+    state: *mut c_void,
+    deadline: u64,
+    ready: *mut mote_port_ready,
+    capacity: usize,
+    count: *mut usize,
+) -> mote_status {
+    // SAFETY: the state is the node's, by the service's contract.
+    let state = match unsafe { State::of(state) } {
+        Ok(state) => state,
+        Err(status) => return status,
+    };
+    if count.is_null() || (ready.is_null() && capacity > 0) {
+        return Error::Invalid.code();
+    }
+    let report = |index: usize, entry: mote_port_ready| {
+        let fits = index < capacity;
+        if fits {
+            // SAFETY: `ready` is writable for `capacity` entries, and the index lies below that.
+            unsafe { ready.add(index).write(entry) };
+        }
+        fits
+    };
+    match wait_for_events(state, deadline, capacity, report) {
+        Ok(reported) => {
+            // SAFETY: not NULL, and writable by the service's contract.
+            unsafe { count.write(reported) };
+            0
+        }
+        Err(status) => status,
+    }
+}
+
+fn wait_for_events(
+    state: &State,
+    deadline: u64,
+    capacity: usize,
+    report: impl Fn(usize, mote_port_ready) -> bool,
+) -> Result<usize, mote_status> {
+    let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
+    let limit = capacity.clamp(1, BATCH) as c_int;
+    loop {
+        let due = deadline != u64::MAX && deadline <= sys::now();
+        // A timer that fires too early only takes us once more round this loop. So it is left as it
+        // is when the deadline moves away, as it does with each exchange, and that saves a system call.
+        if !due && deadline < state.armed.get() {
+            set_timer(state, deadline)?;
+        }
+        // SAFETY: `events` is writable for `limit` entries.
+        let taken = unsafe {
+            libc::epoll_wait(state.epoll.raw(), events.as_mut_ptr(), limit, if due { 0 } else { -1 })
+        };
+        let Ok(taken) = usize::try_from(taken) else {
+            // A signal ends the wait: its handler may have something to tell the application.
+            return if errno() == libc::EINTR { Ok(0) } else { Err(Error::Io.code()) };
+        };
+        let (mut reported, mut woken) = (0, false);
+        for event in events.iter().take(taken) {
+            match event.u64 {
+                TIMER => {
+                    drain(&state.timer);
+                    state.armed.set(u64::MAX);
+                }
+                EVENT => {
+                    drain(&state.event);
+                    woken = true;
+                }
+                address => {
+                    // SAFETY: registered with the address of the socket, which is open: closing it
+                    // takes it out, and nothing was closed since the events were taken.
+                    let socket = unsafe { &*(address as *const Socket) };
+                    let (token, flags) = socket.translate(event.events, state);
+                    if flags == 0 {
+                        continue;
+                    }
+                    if report(reported, mote_port_ready { token, flags }) {
+                        reported += 1;
+                    } else {
+                        // Only where there is no room at all: we never take more than fits.
+                        socket.watch_again(state);
+                        woken = true;
+                    }
+                }
+            }
+        }
+        if reported > 0 || woken || due {
+            return Ok(reported);
+        }
+    }
+}
+
+/// Called from any thread, so it looks at the one field that never changes and at nothing else.
+unsafe extern "C" fn wake(state: *mut c_void) {
+    let state = state.cast::<State>();
+    if state.is_null() {
+        return;
+    }
+    // SAFETY: open while anyone may wake the node, by the service's contract; a place is formed, no
+    // reference to the whole. Writing to an event descriptor is allowed in signal handlers too.
+    unsafe {
+        let event = &*ptr::addr_of!((*state).event);
+        signal(event.raw());
+    }
+}
+
+/// Makes an event descriptor readable. That it cannot count any further is as good.
+pub(super) fn signal(event: c_int) {
+    let one = 1u64;
+    // SAFETY: `one` is readable for eight bytes.
+    unsafe { libc::write(event, ptr::from_ref(&one).cast(), 8) };
+}
+
+unsafe extern "C" fn descriptor(state: *mut c_void, descriptor: *mut i32) -> mote_status {
+    // SAFETY: the state is the node's, and the output is writable or NULL, by the service's contract.
+    match unsafe { (State::of(state), descriptor.as_mut()) } {
+        (Ok(state), Some(descriptor)) => {
+            *descriptor = state.epoll.raw();
+            0
+        }
+        _ => Error::Invalid.code(),
+    }
+}
+
+unsafe extern "C" fn arm(state: *mut c_void, deadline: u64) -> mote_status {
+    // SAFETY: the state is the node's, by the service's contract.
+    status(unsafe { State::of(state) }.and_then(|state| set_timer(state, deadline)))
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The Linux port: the services of [`crate::port`] over epoll and sockets.
+//!
+//! All state of a node lies in the node's own block; besides it, each open socket takes one small
+//! heap block, so that their number is bounded by the system alone. Sockets are watched
+//! edge-triggered: what a call left behind is watched anew by that call, so that nothing is
+//! missed, and what nobody fetches is not reported twice, so that nothing spins.
+#![allow(unsafe_code, non_camel_case_types)]
+
+mod alarm;
+mod basics;
+mod multicast;
+mod options;
+mod socket;
+mod sys;
+mod udp;
+
+pub use options::mote_linux_options;
+
+use crate::port::{mote_port, mote_status};
+use crate::status::Error;
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::ptr;
+use socket::Socket;
+use sys::Fd;
+
+/// What one node keeps, in the node's block.
+struct State {
+    /// Everything that can end a wait is registered here.
+    epoll: Fd,
+    /// Readable when the armed deadline has come.
+    timer: Fd,
+    /// Readable when another thread woke the node.
+    event: Fd,
+    /// The deadline that `timer` is set to; `u64::MAX` when it is not set.
+    armed: Cell<u64>,
+    /// Messages above this level are dropped.
+    log_level: u32,
+    /// The open sockets, so that closing the node closes them.
+    sockets: Cell<*mut Socket>,
+}
+
+const _: () = assert!(size_of::<State>() <= 512 && align_of::<State>() <= 16);
+
+impl State {
+    /// The state behind the pointer that every service gets.
+    ///
+    /// # Safety
+    /// `state` is NULL, or was initialised by `open` and not closed since; only the node's thread calls.
+    unsafe fn of<'a>(state: *mut c_void) -> Result<&'a State, mote_status> {
+        // SAFETY: by the contract above. The reference is shared; what changes lies in cells.
+        unsafe { state.cast::<State>().as_ref() }.ok_or(Error::Invalid.code())
+    }
+}
+
+/// The outcome of a service as its C status.
+fn status(outcome: Result<(), mote_status>) -> mote_status {
+    match outcome {
+        Ok(()) => 0,
+        Err(status) => status,
+    }
+}
+
+unsafe extern "C" fn open(state: *mut c_void, user: *mut c_void) -> mote_status {
+    // SAFETY: `state` is `state_size` zeroed bytes, aligned; `user` is NULL or options, by the port's contract.
+    status(unsafe { open_state(state.cast(), user.cast()) })
+}
+
+/// # Safety
+/// `state` is NULL or room for a `State`; `user` is NULL or points to options.
+unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Result<(), mote_status> {
+    if state.is_null() {
+        return Err(Error::Invalid.code());
+    }
+    // SAFETY: passed on.
+    let options = unsafe { mote_linux_options::read(user) }?;
+    let (epoll, timer, event) = alarm::open()?;
+    let log_level = options.log_level();
+    // SAFETY: `state` is room for a `State`, and nothing is there yet that would want dropping.
+    unsafe {
+        state.write(State {
+            epoll,
+            timer,
+            event,
+            armed: Cell::new(u64::MAX),
+            log_level,
+            sockets: Cell::new(ptr::null_mut()),
+        });
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn close(state: *mut c_void) {
+    let state = state.cast::<State>();
+    if state.is_null() {
+        return;
+    }
+    // SAFETY: opened and not closed, by the port's contract; nobody uses the state afterwards.
+    unsafe {
+        socket::close_all(&*state);
+        ptr::drop_in_place(state);
+    }
+}
+
+/// A table that is shared between threads.
+#[repr(transparent)]
+struct Table(mote_port);
+
+// SAFETY: the table is never written, and what it points to are immutable statics.
+unsafe impl Sync for Table {}
+
+static PORT: Table = Table(mote_port {
+    size: size_of::<mote_port>() as u32,
+    state_size: size_of::<State>() as u32,
+    user: ptr::null_mut(),
+    open: Some(open),
+    close: Some(close),
+    clock: &basics::CLOCK,
+    entropy: &basics::ENTROPY,
+    alarm: &alarm::ALARM,
+    udp: &udp::UDP,
+    tcp: ptr::null(),
+    resolver: ptr::null(),
+    radio: ptr::null(),
+    store: ptr::null(),
+    log: &basics::LOG,
+    tap: ptr::null(),
+});
+
+/// The services of Linux, for `mote_node_config.port`.
+///
+/// The table is constant, lives as long as the program and serves any number of nodes. To give
+/// options, copy it and put a pointer to `mote_linux_options` behind `user`:
+///
+/// ```c
+/// mote_linux_options options = { .size = sizeof options, .log_level = MOTE_LOG_DEBUG };
+/// mote_port port = *mote_port_linux();
+/// port.user = &options;
+/// ```
+///
+/// Never NULL. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn mote_port_linux() -> *const mote_port {
+    &PORT.0
+}

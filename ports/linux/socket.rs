@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What each open socket keeps, and how it is watched.
+//!
+//! A handle is the address of the socket's block. Sockets are registered edge-triggered: the
+//! system reports a change once. Whoever leaves something behind (a receive that filled all it was
+//! given, an end that was announced but not fetched) calls [`Socket::watch_again`], upon which what
+//! is still there is reported anew.
+
+use super::sys::{self, Fd};
+use super::{State, alarm};
+use crate::port::{MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE, mote_status};
+use crate::status::Error;
+use core::cell::Cell;
+use core::ffi::c_int;
+use core::ptr;
+
+const IN: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP) as u32;
+const OUT: u32 = libc::EPOLLOUT as u32;
+const EDGE: u32 = libc::EPOLLET as u32;
+const ENDED: u32 = (libc::EPOLLERR | libc::EPOLLHUP | libc::EPOLLRDHUP) as u32;
+
+/// Which service a socket belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// UDP, of this address family.
+    Udp(c_int),
+    /// A TCP connection.
+    Tcp,
+}
+
+/// One open socket.
+pub(super) struct Socket {
+    pub(super) fd: Fd,
+    pub(super) kind: Kind,
+    token: u32,
+    previous: Cell<*mut Socket>,
+    next: Cell<*mut Socket>,
+    /// Sending would have blocked, and that there is room again has not been reported.
+    pub(super) blocked: Cell<bool>,
+    /// The end of the connection has been announced, though not fetched.
+    pub(super) announced: Cell<bool>,
+    /// The connection attempt is under way.
+    pub(super) connecting: Cell<bool>,
+    #[allow(dead_code)]
+    /// What receiving says from now on; 0 while the connection lives.
+    pub(super) ended: Cell<mote_status>,
+}
+
+impl Socket {
+    /// The socket behind a handle.
+    ///
+    /// # Safety
+    /// `handle` is 0, or came from [`open`] and has not been closed.
+    pub(super) unsafe fn of<'a>(handle: usize, udp: bool) -> Result<&'a Socket, mote_status> {
+        // SAFETY: by the contract above.
+        let socket = unsafe { (handle as *const Socket).as_ref() };
+        socket.filter(|socket| (socket.kind != Kind::Tcp) == udp).ok_or(Error::Invalid.code())
+    }
+
+    fn interest(&self) -> u32 {
+        match self.kind {
+            // A UDP socket would report room after each datagram that has left.
+            Kind::Udp(_) if !self.blocked.get() => IN | EDGE,
+            _ => IN | OUT | EDGE,
+        }
+    }
+
+    /// Has what is there now reported by the next wait.
+    pub(super) fn watch_again(&self, state: &State) {
+        let mut event = libc::epoll_event { events: self.interest(), u64: ptr::from_ref(self) as u64 };
+        // SAFETY: both descriptors are open. It cannot fail: the socket is registered.
+        unsafe { libc::epoll_ctl(state.epoll.raw(), libc::EPOLL_CTL_MOD, self.fd.raw(), &mut event) };
+    }
+
+    /// Remembers that sending would have blocked.
+    pub(super) fn block(&self, state: &State) {
+        let was = self.blocked.replace(true);
+        if !was && self.kind != Kind::Tcp {
+            self.watch_again(state);
+        }
+    }
+
+    /// The token, and what of the system's `events` the node is told; 0 for nothing.
+    pub(super) fn translate(&self, events: u32, state: &State) -> (u32, u32) {
+        let mut flags = 0;
+        if events & libc::EPOLLIN as u32 != 0 {
+            flags |= MOTE_READY_READABLE;
+        }
+        if events & OUT != 0 && self.blocked.replace(false) {
+            flags |= MOTE_READY_WRITABLE;
+            if self.kind != Kind::Tcp {
+                self.watch_again(state);
+            }
+        }
+        match self.kind {
+            Kind::Udp(_) => {
+                if events & ENDED != 0 {
+                    // An error that the network reported about an earlier datagram.
+                    sys::take_error(self.fd.raw());
+                }
+            }
+            Kind::Tcp => {
+                if events & ENDED != 0 {
+                    self.announced.set(true);
+                    flags |= MOTE_READY_READABLE | MOTE_READY_CLOSED;
+                }
+                if self.connecting.get() && events & (OUT | ENDED) != 0 {
+                    flags |= MOTE_READY_READABLE;
+                }
+            }
+        }
+        (self.token, flags)
+    }
+}
+
+/// Registers a descriptor and gives its handle.
+///
+/// # Errors
+/// `MOTE_ERR_FULL` when the system has no room for it.
+pub(super) fn open(state: &State, fd: Fd, kind: Kind, token: u32) -> Result<*mut Socket, mote_status> {
+    // SAFETY: asks for plain memory.
+    let socket = unsafe { libc::malloc(size_of::<Socket>()) }.cast::<Socket>();
+    if socket.is_null() {
+        return Err(Error::Full.code());
+    }
+    let first = state.sockets.get();
+    // SAFETY: fresh memory, large enough and aligned for any type.
+    unsafe {
+        socket.write(Socket {
+            fd,
+            kind,
+            token,
+            previous: Cell::new(ptr::null_mut()),
+            next: Cell::new(first),
+            blocked: Cell::new(false),
+            announced: Cell::new(false),
+            connecting: Cell::new(kind == Kind::Tcp),
+            ended: Cell::new(0),
+        });
+    }
+    // SAFETY: just written; the list holds open sockets only.
+    let (this, first) = unsafe { (&*socket, first.as_ref()) };
+    if let Some(first) = first {
+        first.previous.set(socket);
+    }
+    state.sockets.set(socket);
+    if let Err(errno) = alarm::register(&state.epoll, &this.fd, this.interest(), socket as u64) {
+        // SAFETY: open, and its handle has not been given away.
+        unsafe { close(state, socket) };
+        return Err(sys::open_failure(errno));
+    }
+    Ok(socket)
+}
+
+/// Closes a socket.
+///
+/// # Safety
+/// `socket` came from [`open`] with this state and has not been closed; no reference to it is used afterwards.
+pub(super) unsafe fn close(state: &State, socket: *mut Socket) {
+    // SAFETY: open, by the contract; so are its neighbours in the list.
+    unsafe {
+        let (previous, next) = ((*socket).previous.get(), (*socket).next.get());
+        match previous.as_ref() {
+            Some(previous) => previous.next.set(next),
+            None => state.sockets.set(next),
+        }
+        if let Some(next) = next.as_ref() {
+            next.previous.set(previous);
+        }
+        // Said explicitly: a copy of the descriptor in a forked process would keep it registered.
+        libc::epoll_ctl(
+            state.epoll.raw(),
+            libc::EPOLL_CTL_DEL,
+            (*socket).fd.raw(),
+            &mut libc::epoll_event { events: 0, u64: 0 },
+        );
+        ptr::drop_in_place(socket);
+        libc::free(socket.cast());
+    }
+}
+
+/// Closes all sockets of a node.
+pub(super) fn close_all(state: &State) {
+    while !state.sockets.get().is_null() {
+        // SAFETY: the list holds open sockets only, and closing takes this one out.
+        unsafe { close(state, state.sockets.get()) };
+    }
+}

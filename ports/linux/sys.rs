@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The system's own types: descriptors, error numbers, socket addresses.
+
+use crate::address::Ip;
+use crate::port::{mote_address, mote_status};
+use crate::status::Error;
+use core::ffi::c_int;
+use core::mem::zeroed;
+use core::ptr;
+
+/// A descriptor, closed when dropped.
+pub(super) struct Fd(c_int);
+
+impl Fd {
+    /// Takes over the descriptor that a system call gave, or says why it failed.
+    pub(super) fn new(descriptor: c_int) -> Result<Fd, c_int> {
+        if descriptor < 0 { Err(errno()) } else { Ok(Fd(descriptor)) }
+    }
+
+    /// The number.
+    pub(super) fn raw(&self) -> c_int {
+        self.0
+    }
+}
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is ours alone.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+/// Why the last system call of this thread failed.
+pub(super) fn errno() -> c_int {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+/// The status for a failure to open something.
+pub(super) fn open_failure(errno: c_int) -> mote_status {
+    match errno {
+        libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS | libc::ENOSPC => Error::Full,
+        libc::EADDRINUSE | libc::EADDRNOTAVAIL => Error::AddressInUse,
+        libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENETDOWN | libc::EAFNOSUPPORT => Error::Unreachable,
+        _ => Error::Io,
+    }
+    .code()
+}
+
+/// Milliseconds of the clock that goes on while the machine is suspended.
+pub(super) fn now() -> u64 {
+    // SAFETY: plain integers; all zero is a value.
+    let mut time: libc::timespec = unsafe { zeroed() };
+    // SAFETY: `time` is writable. The call cannot fail: the clock exists since Linux 2.6.39.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut time) };
+    (time.tv_sec as u64).saturating_mul(1000).saturating_add(time.tv_nsec as u64 / 1_000_000)
+}
+
+/// Sets an option of a socket.
+pub(super) fn set_option<T>(fd: c_int, level: c_int, name: c_int, value: &T) -> Result<(), c_int> {
+    // SAFETY: the value is readable for its size; the kernel checks all else.
+    let result = unsafe {
+        libc::setsockopt(fd, level, name, ptr::from_ref(value).cast(), size_of::<T>() as libc::socklen_t)
+    };
+    if result < 0 { Err(errno()) } else { Ok(()) }
+}
+
+/// Takes the pending error of a socket, 0 for none.
+pub(super) fn take_error(fd: c_int) -> c_int {
+    let mut error: c_int = 0;
+    let mut len = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: `error` is writable for `len` bytes.
+    let result = unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, ptr::from_mut(&mut error).cast(), &mut len)
+    };
+    if result < 0 { errno() } else { error }
+}
+
+/// A socket address of either family.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) union SocketName {
+    family: libc::sa_family_t,
+    v4: libc::sockaddr_in,
+    v6: libc::sockaddr_in6,
+}
+
+impl SocketName {
+    /// A name without family, to be overwritten.
+    pub(super) fn empty() -> SocketName {
+        // SAFETY: plain integers in every variant.
+        unsafe { zeroed() }
+    }
+
+    /// The address in the given family; `None` for an IPv6 address where there is only IPv4.
+    pub(super) fn new(address: &mote_address, family: c_int) -> Option<SocketName> {
+        let mut name = SocketName::empty();
+        if family == libc::AF_INET {
+            let v4 = match Ip(address.ip).to_v4() {
+                Some(v4) => v4,
+                None if Ip(address.ip).is_unspecified() => [0; 4],
+                None => return None,
+            };
+            name.v4 = libc::sockaddr_in {
+                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_port: address.port.to_be(),
+                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4) },
+                sin_zero: [0; 8],
+            };
+        } else {
+            name.v6 = libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: address.port.to_be(),
+                sin6_flowinfo: 0,
+                sin6_addr: libc::in6_addr { s6_addr: address.ip },
+                sin6_scope_id: address.scope,
+            };
+        }
+        Some(name)
+    }
+
+    /// What the system wrote, as an address; all zero for a family that we do not know.
+    pub(super) fn address(&self) -> mote_address {
+        // SAFETY: the family comes first in every variant, and says which one is there.
+        unsafe {
+            match c_int::from(self.family) {
+                libc::AF_INET => mote_address {
+                    ip: Ip::v4(self.v4.sin_addr.s_addr.to_ne_bytes()).0,
+                    scope: 0,
+                    port: u16::from_be(self.v4.sin_port),
+                    reserved: 0,
+                },
+                libc::AF_INET6 => mote_address {
+                    ip: self.v6.sin6_addr.s6_addr,
+                    scope: self.v6.sin6_scope_id,
+                    port: u16::from_be(self.v6.sin6_port),
+                    reserved: 0,
+                },
+                _ => mote_address::default(),
+            }
+        }
+    }
+
+    /// The length to give to the system.
+    pub(super) fn len(&self) -> libc::socklen_t {
+        // SAFETY: the family comes first in every variant.
+        let v4 = unsafe { c_int::from(self.family) } == libc::AF_INET;
+        (if v4 { size_of::<libc::sockaddr_in>() } else { size_of::<libc::sockaddr_in6>() }) as libc::socklen_t
+    }
+
+    /// The pointer to give to the system.
+    pub(super) fn as_ptr(&self) -> *const libc::sockaddr {
+        ptr::from_ref(self).cast()
+    }
+
+    /// The pointer for the system to write through.
+    pub(super) fn as_mut_ptr(&mut self) -> *mut libc::sockaddr {
+        ptr::from_mut(self).cast()
+    }
+}
+
+/// The name that a socket is bound to.
+pub(super) fn bound_name(fd: c_int) -> Result<SocketName, c_int> {
+    let mut name = SocketName::empty();
+    let mut len = size_of::<SocketName>() as libc::socklen_t;
+    // SAFETY: `name` is writable for `len` bytes.
+    let result = unsafe { libc::getsockname(fd, name.as_mut_ptr(), &mut len) };
+    if result < 0 { Err(errno()) } else { Ok(name) }
+}

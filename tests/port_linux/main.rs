@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The Linux port, called through its tables as a node would.
+#![cfg(all(feature = "std", target_os = "linux"))]
+#![allow(unsafe_code, unreachable_pub, missing_docs)]
+
+mod fixture;
+mod udp;
+mod waiting;

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Clock, entropy, log, waiting and waking.
+
+use crate::fixture::{Port, address, to};
+use mote::port::*;
+use mote::status::Error;
+use std::time::{Duration, Instant};
+
+/// Whether the descriptor polls readable within `ms` milliseconds.
+fn polls(descriptor: i32, ms: i32) -> bool {
+    let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one entry, writable.
+    unsafe { libc::poll(&mut poll, 1, ms) == 1 }
+}
+
+fn descriptor(port: &Port) -> i32 {
+    let mut descriptor = -1;
+    // SAFETY: the port is open.
+    assert_eq!(unsafe { port.alarm().descriptor.unwrap()(port.state(), &mut descriptor) }, 0);
+    descriptor
+}
+
+fn arm(port: &Port, deadline: u64) {
+    // SAFETY: the port is open.
+    assert_eq!(unsafe { port.alarm().arm.unwrap()(port.state(), deadline) }, 0);
+}
+
+#[test]
+fn a_wait_ends_at_its_deadline_and_not_before() {
+    let port = Port::new();
+    // A first, longer deadline must not hide a shorter one, nor a shorter one end a longer.
+    for ms in [30, 5, 20] {
+        let until = port.now() + ms;
+        assert_eq!(port.wait(ms), []);
+        let now = port.now();
+        assert!(now >= until, "{now} < {until}");
+        assert!(now < until + 500);
+    }
+    let start = Instant::now();
+    assert_eq!(port.wait(0), []);
+    assert!(start.elapsed() < Duration::from_millis(500));
+}
+
+#[test]
+fn another_thread_wakes_the_node() {
+    let port = Port::new();
+    let wake = port.alarm().wake.unwrap();
+    // Before the sleep begins …
+    // SAFETY: the port is open.
+    unsafe { wake(port.state()) };
+    let start = Instant::now();
+    assert_eq!(port.wait(10_000), []);
+    // … and during it. Two wakes may end one wait.
+    let state = port.state() as usize;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            // SAFETY: the port stays open until the scope ends.
+            unsafe { wake(state as *mut _) };
+        });
+        let mut count = usize::MAX;
+        // SAFETY: the port is open; no room for entries is asked for.
+        let status = unsafe {
+            port.alarm().wait.unwrap()(port.state(), u64::MAX, std::ptr::null_mut(), 0, &mut count)
+        };
+        assert_eq!((status, count), (0, 0));
+    });
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn the_descriptor_polls_for_time_sockets_and_wakes() {
+    let port = Port::new();
+    let descriptor = descriptor(&port);
+    assert!(!polls(descriptor, 0));
+    arm(&port, port.now() + 10);
+    assert!(!polls(descriptor, 0));
+    assert!(polls(descriptor, 2000));
+    // It stays readable until the node has looked.
+    assert!(polls(descriptor, 0));
+    assert_eq!(port.wait(0), []);
+    assert!(!polls(descriptor, 0));
+    arm(&port, 0);
+    assert!(polls(descriptor, 2000));
+    assert_eq!(port.wait(0), []);
+    arm(&port, port.now() + 5);
+    arm(&port, u64::MAX);
+    assert!(!polls(descriptor, 30));
+
+    let socket = port.udp_open(address("::1", 0), 0, 4).unwrap();
+    let own = address("::1", port.udp_port(socket));
+    assert!(!polls(descriptor, 0));
+    assert_eq!(port.udp_send(socket, &[to(own, b"x")]), Ok(1));
+    assert!(polls(descriptor, 2000));
+    assert_eq!(port.wait(0).len(), 1);
+    assert!(!polls(descriptor, 0));
+
+    // SAFETY: the port is open.
+    unsafe { port.alarm().wake.unwrap()(port.state()) };
+    assert!(polls(descriptor, 2000));
+    assert_eq!(port.wait(0), []);
+    assert!(!polls(descriptor, 0));
+}
+
+#[test]
+fn more_ready_sockets_than_entries_are_all_reported() {
+    let port = Port::new();
+    let sockets: Vec<_> =
+        (0..20).map(|token| port.udp_open(address("127.0.0.1", 0), 0, token).unwrap()).collect();
+    for socket in &sockets {
+        let own = address("127.0.0.1", port.udp_port(*socket));
+        assert_eq!(port.udp_send(*socket, &[to(own, b"x")]), Ok(1));
+    }
+    let mut tokens: Vec<u32> = Vec::new();
+    while tokens.len() < 20 {
+        // The fixture has room for eight.
+        let ready = port.wait(1000);
+        assert!(!ready.is_empty());
+        tokens.extend(ready.iter().map(|ready| ready.token));
+    }
+    tokens.sort_unstable();
+    assert!(tokens.into_iter().eq(0..20));
+    // Nowhere to report to: nothing is lost.
+    let own = address("127.0.0.1", port.udp_port(sockets[3]));
+    assert_eq!(port.udp_send(sockets[0], &[to(own, b"x")]), Ok(1));
+    let mut count = usize::MAX;
+    // SAFETY: the port is open.
+    unsafe {
+        let wait = port.alarm().wait.unwrap();
+        assert_eq!(wait(port.state(), u64::MAX, std::ptr::null_mut(), 0, &mut count), 0);
+        assert_eq!(wait(port.state(), 0, std::ptr::null_mut(), 1, &mut count), Error::Invalid.code());
+    }
+    assert_eq!(port.wait(1000), [mote_port_ready { token: 3, flags: MOTE_READY_READABLE }]);
+}
+
+#[test]
+fn a_closed_socket_is_not_reported() {
+    let port = Port::new();
+    let socket = port.udp_open(address("::1", 0), 0, 4).unwrap();
+    let own = address("::1", port.udp_port(socket));
+    assert_eq!(port.udp_send(socket, &[to(own, b"x")]), Ok(1));
+    port.udp_close(socket);
+    assert_eq!(port.wait(10), []);
+}
+
+#[test]
+fn closing_a_node_closes_its_descriptors() {
+    let port = Port::new();
+    let descriptor = descriptor(&port);
+    for token in 0..3 {
+        port.udp_open(address("::1", 0), 0, token).unwrap();
+    }
+    // SAFETY: asks for flags only.
+    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+    assert_eq!(flags, libc::FD_CLOEXEC);
+    drop(port);
+    // That another test has not opened the number again meanwhile cannot be known; sockets are counted
+    // in `sockets_do_not_pile_up`.
+}
+
+#[test]
+fn sockets_do_not_pile_up() {
+    // Far more than the system lets be open at a time, in open nodes and in closed ones.
+    for _ in 0..40 {
+        let port = Port::new();
+        for token in 0..100 {
+            let socket = port.udp_open(address("::1", 0), 0, token).unwrap();
+            if token % 2 == 0 {
+                port.udp_close(socket);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_clock_goes_on() {
+    let port = Port::new();
+    let before = port.now();
+    std::thread::sleep(Duration::from_millis(5));
+    let passed = port.now() - before;
+    assert!((4..1000).contains(&passed), "{passed}");
+}
+
+#[test]
+fn entropy_fills_all() {
+    let port = Port::new();
+    let mut bytes = [0u8; 1000];
+    // SAFETY: the table is complete, and the buffer writable.
+    unsafe {
+        let fill = (*port.table.entropy).fill.unwrap();
+        assert_eq!(fill(port.state(), bytes.as_mut_ptr(), bytes.len()), 0);
+        assert_eq!(fill(port.state(), std::ptr::null_mut(), 1), Error::Invalid.code());
+        assert_eq!(fill(port.state(), std::ptr::null_mut(), 0), 0);
+    }
+    // Sixteen zero bytes in a row would be an unfilled part.
+    assert!(bytes.windows(16).all(|run| run.iter().any(|byte| *byte != 0)));
+}
+
+#[test]
+fn a_log_line_may_be_anything() {
+    let port = Port::new();
+    // SAFETY: the table is complete, and the texts readable.
+    unsafe {
+        let write = (*port.table.log).write.unwrap();
+        write(port.state(), MOTE_LOG_DEBUG, mote_bytes { ptr: b"hidden".as_ptr(), len: 6 });
+        write(port.state(), MOTE_LOG_WARNING, mote_bytes { ptr: std::ptr::null(), len: 0 });
+        write(port.state(), MOTE_LOG_WARNING, mote_bytes { ptr: std::ptr::null(), len: 5 });
+    }
+}
