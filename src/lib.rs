@@ -35,6 +35,7 @@ pub mod linux;
 #[cfg(feature = "lowpan")]
 pub mod lowpan;
 pub mod memory;
+pub mod node;
 #[cfg(all(feature = "panic-handler", not(feature = "std")))]
 mod panic;
 pub mod port;
