@@ -9,6 +9,7 @@
 //! | [`transport`] | the datagram and stream seams that engines send through |
 //! | [`node`] | the event loop's schedule: which engine is due, which socket is ready |
 //! | [`sim`] | deterministic networks under a virtual clock, for tests (`std`) |
+//! | [`ffi`] | the C ABI, one file per section of the header |
 //! | [`coap`] | CoAP client and server |
 //! | [`ieee802154`], [`lowpan`] | the mesh's frames and MAC, and IPv6 in them |
 //! | [`ipv6`] | IPv6 host and router |
@@ -25,6 +26,7 @@ pub mod bytes;
 pub mod checksum;
 #[cfg(any(feature = "coap-client", feature = "coap-server"))]
 pub mod coap;
+pub mod ffi;
 #[cfg(feature = "ieee802154")]
 pub mod ieee802154;
 #[cfg(feature = "ipv6")]

@@ -53,6 +53,15 @@ impl Plan {
     }
 }
 
+/// Room for a value that follows at once.
+struct Uninit<T>(core::mem::MaybeUninit<T>);
+
+impl<T> Default for Uninit<T> {
+    fn default() -> Uninit<T> {
+        Uninit(core::mem::MaybeUninit::uninit())
+    }
+}
+
 /// Hands out tables from the front of a block.
 #[derive(Debug)]
 pub struct Carver<'m> {
@@ -100,6 +109,15 @@ impl<'m> Carver<'m> {
     /// [`Error::NoMemory`] when the block is used up.
     pub fn one<T: Default>(&mut self) -> Result<&'m mut T> {
         self.table::<T>(1)?.first_mut().ok_or(Error::NoMemory)
+    }
+
+    /// Moves `value` into the block. It is never dropped.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] when the block is used up.
+    pub fn place<T>(&mut self, value: T) -> Result<&'m mut T> {
+        let place = self.one::<Uninit<T>>()?;
+        Ok(place.0.write(value))
     }
 
     /// How many bytes are left.

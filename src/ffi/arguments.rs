@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From what C passes to what Rust can trust.
+
+use super::status::{MOTE_OK, mote_status};
+use crate::port::mote_bytes;
+use crate::status::{Error, Result};
+use core::mem::{MaybeUninit, size_of};
+
+/// A plain C struct whose first member is its `uint32_t size`.
+///
+/// # Safety
+/// `repr(C)`, begins with a `u32`, and every bit pattern that a C caller can write is valid;
+/// all zeros in particular.
+pub(crate) unsafe trait Config: Copy {}
+
+/// No config grows beyond this, so that a garbage `size` is not followed far.
+const CONFIG_LIMIT: usize = 1024;
+
+/// Reads a config as the growth rule demands: a shorter one, of an older header, is extended
+/// by zeros; a longer one, of a newer header, is accepted when what we do not know is zero.
+///
+/// # Safety
+/// `config` is NULL or points to as many readable bytes as its first member says.
+pub(crate) unsafe fn config<T: Config>(config: *const T) -> Result<T> {
+    if config.is_null() {
+        return Err(Error::Invalid);
+    }
+    let bytes = config.cast::<u8>();
+    // SAFETY: the caller vouches for the first member and for `size` bytes in all. The copy is
+    // made byte by byte since nothing is known of the caller's alignment.
+    unsafe {
+        let size = bytes.cast::<u32>().read_unaligned() as usize;
+        if !(size_of::<u32>()..=CONFIG_LIMIT).contains(&size) {
+            return Err(Error::Invalid);
+        }
+        for index in size_of::<T>()..size {
+            if bytes.add(index).read() != 0 {
+                return Err(Error::Version);
+            }
+        }
+        let mut copy = MaybeUninit::<T>::zeroed();
+        bytes.copy_to_nonoverlapping(copy.as_mut_ptr().cast(), size.min(size_of::<T>()));
+        Ok(copy.assume_init())
+    }
+}
+
+/// Copies `value` out, as much of it as the caller's header knows: the caller set the first
+/// member, `size`, before the call, and it stays as it is.
+///
+/// # Safety
+/// `out` is NULL or points to as many writable bytes as its first member says.
+pub(crate) unsafe fn fill<T: Config>(out: *mut T, value: T) -> Result<()> {
+    if out.is_null() {
+        return Err(Error::Invalid);
+    }
+    // SAFETY: the caller vouches for `size` bytes; no more are written.
+    unsafe {
+        let size = out.cast::<u32>().read_unaligned() as usize;
+        if !(size_of::<u32>()..=CONFIG_LIMIT).contains(&size) {
+            return Err(Error::Invalid);
+        }
+        let head = size_of::<u32>();
+        let count = size.min(size_of::<T>()) - head;
+        let from = (&raw const value).cast::<u8>().add(head);
+        from.copy_to_nonoverlapping(out.cast::<u8>().add(head), count);
+    }
+    Ok(())
+}
+
+/// The bytes that C lends.
+///
+/// # Safety
+/// `bytes.ptr` points to `bytes.len` bytes that live and stay unchanged for `'a`, or `len` is 0.
+pub(crate) unsafe fn slice<'a>(bytes: mote_bytes) -> Result<&'a [u8]> {
+    if bytes.len == 0 {
+        return Ok(&[]);
+    }
+    if bytes.ptr.is_null() || bytes.len > isize::MAX as usize {
+        return Err(Error::Invalid);
+    }
+    // SAFETY: not NULL, and the caller vouches for the rest.
+    Ok(unsafe { core::slice::from_raw_parts(bytes.ptr, bytes.len) })
+}
+
+/// The block of memory that C hands over.
+///
+/// # Safety
+/// `memory` points to `size` bytes that nobody else uses for `'a`.
+pub(crate) unsafe fn block<'a>(memory: *mut u8, size: usize) -> Result<&'a mut [u8]> {
+    if memory.is_null() || size > isize::MAX as usize {
+        return Err(Error::Invalid);
+    }
+    // SAFETY: not NULL, and the caller vouches for the rest.
+    Ok(unsafe { core::slice::from_raw_parts_mut(memory, size) })
+}
+
+/// The place for an output, checked before anything is done.
+///
+/// # Safety
+/// `out` is NULL or points to room for a `T`.
+pub(crate) unsafe fn output<'a, T>(out: *mut T) -> Result<&'a mut MaybeUninit<T>> {
+    // SAFETY: uninitialised contents are fine for `MaybeUninit`; alignment is C's duty.
+    unsafe { out.cast::<MaybeUninit<T>>().as_mut() }.ok_or(Error::Invalid)
+}
+
+/// The status that C gets.
+pub(crate) fn outcome(result: Result<()>) -> mote_status {
+    match result {
+        Ok(()) => MOTE_OK,
+        Err(error) => error.code(),
+    }
+}
+
+/// Turns what C returned into a result; an unknown number is [`Error::Io`].
+pub(crate) fn check(status: mote_status) -> Result<()> {
+    if status == MOTE_OK { Ok(()) } else { Err(Error::from_code(status).unwrap_or(Error::Io)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Newer {
+        size: u32,
+        a: u32,
+        b: u64,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Older {
+        size: u32,
+        a: u32,
+    }
+    // SAFETY: plain integers, `size` first.
+    unsafe impl Config for Newer {}
+    // SAFETY: plain integers, `size` first.
+    unsafe impl Config for Older {}
+
+    #[test]
+    fn configs_grow_in_both_directions() {
+        let older = Older { size: 8, a: 7 };
+        // SAFETY: `size` tells the truth in each call.
+        unsafe {
+            let read = config::<Newer>((&raw const older).cast()).unwrap();
+            assert_eq!((read.a, read.b), (7, 0));
+            let mut newer = Newer { size: 16, a: 9, b: 0 };
+            assert_eq!(config::<Older>((&raw const newer).cast()).unwrap().a, 9);
+            newer.b = 1 << 63;
+            assert_eq!(config::<Older>((&raw const newer).cast()).err(), Some(Error::Version));
+            newer.size = 3;
+            assert_eq!(config(&raw const newer).err(), Some(Error::Invalid));
+            newer.size = 1 << 30;
+            assert_eq!(config(&raw const newer).err(), Some(Error::Invalid));
+            assert_eq!(config::<Newer>(core::ptr::null()).err(), Some(Error::Invalid));
+        }
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The C ABI, thin: one file per section of the header.
+//!
+//! # How the files here are written
+//!
+//! An object of the C API is a Rust struct in the caller's block. Its functions turn the raw
+//! pointer into a reference for a few lines at a time and never hold one while a callback of
+//! the application runs: the engine is asked for an event, let go of, and only then is the
+//! callback called. So a callback may call every function of the object, closing it included.
+//! After a callback nothing of the object is touched any more; the node learns from its
+//! schedule whether the object is still there.
+#![allow(unsafe_code, non_camel_case_types)]
+#![allow(dead_code, unused_imports)] // until the first engine is attached
+
+mod address;
+mod arguments;
+mod node;
+mod status;
+
+pub use address::*;
+pub use node::*;
+pub use status::*;

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How the node drives an attached object without knowing its kind.
+
+use crate::table::Handle;
+use crate::time::Instant;
+use crate::transport::DatagramEvent;
+use core::ffi::c_void;
+
+/// What the node calls on an attached object.
+///
+/// Each of these lets go of the object before it runs a callback of the application, runs at
+/// most one callback, and touches nothing of the object after it: the callback may have closed
+/// the object and given its memory away.
+pub(crate) struct Driver {
+    /// Does one thing that is due; whether there may be more at once. `true` after a callback.
+    pub(crate) poll: unsafe fn(object: *mut c_void) -> bool,
+    /// When to poll next if nothing comes in.
+    pub(crate) deadline: unsafe fn(object: *const c_void) -> Instant,
+    /// A datagram source of the object has an event.
+    pub(crate) datagram: unsafe fn(object: *mut c_void, source: Handle, event: DatagramEvent<'_>),
+    /// A source of another kind became ready: readable or closed, writable. Whether there may
+    /// be more to take from it; it is offered again then. `true` after a callback.
+    pub(crate) ready: unsafe fn(object: *mut c_void, source: Handle, readable: bool, writable: bool) -> bool,
+}
+
+impl Driver {
+    /// For objects without datagrams.
+    pub(crate) const NO_DATAGRAM: unsafe fn(*mut c_void, Handle, DatagramEvent<'_>) = no_datagram;
+    /// For objects without other sources.
+    pub(crate) const NOT_READY: unsafe fn(*mut c_void, Handle, bool, bool) -> bool = not_ready;
+}
+
+unsafe fn no_datagram(_object: *mut c_void, _source: Handle, _event: DatagramEvent<'_>) {}
+
+unsafe fn not_ready(_object: *mut c_void, _source: Handle, _readable: bool, _writable: bool) -> bool {
+    false
+}
+
+/// An object in the node's schedule.
+#[derive(Clone, Copy)]
+pub(crate) struct Attachment {
+    pub(crate) object: *mut c_void,
+    pub(crate) driver: &'static Driver,
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The loop: carries out what the schedule says, with nothing borrowed.
+
+use super::core::{Channel, NodeRef, mote_node};
+use super::udp;
+use crate::ffi::arguments::check;
+use crate::node::Work;
+use crate::port::{
+    MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE, MOTE_TAP_UDP, MOTE_UDP_TRUNCATED,
+    mote_address,
+};
+use crate::status::{Error, Result};
+use crate::table::Handle;
+use crate::time::Instant;
+use crate::transport::DatagramEvent;
+use core::ffi::c_void;
+
+/// How many pieces of work one turn does at most, so that a flood of input cannot keep the
+/// application from its own loop.
+const WORK_PER_TURN: usize = 256;
+
+/// See `mote_node_run`.
+pub(super) fn run(node: NodeRef, timeout: u64) -> Result<()> {
+    begin(node)?;
+    let result = wait(node, timeout).and_then(|()| turn(node));
+    end(node);
+    result
+}
+
+/// See `mote_node_poll`.
+pub(super) fn poll(node: NodeRef) -> Result<()> {
+    begin(node)?;
+    let waits = node.services().alarm.is_some_and(|alarm| alarm.wait.is_some());
+    let result = if waits { wait(node, 0) } else { Ok(()) }.and_then(|()| turn(node));
+    end(node);
+    if let Some(arm) = node.services().alarm.and_then(|alarm| alarm.arm) {
+        let Instant(deadline) = deadline(node);
+        // SAFETY: the port's contract.
+        check(unsafe { arm(node.services().state, deadline) })?;
+    }
+    result
+}
+
+fn begin(node: NodeRef) -> Result<()> {
+    if node.with(|core| core::mem::replace(&mut core.running, true)) { Err(Error::State) } else { Ok(()) }
+}
+
+fn end(node: NodeRef) {
+    node.with(|core| core.running = false);
+}
+
+/// See `mote_node_next_deadline`.
+pub(super) fn deadline(node: NodeRef) -> Instant {
+    if node.has_posts() || node.with(|core| !core.outbox.is_empty()) {
+        return Instant::ZERO;
+    }
+    node.with(|core| core.schedule.deadline())
+}
+
+/// See `mote_node_descriptor`.
+pub(super) fn descriptor(node: NodeRef) -> Result<i32> {
+    let alarm = node.services().alarm.ok_or(Error::Unsupported)?;
+    let (Some(function), Some(arm)) = (alarm.descriptor, alarm.arm) else { return Err(Error::Unsupported) };
+    let Instant(next) = deadline(node);
+    let mut descriptor = -1;
+    // SAFETY: the port's contract. From now on the descriptor follows the deadline.
+    unsafe {
+        check(function(node.services().state, &raw mut descriptor))?;
+        check(arm(node.services().state, next))?;
+    }
+    Ok(descriptor)
+}
+
+/// Sleeps until something is due, but not longer than `timeout`, and notes what became ready.
+fn wait(node: NodeRef, timeout: u64) -> Result<()> {
+    let services = *node.services();
+    let alarm = services.alarm.ok_or(Error::Unsupported)?;
+    let function = alarm.wait.ok_or(Error::Unsupported)?;
+    let now = node.tick();
+    // Datagrams that found no room wait for the socket, not for the clock.
+    let due = if node.has_posts() { Instant::ZERO } else { node.with(|core| core.schedule.deadline()) };
+    let Instant(until) = due.min(now.after(timeout));
+    let (ready, capacity) = node.with(|core| (core.ready.as_mut_ptr(), core.ready.len()));
+    let mut count = 0;
+    // SAFETY: the port's contract; the table lies in the node's block.
+    check(unsafe { function(services.state, until, ready, capacity, &raw mut count) })?;
+    node.with(|core| {
+        for entry in core.ready.iter().take(count) {
+            if let Some(source) = Handle::from_raw(entry.token) {
+                let readable = entry.flags & (MOTE_READY_READABLE | MOTE_READY_CLOSED) != 0;
+                core.schedule.ready(source, readable, entry.flags & MOTE_READY_WRITABLE != 0);
+            }
+        }
+        if alarm.reports_readiness == 0 {
+            core.schedule.all_ready();
+        }
+    });
+    Ok(())
+}
+
+/// Does what is due.
+fn turn(node: NodeRef) -> Result<()> {
+    let now = node.tick();
+    if node.services().alarm.is_none_or(|alarm| alarm.reports_readiness == 0 && alarm.wait.is_none()) {
+        node.with(|core| core.schedule.all_ready());
+    }
+    node.with(|core| core.statistics.turns = core.statistics.turns.wrapping_add(1));
+    for _ in 0..WORK_PER_TURN {
+        if let Some((function, user)) = node.take_post() {
+            post(node, function, user);
+            continue;
+        }
+        match node.with(|core| core.schedule.next(now)) {
+            Some(Work::Poll(object)) => drive(node, object),
+            Some(Work::Receive(source)) => receive(node, source),
+            Some(Work::Writable(source)) => writable(node, source),
+            None => break,
+        }
+    }
+    while let Some((source, path, error)) = udp::flush(node) {
+        deliver(node, source, DatagramEvent::Failed { path, error });
+    }
+    Ok(())
+}
+
+fn post(node: NodeRef, function: *mut (), user: *mut ()) {
+    // SAFETY: every post was made by `NodeRef::post` from such a function and its argument.
+    unsafe {
+        let function =
+            core::mem::transmute::<*mut (), unsafe extern "C" fn(*mut mote_node, *mut c_void)>(function);
+        function(node.pointer(), user.cast());
+    }
+}
+
+fn drive(node: NodeRef, object: Handle) {
+    let Some(attachment) = node.with(|core| core.schedule.attached(object)) else { return };
+    // SAFETY: the object is attached, so it is alive; nothing of the node is borrowed.
+    let more = unsafe { (attachment.driver.poll)(attachment.object) };
+    if node.is_attached(object) {
+        // SAFETY: still attached, so still alive.
+        let deadline = unsafe { (attachment.driver.deadline)(attachment.object) };
+        node.with(|core| core.schedule.polled(object, more, deadline));
+    }
+}
+
+/// Brings an event to the owner of a datagram source, and has it polled afterwards.
+fn deliver(node: NodeRef, source: Handle, event: DatagramEvent<'_>) -> bool {
+    let owner = node.with(|core| {
+        let owner = core.schedule.source(source)?.owner;
+        core.schedule.attached(owner).map(|attachment| (owner, attachment))
+    });
+    let Some((owner, attachment)) = owner else { return false };
+    // SAFETY: the object is attached, so it is alive; nothing of the node is borrowed.
+    unsafe { (attachment.driver.datagram)(attachment.object, source, event) };
+    node.touch(owner);
+    true
+}
+
+fn receive(node: NodeRef, source: Handle) {
+    match node.channel(source) {
+        Some(Channel::Udp { socket }) => receive_datagrams(node, source, socket),
+        Some(Channel::Owned { .. }) if !ready(node, source, true, false) => {
+            node.with(|core| core.schedule.drained(source));
+        }
+        Some(Channel::Owned { .. }) | None => {}
+    }
+}
+
+fn writable(node: NodeRef, source: Handle) {
+    match node.channel(source) {
+        Some(Channel::Udp { .. }) => {
+            while let Some((source, path, error)) = udp::flush(node) {
+                deliver(node, source, DatagramEvent::Failed { path, error });
+            }
+            deliver(node, source, DatagramEvent::Writable);
+        }
+        Some(Channel::Owned { .. }) => {
+            ready(node, source, false, true);
+        }
+        None => {}
+    }
+}
+
+/// Tells the owner of a source that handles it by itself; whether there may be more.
+fn ready(node: NodeRef, source: Handle, readable: bool, writable: bool) -> bool {
+    let owner = node.with(|core| {
+        let owner = core.schedule.source(source)?.owner;
+        core.schedule.attached(owner).map(|attachment| (owner, attachment))
+    });
+    let Some((owner, attachment)) = owner else { return false };
+    // SAFETY: the object is attached, so it is alive; nothing of the node is borrowed.
+    let more = unsafe { (attachment.driver.ready)(attachment.object, source, readable, writable) };
+    node.touch(owner);
+    more
+}
+
+/// Takes one batch and brings it to the owner. A socket that is broken for good is closed, so
+/// that the loop never spins on it.
+fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
+    let services = *node.services();
+    let Some(function) = services.udp.and_then(|udp| udp.receive) else {
+        return node.with(|core| core.schedule.drained(source));
+    };
+    let (parcels, capacity, size) = node.with(|core| {
+        core.receiver.prepare();
+        (core.receiver.parcels.as_mut_ptr(), core.receiver.parcels.len(), core.receiver.size)
+    });
+    let mut count = 0;
+    // SAFETY: the port's contract; the parcels and their buffers lie in the node's block.
+    match check(unsafe { function(services.state, socket, parcels.cast(), capacity, &raw mut count) }) {
+        Ok(()) if count > 0 => {}
+        Ok(()) | Err(Error::WouldBlock) => return node.with(|core| core.schedule.drained(source)),
+        Err(_) => {
+            node.with(|core| {
+                core.statistics.broken = core.statistics.broken.wrapping_add(1);
+                core.schedule.drained(source);
+            });
+            deliver(node, source, DatagramEvent::Closed);
+            return node.close_source(source);
+        }
+    }
+    let here = match services.udp {
+        Some(table) if services.has_tap() => udp::local_address(&services, &table, socket),
+        _ => mote_address::default(),
+    };
+    for index in 0..count.min(capacity) {
+        let Some(parcel) = node.with(|core| core.receiver.parcels.get(index).copied()) else { break };
+        if parcel.0.flags & MOTE_UDP_TRUNCATED != 0 || parcel.0.len > size {
+            node.with(|core| core.statistics.truncated = core.statistics.truncated.wrapping_add(1));
+            continue;
+        }
+        let data = parcel.data();
+        let destination = mote_address { ip: parcel.0.local.ip, ..here };
+        services.tap(MOTE_TAP_UDP, Some((&parcel.0.remote, &destination)), data);
+        let delivered = deliver(node, source, DatagramEvent::Received { path: parcel.path(), data });
+        node.with(|core| {
+            let counter =
+                if delivered { &mut core.statistics.received } else { &mut core.statistics.orphaned };
+            *counter = counter.wrapping_add(1);
+        });
+    }
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! UDP of the platform as a datagram transport: batches in, batches out.
+
+use super::core::{Channel, NodeRef};
+use super::services::Services;
+use crate::address::{Ip, SocketAddress};
+use crate::bytes;
+use crate::ffi::arguments::check;
+use crate::memory::{Carver, Plan};
+use crate::port::{MOTE_TAP_UDP, mote_address, mote_port_datagram, mote_port_udp};
+use crate::status::{Error, Result};
+use crate::table::Handle;
+use crate::transport::{Datagram, DatagramContext, Path};
+
+/// A datagram of the port's, in a table.
+#[derive(Clone, Copy)]
+pub(super) struct Parcel(pub(super) mote_port_datagram);
+
+impl Default for Parcel {
+    fn default() -> Parcel {
+        let nowhere = SocketAddress::new(Ip::UNSPECIFIED, 0).into();
+        Parcel(mote_port_datagram {
+            remote: nowhere,
+            local: nowhere,
+            data: core::ptr::null_mut(),
+            len: 0,
+            flags: 0,
+            reserved: 0,
+        })
+    }
+}
+
+impl Parcel {
+    pub(super) fn path(&self) -> Path {
+        Path { remote: self.0.remote.into(), local: Ip(self.0.local.ip) }
+    }
+
+    /// The bytes, in the buffer that the node gave this parcel.
+    pub(super) fn data(&self) -> &'static [u8] {
+        // SAFETY: `data` points into the node's block, which outlives every use inside a turn,
+        // and `len` was checked against the buffer's size.
+        unsafe { core::slice::from_raw_parts(self.0.data, self.0.len) }
+    }
+}
+
+/// Buffers into which the port receives.
+pub(super) struct Receiver {
+    pub(super) parcels: &'static mut [Parcel],
+    buffers: *mut u8,
+    pub(super) size: usize,
+}
+
+impl Receiver {
+    pub(super) const fn plan(plan: Plan, batch: usize, size: usize) -> Plan {
+        plan.table::<Parcel>(batch).table::<u8>(batch.saturating_mul(size))
+    }
+
+    pub(super) fn new(carver: &mut Carver<'static>, batch: usize, size: usize) -> Result<Receiver> {
+        let parcels = carver.table(batch)?;
+        let buffers = carver.table::<u8>(batch.saturating_mul(size))?.as_mut_ptr();
+        Ok(Receiver { parcels, buffers, size })
+    }
+
+    /// Makes the buffers ready for the port.
+    pub(super) fn prepare(&mut self) {
+        for (index, parcel) in self.parcels.iter_mut().enumerate() {
+            *parcel = Parcel::default();
+            // `index * size` stays inside the table of `batch * size` bytes.
+            parcel.0.data = self.buffers.wrapping_add(index * self.size);
+            parcel.0.len = self.size;
+        }
+    }
+}
+
+/// Outgoing datagrams that wait to be handed to the port together.
+pub(super) struct Outbox {
+    parcels: &'static mut [Parcel],
+    sources: &'static mut [Option<Handle>],
+    buffers: *mut u8,
+    size: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Outbox {
+    pub(super) const fn plan(plan: Plan, batch: usize, size: usize) -> Plan {
+        plan.table::<Parcel>(batch).table::<Option<Handle>>(batch).table::<u8>(batch.saturating_mul(size))
+    }
+
+    pub(super) fn new(carver: &mut Carver<'static>, batch: usize, size: usize) -> Result<Outbox> {
+        let parcels = carver.table(batch)?;
+        let sources = carver.table(batch)?;
+        let buffers = carver.table::<u8>(batch.saturating_mul(size))?.as_mut_ptr();
+        Ok(Outbox { parcels, sources, buffers, size, start: 0, end: 0 })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn takes(&self, size: usize) -> bool {
+        size <= self.size && !self.parcels.is_empty()
+    }
+
+    /// Adds a datagram; whether there was room.
+    fn push(&mut self, source: Handle, path: &Path, datagram: &[u8]) -> bool {
+        let index = self.end;
+        let (Some(parcel), Some(owner)) = (self.parcels.get_mut(index), self.sources.get_mut(index)) else {
+            return false;
+        };
+        // SAFETY: the buffers hold one run of `size` bytes for each parcel.
+        let buffer =
+            unsafe { core::slice::from_raw_parts_mut(self.buffers.add(index * self.size), self.size) };
+        parcel.0 = outgoing(path, buffer.as_mut_ptr(), bytes::copy(buffer, datagram));
+        *owner = Some(source);
+        self.end += 1;
+        true
+    }
+
+    /// The run of waiting datagrams that go to the same socket.
+    fn front(&self) -> Option<(Handle, &[Parcel])> {
+        let source = (*self.sources.get(self.start..self.end)?.first()?)?;
+        let same = |other: &&Option<Handle>| **other == Some(source);
+        let count = self.sources.get(self.start..self.end)?.iter().take_while(same).count();
+        Some((source, self.parcels.get(self.start..self.start + count)?))
+    }
+
+    fn pop(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+}
+
+fn outgoing(path: &Path, data: *mut u8, len: usize) -> mote_port_datagram {
+    let local = SocketAddress::new(path.local, 0);
+    mote_port_datagram { remote: path.remote.into(), local: local.into(), data, len, flags: 0, reserved: 0 }
+}
+
+/// Hands over what waits. What the port refuses for good is taken out and returned, so that its
+/// owner can be told; `None` when nothing (more) can be handed over now.
+pub(super) fn flush(node: NodeRef) -> Option<(Handle, Path, Error)> {
+    loop {
+        let (source, parcels) =
+            node.with(|core| core.outbox.front().map(|(source, run)| (source, core::ptr::from_ref(run))))?;
+        // SAFETY: the parcels lie in the node's block; the port's functions do not come back here.
+        let parcels = unsafe { &*parcels };
+        let first = parcels.first()?.path();
+        let services = *node.services();
+        let Some(Channel::Udp { socket }) = node.channel(source) else {
+            node.with(|core| core.outbox.pop(1));
+            continue;
+        };
+        match send(&services, socket, parcels) {
+            Ok(count) => node.with(|core| {
+                core.statistics.sent = core.statistics.sent.wrapping_add(count as u32);
+                core.outbox.pop(count);
+            }),
+            Err(Error::WouldBlock) => return None,
+            Err(error) => {
+                node.with(|core| {
+                    core.statistics.unsent = core.statistics.unsent.wrapping_add(1);
+                    core.outbox.pop(1);
+                });
+                return Some((source, first, error));
+            }
+        }
+    }
+}
+
+fn send(services: &Services, socket: usize, parcels: &[Parcel]) -> Result<usize> {
+    let udp = services.udp.ok_or(Error::Unsupported)?;
+    let function = udp.send.ok_or(Error::Unsupported)?;
+    let mut sent = 0;
+    // SAFETY: the port's contract; a `Parcel` is a `mote_port_datagram`, see below.
+    check(unsafe {
+        function(services.state, socket, parcels.as_ptr().cast(), parcels.len(), &raw mut sent)
+    })?;
+    let sent = sent.min(parcels.len());
+    if services.has_tap() {
+        let here = local_address(services, &udp, socket);
+        for parcel in parcels.iter().take(sent) {
+            services.tap(MOTE_TAP_UDP, Some((&tapped(parcel, here), &parcel.0.remote)), parcel.data());
+        }
+    }
+    if sent == 0 { Err(Error::WouldBlock) } else { Ok(sent) }
+}
+
+const _: () = assert!(size_of::<Parcel>() == size_of::<mote_port_datagram>());
+
+fn tapped(parcel: &Parcel, here: mote_address) -> mote_address {
+    let known = parcel.0.local.ip != [0; 16];
+    mote_address { ip: if known { parcel.0.local.ip } else { here.ip }, ..here }
+}
+
+/// Where a socket is bound, as far as the port knows.
+pub(super) fn local_address(services: &Services, udp: &mote_port_udp, socket: usize) -> mote_address {
+    let mut local = SocketAddress::default().into();
+    if let Some(function) = udp.local_address {
+        // SAFETY: the port's contract.
+        let _unknown_stays_zero = unsafe { function(services.state, socket, &raw mut local) };
+    }
+    local
+}
+
+/// The UDP socket of one endpoint, as the engines see it.
+pub(crate) struct UdpSender {
+    node: NodeRef,
+    source: Handle,
+}
+
+impl Datagram for UdpSender {
+    fn send(&mut self, path: &Path, datagram: &[u8]) -> Result<()> {
+        let node = self.node;
+        if node.with(|core| core.outbox.takes(datagram.len())) {
+            if node.with(|core| core.outbox.push(self.source, path, datagram)) {
+                return Ok(());
+            }
+            // Full: what goes now makes room. A refusal is this transport's loss of a datagram,
+            // like any on the way; its sender repeats what matters.
+            while flush(node).is_some() {}
+            let pushed = node.with(|core| core.outbox.push(self.source, path, datagram));
+            return if pushed { Ok(()) } else { Err(Error::WouldBlock) };
+        }
+        let Some(Channel::Udp { socket }) = node.channel(self.source) else { return Err(Error::Transport) };
+        let parcel = Parcel(outgoing(path, datagram.as_ptr().cast_mut(), datagram.len()));
+        send(node.services(), socket, &[parcel])?;
+        node.with(|core| core.statistics.sent = core.statistics.sent.wrapping_add(1));
+        Ok(())
+    }
+
+    fn max_size(&self, _path: &Path) -> usize {
+        // RFC 7252 §4.6: without knowledge of the path, 1280 bytes of IPv6 packet are safe.
+        1280 - 40 - 8
+    }
+}
+
+impl NodeRef {
+    /// Opens a UDP socket for an attached object. `options` are `MOTE_UDP_…`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] without UDP in the port, [`Error::Full`], what the port says.
+    pub(crate) fn open_udp(self, owner: Handle, local: &mote_address, options: u32) -> Result<Handle> {
+        let services = *self.services();
+        let open = services.udp.and_then(|udp| udp.open).ok_or(Error::Unsupported)?;
+        self.open_source(owner, |token| {
+            let mut socket = 0;
+            // SAFETY: the port's contract.
+            check(unsafe { open(services.state, local, options, token, &raw mut socket) })?;
+            Ok(Channel::Udp { socket })
+        })
+    }
+
+    /// The address that a UDP source is bound to.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when it is closed.
+    pub(crate) fn udp_address(self, source: Handle) -> Result<mote_address> {
+        let Some(Channel::Udp { socket }) = self.channel(source) else { return Err(Error::Stale) };
+        let udp = self.services().udp.ok_or(Error::Unsupported)?;
+        Ok(local_address(self.services(), &udp, socket))
+    }
+
+    /// Joins or leaves a group on a UDP source.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::Unsupported`], what the port says.
+    pub(crate) fn udp_group(self, source: Handle, group: &mote_address, join: bool) -> Result<()> {
+        let Some(Channel::Udp { socket }) = self.channel(source) else { return Err(Error::Stale) };
+        let udp = self.services().udp.ok_or(Error::Unsupported)?;
+        let function = if join { udp.join } else { udp.leave }.ok_or(Error::Unsupported)?;
+        // SAFETY: the port's contract.
+        check(unsafe { function(self.services().state, socket, group) })
+    }
+
+    /// Lends an engine what it needs to send datagrams from `source`.
+    pub(crate) fn with_datagrams<R>(
+        self,
+        source: Handle,
+        use_it: impl FnOnce(&mut DatagramContext<'_>) -> R,
+    ) -> R {
+        let now = self.now();
+        let mut transport = UdpSender { node: self, source };
+        let mut random = self;
+        use_it(&mut DatagramContext { now, transport: &mut transport, random: &mut random })
+    }
+}
