@@ -48,10 +48,12 @@ pub unsafe extern "C" fn mote_node_size(
 
 /// Makes a node in `memory`, which is the node's until `mote_node_close`.
 ///
-///     static uint8_t memory[MOTE_NODE_MEM];
-///     mote_node_config config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux() };
-///     mote_node *node;
-///     mote_status status = mote_node_init(memory, sizeof memory, &config, &node);
+/// ```c
+/// static uint8_t memory[MOTE_NODE_MEM];
+/// mote_node_config config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux() };
+/// mote_node *node;
+/// mote_status status = mote_node_init(memory, sizeof memory, &config, &node);
+/// ```
 ///
 /// `memory` has `memory_size` bytes at any alignment; `MOTE_NODE_MEM` suffices for the default
 /// config, `mote_node_size` tells for any other. The config is copied, the port's tables are
