@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! CONNECT and CONNACK (5.0 §3.1 and §3.2).
+#![forbid(unsafe_code)]
+
+use super::property::Properties;
+use super::sink::{self, Sink};
+use super::{PacketType, Reason, Side, Version, at_end, read_binary, read_text};
+use crate::bytes::{Reader, Writer};
+use crate::mqtt::topic;
+use crate::status::{Error, Result};
+
+const CLEAN: u8 = 0x02;
+const WILL: u8 = 0x04;
+const WILL_RETAIN: u8 = 0x20;
+const PASSWORD: u8 = 0x40;
+const USER_NAME: u8 = 0x80;
+
+/// The Will Message (5.0 §3.1.2.5 and §3.1.3.2 to §3.1.3.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Will<'a> {
+    /// Will QoS, 0 to 2.
+    pub qos: u8,
+    /// Will Retain.
+    pub retain: bool,
+    /// Will Topic.
+    pub topic: &'a str,
+    /// Will Payload, at most 65,535 bytes.
+    pub payload: &'a [u8],
+    /// Will Properties; left out with 3.1.1.
+    pub properties: Properties<'a>,
+}
+
+/// CONNECT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connect<'a> {
+    /// Protocol Version.
+    pub version: Version,
+    /// Clean Start; with 3.1.1 Clean Session.
+    pub clean_start: bool,
+    /// Keep Alive in seconds, 0 for none.
+    pub keep_alive: u16,
+    /// Properties; left out with 3.1.1.
+    pub properties: Properties<'a>,
+    /// Client Identifier. With 3.1.1 it may be empty only with a clean session.
+    pub client_id: &'a str,
+    /// Will Message.
+    pub will: Option<Will<'a>>,
+    /// User Name.
+    pub user_name: Option<&'a str>,
+    /// Password. 3.1.1 allows one only with a User Name.
+    pub password: Option<&'a [u8]>,
+}
+
+impl<'a> Connect<'a> {
+    /// Reads what follows the Fixed Header.
+    ///
+    /// # Errors
+    /// [`Reason::UNSUPPORTED_PROTOCOL_VERSION`] for a protocol name or level that is neither
+    /// 3.1.1 nor 5.0, [`Reason::CLIENT_IDENTIFIER_NOT_VALID`] for an empty identifier without
+    /// a clean session in 3.1.1, else the Reason Code for bad input.
+    pub fn parse(body: &'a [u8]) -> core::result::Result<Connect<'a>, Reason> {
+        let mut reader = Reader::new(body);
+        let name = read_binary(&mut reader)?;
+        let version = match (name, reader.u8()?) {
+            (b"MQTT", 4) => Version::V311,
+            (b"MQTT", 5) => Version::V5,
+            _ => return Err(Reason::UNSUPPORTED_PROTOCOL_VERSION),
+        };
+        let flags = reader.u8()?;
+        let v5 = version == Version::V5;
+        let qos = flags >> 3 & 3;
+        // The reserved flag, QoS 3, will flags without a will, a password without a name.
+        if flags & 1 != 0
+            || qos == 3
+            || (flags & WILL == 0 && flags & (WILL_RETAIN | 0x18) != 0)
+            || (!v5 && flags & (USER_NAME | PASSWORD) == PASSWORD)
+        {
+            return Err(Reason::MALFORMED_PACKET);
+        }
+        let keep_alive = reader.u16()?;
+        let mut properties = Properties::EMPTY;
+        if v5 {
+            properties = Properties::parse(&mut reader, Some(PacketType::Connect), Side::Client)?;
+        }
+        let client_id = read_text(&mut reader)?;
+        let mut will = None;
+        if flags & WILL != 0 {
+            let mut properties = Properties::EMPTY;
+            if v5 {
+                properties = Properties::parse(&mut reader, None, Side::Client)?;
+            }
+            let topic = read_text(&mut reader)?;
+            if !topic::is_name(topic) {
+                return Err(Reason::TOPIC_NAME_INVALID);
+            }
+            let payload = read_binary(&mut reader)?;
+            let retain = flags & WILL_RETAIN != 0;
+            will = Some(Will { qos, retain, topic, payload, properties });
+        }
+        let user_name = if flags & USER_NAME != 0 { Some(read_text(&mut reader)?) } else { None };
+        let password = if flags & PASSWORD != 0 { Some(read_binary(&mut reader)?) } else { None };
+        at_end(&reader)?;
+        let clean_start = flags & CLEAN != 0;
+        if !v5 && client_id.is_empty() && !clean_start {
+            return Err(Reason::CLIENT_IDENTIFIER_NOT_VALID);
+        }
+        Ok(Connect { version, clean_start, keep_alive, properties, client_id, will, user_name, password })
+    }
+
+    fn check(&self) -> Result<()> {
+        let v5 = self.version.is_v5();
+        if v5 {
+            self.properties.check(Some(PacketType::Connect), Side::Client)?;
+        } else if (self.client_id.is_empty() && !self.clean_start)
+            || (self.password.is_some() && self.user_name.is_none())
+        {
+            return Err(Error::Invalid);
+        }
+        if let Some(will) = &self.will {
+            if v5 {
+                will.properties.check(None, Side::Client)?;
+            }
+            if will.qos > 2 || !topic::is_name(will.topic) {
+                return Err(Error::Invalid);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn body(&self, sink: &mut Sink) -> Result<()> {
+        let v5 = self.version.is_v5();
+        let mut flags = if self.clean_start { CLEAN } else { 0 };
+        if let Some(will) = &self.will {
+            flags |= WILL | will.qos << 3 | if will.retain { WILL_RETAIN } else { 0 };
+        }
+        flags |= if self.password.is_some() { PASSWORD } else { 0 };
+        flags |= if self.user_name.is_some() { USER_NAME } else { 0 };
+        sink.raw(&[0, 4, b'M', b'Q', b'T', b'T', self.version as u8, flags])?;
+        sink.u16(self.keep_alive)?;
+        if v5 {
+            self.properties.emit(sink)?;
+        }
+        sink.string(self.client_id.as_bytes())?;
+        if let Some(will) = &self.will {
+            if v5 {
+                will.properties.emit(sink)?;
+            }
+            sink.string(will.topic.as_bytes())?;
+            sink.binary(will.payload)?;
+        }
+        if let Some(user_name) = self.user_name {
+            sink.string(user_name.as_bytes())?;
+        }
+        self.password.map_or(Ok(()), |password| sink.binary(password))
+    }
+
+    /// Writes the packet.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it would be malformed, [`Error::TooLarge`] without room.
+    pub fn emit(&self, writer: &mut Writer) -> Result<()> {
+        self.check()?;
+        sink::packet(writer, PacketType::Connect.first_byte(), &|sink| self.body(sink))
+    }
+}
+
+/// CONNACK.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connack<'a> {
+    /// Session Present.
+    pub session_present: bool,
+    /// Connect Reason Code; with 3.1.1 the return code, 0 to 5.
+    pub reason: Reason,
+    /// Properties; none with 3.1.1.
+    pub properties: Properties<'a>,
+}
+
+impl<'a> Connack<'a> {
+    /// Reads what follows the Fixed Header.
+    ///
+    /// # Errors
+    /// The Reason Code for bad input.
+    pub fn parse(body: &'a [u8], version: Version) -> core::result::Result<Connack<'a>, Reason> {
+        let mut reader = Reader::new(body);
+        let flags = reader.u8()?;
+        let reason = Reason(reader.u8()?);
+        if flags & 0xfe != 0 {
+            return Err(Reason::MALFORMED_PACKET);
+        }
+        let session_present = flags != 0;
+        let mut properties = Properties::EMPTY;
+        if version.is_v5() {
+            properties = Properties::parse(&mut reader, Some(PacketType::Connack), Side::Server)?;
+        }
+        at_end(&reader)?;
+        let connack = Connack { session_present, reason, properties };
+        if connack.is_valid(version) { Ok(connack) } else { Err(Reason::PROTOCOL_ERROR) }
+    }
+
+    /// A known code, and no session with a refusal [MQTT-3.2.2-6].
+    fn is_valid(&self, version: Version) -> bool {
+        let known = match version.is_v5() {
+            true => self.reason.fits(PacketType::Connack),
+            false => self.reason.0 <= 5,
+        };
+        known && !(self.session_present && self.reason.0 != 0)
+    }
+
+    pub(super) fn body(&self, version: Version, sink: &mut Sink) -> Result<()> {
+        sink.raw(&[u8::from(self.session_present), self.reason.0])?;
+        if version.is_v5() { self.properties.emit(sink) } else { Ok(()) }
+    }
+
+    /// Writes the packet.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it would be malformed, [`Error::TooLarge`] without room.
+    pub fn emit(&self, version: Version, writer: &mut Writer) -> Result<()> {
+        if !self.is_valid(version) {
+            return Err(Error::Invalid);
+        }
+        if version.is_v5() {
+            self.properties.check(Some(PacketType::Connack), Side::Server)?;
+        }
+        let first = PacketType::Connack.first_byte();
+        sink::packet(writer, first, &|sink| self.body(version, sink))
+    }
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The MQTT wire format, both versions and both directions.
+//!
+//! Every Control Packet is a plain struct with `parse`, `emit` and `encoded_len` that borrows
+//! what it carries. Parsers answer bad input with the Reason Code that the standard prescribes;
+//! encoders refuse to write a packet that would be malformed.
+#![forbid(unsafe_code)]
+
+mod connect;
+mod control;
+pub mod property;
+mod publish;
+mod reason;
+mod sink;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+
+pub use connect::{Connack, Connect, Will};
+pub use control::{Auth, Disconnect};
+pub use property::{Properties, Property};
+pub use publish::{Ack, Publish, PublishHead, publish_head_len};
+pub use reason::Reason;
+pub use sink::{VARIABLE_MAX, read_variable, variable};
+pub use subscribe::{
+    Acknowledged, Filter, Filters, Subscribe, SubscriptionOptions, Unsubscribe, subscription_body,
+};
+
+use crate::bytes::{Reader, Writer};
+use crate::status::Error;
+
+/// The protocol version. The discriminant is the Protocol Level of CONNECT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Version {
+    /// 3.1.1.
+    V311 = 4,
+    /// 5.0.
+    #[default]
+    V5 = 5,
+}
+
+impl Version {
+    /// Whether this is 5.0. A build with one version alone answers without looking.
+    pub const fn is_v5(self) -> bool {
+        cfg!(feature = "mqtt-v5") && (!cfg!(feature = "mqtt-v3") || matches!(self, Version::V5))
+    }
+
+    /// Whether this build speaks the version.
+    pub const fn is_supported(self) -> bool {
+        match self {
+            Version::V311 => cfg!(feature = "mqtt-v3"),
+            Version::V5 => cfg!(feature = "mqtt-v5"),
+        }
+    }
+}
+
+/// Who sent a packet: some may be sent by one side only, some differ by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+}
+
+/// MQTT Control Packet types (5.0 §2.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "the standard's names say it")]
+pub enum PacketType {
+    Connect = 1,
+    Connack,
+    Publish,
+    Puback,
+    Pubrec,
+    Pubrel,
+    Pubcomp,
+    Subscribe,
+    Suback,
+    Unsubscribe,
+    Unsuback,
+    Pingreq,
+    Pingresp,
+    Disconnect,
+    Auth,
+}
+
+const TYPES: [PacketType; 15] = [
+    PacketType::Connect,
+    PacketType::Connack,
+    PacketType::Publish,
+    PacketType::Puback,
+    PacketType::Pubrec,
+    PacketType::Pubrel,
+    PacketType::Pubcomp,
+    PacketType::Subscribe,
+    PacketType::Suback,
+    PacketType::Unsubscribe,
+    PacketType::Unsuback,
+    PacketType::Pingreq,
+    PacketType::Pingresp,
+    PacketType::Disconnect,
+    PacketType::Auth,
+];
+
+impl PacketType {
+    /// One bit per type, for tables of which packet may carry what.
+    pub(super) const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
+    /// The first byte of the packet with the flags that the standard fixes (§2.1.3).
+    pub const fn first_byte(self) -> u8 {
+        let fixed = PacketType::Pubrel.bit() | PacketType::Subscribe.bit() | PacketType::Unsubscribe.bit();
+        (self as u8) << 4 | if self.bit() & fixed != 0 { 2 } else { 0 }
+    }
+}
+
+/// What either side may send, with 3.1.1 and 5.0 alike but for DISCONNECT and AUTH.
+const FROM_CLIENT: u16 = PacketType::Connect.bit()
+    | PacketType::Subscribe.bit()
+    | PacketType::Unsubscribe.bit()
+    | PacketType::Pingreq.bit();
+const FROM_SERVER: u16 = PacketType::Connack.bit()
+    | PacketType::Suback.bit()
+    | PacketType::Unsuback.bit()
+    | PacketType::Pingresp.bit();
+
+/// The Fixed Header (5.0 §2.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FixedHeader {
+    /// The packet type.
+    pub packet: PacketType,
+    /// The lower four bits of the first byte.
+    pub flags: u8,
+    /// How many bytes follow the Fixed Header.
+    pub remaining: u32,
+    /// How many bytes the Fixed Header itself takes, 2 to 5.
+    pub length: u8,
+}
+
+impl FixedHeader {
+    /// Reads the Fixed Header at the front of `bytes`; `None` when it is not all there yet.
+    /// What comes behind it need not be there.
+    ///
+    /// # Errors
+    /// [`Reason::MALFORMED_PACKET`] for a reserved type, wrong flags or an overlong length,
+    /// [`Reason::PROTOCOL_ERROR`] for a packet that `side` may not send.
+    pub fn parse(bytes: &[u8], version: Version, side: Side) -> Result<Option<FixedHeader>, Reason> {
+        let mut reader = Reader::new(bytes);
+        let Ok(first) = reader.u8() else { return Ok(None) };
+        let kind = usize::from(first >> 4).checked_sub(1).and_then(|index| TYPES.get(index));
+        let packet = *kind.ok_or(Reason::MALFORMED_PACKET)?;
+        let flags = first & 0x0f;
+        if packet == PacketType::Publish {
+            // QoS 3 [3.3.1-4], and DUP with QoS 0 [3.3.1-2].
+            if flags & 6 == 6 || flags & 14 == 8 {
+                return Err(Reason::MALFORMED_PACKET);
+            }
+        } else if first != packet.first_byte() || (packet == PacketType::Auth && !version.is_v5()) {
+            return Err(Reason::MALFORMED_PACKET);
+        }
+        let only_v3_client = PacketType::Disconnect.bit();
+        let foreign = match side {
+            Side::Client => FROM_SERVER,
+            Side::Server if version.is_v5() => FROM_CLIENT,
+            Side::Server => FROM_CLIENT | only_v3_client,
+        };
+        if packet.bit() & foreign != 0 {
+            return Err(Reason::PROTOCOL_ERROR);
+        }
+        let Some(remaining) = read_variable(&mut reader, version.is_v5())? else {
+            return Ok(None);
+        };
+        let length = reader.position() as u8;
+        Ok(Some(FixedHeader { packet, flags, remaining, length }))
+    }
+
+    /// The whole packet's length in bytes.
+    pub const fn total(&self) -> u32 {
+        self.remaining + self.length as u32
+    }
+}
+
+/// Checks a UTF-8 Encoded String without its length: well formed (which leaves out
+/// surrogates) and without U+0000 [MQTT-1.5.4-1, MQTT-1.5.4-2]. A byte order mark is text like
+/// any other [MQTT-1.5.4-3].
+///
+/// # Errors
+/// [`Reason::MALFORMED_PACKET`].
+pub fn text(bytes: &[u8]) -> Result<&str, Reason> {
+    match core::str::from_utf8(bytes) {
+        Ok(text) if !bytes.contains(&0) => Ok(text),
+        _ => Err(Reason::MALFORMED_PACKET),
+    }
+}
+
+fn read_text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Reason> {
+    text(read_binary(reader)?)
+}
+
+fn read_binary<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Reason> {
+    let length = reader.u16()?;
+    Ok(reader.take(usize::from(length))?)
+}
+
+/// A Packet Identifier, which is never 0 [MQTT-2.2.1-3].
+fn read_packet_id(reader: &mut Reader) -> Result<u16, Reason> {
+    match reader.u16()? {
+        0 => Err(Reason::PROTOCOL_ERROR),
+        packet_id => Ok(packet_id),
+    }
+}
+
+fn at_end(reader: &Reader) -> Result<(), Reason> {
+    if reader.is_empty() { Ok(()) } else { Err(Reason::MALFORMED_PACKET) }
+}
+
+/// Any Control Packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the standard's names say it")]
+pub enum Packet<'a> {
+    Connect(Connect<'a>),
+    Connack(Connack<'a>),
+    Publish(Publish<'a>),
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP.
+    Ack(Ack<'a>),
+    Subscribe(Subscribe<'a>),
+    /// SUBACK or UNSUBACK.
+    Acknowledged(Acknowledged<'a>),
+    Unsubscribe(Unsubscribe<'a>),
+    Pingreq,
+    Pingresp,
+    Disconnect(Disconnect<'a>),
+    Auth(Auth<'a>),
+}
+
+impl<'a> Packet<'a> {
+    /// Reads the packet at the front of `bytes`, sent by `side`, and says how long it is;
+    /// `None` when it is not all there yet.
+    ///
+    /// # Errors
+    /// The Reason Code with which the standard answers such a packet.
+    pub fn parse(
+        bytes: &'a [u8],
+        version: Version,
+        side: Side,
+    ) -> Result<Option<(Packet<'a>, usize)>, Reason> {
+        let Some(header) = FixedHeader::parse(bytes, version, side)? else { return Ok(None) };
+        let total = header.total() as usize;
+        let Some(body) = bytes.get(usize::from(header.length)..total) else { return Ok(None) };
+        Ok(Some((Packet::parse_body(&header, body, version, side)?, total)))
+    }
+
+    /// Reads what follows the Fixed Header.
+    ///
+    /// # Errors
+    /// As [`Packet::parse`].
+    pub fn parse_body(
+        header: &FixedHeader,
+        body: &'a [u8],
+        version: Version,
+        side: Side,
+    ) -> Result<Packet<'a>, Reason> {
+        Ok(match header.packet {
+            PacketType::Connect => Packet::Connect(Connect::parse(body)?),
+            PacketType::Connack => Packet::Connack(Connack::parse(body, version)?),
+            PacketType::Publish => Packet::Publish(Publish::parse(header.flags, body, version, side)?),
+            PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
+                Packet::Ack(Ack::parse(header.packet, body, version, side)?)
+            }
+            PacketType::Subscribe => Packet::Subscribe(Subscribe::parse(body, version)?),
+            PacketType::Unsubscribe => Packet::Unsubscribe(Unsubscribe::parse(body, version)?),
+            PacketType::Suback | PacketType::Unsuback => {
+                Packet::Acknowledged(Acknowledged::parse(header.packet, body, version)?)
+            }
+            PacketType::Pingreq | PacketType::Pingresp => {
+                at_end(&Reader::new(body))?;
+                if header.packet == PacketType::Pingreq { Packet::Pingreq } else { Packet::Pingresp }
+            }
+            PacketType::Disconnect => Packet::Disconnect(Disconnect::parse(body, version, side)?),
+            PacketType::Auth => Packet::Auth(Auth::parse(body, side)?),
+        })
+    }
+
+    /// Writes the packet, sent by `side`.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when `writer` has no room, [`Error::Invalid`] when the packet would
+    /// be malformed; nothing has been written then.
+    pub fn emit(&self, version: Version, side: Side, writer: &mut Writer) -> Result<(), Error> {
+        match self {
+            Packet::Connect(packet) => packet.emit(writer),
+            Packet::Connack(packet) => packet.emit(version, writer),
+            Packet::Publish(packet) => packet.emit(version, side, writer),
+            Packet::Ack(packet) => packet.emit(version, side, writer),
+            Packet::Subscribe(packet) => packet.emit(version, writer),
+            Packet::Unsubscribe(packet) => packet.emit(version, writer),
+            Packet::Acknowledged(packet) => packet.emit(version, writer),
+            Packet::Pingreq => writer.put(&[0xc0, 0]),
+            Packet::Pingresp => writer.put(&[0xd0, 0]),
+            Packet::Disconnect(packet) => packet.emit(version, side, writer),
+            Packet::Auth(packet) => packet.emit(side, writer),
+        }
+    }
+
+    /// How many bytes [`Packet::emit`] writes.
+    ///
+    /// # Errors
+    /// As [`Packet::emit`], room aside.
+    pub fn encoded_len(&self, version: Version, side: Side) -> Result<usize, Error> {
+        let body = |body: sink::Body| {
+            let length = sink::count(body)?;
+            Ok(1 + variable(length)?.1 + length as usize)
+        };
+        match self {
+            Packet::Connect(packet) => body(&|sink| packet.body(sink)),
+            Packet::Connack(packet) => body(&|sink| packet.body(version, sink)),
+            Packet::Publish(packet) => body(&|sink| packet.body(version, side, sink)),
+            Packet::Ack(packet) => body(&|sink| packet.body(version, side, sink)),
+            Packet::Subscribe(packet) => body(&|sink| packet.body(version, sink)),
+            Packet::Unsubscribe(packet) => body(&|sink| packet.body(version, sink)),
+            Packet::Acknowledged(packet) => body(&|sink| packet.body(version, sink)),
+            Packet::Pingreq | Packet::Pingresp => Ok(2),
+            Packet::Disconnect(packet) => body(&|sink| packet.body(version, side, sink)),
+            Packet::Auth(packet) => body(&|sink| packet.body(side, sink)),
+        }
+    }
+}

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Properties of 5.0 (§2.2.2): one table says where each may stand and what it holds.
+#![forbid(unsafe_code)]
+
+use super::sink::{self, Sink, read_variable};
+use super::{PacketType, Reason, Side, text};
+use crate::bytes::Reader;
+use crate::mqtt::topic;
+use crate::status::{Error, Result};
+
+/// Property Identifiers (5.0 §2.2.2.2).
+pub mod id {
+    /// Payload Format Indicator: a byte, 1 for UTF-8 text.
+    pub const PAYLOAD_FORMAT_INDICATOR: u8 = 1;
+    /// Message Expiry Interval in seconds.
+    pub const MESSAGE_EXPIRY_INTERVAL: u8 = 2;
+    /// Content Type: a string.
+    pub const CONTENT_TYPE: u8 = 3;
+    /// Response Topic: a string without wildcards.
+    pub const RESPONSE_TOPIC: u8 = 8;
+    /// Correlation Data: binary.
+    pub const CORRELATION_DATA: u8 = 9;
+    /// Subscription Identifier: 1 to 268,435,455.
+    pub const SUBSCRIPTION_IDENTIFIER: u8 = 11;
+    /// Session Expiry Interval in seconds.
+    pub const SESSION_EXPIRY_INTERVAL: u8 = 17;
+    /// Assigned Client Identifier: a string.
+    pub const ASSIGNED_CLIENT_IDENTIFIER: u8 = 18;
+    /// Server Keep Alive in seconds.
+    pub const SERVER_KEEP_ALIVE: u8 = 19;
+    /// Authentication Method: a string.
+    pub const AUTHENTICATION_METHOD: u8 = 21;
+    /// Authentication Data: binary.
+    pub const AUTHENTICATION_DATA: u8 = 22;
+    /// Request Problem Information: a byte.
+    pub const REQUEST_PROBLEM_INFORMATION: u8 = 23;
+    /// Will Delay Interval in seconds.
+    pub const WILL_DELAY_INTERVAL: u8 = 24;
+    /// Request Response Information: a byte.
+    pub const REQUEST_RESPONSE_INFORMATION: u8 = 25;
+    /// Response Information: a string.
+    pub const RESPONSE_INFORMATION: u8 = 26;
+    /// Server Reference: a string.
+    pub const SERVER_REFERENCE: u8 = 28;
+    /// Reason String: a string.
+    pub const REASON_STRING: u8 = 31;
+    /// Receive Maximum: 1 to 65,535.
+    pub const RECEIVE_MAXIMUM: u8 = 33;
+    /// Topic Alias Maximum.
+    pub const TOPIC_ALIAS_MAXIMUM: u8 = 34;
+    /// Topic Alias: 1 to 65,535.
+    pub const TOPIC_ALIAS: u8 = 35;
+    /// Maximum QoS: a byte.
+    pub const MAXIMUM_QOS: u8 = 36;
+    /// Retain Available: a byte.
+    pub const RETAIN_AVAILABLE: u8 = 37;
+    /// User Property: a pair of strings, as often as wanted.
+    pub const USER_PROPERTY: u8 = 38;
+    /// Maximum Packet Size in bytes, not 0.
+    pub const MAXIMUM_PACKET_SIZE: u8 = 39;
+    /// Wildcard Subscription Available: a byte.
+    pub const WILDCARD_SUBSCRIPTION_AVAILABLE: u8 = 40;
+    /// Subscription Identifier Available: a byte.
+    pub const SUBSCRIPTION_IDENTIFIER_AVAILABLE: u8 = 41;
+    /// Shared Subscription Available: a byte.
+    pub const SHARED_SUBSCRIPTION_AVAILABLE: u8 = 42;
+}
+
+/// What a property holds. Every byte in 5.0 is a yes or no.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Flag,
+    Short,
+    ShortNotZero,
+    Long,
+    LongNotZero,
+    Variable,
+    Text,
+    Binary,
+    Pair,
+}
+
+/// One row of table 2-4: the identifier, what it holds, and a bit per packet type that may
+/// carry it. Bit 0, which is no packet type, stands for the Will Properties.
+struct Row(u8, Kind, u16);
+
+const WILL: u16 = 1;
+const CONNECT: u16 = PacketType::Connect.bit();
+const CONNACK: u16 = PacketType::Connack.bit();
+const PUBLISH: u16 = PacketType::Publish.bit();
+const SUBSCRIBE: u16 = PacketType::Subscribe.bit();
+const DISCONNECT: u16 = PacketType::Disconnect.bit();
+const AUTH: u16 = PacketType::Auth.bit();
+const ANSWERS: u16 = CONNACK
+    | PacketType::Puback.bit()
+    | PacketType::Pubrec.bit()
+    | PacketType::Pubrel.bit()
+    | PacketType::Pubcomp.bit()
+    | PacketType::Suback.bit()
+    | PacketType::Unsuback.bit()
+    | DISCONNECT
+    | AUTH;
+
+static TABLE: [Row; 27] = [
+    Row(id::PAYLOAD_FORMAT_INDICATOR, Kind::Flag, PUBLISH | WILL),
+    Row(id::MESSAGE_EXPIRY_INTERVAL, Kind::Long, PUBLISH | WILL),
+    Row(id::CONTENT_TYPE, Kind::Text, PUBLISH | WILL),
+    Row(id::RESPONSE_TOPIC, Kind::Text, PUBLISH | WILL),
+    Row(id::CORRELATION_DATA, Kind::Binary, PUBLISH | WILL),
+    Row(id::SUBSCRIPTION_IDENTIFIER, Kind::Variable, PUBLISH | SUBSCRIBE),
+    Row(id::SESSION_EXPIRY_INTERVAL, Kind::Long, CONNECT | CONNACK | DISCONNECT),
+    Row(id::ASSIGNED_CLIENT_IDENTIFIER, Kind::Text, CONNACK),
+    Row(id::SERVER_KEEP_ALIVE, Kind::Short, CONNACK),
+    Row(id::AUTHENTICATION_METHOD, Kind::Text, CONNECT | CONNACK | AUTH),
+    Row(id::AUTHENTICATION_DATA, Kind::Binary, CONNECT | CONNACK | AUTH),
+    Row(id::REQUEST_PROBLEM_INFORMATION, Kind::Flag, CONNECT),
+    Row(id::WILL_DELAY_INTERVAL, Kind::Long, WILL),
+    Row(id::REQUEST_RESPONSE_INFORMATION, Kind::Flag, CONNECT),
+    Row(id::RESPONSE_INFORMATION, Kind::Text, CONNACK),
+    Row(id::SERVER_REFERENCE, Kind::Text, CONNACK | DISCONNECT),
+    Row(id::REASON_STRING, Kind::Text, ANSWERS),
+    Row(id::RECEIVE_MAXIMUM, Kind::ShortNotZero, CONNECT | CONNACK),
+    Row(id::TOPIC_ALIAS_MAXIMUM, Kind::Short, CONNECT | CONNACK),
+    Row(id::TOPIC_ALIAS, Kind::ShortNotZero, PUBLISH),
+    Row(id::MAXIMUM_QOS, Kind::Flag, CONNACK),
+    Row(id::RETAIN_AVAILABLE, Kind::Flag, CONNACK),
+    Row(
+        id::USER_PROPERTY,
+        Kind::Pair,
+        WILL | CONNECT | PUBLISH | SUBSCRIBE | PacketType::Unsubscribe.bit() | ANSWERS,
+    ),
+    Row(id::MAXIMUM_PACKET_SIZE, Kind::LongNotZero, CONNECT | CONNACK),
+    Row(id::WILDCARD_SUBSCRIPTION_AVAILABLE, Kind::Flag, CONNACK),
+    Row(id::SUBSCRIPTION_IDENTIFIER_AVAILABLE, Kind::Flag, CONNACK),
+    Row(id::SHARED_SUBSCRIPTION_AVAILABLE, Kind::Flag, CONNACK),
+];
+
+fn row(id: u8) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.0 == id)
+}
+
+/// One property. What it holds follows from its identifier: a number, a string or binary
+/// data, or (User Property alone) a name and a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Property<'a> {
+    /// One of [`id`].
+    pub id: u8,
+    /// The value, where it is a number.
+    pub number: u32,
+    /// The value, where it is a string or binary data; the name of a User Property.
+    pub data: &'a [u8],
+    /// The value of a User Property.
+    pub value: &'a [u8],
+}
+
+impl<'a> Property<'a> {
+    /// A property that holds a number.
+    pub const fn number(id: u8, number: u32) -> Property<'a> {
+        Property { id, number, data: &[], value: &[] }
+    }
+
+    /// A property that holds a string.
+    pub const fn text(id: u8, text: &'a str) -> Property<'a> {
+        Property { id, number: 0, data: text.as_bytes(), value: &[] }
+    }
+
+    /// A property that holds binary data.
+    pub const fn binary(id: u8, data: &'a [u8]) -> Property<'a> {
+        Property { id, number: 0, data, value: &[] }
+    }
+
+    /// A User Property.
+    pub const fn user(name: &'a str, value: &'a str) -> Property<'a> {
+        let (data, value) = (name.as_bytes(), value.as_bytes());
+        Property { id: id::USER_PROPERTY, number: 0, data, value }
+    }
+
+    /// The string that it holds; empty where it holds none.
+    pub fn as_str(&self) -> &'a str {
+        core::str::from_utf8(self.data).unwrap_or_default()
+    }
+
+    fn read(reader: &mut Reader<'a>) -> core::result::Result<Property<'a>, Reason> {
+        // Identifiers are Variable Byte Integers, but all that exist take one byte.
+        let id = reader.u8()?;
+        let mut property = Property { id, ..Property::default() };
+        match row(id).ok_or(Reason::MALFORMED_PACKET)?.1 {
+            Kind::Flag => property.number = u32::from(reader.u8()?),
+            Kind::Short | Kind::ShortNotZero => property.number = u32::from(reader.u16()?),
+            Kind::Long | Kind::LongNotZero => property.number = reader.u32()?,
+            Kind::Variable => {
+                property.number = read_variable(reader, true)?.ok_or(Reason::MALFORMED_PACKET)?;
+            }
+            kind => {
+                let length = reader.u16()?;
+                property.data = reader.take(usize::from(length))?;
+                if kind == Kind::Pair {
+                    let length = reader.u16()?;
+                    property.value = reader.take(usize::from(length))?;
+                }
+            }
+        }
+        Ok(property)
+    }
+
+    fn emit(&self, sink: &mut Sink) -> Result<()> {
+        sink.u8(self.id)?;
+        match row(self.id).ok_or(Error::Invalid)?.1 {
+            Kind::Flag => sink.u8(self.number as u8),
+            Kind::Short | Kind::ShortNotZero => sink.u16(self.number as u16),
+            Kind::Long | Kind::LongNotZero => sink.u32(self.number),
+            Kind::Variable => sink.variable(self.number),
+            kind => {
+                sink.binary(self.data)?;
+                if kind == Kind::Pair { sink.binary(self.value) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// The rules for this property alone.
+    fn check(&self, kind: Kind) -> core::result::Result<(), Reason> {
+        let good = match kind {
+            Kind::Flag => self.number <= 1,
+            Kind::Short => self.number <= 0xffff,
+            Kind::ShortNotZero => {
+                if self.id == id::TOPIC_ALIAS && self.number == 0 {
+                    return Err(Reason::TOPIC_ALIAS_INVALID);
+                }
+                self.number != 0 && self.number <= 0xffff
+            }
+            Kind::Long | Kind::Binary => true,
+            Kind::LongNotZero => self.number != 0,
+            Kind::Variable => self.number != 0 && self.number <= sink::VARIABLE_MAX,
+            Kind::Text | Kind::Pair => {
+                let content = text(self.data)?;
+                text(self.value)?;
+                self.id != id::RESPONSE_TOPIC || topic::is_name(content)
+            }
+        };
+        if good { Ok(()) } else { Err(Reason::PROTOCOL_ERROR) }
+    }
+}
+
+/// The properties of one packet, as they came or as a list to be sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Properties<'a> {
+    /// As on the wire, without the length in front.
+    Encoded(&'a [u8]),
+    /// One by one.
+    List(&'a [Property<'a>]),
+}
+
+impl Default for Properties<'_> {
+    fn default() -> Self {
+        Properties::EMPTY
+    }
+}
+
+impl PartialEq for Properties<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Properties<'_> {}
+
+impl<'a> Properties<'a> {
+    /// No properties.
+    pub const EMPTY: Properties<'static> = Properties::List(&[]);
+
+    /// One after the other, in their order.
+    pub fn iter(&self) -> PropertyIter<'a> {
+        match *self {
+            Properties::Encoded(bytes) => PropertyIter { encoded: Reader::new(bytes), list: &[] },
+            Properties::List(list) => PropertyIter { encoded: Reader::new(&[]), list },
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Properties::Encoded(bytes) => bytes.is_empty(),
+            Properties::List(list) => list.is_empty(),
+        }
+    }
+
+    /// The first property with that identifier.
+    pub fn get(&self, id: u8) -> Option<Property<'a>> {
+        self.iter().find(|property| property.id == id)
+    }
+
+    /// The number that the property with that identifier holds.
+    pub fn number(&self, id: u8) -> Option<u32> {
+        Some(self.get(id)?.number)
+    }
+
+    /// The string that the property with that identifier holds.
+    pub fn text(&self, id: u8) -> Option<&'a str> {
+        Some(self.get(id)?.as_str())
+    }
+
+    /// Reads a property length and that many bytes of properties, and checks them against
+    /// the rules for `packet` (`None`: the Will Properties) sent by `side`.
+    ///
+    /// # Errors
+    /// The Reason Code with which the standard answers such a packet.
+    pub(super) fn parse(
+        reader: &mut Reader<'a>,
+        packet: Option<PacketType>,
+        side: Side,
+    ) -> core::result::Result<Properties<'a>, Reason> {
+        let length = read_variable(reader, true)?.ok_or(Reason::MALFORMED_PACKET)?;
+        let bytes = reader.take(length as usize)?;
+        let mut rest = Reader::new(bytes);
+        let mut rules = Rules::new(packet, side);
+        while !rest.is_empty() {
+            rules.next(&Property::read(&mut rest)?)?;
+        }
+        rules.end()?;
+        Ok(Properties::Encoded(bytes))
+    }
+
+    /// Checks properties that are about to be sent.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for one that is unknown, not allowed in this packet, given twice, or
+    /// holds what it may not.
+    pub fn check(&self, packet: Option<PacketType>, side: Side) -> Result<()> {
+        let mut rules = Rules::new(packet, side);
+        for property in self.iter() {
+            rules.next(&property).map_err(|_| Error::Invalid)?;
+        }
+        rules.end().map_err(|_| Error::Invalid)
+    }
+
+    /// Writes the properties alone, without their length.
+    pub(super) fn content(&self, sink: &mut Sink) -> Result<()> {
+        match self {
+            Properties::Encoded(bytes) => sink.raw(bytes),
+            Properties::List(list) => list.iter().try_for_each(|property| property.emit(sink)),
+        }
+    }
+
+    /// Writes the length and the properties. They have been checked.
+    pub(super) fn emit(&self, sink: &mut Sink) -> Result<()> {
+        sink.variable(self.content_len()?)?;
+        self.content(sink)
+    }
+
+    /// How many bytes the properties take, without their length in front.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Invalid`] for an unknown property.
+    pub fn content_len(&self) -> Result<u32> {
+        sink::count(&|sink| self.content(sink))
+    }
+
+    /// Writes the properties with their length in front.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when `writer` has no room.
+    pub fn write(&self, writer: &mut crate::bytes::Writer) -> Result<()> {
+        sink::write(writer, &|sink| self.emit(sink))
+    }
+}
+
+/// What has been seen of the properties of one packet.
+struct Rules {
+    scope: u16,
+    side: Side,
+    seen: u64,
+}
+
+impl Rules {
+    fn new(packet: Option<PacketType>, side: Side) -> Rules {
+        Rules { scope: packet.map_or(WILL, PacketType::bit), side, seen: 0 }
+    }
+
+    fn next(&mut self, property: &Property) -> core::result::Result<(), Reason> {
+        let Row(id, kind, scopes) = row(property.id).ok_or(Reason::MALFORMED_PACKET)?;
+        if scopes & self.scope == 0 {
+            return Err(Reason::MALFORMED_PACKET);
+        }
+        // A server gives no session expiry on DISCONNECT [3.14.2-2] and only it refers to
+        // another server; a client puts no subscription identifier on PUBLISH [3.3.4-6].
+        let barred = match (self.scope, *id) {
+            (DISCONNECT, id::SESSION_EXPIRY_INTERVAL) => self.side == Side::Server,
+            (DISCONNECT, id::SERVER_REFERENCE) | (PUBLISH, id::SUBSCRIPTION_IDENTIFIER) => {
+                self.side == Side::Client
+            }
+            _ => false,
+        };
+        if barred {
+            return Err(Reason::PROTOCOL_ERROR);
+        }
+        property.check(*kind)?;
+        let repeatable =
+            *id == id::USER_PROPERTY || (*id == id::SUBSCRIPTION_IDENTIFIER && self.scope == PUBLISH);
+        let bit = 1u64 << (*id & 63);
+        if self.seen & bit != 0 && !repeatable {
+            return Err(Reason::PROTOCOL_ERROR);
+        }
+        self.seen |= bit;
+        Ok(())
+    }
+
+    fn end(&self) -> core::result::Result<(), Reason> {
+        let method = self.seen & 1 << id::AUTHENTICATION_METHOD != 0;
+        let data = self.seen & 1 << id::AUTHENTICATION_DATA != 0;
+        if (data || self.scope == AUTH) && !method {
+            return Err(Reason::PROTOCOL_ERROR);
+        }
+        Ok(())
+    }
+}
+
+/// Iterates over [`Properties`].
+#[derive(Clone, Debug)]
+pub struct PropertyIter<'a> {
+    encoded: Reader<'a>,
+    list: &'a [Property<'a>],
+}
+
+impl<'a> Iterator for PropertyIter<'a> {
+    type Item = Property<'a>;
+
+    fn next(&mut self) -> Option<Property<'a>> {
+        if let Some((first, rest)) = self.list.split_first() {
+            self.list = rest;
+            return Some(*first);
+        }
+        if self.encoded.is_empty() {
+            return None;
+        }
+        match Property::read(&mut self.encoded) {
+            Ok(property) => Some(property),
+            Err(_) => {
+                self.encoded = Reader::new(&[]);
+                None
+            }
+        }
+    }
+}
