@@ -4,6 +4,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`link`] | the CoRE link format: read, filter, write |
+//! | [`problem`] | concise problem details |
 //! | [`uri`] | URIs to options and back |
 //! | [`wire`] | the message format: codes, options in any order, block values |
 //! | `endpoint` | the [`Endpoint`]: client and server in one, its tables and its methods |
@@ -14,10 +15,12 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code)] // The behaviour follows the interface.
 
+mod cbor;
 mod endpoint;
 mod event;
 pub mod link;
 mod params;
+pub mod problem;
 mod resources;
 mod stats;
 pub mod uri;
