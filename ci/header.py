@@ -10,6 +10,7 @@ import sys
 
 raw = open(sys.argv[1]).read()
 macros = open(sys.argv[2]).read() if os.path.exists(sys.argv[2]) else ""
+macros = re.sub(r"^(//|/\*) SPDX[^\n]*\n", "", macros)
 blocks = re.split(r"\n{2,}", raw)
 kept = []
 for block in blocks:
@@ -21,8 +22,15 @@ for block in blocks:
             continue
     kept.append(block)
 text = "\n\n".join(kept).rstrip() + "\n"
+# Structures that start with their size get an initialiser: { MOTE_X_CONFIG_INIT, .port = ... }.
+init = ["/*", " * What the first member of a structure is set to; all others are zero, their default, or named after it:",
+        " * `mote_node_config config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux() };`", " */"]
+for name in re.findall(r"^typedef struct (mote_\w+) \{\s*(?:/\*(?:(?!\*/).)*\*/\s*)?uint32_t size;", text, re.M | re.S):
+    init.append(f"#define {name.upper()}_INIT ((uint32_t)sizeof({name}))")
+if len(init) > 4:
+    macros = "\n".join(init) + "\n\n" + macros
 # The macros go before the end of extern "C".
-macros = re.sub(r"^(//|/\*) SPDX[^\n]*\n", "", macros).strip()
+macros = macros.strip()
 if macros:
     end = text.rindex("#ifdef __cplusplus\n}") if "#ifdef __cplusplus\n}" in text else text.rindex("#endif")
     text = text[:end] + macros + "\n\n" + text[end:]

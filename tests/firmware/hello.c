@@ -5,8 +5,10 @@
 
 int main(void)
 {
-    const char *text = mote_status_str(0);
-    board_print(text ? text : "no text");
+    mote_bytes text = mote_status_str(MOTE_ERR_FULL);
+    char copy[40] = { 0 };
+    for (size_t i = 0; i < text.len && i + 1 < sizeof copy; i++) copy[i] = (char)text.ptr[i];
+    board_print(copy);
     board_print("\n");
-    return text == 0;
+    return text.len != 10 || copy[0] != 't';
 }

@@ -2,9 +2,11 @@
 /* A program outside the tree, built against the installed package. */
 #include <mote.h>
 #include <stdio.h>
+#include <string.h>
 
 int main(void)
 {
-    puts(mote_status_str(0));
-    return mote_status_str(-1) == NULL;
+    mote_bytes text = mote_status_str(MOTE_ERR_FULL);
+    printf("%.*s\n", (int)text.len, (const char *)text.ptr);
+    return text.len != strlen("table full");
 }
