@@ -16,6 +16,8 @@ mod address;
 mod arguments;
 mod node;
 mod status;
+mod store;
+mod tcp;
 
 pub use address::*;
 pub use node::*;

@@ -7,9 +7,11 @@
 #![forbid(unsafe_code)]
 
 mod datagram;
+mod dial;
 mod stream;
 
 pub use datagram::{Datagram, DatagramEvent, Path};
+pub use dial::{DIAL_ADDRESSES, DIAL_ATTEMPTS, DIAL_STAGGER, Dial};
 pub use stream::{Stream, StreamEvent};
 
 use crate::random::Random;

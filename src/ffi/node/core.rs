@@ -357,6 +357,11 @@ impl NodeRef {
         }
     }
 
+    /// Frees the place of a source that the port has ended by itself.
+    pub(crate) fn forget_source(self, source: Handle) {
+        self.with(|core| core.schedule.close(source));
+    }
+
     /// See `mote_node_wake`.
     pub(super) fn wake(self) -> Result<()> {
         let wake = self.services().alarm.and_then(|alarm| alarm.wake).ok_or(Error::Unsupported)?;
