@@ -10,7 +10,10 @@ fuzz_target!(|data: &[u8]| {
     let Some((&code, body)) = data.split_first() else { return };
     if let Ok(message) = Message::parse(code, body) {
         let options = match message {
-            Message::Dis(_, options) | Message::Dio(_, options) | Message::Dao(_, options) | Message::DaoAck(_, options) => options,
+            Message::Dis(_, options)
+            | Message::Dio(_, options)
+            | Message::Dao(_, options)
+            | Message::DaoAck(_, options) => options,
         };
         let mut buffer = [0; 1024];
         for option in options {

@@ -7,6 +7,12 @@
 #![no_std]
 #![allow(clippy::missing_safety_doc)]
 
+#[cfg(feature = "coap")]
+mod coap;
+#[cfg(feature = "lowpan")]
+mod lowpan;
+#[cfg(feature = "rpl")]
+mod rpl;
 #[cfg(feature = "shared")]
 mod shared;
 

@@ -27,14 +27,14 @@ pub fn compose(
 ) -> Result<()> {
     out.put(scheme.name().as_bytes())?;
     out.put(b"://")?;
-    let mut options = options
-        .filter(|(found, _)| {
-            matches!(*found, number::URI_HOST | number::URI_PORT | number::URI_PATH | number::URI_QUERY)
-        })
-        .peekable();
+    let mut options = options.filter(|(found, _)| {
+        matches!(*found, number::URI_HOST | number::URI_PORT | number::URI_PATH | number::URI_QUERY)
+    });
+    let mut next = options.next();
 
-    if let Some((_, host)) = options.next_if(|(found, _)| *found == number::URI_HOST) {
+    if let Some((number::URI_HOST, host)) = next {
         put_host(host, out)?;
+        next = options.next();
     } else if destination.ip.to_v4().is_some() {
         destination.ip.emit(out)?;
     } else {
@@ -43,32 +43,35 @@ pub fn compose(
         out.u8(b']')?;
     }
 
-    let port = match options.next_if(|(found, _)| *found == number::URI_PORT) {
-        Some((_, value)) => uint(value).and_then(|port| u16::try_from(port).ok()).ok_or(Error::Malformed)?,
-        None => destination.port,
-    };
+    let mut port = destination.port;
+    if let Some((number::URI_PORT, value)) = next {
+        port = uint(value).and_then(|port| u16::try_from(port).ok()).ok_or(Error::Malformed)?;
+        next = options.next();
+    }
     if port != scheme.default_port() {
         out.u8(b':')?;
         put_decimal(u32::from(port), out)?;
     }
 
     let mut any = false;
-    while let Some((_, segment)) = options.next_if(|(found, _)| *found == number::URI_PATH) {
+    while let Some((number::URI_PATH, segment)) = next {
         any = true;
         put_path(segment, out)?;
+        next = options.next();
     }
     if !any {
         out.u8(b'/')?;
     }
 
     let mut separator = b'?';
-    while let Some((_, argument)) = options.next_if(|(found, _)| *found == number::URI_QUERY) {
+    while let Some((number::URI_QUERY, argument)) = next {
         out.u8(separator)?;
         separator = b'&';
         encode(argument, b":@/?", b"&", out)?;
+        next = options.next();
     }
     // Whatever is left stands where it may not.
-    if options.next().is_some() { Err(Error::Invalid) } else { Ok(()) }
+    if next.is_some() { Err(Error::Invalid) } else { Ok(()) }
 }
 
 /// Writes a slash and one path segment, percent-encoded where needed (step 6).
@@ -89,7 +92,11 @@ fn put_host(host: &[u8], out: &mut Writer<'_>) -> Result<()> {
     if host.is_empty() {
         return Err(Error::Malformed);
     }
-    for run in host.chunk_by(|a, b| a.is_ascii() == b.is_ascii()) {
+    let mut rest = host;
+    while let Some(first) = rest.first() {
+        let end = rest.iter().position(|byte| byte.is_ascii() != first.is_ascii()).unwrap_or(rest.len());
+        let (run, tail) = rest.split_at_checked(end).ok_or(Error::Malformed)?;
+        rest = tail;
         if run.is_ascii() {
             check(run, b"")?;
             out.put(run)?;
