@@ -71,14 +71,14 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
         self.attached.insert(Attached { what, deadline: Instant::NEVER, touched: true })
     }
 
-    /// Removes an engine with all its sources; each source removed is handed to `closed`.
-    pub fn detach(&mut self, engine: Handle, mut closed: impl FnMut(S)) {
+    /// Removes an engine. Its sources are closed first: see [`Schedule::first_of`].
+    pub fn detach(&mut self, engine: Handle) {
         self.attached.remove(engine);
-        while let Some(source) = self.sources.find(|source| source.owner == engine) {
-            if let Some(source) = self.sources.remove(source) {
-                closed(source.what);
-            }
-        }
+    }
+
+    /// A source that belongs to this engine, if one is left.
+    pub fn first_of(&self, engine: Handle) -> Option<Handle> {
+        self.sources.find(|source| source.owner == engine)
     }
 
     /// The engine, if it is still attached.
@@ -263,15 +263,16 @@ mod tests {
     }
 
     #[test]
-    fn a_detached_engine_takes_its_sources_along() {
+    fn a_detached_engine_and_its_sources_are_forgotten() {
         let mut schedule = schedule();
         let (one, two) = (schedule.attach('a').unwrap(), schedule.attach('b').unwrap());
         let kept = schedule.open(two, 7).unwrap();
         let gone = schedule.open(one, 8).unwrap();
         schedule.ready(gone, true, true);
-        let mut closed = Vec::new();
-        schedule.detach(one, |source| closed.push(source));
-        assert_eq!(closed, [8]);
+        while let Some(source) = schedule.first_of(one) {
+            assert_eq!(schedule.close(source), Some(8));
+        }
+        schedule.detach(one);
         assert!(schedule.source(gone).is_none() && schedule.source(kept).is_some());
         assert_eq!(schedule.attached(one), None);
         schedule.touch(one);

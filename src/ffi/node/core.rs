@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a node is made of, and how the other files of the C ABI reach it.
 
-use super::driver::{Attachment, Driver};
+use super::driver::{Attachment, Driver, Provider};
 use super::services::Services;
 use super::udp::{Outbox, Receiver};
 use crate::ffi::arguments::{Config, check};
@@ -103,6 +103,16 @@ pub(crate) enum Channel {
     Udp {
         /// The port's name for it.
         socket: usize,
+    },
+    /// A datagram transport that another object of the library provides: UDP over the mesh,
+    /// DTLS. It belongs to its provider until a consumer claims it.
+    Provided {
+        /// The provider.
+        object: *mut c_void,
+        /// The provider's own name for it.
+        id: u32,
+        /// What the provider does for its consumer.
+        provider: &'static Provider,
     },
     /// Anything whose readiness its owner handles: a connection, a look-up, a radio.
     /// `close` releases it when its owner is detached.
@@ -300,10 +310,11 @@ impl NodeRef {
 
     /// Removes an object and closes its sources.
     pub(crate) fn detach(self, object: Handle) {
-        let services = *self.services();
-        self.with(|core| {
-            core.schedule.detach(object, |channel| channel.close(&services));
-        });
+        // One by one and with nothing borrowed: a provider's `close` may come back here.
+        while let Some(source) = self.with(|core| core.schedule.first_of(object)) {
+            self.close_source(source);
+        }
+        self.with(|core| core.schedule.detach(object));
     }
 
     /// Whether the object is still attached.
@@ -342,6 +353,25 @@ impl NodeRef {
                 Err(error)
             }
         }
+    }
+
+    /// Makes a provided transport, or any source, the affair of another object.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when it is closed, [`Error::State`] when it is no provided transport or
+    /// somebody has claimed it already.
+    pub(crate) fn claim(self, source: Handle, consumer: Handle) -> Result<()> {
+        self.with(|core| {
+            let entry = core.schedule.source(source).ok_or(Error::Stale)?;
+            let Channel::Provided { object, .. } = entry.what else { return Err(Error::State) };
+            let owner = core.schedule.attached(entry.owner).ok_or(Error::Stale)?;
+            if owner.object != object {
+                return Err(Error::State);
+            }
+            let entry = core.schedule.source_mut(source).ok_or(Error::Stale)?;
+            entry.owner = consumer;
+            Ok(())
+        })
     }
 
     /// What a source stands for, if it is still open.
@@ -414,6 +444,11 @@ impl Channel {
         let (socket, close) = match self {
             Channel::Udp { socket } => (socket, services.udp.and_then(|udp| udp.close)),
             Channel::Owned { socket, close } => (socket, close),
+            Channel::Provided { object, id, provider } => {
+                // SAFETY: the provider is attached, so it is alive: it withdraws what it
+                // provides before it is detached.
+                return unsafe { (provider.close)(object, id) };
+            }
         };
         if let Some(close) = close {
             // SAFETY: the port's contract; the socket was opened by it and is closed once.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How the node drives an attached object without knowing its kind.
 
+use crate::port::mote_address;
+use crate::status::Result;
 use crate::table::Handle;
 use crate::time::Instant;
-use crate::transport::DatagramEvent;
+use crate::transport::{DatagramEvent, Path};
 use core::ffi::c_void;
 
 /// What the node calls on an attached object.
@@ -34,6 +36,24 @@ unsafe fn no_datagram(_object: *mut c_void, _source: Handle, _event: DatagramEve
 
 unsafe fn not_ready(_object: *mut c_void, _source: Handle, _readable: bool, _writable: bool) -> bool {
     false
+}
+
+/// What an object does that provides datagram transports to others.
+///
+/// Each function may be called while the consumer is borrowed, so none calls back.
+pub(crate) struct Provider {
+    /// As [`Datagram::send`](crate::transport::Datagram::send).
+    pub(crate) send: unsafe fn(object: *mut c_void, id: u32, path: &Path, datagram: &[u8]) -> Result<()>,
+    /// As [`Datagram::max_size`](crate::transport::Datagram::max_size).
+    pub(crate) max_size: unsafe fn(object: *mut c_void, id: u32, path: &Path) -> usize,
+    /// As [`Datagram::is_secure`](crate::transport::Datagram::is_secure).
+    pub(crate) is_secure: unsafe fn(object: *mut c_void, id: u32, path: &Path) -> bool,
+    /// Joins or leaves a group.
+    pub(crate) group: unsafe fn(object: *mut c_void, id: u32, group: &mote_address, join: bool) -> Result<()>,
+    /// The own address, as far as it is one.
+    pub(crate) address: unsafe fn(object: *mut c_void, id: u32) -> mote_address,
+    /// The consumer needs the transport no more.
+    pub(crate) close: unsafe fn(object: *mut c_void, id: u32),
 }
 
 /// An object in the node's schedule.

@@ -11,8 +11,9 @@ mod udp;
 
 pub(crate) use self::core::{Channel, NodeRef};
 pub use self::core::{MOTE_NODE_MEM, mote_node, mote_node_config, mote_node_statistics};
-pub(crate) use self::driver::{Attachment, Driver};
+pub(crate) use self::driver::{Attachment, Driver, Provider};
 pub(crate) use self::services::Services;
+pub(crate) use self::turn::deliver;
 
 use super::arguments::{block, config, outcome, output};
 use super::status::mote_status;

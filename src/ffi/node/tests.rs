@@ -266,6 +266,9 @@ unsafe fn datagram(object: *mut c_void, source: Handle, event: DatagramEvent<'_>
             probe.seen.push(format!("{} {:?}", String::from_utf8_lossy(data), sent));
             // SAFETY: a node; inside a turn these are refused and change nothing.
             unsafe {
+                if !node.with(|core| core.running) {
+                    return;
+                }
                 assert_eq!(mote_node_run(node.pointer(), 0), MOTE_ERR_STATE);
                 assert_eq!(mote_node_poll(node.pointer()), MOTE_ERR_STATE);
                 assert_eq!(mote_node_close(node.pointer()), MOTE_ERR_STATE);
@@ -387,6 +390,77 @@ fn a_broken_socket_is_reported_once_and_never_spun_on() {
     }
     assert_eq!(probe.seen, ["Closed"]);
     assert_eq!((world.borrow().receive_calls, world.borrow().open), (1, 0));
+}
+
+/// A provider whose datagrams go nowhere but into a list, and which counts what is closed.
+#[derive(Default)]
+struct Shelf {
+    sent: Vec<Vec<u8>>,
+    closed: Vec<u32>,
+}
+
+unsafe fn shelf<'a>(object: *mut c_void) -> &'a mut Shelf {
+    // SAFETY: attached below with a leaked shelf.
+    unsafe { &mut *object.cast::<Shelf>() }
+}
+
+unsafe fn shelf_send(object: *mut c_void, _: u32, _: &Path, datagram: &[u8]) -> Result<()> {
+    // SAFETY: as in `shelf`.
+    unsafe { shelf(object) }.sent.push(datagram.to_vec());
+    Ok(())
+}
+
+unsafe fn shelf_close(object: *mut c_void, id: u32) {
+    // SAFETY: as in `shelf`.
+    unsafe { shelf(object) }.closed.push(id);
+}
+
+unsafe fn idle(_: *mut c_void) -> bool {
+    false
+}
+
+unsafe fn never(_: *const c_void) -> Instant {
+    Instant::NEVER
+}
+
+static SHELF: Provider = Provider {
+    send: shelf_send,
+    max_size: |_, _, _| 99,
+    is_secure: |_, _, _| true,
+    group: |_, _, _, _| Err(Error::Unsupported),
+    address: |_, _| mote_address::default(),
+    close: shelf_close,
+};
+static SHELF_DRIVER: Driver =
+    Driver { poll: idle, deadline: never, datagram: Driver::NO_DATAGRAM, ready: Driver::NOT_READY };
+
+#[test]
+fn a_transport_that_another_object_provides_is_claimed_used_and_given_back() {
+    let (_world, port) = make_world();
+    let node = make_node(&config_for(port));
+    let probe = Probe::attach(node);
+    let shelf = leak(Shelf::default());
+    let object: *mut c_void = (&raw mut *shelf).cast();
+    let provider = probe.node.attach(object, &SHELF_DRIVER).unwrap();
+    let channel = Channel::Provided { object, id: 5, provider: &SHELF };
+    let source = probe.node.open_source(provider, |_| Ok(channel)).unwrap();
+    let consumer = probe.handle.unwrap();
+    assert_eq!(probe.node.claim(probe.source.unwrap(), consumer), Err(Error::State));
+    assert_eq!(probe.node.claim(source, consumer), Ok(()));
+    assert_eq!(probe.node.claim(source, consumer), Err(Error::State));
+    probe.node.with_datagrams(source, |cx| {
+        assert_eq!(
+            (cx.transport.max_size(&Path::default()), cx.transport.is_secure(&Path::default())),
+            (99, true)
+        );
+    });
+    assert!(deliver(probe.node, source, DatagramEvent::Received { path: Path::default(), data: b"up" }));
+    assert_eq!(probe.seen, ["up Ok(())"]);
+    assert_eq!(shelf.sent, [b"up"]);
+    probe.node.detach(consumer);
+    assert_eq!(shelf.closed, [5]);
+    assert!(!deliver(probe.node, source, DatagramEvent::Writable));
+    assert_eq!(probe.node.claim(source, provider), Err(Error::Stale));
 }
 
 #[test]

@@ -143,8 +143,9 @@ fn drive(node: NodeRef, object: Handle) {
     }
 }
 
-/// Brings an event to the owner of a datagram source, and has it polled afterwards.
-fn deliver(node: NodeRef, source: Handle, event: DatagramEvent<'_>) -> bool {
+/// Brings an event to the owner of a datagram source, and has it polled afterwards; whether
+/// there was one. For providers: nothing of the provider may be borrowed or touched after it.
+pub(crate) fn deliver(node: NodeRef, source: Handle, event: DatagramEvent<'_>) -> bool {
     let owner = node.with(|core| {
         let owner = core.schedule.source(source)?.owner;
         core.schedule.attached(owner).map(|attachment| (owner, attachment))
@@ -162,12 +163,17 @@ fn receive(node: NodeRef, source: Handle) {
         Some(Channel::Owned { .. }) if !ready(node, source, true, false) => {
             node.with(|core| core.schedule.drained(source));
         }
+        // A provider delivers by itself: there is nothing to fetch.
+        Some(Channel::Provided { .. }) => node.with(|core| core.schedule.drained(source)),
         Some(Channel::Owned { .. }) | None => {}
     }
 }
 
 fn writable(node: NodeRef, source: Handle) {
     match node.channel(source) {
+        Some(Channel::Provided { .. }) => {
+            deliver(node, source, DatagramEvent::Writable);
+        }
         Some(Channel::Udp { .. }) => {
             while let Some((source, path, error)) = udp::flush(node) {
                 deliver(node, source, DatagramEvent::Failed { path, error });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! UDP of the platform as a datagram transport: batches in, batches out.
+//! Datagram transports as the engines see them; UDP of the platform in batches.
 
 use super::core::{Channel, NodeRef};
 use super::services::Services;
@@ -204,15 +204,19 @@ pub(super) fn local_address(services: &Services, udp: &mote_port_udp, socket: us
     local
 }
 
-/// The UDP socket of one endpoint, as the engines see it.
-pub(crate) struct UdpSender {
+/// The datagram transport behind one source, as the engines see it.
+pub(crate) struct Sender {
     node: NodeRef,
     source: Handle,
 }
 
-impl Datagram for UdpSender {
+impl Datagram for Sender {
     fn send(&mut self, path: &Path, datagram: &[u8]) -> Result<()> {
         let node = self.node;
+        if let Some(Channel::Provided { object, id, provider }) = node.channel(self.source) {
+            // SAFETY: the provider is attached, so it is alive; it does not call back.
+            return unsafe { (provider.send)(object, id, path, datagram) };
+        }
         if node.with(|core| core.outbox.takes(datagram.len())) {
             if node.with(|core| core.outbox.push(self.source, path, datagram)) {
                 return Ok(());
@@ -230,9 +234,23 @@ impl Datagram for UdpSender {
         Ok(())
     }
 
-    fn max_size(&self, _path: &Path) -> usize {
+    fn max_size(&self, path: &Path) -> usize {
+        if let Some(Channel::Provided { object, id, provider }) = self.node.channel(self.source) {
+            // SAFETY: as in `send`.
+            return unsafe { (provider.max_size)(object, id, path) };
+        }
         // RFC 7252 §4.6: without knowledge of the path, 1280 bytes of IPv6 packet are safe.
         1280 - 40 - 8
+    }
+
+    fn is_secure(&self, path: &Path) -> bool {
+        match self.node.channel(self.source) {
+            // SAFETY: as in `send`.
+            Some(Channel::Provided { object, id, provider }) => unsafe {
+                (provider.is_secure)(object, id, path)
+            },
+            _ => false,
+        }
     }
 }
 
@@ -252,21 +270,29 @@ impl NodeRef {
         })
     }
 
-    /// The address that a UDP source is bound to.
+    /// The own address of a datagram source.
     ///
     /// # Errors
     /// [`Error::Stale`] when it is closed.
-    pub(crate) fn udp_address(self, source: Handle) -> Result<mote_address> {
+    pub(crate) fn datagram_address(self, source: Handle) -> Result<mote_address> {
+        if let Some(Channel::Provided { object, id, provider }) = self.channel(source) {
+            // SAFETY: the provider is attached, so it is alive; it does not call back.
+            return Ok(unsafe { (provider.address)(object, id) });
+        }
         let Some(Channel::Udp { socket }) = self.channel(source) else { return Err(Error::Stale) };
         let udp = self.services().udp.ok_or(Error::Unsupported)?;
         Ok(local_address(self.services(), &udp, socket))
     }
 
-    /// Joins or leaves a group on a UDP source.
+    /// Joins or leaves a group on a datagram source.
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::Unsupported`], what the port says.
-    pub(crate) fn udp_group(self, source: Handle, group: &mote_address, join: bool) -> Result<()> {
+    pub(crate) fn datagram_group(self, source: Handle, group: &mote_address, join: bool) -> Result<()> {
+        if let Some(Channel::Provided { object, id, provider }) = self.channel(source) {
+            // SAFETY: the provider is attached, so it is alive; it does not call back.
+            return unsafe { (provider.group)(object, id, group, join) };
+        }
         let Some(Channel::Udp { socket }) = self.channel(source) else { return Err(Error::Stale) };
         let udp = self.services().udp.ok_or(Error::Unsupported)?;
         let function = if join { udp.join } else { udp.leave }.ok_or(Error::Unsupported)?;
@@ -281,7 +307,7 @@ impl NodeRef {
         use_it: impl FnOnce(&mut DatagramContext<'_>) -> R,
     ) -> R {
         let now = self.now();
-        let mut transport = UdpSender { node: self, source };
+        let mut transport = Sender { node: self, source };
         let mut random = self;
         use_it(&mut DatagramContext { now, transport: &mut transport, random: &mut random })
     }
