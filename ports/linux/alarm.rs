@@ -171,6 +171,13 @@ fn wait_for_events(
                 }
             }
         }
+        if let Some(resolver) = state.resolver.get().filter(|_| woken) {
+            resolver.report(|entry| {
+                let fits = report(reported, entry);
+                reported += usize::from(fits);
+                fits
+            });
+        }
         if reported > 0 || woken || due {
             return Ok(reported);
         }

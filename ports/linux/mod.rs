@@ -11,18 +11,22 @@ mod alarm;
 mod basics;
 mod multicast;
 mod options;
+mod resolver;
 mod socket;
+mod store;
 mod sys;
+mod tcp;
 mod udp;
 
 pub use options::mote_linux_options;
 
 use crate::port::{mote_port, mote_status};
 use crate::status::Error;
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell};
 use core::ffi::c_void;
 use core::ptr;
 use socket::Socket;
+use std::sync::Arc;
 use sys::Fd;
 
 /// What one node keeps, in the node's block.
@@ -39,6 +43,12 @@ struct State {
     log_level: u32,
     /// The open sockets, so that closing the node closes them.
     sockets: Cell<*mut Socket>,
+    /// What is shared with the resolver's threads, since the first query.
+    resolver: OnceCell<Arc<resolver::Shared>>,
+    /// The name of the latest query.
+    last_query: Cell<usize>,
+    /// The store's directory, if there is a store.
+    store: Option<Fd>,
 }
 
 const _: () = assert!(size_of::<State>() <= 512 && align_of::<State>() <= 16);
@@ -77,6 +87,7 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
     let options = unsafe { mote_linux_options::read(user) }?;
     let (epoll, timer, event) = alarm::open()?;
     let log_level = options.log_level();
+    let store = store::open(options.store_directory)?;
     // SAFETY: `state` is room for a `State`, and nothing is there yet that would want dropping.
     unsafe {
         state.write(State {
@@ -86,6 +97,9 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
             armed: Cell::new(u64::MAX),
             log_level,
             sockets: Cell::new(ptr::null_mut()),
+            resolver: OnceCell::new(),
+            last_query: Cell::new(0),
+            store,
         });
     }
     Ok(())
@@ -120,10 +134,10 @@ static PORT: Table = Table(mote_port {
     entropy: &basics::ENTROPY,
     alarm: &alarm::ALARM,
     udp: &udp::UDP,
-    tcp: ptr::null(),
-    resolver: ptr::null(),
+    tcp: &tcp::TCP,
+    resolver: &resolver::RESOLVER,
     radio: ptr::null(),
-    store: ptr::null(),
+    store: &store::STORE,
     log: &basics::LOG,
     tap: ptr::null(),
 });

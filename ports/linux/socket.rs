@@ -41,7 +41,6 @@ pub(super) struct Socket {
     pub(super) announced: Cell<bool>,
     /// The connection attempt is under way.
     pub(super) connecting: Cell<bool>,
-    #[allow(dead_code)]
     /// What receiving says from now on; 0 while the connection lives.
     pub(super) ended: Cell<mote_status>,
 }

@@ -13,7 +13,7 @@
 #![allow(dead_code, unused_imports)] // until the first engine is attached
 
 mod address;
-mod arguments;
+pub(crate) mod arguments;
 mod node;
 mod status;
 mod store;

@@ -4,5 +4,8 @@
 #![allow(unsafe_code, unreachable_pub, missing_docs)]
 
 mod fixture;
+mod resolver;
+mod store;
+mod tcp;
 mod udp;
 mod waiting;

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Records as files: `DIRECTORY/OWNER/RECORD`, both numbers in eight hexadecimal digits.
+//!
+//! A record is written under another name, synchronised, renamed, and the directory synchronised: whatever
+//! step power fails at, the record is the old one or the new one, whole.
+
+use super::sys::{Fd, errno};
+use super::{State, status};
+use crate::port::{mote_bytes, mote_port_store, mote_status};
+use crate::status::Error;
+use core::ffi::{CStr, c_int, c_void};
+use std::ffi::CString;
+
+pub(super) static STORE: mote_port_store = mote_port_store {
+    size: size_of::<mote_port_store>() as u32,
+    reserved: 0,
+    read: Some(read),
+    write: Some(write),
+    remove: Some(remove),
+    next: Some(next),
+};
+
+/// A file name that the system can read: at most "new-" and eight digits.
+struct Name([u8; 13]);
+
+impl Name {
+    fn new(prefix: &[u8], number: u32) -> Name {
+        let mut text = [0; 13];
+        let digits = (0..8).map(|digit| {
+            let digit = (number >> (28 - 4 * digit) & 0xf) as u8;
+            if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+        });
+        for (place, byte) in text.iter_mut().take(12).zip(prefix.iter().copied().chain(digits)) {
+            *place = byte;
+        }
+        Name(text)
+    }
+
+    fn of(number: u32) -> Name {
+        Name::new(b"", number)
+    }
+
+    /// The name that a record has until it is complete.
+    fn temporary(number: u32) -> Name {
+        Name::new(b"new-", number)
+    }
+
+    fn as_c(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    }
+
+    /// The number that a file name stands for; `None` for a file of another kind.
+    fn parse(name: &[u8]) -> Option<u32> {
+        let lower = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+        if name.len() != 8 || !name.iter().all(lower) {
+            return None;
+        }
+        u32::from_str_radix(core::str::from_utf8(name).ok()?, 16).ok()
+    }
+}
+
+fn failure(errno: c_int) -> Error {
+    match errno {
+        libc::ENOENT => Error::NotFound,
+        libc::ENOSPC | libc::EDQUOT | libc::EMFILE | libc::ENFILE => Error::Full,
+        _ => Error::Io,
+    }
+}
+
+fn open_at(directory: &Fd, name: &CStr, flags: c_int) -> Result<Fd, c_int> {
+    loop {
+        // SAFETY: the name ends with a NUL; the directory is open.
+        let fd = unsafe { libc::openat(directory.raw(), name.as_ptr(), flags | libc::O_CLOEXEC, 0o600) };
+        match Fd::new(fd) {
+            Err(libc::EINTR) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Makes the directory unless it is there; whether it was made.
+fn make_directory(parent: c_int, name: &CStr) -> Result<bool, c_int> {
+    // SAFETY: the name ends with a NUL.
+    if unsafe { libc::mkdirat(parent, name.as_ptr(), 0o700) } == 0 {
+        return Ok(true);
+    }
+    match errno() {
+        libc::EEXIST => Ok(false),
+        errno => Err(errno),
+    }
+}
+
+fn synchronise(fd: &Fd) -> Result<(), c_int> {
+    // SAFETY: a plain system call. It is not repeated when it fails: what it said is then lost, and a
+    // second call would lie.
+    if unsafe { libc::fsync(fd.raw()) } < 0 { Err(errno()) } else { Ok(()) }
+}
+
+/// Opens the store's directory, and makes it if need be; `None` for an empty path.
+pub(super) fn open(path: mote_bytes) -> Result<Option<Fd>, mote_status> {
+    let Some(path) = super::options::path(path)? else { return Ok(None) };
+    let open = |path: &CString| -> Result<Fd, c_int> {
+        make_directory(libc::AT_FDCWD, path)?;
+        // SAFETY: the path ends with a NUL.
+        Fd::new(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC) })
+    };
+    open(&path).map(Some).map_err(|errno| failure(errno).code())
+}
+
+/// The directory of the store.
+fn directory(state: &State) -> Result<&Fd, Error> {
+    state.store.as_ref().ok_or(Error::Unsupported)
+}
+
+/// The directory of an owner's records.
+fn owner_directory(state: &State, owner: u32) -> Result<Fd, Error> {
+    open_at(directory(state)?, Name::of(owner).as_c(), libc::O_RDONLY | libc::O_DIRECTORY).map_err(failure)
+}
+
+unsafe extern "C" fn read(
+    state: *mut c_void,
+    owner: u32,
+    record: u32,
+    out: *mut u8,
+    capacity: usize,
+    len: *mut usize,
+) -> mote_status {
+    // SAFETY: the state is the node's and the output valid or NULL, by the service's contract.
+    let (state, len) = match unsafe { (State::of(state), len.as_mut()) } {
+        (Ok(state), Some(len)) if !out.is_null() || capacity == 0 => (state, len),
+        _ => return Error::Invalid.code(),
+    };
+    let buffer: &mut [u8] = if capacity == 0 {
+        &mut []
+    } else {
+        // SAFETY: `out` is writable for `capacity` bytes, by the service's contract.
+        unsafe {
+            out.write_bytes(0, capacity);
+            core::slice::from_raw_parts_mut(out, capacity)
+        }
+    };
+    status(read_record(state, owner, record, buffer).map(|count| *len = count).map_err(Error::code))
+}
+
+fn read_record(state: &State, owner: u32, record: u32, out: &mut [u8]) -> Result<usize, Error> {
+    let file =
+        open_at(&owner_directory(state, owner)?, Name::of(record).as_c(), libc::O_RDONLY).map_err(failure)?;
+    let mut filled = 0;
+    // One byte beyond the room says whether there is more.
+    let mut beyond = [0u8; 1];
+    loop {
+        let place = match out.get_mut(filled..) {
+            Some(rest) if !rest.is_empty() => rest,
+            _ => &mut beyond,
+        };
+        // SAFETY: the place is writable for its length.
+        let count = unsafe { libc::read(file.raw(), place.as_mut_ptr().cast(), place.len()) };
+        match usize::try_from(count) {
+            Ok(0) => return Ok(filled),
+            Ok(_) if filled == out.len() => return Err(Error::TooLarge),
+            Ok(count) => filled += count,
+            Err(_) if errno() == libc::EINTR => {}
+            Err(_) => return Err(Error::Io),
+        }
+    }
+}
+
+unsafe extern "C" fn write(
+    state: *mut c_void,
+    owner: u32,
+    record: u32,
+    parts: *const mote_bytes,
+    count: usize,
+) -> mote_status {
+    // SAFETY: the state is the node's, by the service's contract.
+    let state = match unsafe { State::of(state) } {
+        Ok(state) if !parts.is_null() || count == 0 => state,
+        _ => return Error::Invalid.code(),
+    };
+    // SAFETY: `parts` is readable for `count` entries, by the service's contract.
+    let parts = if count == 0 { &[][..] } else { unsafe { core::slice::from_raw_parts(parts, count) } };
+    if parts.iter().any(|part| part.ptr.is_null() && part.len > 0) {
+        return Error::Invalid.code();
+    }
+    status(write_record(state, owner, record, parts).map_err(|error| match error {
+        Error::NotFound => Error::Io.code(),
+        error => error.code(),
+    }))
+}
+
+fn write_record(state: &State, owner: u32, record: u32, parts: &[mote_bytes]) -> Result<(), Error> {
+    let store = directory(state)?;
+    if make_directory(store.raw(), Name::of(owner).as_c()).map_err(failure)? {
+        synchronise(store).map_err(failure)?;
+    }
+    let owner = owner_directory(state, owner)?;
+    let (temporary, name) = (Name::temporary(record), Name::of(record));
+    let put = || -> Result<(), c_int> {
+        let file = open_at(&owner, temporary.as_c(), libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC)?;
+        for part in parts {
+            write_all(&file, *part)?;
+        }
+        synchronise(&file)?;
+        // SAFETY: both names end with a NUL.
+        let renamed = unsafe {
+            libc::renameat(owner.raw(), temporary.as_c().as_ptr(), owner.raw(), name.as_c().as_ptr())
+        };
+        if renamed < 0 { Err(errno()) } else { Ok(()) }
+    };
+    if let Err(errno) = put() {
+        // SAFETY: the name ends with a NUL. What cannot be removed is overwritten next time.
+        unsafe { libc::unlinkat(owner.raw(), temporary.as_c().as_ptr(), 0) };
+        return Err(failure(errno));
+    }
+    synchronise(&owner).map_err(failure)
+}
+
+fn write_all(file: &Fd, part: mote_bytes) -> Result<(), c_int> {
+    let mut written = 0;
+    while written < part.len {
+        // SAFETY: the part is readable for its length, by the service's contract.
+        let count = unsafe { libc::write(file.raw(), part.ptr.add(written).cast(), part.len - written) };
+        match usize::try_from(count) {
+            Ok(0) => return Err(libc::ENOSPC),
+            Ok(count) => written += count,
+            Err(_) if errno() == libc::EINTR => {}
+            Err(_) => return Err(errno()),
+        }
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn remove(state: *mut c_void, owner: u32, record: u32) -> mote_status {
+    // SAFETY: the state is the node's, by the service's contract.
+    let state = match unsafe { State::of(state) } {
+        Ok(state) => state,
+        Err(status) => return status,
+    };
+    match remove_record(state, owner, record) {
+        Ok(()) | Err(Error::NotFound) => 0,
+        Err(error) => error.code(),
+    }
+}
+
+fn remove_record(state: &State, owner: u32, record: u32) -> Result<(), Error> {
+    let owner = owner_directory(state, owner)?;
+    // SAFETY: the name ends with a NUL.
+    if unsafe { libc::unlinkat(owner.raw(), Name::of(record).as_c().as_ptr(), 0) } < 0 {
+        return Err(failure(errno()));
+    }
+    synchronise(&owner).map_err(failure)
+}
+
+unsafe extern "C" fn next(state: *mut c_void, owner: u32, from: u32, record: *mut u32) -> mote_status {
+    // SAFETY: the state is the node's and the output valid or NULL, by the service's contract.
+    match unsafe { (State::of(state), record.as_mut()) } {
+        (Ok(state), Some(record)) => {
+            status(next_record(state, owner, from).map(|number| *record = number).map_err(Error::code))
+        }
+        _ => Error::Invalid.code(),
+    }
+}
+
+fn next_record(state: &State, owner: u32, from: u32) -> Result<u32, Error> {
+    let directory = owner_directory(state, owner)?;
+    // SAFETY: the stream takes the descriptor over, unless it cannot be made.
+    let stream = unsafe { libc::fdopendir(directory.raw()) };
+    if stream.is_null() {
+        return Err(failure(errno()));
+    }
+    core::mem::forget(directory);
+    let mut smallest = None;
+    // SAFETY: the stream is open, and nobody else uses it. An entry holds until the next call.
+    while let Some(entry) = unsafe {
+        // What is left in it tells a failure from the end.
+        *libc::__errno_location() = 0;
+        libc::readdir(stream).as_ref()
+    } {
+        // SAFETY: the name ends with a NUL.
+        let name = unsafe { CStr::from_ptr(entry.d_name.as_ptr()) };
+        if let Some(number) = Name::parse(name.to_bytes()).filter(|number| *number >= from) {
+            smallest = Some(smallest.map_or(number, |smallest: u32| smallest.min(number)));
+        }
+    }
+    let failed = errno();
+    // SAFETY: open, and not used any more.
+    unsafe { libc::closedir(stream) };
+    if failed != 0 { Err(failure(failed)) } else { smallest.ok_or(Error::NotFound) }
+}
