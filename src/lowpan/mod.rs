@@ -7,10 +7,16 @@
 //! | [`iphc`] | the compressed IPv6 header (RFC 6282 §3) |
 //! | [`nhc`] | the compressed headers behind it (RFC 6282 §4), of extensions and UDP |
 //! | [`packet`] | both, for whole packets |
+//! | [`fragment`] | fragmentation and reassembly (RFC 4944 §5.3) |
+//! | [`mesh`] | mesh-under (RFC 4944 §5.2, §11) |
+//! | [`interface`] | the engine: packets in, frames out, and back |
 #![forbid(unsafe_code)]
 
 pub mod context;
+pub mod fragment;
+pub mod interface;
 pub mod iphc;
+pub mod mesh;
 pub mod nhc;
 pub mod packet;
 

@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The MAC: a queue of frames with priorities, unslotted CSMA-CA, acknowledgements, retries and
+//! duplicate rejection, as far as the radio leaves them to software (2015 §6.2.5.1, §6.7).
+//!
+//! Time has a resolution of a millisecond here. Back-off periods of 320 µs are rounded at random,
+//! so that their mean is kept, and acknowledgements are waited for [`ACK_WAIT`].
+#![forbid(unsafe_code)]
+
+use super::LinkAddress;
+use super::neighbour::{Neighbour, Neighbours};
+use super::pool::{BlockId, Pool};
+use super::wire::{BROADCAST_PAN, FCS_LEN, Frame, FrameType, Header, MAX_FRAME, Version, immediate_ack};
+use crate::bytes::Writer;
+use crate::memory::{Carver, Plan};
+use crate::status::{Error, Result};
+use crate::time::Instant;
+use crate::transport::{RadioAddresses, RadioCapabilities, RadioContext, TransmitStatus};
+
+/// How long a software MAC waits for an acknowledgement, in milliseconds: 864 µs
+/// (macAckWaitDuration) on a clock that may be read anywhere within its tick.
+pub const ACK_WAIT: u64 = 2;
+/// How long the radio may take for one transmission, in milliseconds, before it counts as failed.
+const STUCK: u64 = 1000;
+/// How long the radio may take for an acknowledgement of ours, in milliseconds.
+const ACK_TIME: u64 = 5;
+/// For how long a frame with the same sequence number is a repetition, in milliseconds.
+const REPEAT_WINDOW: u64 = 2000;
+
+/// Which of two waiting frames goes first. Frames of the same priority keep their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Everything else.
+    #[default]
+    Normal,
+    /// What keeps the network together. A quarter of the queue is kept for it.
+    Control,
+}
+
+/// How the MAC behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct MacConfig {
+    /// The EUI-64, most significant byte first.
+    pub extended: [u8; 8],
+    /// The short address; `0xfffe` for none. Frames leave under it when there is one.
+    pub short: u16,
+    /// The PAN ID.
+    pub pan: u16,
+    /// How many frames can wait.
+    pub queue: usize,
+    /// For how many neighbours the link is known.
+    pub neighbours: usize,
+    /// macMinBE, the standard's default is 3.
+    pub min_be: u8,
+    /// macMaxBE, the standard's default is 5.
+    pub max_be: u8,
+    /// macMaxCSMABackoffs, the standard's default is 4.
+    pub max_csma_backoffs: u8,
+    /// macMaxFrameRetries; the standard's default is 3, its greatest value 7.
+    pub max_frame_retries: u8,
+}
+
+impl Default for MacConfig {
+    /// Seven retries instead of the standard's three, as a mesh pays for a lost frame with all the
+    /// hops before it.
+    fn default() -> MacConfig {
+        MacConfig {
+            extended: [0; 8],
+            short: 0xfffe,
+            pan: 0xabcd,
+            queue: 8,
+            neighbours: 16,
+            min_be: 3,
+            max_be: 5,
+            max_csma_backoffs: 4,
+            max_frame_retries: 7,
+        }
+    }
+}
+
+/// What has been counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MacStats {
+    /// Frames put on the air, repetitions included, acknowledgements not.
+    pub transmissions: u32,
+    /// Frames that ended well: acknowledged, or sent when no acknowledgement was asked for.
+    pub sent: u32,
+    /// Unicast frames given up without acknowledgement.
+    pub no_ack: u32,
+    /// Frames given up as the channel never was clear.
+    pub channel_busy: u32,
+    /// Frames given up as the radio failed.
+    pub radio_failed: u32,
+    /// Frames refused as the queue or the pool was full.
+    pub queue_full: u32,
+    /// Frames received for us, repetitions not counted.
+    pub received: u32,
+    /// Repetitions dropped.
+    pub duplicates: u32,
+    /// Frames dropped as they were for others.
+    pub filtered: u32,
+    /// Frames dropped as malformed or of a kind not supported.
+    pub malformed: u32,
+    /// Frames dropped as they were secured, for which there is no key.
+    pub secured: u32,
+}
+
+/// A frame in the queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Queued {
+    block: BlockId,
+    len: u8,
+    sequence: u8,
+    priority: Priority,
+    order: u8,
+    tag: u8,
+    destination: LinkAddress,
+}
+
+/// The frame received last from somebody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recent {
+    source: LinkAddress,
+    sequence: u8,
+    at: Instant,
+}
+
+/// A frame begun: its header is written.
+#[derive(Debug)]
+pub struct Draft {
+    /// The block that holds the frame.
+    pub block: BlockId,
+    /// How many bytes the header took; the payload goes behind it, up to [`MAX_PAYLOAD_END`].
+    pub header_len: usize,
+    sequence: u8,
+    destination: LinkAddress,
+}
+
+/// Where a frame's payload ends at the latest: the FCS is the radio's.
+pub const MAX_PAYLOAD_END: usize = MAX_FRAME - FCS_LEN;
+
+/// How a frame ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What [`Mac::enqueue`] was given.
+    pub tag: u8,
+    /// To whom it went.
+    pub destination: LinkAddress,
+    /// [`Error::Timeout`] without acknowledgement, [`Error::WouldBlock`] when the channel never
+    /// was clear, [`Error::Io`] when the radio failed.
+    pub result: Result<()>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Idle,
+    /// Waits out a back-off.
+    Backoff(Instant),
+    /// The radio sends; should it never say so, it has failed at that time.
+    Transmitting(Instant),
+    /// Waits for an acknowledgement.
+    AwaitingAck(Instant),
+}
+
+/// The MAC. See the [module](self).
+#[derive(Debug)]
+pub struct Mac<'m> {
+    config: MacConfig,
+    queue: &'m mut [Option<Queued>],
+    recent: &'m mut [Recent],
+    neighbours: Neighbours<'m>,
+    stats: MacStats,
+    state: State,
+    /// The queue's place whose frame is under way.
+    current: usize,
+    attempts: u8,
+    backoffs: u8,
+    exponent: u8,
+    sequence: u8,
+    order: u8,
+    finished: Option<Outcome>,
+    /// Until then the radio sends an acknowledgement of ours, whose end is of no interest.
+    acknowledging: Instant,
+}
+
+/// How many senders the last sequence number is kept of.
+const RECENT: usize = 8;
+
+impl<'m> Mac<'m> {
+    /// Adds the memory it takes to `plan`.
+    #[must_use]
+    pub const fn plan(plan: Plan, config: &MacConfig) -> Plan {
+        plan.table::<Option<Queued>>(config.queue)
+            .table::<Recent>(RECENT)
+            .table::<Neighbour>(config.neighbours)
+    }
+
+    /// A MAC with an empty queue. `seed` sets the first sequence number; it should differ from
+    /// one start to the next.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`]; [`Error::Invalid`] without queue or for exponents out of order.
+    pub fn new(carver: &mut Carver<'m>, config: &MacConfig, seed: u8) -> Result<Mac<'m>> {
+        if config.queue == 0 || config.min_be > config.max_be || config.max_be > 8 {
+            return Err(Error::Invalid);
+        }
+        Ok(Mac {
+            queue: carver.table(config.queue)?,
+            recent: carver.table(RECENT)?,
+            neighbours: Neighbours::new(carver.table(config.neighbours)?),
+            config: *config,
+            stats: MacStats::default(),
+            state: State::Idle,
+            current: 0,
+            attempts: 0,
+            backoffs: 0,
+            exponent: 0,
+            sequence: seed,
+            order: 0,
+            finished: None,
+            acknowledging: Instant::ZERO,
+        })
+    }
+
+    /// What has been counted.
+    pub const fn stats(&self) -> &MacStats {
+        &self.stats
+    }
+
+    /// The links to the neighbours.
+    pub const fn neighbours(&self) -> &Neighbours<'m> {
+        &self.neighbours
+    }
+
+    /// The links to the neighbours, to pin or to forget them.
+    pub const fn neighbours_mut(&mut self) -> &mut Neighbours<'m> {
+        &mut self.neighbours
+    }
+
+    /// The address under which frames leave.
+    pub const fn address(&self) -> LinkAddress {
+        match self.config.short {
+            0xfffe | 0xffff => LinkAddress::Extended(self.config.extended),
+            short => LinkAddress::Short(short),
+        }
+    }
+
+    /// The PAN.
+    pub const fn pan(&self) -> u16 {
+        self.config.pan
+    }
+
+    /// How many frames wait or are under way.
+    pub fn waiting(&self) -> usize {
+        self.queue.iter().flatten().count()
+    }
+
+    /// Takes another short address, or `0xfffe` for none, and another PAN; the radio is told.
+    ///
+    /// # Errors
+    /// Those of the radio.
+    pub fn set_addresses(&mut self, cx: &mut RadioContext<'_>, short: u16, pan: u16) -> Result<()> {
+        self.config.short = short;
+        self.config.pan = pan;
+        let short = if short == 0xfffe { 0xffff } else { short };
+        cx.transport.set_addresses(&RadioAddresses { extended: self.config.extended, short, pan })
+    }
+
+    /// Whether a further frame of that priority would be taken.
+    pub fn has_room(&self, pool: &Pool<'_>, priority: Priority) -> bool {
+        let kept = if priority == Priority::Control { 0 } else { self.queue.len() / 4 };
+        pool.free() > 0 && self.queue.len() - self.waiting() > kept
+    }
+
+    /// Takes a block and writes the header of a data frame into it.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when the queue or the pool is; [`Error::Invalid`] without destination.
+    pub fn begin(
+        &mut self,
+        pool: &mut Pool<'_>,
+        destination: LinkAddress,
+        priority: Priority,
+    ) -> Result<Draft> {
+        if destination.is_empty() {
+            return Err(Error::Invalid);
+        }
+        if !self.has_room(pool, priority) {
+            self.stats.queue_full = self.stats.queue_full.wrapping_add(1);
+            return Err(Error::Full);
+        }
+        let block = pool.take(0).ok_or(Error::Full)?;
+        self.sequence = self.sequence.wrapping_add(1);
+        let header = Header::data(self.config.pan, destination, self.address(), self.sequence);
+        let mut out = Writer::new(pool.get_mut(block));
+        match header.emit(false, false, &mut out) {
+            Ok(()) => Ok(Draft { block, header_len: out.position(), sequence: self.sequence, destination }),
+            Err(error) => {
+                pool.give(block);
+                Err(error)
+            }
+        }
+    }
+
+    /// How many bytes the payload of a frame to `destination` may have.
+    pub const fn room(&self, destination: LinkAddress) -> usize {
+        let header = Header::data(self.config.pan, destination, self.address(), 0);
+        MAX_PAYLOAD_END - header.encoded_len()
+    }
+
+    /// Queues a frame of `len` bytes, header included. It ends with an [`Outcome`] with `tag`, for
+    /// which [`Mac::poll`] is to be called.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Full`]; the block is given back.
+    pub fn enqueue(
+        &mut self,
+        pool: &mut Pool<'_>,
+        draft: Draft,
+        len: usize,
+        priority: Priority,
+        tag: u8,
+    ) -> Result<()> {
+        let slot = self.queue.iter_mut().find(|slot| slot.is_none());
+        let (Some(slot), true) = (slot, len <= MAX_PAYLOAD_END) else {
+            pool.give(draft.block);
+            return Err(if len > MAX_PAYLOAD_END { Error::TooLarge } else { Error::Full });
+        };
+        let Draft { block, sequence, destination, .. } = draft;
+        *slot =
+            Some(Queued { block, len: len as u8, sequence, priority, order: self.order, tag, destination });
+        self.order = self.order.wrapping_add(1);
+        Ok(())
+    }
+
+    /// Gives up a frame begun.
+    pub fn abandon(&mut self, pool: &mut Pool<'_>, draft: Draft) {
+        pool.give(draft.block);
+    }
+
+    /// Does what is due. `None` until the next deadline or input.
+    pub fn poll(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) -> Option<Outcome> {
+        // Each round changes the state, and none but those that end a frame returns to `Idle`.
+        for _ in 0..4 {
+            if let Some(outcome) = self.finished.take() {
+                return Some(outcome);
+            }
+            match self.state {
+                State::Idle => {
+                    self.current = self.next_frame()?;
+                    self.attempts = 0;
+                    self.start_attempt(cx);
+                }
+                State::Backoff(until) if until.is_due(cx.now) => self.after_backoff(cx, pool),
+                State::AwaitingAck(until) if until.is_due(cx.now) => self.failed_attempt(cx, pool),
+                State::Transmitting(until) if until.is_due(cx.now) => {
+                    self.finish(pool, Err(Error::Io));
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// When to call [`Mac::poll`].
+    pub fn next_deadline(&self) -> Instant {
+        match self.state {
+            _ if self.finished.is_some() => Instant::ZERO,
+            State::Idle if self.waiting() > 0 => Instant::ZERO,
+            State::Idle => Instant::NEVER,
+            State::Backoff(until) | State::Transmitting(until) | State::AwaitingAck(until) => until,
+        }
+    }
+
+    /// The frame to send next: the oldest of the highest priority.
+    fn next_frame(&self) -> Option<usize> {
+        let waiting = self.queue.iter().enumerate().filter_map(|(place, slot)| Some((place, slot.as_ref()?)));
+        let key = |(_, frame): &(usize, &Queued)| (frame.priority, self.order.wrapping_sub(frame.order));
+        waiting.max_by_key(key).map(|(place, _)| place)
+    }
+
+    fn frame(&self) -> Option<&Queued> {
+        self.queue.get(self.current)?.as_ref()
+    }
+
+    /// Begins CSMA-CA for a transmission, or leaves it to the radio.
+    fn start_attempt(&mut self, cx: &mut RadioContext<'_>) {
+        self.backoffs = 0;
+        self.exponent = self.config.min_be;
+        self.back_off(cx);
+    }
+
+    fn back_off(&mut self, cx: &mut RadioContext<'_>) {
+        let mut wait = 0;
+        if !cx.transport.capabilities().has(RadioCapabilities::CSMA) {
+            let periods = cx.random.below(1 << self.exponent);
+            // 320 µs each; what is left of a millisecond is rounded up as often as it is large.
+            wait = (periods * 320 + cx.random.below(1000)) / 1000;
+        }
+        self.state = State::Backoff(cx.now.after(u64::from(wait)));
+    }
+
+    fn after_backoff(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) {
+        let Some(&Queued { block, len, .. }) = self.frame() else {
+            self.state = State::Idle;
+            return;
+        };
+        let csma = cx.transport.capabilities().has(RadioCapabilities::CSMA);
+        if self.acknowledging > cx.now || !csma && !cx.transport.channel_is_clear() {
+            self.busy(cx, pool);
+            return;
+        }
+        let frame = pool.get(block).get(..usize::from(len)).unwrap_or_default();
+        match cx.transport.transmit(frame) {
+            Ok(()) => {
+                self.attempts = self.attempts.saturating_add(1);
+                self.state = State::Transmitting(cx.now.after(STUCK));
+            }
+            Err(Error::WouldBlock) => self.busy(cx, pool),
+            Err(_) => self.finish(pool, Err(Error::Io)),
+        }
+    }
+
+    fn busy(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) {
+        self.backoffs = self.backoffs.saturating_add(1);
+        self.exponent = self.config.max_be.min(self.exponent + 1);
+        if self.backoffs <= self.config.max_csma_backoffs {
+            // Never at once again: a channel that is busy now is not worth a second look now.
+            self.back_off(cx);
+            if let State::Backoff(until) = self.state {
+                self.state = State::Backoff(until.max(cx.now.after(1)));
+            }
+            return;
+        }
+        // A channel access failure uses up one attempt: a busy moment should not lose the frame.
+        self.attempts = self.attempts.saturating_add(1);
+        if self.attempts > self.config.max_frame_retries {
+            self.finish(pool, Err(Error::WouldBlock));
+        } else {
+            self.backoffs = 0;
+            self.back_off(cx);
+        }
+    }
+
+    fn failed_attempt(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) {
+        if self.attempts > self.config.max_frame_retries {
+            self.finish(pool, Err(Error::Timeout));
+        } else {
+            self.start_attempt(cx);
+        }
+    }
+
+    /// The frame under way has ended.
+    fn finish(&mut self, pool: &mut Pool<'_>, result: Result<()>) {
+        self.state = State::Idle;
+        let Some(frame) = self.queue.get_mut(self.current).and_then(Option::take) else { return };
+        pool.give(frame.block);
+        let counter = match result {
+            Ok(()) => &mut self.stats.sent,
+            Err(Error::Timeout) => &mut self.stats.no_ack,
+            Err(Error::WouldBlock) => &mut self.stats.channel_busy,
+            Err(_) => &mut self.stats.radio_failed,
+        };
+        *counter = counter.wrapping_add(1);
+        if frame.destination.is_unicast() && matches!(result, Ok(()) | Err(Error::Timeout)) {
+            self.neighbours.ended(frame.destination, self.attempts, result.is_ok());
+        }
+        self.finished = Some(Outcome { tag: frame.tag, destination: frame.destination, result });
+    }
+
+    /// Input: a transmission is over.
+    pub fn transmitted(
+        &mut self,
+        cx: &mut RadioContext<'_>,
+        pool: &mut Pool<'_>,
+        status: TransmitStatus,
+        attempts: u8,
+    ) {
+        let own_frame = matches!(self.state, State::Transmitting(_));
+        if core::mem::replace(&mut self.acknowledging, Instant::ZERO) > cx.now || !own_frame {
+            return;
+        }
+        self.stats.transmissions = self.stats.transmissions.wrapping_add(u32::from(attempts.max(1)));
+        let capabilities = cx.transport.capabilities();
+        let unicast = self.frame().is_some_and(|frame| frame.destination.is_unicast());
+        let repeated = capabilities.has(RadioCapabilities::RETRY);
+        if repeated {
+            self.attempts = attempts.max(1);
+        }
+        match status {
+            TransmitStatus::Sent if unicast && !capabilities.has(RadioCapabilities::ACK) => {
+                self.state = State::AwaitingAck(cx.now.after(ACK_WAIT));
+            }
+            TransmitStatus::Sent => self.finish(pool, Ok(())),
+            TransmitStatus::NoAck if repeated => self.finish(pool, Err(Error::Timeout)),
+            TransmitStatus::NoAck => self.failed_attempt(cx, pool),
+            TransmitStatus::ChannelBusy if self.attempts <= self.config.max_frame_retries => {
+                self.start_attempt(cx);
+            }
+            TransmitStatus::ChannelBusy => self.finish(pool, Err(Error::WouldBlock)),
+            TransmitStatus::Failed => self.finish(pool, Err(Error::Io)),
+        }
+    }
+
+    /// Input: a frame was received. It comes back parsed when it is for us, no repetition, and
+    /// not an acknowledgement; it has been acknowledged then, unless the radio does that.
+    pub fn receive<'d>(
+        &mut self,
+        cx: &mut RadioContext<'_>,
+        pool: &mut Pool<'_>,
+        bytes: &'d [u8],
+        lqi: u8,
+        rssi: i8,
+    ) -> Option<Frame<'d>> {
+        let Ok(frame) = Frame::parse(bytes) else {
+            self.stats.malformed = self.stats.malformed.wrapping_add(1);
+            return None;
+        };
+        let header = &frame.header;
+        if header.frame_type == FrameType::Ack {
+            let expected = self.frame().map(|frame| frame.sequence);
+            if matches!(self.state, State::AwaitingAck(_)) && header.sequence == expected {
+                self.finish(pool, Ok(()));
+            }
+            return None;
+        }
+        if !self.is_for_us(header) {
+            self.stats.filtered = self.stats.filtered.wrapping_add(1);
+            return None;
+        }
+        let own_ack = !cx.transport.capabilities().has(RadioCapabilities::ACK);
+        if header.ack_request && header.destination.is_unicast() && own_ack {
+            self.acknowledge(cx, header);
+        }
+        if frame.security.is_some() {
+            self.stats.secured = self.stats.secured.wrapping_add(1);
+            return None;
+        }
+        self.neighbours.heard(header.source, lqi, rssi, cx.now);
+        if self.is_repeated(header, cx.now) {
+            self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
+            return None;
+        }
+        self.stats.received = self.stats.received.wrapping_add(1);
+        Some(frame)
+    }
+
+    fn is_for_us(&self, header: &Header) -> bool {
+        let pan = header.destination_pan.or(header.source_pan);
+        if pan.is_some_and(|pan| pan != self.config.pan && pan != BROADCAST_PAN) {
+            return false;
+        }
+        match header.destination {
+            LinkAddress::Short(0xffff) => true,
+            LinkAddress::Short(short) => short == self.config.short && short != 0xfffe,
+            LinkAddress::Extended(extended) => extended == self.config.extended,
+            LinkAddress::None => header.frame_type == FrameType::Beacon,
+        }
+    }
+
+    fn acknowledge(&mut self, cx: &mut RadioContext<'_>, header: &Header) {
+        let sent = if header.version == Version::V2015 {
+            let ack = Header {
+                frame_type: FrameType::Ack,
+                frame_pending: false,
+                ack_request: false,
+                destination_pan: header.destination_pan,
+                destination: header.source,
+                source_pan: None,
+                source: LinkAddress::None,
+                pan_id_compression: header.destination_pan.is_none(),
+                ..*header
+            };
+            let mut bytes = [0; 16];
+            let mut out = Writer::new(&mut bytes);
+            ack.emit(false, false, &mut out).is_ok() && cx.transport.transmit(out.written()).is_ok()
+        } else if let Some(sequence) = header.sequence {
+            cx.transport.transmit(&immediate_ack(sequence, false)).is_ok()
+        } else {
+            false
+        };
+        if sent {
+            self.acknowledging = cx.now.after(ACK_TIME);
+        }
+    }
+
+    fn is_repeated(&mut self, header: &Header, now: Instant) -> bool {
+        let (Some(sequence), false) = (header.sequence, header.source.is_empty()) else { return false };
+        let age = |entry: &&mut Recent| {
+            if entry.source == header.source {
+                None
+            } else if entry.source.is_empty() {
+                Some(Instant::ZERO)
+            } else {
+                Some(entry.at)
+            }
+        };
+        let Some(entry) = self.recent.iter_mut().min_by_key(age) else { return false };
+        let same = entry.source == header.source && entry.sequence == sequence;
+        let repeated = same && now.since(entry.at) < REPEAT_WINDOW;
+        *entry = Recent { source: header.source, sequence, at: now };
+        repeated
+    }
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is known about the links to the neighbours.
+#![forbid(unsafe_code)]
+
+use super::LinkAddress;
+use crate::time::Instant;
+
+/// ETX 1 in the unit of [`Neighbour::etx`], that of RFC 6551 §4.3.2.
+pub const ETX_ONE: u16 = 128;
+/// The ETX from which on a link counts as useless.
+pub const ETX_MAX: u16 = 16 * ETX_ONE;
+/// How many transmissions a frame counts for that was never acknowledged.
+const FAILURE: u32 = 12;
+
+/// The link to one neighbour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Who it is; [`LinkAddress::None`] in an unused place.
+    pub address: LinkAddress,
+    /// The expected number of transmissions until a frame is acknowledged, times 128.
+    pub etx: u16,
+    /// How many unicast frames have ended, acknowledged or not; the ETX is a guess from the
+    /// signal strength while this is 0.
+    pub frames: u16,
+    /// How many of them were given up.
+    pub failures: u16,
+    /// How many have been given up in a row.
+    pub failures_in_row: u8,
+    /// The quality indication of what was received last.
+    pub lqi: u8,
+    /// The smoothed signal strength of what was received, in dBm; 0 when nothing was.
+    pub rssi: i8,
+    /// When it was heard last.
+    pub heard: Instant,
+    /// Kept when room is needed for others: a parent, a child, a correspondent.
+    pub is_pinned: bool,
+}
+
+/// The neighbours, as many as the caller's memory holds.
+#[derive(Debug)]
+pub struct Neighbours<'m>(&'m mut [Neighbour]);
+
+impl<'m> Neighbours<'m> {
+    /// An empty table in `entries`.
+    pub fn new(entries: &'m mut [Neighbour]) -> Neighbours<'m> {
+        Neighbours(entries)
+    }
+
+    /// What is known about one.
+    pub fn get(&self, address: LinkAddress) -> Option<&Neighbour> {
+        self.0.iter().find(|entry| entry.address == address && !address.is_empty())
+    }
+
+    /// All that are known.
+    pub fn iter(&self) -> impl Iterator<Item = &Neighbour> {
+        self.0.iter().filter(|entry| !entry.address.is_empty())
+    }
+
+    /// Keeps a neighbour when room is needed for others, or no longer.
+    pub fn pin(&mut self, address: LinkAddress, is_pinned: bool) {
+        if let Some(entry) = self.entry(address, false) {
+            entry.is_pinned = is_pinned;
+        }
+    }
+
+    /// Forgets a neighbour.
+    pub fn remove(&mut self, address: LinkAddress) {
+        if let Some(entry) = self.entry(address, false) {
+            *entry = Neighbour::default();
+        }
+    }
+
+    /// The entry for `address`. A new one takes an unused place, or else that of the neighbour not
+    /// pinned that was heard longest ago; with every place pinned there is none.
+    fn entry(&mut self, address: LinkAddress, create: bool) -> Option<&mut Neighbour> {
+        if !address.is_unicast() {
+            return None;
+        }
+        let known = self.0.iter().position(|entry| entry.address == address);
+        let place = match known {
+            Some(place) => place,
+            None if create => {
+                let age = |entry: &Neighbour| if entry.address.is_empty() { None } else { Some(entry.heard) };
+                let free = self.0.iter().enumerate().filter(|(_, entry)| !entry.is_pinned);
+                let (place, _) = free.min_by_key(|(_, entry)| age(entry))?;
+                place
+            }
+            None => return None,
+        };
+        let entry = self.0.get_mut(place)?;
+        if known.is_none() {
+            *entry = Neighbour { address, etx: 2 * ETX_ONE, heard: Instant::ZERO, ..Neighbour::default() };
+        }
+        Some(entry)
+    }
+
+    /// A frame from `address` was received.
+    pub(super) fn heard(&mut self, address: LinkAddress, lqi: u8, rssi: i8, now: Instant) {
+        let Some(entry) = self.entry(address, true) else { return };
+        entry.rssi =
+            if entry.rssi == 0 { rssi } else { ((i16::from(entry.rssi) * 7 + i16::from(rssi)) / 8) as i8 };
+        entry.lqi = lqi;
+        entry.heard = now;
+        if entry.frames == 0 {
+            entry.etx = guess(entry.rssi);
+        }
+    }
+
+    /// A unicast frame to `address` has ended after so many transmissions.
+    pub(super) fn ended(&mut self, address: LinkAddress, attempts: u8, acknowledged: bool) {
+        let Some(entry) = self.entry(address, true) else { return };
+        let sample = if acknowledged { u32::from(attempts.max(1)) } else { FAILURE.max(u32::from(attempts)) };
+        // A quarter for the first samples, that a wrong guess soon goes; then an eighth.
+        let shift = if entry.frames < 8 { 2 } else { 3 };
+        let etx = u32::from(entry.etx);
+        let next = etx - (etx >> shift) + ((sample * u32::from(ETX_ONE)) >> shift);
+        entry.etx = next.clamp(u32::from(ETX_ONE), u32::from(ETX_MAX)) as u16;
+        entry.frames = entry.frames.saturating_add(1);
+        if acknowledged {
+            entry.failures_in_row = 0;
+        } else {
+            entry.failures = entry.failures.saturating_add(1);
+            entry.failures_in_row = entry.failures_in_row.saturating_add(1);
+        }
+    }
+}
+
+/// The ETX to start from: 1 from -60 dBm up, growing to 3 at -90 dBm.
+fn guess(rssi: i8) -> u16 {
+    let weakness = (-60 - i16::from(rssi)).clamp(0, 30) as u16;
+    ETX_ONE + weakness * (2 * ETX_ONE) / 30
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_etx_follows_what_happens() {
+        let mut entries = [Neighbour::default(); 2];
+        let mut table = Neighbours::new(&mut entries);
+        let a = LinkAddress::Short(1);
+        table.heard(a, 200, -50, Instant(5));
+        assert_eq!(table.get(a).unwrap().etx, ETX_ONE);
+        for _ in 0..100 {
+            table.ended(a, 2, true);
+        }
+        assert!((250..=258).contains(&table.get(a).unwrap().etx));
+        for _ in 0..100 {
+            table.ended(a, 8, false);
+        }
+        let entry = table.get(a).unwrap();
+        assert!(entry.etx > 11 * ETX_ONE && entry.failures_in_row == 100);
+        table.ended(a, 1, true);
+        assert_eq!(table.get(a).unwrap().failures_in_row, 0);
+        table.heard(LinkAddress::Short(2), 1, -90, Instant(6));
+        assert_eq!(table.get(LinkAddress::Short(2)).unwrap().etx, 3 * ETX_ONE);
+        assert_eq!((guess(-128), guess(127)), (3 * ETX_ONE, ETX_ONE));
+    }
+
+    #[test]
+    fn a_full_table_forgets_whom_it_heard_longest_ago_but_none_that_is_pinned() {
+        let mut entries = [Neighbour::default(); 2];
+        let mut table = Neighbours::new(&mut entries);
+        for (short, at) in [(1, 10), (2, 20), (3, 30)] {
+            table.heard(LinkAddress::Short(short), 1, -70, Instant(at));
+        }
+        assert_eq!(table.get(LinkAddress::Short(1)), None);
+        table.pin(LinkAddress::Short(2), true);
+        table.heard(LinkAddress::Short(4), 1, -70, Instant(40));
+        assert!(table.get(LinkAddress::Short(2)).is_some() && table.get(LinkAddress::Short(3)).is_none());
+        table.pin(LinkAddress::Short(4), true);
+        table.heard(LinkAddress::Short(5), 1, -70, Instant(50));
+        assert_eq!(table.iter().count(), 2);
+        assert_eq!(table.get(LinkAddress::Short(5)), None);
+        table.remove(LinkAddress::Short(4));
+        table.heard(LinkAddress::BROADCAST, 1, -70, Instant(50));
+        assert_eq!(table.iter().count(), 1);
+        assert_eq!(table.get(LinkAddress::None), None);
+    }
+}

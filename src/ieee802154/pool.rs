@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The blocks that frames waiting to be sent and packets in parts share.
+#![forbid(unsafe_code)]
+
+use core::num::NonZeroU8;
+
+/// The size of a block: one frame.
+pub const BLOCK: usize = 128;
+
+/// One block of the caller's memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Block {
+    bytes: [u8; BLOCK],
+    used: bool,
+}
+
+impl Default for Block {
+    fn default() -> Block {
+        Block { bytes: [0; BLOCK], used: false }
+    }
+}
+
+/// Names a block that has been taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockId(NonZeroU8);
+
+/// The blocks, at most 255.
+#[derive(Debug)]
+pub struct Pool<'m> {
+    blocks: &'m mut [Block],
+    free: usize,
+}
+
+impl<'m> Pool<'m> {
+    /// A pool of these blocks.
+    pub fn new(blocks: &'m mut [Block]) -> Pool<'m> {
+        let count = blocks.len().min(255);
+        let blocks = blocks.get_mut(..count).unwrap_or_default();
+        let free = blocks.iter().filter(|block| !block.used).count();
+        Pool { blocks, free }
+    }
+
+    /// How many blocks are free.
+    pub const fn free(&self) -> usize {
+        self.free
+    }
+
+    /// Takes a block, if then at least `reserve` remain free.
+    pub fn take(&mut self, reserve: usize) -> Option<BlockId> {
+        if self.free <= reserve {
+            return None;
+        }
+        let (index, block) = self.blocks.iter_mut().enumerate().find(|(_, block)| !block.used)?;
+        let id = NonZeroU8::new((index + 1) as u8)?;
+        block.used = true;
+        self.free -= 1;
+        Some(BlockId(id))
+    }
+
+    /// Gives a block back.
+    pub fn give(&mut self, id: BlockId) {
+        if let Some(block) = self.blocks.get_mut(usize::from(id.0.get()) - 1)
+            && block.used
+        {
+            block.used = false;
+            self.free += 1;
+        }
+    }
+
+    /// What is in a block.
+    pub fn get(&self, id: BlockId) -> &[u8] {
+        self.blocks.get(usize::from(id.0.get()) - 1).map_or(&[], |block| &block.bytes)
+    }
+
+    /// What is in a block, to be changed.
+    pub fn get_mut(&mut self, id: BlockId) -> &mut [u8] {
+        self.blocks.get_mut(usize::from(id.0.get()) - 1).map_or(&mut [], |block| &mut block.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_taken_kept_in_reserve_and_given_back_once() {
+        let mut blocks = [Block::default(); 3];
+        let mut pool = Pool::new(&mut blocks);
+        let first = pool.take(0).unwrap();
+        let second = pool.take(1).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(pool.take(1), None);
+        pool.get_mut(first).fill(1);
+        pool.get_mut(second).fill(2);
+        assert_eq!(pool.get(first), &[1; BLOCK]);
+        assert!(pool.take(0).is_some());
+        assert_eq!(pool.take(0), None);
+        pool.give(first);
+        pool.give(first);
+        assert_eq!(pool.free(), 1);
+        assert_eq!(pool.take(0), Some(first));
+    }
+}

@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The adaptation engine: IPv6 packets in, frames out, and back.
+#![forbid(unsafe_code)]
+
+use super::context::{Context, Contexts};
+use super::fragment::{
+    BLOCKS, FIRST_HEADER, FragmentHeader, FragmentStats, Key, MAX_DATAGRAM, Reassemblies, Reassembly,
+};
+use super::iphc::Ends;
+use super::mesh::{MeshHeader, MeshRoute, MeshUnder};
+use super::packet;
+use crate::bytes::{Reader, Writer, copy};
+use crate::ieee802154::LinkAddress;
+use crate::ieee802154::mac::{Draft, MAX_PAYLOAD_END, Mac, MacConfig, Priority};
+use crate::ieee802154::pool::{BLOCK, Block, BlockId, Pool};
+use crate::ieee802154::wire::FrameType;
+use crate::memory::{Carver, Plan};
+use crate::status::{Error, Result};
+use crate::time::Instant;
+use crate::transport::{RadioContext, RadioEvent};
+
+/// How large the scratch memory must be that [`Interface::receive`] is lent.
+pub const SCRATCH: usize = MAX_DATAGRAM;
+/// The MTU of a 6LoWPAN (RFC 4944 §4).
+pub const MTU: usize = 1280;
+
+/// The capacities and the behaviour of an [`Interface`].
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The MAC's.
+    pub mac: MacConfig,
+    /// How many blocks of 128 bytes the frames that wait and the packets in parts share, at most
+    /// 255. A packet of 1280 bytes takes ten.
+    pub blocks: usize,
+    /// How many packets can be put together at once.
+    pub reassemblies: usize,
+    /// How many packets can be sent in fragments at once.
+    pub outgoing: usize,
+    /// How many compression contexts are kept, at most 16.
+    pub contexts: usize,
+    /// For how long fragments wait for the rest, in milliseconds, at most 60,000.
+    pub reassembly_timeout: u32,
+    /// For how many nodes mesh-under knows the next hop; 0 turns mesh-under off.
+    pub mesh_routes: usize,
+    /// UDP checksums are elided, and accepted elided. Only where the upper layers have authorised
+    /// it and another integrity check covers all frames (RFC 6282 §4.3.2).
+    pub elide_udp_checksum: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            mac: MacConfig::default(),
+            blocks: 26,
+            reassemblies: 4,
+            outgoing: 2,
+            contexts: 4,
+            reassembly_timeout: 8000,
+            mesh_routes: 0,
+            elide_udp_checksum: false,
+        }
+    }
+}
+
+/// What has been counted, besides what MAC and reassembly count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Packets taken for sending.
+    pub sent: u32,
+    /// Of these, packets sent in fragments.
+    pub fragmented: u32,
+    /// Packets handed up.
+    pub received: u32,
+    /// Frames dropped whose payload was malformed, of an unknown kind, or of an unknown context.
+    pub dropped: u32,
+    /// Frames forwarded by mesh-under.
+    pub forwarded: u32,
+}
+
+/// A packet that is being sent in fragments: the compressed headers, then the rest as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outgoing {
+    destination: LinkAddress,
+    priority: Priority,
+    blocks: [Option<BlockId>; BLOCKS],
+    /// How many bytes of the stream are compressed headers, and how many bytes of the packet
+    /// these stand for.
+    headers: u16,
+    consumed: u16,
+    /// How long the stream is, and how much of it has gone.
+    len: u16,
+    position: u16,
+    size: u16,
+    tag: u16,
+    is_used: bool,
+    is_under_way: bool,
+}
+
+impl Outgoing {
+    /// Writes the next fragment, and says up to where the stream has gone with it.
+    fn put_fragment(&self, pool: &Pool<'_>, out: &mut Writer<'_>) -> Result<u16> {
+        let first = self.position == 0;
+        // Where the fragment begins in the packet before compression.
+        let offset = (self.position + self.consumed).saturating_sub(self.headers);
+        let offset = if first { None } else { Some(offset) };
+        FragmentHeader { size: self.size, tag: self.tag, offset }.emit(out)?;
+        let room = out.remaining();
+        let left = usize::from(self.len - self.position);
+        // All but the last end at a multiple of 8; the headers stand for one.
+        let headers = if first { usize::from(self.headers) } else { 0 };
+        let part = if left <= room { left } else { headers + (room.saturating_sub(headers) & !7) };
+        let mut position = usize::from(self.position);
+        let end = position + part;
+        while position < end {
+            let block = self.blocks.get(position / BLOCK).copied().flatten().ok_or(Error::Invalid)?;
+            let until = end.min((position / BLOCK + 1) * BLOCK);
+            let from = position % BLOCK;
+            out.put(pool.get(block).get(from..from + (until - position)).unwrap_or_default())?;
+            position = until;
+        }
+        Ok(end as u16)
+    }
+
+    fn release(&mut self, pool: &mut Pool<'_>) {
+        for block in self.blocks.iter_mut().filter_map(Option::take) {
+            pool.give(block);
+        }
+        *self = Outgoing::default();
+    }
+}
+
+/// A packet that came.
+#[derive(Debug)]
+pub struct Received<'s> {
+    /// The IPv6 packet, in the scratch memory.
+    pub packet: &'s mut [u8],
+    /// Which node on the link it came from.
+    pub source: LinkAddress,
+    /// To which link-layer address it came: ours, or everyone's.
+    pub destination: LinkAddress,
+    /// The link quality indication of its last frame.
+    pub lqi: u8,
+    /// The signal strength of its last frame, in dBm.
+    pub rssi: i8,
+}
+
+/// The end of a packet's sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Which neighbour it went to.
+    pub destination: LinkAddress,
+    /// [`Error::Timeout`] when the neighbour did not acknowledge, [`Error::WouldBlock`] when the
+    /// channel never was clear, [`Error::Io`] when the radio failed.
+    pub result: Result<()>,
+}
+
+/// One 6LoWPAN interface: MAC and adaptation layer over one radio.
+///
+/// The link to each neighbour is in [`Mac::neighbours`].
+#[derive(Debug)]
+pub struct Interface<'m> {
+    pool: Pool<'m>,
+    mac: Mac<'m>,
+    contexts: Contexts<'m>,
+    reassemblies: Reassemblies<'m>,
+    outgoing: &'m mut [Outgoing],
+    mesh: MeshUnder<'m>,
+    own: [LinkAddress; 2],
+    tag: u16,
+    elide_udp_checksum: bool,
+    stats: Stats,
+}
+
+impl<'m> Interface<'m> {
+    /// Adds the memory it takes to `plan`.
+    #[must_use]
+    pub const fn plan(plan: Plan, config: &Config) -> Plan {
+        Mac::plan(plan, &config.mac)
+            .table::<Block>(config.blocks)
+            .table::<Context>(config.contexts)
+            .table::<Reassembly>(config.reassemblies)
+            .table::<Outgoing>(config.outgoing)
+            .table::<MeshRoute>(config.mesh_routes)
+    }
+
+    /// An idle interface. `seed` sets the first sequence number and datagram tag; it should differ
+    /// from one start to the next.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`]; [`Error::Invalid`] for capacities or times out of range.
+    pub fn new(carver: &mut Carver<'m>, config: &Config, seed: u16) -> Result<Interface<'m>> {
+        if config.blocks == 0
+            || config.blocks > 255
+            || config.reassembly_timeout > 60_000
+            || config.contexts > 16
+        {
+            return Err(Error::Invalid);
+        }
+        let mac = Mac::new(carver, &config.mac, seed as u8)?;
+        // Packets in parts leave some blocks to the frames of others.
+        let reserve = (config.blocks / 8).max(1);
+        Ok(Interface {
+            mac,
+            pool: Pool::new(carver.table(config.blocks)?),
+            contexts: Contexts::new(carver.table(config.contexts)?),
+            reassemblies: Reassemblies::new(
+                carver.table(config.reassemblies)?,
+                config.reassembly_timeout,
+                reserve,
+            ),
+            outgoing: carver.table(config.outgoing)?,
+            mesh: MeshUnder::new(carver.table(config.mesh_routes)?),
+            own: [LinkAddress::Extended(config.mac.extended), LinkAddress::Short(config.mac.short)],
+            tag: seed,
+            elide_udp_checksum: config.elide_udp_checksum,
+            stats: Stats::default(),
+        })
+    }
+
+    /// The MAC: its address, counters and neighbours.
+    pub const fn mac(&self) -> &Mac<'m> {
+        &self.mac
+    }
+
+    /// The MAC, to pin or forget neighbours.
+    pub const fn mac_mut(&mut self) -> &mut Mac<'m> {
+        &mut self.mac
+    }
+
+    /// The compression contexts.
+    pub const fn contexts(&self) -> &Contexts<'m> {
+        &self.contexts
+    }
+
+    /// The compression contexts, to be learnt and forgotten.
+    pub const fn contexts_mut(&mut self) -> &mut Contexts<'m> {
+        &mut self.contexts
+    }
+
+    /// What has been counted.
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What has been counted about fragments.
+    pub const fn fragment_stats(&self) -> &FragmentStats {
+        &self.reassemblies.stats
+    }
+
+    /// How many blocks are free.
+    pub const fn free_blocks(&self) -> usize {
+        self.pool.free()
+    }
+
+    /// Takes a short address, or `0xfffe` for none, and a PAN; the radio is told. Fragments
+    /// received so far are discarded, as on disassociation (RFC 4944 §5.3).
+    ///
+    /// # Errors
+    /// Those of the radio.
+    pub fn set_addresses(&mut self, cx: &mut RadioContext<'_>, short: u16, pan: u16) -> Result<()> {
+        self.reassemblies.clear(&mut self.pool);
+        self.own[1] = LinkAddress::Short(short);
+        self.mac.set_addresses(cx, short, pan)
+    }
+
+    /// Mesh-under: packets for `destination` go through the neighbour `next_hop`;
+    /// [`LinkAddress::None`] ends that.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub fn set_mesh_route(&mut self, destination: LinkAddress, next_hop: LinkAddress) -> Result<()> {
+        self.mesh.set_route(destination, next_hop)
+    }
+
+    /// Command: sends an IPv6 packet to a node on the link, or to everyone. Nothing of `packet` is
+    /// kept; its end is told by [`Interface::poll`], which is to be called to make it go.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when queue or memory is full (what ends makes room), [`Error::TooLarge`] for
+    /// a packet over [`MAX_DATAGRAM`] bytes, [`Error::Malformed`] for what is no IPv6 packet,
+    /// [`Error::Invalid`] without destination.
+    pub fn send(&mut self, packet: &[u8], destination: LinkAddress, priority: Priority) -> Result<()> {
+        let (draft, at) = self.begin(destination, priority)?;
+        let ends = Ends::of_link(self.mac.address(), destination);
+        let room = self.pool.get_mut(draft.block).get_mut(at..MAX_PAYLOAD_END).unwrap_or_default();
+        let compressed = packet::compress(packet, ends, &self.contexts, self.elide_udp_checksum, room);
+        let compressed = match compressed {
+            Ok(compressed) => compressed,
+            Err(error) => {
+                self.mac.abandon(&mut self.pool, draft);
+                return Err(error);
+            }
+        };
+        let rest = packet.get(compressed.consumed..).unwrap_or_default();
+        let room = room.get_mut(compressed.len..).unwrap_or_default();
+        if rest.len() > room.len() {
+            self.mac.abandon(&mut self.pool, draft);
+            self.send_in_fragments(packet, ends, destination, priority, MAX_PAYLOAD_END - at)?;
+            self.stats.fragmented = self.stats.fragmented.wrapping_add(1);
+        } else {
+            copy(room, rest);
+            let len = at + compressed.len + rest.len();
+            self.mac.enqueue(&mut self.pool, draft, len, priority, 0)?;
+        }
+        self.stats.sent = self.stats.sent.wrapping_add(1);
+        Ok(())
+    }
+
+    /// Begins a frame, with a mesh header if one is needed; and says where the payload goes.
+    fn begin(&mut self, destination: LinkAddress, priority: Priority) -> Result<(Draft, usize)> {
+        let mesh = self.mesh.outgoing(self.mac.address(), destination);
+        let next_hop = mesh.map_or(destination, |(_, next_hop)| next_hop);
+        let draft = self.mac.begin(&mut self.pool, next_hop, priority)?;
+        let mut at = draft.header_len;
+        if let Some((header, _)) = mesh {
+            let room = self.pool.get_mut(draft.block).get_mut(at..MAX_PAYLOAD_END).unwrap_or_default();
+            if let Err(error) = header.emit(&mut Writer::new(room)) {
+                self.mac.abandon(&mut self.pool, draft);
+                return Err(error);
+            }
+            at += header.encoded_len();
+        }
+        Ok((draft, at))
+    }
+
+    /// Takes over a packet to be sent in fragments, `room` bytes of payload in each frame.
+    fn send_in_fragments(
+        &mut self,
+        packet: &[u8],
+        ends: Ends,
+        destination: LinkAddress,
+        priority: Priority,
+        room: usize,
+    ) -> Result<()> {
+        if packet.len() > MAX_DATAGRAM {
+            return Err(Error::TooLarge);
+        }
+        let outgoing = self.outgoing.iter_mut().find(|it| !it.is_used).ok_or(Error::Full)?;
+        // One block is left for a frame to go in.
+        let first = self.pool.take(1).ok_or(Error::Full)?;
+        *outgoing = Outgoing { destination, priority, is_used: true, ..Outgoing::default() };
+        let mut blocks = outgoing.blocks.iter_mut();
+        if let Some(slot) = blocks.next() {
+            *slot = Some(first);
+        }
+        let limit = room.saturating_sub(FIRST_HEADER);
+        let block = self.pool.get_mut(first);
+        let headers = block.get_mut(..limit).unwrap_or_default();
+        let compressed = packet::compress(packet, ends, &self.contexts, self.elide_udp_checksum, headers);
+        let compressed = match compressed {
+            Ok(compressed) => compressed,
+            Err(error) => {
+                outgoing.release(&mut self.pool);
+                return Err(error);
+            }
+        };
+        let mut rest = packet.get(compressed.consumed..).unwrap_or_default();
+        outgoing.headers = compressed.len as u16;
+        outgoing.consumed = compressed.consumed as u16;
+        outgoing.len = (compressed.len + rest.len()) as u16;
+        outgoing.size = packet.len() as u16;
+        self.tag = self.tag.wrapping_add(1);
+        outgoing.tag = self.tag;
+        let copied = copy(block.get_mut(compressed.len..).unwrap_or_default(), rest);
+        rest = rest.get(copied..).unwrap_or_default();
+        for slot in blocks {
+            if rest.is_empty() {
+                break;
+            }
+            let Some(block) = self.pool.take(1) else { break };
+            *slot = Some(block);
+            let copied = copy(self.pool.get_mut(block), rest);
+            rest = rest.get(copied..).unwrap_or_default();
+        }
+        if !rest.is_empty() {
+            outgoing.release(&mut self.pool);
+            return Err(Error::Full);
+        }
+        Ok(())
+    }
+
+    /// Queues the next fragment of the packet at `place`.
+    fn queue_fragment(&mut self, place: usize) -> Result<()> {
+        let Some(&outgoing) = self.outgoing.get(place) else { return Err(Error::NotFound) };
+        let (draft, at) = self.begin(outgoing.destination, outgoing.priority)?;
+        let mut bytes = [0; MAX_PAYLOAD_END];
+        let mut out = Writer::new(bytes.get_mut(at..).unwrap_or_default());
+        let end = match outgoing.put_fragment(&self.pool, &mut out) {
+            Ok(end) => end,
+            Err(error) => {
+                self.mac.abandon(&mut self.pool, draft);
+                return Err(error);
+            }
+        };
+        let len = at + copy(self.pool.get_mut(draft.block).get_mut(at..).unwrap_or_default(), out.written());
+        self.mac.enqueue(&mut self.pool, draft, len, outgoing.priority, (place + 1) as u8)?;
+        if let Some(outgoing) = self.outgoing.get_mut(place) {
+            outgoing.position = end;
+            outgoing.is_under_way = true;
+        }
+        Ok(())
+    }
+
+    /// Time: does what is due, until it returns `None`.
+    pub fn poll(&mut self, cx: &mut RadioContext<'_>) -> Option<Sent> {
+        self.reassemblies.expire(cx.now, &mut self.pool);
+        loop {
+            for place in 0..self.outgoing.len() {
+                let ready = self.outgoing.get(place).filter(|it| it.is_used && !it.is_under_way);
+                let Some(&Outgoing { destination, priority, .. }) = ready else { continue };
+                if !self.mac.has_room(&self.pool, priority) {
+                    continue;
+                }
+                match self.queue_fragment(place) {
+                    Ok(()) | Err(Error::Full) => {}
+                    Err(error) => {
+                        self.release(place);
+                        return Some(Sent { destination, result: Err(error) });
+                    }
+                }
+            }
+            // Ends: each round takes a frame out of the queue, and its outcome ends the loop or,
+            // within one packet, is followed by one frame more.
+            let outcome = self.mac.poll(cx, &mut self.pool)?;
+            let Some(place) = usize::from(outcome.tag).checked_sub(1) else {
+                return Some(Sent { destination: outcome.destination, result: outcome.result });
+            };
+            let Some(outgoing) = self.outgoing.get_mut(place) else { continue };
+            outgoing.is_under_way = false;
+            if outcome.result.is_err() || outgoing.position >= outgoing.len {
+                let sent = Sent { destination: outgoing.destination, result: outcome.result };
+                outgoing.release(&mut self.pool);
+                return Some(sent);
+            }
+        }
+    }
+
+    fn release(&mut self, place: usize) {
+        if let Some(outgoing) = self.outgoing.get_mut(place) {
+            outgoing.release(&mut self.pool);
+        }
+    }
+
+    /// When to call [`Interface::poll`].
+    pub fn next_deadline(&self) -> Instant {
+        let ready = self
+            .outgoing
+            .iter()
+            .any(|it| it.is_used && !it.is_under_way && self.mac.has_room(&self.pool, it.priority));
+        if ready { Instant::ZERO } else { self.mac.next_deadline().min(self.reassemblies.next_deadline()) }
+    }
+
+    /// Input: what the radio brings. A packet comes back in `scratch`, of which [`SCRATCH`] bytes
+    /// always suffice. Call [`Interface::poll`] afterwards.
+    pub fn receive<'s>(
+        &mut self,
+        cx: &mut RadioContext<'_>,
+        event: RadioEvent<'_>,
+        scratch: &'s mut [u8],
+    ) -> Option<Received<'s>> {
+        let (frame, lqi, rssi) = match event {
+            RadioEvent::Received { frame, lqi, rssi } => (frame, lqi, rssi),
+            RadioEvent::Transmitted { status, attempts } => {
+                self.mac.transmitted(cx, &mut self.pool, status, attempts);
+                return None;
+            }
+        };
+        let frame = self.mac.receive(cx, &mut self.pool, frame, lqi, rssi)?;
+        if frame.header.frame_type != FrameType::Data || frame.payload.is_empty() {
+            return None;
+        }
+        let (source, destination) = (frame.header.source, frame.header.destination);
+        match self.accept(cx.now, source, destination, frame.payload, scratch) {
+            Ok(Some((source, destination, len))) => {
+                self.stats.received = self.stats.received.wrapping_add(1);
+                let packet = scratch.get_mut(..len)?;
+                Some(Received { packet, source, destination, lqi, rssi })
+            }
+            Ok(None) => None,
+            Err(_) => {
+                self.stats.dropped = self.stats.dropped.wrapping_add(1);
+                None
+            }
+        }
+    }
+
+    /// Takes a frame's payload. When it makes a packet: between whom on the link, and its length.
+    fn accept(
+        &mut self,
+        now: Instant,
+        mut source: LinkAddress,
+        mut destination: LinkAddress,
+        payload: &[u8],
+        scratch: &mut [u8],
+    ) -> Result<Option<(LinkAddress, LinkAddress, usize)>> {
+        let mut reader = Reader::new(payload);
+        if reader.peek().is_some_and(MeshHeader::is_dispatch) {
+            let header = MeshHeader::parse(&mut reader)?;
+            let own = self.own;
+            let verdict =
+                self.mesh.incoming(&header, |address| address.is_unicast() && own.contains(&address));
+            if let Some(next_hop) = verdict.forward {
+                self.forward(&header, next_hop, reader.rest())?;
+            }
+            if !verdict.deliver {
+                return Ok(None);
+            }
+            (source, destination) = (header.originator, header.destination);
+        }
+        let ends = Ends::of_link(source, destination);
+        let fragment = reader.peek().is_some_and(FragmentHeader::is_dispatch);
+        if !fragment {
+            let packet = packet::decompress(reader.rest(), ends, &self.contexts, None, scratch)?;
+            if let Some(missing) = packet.missing_checksum {
+                self.check_elision()?;
+                missing.fill(scratch.get_mut(..packet.len).unwrap_or_default());
+            }
+            return Ok(Some((source, destination, packet.len)));
+        }
+        let header = FragmentHeader::parse(&mut reader)?;
+        let key = Key { source, destination, size: header.size, tag: header.tag };
+        let (offset, data, missing) = match header.offset {
+            Some(offset) => (usize::from(offset), reader.rest(), None),
+            None => {
+                let total = Some(usize::from(header.size));
+                let first = packet::decompress(reader.rest(), ends, &self.contexts, total, scratch)?;
+                if first.missing_checksum.is_some() {
+                    self.check_elision()?;
+                }
+                (0, scratch.get(..first.len).unwrap_or_default(), first.missing_checksum)
+            }
+        };
+        let Some(place) = self.reassemblies.add(now, &mut self.pool, key, offset, data, missing) else {
+            return Ok(None);
+        };
+        let len = self.reassemblies.take(place, &mut self.pool, scratch)?;
+        Ok(Some((source, destination, len)))
+    }
+
+    /// Without a promise that another integrity check covers it, a packet whose checksum was elided
+    /// is dropped (RFC 6282 §4.3.2).
+    const fn check_elision(&self) -> Result<()> {
+        if self.elide_udp_checksum { Ok(()) } else { Err(Error::Security) }
+    }
+
+    /// Sends on what came with a mesh header, with one hop less.
+    fn forward(&mut self, header: &MeshHeader, next_hop: LinkAddress, rest: &[u8]) -> Result<()> {
+        let header = MeshHeader { hops_left: header.hops_left.saturating_sub(1), ..*header };
+        let draft = self.mac.begin(&mut self.pool, next_hop, Priority::Normal)?;
+        let at = draft.header_len;
+        let room = self.pool.get_mut(draft.block).get_mut(at..MAX_PAYLOAD_END).unwrap_or_default();
+        let mut out = Writer::new(room);
+        if header.emit(&mut out).and_then(|()| out.put(rest)).is_err() {
+            self.mac.abandon(&mut self.pool, draft);
+            return Err(Error::TooLarge);
+        }
+        let len = at + out.position();
+        self.mac.enqueue(&mut self.pool, draft, len, Priority::Normal, FORWARDED)?;
+        self.stats.forwarded = self.stats.forwarded.wrapping_add(1);
+        Ok(())
+    }
+}
+
+/// The tag of frames whose end is told to nobody.
+const FORWARDED: u8 = u8::MAX;
