@@ -15,6 +15,7 @@ mod resolver;
 mod socket;
 mod store;
 mod sys;
+mod tap;
 mod tcp;
 mod udp;
 
@@ -49,6 +50,10 @@ struct State {
     last_query: Cell<usize>,
     /// The store's directory, if there is a store.
     store: Option<Fd>,
+    /// The capture file, if there is one.
+    capture: Option<Fd>,
+    /// The capture could not be written and has ended.
+    capture_failed: Cell<bool>,
 }
 
 const _: () = assert!(size_of::<State>() <= 512 && align_of::<State>() <= 16);
@@ -88,6 +93,7 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
     let (epoll, timer, event) = alarm::open()?;
     let log_level = options.log_level();
     let store = store::open(options.store_directory)?;
+    let capture = tap::open(options.capture_path)?;
     // SAFETY: `state` is room for a `State`, and nothing is there yet that would want dropping.
     unsafe {
         state.write(State {
@@ -100,6 +106,8 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
             resolver: OnceCell::new(),
             last_query: Cell::new(0),
             store,
+            capture,
+            capture_failed: Cell::new(false),
         });
     }
     Ok(())
@@ -139,7 +147,7 @@ static PORT: Table = Table(mote_port {
     radio: ptr::null(),
     store: &store::STORE,
     log: &basics::LOG,
-    tap: ptr::null(),
+    tap: &tap::TAP,
 });
 
 /// The services of Linux, for `mote_node_config.port`.

@@ -20,6 +20,9 @@ pub struct mote_linux_options {
     /// The directory of the store, which is made if its parent exists; empty for no store. It is
     /// for this node alone.
     pub store_directory: mote_bytes,
+    /// The file that all datagrams and frames are captured to, in the pcapng format; empty for no
+    /// capture. What the file held is lost.
+    pub capture_path: mote_bytes,
 }
 
 // SAFETY: integers and pointers, `size` first.

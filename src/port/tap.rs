@@ -29,4 +29,7 @@ pub struct mote_port_tap {
             data: mote_bytes,
         ),
     >,
+    /// Whether anybody looks (1), or `pass` need not be called for this node (0). Asked once, after
+    /// `open`. NULL stands for 1.
+    pub active: Option<unsafe extern "C" fn(state: *mut c_void) -> u8>,
 }

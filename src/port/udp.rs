@@ -57,7 +57,8 @@ pub struct mote_port_udp {
         unsafe extern "C" fn(state: *mut c_void, socket: usize, local: *mut mote_address) -> mote_status,
     >,
     /// Takes up to `capacity` waiting datagrams, in the order of their coming, and writes
-    /// their number, at least 1. `MOTE_ERR_WOULD_BLOCK` when none waits. Errors that the
+    /// their number, at least 1. Fewer than `capacity` were all there were: whatever is still there, or
+    /// comes, is reported ready anew. `MOTE_ERR_WOULD_BLOCK` when none waits. Errors that the
     /// network reported about earlier sends are not errors of receiving: they are passed
     /// over. `MOTE_ERR_IO` when the socket is broken for good.
     pub receive: Option<

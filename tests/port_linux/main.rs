@@ -6,6 +6,7 @@
 mod fixture;
 mod resolver;
 mod store;
+mod tap;
 mod tcp;
 mod udp;
 mod waiting;

@@ -213,6 +213,7 @@ pub(super) fn init(
         // SAFETY: the port's contract; the state is as large and aligned as it asked for.
         check(unsafe { open(services.state, table.user) })?;
     }
+    services.opened();
     let primed = pool.prime(|out| services.entropy(out));
     let core = Core {
         schedule: Schedule::new(attached, sources),

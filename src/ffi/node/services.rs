@@ -76,6 +76,15 @@ impl Services {
         }
     }
 
+    /// Asks what can only be asked of an open port.
+    pub(crate) fn opened(&mut self) {
+        let active = self.service(|port| port.tap).ok().and_then(|tap| tap.active);
+        // SAFETY: the port's contract; `open` succeeded with this state.
+        if active.is_some_and(|active| unsafe { active(self.state) } == 0) {
+            self.tap = None;
+        }
+    }
+
     /// The port's table; a shorter one of an older header is extended by zeros.
     pub(crate) fn table(&self) -> Result<mote_port> {
         // SAFETY: `read` was promised that the tables stay valid.

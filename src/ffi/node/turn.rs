@@ -225,6 +225,10 @@ fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
             return node.close_source(source);
         }
     }
+    if count < capacity {
+        // That was all: asking once more would only be told so.
+        node.with(|core| core.schedule.drained(source));
+    }
     let here = match services.udp {
         Some(table) if services.has_tap() => udp::local_address(&services, &table, socket),
         _ => mote_address::default(),
