@@ -221,8 +221,10 @@ typedef struct mote_port_ready {
 /**
  * Wakes the node in time.
  *
- * Readiness is a hint: reporting a socket that then has nothing is harmless, failing to
- * report one that has something is not. A port whose `wait` reports no sockets (because it
+ * A socket is reported when it becomes ready, and again only after an operation on it said
+ * `MOTE_ERR_WOULD_BLOCK`: the node may leave a socket unread for a while without being woken
+ * by it over and over. Reporting one that then has nothing is harmless, failing to report
+ * one that has something is not. A port whose `wait` reports no sockets (because it
  * cannot know) gets every socket tried on each turn.
  */
 typedef struct mote_port_alarm {
@@ -326,7 +328,8 @@ typedef struct mote_port_udp {
     mote_status (*local_address)(void *state, size_t socket, struct mote_address *local);
     /**
      * Takes up to `capacity` waiting datagrams, in the order of their coming, and writes
-     * their number, at least 1. `MOTE_ERR_WOULD_BLOCK` when none waits. Errors that the
+     * their number, at least 1. Fewer than `capacity` were all there were: whatever is still there, or
+     * comes, is reported ready anew. `MOTE_ERR_WOULD_BLOCK` when none waits. Errors that the
      * network reported about earlier sends are not errors of receiving: they are passed
      * over. `MOTE_ERR_IO` when the socket is broken for good.
      */
@@ -589,6 +592,11 @@ typedef struct mote_port_tap {
                  const struct mote_address *source,
                  const struct mote_address *destination,
                  struct mote_bytes data);
+    /**
+     * Whether anybody looks (1), or `pass` need not be called for this node (0). Asked once, after
+     * `open`. NULL stands for 1.
+     */
+    uint8_t (*active)(void *state);
 } mote_port_tap;
 
 /**
