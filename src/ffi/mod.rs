@@ -14,11 +14,14 @@
 
 mod address;
 pub(crate) mod arguments;
+mod mailbox;
 mod node;
+mod radio;
 mod status;
 mod store;
 mod tcp;
 
 pub use address::*;
 pub use node::*;
+pub use radio::*;
 pub use status::*;

@@ -3,14 +3,11 @@
 //! next, and when to wake.
 //!
 //! [`Schedule`] decides, and whoever runs the node (the C ABI does) carries out one piece of
-//! [`Work`] after the other while nothing is borrowed. [`Pool`] stretches the port's entropy,
-//! and [`Inbox`] is the one way in from other threads and interrupts.
+//! [`Work`] after the other while nothing is borrowed. [`Pool`] stretches the port's entropy.
 #![forbid(unsafe_code)]
 
-mod inbox;
 mod pool;
 mod schedule;
 
-pub use inbox::{INBOX_CAPACITY, Inbox};
 pub use pool::Pool;
 pub use schedule::{Attached, Schedule, Source, Work};

@@ -116,9 +116,9 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
         self.sources.get_mut(source)
     }
 
-    /// Every open source.
-    pub fn sources(&self) -> impl Iterator<Item = (Handle, &Source<S>)> {
-        self.sources.iter()
+    /// The first open source that `wanted` accepts.
+    pub fn find(&self, mut wanted: impl FnMut(&S) -> bool) -> Option<Handle> {
+        self.sources.find(|source| wanted(&source.what))
     }
 
     /// Removes a source.

@@ -39,6 +39,9 @@ pub struct mote_port_radio {
     pub size: u32,
     /// Which of `MOTE_RADIO_…` the radio does by itself.
     pub capabilities: u32,
+    /// Tells which node (a `mote_node *`) is to be told of frames. Called once, before anything
+    /// else of the radio; may be NULL where the port knows.
+    pub start: Option<unsafe extern "C" fn(state: *mut c_void, node: *mut c_void) -> mote_status>,
     /// Turns the receiver on, or everything off.
     pub enable: Option<unsafe extern "C" fn(state: *mut c_void, on: u8) -> mote_status>,
     /// Tunes to a channel of the 2.4 GHz band, 11 to 26 (page 0).

@@ -5,8 +5,10 @@ use super::driver::{Attachment, Driver, Provider};
 use super::services::Services;
 use super::udp::{Outbox, Receiver};
 use crate::ffi::arguments::{Config, check};
+use crate::ffi::mailbox::{Mailbox, Place};
+use crate::ffi::radio::RadioLetter;
 use crate::memory::{Carver, Plan};
-use crate::node::{Attached, Inbox, Pool, Schedule, Source};
+use crate::node::{Attached, Pool, Schedule, Source};
 use crate::port::{mote_port, mote_port_ready};
 use crate::random::Random;
 use crate::status::{Error, Result};
@@ -44,8 +46,10 @@ pub struct mote_node_config {
     pub send_batch: u16,
     /// The largest datagram that can be gathered, in bytes. Default `receive_size`.
     pub send_size: u32,
+    /// How many received frames can wait to be taken; a mesh needs at least 2. Default 0.
+    pub radio_frames: u16,
     /// Must be 0.
-    pub reserved: u32,
+    pub reserved: u16,
 }
 
 // SAFETY: `repr(C)`, `size` first, integers and a pointer.
@@ -80,9 +84,29 @@ unsafe impl Config for mote_node_statistics {}
 pub struct mote_node {
     magic: u32,
     services: Services,
-    inbox: Inbox,
+    posts: Mailbox<'static, Post>,
+    frames: Mailbox<'static, RadioLetter>,
     core: UnsafeCell<Core>,
 }
+
+/// How many posts can wait.
+pub(super) const POSTS: usize = 16;
+
+/// A function and its argument, from another thread.
+#[derive(Clone, Copy)]
+pub(super) struct Post {
+    pub(super) function: Option<unsafe extern "C" fn(node: *mut mote_node, user: *mut c_void)>,
+    pub(super) user: *mut c_void,
+}
+
+impl Default for Post {
+    fn default() -> Post {
+        Post { function: None, user: core::ptr::null_mut() }
+    }
+}
+
+// SAFETY: by posting it, the application says that the node's thread may use the argument.
+unsafe impl Send for Post {}
 
 /// What only the node's thread touches.
 pub(crate) struct Core {
@@ -114,6 +138,8 @@ pub(crate) enum Channel {
         /// What the provider does for its consumer.
         provider: &'static Provider,
     },
+    /// The port's radio: ready when it told something.
+    Radio,
     /// Anything whose readiness its owner handles: a connection, a look-up, a radio.
     /// `close` releases it when its owner is detached.
     Owned {
@@ -135,6 +161,7 @@ struct Sizes {
     receive_batch: usize,
     send_size: usize,
     send_batch: usize,
+    radio_frames: usize,
 }
 
 impl Sizes {
@@ -147,6 +174,7 @@ impl Sizes {
             receive_batch: or(config.receive_batch.into(), 1),
             send_size: or(config.send_size as usize, receive_size),
             send_batch: config.send_batch.into(),
+            radio_frames: config.radio_frames.into(),
         }
     }
 }
@@ -158,19 +186,21 @@ struct StateUnit {
 }
 
 /// The block that a node takes. `init` takes the same tables in the same order.
-pub(super) const fn plan_for(state: usize, sizes: &[usize; 6]) -> Plan {
-    let [objects, sources, receive_size, receive_batch, send_size, send_batch] = *sizes;
+pub(super) const fn plan_for(state: usize, sizes: &[usize; 7]) -> Plan {
+    let [objects, sources, receive_size, receive_batch, send_size, send_batch, radio_frames] = *sizes;
     let plan = Plan::new()
         .table::<StateUnit>(state.div_ceil(16))
         .table::<Slot<Attached<Attachment>>>(objects)
         .table::<Slot<Source<Channel>>>(sources)
-        .table::<mote_port_ready>(sources);
+        .table::<mote_port_ready>(sources)
+        .table::<Place<Post>>(POSTS)
+        .table::<Place<RadioLetter>>(radio_frames);
     let plan = Receiver::plan(plan, receive_batch, receive_size);
     Outbox::plan(plan, send_batch, send_size).table::<mote_node>(1)
 }
 
 const _: () = assert!(
-    plan_for(PORT_STATE_ALLOWANCE, &[8, 12, 1280, 1, 1280, 0]).bytes() <= MOTE_NODE_MEM,
+    plan_for(PORT_STATE_ALLOWANCE, &[8, 12, 1280, 1, 1280, 0, 0]).bytes() <= MOTE_NODE_MEM,
     "MOTE_NODE_MEM must hold the default config",
 );
 
@@ -185,6 +215,7 @@ pub(super) fn plan(config: &mote_node_config, services: &Services) -> Plan {
             sizes.receive_batch,
             sizes.send_size,
             sizes.send_batch,
+            sizes.radio_frames,
         ],
     )
 }
@@ -201,6 +232,8 @@ pub(super) fn init(
     let attached = carver.table(sizes.objects)?;
     let sources = carver.table(sizes.sources)?;
     let ready = carver.table(sizes.sources)?;
+    let posts = Mailbox::new(carver.table(POSTS)?);
+    let frames = Mailbox::new(carver.table(sizes.radio_frames)?);
     let receiver = Receiver::new(&mut carver, sizes.receive_batch, sizes.receive_size)?;
     let outbox = Outbox::new(&mut carver, sizes.send_batch, sizes.send_size)?;
     let mut pool = Pool::default();
@@ -225,7 +258,7 @@ pub(super) fn init(
         now: services.now(),
         running: false,
     };
-    let node = mote_node { magic: MAGIC, services, inbox: Inbox::default(), core: UnsafeCell::new(core) };
+    let node = mote_node { magic: MAGIC, services, posts, frames, core: UnsafeCell::new(core) };
     match primed.and_then(|()| carver.place(node)) {
         Ok(node) => Ok(node),
         Err(error) => {
@@ -279,12 +312,43 @@ impl NodeRef {
         use_it(unsafe { &mut *self.shared().core.get() })
     }
 
-    pub(super) fn take_post(self) -> Option<(*mut (), *mut ())> {
-        self.shared().inbox.take()
+    pub(super) fn take_post(self) -> Option<Post> {
+        self.shared().posts.take(|post| *post)
     }
 
     pub(super) fn has_posts(self) -> bool {
-        !self.shared().inbox.is_empty()
+        !self.shared().posts.is_empty()
+    }
+
+    /// Takes what the radio told first.
+    pub(crate) fn take_radio_letter(self) -> Option<RadioLetter> {
+        self.shared().frames.take(|letter| *letter)
+    }
+
+    /// Whether the radio told something that was not taken yet.
+    pub(super) fn has_radio_letters(self) -> bool {
+        !self.shared().frames.is_empty()
+    }
+
+    /// Whether the config made room for what a radio tells.
+    pub(crate) fn has_radio_room(self) -> bool {
+        self.shared().frames.capacity() > 0
+    }
+
+    /// Adds what the radio tells, and wakes the node. Any thread, any interrupt.
+    pub(crate) fn post_radio(self, write: impl FnOnce(&mut RadioLetter)) -> Result<()> {
+        if !self.has_radio_room() {
+            return Err(Error::Unsupported);
+        }
+        self.shared().frames.post(write)?;
+        self.wake_if_possible()
+    }
+
+    fn wake_if_possible(self) -> Result<()> {
+        match self.wake() {
+            Ok(()) | Err(Error::Unsupported) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The time: inside a turn, when the turn began; otherwise the clock's.
@@ -407,11 +471,8 @@ impl NodeRef {
         function: unsafe extern "C" fn(node: *mut mote_node, user: *mut c_void),
         user: *mut c_void,
     ) -> Result<()> {
-        self.shared().inbox.post(function as *mut (), user.cast())?;
-        match self.wake() {
-            Ok(()) | Err(Error::Unsupported) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.shared().posts.post(|post| *post = Post { function: Some(function), user })?;
+        self.wake_if_possible()
     }
 
     pub(super) fn statistics(self) -> mote_node_statistics {
@@ -445,6 +506,7 @@ impl Channel {
         let (socket, close) = match self {
             Channel::Udp { socket } => (socket, services.udp.and_then(|udp| udp.close)),
             Channel::Owned { socket, close } => (socket, close),
+            Channel::Radio => return,
             Channel::Provided { object, id, provider } => {
                 // SAFETY: the provider is attached, so it is alive: it withdraws what it
                 // provides before it is detached.

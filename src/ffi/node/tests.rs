@@ -211,6 +211,7 @@ fn config_for(port: *const mote_port) -> mote_node_config {
         receive_batch: 0,
         send_batch: 0,
         send_size: 0,
+        radio_frames: 0,
         reserved: 0,
     }
 }
@@ -490,7 +491,7 @@ fn deadlines_posts_and_the_clock() {
         }
     }
     let count = leak(0u32);
-    for _ in 0..crate::node::INBOX_CAPACITY {
+    for _ in 0..super::core::POSTS {
         // SAFETY: valid pointers.
         assert_eq!(unsafe { mote_node_post(node, Some(posted), (&raw mut *count).cast()) }, MOTE_OK);
     }

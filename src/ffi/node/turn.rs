@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The loop: carries out what the schedule says, with nothing borrowed.
 
-use super::core::{Channel, NodeRef, mote_node};
+use super::core::{Channel, NodeRef};
 use super::udp;
 use crate::ffi::arguments::check;
 use crate::node::Work;
@@ -13,7 +13,6 @@ use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
 use crate::transport::DatagramEvent;
-use core::ffi::c_void;
 
 /// How many pieces of work one turn does at most, so that a flood of input cannot keep the
 /// application from its own loop.
@@ -51,7 +50,7 @@ fn end(node: NodeRef) {
 
 /// See `mote_node_next_deadline`.
 pub(super) fn deadline(node: NodeRef) -> Instant {
-    if node.has_posts() || node.with(|core| !core.outbox.is_empty()) {
+    if node.has_posts() || node.has_radio_letters() || node.with(|core| !core.outbox.is_empty()) {
         return Instant::ZERO;
     }
     node.with(|core| core.schedule.deadline())
@@ -78,7 +77,11 @@ fn wait(node: NodeRef, timeout: u64) -> Result<()> {
     let function = alarm.wait.ok_or(Error::Unsupported)?;
     let now = node.tick();
     // Datagrams that found no room wait for the socket, not for the clock.
-    let due = if node.has_posts() { Instant::ZERO } else { node.with(|core| core.schedule.deadline()) };
+    let due = if node.has_posts() || node.has_radio_letters() {
+        Instant::ZERO
+    } else {
+        node.with(|core| core.schedule.deadline())
+    };
     let Instant(until) = due.min(now.after(timeout));
     let (ready, capacity) = node.with(|core| (core.ready.as_mut_ptr(), core.ready.len()));
     let mut count = 0;
@@ -105,9 +108,18 @@ fn turn(node: NodeRef) -> Result<()> {
         node.with(|core| core.schedule.all_ready());
     }
     node.with(|core| core.statistics.turns = core.statistics.turns.wrapping_add(1));
+    if node.has_radio_letters() {
+        node.with(|core| {
+            let radios = core.schedule.find(|what| matches!(what, Channel::Radio));
+            radios.into_iter().for_each(|radio| core.schedule.ready(radio, true, false));
+        });
+    }
     for _ in 0..WORK_PER_TURN {
-        if let Some((function, user)) = node.take_post() {
-            post(node, function, user);
+        if let Some(post) = node.take_post() {
+            if let Some(function) = post.function {
+                // SAFETY: posted by the application, with its argument, to be called here.
+                unsafe { function(node.pointer(), post.user) };
+            }
             continue;
         }
         match node.with(|core| core.schedule.next(now)) {
@@ -121,15 +133,6 @@ fn turn(node: NodeRef) -> Result<()> {
         deliver(node, source, DatagramEvent::Failed { path, error });
     }
     Ok(())
-}
-
-fn post(node: NodeRef, function: *mut (), user: *mut ()) {
-    // SAFETY: every post was made by `NodeRef::post` from such a function and its argument.
-    unsafe {
-        let function =
-            core::mem::transmute::<*mut (), unsafe extern "C" fn(*mut mote_node, *mut c_void)>(function);
-        function(node.pointer(), user.cast());
-    }
 }
 
 fn drive(node: NodeRef, object: Handle) {
@@ -160,12 +163,12 @@ pub(crate) fn deliver(node: NodeRef, source: Handle, event: DatagramEvent<'_>) -
 fn receive(node: NodeRef, source: Handle) {
     match node.channel(source) {
         Some(Channel::Udp { socket }) => receive_datagrams(node, source, socket),
-        Some(Channel::Owned { .. }) if !ready(node, source, true, false) => {
+        Some(Channel::Owned { .. } | Channel::Radio) if !ready(node, source, true, false) => {
             node.with(|core| core.schedule.drained(source));
         }
         // A provider delivers by itself: there is nothing to fetch.
         Some(Channel::Provided { .. }) => node.with(|core| core.schedule.drained(source)),
-        Some(Channel::Owned { .. }) | None => {}
+        Some(Channel::Owned { .. } | Channel::Radio) | None => {}
     }
 }
 
@@ -183,7 +186,7 @@ fn writable(node: NodeRef, source: Handle) {
         Some(Channel::Owned { .. }) => {
             ready(node, source, false, true);
         }
-        None => {}
+        Some(Channel::Radio) | None => {}
     }
 }
 
