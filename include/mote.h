@@ -31,6 +31,27 @@
 #define MOTE_NODE_MEM 4096
 
 /**
+ * `mote_radio_sent`: the frame was sent, and acknowledged if that was asked for and the radio
+ * waits for it.
+ */
+#define MOTE_RADIO_SENT 0
+
+/**
+ * `mote_radio_sent`: the frame was sent, but the radio saw no acknowledgement.
+ */
+#define MOTE_RADIO_NO_ACK 1
+
+/**
+ * `mote_radio_sent`: the channel never was clear.
+ */
+#define MOTE_RADIO_BUSY 2
+
+/**
+ * `mote_radio_sent`: the radio failed.
+ */
+#define MOTE_RADIO_FAILED 3
+
+/**
  * Major version: changes when something is taken away from the ABI.
  */
 #define MOTE_VERSION_MAJOR 0
@@ -484,6 +505,11 @@ typedef struct mote_port_radio {
      */
     uint32_t capabilities;
     /**
+     * Tells which node (a `mote_node *`) is to be told of frames. Called once, before anything
+     * else of the radio; may be NULL where the port knows.
+     */
+    mote_status (*start)(void *state, void *node);
+    /**
      * Turns the receiver on, or everything off.
      */
     mote_status (*enable)(void *state, uint8_t on);
@@ -710,9 +736,13 @@ typedef struct mote_node_config {
      */
     uint32_t send_size;
     /**
+     * How many received frames can wait to be taken; a mesh needs at least 2. Default 0.
+     */
+    uint16_t radio_frames;
+    /**
      * Must be 0.
      */
-    uint32_t reserved;
+    uint16_t reserved;
 } mote_node_config;
 
 /**
@@ -1066,6 +1096,40 @@ mote_status mote_node_get_statistics(const struct mote_node *node,
  * The pointers are NULL or valid.
  */
 mote_status mote_node_port(const struct mote_node *node, const struct mote_port **port);
+
+/**
+ * Hands a received frame to the node and wakes it. Any thread, any interrupt; lock-free.
+ *
+ * `frame` is the frame without its FCS, which was right; it is copied before the call
+ * returns. `lqi` is the link quality, 0 to 255, `rssi` the signal strength in dBm.
+ *
+ * `MOTE_ERR_FULL` when the node has not yet taken as many frames as its config's
+ * `radio_frames`; the frame is lost then, and its sender repeats it unless the radio
+ * acknowledged it. `MOTE_ERR_UNSUPPORTED` when that number is 0, `MOTE_ERR_TOO_LARGE` over 125
+ * bytes, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid, and `node` is not closed meanwhile.
+ */
+mote_status mote_radio_received(struct mote_node *node,
+                                struct mote_bytes frame,
+                                uint8_t lqi,
+                                int8_t rssi);
+
+/**
+ * Tells the node how the transmission begun last has ended, and wakes it. Exactly once for each
+ * transmission. Any thread, any interrupt; lock-free.
+ *
+ * `result` is one of `MOTE_RADIO_SENT`, `MOTE_RADIO_NO_ACK`, `MOTE_RADIO_BUSY`,
+ * `MOTE_RADIO_FAILED`; `attempts` says how often the frame was on the air, 0 when not known.
+ *
+ * `MOTE_ERR_FULL` as in `mote_radio_received`: the node then finds out by time.
+ * `MOTE_ERR_UNSUPPORTED`, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * `node` is NULL or valid and is not closed meanwhile.
+ */
+mote_status mote_radio_sent(struct mote_node *node, uint32_t result, uint8_t attempts);
 
 /**
  * A few English words for a status, for logs. The text lives for ever and has no NUL at its
