@@ -784,6 +784,32 @@ typedef struct mote_node_statistics {
 } mote_node_statistics;
 
 /**
+ * Options of the Linux port, behind `mote_port.user`. All zero means the defaults; NULL in place of
+ * the options means them too. Read while the node is initialised, and not needed afterwards.
+ */
+typedef struct mote_linux_options {
+    /**
+     * `sizeof(mote_linux_options)`.
+     */
+    uint32_t size;
+    /**
+     * Messages above this `MOTE_LOG_...` level are not written to standard error; 0 for
+     * `MOTE_LOG_WARNING`.
+     */
+    uint32_t log_level;
+    /**
+     * The directory of the store, which is made if its parent exists; empty for no store. It is
+     * for this node alone.
+     */
+    struct mote_bytes store_directory;
+    /**
+     * The file that all datagrams and frames are captured to, in the pcapng format; empty for no
+     * capture. What the file held is lost.
+     */
+    struct mote_bytes capture_path;
+} mote_linux_options;
+
+/**
  * Success.
  */
 #define MOTE_OK 0
@@ -1144,13 +1170,13 @@ struct mote_bytes mote_status_str(mote_status status);
 uint32_t mote_version(void);
 
 /**
- * The services of Linux, for `mote_node_config.port`.
+ * The services of Linux, for `mote_node_config.port`. In builds for Linux alone.
  *
  * The table is constant, lives as long as the program and serves any number of nodes. To give
  * options, copy it and put a pointer to `mote_linux_options` behind `user`:
  *
  * ```c
- * mote_linux_options options = { .size = sizeof options, .log_level = MOTE_LOG_DEBUG };
+ * mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT, .log_level = MOTE_LOG_DEBUG };
  * mote_port port = *mote_port_linux();
  * port.user = &options;
  * ```
@@ -1176,6 +1202,7 @@ const struct mote_port *mote_port_linux(void);
 #define MOTE_PORT_INIT ((uint32_t)sizeof(mote_port))
 #define MOTE_NODE_CONFIG_INIT ((uint32_t)sizeof(mote_node_config))
 #define MOTE_NODE_STATISTICS_INIT ((uint32_t)sizeof(mote_node_statistics))
+#define MOTE_LINUX_OPTIONS_INIT ((uint32_t)sizeof(mote_linux_options))
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Waiting, over epoll, a timer descriptor and an event descriptor.
 
-use super::socket::Socket;
+use super::socket::{self, Socket};
 use super::sys::{self, Fd, errno};
 use super::{State, status};
 use crate::port::{mote_port_alarm, mote_port_ready, mote_status};
@@ -128,6 +128,7 @@ fn wait_for_events(
     let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
     let limit = capacity.clamp(1, BATCH) as c_int;
     loop {
+        socket::watch_left(state);
         let due = deadline != u64::MAX && deadline <= sys::now();
         // A timer that fires too early only takes us once more round this loop. So it is left as it
         // is when the deadline moves away, as it does with each exchange, and that saves a system call.
@@ -165,7 +166,7 @@ fn wait_for_events(
                         reported += 1;
                     } else {
                         // Only where there is no room at all: we never take more than fits.
-                        socket.watch_again(state);
+                        socket.leave_behind(state);
                         woken = true;
                     }
                 }
@@ -218,5 +219,10 @@ unsafe extern "C" fn descriptor(state: *mut c_void, descriptor: *mut i32) -> mot
 
 unsafe extern "C" fn arm(state: *mut c_void, deadline: u64) -> mote_status {
     // SAFETY: the state is the node's, by the service's contract.
-    status(unsafe { State::of(state) }.and_then(|state| set_timer(state, deadline)))
+    let state = match unsafe { State::of(state) } {
+        Ok(state) => state,
+        Err(status) => return status,
+    };
+    socket::watch_left(state);
+    status(set_timer(state, deadline))
 }

@@ -44,6 +44,8 @@ struct State {
     log_level: u32,
     /// The open sockets, so that closing the node closes them.
     sockets: Cell<*mut Socket>,
+    /// Those of them in which a call left something behind.
+    left: Cell<*mut Socket>,
     /// What is shared with the resolver's threads, since the first query.
     resolver: OnceCell<Arc<resolver::Shared>>,
     /// The name of the latest query.
@@ -103,6 +105,7 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
             armed: Cell::new(u64::MAX),
             log_level,
             sockets: Cell::new(ptr::null_mut()),
+            left: Cell::new(ptr::null_mut()),
             resolver: OnceCell::new(),
             last_query: Cell::new(0),
             store,
@@ -150,13 +153,13 @@ static PORT: Table = Table(mote_port {
     tap: &tap::TAP,
 });
 
-/// The services of Linux, for `mote_node_config.port`.
+/// The services of Linux, for `mote_node_config.port`. In builds for Linux alone.
 ///
 /// The table is constant, lives as long as the program and serves any number of nodes. To give
 /// options, copy it and put a pointer to `mote_linux_options` behind `user`:
 ///
 /// ```c
-/// mote_linux_options options = { .size = sizeof options, .log_level = MOTE_LOG_DEBUG };
+/// mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT, .log_level = MOTE_LOG_DEBUG };
 /// mote_port port = *mote_port_linux();
 /// port.user = &options;
 /// ```

@@ -3,8 +3,8 @@
 //!
 //! A handle is the address of the socket's block. Sockets are registered edge-triggered: the
 //! system reports a change once. Whoever leaves something behind (a receive that filled all it was
-//! given, an end that was announced but not fetched) calls [`Socket::watch_again`], upon which what
-//! is still there is reported anew.
+//! given, an end that was announced but not fetched) calls [`Socket::leave_behind`]; unless somebody
+//! found the socket empty meanwhile, the next wait begins with asking for what is still there.
 
 use super::sys::{self, Fd};
 use super::{State, alarm};
@@ -35,6 +35,11 @@ pub(super) struct Socket {
     token: u32,
     previous: Cell<*mut Socket>,
     next: Cell<*mut Socket>,
+    /// Something may have been left behind that the system will not report by itself.
+    left: Cell<bool>,
+    /// The socket is in the list of those with `left`, though perhaps not so any more.
+    listed: Cell<bool>,
+    next_left: Cell<*mut Socket>,
     /// Sending would have blocked, and that there is room again has not been reported.
     pub(super) blocked: Cell<bool>,
     /// The end of the connection has been announced, though not fetched.
@@ -64,8 +69,22 @@ impl Socket {
         }
     }
 
+    /// Remembers that something may still be there. Asking for it costs a system call, which is spared
+    /// when the socket is found empty before the next wait.
+    pub(super) fn leave_behind(&self, state: &State) {
+        self.left.set(true);
+        if !self.listed.replace(true) {
+            self.next_left.set(state.left.replace(ptr::from_ref(self).cast_mut()));
+        }
+    }
+
+    /// The socket was found empty: what comes from now on is reported.
+    pub(super) fn drained(&self) {
+        self.left.set(false);
+    }
+
     /// Has what is there now reported by the next wait.
-    pub(super) fn watch_again(&self, state: &State) {
+    fn watch_again(&self, state: &State) {
         let mut event = libc::epoll_event { events: self.interest(), u64: ptr::from_ref(self) as u64 };
         // SAFETY: both descriptors are open. It cannot fail: the socket is registered.
         unsafe { libc::epoll_ctl(state.epoll.raw(), libc::EPOLL_CTL_MOD, self.fd.raw(), &mut event) };
@@ -131,6 +150,9 @@ pub(super) fn open(state: &State, fd: Fd, kind: Kind, token: u32) -> Result<*mut
             token,
             previous: Cell::new(ptr::null_mut()),
             next: Cell::new(first),
+            left: Cell::new(false),
+            listed: Cell::new(false),
+            next_left: Cell::new(ptr::null_mut()),
             blocked: Cell::new(false),
             announced: Cell::new(false),
             connecting: Cell::new(kind == Kind::Tcp),
@@ -156,8 +178,15 @@ pub(super) fn open(state: &State, fd: Fd, kind: Kind, token: u32) -> Result<*mut
 /// # Safety
 /// `socket` came from [`open`] with this state and has not been closed; no reference to it is used afterwards.
 pub(super) unsafe fn close(state: &State, socket: *mut Socket) {
-    // SAFETY: open, by the contract; so are its neighbours in the list.
+    // SAFETY: open, by the contract; so are its neighbours in the lists.
     unsafe {
+        if (*socket).listed.get() {
+            let mut place = &state.left;
+            while place.get() != socket {
+                place = &(*place.get()).next_left;
+            }
+            place.set((*socket).next_left.get());
+        }
         let (previous, next) = ((*socket).previous.get(), (*socket).next.get());
         match previous.as_ref() {
             Some(previous) => previous.next.set(next),
@@ -175,6 +204,18 @@ pub(super) unsafe fn close(state: &State, socket: *mut Socket) {
         );
         ptr::drop_in_place(socket);
         libc::free(socket.cast());
+    }
+}
+
+/// Asks for what was left behind.
+pub(super) fn watch_left(state: &State) {
+    // SAFETY: the list holds open sockets only.
+    while let Some(socket) = unsafe { state.left.get().as_ref() } {
+        state.left.set(socket.next_left.get());
+        socket.listed.set(false);
+        if socket.left.replace(false) {
+            socket.watch_again(state);
+        }
     }
 }
 

@@ -138,16 +138,19 @@ unsafe extern "C" fn receive(
             Ok(count) => {
                 // There may be more, or the end that was announced together with these bytes.
                 if count == capacity || socket.announced.get() {
-                    socket.watch_again(state);
+                    socket.leave_behind(state);
                 }
                 *received = count;
                 return 0;
             }
             Err(_) => match errno() {
                 libc::EINTR => {}
-                libc::EAGAIN => return Error::WouldBlock.code(),
+                libc::EAGAIN => {
+                    socket.drained();
+                    return Error::WouldBlock.code();
+                }
                 libc::ENOMEM | libc::ENOBUFS => {
-                    socket.watch_again(state);
+                    socket.leave_behind(state);
                     return Error::WouldBlock.code();
                 }
                 _ => {
@@ -198,7 +201,7 @@ unsafe extern "C" fn send(
                 }
                 libc::ENOMEM | libc::ENOBUFS => {
                     socket.block(state);
-                    socket.watch_again(state);
+                    socket.leave_behind(state);
                     return Error::WouldBlock.code();
                 }
                 _ => {

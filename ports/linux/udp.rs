@@ -210,7 +210,9 @@ unsafe extern "C" fn receive(
     match receive_batch(state, socket, datagrams) {
         Ok(received) => {
             if received == limit {
-                socket.watch_again(state);
+                socket.leave_behind(state);
+            } else {
+                socket.drained();
             }
             *count = received;
             0
@@ -258,10 +260,13 @@ fn receive_messages(state: &State, socket: &Socket, batch: &mut Batch, limit: us
             )
         };
         match usize::try_from(received) {
-            Ok(0) => return Err(Error::WouldBlock),
+            Ok(0) => {}
             Ok(received) => return Ok(received.min(limit)),
             Err(_) => match errno() {
-                libc::EAGAIN => return Err(Error::WouldBlock),
+                libc::EAGAIN => {
+                    socket.drained();
+                    return Err(Error::WouldBlock);
+                }
                 libc::EBADF | libc::ENOTSOCK | libc::EFAULT | libc::EINVAL => return Err(Error::Io),
                 // What the network said about an earlier datagram, or an interruption.
                 _ => {}
@@ -269,7 +274,7 @@ fn receive_messages(state: &State, socket: &Socket, batch: &mut Batch, limit: us
         }
     }
     // Let the node do something else first.
-    socket.watch_again(state);
+    socket.leave_behind(state);
     Err(Error::WouldBlock)
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Clock, entropy, log, waiting and waking.
 
-use crate::fixture::{Port, address, to};
+use crate::fixture::{Port, address, datagram, to};
 use mote::port::*;
 use mote::status::Error;
 use std::time::{Duration, Instant};
@@ -141,6 +141,23 @@ fn a_closed_socket_is_not_reported() {
     assert_eq!(port.udp_send(socket, &[to(own, b"x")]), Ok(1));
     port.udp_close(socket);
     assert_eq!(port.wait(10), []);
+    // Nor are those among others in which a receive left something behind.
+    let sockets = [5, 6, 7].map(|token| port.udp_open(address("::1", 0), 0, token).unwrap());
+    for socket in sockets {
+        let own = address("::1", port.udp_port(socket));
+        assert_eq!(port.udp_send(socket, &[to(own, b"x"), to(own, b"y")]), Ok(2));
+        assert_eq!(port.udp_receive(socket, &mut [datagram(&mut [0; 4])]), Ok(1));
+    }
+    assert_eq!(port.wait(0).len(), 3);
+    for socket in sockets {
+        let own = address("::1", port.udp_port(socket));
+        assert_eq!(port.udp_send(socket, &[to(own, b"z")]), Ok(1));
+        assert_eq!(port.udp_receive(socket, &mut [datagram(&mut [0; 4])]), Ok(1));
+    }
+    port.udp_close(sockets[1]);
+    let mut tokens: Vec<u32> = port.wait(0).iter().map(|ready| ready.token).collect();
+    tokens.sort_unstable();
+    assert_eq!(tokens, [5, 7]);
 }
 
 #[test]
