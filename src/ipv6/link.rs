@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::address::Ip;
-use crate::status::Result;
+use crate::status::{Error, Result};
 
 /// A link-layer address: an IEEE 802.15.4 short address or EUI-64, or an Ethernet address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,10 +97,19 @@ pub trait Link {
     /// `packet` after it returns.
     ///
     /// # Errors
-    /// [`WouldBlock`](crate::status::Error::WouldBlock) or [`Full`](crate::status::Error::Full)
-    /// when the queue has no room, [`TooLarge`](crate::status::Error::TooLarge).
+    /// [`WouldBlock`](Error::WouldBlock) or [`Full`](Error::Full) when the queue has no room,
+    /// [`TooLarge`](Error::TooLarge).
     fn send(&mut self, packet: &[u8], to: LinkDestination) -> Result<()>;
 
     /// The largest packet that the link carries, at least 1280.
     fn mtu(&self) -> usize;
+
+    /// Sends one whole packet out of the routing domain, to the host side of a border router.
+    ///
+    /// # Errors
+    /// [`Unreachable`](Error::Unreachable) when there is no such side,
+    /// [`WouldBlock`](Error::WouldBlock) when it has no room.
+    fn send_outside(&mut self, _packet: &[u8]) -> Result<()> {
+        Err(Error::Unreachable)
+    }
 }

@@ -1,7 +1,301 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! IPv6 host and router: forwarding, ICMPv6, neighbour discovery, UDP.
+//!
+//! The engine [`Ipv6`] sits between a [`link`] below and a [`routing`] protocol beside it, and
+//! owns neither: both come with the [`Context`] of each call.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`wire`] | formats |
+//! | `input`, `extensions` | packets that come: headers in order, delivery |
+//! | `forward` | packets that go on |
+//! | `output` | packets of our own: source, way, headers, link address |
+//! | `errors` | ICMPv6 errors and their rate |
+//! | [`sockets`] | UDP |
+//! | [`addresses`], [`source_selection`], [`neighbours`] | the tables |
+//! | `nd` | neighbour discovery: host, router, registry of a border router |
 #![forbid(unsafe_code)]
 
+pub mod addresses;
+mod config;
+mod errors;
+mod extensions;
+mod forward;
+mod input;
 pub mod link;
+mod nd;
+pub mod neighbours;
+mod output;
 pub mod routing;
+pub mod sockets;
+pub mod source_selection;
 pub mod wire;
+
+pub use config::{Config, Role};
+pub use input::{Arrival, Event};
+pub use nd::{BorderRouter, ContextEntry, Prefix, Router};
+pub use output::Outgoing;
+
+use crate::address::Ip;
+use crate::memory::{Carver, Plan};
+use crate::random::Random;
+use crate::status::{Error, Result};
+use crate::table::{Slot, Table};
+use crate::time::Instant;
+use addresses::{Address, AddressState, Addresses};
+use errors::ErrorRate;
+use link::{Link, LinkAddress};
+use neighbours::{Neighbour, Neighbours};
+use routing::Routing;
+use sockets::Socket;
+
+/// What the engine is lent for the length of one call.
+pub struct Context<'a> {
+    /// The time now. Never earlier than in the call before.
+    pub now: Instant,
+    /// Randomness.
+    pub random: &'a mut dyn Random,
+    /// Where packets leave.
+    pub link: &'a mut dyn Link,
+    /// Who knows the ways; [`routing::NoRouting`] when nobody does.
+    pub routing: &'a mut dyn Routing,
+}
+
+/// What has been counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Packets that came.
+    pub received: u32,
+    /// Packets handed to an upper layer here.
+    pub delivered: u32,
+    /// Packets that went on.
+    pub forwarded: u32,
+    /// Packets of our own.
+    pub sent: u32,
+    /// Packets dropped because their form is wrong.
+    pub malformed: u32,
+    /// Packets dropped that were not for us.
+    pub not_for_us: u32,
+    /// Packets dropped for want of a way.
+    pub no_route: u32,
+    /// Packets dropped because their hop limit ran out.
+    pub hop_limit: u32,
+    /// Packets dropped because they were too big for the next link.
+    pub too_big: u32,
+    /// Packets that the link did not take.
+    pub link_refused: u32,
+    /// Packets dropped by the routing protocol's checks.
+    pub routing_dropped: u32,
+    /// ICMPv6 errors sent.
+    pub errors_sent: u32,
+    /// ICMPv6 errors not sent, by the rules or by their rate.
+    pub errors_suppressed: u32,
+    /// Registrations and neighbours refused because the cache is full.
+    pub neighbours_full: u32,
+}
+
+/// The IPv6 engine.
+pub struct Ipv6<'m> {
+    config: Config,
+    /// The interface's addresses and groups.
+    pub addresses: Addresses<'m>,
+    /// The neighbours.
+    pub neighbours: Neighbours<'m>,
+    sockets: Table<'m, Socket>,
+    nd: nd::State<'m>,
+    buffer: &'m mut [u8],
+    held: output::Held<'m>,
+    errors: ErrorRate,
+    next_port: u16,
+    statistics: Statistics,
+}
+
+impl<'m> Ipv6<'m> {
+    /// How much memory the engine takes.
+    pub fn plan(config: &Config) -> Plan {
+        Ipv6::extend(Plan::new(), config)
+    }
+
+    /// Adds the engine's tables to a plan, for an object that contains one.
+    #[must_use]
+    pub fn extend(plan: Plan, config: &Config) -> Plan {
+        plan.table::<Option<Address>>(usize::from(config.addresses))
+            .table::<Option<Ip>>(usize::from(config.groups))
+            .table::<Option<Neighbour>>(usize::from(config.neighbours))
+            .table::<Slot<Socket>>(usize::from(config.sockets))
+            .table::<Option<Router>>(usize::from(config.routers))
+            .table::<Option<Prefix>>(usize::from(config.prefixes))
+            .table::<Option<ContextEntry>>(usize::from(config.contexts))
+            .table::<Option<nd::Registered>>(usize::from(config.registry))
+            .table::<u8>(usize::from(config.packet))
+            .table::<u8>(usize::from(config.held))
+    }
+
+    /// An engine in `block`. The link-local address made from the link address is there at once
+    /// (on IEEE 802.15.4) or is being checked for uniqueness (on Ethernet).
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] when the block is smaller than [`Ipv6::plan`] says,
+    /// [`Error::Invalid`] for a configuration without addresses or link address.
+    pub fn new(block: &'m mut [u8], config: &Config, now: Instant) -> Result<Ipv6<'m>> {
+        Ipv6::carve(&mut Carver::new(block), config, now)
+    }
+
+    /// The same, from the memory of an object that contains one.
+    ///
+    /// # Errors
+    /// As [`Ipv6::new`].
+    pub fn carve(carver: &mut Carver<'m>, config: &Config, now: Instant) -> Result<Ipv6<'m>> {
+        if config.addresses == 0 || config.packet < 128 || !config.link_address.is_some() {
+            return Err(Error::Invalid);
+        }
+        let mut engine = Ipv6 {
+            config: *config,
+            addresses: Addresses {
+                entries: carver.table(usize::from(config.addresses))?,
+                groups: carver.table(usize::from(config.groups))?,
+                router: config.role != Role::Host,
+            },
+            neighbours: Neighbours(carver.table(usize::from(config.neighbours))?),
+            sockets: Table::new(carver.table(usize::from(config.sockets))?),
+            nd: nd::State::carve(carver, config)?,
+            buffer: carver.table(usize::from(config.packet))?,
+            held: output::Held::new(carver.table(usize::from(config.held))?),
+            errors: ErrorRate::new(now),
+            next_port: 0,
+            statistics: Statistics::default(),
+        };
+        engine.add_address(now, config.link_address.link_local(), 64, Instant::NEVER, Instant::NEVER)?;
+        Ok(engine)
+    }
+
+    /// The configuration, with the role as it is now.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What has been counted.
+    pub const fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// The default routers, best first.
+    pub fn routers(&self) -> impl Iterator<Item = &Router> {
+        self.nd.routers.iter().flatten()
+    }
+
+    /// The prefixes that are known, or advertised.
+    pub fn prefixes(&self) -> impl Iterator<Item = &Prefix> {
+        self.nd.prefixes.iter().flatten()
+    }
+
+    /// The compression contexts that are known, or advertised.
+    pub fn contexts(&self) -> impl Iterator<Item = &ContextEntry> {
+        self.nd.contexts.iter().flatten()
+    }
+
+    /// The link-local address.
+    pub const fn link_local(&self) -> Ip {
+        self.config.link_address.link_local()
+    }
+
+    /// Becomes a host, router or border router.
+    pub const fn set_role(&mut self, role: Role) {
+        self.config.role = role;
+        self.addresses.router = !matches!(role, Role::Host);
+    }
+
+    /// Adds an address, or renews the lifetimes of one that is there.
+    ///
+    /// On Ethernet it is checked for duplicates first (RFC 4862 §5.4), and so is, on a host on
+    /// IEEE 802.15.4, an address other than link-local: by registration (RFC 6775 §5.5). Else
+    /// it is usable at once, since addresses made from an EUI-64 are unique (RFC 6775 §8.2).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an address that is not unicast, [`Error::Full`].
+    pub fn add_address(
+        &mut self,
+        now: Instant,
+        ip: Ip,
+        prefix_len: u8,
+        valid_until: Instant,
+        preferred_until: Instant,
+    ) -> Result<()> {
+        if ip.is_multicast() || ip.is_unspecified() || ip == Ip::LOOPBACK {
+            return Err(Error::Invalid);
+        }
+        let checked = match self.config.medium {
+            wire::nd::Medium::Ethernet => true,
+            wire::nd::Medium::Ieee802154 => self.config.role == Role::Host && !ip.is_link_local(),
+        };
+        let state = if checked { AddressState::Tentative } else { AddressState::Preferred };
+        let timer = if checked { now } else { Instant::NEVER };
+        let news = !ip.is_link_local() && !checked;
+        self.addresses.add(Address {
+            ip,
+            prefix_len: prefix_len.min(128),
+            state,
+            valid_until,
+            preferred_until,
+            timer,
+            probes: 0,
+            news,
+        })
+    }
+
+    /// Takes an address away. No event follows.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn remove_address(&mut self, ip: &Ip) -> Result<()> {
+        if self.addresses.remove(ip) { Ok(()) } else { Err(Error::NotFound) }
+    }
+
+    /// Listens to a multicast group.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is none, [`Error::Full`].
+    pub fn join_group(&mut self, group: Ip) -> Result<()> {
+        if group.is_multicast() { self.addresses.join(group) } else { Err(Error::Invalid) }
+    }
+
+    /// No longer listens to a multicast group.
+    pub fn leave_group(&mut self, group: &Ip) {
+        self.addresses.leave(group);
+    }
+
+    /// Takes note of a neighbour that was heard, for the table that the application sees and for
+    /// links whose addresses cannot be told from an interface identifier.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub fn note_neighbour(&mut self, now: Instant, ip: &Ip, link: LinkAddress, router: bool) -> Result<()> {
+        use neighbours::NeighbourState::{Incomplete, Reachable, Registered, Tentative};
+        let neighbour = self.neighbours.obtain(ip, Reachable)?;
+        neighbour.router = router;
+        match neighbour.state {
+            Registered | Tentative => {}
+            Incomplete => return Ok(()),
+            _ => {
+                neighbour.link = link;
+                neighbour.state = Reachable;
+                neighbour.until = now.after(nd::REACHABLE_TIME);
+            }
+        }
+        Ok(())
+    }
+
+    /// What became due: an event, or `None` once there is nothing more. See the pattern in
+    /// `docs/engines.md`.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
+        self.poll_nd(cx)
+    }
+
+    /// When [`Ipv6::poll`] has something to do.
+    pub fn next_deadline(&self) -> Instant {
+        self.nd_deadline()
+    }
+}
+
+#[cfg(test)]
+mod tests;

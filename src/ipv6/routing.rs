@@ -151,7 +151,8 @@ pub trait Routing {
     /// itself leaves no more room). What is written are whole extension headers in order: a
     /// hop-by-hop header, a routing header, or both, each with a multiple of 8 bytes. The Next
     /// Header byte of the hop-by-hop header is 43 when a routing header follows; that of the
-    /// last header written is filled in by IPv6. They count only with
+    /// last header written is filled in by IPv6. (A header whose third byte is 3 is taken for a
+    /// routing header of type 3, any other for a hop-by-hop header.) They count only with
     /// [`Encapsulation::Insert`] and [`Encapsulation::Tunnel`].
     ///
     /// Multicast and link-local destinations never come here.

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What an IPv6 engine is told once.
+#![forbid(unsafe_code)]
+
+use super::link::LinkAddress;
+use super::wire::nd::Medium;
+
+/// What a node is to others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It forwards nothing.
+    #[default]
+    Host,
+    /// It forwards; on IEEE 802.15.4 it is a 6LR.
+    Router,
+    /// It forwards, and is where prefixes and contexts come from; on IEEE 802.15.4 a 6LBR.
+    BorderRouter,
+}
+
+/// The configuration of an IPv6 engine. Capacities count entries unless they say bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The link-layer address of the interface: an EUI-64, or an Ethernet address.
+    pub link_address: LinkAddress,
+    /// The kind of link, which decides how neighbours are discovered: by RFC 6775 and RFC 8505
+    /// on IEEE 802.15.4, by RFC 4861 on Ethernet.
+    pub medium: Medium,
+    /// What the node is to others.
+    pub role: Role,
+    /// The hop limit of packets of our own.
+    pub hop_limit: u8,
+    /// Whether a 6LR asks the 6LBR about every address that is registered with it (RFC 6775
+    /// §8.2). It is not needed for addresses made from an EUI-64.
+    pub multihop_dad: bool,
+    /// For how many minutes a host registers its addresses.
+    pub registration_lifetime: u16,
+    /// For how many seconds a router offers itself as default router; 0 means not at all.
+    pub router_lifetime: u16,
+    /// Own addresses, the link-local one included; at least 1.
+    pub addresses: u8,
+    /// Groups joined beyond those that every node listens to.
+    pub groups: u8,
+    /// The neighbour cache, on a 6LR with the hosts that register.
+    pub neighbours: u16,
+    /// Default routers.
+    pub routers: u8,
+    /// Prefixes.
+    pub prefixes: u8,
+    /// Compression contexts.
+    pub contexts: u8,
+    /// Addresses that a 6LBR keeps in its table of all addresses (RFC 6775 §8.2.2).
+    pub registry: u16,
+    /// UDP sockets.
+    pub sockets: u8,
+    /// Bytes of the buffer in which packets are made: the largest packet of our own, headers
+    /// and tunnels included. At least 128; 1280 lets the minimum MTU be used in full.
+    pub packet: u16,
+    /// Bytes of the buffer in which a packet waits for address resolution; needed on Ethernet
+    /// only, 0 drops such packets.
+    pub held: u16,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            link_address: LinkAddress::None,
+            medium: Medium::Ieee802154,
+            role: Role::Host,
+            hop_limit: 64,
+            multihop_dad: false,
+            registration_lifetime: 60,
+            router_lifetime: 1800,
+            addresses: 3,
+            groups: 2,
+            neighbours: 16,
+            routers: 2,
+            prefixes: 2,
+            contexts: 2,
+            registry: 0,
+            sockets: 2,
+            packet: 1280,
+            held: 0,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! ICMPv6 errors: when one may be sent, and how often (RFC 4443 §2.4).
+#![forbid(unsafe_code)]
+
+use super::input::Arrival;
+use super::output::Outgoing;
+use super::wire::icmpv6::{ErrorMessage, kind, parameter};
+use super::wire::{Header, exthdr, protocol};
+use super::{Context, Ipv6};
+use crate::address::Ip;
+use crate::time::Instant;
+
+/// How many errors may be sent in a row.
+const BURST: u8 = 10;
+/// How long it takes until one more may be sent, in milliseconds.
+const INTERVAL: u64 = 100;
+/// The largest error message with its IPv6 header (RFC 4443 §2.4 (c)).
+const MAX_ERROR_PACKET: usize = 1280;
+
+/// A token bucket (RFC 4443 §2.4 (f)).
+#[derive(Debug)]
+pub(super) struct ErrorRate {
+    tokens: u8,
+    since: Instant,
+}
+
+impl ErrorRate {
+    pub(super) const fn new(now: Instant) -> ErrorRate {
+        ErrorRate { tokens: BURST, since: now }
+    }
+
+    /// Takes a token if there is one.
+    fn take(&mut self, now: Instant) -> bool {
+        let earned = now.since(self.since) / INTERVAL;
+        if earned >= u64::from(BURST - self.tokens.min(BURST)) {
+            self.tokens = BURST;
+            self.since = now;
+        } else {
+            self.tokens += earned as u8;
+            self.since = self.since.after(earned * INTERVAL);
+        }
+        match self.tokens.checked_sub(1) {
+            Some(left) => {
+                self.tokens = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// An error about to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Problem {
+    pub(super) kind: u8,
+    pub(super) code: u8,
+    pub(super) parameter: u32,
+}
+
+impl Problem {
+    pub(super) const fn unreachable(code: u8) -> Problem {
+        Problem { kind: kind::DESTINATION_UNREACHABLE, code, parameter: 0 }
+    }
+
+    /// A Parameter Problem pointing at the byte `pointer` of the packet.
+    pub(super) const fn parameter(code: u8, pointer: usize) -> Problem {
+        Problem { kind: kind::PARAMETER_PROBLEM, code, parameter: pointer as u32 }
+    }
+
+    /// The two exceptions from the rule of silence about multicast (RFC 4443 §2.4 (e.3)).
+    const fn may_answer_multicast(&self) -> bool {
+        self.kind == kind::PACKET_TOO_BIG
+            || (self.kind == kind::PARAMETER_PROBLEM && self.code == parameter::OPTION)
+    }
+}
+
+/// Whether the packet carries an ICMPv6 error or redirect, or too little to tell: no error is
+/// sent about it (RFC 4443 §2.4 (e.1), (e.2)).
+fn is_error_itself(packet: &[u8]) -> bool {
+    let Ok((header, mut payload)) = Header::parse(packet) else { return true };
+    let mut kind_of_next = header.next_header;
+    for _ in 0..exthdr::MAX_EXTENSION_HEADERS {
+        if !exthdr::is_extension(kind_of_next) {
+            break;
+        }
+        if kind_of_next == protocol::FRAGMENT
+            && exthdr::Fragment::parse(payload).is_ok_and(|fragment| fragment.offset != 0)
+        {
+            // What it is a fragment of cannot be seen.
+            return true;
+        }
+        let Ok(extension) = exthdr::Extension::parse(kind_of_next, payload) else { return true };
+        kind_of_next = extension.next_header;
+        payload = payload.get(extension.bytes.len()..).unwrap_or_default();
+    }
+    match (kind_of_next, payload.first()) {
+        (protocol::ICMPV6, Some(first)) => *first < 128 || *first == kind::REDIRECT,
+        (protocol::ICMPV6, None) => true,
+        _ => false,
+    }
+}
+
+impl Ipv6<'_> {
+    /// Sends an error about `packet` to its source, if the rules and the rate allow.
+    pub(super) fn report(
+        &mut self,
+        cx: &mut Context<'_>,
+        arrival: &Arrival,
+        packet: &[u8],
+        problem: Problem,
+    ) {
+        let Ok((header, _)) = Header::parse(packet) else { return };
+        let to_many = arrival.multicast || header.destination.is_multicast();
+        let no_single_source =
+            header.source.is_unspecified() || header.source.is_multicast() || header.source == Ip::LOOPBACK;
+        let silent = (to_many && !problem.may_answer_multicast())
+            || no_single_source
+            || self.addresses.is_own(&header.source)
+            || is_error_itself(packet);
+        if silent || !self.errors.take(cx.now) {
+            self.statistics.errors_suppressed = self.statistics.errors_suppressed.wrapping_add(1);
+            return;
+        }
+        let error = ErrorMessage {
+            kind: problem.kind,
+            code: problem.code,
+            parameter: problem.parameter,
+            invoking: packet,
+        };
+        // The source is the address that the packet was sent to if that is ours (RFC 4443 §2.2).
+        let source = self.addresses.is_own(&header.destination).then_some(header.destination);
+        let outgoing = Outgoing {
+            source,
+            destination: header.source,
+            hop_limit: self.config.hop_limit,
+            protocol: protocol::ICMPV6,
+        };
+        let room = usize::from(self.config.packet).min(MAX_ERROR_PACKET).saturating_sub(Header::LEN);
+        let sent = self.send_upper(cx, &outgoing, &mut |source, destination, out| {
+            // What the headers of the way left of the buffer may be less than the room.
+            let room = room.min(out.remaining());
+            error.emit(source, destination, room, out)
+        });
+        if sent.is_ok() {
+            self.statistics.errors_sent = self.statistics.errors_sent.wrapping_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_a_burst_of_ten_and_then_ten_a_second() {
+        let mut rate = ErrorRate::new(Instant(1000));
+        let taken = (0..50).filter(|_| rate.take(Instant(1000))).count();
+        assert_eq!(taken, 10);
+        assert!(!rate.take(Instant(1099)));
+        assert!(rate.take(Instant(1100)) && !rate.take(Instant(1100)));
+        let taken = (0..50).filter(|_| rate.take(Instant(1_000_000))).count();
+        assert_eq!(taken, 10);
+        let taken = (0..1000).filter(|step| rate.take(Instant(1_000_000 + step * 10))).count();
+        assert!((99..=100).contains(&taken), "{taken}");
+    }
+}

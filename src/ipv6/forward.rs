@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Packets that go on (RFC 8200 §3, RFC 4443 §3).
+#![forbid(unsafe_code)]
+
+use super::errors::Problem;
+use super::extensions::Walk;
+use super::input::{Arrival, Outcome};
+use super::link::LinkAddress;
+use super::routing::{Encapsulation, Flow, MAX_ROUTE_HEADERS, NoRoute, Route};
+use super::wire::header::HeaderMut;
+use super::wire::icmpv6::{kind, time_exceeded, unreachable};
+use super::wire::{Header, protocol};
+use super::{Context, Ipv6, Role};
+use crate::bytes::Writer;
+use crate::status::Error;
+
+/// The smallest MTU of any link (RFC 8200 §5).
+const MIN_MTU: usize = 1280;
+
+impl Ipv6<'_> {
+    /// Sends on a packet that is not for us, or whose source route leads on.
+    pub(super) fn forward(
+        &mut self,
+        cx: &mut Context<'_>,
+        arrival: &Arrival,
+        mut header: Header,
+        packet: &mut [u8],
+        walk: &Walk,
+        source_routed: bool,
+    ) -> Outcome {
+        if self.config.role == Role::Host || arrival.multicast || header.source.is_unspecified() {
+            self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
+            return Outcome::Done;
+        }
+        // RFC 4291 §2.5.6: an address of the link stays on the link. A source route between
+        // neighbours may use such addresses.
+        let beyond = header.source.is_link_local() && !header.destination.is_link_local();
+        if beyond || (header.destination.is_link_local() && !source_routed) {
+            self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
+            if beyond {
+                self.report(cx, arrival, packet, Problem::unreachable(unreachable::BEYOND_SCOPE));
+            }
+            return Outcome::Done;
+        }
+        if header.hop_limit <= 1 {
+            self.statistics.hop_limit = self.statistics.hop_limit.wrapping_add(1);
+            let code = time_exceeded::HOP_LIMIT;
+            self.report(cx, arrival, packet, Problem { kind: kind::TIME_EXCEEDED, code, parameter: 0 });
+            return Outcome::Done;
+        }
+        header.hop_limit -= 1;
+        let (answer, headers) = self.way(cx, arrival, &header, packet, walk, source_routed);
+        let route = match answer {
+            Ok(route) => route,
+            Err(NoRoute::Discard) => {
+                self.statistics.routing_dropped = self.statistics.routing_dropped.wrapping_add(1);
+                return Outcome::Done;
+            }
+            Err(NoRoute::Return) if arrival.from.is_some() => {
+                // The packet goes back as it is: RFC 6550 §11.2.2.3.
+                Route::on_link(header.destination, arrival.from)
+            }
+            Err(NoRoute::Outside) if !arrival.outside => {
+                self.leave(cx, &header, packet, walk);
+                return Outcome::Done;
+            }
+            Err(NoRoute::NotMine) if !source_routed => match self.own_next_hop(cx, &header.destination) {
+                Some(next_hop) => Route::on_link(next_hop, LinkAddress::None),
+                None => return self.no_way(cx, arrival, packet, source_routed),
+            },
+            Err(_) => return self.no_way(cx, arrival, packet, source_routed),
+        };
+        let overhead = match route.encapsulation {
+            Encapsulation::Tunnel { .. } => Header::LEN + headers,
+            _ => 0,
+        };
+        // RFC 8200 §5: the room for a tunnel is a matter of its ends, below the minimum MTU.
+        let mtu = cx.link.mtu().saturating_sub(overhead).max(MIN_MTU);
+        if packet.len() > mtu {
+            self.statistics.too_big = self.statistics.too_big.wrapping_add(1);
+            let problem = Problem { kind: kind::PACKET_TOO_BIG, code: 0, parameter: mtu as u32 };
+            self.report(cx, arrival, packet, problem);
+            return Outcome::Done;
+        }
+        if let Some(mut place) = HeaderMut::new(packet) {
+            place.set_hop_limit(header.hop_limit);
+        }
+        match self.send_forwarded(cx, packet, &route, headers) {
+            Ok(()) => self.statistics.forwarded = self.statistics.forwarded.wrapping_add(1),
+            Err(Error::Unreachable) => return self.no_way(cx, arrival, packet, source_routed),
+            Err(Error::TooLarge) => self.statistics.too_big = self.statistics.too_big.wrapping_add(1),
+            // Dropped as by any congested link: the ends notice.
+            Err(_) => self.statistics.link_refused = self.statistics.link_refused.wrapping_add(1),
+        }
+        Outcome::Done
+    }
+
+    /// Asks for the way, and for how many bytes of headers go with it.
+    fn way(
+        &mut self,
+        cx: &mut Context<'_>,
+        arrival: &Arrival,
+        header: &Header,
+        packet: &mut [u8],
+        walk: &Walk,
+        source_routed: bool,
+    ) -> (core::result::Result<Route, NoRoute>, usize) {
+        // A host that registered with us is a neighbour, whatever the routes say. So is the
+        // next segment of a source route between link-local addresses.
+        if self.neighbours.is_registered(&header.destination) || header.destination.is_link_local() {
+            return (Ok(Route::on_link(header.destination, LinkAddress::None)), 0);
+        }
+        // Only a tunnel carries the headers, around the packet.
+        let room = usize::from(self.config.packet).saturating_sub(Header::LEN + packet.len());
+        let end = Header::LEN + room.min(MAX_ROUTE_HEADERS);
+        let room = self.buffer.get_mut(Header::LEN..end).unwrap_or_default();
+        let mut out = Writer::new(room);
+        let flow = Flow {
+            now: cx.now,
+            source: header.source,
+            destination: header.destination,
+            from: arrival.from,
+            own: false,
+            hop_limit: header.hop_limit,
+            source_routed,
+            rpl_option: walk.rpl_option.clone().and_then(|range| packet.get_mut(range)),
+        };
+        let answer = cx.routing.route(flow, &mut out);
+        (answer, out.position())
+    }
+
+    fn no_way(
+        &mut self,
+        cx: &mut Context<'_>,
+        arrival: &Arrival,
+        packet: &[u8],
+        source_routed: bool,
+    ) -> Outcome {
+        self.statistics.no_route = self.statistics.no_route.wrapping_add(1);
+        let code = if source_routed { unreachable::SOURCE_ROUTE } else { unreachable::NO_ROUTE };
+        self.report(cx, arrival, packet, Problem::unreachable(code));
+        Outcome::Done
+    }
+
+    /// Hands a packet to the host side, without what belongs to the routing domain alone: a
+    /// hop-by-hop header with an RPL option goes, a source route is never let out (RFC 6550
+    /// §11.2.2.1, RFC 6554 §5).
+    fn leave(&mut self, cx: &mut Context<'_>, header: &Header, packet: &mut [u8], walk: &Walk) {
+        let mut start = 0;
+        let mut next_header = header.next_header;
+        if walk.rpl_option.is_some() {
+            start = walk.hop_by_hop_end.saturating_sub(Header::LEN);
+            next_header = walk.next_header;
+        }
+        if next_header == protocol::ROUTING {
+            self.statistics.malformed = self.statistics.malformed.wrapping_add(1);
+            return;
+        }
+        let Some(packet) = packet.get_mut(start..) else { return };
+        let shortened = Header {
+            next_header,
+            payload_length: packet.len().saturating_sub(Header::LEN) as u16,
+            ..*header
+        };
+        if shortened.emit(&mut Writer::new(packet)).is_err() {
+            return;
+        }
+        match cx.link.send_outside(packet) {
+            Ok(()) => self.statistics.forwarded = self.statistics.forwarded.wrapping_add(1),
+            Err(_) => self.statistics.link_refused = self.statistics.link_refused.wrapping_add(1),
+        }
+    }
+}

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a host does: finds routers, makes addresses, registers them (RFC 4861 §6.3,
+//! RFC 4862 §5.5, RFC 6775 §5, RFC 8505 §5.6). A 6LR learns prefixes and contexts in the same
+//! way (RFC 6775 §8.1).
+#![forbid(unsafe_code)]
+
+use super::registry::next_tid;
+use super::{BorderRouter, ContextEntry, HOP_LIMIT, MAX_SOLICIT, Prefix, Router, ends};
+use crate::address::Ip;
+use crate::bytes::Writer;
+use crate::ipv6::addresses::{ALL_ROUTERS, AddressState};
+use crate::ipv6::input::Event;
+use crate::ipv6::link::{LinkAddress, with_prefix};
+use crate::ipv6::neighbours::NeighbourState;
+use crate::ipv6::output::Outgoing;
+use crate::ipv6::source_selection::in_prefix;
+use crate::ipv6::wire::icmpv6::kind;
+use crate::ipv6::wire::nd::{
+    self, Authoritative, Medium, NdOption, Neighbor, Options, PrefixInformation, Registration,
+    RegistrationStatus, RouterAdvertisement, capability,
+};
+use crate::ipv6::wire::{Header, protocol};
+use crate::ipv6::{Context, Ipv6, Role};
+use crate::time::Instant;
+
+/// Longest wait between Router Solicitations (RFC 6775 §9), in milliseconds.
+const MAX_RTR_SOLICITATION_INTERVAL: u64 = 60_000;
+/// Longest wait before the first one (RFC 4861 §10), in milliseconds.
+const MAX_RTR_SOLICITATION_DELAY: u32 = 1000;
+/// How long to wait before trying again what the network had no room for, in milliseconds.
+const RETRY_LATER: u64 = 60_000;
+
+impl Ipv6<'_> {
+    /// Looks for routers from now on, until one answers; a host calls it once when the link is
+    /// up, and whenever it has reason to think that it has moved. A router learns prefixes and
+    /// contexts in this way. Ends in [`Event::RouterFound`].
+    pub fn solicit_routers(&mut self, cx: &mut Context<'_>) {
+        self.nd.solicited = 0;
+        self.nd.solicit = cx.now.after(u64::from(cx.random.below(MAX_RTR_SOLICITATION_DELAY)));
+    }
+
+    /// RFC 4861 §6.3.7 with the intervals of RFC 6775 §5.3.
+    pub(super) fn send_router_solicitation(&mut self, cx: &mut Context<'_>) {
+        let lowpan = self.config.medium == Medium::Ieee802154;
+        let interval: u64 = if lowpan { 10_000 } else { 4000 };
+        let doublings = self.nd.solicited.saturating_sub(MAX_SOLICIT - 1).min(4);
+        let wait = (interval << doublings).min(MAX_RTR_SOLICITATION_INTERVAL);
+        self.nd.solicited = self.nd.solicited.saturating_add(1);
+        self.nd.solicit = cx.now.after(wait);
+        let outgoing = Outgoing {
+            source: Some(self.link_local()),
+            destination: ALL_ROUTERS,
+            hop_limit: HOP_LIMIT,
+            protocol: protocol::ICMPV6,
+        };
+        let link_address = self.config.link_address;
+        let flags = self.capabilities();
+        // Sent again in any case.
+        let _ = self.send_icmp(cx, &outgoing, (kind::ROUTER_SOLICITATION, 0), &mut |out| {
+            out.reserve(nd::ROUTER_SOLICITATION_LEN)?;
+            nd::put_link_layer_address(false, &link_address, out)?;
+            if lowpan {
+                NdOption::Capability(flags & !capability::EXTENDED_DUPLICATE).emit(out)
+            } else {
+                Ok(())
+            }
+        });
+    }
+
+    pub(super) fn receive_router_advertisement(
+        &mut self,
+        cx: &mut Context<'_>,
+        header: &Header,
+        body: &[u8],
+    ) -> Option<Event<'static>> {
+        let lowpan = self.config.medium == Medium::Ieee802154;
+        // RFC 4861 §6.1.2.
+        let Ok((advertisement, options)) = RouterAdvertisement::parse(body) else {
+            self.malformed();
+            return None;
+        };
+        if !header.source.is_link_local() || !options.are_valid() {
+            self.malformed();
+            return None;
+        }
+        let facts = Facts::gather(options);
+        match self.config.role {
+            Role::BorderRouter => return None,
+            Role::Router => {
+                // RFC 4861 §6.2.7 lets routers ignore them; RFC 6775 §8.1.3 has 6LRs learn from
+                // those with an ABRO.
+                if !lowpan || !self.accept_authority(cx, &facts) {
+                    return None;
+                }
+            }
+            Role::Host => {}
+        }
+        let link =
+            facts.link.map_or(LinkAddress::None, |body| nd::link_layer_address(self.config.medium, body));
+        if link.is_some() {
+            self.learn_router_link(cx, &header.source, link);
+        }
+        if advertisement.hop_limit != 0 {
+            self.config.hop_limit = advertisement.hop_limit;
+        }
+        let had_router = self.default_router(cx.now).is_some();
+        let known = self.learn_router(cx.now, &header.source, &advertisement, facts.extended);
+        for option in options {
+            match option {
+                Ok(NdOption::Prefix(prefix)) => self.learn_prefix(cx, &prefix, lowpan),
+                Ok(NdOption::Context(context)) => self.learn_context(cx.now, &context),
+                _ => {}
+            }
+        }
+        if known {
+            if !had_router {
+                self.resume_registrations(cx.now);
+            }
+            self.nd.solicit = self.refresh_time(cx.now);
+            self.nd.solicited = 0;
+        }
+        if known && !had_router { Some(Event::RouterFound(header.source)) } else { None }
+    }
+
+    /// Enters the router among the default routers; whether it is one of them now. When the
+    /// list is full, those known stay (they serve already).
+    fn learn_router(
+        &mut self,
+        now: Instant,
+        ip: &Ip,
+        advertisement: &RouterAdvertisement,
+        extended: bool,
+    ) -> bool {
+        let known = |entry: &Option<Router>| entry.as_ref().is_some_and(|router| router.ip == *ip);
+        let index = self.nd.routers.iter().position(known);
+        let index = index.or_else(|| self.nd.routers.iter().position(Option::is_none));
+        let Some(entry) = index.and_then(|index| self.nd.routers.get_mut(index)) else { return false };
+        if advertisement.router_lifetime == 0 {
+            *entry = None;
+            return false;
+        }
+        let until = ends(now, u32::from(advertisement.router_lifetime), 1000);
+        *entry = Some(Router { ip: *ip, until, extended });
+        true
+    }
+
+    fn learn_router_link(&mut self, cx: &Context<'_>, ip: &Ip, link: LinkAddress) {
+        let Ok(neighbour) = self.neighbours.obtain(ip, NeighbourState::Stale) else { return };
+        neighbour.router = true;
+        if neighbour.link != link {
+            neighbour.link = link;
+            neighbour.state = NeighbourState::Stale;
+            neighbour.timer = Instant::NEVER;
+            neighbour.until = cx.now.after(super::REACHABLE_TIME);
+        }
+    }
+
+    /// Whether the information of an advertisement is to be taken over, by the version of the
+    /// border router that it comes from (RFC 6775 §8.1.3).
+    fn accept_authority(&mut self, cx: &Context<'_>, facts: &Facts<'_>) -> bool {
+        let Some(authority) = facts.authority else { return false };
+        let minutes = if authority.valid_lifetime == 0 { 10_000 } else { authority.valid_lifetime };
+        let until = cx.now.after(u64::from(minutes) * 60_000);
+        if let Some(border) = &self.nd.border {
+            let same = border.ip == authority.border_router;
+            let stale = authority.version.wrapping_sub(border.version) > u32::MAX / 2;
+            // One border router at a time: another is listened to once the first is gone.
+            if !same || stale {
+                return false;
+            }
+        }
+        self.nd.border =
+            Some(BorderRouter { ip: authority.border_router, version: authority.version, until });
+        true
+    }
+
+    fn learn_prefix(&mut self, cx: &mut Context<'_>, option: &PrefixInformation, lowpan: bool) {
+        let on_link = option.flags & PrefixInformation::ON_LINK != 0;
+        let autonomous = option.flags & PrefixInformation::AUTONOMOUS != 0;
+        // RFC 4861 §6.3.4, RFC 6775 §5.4.
+        if option.prefix.is_link_local() || option.prefix.is_multicast() || (lowpan && on_link) {
+            return;
+        }
+        let valid_until = ends(cx.now, option.valid_lifetime, 1000);
+        let preferred_until = ends(cx.now, option.preferred_lifetime, 1000);
+        let prefix = Prefix {
+            prefix: option.prefix,
+            prefix_len: option.prefix_len,
+            on_link,
+            autonomous,
+            valid_until,
+            preferred_until,
+        };
+        self.store_prefix(&prefix, cx.now);
+        // RFC 4862 §5.5.3; interface identifiers have 64 bits.
+        let usable = autonomous
+            && option.prefix_len == 64
+            && option.preferred_lifetime <= option.valid_lifetime
+            && option.valid_lifetime != 0;
+        let Some(bits) = option.prefix.0.first_chunk::<8>() else { return };
+        if !usable {
+            return;
+        }
+        let ip = with_prefix(bits, self.config.link_address.interface_identifier());
+        let mut valid_until = valid_until;
+        if let Some(address) = self.addresses.find(&ip) {
+            // (e): a lifetime below two hours does not cut short what is there.
+            let two_hours = cx.now.after(7_200_000);
+            if valid_until < two_hours && valid_until < address.valid_until {
+                valid_until = address.valid_until.min(two_hours);
+            }
+        }
+        // A full table leaves the node with the addresses it has.
+        let _ = self.add_address(cx.now, ip, 64, valid_until, preferred_until);
+    }
+
+    /// Enters a prefix; one with a lifetime of 0 goes.
+    pub(super) fn store_prefix(&mut self, prefix: &Prefix, now: Instant) {
+        let same = |entry: &Prefix| {
+            entry.prefix_len == prefix.prefix_len
+                && in_prefix(&entry.prefix, &prefix.prefix, prefix.prefix_len)
+        };
+        let index = self.nd.prefixes.iter().position(|entry| entry.as_ref().is_some_and(same));
+        let index = index.or_else(|| self.nd.prefixes.iter().position(Option::is_none));
+        if let Some(entry) = index.and_then(|index| self.nd.prefixes.get_mut(index)) {
+            *entry = if prefix.valid_until.is_due(now) { None } else { Some(*prefix) };
+        }
+    }
+
+    fn learn_context(&mut self, now: Instant, option: &nd::Context) {
+        let gone = option.valid_lifetime == 0;
+        let entry = ContextEntry {
+            id: option.id,
+            prefix: option.prefix,
+            prefix_len: option.prefix_len,
+            compress: option.compress && !gone,
+            valid_until: if gone {
+                Instant::ZERO
+            } else {
+                now.after(u64::from(option.valid_lifetime) * 60_000)
+            },
+            news: true,
+        };
+        self.store_context(entry);
+    }
+
+    /// Enters a context, or marks it as gone; the application is told.
+    pub(super) fn store_context(&mut self, mut new: ContextEntry) {
+        let same = |entry: &Option<ContextEntry>| entry.as_ref().is_some_and(|entry| entry.id == new.id);
+        let index = self.nd.contexts.iter().position(same);
+        if index.is_none() && new.valid_until == Instant::ZERO {
+            return;
+        }
+        let index = index.or_else(|| self.nd.contexts.iter().position(Option::is_none));
+        let Some(entry) = index.and_then(|index| self.nd.contexts.get_mut(index)) else { return };
+        if let Some(old) = entry {
+            // The application is told of what changes for it, not of a longer life.
+            let same = old.prefix == new.prefix
+                && old.prefix_len == new.prefix_len
+                && old.compress == new.compress
+                && new.valid_until != Instant::ZERO;
+            new.news = old.news || !same;
+        }
+        *entry = Some(new);
+    }
+
+    /// When to ask for fresh information: well before the first lifetime ends (RFC 6775
+    /// §5.4.3). On Ethernet routers advertise by themselves.
+    fn refresh_time(&self, now: Instant) -> Instant {
+        if self.config.medium == Medium::Ethernet {
+            return Instant::NEVER;
+        }
+        let mut first = Instant::NEVER;
+        for router in self.routers() {
+            first = first.min(router.until);
+        }
+        for prefix in self.prefixes() {
+            first = first.min(prefix.valid_until);
+        }
+        for context in self.contexts().filter(|context| context.valid_until != Instant::ZERO) {
+            first = first.min(context.valid_until);
+        }
+        if first == Instant::NEVER { first } else { now.after((first.since(now) / 4 * 3).max(10_000)) }
+    }
+
+    /// Registers one address with the default router (RFC 6775 §5.5.1, RFC 8505 §5.6).
+    pub(super) fn register_address(&mut self, cx: &mut Context<'_>, ip: &Ip) {
+        let Some(router) = self.routers().find(|router| !router.until.is_due(cx.now)).copied() else {
+            if let Some(address) = self.addresses.find_mut(ip) {
+                // Taken up again when a router is found.
+                address.timer = Instant::NEVER;
+                address.probes = 0;
+            }
+            return;
+        };
+        let Some(address) = self.addresses.find_mut(ip) else { return };
+        if address.probes >= MAX_SOLICIT {
+            // RFC 6775 §5.5.3: the router does not answer. On with the next one.
+            address.probes = 0;
+            address.timer = cx.now.after(super::RETRANS_TIMER);
+            self.lose_router(cx, &router.ip);
+            return;
+        }
+        if address.probes == 0 {
+            self.nd.tid = next_tid(self.nd.tid);
+        }
+        address.timer = cx.now.after(super::RETRANS_TIMER << address.probes);
+        address.probes += 1;
+        let eui64 = self.own_rovr();
+        let link_address = self.config.link_address;
+        let registration = Registration {
+            status: 0,
+            opaque: 0,
+            reachability: self.config.role == Role::Host,
+            tid: Some(self.nd.tid),
+            lifetime: self.config.registration_lifetime,
+            rovr: &eui64,
+        };
+        let outgoing = Outgoing {
+            source: Some(if router.extended { self.link_local() } else { *ip }),
+            destination: router.ip,
+            hop_limit: HOP_LIMIT,
+            protocol: protocol::ICMPV6,
+        };
+        let target = if router.extended { *ip } else { router.ip };
+        // Repeated when no answer comes.
+        let _ =
+            self.send_icmp(cx, &outgoing, (kind::NEIGHBOR_SOLICITATION, 0), &mut |out: &mut Writer<'_>| {
+                Neighbor { flags: 0, target }.emit(out)?;
+                nd::put_link_layer_address(false, &link_address, out)?;
+                NdOption::Registration(registration).emit(out)
+            });
+    }
+
+    /// The outcome of a registration (RFC 6775 §5.5.2). `target` is the address that the
+    /// advertisement is about.
+    pub(super) fn registration_result(
+        &mut self,
+        cx: &mut Context<'_>,
+        router: &Ip,
+        destination: &Ip,
+        target: &Ip,
+        registration: &Registration<'_>,
+    ) -> Option<Event<'static>> {
+        if registration.rovr != self.own_rovr() {
+            return None;
+        }
+        // RFC 8505 has the address in the target; RFC 6775 sends the answer to it. An error goes
+        // to the link-local address, and then the one under way is meant.
+        let under_way = self.addresses.iter().find(|address| address.probes > 0).map(|address| address.ip);
+        let ip = [Some(*target), Some(*destination), under_way]
+            .into_iter()
+            .flatten()
+            .find(|ip| self.addresses.find(ip).is_some_and(|address| address.probes > 0))?;
+        let lifetime = u64::from(registration.lifetime.max(1)) * 60_000;
+        let address = self.addresses.find_mut(&ip)?;
+        address.probes = 0;
+        match registration.status {
+            status if status == RegistrationStatus::Success as u8 => {
+                // Again well before the registration ends.
+                address.timer = cx.now.after(lifetime / 4 * 3);
+                let ready = address.state == AddressState::Tentative;
+                address.state = AddressState::Preferred;
+                if ready { Some(Event::AddressReady(ip)) } else { None }
+            }
+            status if status == RegistrationStatus::Duplicate as u8 => {
+                address.state = AddressState::Duplicate;
+                address.timer = Instant::NEVER;
+                Some(Event::AddressDuplicate(ip))
+            }
+            status if status == RegistrationStatus::NeighborCacheFull as u8 => {
+                // RFC 6775 §5.5.3: try another router.
+                address.timer = cx.now.after(super::RETRANS_TIMER);
+                self.lose_router(cx, router);
+                None
+            }
+            _ => {
+                address.timer = cx.now.after(RETRY_LATER);
+                None
+            }
+        }
+    }
+
+    /// Takes a router off the list and looks for another if it was the last.
+    pub(super) fn lose_router(&mut self, cx: &mut Context<'_>, ip: &Ip) {
+        for router in self.nd.routers.iter_mut().flatten() {
+            if router.ip == *ip {
+                router.until = cx.now;
+            }
+        }
+    }
+
+    /// Drops routers, prefixes and the border router whose time is over.
+    pub(super) fn poll_routers(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
+        let now = cx.now;
+        for entry in self.nd.prefixes.iter_mut() {
+            if entry.is_some_and(|prefix| prefix.valid_until.is_due(now)) {
+                *entry = None;
+            }
+        }
+        if self.nd.border.is_some_and(|border| border.until.is_due(now)) {
+            self.nd.border = None;
+        }
+        let mut lost = false;
+        for entry in self.nd.routers.iter_mut() {
+            if entry.is_some_and(|router| router.until.is_due(now)) {
+                *entry = None;
+                lost = true;
+            }
+        }
+        if lost && self.default_router(now).is_none() {
+            self.solicit_routers(cx);
+            return Some(Event::RouterLost);
+        }
+        None
+    }
+
+    /// What happens to addresses by time: duplicate detection, registration, expiry.
+    pub(super) fn poll_addresses(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
+        let now = cx.now;
+        let expired = self.addresses.iter().find(|address| address.valid_until.is_due(now));
+        if let Some(ip) = expired.map(|address| address.ip) {
+            self.addresses.remove(&ip);
+            return Some(Event::AddressLost(ip));
+        }
+        // Each step moves the address's timer on, so one round per address is enough.
+        for _ in 0..self.addresses.entries.len() {
+            let due = self.addresses.iter().find(|address| address.timer.is_due(now));
+            let Some(ip) = due.map(|address| address.ip) else { break };
+            match self.config.medium {
+                Medium::Ethernet => self.detect_duplicate(cx, &ip),
+                Medium::Ieee802154 => self.register_address(cx, &ip),
+            }
+        }
+        let address = self.addresses.entries.iter_mut().flatten().find(|address| address.news)?;
+        address.news = false;
+        Some(Event::AddressReady(address.ip))
+    }
+
+    /// Contexts that the application has not been told of, and those whose time is over: they
+    /// are kept for decompression twice the router lifetime (RFC 6775 §5.4.3).
+    pub(super) fn poll_contexts(&mut self, now: Instant) -> Option<Event<'static>> {
+        let grace = u64::from(self.config.router_lifetime.max(1)) * 2000;
+        for entry in self.nd.contexts.iter_mut() {
+            let Some(context) = entry else { continue };
+            if context.valid_until.is_due(now) && context.valid_until != Instant::ZERO {
+                context.news = true;
+                context.valid_until = if context.compress { now.after(grace) } else { Instant::ZERO };
+                context.compress = false;
+            }
+            if context.news {
+                context.news = false;
+                let told = *context;
+                if told.valid_until == Instant::ZERO {
+                    *entry = None;
+                }
+                return Some(Event::Context(told));
+            }
+        }
+        None
+    }
+
+    /// There is a new router: addresses are registered with it now.
+    fn resume_registrations(&mut self, now: Instant) {
+        if self.config.medium == Medium::Ethernet || self.config.role != Role::Host {
+            return;
+        }
+        for address in self.addresses.entries.iter_mut().flatten() {
+            if address.state != AddressState::Duplicate && !address.ip.is_link_local() {
+                address.timer = now;
+                address.probes = 0;
+            }
+        }
+    }
+
+    /// The owner's mark in registrations: the EUI-64 (RFC 8505 §5.3).
+    pub(super) const fn own_rovr(&self) -> [u8; 8] {
+        match self.config.link_address {
+            LinkAddress::Extended(eui64) => eui64,
+            other => other.interface_identifier(),
+        }
+    }
+}
+
+/// What has to be known of an advertisement before its other options are looked at.
+struct Facts<'p> {
+    link: Option<&'p [u8]>,
+    authority: Option<Authoritative>,
+    extended: bool,
+}
+
+impl<'p> Facts<'p> {
+    fn gather(options: Options<'p>) -> Facts<'p> {
+        let mut facts = Facts { link: None, authority: None, extended: false };
+        for option in options {
+            match option {
+                Ok(NdOption::SourceLinkLayer(body)) => facts.link = Some(body),
+                Ok(NdOption::Authoritative(authority)) => facts.authority = Some(authority),
+                Ok(NdOption::Capability(flags)) => facts.extended = flags & capability::EARO != 0,
+                _ => {}
+            }
+        }
+        facts
+    }
+}

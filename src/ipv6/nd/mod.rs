@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Neighbour discovery: RFC 6775 and RFC 8505 on IEEE 802.15.4, RFC 4861 and RFC 4862 on
+//! Ethernet.
+//!
+//! `host` finds routers and makes and registers addresses; `router` answers hosts and keeps
+//! their registrations; `registry` is the border router's table of all addresses;
+//! `resolution` is what RFC 4861 has all nodes do: solicitations and advertisements,
+//! unreachability detection, duplicate address detection.
+#![forbid(unsafe_code)]
+
+mod host;
+mod registry;
+mod resolution;
+mod router;
+
+pub(super) use registry::Registered;
+pub(super) use resolution::{DELAY_FIRST_PROBE_TIME, REACHABLE_TIME};
+
+pub(super) use super::wire::nd::HOP_LIMIT;
+
+use super::input::{Arrival, Event};
+use super::wire::Header;
+use super::wire::icmpv6::{Icmpv6, kind};
+use super::{Config, Context, Ipv6, Role};
+use crate::address::Ip;
+use crate::memory::Carver;
+use crate::status::Result;
+use crate::time::Instant;
+
+/// How often a solicitation is repeated (RFC 4861 §10: MAX_MULTICAST_SOLICIT,
+/// MAX_UNICAST_SOLICIT, MAX_RTR_SOLICITATIONS).
+const MAX_SOLICIT: u8 = 3;
+/// Milliseconds between solicitations of a neighbour (RFC 4861 §10: RETRANS_TIMER).
+const RETRANS_TIMER: u64 = 1000;
+
+/// A default router.
+#[derive(Clone, Copy, Debug)]
+pub struct Router {
+    /// Its link-local address.
+    pub ip: Ip,
+    /// Until when it is a default router.
+    pub until: Instant,
+    /// Whether it understands the extended registration option (RFC 8505 §6.1).
+    pub extended: bool,
+}
+
+/// A prefix that is known or, on a router, advertised.
+#[derive(Clone, Copy, Debug)]
+pub struct Prefix {
+    /// The prefix.
+    pub prefix: Ip,
+    /// How many bits of it count.
+    pub prefix_len: u8,
+    /// Whether its addresses are on the link.
+    pub on_link: bool,
+    /// Whether addresses may be made from it.
+    pub autonomous: bool,
+    /// Until when it is valid.
+    pub valid_until: Instant,
+    /// Until when addresses of it are preferred.
+    pub preferred_until: Instant,
+}
+
+/// A compression context that is known or, on a router, advertised (RFC 6775 §5.4.2).
+#[derive(Clone, Copy, Debug)]
+pub struct ContextEntry {
+    /// The context identifier, 0 to 15.
+    pub id: u8,
+    /// The prefix.
+    pub prefix: Ip,
+    /// How many bits of it count.
+    pub prefix_len: u8,
+    /// Whether it may be used to compress, beside decompressing.
+    pub compress: bool,
+    /// Until when it is valid; [`Instant::ZERO`] when it is gone.
+    pub valid_until: Instant,
+    /// Whether the application still has to be told.
+    news: bool,
+}
+
+/// The border router that prefixes and contexts come from (RFC 6775 §4.3).
+#[derive(Clone, Copy, Debug)]
+pub struct BorderRouter {
+    /// Its address.
+    pub ip: Ip,
+    /// The version of its information.
+    pub version: u32,
+    /// Until when the information is valid.
+    pub until: Instant,
+}
+
+/// What neighbour discovery remembers beside neighbours and addresses.
+pub(super) struct State<'m> {
+    pub(super) routers: &'m mut [Option<Router>],
+    pub(super) prefixes: &'m mut [Option<Prefix>],
+    pub(super) contexts: &'m mut [Option<ContextEntry>],
+    pub(super) border: Option<BorderRouter>,
+    registry: &'m mut [Option<Registered>],
+    /// When the next Router Solicitation is due, and how many were sent.
+    solicit: Instant,
+    solicited: u8,
+    /// When the next unsolicited Router Advertisement is due, and how many were sent.
+    advertise: Instant,
+    advertised: u8,
+    /// The transaction ID of registrations.
+    tid: u8,
+}
+
+impl<'m> State<'m> {
+    pub(super) fn carve(carver: &mut Carver<'m>, config: &Config) -> Result<State<'m>> {
+        Ok(State {
+            routers: carver.table(usize::from(config.routers))?,
+            prefixes: carver.table(usize::from(config.prefixes))?,
+            contexts: carver.table(usize::from(config.contexts))?,
+            border: None,
+            registry: carver.table(usize::from(config.registry))?,
+            solicit: Instant::NEVER,
+            solicited: 0,
+            advertise: Instant::NEVER,
+            advertised: 0,
+            tid: registry::FIRST_TID,
+        })
+    }
+}
+
+/// When a lifetime that was received in units of `unit` milliseconds ends.
+const fn ends(now: Instant, lifetime: u32, unit: u64) -> Instant {
+    if lifetime == u32::MAX { Instant::NEVER } else { now.after(lifetime as u64 * unit) }
+}
+
+/// What is left of a lifetime, in units of `unit` milliseconds, for sending it on.
+fn left(now: Instant, until: Instant, unit: core::num::NonZeroU64) -> u32 {
+    if until == Instant::NEVER {
+        return u32::MAX;
+    }
+    u32::try_from(until.since(now) / unit).unwrap_or(u32::MAX - 1)
+}
+
+const SECOND: core::num::NonZeroU64 = core::num::NonZeroU64::new(1000).unwrap();
+const MINUTE: core::num::NonZeroU64 = core::num::NonZeroU64::new(60_000).unwrap();
+
+impl Ipv6<'_> {
+    /// A message of neighbour discovery, whose checksum has been verified.
+    pub(super) fn receive_nd(
+        &mut self,
+        cx: &mut Context<'_>,
+        arrival: &Arrival,
+        header: &Header,
+        message: &Icmpv6<'_>,
+    ) -> Option<Event<'static>> {
+        match message.kind {
+            kind::DUPLICATE_ADDRESS_REQUEST => {
+                self.receive_duplicate_request(cx, header, message);
+                return None;
+            }
+            kind::DUPLICATE_ADDRESS_CONFIRMATION => {
+                return self.receive_duplicate_confirmation(cx, message);
+            }
+            _ => {}
+        }
+        // RFC 4861 §6.1, §7.1: not from beyond the link.
+        if header.hop_limit != HOP_LIMIT || message.code != 0 || arrival.outside {
+            self.malformed();
+            return None;
+        }
+        match message.kind {
+            kind::ROUTER_SOLICITATION => {
+                self.receive_router_solicitation(cx, header, message.body);
+                None
+            }
+            kind::ROUTER_ADVERTISEMENT => self.receive_router_advertisement(cx, header, message.body),
+            kind::NEIGHBOR_SOLICITATION => self.receive_neighbor_solicitation(cx, header, message.body),
+            kind::NEIGHBOR_ADVERTISEMENT => self.receive_neighbor_advertisement(cx, header, message.body),
+            // Redirects are not followed: a host may do without (RFC 4861 §8.3 is a SHOULD).
+            _ => None,
+        }
+    }
+
+    pub(super) fn poll_nd(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
+        if self.nd.solicit.is_due(cx.now) {
+            self.send_router_solicitation(cx);
+        }
+        if self.nd.advertise.is_due(cx.now) {
+            self.send_periodic_advertisement(cx);
+        }
+        self.poll_resolution(cx);
+        self.poll_registry(cx.now);
+        self.poll_addresses(cx)
+            .or_else(|| self.poll_neighbours(cx))
+            .or_else(|| self.poll_routers(cx))
+            .or_else(|| self.poll_contexts(cx.now))
+    }
+
+    pub(super) fn nd_deadline(&self) -> Instant {
+        let mut deadline = self.nd.solicit.min(self.nd.advertise).min(self.neighbours.deadline());
+        for address in self.addresses.iter() {
+            let news = if address.news { Instant::ZERO } else { Instant::NEVER };
+            deadline = deadline.min(address.timer).min(address.valid_until).min(news);
+        }
+        for router in self.routers() {
+            deadline = deadline.min(router.until);
+        }
+        for prefix in self.prefixes() {
+            deadline = deadline.min(prefix.valid_until);
+        }
+        for context in self.contexts() {
+            let news = if context.news { Instant::ZERO } else { Instant::NEVER };
+            deadline = deadline.min(context.valid_until).min(news);
+        }
+        for entry in self.nd.registry.iter().flatten() {
+            deadline = deadline.min(entry.until);
+        }
+        deadline.min(self.nd.border.map_or(Instant::NEVER, |border| border.until))
+    }
+
+    /// The default router, if there is one.
+    pub(super) fn default_router(&self, now: Instant) -> Option<Ip> {
+        self.routers().find(|router| !router.until.is_due(now)).map(|router| router.ip)
+    }
+
+    /// The border router that advertises prefixes and contexts, if it is known.
+    pub const fn border_router(&self) -> Option<BorderRouter> {
+        self.nd.border
+    }
+
+    /// Whether this node advertises itself as a router.
+    pub(super) fn advertises(&self) -> bool {
+        self.config.role == Role::BorderRouter
+            || (self.config.role == Role::Router && self.prefixes().next().is_some())
+    }
+}

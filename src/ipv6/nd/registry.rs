@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Addresses that are unique in the whole network: the border router's registry, and the
+//! messages by which the routers ask it (RFC 6775 §8.2, RFC 8505 §5.4).
+#![forbid(unsafe_code)]
+
+use super::MAX_SOLICIT;
+use crate::address::Ip;
+use crate::ipv6::input::Event;
+use crate::ipv6::neighbours::NeighbourState;
+use crate::ipv6::output::Outgoing;
+use crate::ipv6::wire::icmpv6::{Icmpv6, kind};
+use crate::ipv6::wire::nd::{DuplicateAddress, Registration, RegistrationStatus};
+use crate::ipv6::wire::{Header, protocol};
+use crate::ipv6::{Context, Ipv6, Role};
+use crate::time::Instant;
+
+/// The hop limit of messages between router and border router (RFC 6775 §9).
+const MULTIHOP_HOPLIMIT: u8 = 64;
+/// How long the border router remembers an address whose registration has ended, in case that
+/// its owner has only moved (RFC 8505 §5.7), in milliseconds.
+const REMOVAL_DELAY: u64 = 5000;
+/// What transaction IDs begin with (RFC 8505 §5.2.1).
+pub(super) const FIRST_TID: u8 = 240;
+/// How far apart two transaction IDs can be compared (RFC 8505 §5.2.1).
+const SEQUENCE_WINDOW: i16 = 16;
+
+/// An address in the registry of a border router.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::ipv6) struct Registered {
+    ip: Ip,
+    rovr: [u8; 8],
+    tid: Option<u8>,
+    pub(super) until: Instant,
+}
+
+/// The transaction ID after this one (RFC 8505 §5.2.1).
+pub(super) const fn next_tid(tid: u8) -> u8 {
+    if tid == 127 { 0 } else { tid.wrapping_add(1) }
+}
+
+/// Whether transaction ID `a` is more recent than `b`; not when they cannot be compared
+/// (RFC 8505 §5.2.1).
+pub(super) const fn is_newer(a: u8, b: u8) -> bool {
+    let (x, y) = (a as i16, b as i16);
+    match (a > 127, b > 127) {
+        (true, false) => 256 + y - x > SEQUENCE_WINDOW,
+        (false, true) => 256 + x - y <= SEQUENCE_WINDOW,
+        (true, true) => x > y && x - y <= SEQUENCE_WINDOW,
+        // The circular region has 128 values.
+        (false, false) => {
+            let ahead = (x - y) & 127;
+            ahead != 0 && ahead <= SEQUENCE_WINDOW
+        }
+    }
+}
+
+impl Ipv6<'_> {
+    /// Enters or renews an address in the registry and says with what status that ended.
+    pub(super) fn enter(
+        &mut self,
+        now: Instant,
+        ip: &Ip,
+        rovr: &[u8; 8],
+        tid: Option<u8>,
+        lifetime: u16,
+    ) -> u8 {
+        if self.addresses.find(ip).is_some() {
+            return RegistrationStatus::Duplicate as u8;
+        }
+        let known = |entry: &Option<Registered>| entry.as_ref().is_some_and(|entry| entry.ip == *ip);
+        let until = match lifetime {
+            0 => now.after(REMOVAL_DELAY),
+            minutes => now.after(u64::from(minutes) * 60_000),
+        };
+        if let Some(Some(entry)) = self.nd.registry.iter_mut().find(|entry| known(entry)) {
+            if entry.rovr != *rovr {
+                return RegistrationStatus::Duplicate as u8;
+            }
+            match (entry.tid, tid) {
+                (Some(old), Some(new)) if is_newer(old, new) => return RegistrationStatus::Moved as u8,
+                // RFC 8505 §6.3: what has no transaction ID does not change what has one.
+                (Some(_), None) => return RegistrationStatus::Moved as u8,
+                _ => {}
+            }
+            entry.tid = tid;
+            entry.until = until;
+            return RegistrationStatus::Success as u8;
+        }
+        if lifetime == 0 || self.nd.registry.is_empty() {
+            // Nothing to end; and without a registry nothing is checked.
+            return RegistrationStatus::Success as u8;
+        }
+        match self.nd.registry.iter_mut().find(|entry| entry.is_none()) {
+            Some(free) => {
+                *free = Some(Registered { ip: *ip, rovr: *rovr, tid, until });
+                RegistrationStatus::Success as u8
+            }
+            None => RegistrationStatus::RegistrySaturated as u8,
+        }
+    }
+
+    /// Drops registrations whose time is over.
+    pub(super) fn poll_registry(&mut self, now: Instant) {
+        for entry in self.nd.registry.iter_mut() {
+            if entry.is_some_and(|entry| entry.until.is_due(now)) {
+                *entry = None;
+            }
+        }
+    }
+
+    /// How many addresses the registry of a border router holds.
+    pub fn registered(&self) -> usize {
+        self.nd.registry.iter().flatten().count()
+    }
+
+    /// A router asks about an address (RFC 6775 §8.2.4).
+    pub(super) fn receive_duplicate_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        header: &Header,
+        message: &Icmpv6<'_>,
+    ) {
+        let Ok(request) = DuplicateAddress::parse(message.code, message.body) else {
+            self.malformed();
+            return;
+        };
+        let (Some(rovr), 8) = (request.rovr.first_chunk::<8>(), request.rovr.len()) else { return };
+        if self.config.role != Role::BorderRouter || header.source.is_unspecified() {
+            return;
+        }
+        let status = self.enter(cx.now, &request.address, rovr, request.tid, request.lifetime);
+        let answer = DuplicateAddress { status, ..request };
+        self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_CONFIRMATION, &header.source, &answer);
+    }
+
+    /// The border router answers (RFC 6775 §8.2.5).
+    pub(super) fn receive_duplicate_confirmation(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &Icmpv6<'_>,
+    ) -> Option<Event<'static>> {
+        let Ok(answer) = DuplicateAddress::parse(message.code, message.body) else {
+            self.malformed();
+            return None;
+        };
+        let entry = self.neighbours.find(&answer.address)?;
+        if entry.state != NeighbourState::Tentative || entry.rovr != *answer.rovr {
+            return None;
+        }
+        self.conclude_registration(cx, &answer.address, answer.status)
+    }
+
+    /// A tentative registration succeeds, or ends with an error.
+    fn conclude_registration(&mut self, cx: &mut Context<'_>, ip: &Ip, status: u8) -> Option<Event<'static>> {
+        let entry = self.neighbours.find_mut(ip)?;
+        let (rovr, link) = (entry.rovr, entry.link);
+        let registration = Registration {
+            status,
+            opaque: 0,
+            reachability: false,
+            tid: entry.tid,
+            lifetime: entry.lifetime,
+            rovr: &rovr,
+        };
+        if status == 0 {
+            entry.state = NeighbourState::Registered;
+            entry.until = cx.now.after(u64::from(entry.lifetime) * 60_000);
+            entry.timer = Instant::NEVER;
+            entry.probes = 0;
+        } else {
+            self.neighbours.remove(ip);
+        }
+        self.answer_registration(cx, ip, &registration, status, link);
+        if status == 0 { Some(Event::Registered(*ip)) } else { None }
+    }
+
+    /// Asks the border router again about tentative registrations, or goes on without its answer
+    /// (RFC 6775 §8.2.6).
+    pub(super) fn poll_neighbours(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
+        let now = cx.now;
+        let ended = |entry: &&crate::ipv6::neighbours::Neighbour| {
+            let registered = matches!(entry.state, NeighbourState::Registered | NeighbourState::Tentative);
+            registered && entry.until.is_due(now)
+        };
+        let over = self.neighbours.iter().find(ended);
+        if let Some((ip, state)) = over.map(|entry| (entry.ip, entry.state)) {
+            let was_registered = state == NeighbourState::Registered;
+            self.neighbours.remove(&ip);
+            return if was_registered { Some(Event::Deregistered(ip)) } else { None };
+        }
+        let tentative = |entry: &&crate::ipv6::neighbours::Neighbour| {
+            entry.state == NeighbourState::Tentative && entry.timer.is_due(now)
+        };
+        for _ in 0..self.neighbours.0.len() {
+            let ip = self.neighbours.iter().find(tentative)?.ip;
+            let entry = self.neighbours.find_mut(&ip)?;
+            if entry.probes >= MAX_SOLICIT {
+                return self.conclude_registration(cx, &ip, 0);
+            }
+            entry.probes += 1;
+            entry.timer = now.after(super::RETRANS_TIMER);
+            let (tid, lifetime, rovr) = (entry.tid, entry.lifetime, entry.rovr);
+            self.send_duplicate_request(cx, &ip, tid, lifetime, &rovr);
+        }
+        None
+    }
+
+    /// Asks the border router about an address, or tells it that its registration has ended.
+    pub(super) fn send_duplicate_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        ip: &Ip,
+        tid: Option<u8>,
+        lifetime: u16,
+        rovr: &[u8; 8],
+    ) {
+        let Some(border) = self.nd.border else { return };
+        let request = DuplicateAddress { status: 0, tid, lifetime, rovr, address: *ip };
+        self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_REQUEST, &border.ip, &request);
+    }
+
+    fn send_duplicate(
+        &mut self,
+        cx: &mut Context<'_>,
+        kind: u8,
+        destination: &Ip,
+        message: &DuplicateAddress<'_>,
+    ) {
+        let outgoing = Outgoing {
+            source: None,
+            destination: *destination,
+            hop_limit: MULTIHOP_HOPLIMIT,
+            protocol: protocol::ICMPV6,
+        };
+        // Requests are repeated, and a lost confirmation is asked for again.
+        let _ = self.send_icmp(cx, &outgoing, (kind, message.code()), &mut |out| message.emit(out));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8505 §5.2.1.
+    #[test]
+    fn transaction_ids_compare_as_lollipops() {
+        assert!(is_newer(240, 5), "the example of rule 3.1");
+        assert!(!is_newer(5, 240));
+        assert!(is_newer(5, 250), "the other example");
+        assert!(!is_newer(250, 5));
+        assert!(is_newer(1, 0) && !is_newer(0, 1) && !is_newer(7, 7));
+        assert!(is_newer(3, 125), "the circular region wraps");
+        assert!(!is_newer(100, 50) && !is_newer(50, 100), "too far apart");
+        assert!(is_newer(250, 240) && !is_newer(240, 250));
+        let mut tid = FIRST_TID;
+        for _ in 0..300 {
+            assert!(is_newer(next_tid(tid), tid), "{tid}");
+            tid = next_tid(tid);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Solicitations and advertisements of neighbours, unreachability detection and duplicate
+//! address detection (RFC 4861 §7, RFC 4862 §5.4).
+#![forbid(unsafe_code)]
+
+use super::{HOP_LIMIT, MAX_SOLICIT, RETRANS_TIMER};
+use crate::address::Ip;
+use crate::ipv6::addresses::{ALL_NODES, AddressState, solicited_node};
+use crate::ipv6::input::Event;
+use crate::ipv6::link::LinkAddress;
+use crate::ipv6::neighbours::NeighbourState;
+use crate::ipv6::output::Outgoing;
+use crate::ipv6::wire::icmpv6::kind;
+use crate::ipv6::wire::nd::{self, Medium, NdOption, Neighbor};
+use crate::ipv6::wire::{Header, protocol};
+use crate::ipv6::{Context, Ipv6, Role};
+use crate::time::Instant;
+
+/// For how long a neighbour counts as reachable (RFC 4861 §10), in milliseconds.
+pub(in crate::ipv6) const REACHABLE_TIME: u64 = 30_000;
+/// How long to hope for a confirmation from above (RFC 4861 §10), in milliseconds.
+pub(in crate::ipv6) const DELAY_FIRST_PROBE_TIME: u64 = 5000;
+
+impl Ipv6<'_> {
+    pub(super) fn receive_neighbor_solicitation(
+        &mut self,
+        cx: &mut Context<'_>,
+        header: &Header,
+        body: &[u8],
+    ) -> Option<Event<'static>> {
+        // RFC 4861 §7.1.1.
+        let Ok((solicitation, options)) = Neighbor::parse(body) else {
+            self.malformed();
+            return None;
+        };
+        let target = solicitation.target;
+        let link = self.source_link(options);
+        let probe = header.source.is_unspecified();
+        let wrong_probe = probe && (link.is_some() || header.destination != solicited_node(&target));
+        if target.is_multicast() || !options.are_valid() || wrong_probe {
+            self.malformed();
+            return None;
+        }
+        if !probe && link.is_some() && self.config.role != Role::Host {
+            for option in options {
+                if let Ok(NdOption::Registration(registration)) = option {
+                    return self.receive_registration(cx, header, &target, link, &registration);
+                }
+            }
+        }
+        let address = self.addresses.find(&target)?;
+        match address.state {
+            AddressState::Tentative if self.config.medium == Medium::Ethernet => {
+                // RFC 4862 §5.4.3: somebody else is about to use it too. Our own probe does not
+                // come back to us, so this one is not ours.
+                return if probe { self.duplicate(&target) } else { None };
+            }
+            AddressState::Preferred => {}
+            _ => return None,
+        }
+        if !probe && link.is_some() {
+            self.learn_stale(cx.now, &header.source, link);
+        }
+        let (destination, solicited) =
+            if probe { (ALL_NODES, 0) } else { (header.source, Neighbor::SOLICITED) };
+        let router = if self.config.role == Role::Host { 0 } else { Neighbor::ROUTER };
+        let link_address = self.config.link_address;
+        let outgoing =
+            Outgoing { source: Some(target), destination, hop_limit: HOP_LIMIT, protocol: protocol::ICMPV6 };
+        let flags = router | solicited | Neighbor::OVERRIDE;
+        // Asked for again when lost.
+        let _ = self.send_icmp(cx, &outgoing, (kind::NEIGHBOR_ADVERTISEMENT, 0), &mut |out| {
+            Neighbor { flags, target }.emit(out)?;
+            nd::put_link_layer_address(true, &link_address, out)
+        });
+        None
+    }
+
+    pub(super) fn receive_neighbor_advertisement(
+        &mut self,
+        cx: &mut Context<'_>,
+        header: &Header,
+        body: &[u8],
+    ) -> Option<Event<'static>> {
+        // RFC 4861 §7.1.2.
+        let Ok((advertisement, options)) = Neighbor::parse(body) else {
+            self.malformed();
+            return None;
+        };
+        let target = advertisement.target;
+        let solicited = advertisement.flags & Neighbor::SOLICITED != 0;
+        let to_group = header.destination.is_multicast();
+        if target.is_multicast() || !options.are_valid() || (to_group && solicited) {
+            self.malformed();
+            return None;
+        }
+        let mut link = LinkAddress::None;
+        for option in options {
+            match option {
+                Ok(NdOption::Registration(registration)) if self.config.medium == Medium::Ieee802154 => {
+                    return self.registration_result(
+                        cx,
+                        &header.source,
+                        &header.destination,
+                        &target,
+                        &registration,
+                    );
+                }
+                Ok(NdOption::TargetLinkLayer(body)) => {
+                    link = nd::link_layer_address(self.config.medium, body);
+                }
+                _ => {}
+            }
+        }
+        if let Some(address) = self.addresses.find(&target) {
+            // RFC 4862 §5.4.4.
+            let tentative = address.state == AddressState::Tentative;
+            return if tentative && self.config.medium == Medium::Ethernet {
+                self.duplicate(&target)
+            } else {
+                None
+            };
+        }
+        self.update_neighbour(cx, &target, link, advertisement.flags);
+        None
+    }
+
+    /// RFC 4861 §7.2.5.
+    fn update_neighbour(&mut self, cx: &mut Context<'_>, target: &Ip, link: LinkAddress, flags: u8) {
+        let solicited = flags & Neighbor::SOLICITED != 0;
+        let overrides = flags & Neighbor::OVERRIDE != 0;
+        let Some(neighbour) = self.neighbours.find_mut(target) else { return };
+        neighbour.router = flags & Neighbor::ROUTER != 0;
+        match neighbour.state {
+            // What was registered is changed by registration alone (RFC 6775 §6).
+            NeighbourState::Tentative | NeighbourState::Registered => return,
+            NeighbourState::Incomplete if !link.is_some() => return,
+            NeighbourState::Incomplete => {}
+            state => {
+                let differs = link.is_some() && link != neighbour.link;
+                if differs && !overrides {
+                    if state == NeighbourState::Reachable {
+                        neighbour.state = NeighbourState::Stale;
+                        neighbour.timer = Instant::NEVER;
+                    }
+                    return;
+                }
+                if !solicited && !differs {
+                    return;
+                }
+            }
+        }
+        if link.is_some() {
+            neighbour.link = link;
+        }
+        neighbour.probes = 0;
+        neighbour.timer = Instant::NEVER;
+        neighbour.state = if solicited { NeighbourState::Reachable } else { NeighbourState::Stale };
+        neighbour.until = cx.now.after(REACHABLE_TIME);
+        let link = neighbour.link;
+        self.release_held(cx, target, link);
+    }
+
+    /// A neighbour has told where it is without having been asked (RFC 4861 §7.2.3).
+    pub(super) fn learn_stale(&mut self, now: Instant, ip: &Ip, link: LinkAddress) {
+        let Ok(neighbour) = self.neighbours.obtain(ip, NeighbourState::Stale) else {
+            self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
+            return;
+        };
+        let registered = matches!(neighbour.state, NeighbourState::Tentative | NeighbourState::Registered);
+        if registered || (neighbour.link == link && neighbour.state != NeighbourState::Incomplete) {
+            return;
+        }
+        neighbour.link = link;
+        neighbour.state = NeighbourState::Stale;
+        neighbour.timer = Instant::NEVER;
+        neighbour.probes = 0;
+        neighbour.until = now.after(REACHABLE_TIME);
+    }
+
+    /// Somebody else has the address.
+    fn duplicate(&mut self, ip: &Ip) -> Option<Event<'static>> {
+        let address = self.addresses.find_mut(ip)?;
+        address.state = AddressState::Duplicate;
+        address.timer = Instant::NEVER;
+        Some(Event::AddressDuplicate(*ip))
+    }
+
+    /// The next step of duplicate address detection: one solicitation, and a second without an
+    /// answer (RFC 4862 §5.4, DupAddrDetectTransmits 1).
+    pub(super) fn detect_duplicate(&mut self, cx: &mut Context<'_>, ip: &Ip) {
+        let Some(address) = self.addresses.find_mut(ip) else { return };
+        if address.probes == 0 {
+            address.probes = 1;
+            address.timer = cx.now.after(RETRANS_TIMER);
+            self.solicit(cx, ip, Some(Ip::UNSPECIFIED), solicited_node(ip));
+        } else {
+            address.state = AddressState::Preferred;
+            address.timer = Instant::NEVER;
+            address.probes = 0;
+            address.news = true;
+        }
+    }
+
+    /// What happens to neighbours by time on Ethernet: RFC 4861 §7.2.2, §7.3.
+    pub(super) fn poll_resolution(&mut self, cx: &mut Context<'_>) {
+        if self.config.medium == Medium::Ieee802154 {
+            self.age(cx.now);
+            return;
+        }
+        self.age(cx.now);
+        // One neighbour at a time, so that the table is not borrowed while sending.
+        for index in 0..self.neighbours.0.len() {
+            let Some(Some(neighbour)) = self.neighbours.0.get_mut(index) else { continue };
+            if !neighbour.timer.is_due(cx.now) {
+                continue;
+            }
+            let ip = neighbour.ip;
+            let multicast = neighbour.state == NeighbourState::Incomplete;
+            if neighbour.state == NeighbourState::Delay {
+                neighbour.state = NeighbourState::Probe;
+                neighbour.probes = 1;
+            }
+            if neighbour.probes > MAX_SOLICIT {
+                let router = neighbour.router;
+                self.neighbours.remove(&ip);
+                if router {
+                    self.lose_router(cx, &ip);
+                }
+                continue;
+            }
+            neighbour.probes += 1;
+            neighbour.timer = cx.now.after(RETRANS_TIMER);
+            let destination = if multicast { solicited_node(&ip) } else { ip };
+            let source = self.addresses.source_for(&ip, cx.now);
+            if source.is_some() {
+                self.solicit(cx, &ip, source, destination);
+            }
+        }
+    }
+
+    /// Neighbours that were not heard for a while become stale. On IEEE 802.15.4, where nothing
+    /// asks about them, entries that served one answer go.
+    fn age(&mut self, now: Instant) {
+        let lowpan = self.config.medium == Medium::Ieee802154;
+        for entry in self.neighbours.0.iter_mut() {
+            let Some(neighbour) = entry else { continue };
+            if !neighbour.until.is_due(now) {
+                continue;
+            }
+            match neighbour.state {
+                NeighbourState::Reachable => {
+                    neighbour.state = NeighbourState::Stale;
+                    neighbour.until = if lowpan { now.after(REACHABLE_TIME) } else { Instant::NEVER };
+                }
+                NeighbourState::Stale if lowpan && !neighbour.router => *entry = None,
+                NeighbourState::Tentative | NeighbourState::Registered => {}
+                _ => neighbour.until = Instant::NEVER,
+            }
+        }
+    }
+
+    fn solicit(&mut self, cx: &mut Context<'_>, target: &Ip, source: Option<Ip>, destination: Ip) {
+        let outgoing = Outgoing { source, destination, hop_limit: HOP_LIMIT, protocol: protocol::ICMPV6 };
+        let link_address = self.config.link_address;
+        let probe = source == Some(Ip::UNSPECIFIED);
+        let target = *target;
+        // Repeated when lost.
+        let _ = self.send_icmp(cx, &outgoing, (kind::NEIGHBOR_SOLICITATION, 0), &mut |out| {
+            Neighbor { flags: 0, target }.emit(out)?;
+            if probe { Ok(()) } else { nd::put_link_layer_address(false, &link_address, out) }
+        });
+    }
+}

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a router does for hosts: advertises, and keeps their registrations (RFC 4861 §6.2,
+//! RFC 6775 §6, RFC 8505 §5).
+#![forbid(unsafe_code)]
+
+use super::registry::is_newer;
+use super::{BorderRouter, ContextEntry, HOP_LIMIT, MAX_SOLICIT, MINUTE, Prefix, SECOND, left};
+use crate::address::Ip;
+use crate::ipv6::addresses::ALL_NODES;
+use crate::ipv6::input::Event;
+use crate::ipv6::link::{LinkAddress, with_prefix};
+use crate::ipv6::neighbours::NeighbourState;
+use crate::ipv6::output::Outgoing;
+use crate::ipv6::wire::icmpv6::kind;
+use crate::ipv6::wire::nd::{
+    self, Authoritative, Medium, NdOption, Neighbor, Options, PrefixInformation, Registration,
+    RegistrationStatus, RouterAdvertisement, capability,
+};
+use crate::ipv6::wire::{Header, protocol};
+use crate::ipv6::{Context, Ipv6, Role};
+use crate::status::{Error, Result};
+use crate::time::Instant;
+
+/// How long a registration may be tentative (RFC 6775 §9), in milliseconds.
+const TENTATIVE_NCE_LIFETIME: u64 = 20_000;
+/// Between unsolicited advertisements on Ethernet (RFC 4861 §6.2.1), in milliseconds.
+const MAX_RTR_ADV_INTERVAL: u64 = 600_000;
+/// Between the first few of them (RFC 4861 §10), in milliseconds.
+const MAX_INITIAL_RTR_ADVERT_INTERVAL: u64 = 16_000;
+/// Longest wait before an answer to a solicitation on Ethernet (RFC 4861 §10), in milliseconds.
+const MAX_RA_DELAY_TIME: u32 = 500;
+
+impl Ipv6<'_> {
+    /// Advertises a prefix, as a border router or a router on Ethernet; one whose validity has
+    /// ended is advertised no more.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a prefix that cannot be one, [`Error::Full`].
+    pub fn advertise_prefix(
+        &mut self,
+        now: Instant,
+        prefix: Ip,
+        prefix_len: u8,
+        valid_until: Instant,
+        preferred_until: Instant,
+    ) -> Result<()> {
+        if prefix_len > 128 || prefix.is_multicast() || prefix.is_link_local() {
+            return Err(Error::Invalid);
+        }
+        // RFC 6775 §6.1: never on-link on IEEE 802.15.4.
+        let on_link = self.config.medium == Medium::Ethernet;
+        let entry = Prefix { prefix, prefix_len, on_link, autonomous: true, valid_until, preferred_until };
+        self.store_prefix(&entry, now);
+        self.new_version(now);
+        let stored = self.prefixes().any(|known| known.prefix == prefix && known.prefix_len == prefix_len);
+        if stored || valid_until.is_due(now) { Ok(()) } else { Err(Error::Full) }
+    }
+
+    /// Advertises a compression context, as a border router, and tells of it by
+    /// [`Event::Context`]; one whose validity has ended is withdrawn.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::Full`].
+    pub fn advertise_context(
+        &mut self,
+        now: Instant,
+        id: u8,
+        prefix: Ip,
+        prefix_len: u8,
+        compress: bool,
+        valid_until: Instant,
+    ) -> Result<()> {
+        if id > 15 || prefix_len > 128 {
+            return Err(Error::Invalid);
+        }
+        let valid_until = if valid_until.is_due(now) { Instant::ZERO } else { valid_until };
+        self.store_context(ContextEntry { id, prefix, prefix_len, compress, valid_until, news: true });
+        self.new_version(now);
+        let stored = self.contexts().any(|known| known.id == id);
+        if stored || valid_until == Instant::ZERO { Ok(()) } else { Err(Error::Full) }
+    }
+
+    /// Says which address this border router goes by in its advertisements (RFC 6775 §7), and
+    /// which version its information begins with: a higher one than before a restart.
+    pub const fn set_authority(&mut self, ip: Ip, version: u32) {
+        self.nd.border = Some(BorderRouter { ip, version, until: Instant::NEVER });
+    }
+
+    /// What is advertised has changed.
+    fn new_version(&mut self, now: Instant) {
+        if self.config.role == Role::BorderRouter {
+            if let Some(border) = &mut self.nd.border {
+                border.version = border.version.wrapping_add(1);
+            }
+        }
+        if self.config.medium == Medium::Ethernet && self.config.role != Role::Host {
+            self.nd.advertised = 0;
+            self.nd.advertise = now;
+        }
+    }
+
+    /// The capability flags that this node announces (RFC 8505 §4.3).
+    pub(super) fn capabilities(&self) -> u16 {
+        match self.config.role {
+            Role::Host => capability::EARO,
+            Role::Router => capability::EARO | capability::ROUTER | capability::EXTENDED_DUPLICATE,
+            Role::BorderRouter => {
+                capability::EARO
+                    | capability::ROUTER
+                    | capability::BORDER_ROUTER
+                    | capability::EXTENDED_DUPLICATE
+            }
+        }
+    }
+
+    pub(super) fn receive_router_solicitation(&mut self, cx: &mut Context<'_>, header: &Header, body: &[u8]) {
+        if !self.advertises() {
+            return;
+        }
+        let options = Options::new(body.get(nd::ROUTER_SOLICITATION_LEN..).unwrap_or_default());
+        // RFC 4861 §6.1.1.
+        if body.len() < nd::ROUTER_SOLICITATION_LEN || !options.are_valid() || header.source.is_multicast() {
+            self.malformed();
+            return;
+        }
+        let link = self.source_link(options);
+        if link.is_some() && header.source.is_unspecified() {
+            self.malformed();
+            return;
+        }
+        if self.config.medium == Medium::Ethernet {
+            if link.is_some() {
+                self.learn_stale(cx.now, &header.source, link);
+            }
+            // One answer for all, after a moment (RFC 4861 §6.2.6).
+            let soon = cx.now.after(u64::from(cx.random.below(MAX_RA_DELAY_TIME)));
+            self.nd.advertise = self.nd.advertise.min(soon);
+        } else if link.is_some() && !header.source.is_unspecified() {
+            // RFC 6775 §6.3: only to make the answer possible, never to change an entry.
+            if self.neighbours.find(&header.source).is_none() {
+                self.learn_stale(cx.now, &header.source, link);
+            }
+            self.send_router_advertisement(cx, &header.source);
+        }
+    }
+
+    /// Sends an advertisement to everyone, and settles when the next is due.
+    pub(super) fn send_periodic_advertisement(&mut self, cx: &mut Context<'_>) {
+        self.nd.advertised = self.nd.advertised.saturating_add(1);
+        let interval = if self.nd.advertised <= MAX_SOLICIT {
+            MAX_INITIAL_RTR_ADVERT_INTERVAL
+        } else {
+            // From a third of the maximum to the maximum.
+            MAX_RTR_ADV_INTERVAL / 3 + u64::from(cx.random.below((MAX_RTR_ADV_INTERVAL / 3 * 2) as u32))
+        };
+        self.nd.advertise = cx.now.after(interval);
+        self.send_router_advertisement(cx, &ALL_NODES);
+    }
+
+    fn send_router_advertisement(&mut self, cx: &mut Context<'_>, destination: &Ip) {
+        let now = cx.now;
+        let lowpan = self.config.medium == Medium::Ieee802154;
+        // The options are written into the packet's buffer by a closure that cannot borrow the
+        // engine as well, so the tables are lent to it for the moment.
+        let prefixes = core::mem::take(&mut self.nd.prefixes);
+        let contexts = core::mem::take(&mut self.nd.contexts);
+        let advertisement = RouterAdvertisement {
+            hop_limit: self.config.hop_limit,
+            flags: 0,
+            router_lifetime: self.config.router_lifetime,
+            reachable_time: 0,
+            retrans_timer: 0,
+        };
+        let (link_address, border, flags) = (self.config.link_address, self.nd.border, self.capabilities());
+        let outgoing = Outgoing {
+            source: Some(self.link_local()),
+            destination: *destination,
+            hop_limit: HOP_LIMIT,
+            protocol: protocol::ICMPV6,
+        };
+        // A lost advertisement is asked for again.
+        let _ = self.send_icmp(cx, &outgoing, (kind::ROUTER_ADVERTISEMENT, 0), &mut |out| {
+            advertisement.emit(out)?;
+            nd::put_link_layer_address(false, &link_address, out)?;
+            for prefix in prefixes.iter().flatten() {
+                NdOption::Prefix(PrefixInformation {
+                    prefix_len: prefix.prefix_len,
+                    flags: if prefix.autonomous { PrefixInformation::AUTONOMOUS } else { 0 }
+                        | if prefix.on_link { PrefixInformation::ON_LINK } else { 0 },
+                    valid_lifetime: left(now, prefix.valid_until, SECOND),
+                    preferred_lifetime: left(now, prefix.preferred_until, SECOND),
+                    prefix: prefix.prefix,
+                })
+                .emit(out)?;
+            }
+            if !lowpan {
+                return Ok(());
+            }
+            for context in contexts.iter().flatten() {
+                NdOption::Context(nd::Context {
+                    prefix_len: context.prefix_len,
+                    compress: context.compress,
+                    id: context.id,
+                    valid_lifetime: left(now, context.valid_until, MINUTE).min(0xffff) as u16,
+                    prefix: context.prefix,
+                })
+                .emit(out)?;
+            }
+            if let Some(border) = border {
+                NdOption::Authoritative(Authoritative {
+                    version: border.version,
+                    valid_lifetime: left(now, border.until, MINUTE).clamp(1, 10_000) as u16,
+                    border_router: border.ip,
+                })
+                .emit(out)?;
+            }
+            NdOption::Capability(flags).emit(out)
+        });
+        self.nd.prefixes = prefixes;
+        self.nd.contexts = contexts;
+    }
+
+    /// A solicitation with a registration (RFC 6775 §6.5, RFC 8505 §5). `link` is the address
+    /// in its source link-layer address option.
+    pub(super) fn receive_registration(
+        &mut self,
+        cx: &mut Context<'_>,
+        header: &Header,
+        target: &Ip,
+        link: LinkAddress,
+        registration: &Registration<'_>,
+    ) -> Option<Event<'static>> {
+        // RFC 6775 §6.5; owners' marks beyond 64 bits are for networks without RFC 6775 nodes.
+        let rovr = *registration.rovr.first_chunk::<8>()?;
+        if registration.rovr.len() != 8 || registration.status != 0 {
+            return None;
+        }
+        // RFC 8505 §5.5: with a transaction ID the target is the address, else the source is.
+        let ip = if registration.tid.is_some() { *target } else { header.source };
+        if ip.is_unspecified() || ip.is_multicast() {
+            return None;
+        }
+        if self.addresses.find(&ip).is_some() {
+            self.answer_registration(cx, &ip, registration, RegistrationStatus::Duplicate as u8, link);
+            return None;
+        }
+        let existing = self.neighbours.find(&ip).copied();
+        let known = existing
+            .filter(|entry| matches!(entry.state, NeighbourState::Tentative | NeighbourState::Registered));
+        if let Some(entry) = &known {
+            if entry.rovr != rovr {
+                // RFC 6775 §8.2: of several that try at once, the first is answered first.
+                if entry.state == NeighbourState::Registered {
+                    self.answer_registration(
+                        cx,
+                        &ip,
+                        registration,
+                        RegistrationStatus::Duplicate as u8,
+                        link,
+                    );
+                }
+                return None;
+            }
+            if let (Some(old), Some(new)) = (entry.tid, registration.tid) {
+                if is_newer(old, new) {
+                    self.answer_registration(cx, &ip, registration, RegistrationStatus::Moved as u8, link);
+                    return None;
+                }
+            }
+        }
+        let was_registered = known.is_some_and(|entry| entry.state == NeighbourState::Registered);
+        let asks = self.asks_border_router(&ip);
+        if registration.lifetime == 0 {
+            self.answer_registration(cx, &ip, registration, 0, link);
+            self.neighbours.remove(&ip);
+            if asks && was_registered {
+                self.send_duplicate_request(cx, &ip, registration.tid, 0, &rovr);
+            }
+            return if was_registered { Some(Event::Deregistered(ip)) } else { None };
+        }
+        if self.config.role == Role::BorderRouter && !ip.is_link_local() {
+            let status = self.enter(cx.now, &ip, &rovr, registration.tid, registration.lifetime);
+            if status != 0 {
+                self.answer_registration(cx, &ip, registration, status, link);
+                return None;
+            }
+        }
+        let Ok(entry) = self.neighbours.obtain(&ip, NeighbourState::Tentative) else {
+            self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
+            let status = RegistrationStatus::NeighborCacheFull as u8;
+            self.answer_registration(cx, &ip, registration, status, link);
+            return None;
+        };
+        entry.link = link;
+        entry.rovr = rovr;
+        entry.tid = registration.tid;
+        entry.lifetime = registration.lifetime;
+        entry.probes = 0;
+        if asks && !was_registered {
+            // RFC 6775 §8.2.3: the answer waits for that of the border router.
+            entry.state = NeighbourState::Tentative;
+            entry.until = cx.now.after(TENTATIVE_NCE_LIFETIME);
+            entry.timer = cx.now;
+            return None;
+        }
+        entry.state = NeighbourState::Registered;
+        entry.until = cx.now.after(u64::from(registration.lifetime) * 60_000);
+        entry.timer = Instant::NEVER;
+        self.answer_registration(cx, &ip, registration, 0, link);
+        if asks {
+            // RFC 8505 §5.7: renewals are reported, but not waited for.
+            self.send_duplicate_request(cx, &ip, registration.tid, registration.lifetime, &rovr);
+        }
+        if was_registered { None } else { Some(Event::Registered(ip)) }
+    }
+
+    /// Whether addresses are checked with the border router. RFC 6775 §8.2 exempts those made
+    /// from an EUI-64; RFC 8505 §5.6 link-local ones.
+    fn asks_border_router(&self, ip: &Ip) -> bool {
+        let somebody_else = self.nd.border.is_some_and(|border| !self.addresses.is_own(&border.ip));
+        self.config.multihop_dad && self.config.role == Role::Router && somebody_else && !ip.is_link_local()
+    }
+
+    /// Answers a registration. `link` is where the registering node said that it is.
+    pub(super) fn answer_registration(
+        &mut self,
+        cx: &mut Context<'_>,
+        ip: &Ip,
+        registration: &Registration<'_>,
+        status: u8,
+        link: LinkAddress,
+    ) {
+        // Errors go to the address made from the EUI-64, since the link address may be taken too
+        // (RFC 6775 §6.5.2). Otherwise the answer goes to the source of the solicitation: with
+        // RFC 8505 the link-local address, before it the address that is registered.
+        let destination = if status != 0 {
+            let eui64 = registration.rovr.first_chunk::<8>().copied().unwrap_or_default();
+            match self.config.medium {
+                Medium::Ieee802154 => LinkAddress::Extended(eui64).link_local(),
+                Medium::Ethernet => with_prefix(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0], eui64),
+            }
+        } else if registration.tid.is_some() || self.neighbours.link_address(ip).is_none() {
+            link.link_local()
+        } else {
+            *ip
+        };
+        let answer = Registration { status, ..*registration };
+        let target = *ip;
+        let outgoing = Outgoing {
+            source: Some(self.link_local()),
+            destination,
+            hop_limit: HOP_LIMIT,
+            protocol: protocol::ICMPV6,
+        };
+        let flags = Neighbor::ROUTER | Neighbor::SOLICITED;
+        // The host asks again when the answer is lost.
+        let _ = self.send_icmp(cx, &outgoing, (kind::NEIGHBOR_ADVERTISEMENT, 0), &mut |out| {
+            Neighbor { flags, target }.emit(out)?;
+            NdOption::Registration(answer).emit(out)
+        });
+    }
+
+    /// The link address in a source link-layer address option, if there is one.
+    pub(super) fn source_link(&self, options: Options<'_>) -> LinkAddress {
+        let mut link = LinkAddress::None;
+        for option in options {
+            if let Ok(NdOption::SourceLinkLayer(body)) = option {
+                link = nd::link_layer_address(self.config.medium, body);
+            }
+        }
+        link
+    }
+}

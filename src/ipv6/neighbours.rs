@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The neighbour cache (RFC 4861 §5.1), which on a 6LoWPAN router is also the registry of the
+//! hosts attached to it (RFC 6775 §3.5).
+#![forbid(unsafe_code)]
+
+use super::link::LinkAddress;
+use crate::address::Ip;
+use crate::status::{Error, Result};
+use crate::time::Instant;
+
+/// What is known of a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeighbourState {
+    /// Address resolution is under way.
+    Incomplete,
+    /// It was heard of a short while ago.
+    Reachable,
+    /// It was reachable once.
+    Stale,
+    /// As stale, but a packet has been sent and a confirmation is hoped for.
+    Delay,
+    /// It is being asked whether it is still there.
+    Probe,
+    /// It wants to register its address; the check for duplicates is under way (RFC 6775 §3.5).
+    Tentative,
+    /// It has registered its address (RFC 6775 §3.5).
+    Registered,
+}
+
+/// One neighbour.
+#[derive(Clone, Copy, Debug)]
+pub struct Neighbour {
+    /// Its address.
+    pub ip: Ip,
+    /// Its link-layer address.
+    pub link: LinkAddress,
+    /// Whether it is a router.
+    pub router: bool,
+    /// What is known of it.
+    pub state: NeighbourState,
+    /// When the state changes by itself; for a registered neighbour, when the registration ends.
+    pub until: Instant,
+    /// Who registered the address (an EUI-64 or another 8 bytes; RFC 8505 §5.3).
+    pub rovr: [u8; 8],
+    /// The last transaction ID (RFC 8505 §5.2), if the registration carried one.
+    pub tid: Option<u8>,
+    /// The registration's lifetime in minutes.
+    pub lifetime: u16,
+    /// Solicitations sent without an answer.
+    pub(super) probes: u8,
+    /// When the next solicitation, or the next duplicate address request, is due.
+    pub(super) timer: Instant,
+}
+
+impl Neighbour {
+    /// A neighbour of which only the address is known.
+    pub(super) const fn new(ip: Ip, state: NeighbourState) -> Neighbour {
+        Neighbour {
+            ip,
+            link: LinkAddress::None,
+            router: false,
+            state,
+            until: Instant::NEVER,
+            rovr: [0; 8],
+            tid: None,
+            lifetime: 0,
+            probes: 0,
+            timer: Instant::NEVER,
+        }
+    }
+
+    /// Whether the entry may make room for another: never one in use, nor a registered one
+    /// (RFC 6775 §6).
+    const fn is_garbage(&self) -> bool {
+        matches!(self.state, NeighbourState::Incomplete | NeighbourState::Stale) && !self.router
+    }
+}
+
+/// The neighbour cache.
+#[derive(Debug)]
+pub struct Neighbours<'m>(pub(super) &'m mut [Option<Neighbour>]);
+
+impl Neighbours<'_> {
+    /// All neighbours.
+    pub fn iter(&self) -> impl Iterator<Item = &Neighbour> {
+        self.0.iter().flatten()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Neighbour> {
+        self.0.iter_mut().flatten()
+    }
+
+    /// The entry of an address.
+    pub fn find(&self, ip: &Ip) -> Option<&Neighbour> {
+        self.iter().find(|neighbour| neighbour.ip == *ip)
+    }
+
+    pub(super) fn find_mut(&mut self, ip: &Ip) -> Option<&mut Neighbour> {
+        self.iter_mut().find(|neighbour| neighbour.ip == *ip)
+    }
+
+    /// The entry of an address, made if need be. When the table is full, an entry that is not in
+    /// use gives way: the one whose state ends first.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when every entry is in use.
+    pub(super) fn obtain(&mut self, ip: &Ip, state: NeighbourState) -> Result<&mut Neighbour> {
+        let known = |entry: &Option<Neighbour>| entry.as_ref().is_some_and(|entry| entry.ip == *ip);
+        let index = match self.0.iter().position(known) {
+            Some(index) => index,
+            None => self.vacancy().ok_or(Error::Full)?,
+        };
+        let entry = self.0.get_mut(index).ok_or(Error::Full)?;
+        match entry {
+            Some(neighbour) if neighbour.ip == *ip => {}
+            _ => *entry = Some(Neighbour::new(*ip, state)),
+        }
+        entry.as_mut().ok_or(Error::Full)
+    }
+
+    fn vacancy(&self) -> Option<usize> {
+        if let Some(free) = self.0.iter().position(Option::is_none) {
+            return Some(free);
+        }
+        let garbage = self.0.iter().enumerate().filter_map(|(index, entry)| {
+            let entry = entry.as_ref()?;
+            if entry.is_garbage() { Some((entry.until, index)) } else { None }
+        });
+        garbage.min().map(|(_, index)| index)
+    }
+
+    /// Takes a neighbour away.
+    pub(super) fn remove(&mut self, ip: &Ip) {
+        for entry in self.0.iter_mut() {
+            if entry.as_ref().is_some_and(|neighbour| neighbour.ip == *ip) {
+                *entry = None;
+            }
+        }
+    }
+
+    /// The link-layer address of a neighbour that may be sent to: not one whose registration is
+    /// still tentative (RFC 6775 §6.5.4).
+    pub fn link_address(&self, ip: &Ip) -> Option<LinkAddress> {
+        let neighbour = self.find(ip)?;
+        let usable = !matches!(neighbour.state, NeighbourState::Incomplete | NeighbourState::Tentative);
+        if usable && neighbour.link.is_some() { Some(neighbour.link) } else { None }
+    }
+
+    /// Whether a host has registered this address with us.
+    pub fn is_registered(&self, ip: &Ip) -> bool {
+        self.find(ip).is_some_and(|neighbour| neighbour.state == NeighbourState::Registered)
+    }
+
+    /// When the first entry changes by itself.
+    pub(super) fn deadline(&self) -> Instant {
+        self.iter().map(|entry| entry.until.min(entry.timer)).min().unwrap_or(Instant::NEVER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(last: u16) -> Ip {
+        Ip::v6([0xfe80, 0, 0, 0, 0, 0, 0, last])
+    }
+
+    #[test]
+    fn a_full_table_gives_up_stale_entries_but_none_in_use() {
+        let mut entries = [None; 3];
+        let mut table = Neighbours(&mut entries);
+        table.obtain(&ip(1), NeighbourState::Registered).unwrap().until = Instant(1);
+        table.obtain(&ip(2), NeighbourState::Stale).unwrap().until = Instant(20);
+        table.obtain(&ip(3), NeighbourState::Stale).unwrap().until = Instant(10);
+        table.obtain(&ip(4), NeighbourState::Reachable).unwrap();
+        assert!(table.find(&ip(3)).is_none() && table.find(&ip(2)).is_some());
+        table.obtain(&ip(5), NeighbourState::Reachable).unwrap();
+        assert_eq!(table.obtain(&ip(6), NeighbourState::Incomplete).err(), Some(Error::Full));
+        assert!(table.is_registered(&ip(1)));
+        table.remove(&ip(1));
+        assert!(!table.is_registered(&ip(1)));
+        assert!(table.obtain(&ip(6), NeighbourState::Incomplete).is_ok());
+    }
+
+    #[test]
+    fn a_default_router_is_not_garbage_and_tentative_is_not_reachable() {
+        let mut entries = [None; 1];
+        let mut table = Neighbours(&mut entries);
+        let router = table.obtain(&ip(1), NeighbourState::Stale).unwrap();
+        router.router = true;
+        router.link = LinkAddress::Short(1);
+        assert_eq!(table.link_address(&ip(1)), Some(LinkAddress::Short(1)));
+        assert!(table.obtain(&ip(2), NeighbourState::Stale).is_err());
+        table.find_mut(&ip(1)).unwrap().state = NeighbourState::Tentative;
+        assert_eq!(table.link_address(&ip(1)), None);
+    }
+}

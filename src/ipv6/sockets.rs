@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! UDP sockets, and the datagram transport over them.
+#![forbid(unsafe_code)]
+
+use super::output::Outgoing;
+use super::wire::protocol;
+use super::wire::udp::Udp;
+use super::{Context, Ipv6};
+use crate::address::Ip;
+use crate::status::{Error, Result};
+use crate::table::Handle;
+use crate::transport::{Datagram, Path};
+
+/// Ports for sockets that do not care begin here (RFC 6335 §6).
+const EPHEMERAL: u16 = 49152;
+
+/// A UDP socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Socket {
+    /// The own address that it is bound to; unspecified means all of them.
+    pub local: Ip,
+    /// The own port.
+    pub port: u16,
+}
+
+impl<'m> Ipv6<'m> {
+    /// Opens a socket. `port` 0 picks a free one; `local` unspecified receives on all addresses
+    /// and groups.
+    ///
+    /// # Errors
+    /// [`Error::AddressInUse`], [`Error::Full`].
+    pub fn udp_open(&mut self, local: Ip, port: u16) -> Result<Handle> {
+        let taken = |sockets: &crate::table::Table<'_, Socket>, port: u16| {
+            let clash = |socket: &Socket| {
+                socket.port == port
+                    && (socket.local == local || socket.local.is_unspecified() || local.is_unspecified())
+            };
+            sockets.find(clash).is_some()
+        };
+        if port != 0 {
+            if taken(&self.sockets, port) {
+                return Err(Error::AddressInUse);
+            }
+            return self.sockets.insert(Socket { local, port });
+        }
+        // There are more ports than slots, so one of the next few is free.
+        for _ in 0..=self.sockets.len() {
+            let port = EPHEMERAL | self.next_port;
+            self.next_port = self.next_port.wrapping_add(1);
+            if !taken(&self.sockets, port) {
+                return self.sockets.insert(Socket { local, port });
+            }
+        }
+        Err(Error::Full)
+    }
+
+    /// Closes a socket.
+    ///
+    /// # Errors
+    /// [`Error::Stale`].
+    pub fn udp_close(&mut self, socket: Handle) -> Result<()> {
+        self.sockets.remove(socket).map(|_| ()).ok_or(Error::Stale)
+    }
+
+    /// A socket.
+    pub fn udp_socket(&self, socket: Handle) -> Option<&Socket> {
+        self.sockets.get(socket)
+    }
+
+    /// Which socket a datagram to this address and port is for.
+    pub(super) fn socket_for(&self, local: &Ip, port: u16) -> Option<Handle> {
+        let bound = self.sockets.find(|socket| socket.port == port && socket.local == *local);
+        bound.or_else(|| self.sockets.find(|socket| socket.port == port && socket.local.is_unspecified()))
+    }
+
+    /// Sends a datagram.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::Unreachable`], [`Error::TooLarge`], and what the link says.
+    pub fn udp_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: Handle,
+        path: &Path,
+        datagram: &[u8],
+    ) -> Result<()> {
+        let socket = *self.sockets.get(socket).ok_or(Error::Stale)?;
+        let local = if path.local.is_unspecified() { socket.local } else { path.local };
+        if !local.is_unspecified() && !self.addresses.is_own(&local) {
+            return Err(Error::AddressInUse);
+        }
+        let udp = Udp { source_port: socket.port, destination_port: path.remote.port };
+        let outgoing = Outgoing {
+            source: if local.is_unspecified() { None } else { Some(local) },
+            destination: path.remote.ip,
+            hop_limit: self.config.hop_limit,
+            protocol: protocol::UDP,
+        };
+        self.send_upper(cx, &outgoing, &mut |source, destination, out| {
+            udp.emit(source, destination, datagram, out)
+        })
+    }
+
+    /// The largest datagram that any peer can be sent, in bytes: what the buffer holds behind
+    /// the headers, and the minimum MTU of links on the way (RFC 8200 §5).
+    pub fn udp_max_size(&self) -> usize {
+        usize::from(self.config.packet).min(1280).saturating_sub(48)
+    }
+}
+
+/// A socket as a transport that engines send through. See [`Datagram`].
+pub struct UdpTransport<'a, 'm> {
+    /// The IPv6 engine.
+    pub ipv6: &'a mut Ipv6<'m>,
+    /// What it is lent.
+    pub cx: Context<'a>,
+    /// The socket.
+    pub socket: Handle,
+}
+
+impl Datagram for UdpTransport<'_, '_> {
+    fn send(&mut self, path: &Path, datagram: &[u8]) -> Result<()> {
+        self.ipv6.udp_send(&mut self.cx, self.socket, path, datagram)
+    }
+
+    fn max_size(&self, _path: &Path) -> usize {
+        self.ipv6.udp_max_size()
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Input of any kind.
+
+use super::*;
+use proptest::prelude::*;
+
+fn any_packet() -> impl Strategy<Value = Vec<u8>> {
+    let next =
+        prop_oneof![Just(0u8), Just(17), Just(41), Just(43), Just(44), Just(58), Just(60), any::<u8>()];
+    let body = proptest::collection::vec(any::<u8>(), 0..120);
+    let kind = prop_oneof![1u8..5, 128u8..138, Just(155), Just(157), Just(158)];
+    (next, body, kind, any::<bool>(), 0u8..4).prop_map(|(next, mut body, kind, valid, target)| {
+        let source = eui64(2).link_local();
+        let destination = match target {
+            0 => ip("ff02::1"),
+            1 => ip("fd00::1"),
+            2 => ip("fd00::99"),
+            _ => eui64(1).link_local(),
+        };
+        if next == 58 && valid {
+            body = icmp(source, destination, kind, 0, &body);
+        }
+        packet(source, destination, next, 255, &body)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn any_packets_are_survived(
+        packets in proptest::collection::vec(any_packet(), 1..20), role in 0u8..3, ethernet: bool,
+    ) {
+        let role = [Role::Host, Role::Router, Role::BorderRouter][usize::from(role)];
+        let mut node = if ethernet { Node::ethernet(1, role) } else { Node::lowpan(1, role) };
+        node.engine.add_address(Instant(0), ip("fd00::1"), 64, Instant::NEVER, Instant::NEVER).unwrap();
+        node.routing = Box::new(Fixed { allow: true, ..Fixed::default() });
+        for (index, bytes) in packets.iter().enumerate() {
+            let now = index as u64 * 700;
+            node.receive(now, eui64(2), false, bytes);
+            for _ in 0..100 {
+                if node.does(now, |engine, cx| engine.poll(cx).is_none()) {
+                    break;
+                }
+            }
+            for (_, sent) in node.out.packets.drain(..) {
+                prop_assert!(Header::parse(&sent).is_ok() && sent.len() <= 1280);
+            }
+            prop_assert!(node.engine.next_deadline() > Instant(now));
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let mut node = Node::lowpan(1, Role::Router);
+        node.receive(0, eui64(2), false, &bytes);
+    }
+}

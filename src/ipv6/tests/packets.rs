@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Delivery, forwarding and ICMPv6 errors.
+
+use super::*;
+
+#[test]
+fn the_plan_is_exact() {
+    let config = config(eui64(1), Medium::Ieee802154, Role::Router);
+    let bytes = Ipv6::plan(&config).bytes();
+    let mut memory = vec![0u8; bytes + 8];
+    let start = memory.as_ptr().align_offset(8);
+    // The plan holds for a block of any alignment, so for an aligned one it is up to 7 too much.
+    assert!(Ipv6::new(&mut memory[start..start + bytes], &config, Instant(0)).is_ok());
+    assert_eq!(
+        Ipv6::new(&mut memory[start..start + bytes - 8], &config, Instant(0)).err(),
+        Some(Error::NoMemory)
+    );
+    let mut memory = vec![0u8; bytes];
+    let nameless = Config { link_address: LinkAddress::None, ..config };
+    assert_eq!(Ipv6::new(&mut memory, &nameless, Instant(0)).err(), Some(Error::Invalid));
+}
+
+#[test]
+fn neighbours_ping_each_other_by_link_local_address() {
+    let mut nodes = [Node::lowpan(1, Role::Host), Node::lowpan(2, Role::Host)];
+    let peer = nodes[1].engine.link_local();
+    nodes[0].ping(5, peer, 3).unwrap();
+    settle(&mut nodes, 5);
+    assert_eq!(nodes[0].took(), [Seen::Reply(peer, 3, b"abcdefgh".to_vec())]);
+    // All nodes answer a ping to all nodes, from an address of their own.
+    nodes[0].ping(5, ip("ff02::1"), 4).unwrap();
+    settle(&mut nodes, 5);
+    assert_eq!(nodes[0].took(), [Seen::Reply(peer, 4, b"abcdefgh".to_vec())]);
+}
+
+#[test]
+fn udp_reaches_the_socket_that_fits_best() {
+    let mut nodes = [Node::lowpan(1, Role::Host), Node::lowpan(2, Role::Host)];
+    let (a, b) = (nodes[0].engine.link_local(), nodes[1].engine.link_local());
+    let from = nodes[0].engine.udp_open(Ip::UNSPECIFIED, 0).unwrap();
+    let any = nodes[1].engine.udp_open(Ip::UNSPECIFIED, 5683).unwrap();
+    assert_eq!(nodes[1].engine.udp_open(b, 5683), Err(Error::AddressInUse));
+    let port = nodes[0].engine.udp_socket(from).unwrap().port;
+    assert!(port >= 49152);
+    let path = Path::to(SocketAddress::new(b, 5683));
+    nodes[0].does(0, |engine, cx| engine.udp_send(cx, from, &path, b"hello")).unwrap();
+    settle(&mut nodes, 0);
+    let path = Path { remote: SocketAddress::new(a, port), local: b };
+    assert_eq!(nodes[1].took(), [Seen::Udp(path, b"hello".to_vec())]);
+    let group = Path::to(SocketAddress::new(ip("ff02::fd"), 5683));
+    nodes[0].does(0, |engine, cx| engine.udp_send(cx, from, &group, b"all")).unwrap();
+    settle(&mut nodes, 0);
+    assert!(nodes[1].took().is_empty(), "a group that was not joined");
+    nodes[1].engine.join_group(ip("ff02::fd")).unwrap();
+    nodes[0].does(0, |engine, cx| engine.udp_send(cx, from, &group, b"all")).unwrap();
+    settle(&mut nodes, 0);
+    assert_eq!(nodes[1].took().len(), 1);
+    nodes[1].engine.udp_close(any).unwrap();
+    assert_eq!(nodes[1].engine.udp_close(any), Err(Error::Stale));
+    let path = Path::to(SocketAddress::new(b, 5683));
+    nodes[0].does(0, |engine, cx| engine.udp_send(cx, from, &path, b"hello")).unwrap();
+    settle(&mut nodes, 0);
+    assert_eq!(nodes[0].took(), [Seen::Error(b, 1, 4, 0)], "port unreachable");
+    assert_eq!(
+        nodes[0].does(0, |engine, cx| engine.udp_send(cx, from, &path, &[0; 1233])),
+        Err(Error::TooLarge)
+    );
+    assert_eq!(nodes[0].engine.udp_max_size(), 1232);
+}
+
+/// RFC 4443 §2.4 (e).
+#[test]
+fn no_error_about_multicast_errors_or_nobody() {
+    let mut node = Node::lowpan(1, Role::Host);
+    let own = node.engine.link_local();
+    let peer = eui64(2).link_local();
+    let udp = [0, 1, 0, 2, 0, 9, 0, 0, 5];
+    let sum = wire::checksum::transport(&peer, &own, 17, &udp);
+    let mut datagram = udp;
+    datagram[6..8].copy_from_slice(&sum.to_be_bytes());
+    node.receive(0, eui64(2), false, &packet(peer, own, 17, 64, &datagram));
+    assert_eq!(error_in(&mut node).unwrap().1, 1, "the packet as such is answered");
+    // To a link-layer multicast address.
+    node.receive(0, eui64(2), true, &packet(peer, own, 17, 64, &datagram));
+    assert_eq!(error_in(&mut node), None);
+    // From nobody, or from a group.
+    let mut nobody = udp;
+    let sum = wire::checksum::transport(&Ip::UNSPECIFIED, &own, 17, &udp);
+    nobody[6..8].copy_from_slice(&sum.to_be_bytes());
+    node.receive(0, eui64(2), false, &packet(Ip::UNSPECIFIED, own, 17, 64, &nobody));
+    assert_eq!(error_in(&mut node), None);
+    node.receive(0, eui64(2), false, &packet(ip("ff02::1"), own, 17, 64, &datagram));
+    assert_eq!(error_in(&mut node), None);
+    // About an error: an unknown option in front of an ICMPv6 error message.
+    let error = icmp(peer, own, 1, 4, &[0; 48]);
+    let mut options = vec![58, 0, 0x9e, 0, 1, 2, 0, 0];
+    options.extend_from_slice(&error);
+    node.receive(0, eui64(2), false, &packet(peer, own, 60, 64, &options));
+    assert_eq!(error_in(&mut node), None);
+    // The same before an echo request is reported, pointing at the option; even to a group.
+    let request = icmp(peer, ip("ff02::1"), 128, 0, &[0; 8]);
+    let mut options = vec![58, 0, 0x9e, 0, 1, 2, 0, 0];
+    options.extend_from_slice(&request);
+    node.receive(0, eui64(2), true, &packet(peer, ip("ff02::1"), 60, 64, &options));
+    let (to, kind, code, pointer, invoking) = error_in(&mut node).unwrap();
+    assert_eq!((to, kind, code, pointer), (peer, 4, 2, 42));
+    assert_eq!(invoking[40..48], options[..8]);
+    assert!(node.engine.statistics().errors_suppressed >= 3);
+}
+
+/// RFC 4443 §2.4 (f).
+#[test]
+fn errors_are_limited_in_rate() {
+    let mut node = Node::lowpan(1, Role::Host);
+    let own = node.engine.link_local();
+    let peer = eui64(2).link_local();
+    for _ in 0..100 {
+        node.receive(0, eui64(2), false, &packet(peer, own, 200, 64, &[0; 8]));
+    }
+    assert_eq!(node.out.packets.len(), 10);
+    assert_eq!(node.engine.statistics().errors_suppressed, 90);
+}
+
+/// RFC 8200 §4: an unknown next header, and a hop-by-hop header in the wrong place.
+#[test]
+fn an_unknown_next_header_is_pointed_at() {
+    let mut node = Node::lowpan(1, Role::Host);
+    let own = node.engine.link_local();
+    let peer = eui64(2).link_local();
+    node.receive(0, eui64(2), false, &packet(peer, own, 200, 64, &[0; 8]));
+    let (_, kind, code, pointer, _) = error_in(&mut node).unwrap();
+    assert_eq!((kind, code, pointer), (4, 1, 6));
+    let headers = [0, 0, 1, 4, 0, 0, 0, 0, 59, 0, 1, 4, 0, 0, 0, 0];
+    node.receive(0, eui64(2), false, &packet(peer, own, 60, 64, &headers));
+    let (_, kind, code, pointer, _) = error_in(&mut node).unwrap();
+    assert_eq!((kind, code, pointer), (4, 1, 40));
+}
+
+/// CVE-2020-13986 and CVE-2023-29001 of other stacks: extension headers that never end.
+#[test]
+fn a_chain_of_extension_headers_ends() {
+    let mut node = Node::lowpan(1, Role::Host);
+    let own = node.engine.link_local();
+    let peer = eui64(2).link_local();
+    let mut chain = Vec::new();
+    for _ in 0..100 {
+        chain.extend_from_slice(&[60, 0, 1, 4, 0, 0, 0, 0]);
+    }
+    node.receive(0, eui64(2), false, &packet(peer, own, 60, 64, &chain));
+    assert!(node.out.packets.is_empty());
+    assert_eq!(node.engine.statistics().malformed, 1);
+    // Packets within packets.
+    let mut inner = packet(peer, own, 59, 64, &[]);
+    for _ in 0..20 {
+        inner = packet(peer, own, 41, 64, &inner);
+    }
+    node.receive(0, eui64(2), false, &inner);
+    assert_eq!(node.engine.statistics().malformed, 2);
+}
+
+#[test]
+fn a_host_does_not_forward_and_a_router_does() {
+    for role in [Role::Host, Role::Router] {
+        let mut node = Node::lowpan(1, role);
+        add(&mut node, "fd00::1");
+        let peer = ip("fd00::ff:fe00:2");
+        let next = Route::on_link(ip("fe80::ff:fe00:9"), LinkAddress::None);
+        node.routing = Box::new(Fixed { routes: vec![(ip("fd01::9"), Ok(next))], ..Fixed::default() });
+        node.receive(0, LinkAddress::Short(2), false, &echo_request(peer, ip("fd01::9"), 5));
+        let packets = core::mem::take(&mut node.out.packets);
+        if role == Role::Host {
+            assert!(packets.is_empty());
+            continue;
+        }
+        assert_eq!(packets[0].0, LinkDestination::Unicast(LinkAddress::Short(9)));
+        assert_eq!(packets[0].1[7], 4, "one hop less");
+        // RFC 4443 §3.3 and §3.1.
+        let route = Route::on_link(ip("fe80::ff:fe00:2"), LinkAddress::None);
+        let routes = vec![(ip("fd01::9"), Ok(next)), (peer, Ok(route))];
+        node.routing = Box::new(Fixed { routes, ..Fixed::default() });
+        for hop_limit in [0, 1] {
+            node.receive(0, LinkAddress::Short(2), false, &echo_request(peer, ip("fd01::9"), hop_limit));
+            let (to, kind, code, ..) = error_in(&mut node).unwrap();
+            assert_eq!((to, kind, code), (peer, 3, 0));
+        }
+        node.receive(0, LinkAddress::Short(2), false, &echo_request(peer, ip("fd02::1"), 5));
+        let (to, kind, code, ..) = error_in(&mut node).unwrap();
+        assert_eq!((to, kind, code), (peer, 1, 0));
+        // An address of the link does not leave it (RFC 4443 §3.1 code 2).
+        let local = ip("fe80::ff:fe00:2");
+        node.receive(0, LinkAddress::Short(2), false, &echo_request(local, ip("fd01::9"), 5));
+        let (to, kind, code, ..) = error_in(&mut node).unwrap();
+        assert_eq!((to, kind, code), (local, 1, 2));
+    }
+}
+
+/// RFC 4443 §3.2.
+#[test]
+fn a_packet_too_big_for_the_link_is_reported_with_its_mtu() {
+    let mut node = Node::lowpan(1, Role::Router);
+    add(&mut node, "fd00::1");
+    let peer = ip("fd00::ff:fe00:2");
+    let hop = |last: &str| Ok(Route::on_link(ip(last), LinkAddress::None));
+    let routes = vec![(ip("fd01::9"), hop("fe80::ff:fe00:9")), (peer, hop("fe80::ff:fe00:2"))];
+    node.routing = Box::new(Fixed { routes, ..Fixed::default() });
+    node.receive(0, LinkAddress::Short(2), false, &packet(peer, ip("fd01::9"), 17, 9, &[0; 1241]));
+    let (to, kind, code, mtu, invoking) = error_in(&mut node).unwrap();
+    assert_eq!((to, kind, code, mtu), (peer, 2, 0, 1280));
+    assert_eq!(invoking.len(), 1280 - 48, "the error itself fits the minimum MTU");
+    node.receive(0, LinkAddress::Short(2), false, &packet(peer, ip("fd01::9"), 17, 9, &[0; 1240]));
+    assert_eq!(node.out.packets.len(), 1);
+}
