@@ -172,7 +172,10 @@ pub struct Mac<'m> {
     state: State,
     /// The queue's place whose frame is under way.
     current: usize,
+    /// How often it has been on the air.
     attempts: u8,
+    /// How often CSMA-CA gave up.
+    refusals: u8,
     backoffs: u8,
     exponent: u8,
     sequence: u8,
@@ -212,6 +215,7 @@ impl<'m> Mac<'m> {
             state: State::Idle,
             current: 0,
             attempts: 0,
+            refusals: 0,
             backoffs: 0,
             exponent: 0,
             sequence: seed,
@@ -348,6 +352,7 @@ impl<'m> Mac<'m> {
                 State::Idle => {
                     self.current = self.next_frame()?;
                     self.attempts = 0;
+                    self.refusals = 0;
                     self.start_attempt(cx);
                 }
                 State::Backoff(until) if until.is_due(cx.now) => self.after_backoff(cx, pool),
@@ -383,10 +388,19 @@ impl<'m> Mac<'m> {
     }
 
     /// Begins CSMA-CA for a transmission, or leaves it to the radio.
+    ///
+    /// A repetition waits besides, for up to 4, 8, 16, 32, then 64 ms: two senders that do not hear
+    /// each other would collide again and again within the few milliseconds of CSMA-CA, which are
+    /// less than a frame takes.
     fn start_attempt(&mut self, cx: &mut RadioContext<'_>) {
         self.backoffs = 0;
         self.exponent = self.config.min_be;
         self.back_off(cx);
+        let before = self.attempts.saturating_add(self.refusals);
+        if let (State::Backoff(until), true) = (self.state, before > 0) {
+            let spread = 2 << before.min(5);
+            self.state = State::Backoff(until.after(u64::from(cx.random.below(spread))));
+        }
     }
 
     fn back_off(&mut self, cx: &mut RadioContext<'_>) {
@@ -431,13 +445,17 @@ impl<'m> Mac<'m> {
             }
             return;
         }
-        // A channel access failure uses up one attempt: a busy moment should not lose the frame.
-        self.attempts = self.attempts.saturating_add(1);
-        if self.attempts > self.config.max_frame_retries {
+        self.refused(cx, pool);
+    }
+
+    /// CSMA-CA has given up. A busy moment should not lose the frame, so it is begun again as
+    /// often as a frame may be repeated.
+    fn refused(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) {
+        self.refusals = self.refusals.saturating_add(1);
+        if self.refusals > self.config.max_frame_retries {
             self.finish(pool, Err(Error::WouldBlock));
         } else {
-            self.backoffs = 0;
-            self.back_off(cx);
+            self.start_attempt(cx);
         }
     }
 
@@ -479,12 +497,13 @@ impl<'m> Mac<'m> {
         if core::mem::replace(&mut self.acknowledging, Instant::ZERO) > cx.now || !own_frame {
             return;
         }
-        self.stats.transmissions = self.stats.transmissions.wrapping_add(u32::from(attempts.max(1)));
+        let on_air = if status == TransmitStatus::ChannelBusy { attempts } else { attempts.max(1) };
+        self.stats.transmissions = self.stats.transmissions.wrapping_add(u32::from(on_air));
         let capabilities = cx.transport.capabilities();
         let unicast = self.frame().is_some_and(|frame| frame.destination.is_unicast());
         let repeated = capabilities.has(RadioCapabilities::RETRY);
         if repeated {
-            self.attempts = attempts.max(1);
+            self.attempts = on_air;
         }
         match status {
             TransmitStatus::Sent if unicast && !capabilities.has(RadioCapabilities::ACK) => {
@@ -493,10 +512,10 @@ impl<'m> Mac<'m> {
             TransmitStatus::Sent => self.finish(pool, Ok(())),
             TransmitStatus::NoAck if repeated => self.finish(pool, Err(Error::Timeout)),
             TransmitStatus::NoAck => self.failed_attempt(cx, pool),
-            TransmitStatus::ChannelBusy if self.attempts <= self.config.max_frame_retries => {
-                self.start_attempt(cx);
+            TransmitStatus::ChannelBusy => {
+                self.attempts = self.attempts.saturating_sub(u8::from(!repeated));
+                self.refused(cx, pool);
             }
-            TransmitStatus::ChannelBusy => self.finish(pool, Err(Error::WouldBlock)),
             TransmitStatus::Failed => self.finish(pool, Err(Error::Io)),
         }
     }

@@ -92,11 +92,18 @@ pub struct Outgoing {
     position: u16,
     size: u16,
     tag: u16,
+    /// When the next fragment may go.
+    next_at: Instant,
     is_used: bool,
     is_under_way: bool,
 }
 
 impl Outgoing {
+    /// Whether its next fragment waits to go.
+    const fn is_ready(&self) -> bool {
+        self.is_used && !self.is_under_way
+    }
+
     /// Writes the next fragment, and says up to where the stream has gone with it.
     fn put_fragment(&self, pool: &Pool<'_>, out: &mut Writer<'_>) -> Result<u16> {
         let first = self.position == 0;
@@ -338,7 +345,8 @@ impl<'m> Interface<'m> {
         let outgoing = self.outgoing.iter_mut().find(|it| !it.is_used).ok_or(Error::Full)?;
         // One block is left for a frame to go in.
         let first = self.pool.take(1).ok_or(Error::Full)?;
-        *outgoing = Outgoing { destination, priority, is_used: true, ..Outgoing::default() };
+        let next_at = Instant::ZERO;
+        *outgoing = Outgoing { destination, priority, next_at, is_used: true, ..Outgoing::default() };
         let mut blocks = outgoing.blocks.iter_mut();
         if let Some(slot) = blocks.next() {
             *slot = Some(first);
@@ -406,7 +414,7 @@ impl<'m> Interface<'m> {
         self.reassemblies.expire(cx.now, &mut self.pool);
         loop {
             for place in 0..self.outgoing.len() {
-                let ready = self.outgoing.get(place).filter(|it| it.is_used && !it.is_under_way);
+                let ready = self.outgoing.get(place).filter(|it| it.is_ready() && it.next_at <= cx.now);
                 let Some(&Outgoing { destination, priority, .. }) = ready else { continue };
                 if !self.mac.has_room(&self.pool, priority) {
                     continue;
@@ -427,6 +435,9 @@ impl<'m> Interface<'m> {
             };
             let Some(outgoing) = self.outgoing.get_mut(place) else { continue };
             outgoing.is_under_way = false;
+            if outcome.destination != outgoing.destination {
+                outgoing.next_at = cx.now.after(FORWARDING_GAP);
+            }
             if outcome.result.is_err() || outgoing.position >= outgoing.len {
                 let sent = Sent { destination: outgoing.destination, result: outcome.result };
                 outgoing.release(&mut self.pool);
@@ -443,11 +454,10 @@ impl<'m> Interface<'m> {
 
     /// When to call [`Interface::poll`].
     pub fn next_deadline(&self) -> Instant {
-        let ready = self
-            .outgoing
-            .iter()
-            .any(|it| it.is_used && !it.is_under_way && self.mac.has_room(&self.pool, it.priority));
-        if ready { Instant::ZERO } else { self.mac.next_deadline().min(self.reassemblies.next_deadline()) }
+        let ready =
+            self.outgoing.iter().filter(|it| it.is_ready() && self.mac.has_room(&self.pool, it.priority));
+        let fragments = ready.map(|it| it.next_at).min().unwrap_or(Instant::NEVER);
+        fragments.min(self.mac.next_deadline()).min(self.reassemblies.next_deadline())
     }
 
     /// Input: what the radio brings. A packet comes back in `scratch`, of which [`SCRATCH`] bytes
@@ -561,5 +571,8 @@ impl<'m> Interface<'m> {
     }
 }
 
+/// How long a fragment for a node beyond the next hop waits for that before it to be forwarded, in
+/// milliseconds, that the forwarders' queues do not overflow (RFC 8930 §5 calls for such a gap).
+const FORWARDING_GAP: u64 = 20;
 /// The tag of frames whose end is told to nobody.
 const FORWARDED: u8 = u8::MAX;

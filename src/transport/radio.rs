@@ -48,7 +48,9 @@ pub trait Radio {
     fn capabilities(&self) -> RadioCapabilities;
 
     /// Begins to send `frame`, to which the radio appends the FCS, and keeps nothing of it. After
-    /// success exactly one [`RadioEvent::Transmitted`] follows.
+    /// success exactly one [`RadioEvent::Transmitted`] follows. An acknowledgement (frame type 2),
+    /// which only radios without [`RadioCapabilities::ACK`] are given, goes out at once, whether the
+    /// channel is clear or not.
     ///
     /// # Errors
     /// [`Error::WouldBlock`](crate::status::Error::WouldBlock) while another frame is being

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The 6LoWPAN interface over simulated radios: whole packets between nodes, whatever the radio
+//! does by itself and whatever the air loses.
+
+use mote::address::Ip;
+use mote::ieee802154::LinkAddress;
+use mote::ieee802154::mac::Priority;
+use mote::lowpan::interface::{Config, Interface, SCRATCH, Sent};
+use mote::memory::{Carver, Plan};
+use mote::random::{Random, Sequence};
+use mote::sim::radio::{Air, Node, NodeId, Placement, Propagation, RadioLink, Setup, Topology};
+use mote::status::Error;
+use mote::time::Instant;
+use mote::transport::{RadioCapabilities, RadioContext, RadioEvent};
+
+const NOTHING: RadioCapabilities = RadioCapabilities(0);
+
+/// An interface that keeps what comes and what has ended.
+struct Host {
+    interface: Interface<'static>,
+    received: Vec<(LinkAddress, Vec<u8>)>,
+    sent: Vec<Sent>,
+}
+
+fn address(id: NodeId) -> LinkAddress {
+    LinkAddress::Extended([2, 0, 0, 0, 0, 0, 1, id as u8])
+}
+
+impl Host {
+    fn new(id: NodeId, config: &Config) -> Host {
+        let LinkAddress::Extended(extended) = address(id) else { unreachable!() };
+        let mut config = *config;
+        config.mac.extended = extended;
+        let memory = vec![0; Interface::plan(Plan::new(), &config).bytes()].leak();
+        let interface = Interface::new(&mut Carver::new(memory), &config, id as u16).unwrap();
+        Host { interface, received: Vec::new(), sent: Vec::new() }
+    }
+}
+
+impl Node for Host {
+    fn start(&mut self, cx: &mut RadioContext<'_>) {
+        self.interface.set_addresses(cx, 0xfffe, 0xabcd).unwrap();
+    }
+
+    fn receive(&mut self, cx: &mut RadioContext<'_>, event: RadioEvent<'_>) {
+        let mut scratch = [0; SCRATCH];
+        if let Some(received) = self.interface.receive(cx, event, &mut scratch) {
+            self.received.push((received.source, received.packet.to_vec()));
+        }
+    }
+
+    fn poll(&mut self, cx: &mut RadioContext<'_>) {
+        while let Some(sent) = self.interface.poll(cx) {
+            self.sent.push(sent);
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        self.interface.next_deadline()
+    }
+}
+
+type Network = Air<Host, Vec<u8>>;
+
+fn network(topology: Topology, setup: &Setup, config: &Config) -> Network {
+    let mut air = Air::new(topology, setup);
+    for id in 0..air.topology().len() {
+        air.start(id, Host::new(id, config));
+    }
+    air
+}
+
+fn pair(delivery: u16, capabilities: RadioCapabilities) -> Network {
+    let mut topology = Topology::unlinked(2);
+    topology.set_both(0, 1, Some(RadioLink { delivery, rssi: -60 }));
+    network(topology, &Setup { seed: 5, capabilities }, &Config::default())
+}
+
+/// A UDP packet of `size` bytes between two nodes.
+fn packet(from: NodeId, to: NodeId, size: usize, seed: u64) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    Sequence(seed).fill(&mut bytes);
+    bytes[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 0, 17, 64]);
+    bytes[4..6].copy_from_slice(&(size as u16 - 40).to_be_bytes());
+    for (at, id) in [(8, from), (24, to)] {
+        bytes[at..at + 8].copy_from_slice(&Ip::v6([0xfe80, 0, 0, 0, 0, 0, 0, 0]).0[..8]);
+        bytes[at + 8..at + 16].copy_from_slice(&address(id).interface_identifier());
+    }
+    bytes[44..46].copy_from_slice(&(size as u16 - 40).to_be_bytes());
+    bytes
+}
+
+fn send(air: &mut Network, from: NodeId, to: LinkAddress, packet: &[u8]) -> Result<(), Error> {
+    air.with(from, |host, _| host.interface.send(packet, to, Priority::Normal)).unwrap()
+}
+
+#[test]
+fn packets_of_every_size_cross_over_every_kind_of_radio() {
+    let (ack, csma) = (RadioCapabilities::ACK, RadioCapabilities::CSMA);
+    for capabilities in [ack.with(csma).with(RadioCapabilities::FILTER), ack, csma, NOTHING] {
+        let mut air = pair(1000, capabilities);
+        let sizes: Vec<usize> = (48..1500).step_by(41).chain([1280, 1536]).collect();
+        for (index, size) in sizes.iter().enumerate() {
+            let bytes = packet(0, 1, *size, index as u64);
+            send(&mut air, 0, address(1), &bytes).unwrap();
+            air.run_for(500_000);
+            let received = &air.node(1).unwrap().received;
+            assert!(received.last() == Some(&(address(0), bytes)), "{size} {capabilities:?}");
+            let end = Sent { destination: address(1), result: Ok(()) };
+            assert_eq!(air.node(0).unwrap().sent.last(), Some(&end));
+        }
+        assert_eq!(air.node(1).unwrap().received.len(), sizes.len());
+        assert_eq!(air.node(0).unwrap().interface.free_blocks(), Config::default().blocks);
+        assert_eq!(air.node(1).unwrap().interface.free_blocks(), Config::default().blocks);
+    }
+}
+
+#[test]
+fn retries_carry_packets_over_a_bad_link_once_each() {
+    for capabilities in [RadioCapabilities::ACK.with(RadioCapabilities::CSMA), NOTHING] {
+        let mut air = pair(700, capabilities);
+        let count = 200;
+        for index in 0..count {
+            send(&mut air, 0, address(1), &packet(0, 1, 300, index)).unwrap();
+            air.run_for(1_000_000);
+        }
+        let received = &air.node(1).unwrap().received;
+        assert!(received.len() as u64 >= count * 99 / 100, "{} of {count}", received.len());
+        for pair in received.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
+        let host = air.node(0).unwrap();
+        assert_eq!(host.sent.len() as u64, count);
+        // Both directions must do: 1 / 0.49 transmissions.
+        let etx = host.interface.mac().neighbours().get(address(1)).unwrap().etx;
+        assert!((190..=380).contains(&etx), "{etx}");
+        assert!(air.node(1).unwrap().interface.mac().stats().duplicates > 50);
+    }
+}
+
+#[test]
+fn a_neighbour_that_is_gone_is_told_and_memory_comes_back() {
+    let mut air = pair(1000, Setup::default().capabilities);
+    air.stop(1);
+    send(&mut air, 0, address(1), &packet(0, 1, 100, 1)).unwrap();
+    send(&mut air, 0, address(1), &packet(0, 1, 1280, 2)).unwrap();
+    air.run_for(2_000_000);
+    let host = air.node(0).unwrap();
+    let end = Sent { destination: address(1), result: Err(Error::Timeout) };
+    assert_eq!(host.sent, [end, end]);
+    assert_eq!(host.interface.free_blocks(), Config::default().blocks);
+    assert_eq!(host.interface.mac().neighbours().get(address(1)).unwrap().failures_in_row, 2);
+}
+
+#[test]
+fn a_full_queue_refuses_and_keeps_room_for_control() {
+    let mut air = pair(1000, Setup::default().capabilities);
+    let bytes = packet(0, 1, 80, 1);
+    let (taken, control) = air
+        .with(0, |host, _| {
+            let taken =
+                (0..20).filter(|_| host.interface.send(&bytes, address(1), Priority::Normal).is_ok()).count();
+            let control = (0..20)
+                .filter(|_| host.interface.send(&bytes, address(1), Priority::Control).is_ok())
+                .count();
+            (taken, control)
+        })
+        .unwrap();
+    assert_eq!((taken, control), (6, 2));
+    air.run_for(1_000_000);
+    assert_eq!(air.node(1).unwrap().received.len(), 8);
+    assert_eq!(air.node(0).unwrap().interface.mac().stats().queue_full, 32);
+    // Fragmented packets: as many as there are places, the rest is refused.
+    let large = packet(0, 1, 1200, 1);
+    let taken = (0..5).filter(|_| send(&mut air, 0, address(1), &large).is_ok()).count();
+    assert_eq!(taken, 2);
+    assert_eq!(send(&mut air, 0, address(1), &packet(0, 1, 1537, 1)), Err(Error::TooLarge));
+    air.run_for(1_000_000);
+    assert_eq!(air.node(1).unwrap().received.len(), 10);
+}
+
+/// A source route of 30 hops is longer than a first fragment: it goes uncompressed
+/// (RFC 6282 §2) and still arrives as it was.
+#[test]
+fn a_source_route_longer_than_the_first_fragment_arrives_whole() {
+    let mut air = pair(1000, Setup::default().capabilities);
+    for hops in [2usize, 8, 9, 10, 12, 20, 30, 60] {
+        let mut bytes = packet(0, 1, 1000, hops as u64);
+        let route = 8 + hops * 8;
+        let mut header = vec![17, (hops) as u8, 3, hops as u8, 0x88, 0, 0, 0];
+        header.extend((0..hops * 8).map(|byte| byte as u8));
+        bytes[6] = 43;
+        bytes.splice(40..40, header);
+        let length = bytes.len() as u16 - 40;
+        bytes[4..6].copy_from_slice(&length.to_be_bytes());
+        assert_eq!(bytes.len(), 1000 + route);
+        send(&mut air, 0, address(1), &bytes).unwrap();
+        air.run_for(1_000_000);
+        assert!(air.node(1).unwrap().received.last() == Some(&(address(0), bytes)), "{hops} hops");
+    }
+}
+
+#[test]
+fn hidden_senders_and_a_crowd_get_through() {
+    // 0 and 2 do not hear each other and both send to 1.
+    let mut topology = Topology::unlinked(3);
+    topology.set_both(0, 1, Some(RadioLink::PERFECT));
+    topology.set_both(1, 2, Some(RadioLink::PERFECT));
+    for capabilities in [Setup::default().capabilities, NOTHING] {
+        let mut air = network(topology.clone(), &Setup { seed: 3, capabilities }, &Config::default());
+        for round in 0..50 {
+            for from in [0, 2] {
+                send(&mut air, from, address(1), &packet(from, 1, 400, round)).unwrap();
+            }
+            air.run_for(1_000_000);
+        }
+        assert!(air.stats().collisions > 10);
+        let received = air.node(1).unwrap().received.len();
+        assert!(received >= 97, "{received}");
+    }
+    // Twenty that all hear each other send to the first, at the same time.
+    let mut crowd = Topology::unlinked(20);
+    for a in 0..20 {
+        for b in 0..a {
+            crowd.set_both(a, b, Some(RadioLink::PERFECT));
+        }
+    }
+    let config = Config { reassemblies: 20, blocks: 60, ..Config::default() };
+    let mut air = network(crowd, &Setup::default(), &config);
+    for from in 1..20 {
+        send(&mut air, from, address(0), &packet(from, 0, 200, 1)).unwrap();
+    }
+    air.run_for(3_000_000);
+    assert_eq!(air.node(0).unwrap().received.len(), 19);
+}
+
+#[test]
+fn mesh_under_forwards_fragments_and_floods_broadcasts_once() {
+    let topology =
+        Topology::new(5, Placement::Line, &Propagation { range: 12.0, ..Propagation::default() }, 1);
+    let config = Config { mesh_routes: 8, ..Config::default() };
+    let mut air = network(topology, &Setup::default(), &config);
+    for id in 0..5 {
+        for other in 0..5usize {
+            let next = if other > id { id + 1 } else { id.wrapping_sub(1) };
+            if other != id {
+                let (other, next) = (address(other), address(next));
+                air.with(id, |host, _| host.interface.set_mesh_route(other, next)).unwrap().unwrap();
+            }
+        }
+    }
+    let bytes = packet(0, 4, 700, 9);
+    send(&mut air, 0, address(4), &bytes).unwrap();
+    air.run_for(2_000_000);
+    assert!(air.node(4).unwrap().received == [(address(0), bytes)]);
+    assert!(air.node(2).unwrap().interface.stats().forwarded >= 7);
+    assert!(air.node(2).unwrap().received.is_empty());
+    let mut all = packet(2, 0, 90, 3);
+    all[24..40].copy_from_slice(&Ip::v6([0xff02, 0, 0, 0, 0, 0, 0, 1]).0);
+    send(&mut air, 2, LinkAddress::BROADCAST, &all).unwrap();
+    air.run_for(2_000_000);
+    for id in [0, 1, 3, 4] {
+        assert_eq!(air.node(id).unwrap().received.last(), Some(&(address(2), all.clone())));
+        assert_eq!(air.node(id).unwrap().received.len(), if id == 4 { 2 } else { 1 });
+    }
+    assert!(air.node(2).unwrap().received.is_empty());
+}
+
+#[test]
+fn exactly_the_planned_bytes_suffice() {
+    let mut config = Config { mesh_routes: 3, ..Config::default() };
+    let bytes = Interface::plan(Plan::new(), &config).bytes();
+    let mut memory = vec![0; bytes + 8];
+    for offset in 0..8 {
+        let block = &mut memory[offset..offset + bytes];
+        assert!(Interface::new(&mut Carver::new(block), &config, 1).is_ok());
+    }
+    let aligned = memory.as_ptr().align_offset(8);
+    let exact = bytes - 7;
+    let block = &mut memory[aligned..aligned + exact];
+    assert!(Interface::new(&mut Carver::new(block), &config, 1).is_ok());
+    let block = &mut memory[aligned..aligned + exact - 1];
+    assert_eq!(Interface::new(&mut Carver::new(block), &config, 1).unwrap_err(), Error::NoMemory);
+    config.contexts = 17;
+    assert_eq!(Interface::new(&mut Carver::new(&mut memory), &config, 1).unwrap_err(), Error::Invalid);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_to_the_byte() {
+    let run = |seed| {
+        let propagation = Propagation { loss: 200, asymmetry: 50, ..Propagation::default() };
+        let topology = Topology::new(9, Placement::Grid, &propagation, seed);
+        let mut air = network(topology, &Setup { seed, capabilities: NOTHING }, &Config::default());
+        air.capture(Vec::new()).unwrap();
+        for round in 0..10 {
+            for from in 1..9 {
+                let _ = send(&mut air, from, address(4), &packet(from, 4, 150, round));
+            }
+            air.run_for(300_000);
+        }
+        air.end_capture().unwrap()
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
+}
+
+#[test]
+fn energy_is_accounted_for_by_state() {
+    let mut air = pair(1000, Setup::default().capabilities);
+    send(&mut air, 0, address(1), &packet(0, 1, 1280, 1)).unwrap();
+    air.run_for(10_000_000);
+    air.stop(1);
+    air.run_for(10_000_000);
+    let (sender, receiver) = (air.energy(0), air.energy(1));
+    assert_eq!(sender.transmit + sender.receive, 20_000_000);
+    assert!((40_000..60_000).contains(&sender.transmit), "{}", sender.transmit);
+    assert_eq!((receiver.transmit + receiver.receive, receiver.sleep), (10_000_000, 10_000_000));
+    assert_eq!(receiver.duty_cycle(), 500_000);
+}
