@@ -55,6 +55,20 @@ impl Backoff {
         self.retries
     }
 
+    /// The delay to come, in milliseconds; with [`Jitter::Full`] the bound below which it is drawn.
+    pub const fn bound(&self) -> u32 {
+        self.bound
+    }
+
+    /// Starts over with the delay first drawn, for another thing that is attempted likewise.
+    pub const fn restart(&mut self) {
+        self.bound = match self.bound.checked_shr(self.retries as u32) {
+            Some(bound) => bound,
+            None => 0,
+        };
+        self.retries = 0;
+    }
+
     /// How long to wait for the outcome of the attempt just made, in milliseconds.
     pub fn delay(&self, policy: &Policy, random: &mut dyn Random) -> u32 {
         let bound = self.bound.min(policy.ceiling);
@@ -94,6 +108,8 @@ mod tests {
             }
             assert!(!backoff.again(&policy));
             assert_eq!(backoff.retries(), 4);
+            backoff.restart();
+            assert_eq!((backoff.retries(), backoff.bound()), (0, first));
         }
     }
 

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The endpoint: its tables, and the four families of its methods.
+//! The endpoint: its tables, what comes in, and time.
 #![forbid(unsafe_code)]
 
-use super::event::{Event, Request, Response};
+use super::event::Event;
+use super::exchange::{Exchange, Transfer};
 use super::params::Config;
+use super::peers::{Peer, Peers};
+use super::pending::Pending;
+use super::pool::{Key, Pool};
 use super::resources::Resource;
 use super::stats::Stats;
+use super::wire::{Code, Header, Message, Type};
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
 use crate::table::{Handle, Slot, Table};
@@ -15,35 +20,80 @@ use crate::transport::{DatagramContext, DatagramEvent, Path};
 /// A CoAP client and server in one, over datagrams.
 #[derive(Debug)]
 pub struct Endpoint<'m> {
-    config: Config,
-    resources: Table<'m, Resource<'m>>,
-    scratch: &'m mut [u8],
-    stats: Stats,
+    pub(super) config: Config,
+    pub(super) peers: Peers<'m>,
+    pub(super) requests: Table<'m, Pending>,
+    pub(super) exchanges: Table<'m, Exchange>,
+    pub(super) observers: Table<'m, super::exchange::Observer>,
+    pub(super) transfers: Table<'m, Transfer>,
+    pub(super) resources: Table<'m, Resource<'m>>,
+    pub(super) pool: Pool<'m>,
+    /// The message that is being built.
+    pub(super) scratch: &'m mut [u8],
+    /// Where transfers are assembled, each in its place.
+    pub(super) bodies: &'m mut [u8],
+    pub(super) stats: Stats,
+    /// Nothing is due before this.
+    pub(super) next: Instant,
+    /// When observers are looked at again.
+    pub(super) notify_at: Instant,
+    /// The order of requests, and their Request-Tag.
+    pub(super) order: u16,
+    /// How many tokens were drawn.
+    pub(super) tokens: u32,
+    /// The sequence number of the last notification.
+    pub(super) sequence: u32,
+    /// Critical options that handlers understand, besides those that the endpoint does.
+    pub(super) recognised: &'m [u16],
 }
 
 impl<'m> Endpoint<'m> {
     /// How many bytes an endpoint of these capacities takes.
     pub fn plan(config: &Config) -> Plan {
+        let config = config.within_build();
         Plan::new()
+            .table::<Peer>(config.peers.into())
+            .table::<Slot<Pending>>(config.requests.into())
+            .table::<Slot<Exchange>>(config.exchanges.into())
+            .table::<Slot<super::exchange::Observer>>(config.observers.into())
+            .table::<Slot<Transfer>>(config.transfers.into())
             .table::<Slot<Resource<'m>>>(config.resources.into())
+            .table::<u8>(config.pool as usize)
             .table::<u8>(config.message_size.into())
+            .table::<u8>(config.bodies())
     }
 
     /// An endpoint in `block`.
     ///
     /// # Errors
     /// [`Error::NoMemory`] when the block is smaller than [`plan`](Endpoint::plan) says;
-    /// [`Error::Invalid`] for a message size below 64.
+    /// [`Error::Invalid`] for a message size below 64, for no peers, and for more than 16,384
+    /// requests, exchanges or observers.
     pub fn new(block: &'m mut [u8], config: &Config) -> Result<Endpoint<'m>> {
-        if config.message_size < 64 {
+        let config = config.within_build();
+        let most = config.requests.max(config.exchanges).max(config.observers);
+        if config.message_size < 64 || config.peers == 0 || most > Key::LIMIT {
             return Err(Error::Invalid);
         }
         let mut carver = Carver::new(block);
         Ok(Endpoint {
-            config: *config,
+            peers: Peers::new(carver.table(config.peers.into())?),
+            requests: Table::new(carver.table(config.requests.into())?),
+            exchanges: Table::new(carver.table(config.exchanges.into())?),
+            observers: Table::new(carver.table(config.observers.into())?),
+            transfers: Table::new(carver.table(config.transfers.into())?),
             resources: Table::new(carver.table(config.resources.into())?),
+            pool: Pool::new(carver.table(config.pool as usize)?),
             scratch: carver.table(config.message_size.into())?,
+            bodies: carver.table(config.bodies())?,
             stats: Stats::default(),
+            next: Instant::NEVER,
+            notify_at: Instant::NEVER,
+            order: 0,
+            tokens: 0,
+            sequence: 0,
+            recognised: &[],
+            config,
         })
     }
 
@@ -57,125 +107,222 @@ impl<'m> Endpoint<'m> {
         &self.stats
     }
 
-    /// The assembled body of a request, when [`Incoming::assembled`](super::Incoming::assembled)
-    /// says that there is one; until the request is answered.
-    pub fn body(&self, _exchange: Handle) -> Option<&[u8]> {
-        None
+    /// Names the critical options that the application understands in requests and responses,
+    /// besides those that the endpoint knows: they are no cause for 4.02 then.
+    pub fn recognise(&mut self, numbers: &'m [u16]) {
+        self.recognised = numbers;
     }
 
-    /// Starts a request. Exactly one terminal event follows ([`Event::terminates`]).
-    ///
-    /// When NSTART requests are outstanding at the peer it waits for its turn.
-    ///
-    /// # Errors
-    /// [`Error::Full`] when a table or the message pool is full, [`Error::TooLarge`] when options
-    /// leave no room in a message, [`Error::Invalid`] for a code that is no method or a token
-    /// too long, and what the transport says. No event follows an error.
-    pub fn request(&mut self, _cx: &mut DatagramContext<'_>, _request: &Request<'_>) -> Result<Handle> {
-        Err(Error::Unsupported)
+    /// How many requests of ours are under way.
+    pub const fn requests(&self) -> usize {
+        self.requests.len()
     }
 
-    /// Asks whether the peer is there (RFC 7252 §4.3, "CoAP ping"). Ends with
-    /// [`Event::Ended`]: `Ok` if it is.
-    ///
-    /// # Errors
-    /// As [`request`](Endpoint::request).
-    pub fn ping(&mut self, _cx: &mut DatagramContext<'_>, _path: &Path) -> Result<Handle> {
-        Err(Error::Unsupported)
-    }
-
-    /// Gives the block that [`Event::NeedBlock`] asked for; `more` says whether the body goes on.
-    ///
-    /// # Errors
-    /// [`Error::Stale`]; [`Error::State`] when no block is wanted; [`Error::Invalid`] when more
-    /// is to follow but the block is not as long as was asked; [`Error::Full`].
-    pub fn supply(
-        &mut self,
-        _cx: &mut DatagramContext<'_>,
-        _request: Handle,
-        _bytes: &[u8],
-        _more: bool,
-    ) -> Result<()> {
-        Err(Error::Unsupported)
-    }
-
-    /// Ends a request of ours. An observation is deregistered at the peer. The terminal event,
-    /// with [`Error::Cancelled`], comes from the next [`poll`](Endpoint::poll).
-    ///
-    /// # Errors
-    /// [`Error::Stale`] when it has ended already.
-    pub fn cancel(&mut self, _cx: &mut DatagramContext<'_>, _request: Handle) -> Result<()> {
-        Err(Error::Unsupported)
-    }
-
-    /// Adds a resource. What it borrows must live as long as the endpoint.
-    ///
-    /// # Errors
-    /// [`Error::Full`].
-    pub fn add_resource(&mut self, resource: Resource<'m>) -> Result<Handle> {
-        self.resources.insert(resource)
-    }
-
-    /// Removes a resource. Its observers are told 4.04 (RFC 7641 §4.2); requests under way may
-    /// still be answered.
-    ///
-    /// # Errors
-    /// [`Error::Stale`].
-    pub fn remove_resource(&mut self, _cx: &mut DatagramContext<'_>, resource: Handle) -> Result<()> {
-        self.resources.remove(resource).map(|_| ()).ok_or(Error::Stale)
-    }
-
-    /// Answers a request of a peer, during its event or later.
-    ///
-    /// # Errors
-    /// [`Error::Stale`] when it was answered already or nobody waits any more,
-    /// [`Error::TooLarge`] when the options leave no room, [`Error::Full`] when a confirmable
-    /// answer finds no room in the pool, [`Error::Invalid`] for a code that is no response or a
-    /// payload that does not hold what was asked for.
-    /// After an error the request may be answered again.
-    pub fn respond(
-        &mut self,
-        _cx: &mut DatagramContext<'_>,
-        _exchange: Handle,
-        _response: &Response<'_>,
-    ) -> Result<()> {
-        Err(Error::Unsupported)
-    }
-
-    /// Tells that the handler of an [`Event::Request`] has returned, answer or not. Drivers call
-    /// it after each: a block that was not refused is acknowledged with 2.31 by this.
-    pub fn handler_returned(&mut self, _cx: &mut DatagramContext<'_>, _exchange: Handle) {}
-
-    /// Tells that the state of a resource has changed: each observer is to be notified. The
-    /// handler is asked for the state once per observer, with
-    /// [`Cause::Notify`](super::Cause::Notify), when it is that observer's turn; changes in
-    /// between coalesce.
-    ///
-    /// # Errors
-    /// [`Error::Stale`].
-    pub fn notify(&mut self, _resource: Handle) -> Result<()> {
-        Err(Error::Unsupported)
+    /// How many observers there are.
+    pub const fn observers(&self) -> usize {
+        self.observers.len()
     }
 
     /// Takes in what the transport brings. At most one event comes of it directly; call
     /// [`poll`](Endpoint::poll) for what else may be due.
     pub fn receive<'d>(
         &mut self,
-        _cx: &mut DatagramContext<'_>,
-        _event: DatagramEvent<'d>,
+        cx: &mut DatagramContext<'_>,
+        event: DatagramEvent<'d>,
     ) -> Option<Event<'d>> {
+        match event {
+            DatagramEvent::Received { path, data } => self.datagram(cx, &path, data),
+            DatagramEvent::Connected { .. } => None,
+            DatagramEvent::Writable => {
+                self.unblock(cx.now);
+                None
+            }
+            DatagramEvent::Failed { path, error } => {
+                let peer = self.peers.find(&path.reply())?;
+                self.lose(cx.now, Some(peer), error);
+                None
+            }
+            DatagramEvent::Closed => {
+                self.lose(cx.now, None, Error::Closed);
+                None
+            }
+        }
+    }
+
+    fn datagram<'d>(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        path: &Path,
+        datagram: &'d [u8],
+    ) -> Option<Event<'d>> {
+        self.stats.received = self.stats.received.wrapping_add(1);
+        let Ok(header) = Header::parse(datagram) else {
+            // Too short or another version: to be ignored silently (RFC 7252 §3).
+            return self.rejected();
+        };
+        let peer = self.peers.find(&path.reply());
+        if let Some(peer) = peer.and_then(|peer| self.peers.get_mut(peer)) {
+            peer.used = cx.now;
+            peer.quiet_until = Instant::ZERO;
+            if peer.path.local.is_unspecified() && !path.is_multicast() {
+                peer.path.local = path.local;
+            }
+        }
+        let parsed = Message::parse(datagram);
+        let asks = matches!(header.kind, Type::Con | Type::Non);
+        let Some(message) = parsed.ok().filter(|message| match message.code.class() {
+            0 if message.code == Code::EMPTY => message.kind != Type::Con && message.kind != Type::Non,
+            0 => asks,
+            2 | 4 | 5 => message.kind != Type::Rst,
+            _ => false,
+        }) else {
+            // A format error, a ping or a reserved class: a CON gets a Reset, and no group
+            // ever does (§4.2, §4.3, §8.1).
+            if header.kind == Type::Con && !path.is_multicast() {
+                self.send_empty(cx, &path.reply(), Type::Rst, header.message_id);
+            }
+            return self.rejected();
+        };
+        if asks && peer.is_some_and(|peer| self.is_duplicate(cx, peer, path, &message)) {
+            return None;
+        }
+        if message.code == Code::EMPTY {
+            return self.on_empty(cx, peer?, &message);
+        }
+        if message.code.is_request() {
+            return self.on_request(cx, path, datagram, message);
+        }
+        self.on_response(cx, path, peer, message)
+    }
+
+    pub(super) fn rejected<T>(&mut self) -> Option<T> {
+        self.stats.rejected = self.stats.rejected.wrapping_add(1);
+        None
+    }
+
+    /// An ACK or RST without more in it: whose message was it?
+    fn on_empty<'d>(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        peer: u16,
+        message: &Message<'_>,
+    ) -> Option<Event<'d>> {
+        let reset = message.kind == Type::Rst;
+        if let Some(request) = self.requests.find(|request| request.awaits(peer, message.message_id)) {
+            return self.request_answered_empty(cx, request, reset);
+        }
+        let sent = |exchange: &Exchange| exchange.awaits(peer, message.message_id);
+        if let Some(exchange) = self.exchanges.find(sent) {
+            self.delivered(cx.now, exchange, !reset);
+        } else if reset {
+            self.forget_notified(peer, message.message_id);
+        }
         None
     }
 
     /// Does what is due, and reports it; to be called until it returns `None`. `scratch` holds
     /// what events lend, and should be as large as the largest message
     /// ([`Config::message_size`]).
-    pub fn poll<'d>(&mut self, _cx: &mut DatagramContext<'_>, _scratch: &'d mut [u8]) -> Option<Event<'d>> {
+    pub fn poll<'d>(&mut self, cx: &mut DatagramContext<'_>, scratch: &'d mut [u8]) -> Option<Event<'d>> {
+        if !self.next.is_due(cx.now) {
+            return None;
+        }
+        let now = cx.now;
+        // Each step moves something's time beyond now or takes it away, so that few steps per
+        // entry are enough; what is left over comes with the next call.
+        for _ in 0..=self.requests.len() {
+            let Some(due) = self.requests.find(|request| request.due.is_due(now)) else { break };
+            if let Some(event) = self.request_due(cx, due) {
+                return Some(event);
+            }
+        }
+        for _ in 0..=self.exchanges.len() {
+            let Some(due) = self.exchanges.find(|exchange| exchange.due.is_due(now)) else { break };
+            self.exchange_due(cx, due);
+        }
+        for _ in 0..=self.transfers.len() {
+            let Some(due) = self.transfers.find(|transfer| transfer.due.is_due(now)) else { break };
+            self.transfers.remove(due);
+        }
+        if self.notify_at.is_due(now) {
+            if let Some(event) = self.next_notification(cx, scratch) {
+                return Some(event);
+            }
+        }
+        self.next = self.earliest();
         None
     }
 
+    /// When something is due next, from all tables.
+    fn earliest(&self) -> Instant {
+        let requests = self.requests.iter().map(|(_, request)| request.due);
+        let exchanges = self.exchanges.iter().map(|(_, exchange)| exchange.due);
+        let transfers = self.transfers.iter().map(|(_, transfer)| transfer.due);
+        let all = requests.chain(exchanges).chain(transfers);
+        all.fold(self.notify_at, Instant::min)
+    }
+
     /// When [`poll`](Endpoint::poll) is to be called next.
-    pub fn next_deadline(&self) -> Instant {
-        Instant::NEVER
+    pub const fn next_deadline(&self) -> Instant {
+        self.next
+    }
+
+    /// Something becomes due at `at`.
+    pub(super) fn arm(&mut self, at: Instant) {
+        self.next = self.next.min(at);
+    }
+
+    /// What waited for the transport may go.
+    fn unblock(&mut self, now: Instant) {
+        for (_, request) in self.requests.iter_mut().filter(|(_, request)| request.is_blocked()) {
+            request.due = now;
+        }
+        self.next = now;
+    }
+
+    /// A peer, or all of them, cannot be reached any more.
+    fn lose(&mut self, now: Instant, peer: Option<u16>, error: Error) {
+        let lost = |of: u16| peer.is_none_or(|peer| peer == of);
+        for (_, request) in self.requests.iter_mut().filter(|(_, request)| lost(request.peer)) {
+            request.end(now, error);
+        }
+        while let Some(observer) = self.observers.find(|observer| lost(observer.peer)) {
+            self.drop_observer(observer);
+        }
+        while let Some(exchange) = self.exchanges.find(|exchange| lost(exchange.peer)) {
+            self.drop_exchange(exchange);
+        }
+        while let Some(transfer) = self.transfers.find(|transfer| lost(transfer.peer)) {
+            self.transfers.remove(transfer);
+        }
+        if let Some(peer) = peer.and_then(|peer| self.peers.get_mut(peer)) {
+            peer.outstanding = 0;
+            peer.verified = false;
+        }
+        self.next = now;
+    }
+
+    /// The peer at the other end of `path`, made known if it was not. `ours` when it is for a
+    /// request of ours, which must not take a message ID that the peer may remember.
+    pub(super) fn peer(&mut self, cx: &mut DatagramContext<'_>, path: &Path, ours: bool) -> Result<u16> {
+        if let Some(peer) = self.peers.find(path) {
+            return Ok(peer);
+        }
+        let lifetime = self.config.params.exchange_lifetime();
+        let place = self.peers.place(cx.now, lifetime, ours).ok_or(Error::Full)?;
+        // What is kept of the former peer's answered exchanges goes with it.
+        while let Some(exchange) = self.exchanges.find(|exchange| exchange.peer == place) {
+            self.drop_exchange(exchange);
+        }
+        self.peers.settle(place, path, cx.now, cx.random);
+        Ok(place)
+    }
+
+    /// Forgets the peer-independent handle's message.
+    pub(super) fn drop_observer(&mut self, observer: Handle) {
+        if let Some(gone) = self.observers.remove(observer) {
+            self.peers.unpin(gone.peer);
+            self.pool.remove(Key::observer(observer.index()));
+        }
     }
 }

@@ -7,22 +7,42 @@
 //! | [`problem`] | concise problem details |
 //! | [`uri`] | URIs to options and back |
 //! | [`wire`] | the message format: codes, options in any order, block values |
-//! | `endpoint` | the [`Endpoint`]: client and server in one, its tables and its methods |
+//! | `endpoint` | the [`Endpoint`]: client and server in one; what comes in, and time |
+//! | `message` | the message layer: sending, and sending again |
+//! | `client`, `response` | requests of ours, and what responses do to them |
+//! | `server`, `reply` | requests of peers, and building the answers |
+//! | `exchange` | the server's tables, and de-duplication |
+//! | `transfer` | block-wise bodies at the server |
+//! | `observe` | observers at the server |
+//! | `listing` | `/.well-known/core` |
+//! | `pool`, `peers`, `pending`, `key` | where messages are kept, peers, requests; fingerprints |
 //! | `event` | what is asked of it ([`Request`], [`Response`]) and what it reports ([`Event`]) |
 //! | `resources` | the [`Resource`]s of a server, and how a request finds its own |
 //! | `params` | the [`Params`] of transmission and the capacities ([`Config`]) |
 //! | `stats` | the counters |
 #![forbid(unsafe_code)]
-#![allow(dead_code)] // The behaviour follows the interface.
 
 mod cbor;
+mod client;
 mod endpoint;
 mod event;
+mod exchange;
+mod key;
 pub mod link;
+mod listing;
+mod message;
+mod observe;
 mod params;
+mod peers;
+mod pending;
+mod pool;
 pub mod problem;
+mod reply;
 mod resources;
+mod response;
+mod server;
 mod stats;
+mod transfer;
 pub mod uri;
 pub mod wire;
 

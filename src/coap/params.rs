@@ -142,6 +142,24 @@ impl Config {
     };
 }
 
+impl Config {
+    /// The capacities of what this build has.
+    pub(super) const fn within_build(&self) -> Config {
+        Config {
+            requests: if cfg!(feature = "coap-client") { self.requests } else { 0 },
+            observers: if cfg!(feature = "coap-observe") { self.observers } else { 0 },
+            resources: if cfg!(feature = "coap-server") { self.resources } else { 0 },
+            transfers: if cfg!(feature = "coap-block") { self.transfers } else { 0 },
+            ..*self
+        }
+    }
+
+    /// Bytes of all the buffers for assembling.
+    pub(super) const fn bodies(&self) -> usize {
+        (self.transfers as usize).saturating_mul(self.body as usize)
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config::DEFAULT

@@ -7,15 +7,15 @@ use super::wire::{Code, Options, number};
 /// One resource, or a sub-tree of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Resource<'m> {
-    /// The path, segments separated by `/` and not percent-encoded; no `/` in front. `*` as the
-    /// last segment stands for one or more segments of any kind.
+    /// The path, not percent-encoded, with a `/` in front: `/sensors/temperature`. `*` as the last
+    /// segment stands for one or more segments of any kind. `/` alone is the root.
     pub path: &'m str,
     /// The methods it has: bit `c - 1` for the code 0.0c. See [`methods`].
     pub methods: u8,
     /// What it can do: see [`flags`].
     pub flags: u8,
-    /// Attributes in link format without the leading `;`, for `/.well-known/core`
-    /// (RFC 6690): `rt="temperature";ct=0`.
+    /// Attributes in link format, each with its semicolon, for `/.well-known/core` (RFC 6690):
+    /// `;rt="temperature";ct=0`. `obs` is added by the endpoint.
     pub attributes: &'m str,
     /// The Content-Formats that it can give; empty for any. A request that accepts none of
     /// them gets 4.06.
@@ -64,6 +64,7 @@ pub mod methods {
 /// number of segments before the `*`.
 pub(super) fn suits(path: &str, options: Options<'_>) -> Option<usize> {
     let mut asked = options.all(number::URI_PATH);
+    let path = path.strip_prefix('/').unwrap_or(path);
     if path.is_empty() {
         return if asked.next().is_none() { Some(usize::MAX) } else { None };
     }
@@ -106,6 +107,8 @@ mod tests {
         assert_eq!(suited("a/*", &["a"]), None);
         assert_eq!(suited("*", &["a"]), Some(0));
         assert_eq!(suited("a/", &["a", ""]), Some(usize::MAX));
+        assert_eq!(suited("/", &[]), Some(usize::MAX));
+        assert_eq!(suited("/a/b", &["a", "b"]), Some(usize::MAX));
     }
 
     #[test]

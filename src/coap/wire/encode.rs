@@ -87,6 +87,37 @@ impl<'b> Encoder<'b> {
         self.option(number, uint_bytes(value, &mut [0; 4]))
     }
 
+    /// The value of the first option with this number that was added.
+    pub fn value(&self, number: u16) -> Option<&[u8]> {
+        let mut reader = Reader::new(self.out.written().get(self.start..)?);
+        let mut last = 0;
+        while let Ok((found, value)) = next_option(&mut reader, last) {
+            if found == number {
+                return Some(value);
+            }
+            last = found;
+        }
+        None
+    }
+
+    /// Whether an option with this number was added.
+    pub fn has(&self, number: u16) -> bool {
+        self.value(number).is_some()
+    }
+
+    /// Changes the code.
+    pub fn code(&mut self, code: Code) {
+        if let Some(byte) = self.out.written_mut().get_mut(1) {
+            *byte = code.0;
+        }
+    }
+
+    /// Forgets everything written after `position`, which must have come from
+    /// [`position`](Encoder::position) before the last options were added at the end.
+    pub fn truncate(&mut self, position: usize) {
+        self.out.truncate(position.max(self.start));
+    }
+
     /// How many bytes of payload still fit, the marker left out.
     pub const fn room(&self) -> usize {
         self.out.remaining().saturating_sub(1)
@@ -110,6 +141,22 @@ impl<'b> Encoder<'b> {
         }
         self.out.u8(0xff)?;
         self.out.put(payload)
+    }
+
+    /// Adds a payload of `length` bytes that `fill` writes in place. None if `length` is 0.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when it does not fit.
+    pub fn payload_with<R>(&mut self, length: usize, fill: impl FnOnce(&mut [u8]) -> R) -> Result<()> {
+        if length == 0 {
+            return Ok(());
+        }
+        if length > self.room() {
+            return Err(Error::TooLarge);
+        }
+        self.out.u8(0xff)?;
+        fill(self.out.reserve(length)?);
+        Ok(())
     }
 
     /// The message.

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Short fingerprints: of what the requests of one transfer have in common, and of
+//! representations. Not for secrets; a collision harms only the peer that made it.
+#![forbid(unsafe_code)]
+
+use super::wire::{Message, number};
+
+/// The state of an empty FNV-1a hash.
+const EMPTY: u32 = 0x811c_9dc5;
+
+fn hash(state: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(state, |state, byte| (state ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+/// What the requests of one block-wise transfer have in common: method and cache key, with
+/// the Request-Tag but without the block options (RFC 7959 §2, RFC 9175 §3.3).
+pub(super) fn transfer(message: &Message<'_>) -> u32 {
+    let mut state = hash(EMPTY, &[message.code.0]);
+    for (number, value) in message.options {
+        let varies = matches!(number, number::BLOCK1 | number::BLOCK2 | number::OBSERVE);
+        if !varies && !number::is_no_cache_key(number) {
+            state = hash(state, &number.to_be_bytes());
+            state = hash(state, &(value.len() as u16).to_be_bytes());
+            state = hash(state, value);
+        }
+    }
+    state
+}
+
+/// The entity-tag of a message; 0 if it has none.
+pub(super) fn etag(message: &Message<'_>) -> u32 {
+    message.option(number::ETAG).map_or(0, |tag| hash(EMPTY, tag) | 1)
+}
+
+/// An entity-tag for a whole representation.
+pub(super) fn representation(body: &[u8]) -> [u8; 4] {
+    hash(EMPTY, body).to_be_bytes()
+}

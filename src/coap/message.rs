@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The message layer: sending, and when to send again (RFC 7252 §4.2).
+#![forbid(unsafe_code)]
+
+use super::endpoint::Endpoint;
+use super::params::Params;
+use super::pool::Key;
+use super::stats::Stats;
+use super::wire::Type;
+use crate::backoff::{Backoff, Policy};
+use crate::random::Random;
+use crate::status::Result;
+use crate::transport::{DatagramContext, Path};
+
+/// When a confirmable message is sent again, and how often.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    backoff: Backoff,
+    limit: u8,
+}
+
+impl Retry {
+    /// Draws the first delay.
+    pub(super) fn new(params: &Params, random: &mut dyn Random) -> Retry {
+        let policy = params.policy();
+        Retry { backoff: Backoff::start(&policy, random), limit: policy.retries }
+    }
+
+    const fn policy(&self) -> Policy {
+        Policy { retries: self.limit, ..Params::DEFAULT.policy() }
+    }
+
+    /// How long to wait for the acknowledgement of what was just sent, in milliseconds.
+    pub(super) fn delay(&self) -> u64 {
+        self.backoff.bound().into()
+    }
+
+    /// Whether to send once more.
+    pub(super) fn again(&mut self) -> bool {
+        self.backoff.again(&self.policy())
+    }
+
+    /// Starts over for another message.
+    pub(super) const fn restart(&mut self) {
+        self.backoff.restart();
+    }
+}
+
+/// Writes the message ID into a message.
+pub(super) fn stamp(message: &mut [u8], id: u16) {
+    let [high, low] = id.to_be_bytes();
+    if let [_, _, first, second, ..] = message {
+        (*first, *second) = (high, low);
+    }
+}
+
+/// Hands a datagram to the transport and counts it.
+pub(super) fn send(
+    cx: &mut DatagramContext<'_>,
+    stats: &mut Stats,
+    path: &Path,
+    datagram: &[u8],
+) -> Result<()> {
+    let sent = cx.transport.send(path, datagram);
+    let counter = if sent.is_ok() { &mut stats.sent } else { &mut stats.send_failed };
+    *counter = counter.wrapping_add(1);
+    sent
+}
+
+impl Endpoint<'_> {
+    /// Sends an empty message. Should it be lost, the peer's next retransmission brings it anew.
+    pub(super) fn send_empty(&mut self, cx: &mut DatagramContext<'_>, path: &Path, kind: Type, id: u16) {
+        let [high, low] = id.to_be_bytes();
+        let _ = send(cx, &mut self.stats, path, &[0x40 | (kind as u8) << 4, 0, high, low]);
+    }
+
+    /// Sends a message of the pool, if it is there.
+    pub(super) fn send_stored(&mut self, cx: &mut DatagramContext<'_>, path: &Path, key: Key) {
+        if let Some(message) = self.pool.get(key) {
+            let _ = send(cx, &mut self.stats, path, message);
+        }
+    }
+
+    /// A fresh message ID for this peer.
+    pub(super) fn take_id(&mut self, cx: &DatagramContext<'_>, peer: u16) -> u16 {
+        let lifetime = self.config.params.exchange_lifetime();
+        self.peers.get_mut(peer).map_or(0, |peer| {
+            peer.used = cx.now;
+            peer.take_id(cx.now, lifetime)
+        })
+    }
+}

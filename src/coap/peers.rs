@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The peers: what is remembered of each, so that other tables need a number only.
+#![forbid(unsafe_code)]
+
+use crate::random::Random;
+use crate::time::Instant;
+use crate::transport::Path;
+
+/// How many message IDs new requests may take within one lifetime. Together with those that
+/// blocks and answers take, two lifetimes stay below the 65,536 there are.
+const IDS_PER_LIFETIME: u16 = 28_000;
+
+/// One peer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Peer {
+    pub(super) path: Path,
+    /// When something was last sent to it or came from it.
+    pub(super) used: Instant,
+    /// Until when it is left alone because it does not answer (PROBING_RATE).
+    pub(super) quiet_until: Instant,
+    /// When counting of `ids` began.
+    window: Instant,
+    /// What it is to send back in an Echo option to show that it is there.
+    pub(super) echo: [u8; 8],
+    /// The next message ID.
+    next_id: u16,
+    /// How many message IDs were taken since `window`.
+    ids: u16,
+    /// How many entries of other tables depend on it.
+    pub(super) pins: u16,
+    /// How many requests are outstanding at it (NSTART).
+    pub(super) outstanding: u8,
+    /// Whether it has shown that it is where it says.
+    pub(super) verified: bool,
+    live: bool,
+}
+
+impl Peer {
+    /// Takes a message ID for a message that starts now.
+    pub(super) fn take_id(&mut self, now: Instant, lifetime: u32) -> u16 {
+        if now.since(self.window) >= lifetime.into() {
+            self.window = now;
+            self.ids = 0;
+        }
+        let id = self.next_id;
+        self.next_id = id.wrapping_add(1);
+        self.ids = self.ids.saturating_add(1);
+        id
+    }
+
+    /// Whether so many message IDs are taken that a new request has to wait.
+    pub(super) fn is_exhausted(&self, now: Instant, lifetime: u32) -> bool {
+        self.ids >= IDS_PER_LIFETIME && now.since(self.window) < lifetime.into()
+    }
+
+    /// Whether it may be forgotten without a message ID being used twice within its lifetime.
+    fn is_forgettable(&self, now: Instant, lifetime: u32) -> bool {
+        self.ids == 0 || now.since(self.window) >= u64::from(lifetime) * 2
+    }
+}
+
+/// All peers.
+#[derive(Debug)]
+pub(super) struct Peers<'m> {
+    slots: &'m mut [Peer],
+}
+
+impl<'m> Peers<'m> {
+    pub(super) const fn new(slots: &'m mut [Peer]) -> Peers<'m> {
+        Peers { slots }
+    }
+
+    /// The peer at the other end of `path`. Where either side leaves the own address open, any suits.
+    pub(super) fn find(&self, path: &Path) -> Option<u16> {
+        let same = |peer: &Peer| {
+            peer.live
+                && peer.path.remote == path.remote
+                && (peer.path.local == path.local
+                    || path.local.is_unspecified()
+                    || peer.path.local.is_unspecified())
+        };
+        self.slots.iter().position(same).map(|index| index as u16)
+    }
+
+    pub(super) fn get(&self, index: u16) -> Option<&Peer> {
+        self.slots.get(usize::from(index))
+    }
+
+    pub(super) fn get_mut(&mut self, index: u16) -> Option<&mut Peer> {
+        self.slots.get_mut(usize::from(index))
+    }
+
+    /// The place that a new peer may take: a free one, else that of the peer which was idle
+    /// for longest. `strictly` spares those whose message IDs may still be remembered.
+    pub(super) fn place(&self, now: Instant, lifetime: u32, strictly: bool) -> Option<u16> {
+        let places = self.slots.iter().enumerate();
+        let free = places
+            .filter(|(_, peer)| {
+                !peer.live || (peer.pins == 0 && (!strictly || peer.is_forgettable(now, lifetime)))
+            })
+            .min_by_key(|(_, peer)| {
+                if peer.live { (!peer.is_forgettable(now, lifetime), peer.used.0) } else { (false, 0) }
+            });
+        free.map(|(index, _)| index as u16)
+    }
+
+    /// Puts a new peer in its place.
+    pub(super) fn settle(&mut self, index: u16, path: &Path, now: Instant, random: &mut dyn Random) {
+        if let Some(peer) = self.get_mut(index) {
+            *peer = Peer {
+                path: *path,
+                used: now,
+                quiet_until: Instant::ZERO,
+                window: now,
+                live: true,
+                ..Peer::default()
+            };
+            peer.next_id = random.u32() as u16;
+            random.fill(&mut peer.echo);
+        }
+    }
+
+    pub(super) fn pin(&mut self, index: u16) {
+        if let Some(peer) = self.get_mut(index) {
+            peer.pins = peer.pins.saturating_add(1);
+        }
+    }
+
+    pub(super) fn unpin(&mut self, index: u16) {
+        if let Some(peer) = self.get_mut(index) {
+            peer.pins = peer.pins.saturating_sub(1);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The entries of a client's table: requests under way.
+#![forbid(unsafe_code)]
+
+use super::message::Retry;
+use crate::status::Error;
+use crate::table::Handle;
+use crate::time::Instant;
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Wait {
+    /// Its turn (NSTART), or room in the transport.
+    Turn,
+    /// An acknowledgement or a response.
+    Ack,
+    /// A response; nothing is sent again.
+    Response,
+    /// The next block from the application.
+    Block,
+    /// The next notification.
+    Notification,
+    /// Its terminal event to be taken.
+    End,
+}
+
+/// Sent confirmably.
+pub(super) const CON: u8 = 1;
+/// Sent to a group.
+pub(super) const GROUP: u8 = 2;
+/// A ping.
+pub(super) const PING: u8 = 4;
+/// An observation.
+pub(super) const OBSERVE: u8 = 8;
+/// Its body goes block by block, and there is more of it.
+pub(super) const UPLOAD: u8 = 16;
+/// One block of the answer is enough.
+pub(super) const ONE_BLOCK: u8 = 32;
+/// An Echo option has been sent back.
+pub(super) const ECHOED: u8 = 64;
+/// It counts as outstanding at its peer.
+pub(super) const OUTSTANDING: u8 = 128;
+
+/// A request of ours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    pub(super) due: Instant,
+    pub(super) token: [u8; 8],
+    pub(super) retry: Retry,
+    /// How long to wait for a response, in milliseconds.
+    pub(super) timeout: u32,
+    /// Where the current block starts: of the body that is sent while [`UPLOAD`] is set, then of
+    /// that which is fetched.
+    pub(super) offset: u32,
+    /// The entity-tag of the body that is fetched, hashed; 0 for none.
+    pub(super) etag: u32,
+    /// Of an observation: when the freshest notification came, in milliseconds, wrapped.
+    pub(super) stamp: u32,
+    /// The observation whose notification's body this fetches.
+    pub(super) parent: Option<Handle>,
+    pub(super) peer: u16,
+    pub(super) message_id: u16,
+    pub(super) order: u16,
+    /// The length of the block sent.
+    pub(super) sent: u16,
+    pub(super) flags: u8,
+    pub(super) wait: Wait,
+    pub(super) token_length: u8,
+    pub(super) szx: u8,
+}
+
+impl Pending {
+    pub(super) const fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(super) fn token(&self) -> &[u8] {
+        self.token.get(..self.token_length.into()).unwrap_or_default()
+    }
+
+    /// Whether an ACK or RST with this message ID may answer it. After an empty ACK only the RST
+    /// of a peer that changed its mind could come, and it is heeded too.
+    pub(super) fn awaits(&self, peer: u16, message_id: u16) -> bool {
+        self.peer == peer
+            && self.message_id == message_id
+            && matches!(self.wait, Wait::Ack | Wait::Response)
+            && !self.is(GROUP)
+    }
+
+    /// Whether it waits for room in the transport, or its turn.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.wait == Wait::Turn
+    }
+
+    /// The terminal event is to be taken.
+    pub(super) fn end(&mut self, now: Instant, error: Error) {
+        self.wait = Wait::End;
+        self.etag = error.code().unsigned_abs();
+        self.due = now;
+    }
+
+    /// Why it ended.
+    pub(super) fn error(&self) -> Option<Error> {
+        Error::from_code(0i32.wrapping_sub(self.etag as i32))
+    }
+}
