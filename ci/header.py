@@ -24,10 +24,13 @@ for block in blocks:
 text = "\n\n".join(kept).rstrip() + "\n"
 # Structures that start with their size get an initialiser: { MOTE_X_CONFIG_INIT, .port = ... }.
 init = ["/*", " * What the first member of a structure is set to; all others are zero, their default, or named after it:",
-        " * `mote_node_config config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux() };`", " */"]
+        " * `mote_node_config config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux() };`", " */",
+        "#ifdef __cplusplus", "#define MOTE_SIZE_(type) (uint32_t)sizeof(type)", "#else",
+        "#define MOTE_SIZE_(type) .size = (uint32_t)sizeof(type)", "#endif"]
+head = len(init)
 for name in re.findall(r"^typedef struct (mote_\w+) \{\s*(?:/\*(?:(?!\*/).)*\*/\s*)?uint32_t size;", text, re.M | re.S):
-    init.append(f"#define {name.upper()}_INIT ((uint32_t)sizeof({name}))")
-if len(init) > 4:
+    init.append(f"#define {name.upper()}_INIT MOTE_SIZE_({name})")
+if len(init) > head:
     macros = "\n".join(init) + "\n\n" + macros
 # The macros go before the end of extern "C".
 macros = macros.strip()

@@ -1189,20 +1189,25 @@ const struct mote_port *mote_port_linux(void);
  * What the first member of a structure is set to; all others are zero, their default, or named after it:
  * `mote_node_config config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux() };`
  */
-#define MOTE_PORT_CLOCK_INIT ((uint32_t)sizeof(mote_port_clock))
-#define MOTE_PORT_ENTROPY_INIT ((uint32_t)sizeof(mote_port_entropy))
-#define MOTE_PORT_ALARM_INIT ((uint32_t)sizeof(mote_port_alarm))
-#define MOTE_PORT_UDP_INIT ((uint32_t)sizeof(mote_port_udp))
-#define MOTE_PORT_TCP_INIT ((uint32_t)sizeof(mote_port_tcp))
-#define MOTE_PORT_RESOLVER_INIT ((uint32_t)sizeof(mote_port_resolver))
-#define MOTE_PORT_RADIO_INIT ((uint32_t)sizeof(mote_port_radio))
-#define MOTE_PORT_STORE_INIT ((uint32_t)sizeof(mote_port_store))
-#define MOTE_PORT_LOG_INIT ((uint32_t)sizeof(mote_port_log))
-#define MOTE_PORT_TAP_INIT ((uint32_t)sizeof(mote_port_tap))
-#define MOTE_PORT_INIT ((uint32_t)sizeof(mote_port))
-#define MOTE_NODE_CONFIG_INIT ((uint32_t)sizeof(mote_node_config))
-#define MOTE_NODE_STATISTICS_INIT ((uint32_t)sizeof(mote_node_statistics))
-#define MOTE_LINUX_OPTIONS_INIT ((uint32_t)sizeof(mote_linux_options))
+#ifdef __cplusplus
+#define MOTE_SIZE_(type) (uint32_t)sizeof(type)
+#else
+#define MOTE_SIZE_(type) .size = (uint32_t)sizeof(type)
+#endif
+#define MOTE_PORT_CLOCK_INIT MOTE_SIZE_(mote_port_clock)
+#define MOTE_PORT_ENTROPY_INIT MOTE_SIZE_(mote_port_entropy)
+#define MOTE_PORT_ALARM_INIT MOTE_SIZE_(mote_port_alarm)
+#define MOTE_PORT_UDP_INIT MOTE_SIZE_(mote_port_udp)
+#define MOTE_PORT_TCP_INIT MOTE_SIZE_(mote_port_tcp)
+#define MOTE_PORT_RESOLVER_INIT MOTE_SIZE_(mote_port_resolver)
+#define MOTE_PORT_RADIO_INIT MOTE_SIZE_(mote_port_radio)
+#define MOTE_PORT_STORE_INIT MOTE_SIZE_(mote_port_store)
+#define MOTE_PORT_LOG_INIT MOTE_SIZE_(mote_port_log)
+#define MOTE_PORT_TAP_INIT MOTE_SIZE_(mote_port_tap)
+#define MOTE_PORT_INIT MOTE_SIZE_(mote_port)
+#define MOTE_NODE_CONFIG_INIT MOTE_SIZE_(mote_node_config)
+#define MOTE_NODE_STATISTICS_INIT MOTE_SIZE_(mote_node_statistics)
+#define MOTE_LINUX_OPTIONS_INIT MOTE_SIZE_(mote_linux_options)
 
 #ifdef __cplusplus
 }  // extern "C"
