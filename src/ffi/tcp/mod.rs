@@ -5,6 +5,9 @@
 //! `Driver::ready` calls [`TcpStream::ready`], and its `Driver::poll` calls
 //! [`TcpStream::advance`] until that says nothing more.
 
+#[cfg(all(test, feature = "std", target_os = "linux"))]
+mod tests;
+
 use super::arguments::check;
 use super::node::{Channel, NodeRef};
 use crate::address::{Ip, SocketAddress};
