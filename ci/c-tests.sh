@@ -15,7 +15,7 @@ gcc -E -P -x c include/mote.h | python3 ci/null_test.py >"$work/null.c"
 host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" cargo rustc --quiet --lib --crate-type staticlib --target "$host" \
     --target-dir "$target_dir/asan"
-[ -e "$build/lib/libmote.a" ] || ci/build.sh
+ci/build.sh >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 
 status=0
 for source in "$work/null.c" tests/c/*.c; do

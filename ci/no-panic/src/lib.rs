@@ -11,6 +11,8 @@
 mod coap;
 #[cfg(feature = "lowpan")]
 mod lowpan;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 #[cfg(feature = "rpl")]
 mod rpl;
 #[cfg(feature = "shared")]
