@@ -807,6 +807,20 @@ typedef struct mote_linux_options {
      * capture. What the file held is lost.
      */
     struct mote_bytes capture_path;
+    /**
+     * The peers of a radio over UDP in ZEP version 2 framing: `zep_peer_count` addresses, each of which gets
+     * every frame sent. A single one may be a dispatcher, such as `mote-zep-switch`. Port 0 stands for
+     * 17754. No peers: no radio.
+     */
+    const struct mote_address *zep_peers;
+    /**
+     * How many peers there are.
+     */
+    size_t zep_peer_count;
+    /**
+     * Where the radio's socket is bound; all zero for any address and a free port.
+     */
+    struct mote_address zep_local;
 } mote_linux_options;
 
 /**

@@ -80,7 +80,7 @@ fn set_timer(state: &State, deadline: u64) -> Result<(), mote_status> {
 }
 
 /// Empties a timer or event descriptor, so that it is not readable any more.
-fn drain(fd: &Fd) {
+pub(super) fn drain(fd: &Fd) {
     let mut count = 0u64;
     // SAFETY: `count` is writable for eight bytes. That there is nothing to read is as good.
     unsafe { libc::read(fd.raw(), ptr::from_mut(&mut count).cast(), 8) };

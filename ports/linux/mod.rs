@@ -11,6 +11,8 @@ mod alarm;
 mod basics;
 mod multicast;
 mod options;
+#[cfg(feature = "ieee802154")]
+mod radio;
 mod resolver;
 mod socket;
 mod store;
@@ -18,6 +20,8 @@ mod sys;
 mod tap;
 mod tcp;
 mod udp;
+#[cfg(feature = "ieee802154")]
+mod zep;
 
 pub use options::mote_linux_options;
 
@@ -56,6 +60,9 @@ struct State {
     capture: Option<Fd>,
     /// The capture could not be written and has ended.
     capture_failed: Cell<bool>,
+    /// The radio, if there is one.
+    #[cfg(feature = "ieee802154")]
+    radio: Option<radio::Radio>,
 }
 
 const _: () = assert!(size_of::<State>() <= 512 && align_of::<State>() <= 16);
@@ -96,6 +103,8 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
     let log_level = options.log_level();
     let store = store::open(options.store_directory)?;
     let capture = tap::open(options.capture_path)?;
+    #[cfg(feature = "ieee802154")]
+    let radio = radio::open(&options)?;
     // SAFETY: `state` is room for a `State`, and nothing is there yet that would want dropping.
     unsafe {
         state.write(State {
@@ -111,6 +120,8 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
             store,
             capture,
             capture_failed: Cell::new(false),
+            #[cfg(feature = "ieee802154")]
+            radio,
         });
     }
     Ok(())
@@ -147,6 +158,9 @@ static PORT: Table = Table(mote_port {
     udp: &udp::UDP,
     tcp: &tcp::TCP,
     resolver: &resolver::RESOLVER,
+    #[cfg(feature = "ieee802154")]
+    radio: &radio::RADIO,
+    #[cfg(not(feature = "ieee802154"))]
     radio: ptr::null(),
     store: &store::STORE,
     log: &basics::LOG,

@@ -2,7 +2,7 @@
 //! What an application may choose.
 
 use crate::ffi::arguments::{self, Config};
-use crate::port::{MOTE_LOG_WARNING, mote_bytes, mote_status};
+use crate::port::{MOTE_LOG_WARNING, mote_address, mote_bytes, mote_status};
 use crate::status::Error;
 use core::mem::zeroed;
 use std::ffi::CString;
@@ -23,6 +23,14 @@ pub struct mote_linux_options {
     /// The file that all datagrams and frames are captured to, in the pcapng format; empty for no
     /// capture. What the file held is lost.
     pub capture_path: mote_bytes,
+    /// The peers of a radio over UDP in ZEP version 2 framing: `zep_peer_count` addresses, each of which gets
+    /// every frame sent. A single one may be a dispatcher, such as `mote-zep-switch`. Port 0 stands for
+    /// 17754. No peers: no radio.
+    pub zep_peers: *const mote_address,
+    /// How many peers there are.
+    pub zep_peer_count: usize,
+    /// Where the radio's socket is bound; all zero for any address and a free port.
+    pub zep_local: mote_address,
 }
 
 // SAFETY: integers and pointers, `size` first.

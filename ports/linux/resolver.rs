@@ -4,7 +4,7 @@
 //! What node and threads share is counted by reference, so that a node may close, and a query be
 //! cancelled, while a thread still waits for a name server.
 
-use super::sys::{Fd, SocketName, errno};
+use super::sys::{self, Fd, SocketName, errno};
 use super::{State, alarm, status};
 use crate::port::{MOTE_READY_READABLE, mote_address, mote_port_ready, mote_port_resolver, mote_status};
 use crate::status::Error;
@@ -30,9 +30,6 @@ const ADDRESSES: usize = 8;
 
 /// The longest name that the domain name system knows (RFC 1035 §2.3.4), as text with its last dot.
 const LONGEST_NAME: usize = 254;
-
-/// Enough for the system's resolver, which reads files and speaks to servers.
-const STACK: usize = 256 * 1024;
 
 #[derive(Clone, Copy)]
 struct Answer {
@@ -149,22 +146,12 @@ fn shared(state: &State) -> Result<&Arc<Shared>, Error> {
     state.resolver.get().ok_or(Error::Io)
 }
 
-/// Looks `host` up on a new thread, which takes no signals: they are for the application's threads.
 fn spawn(shared: Arc<Shared>, host: CString, index: usize) -> Result<(), Error> {
-    let work = move || {
+    sys::spawn("mote-resolver", move || {
         let outcome = look_up(&host, 0);
         shared.answer(index, outcome);
-    };
-    // SAFETY: signal sets are plain memory, all of which the calls write; a new thread inherits the mask.
-    let spawned = unsafe {
-        let (mut all, mut before) = (zeroed(), zeroed());
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
-        let spawned = std::thread::Builder::new().name("mote-resolver".into()).stack_size(STACK).spawn(work);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
-        spawned
-    };
-    spawned.map(|_| ()).map_err(|_| Error::Full)
+    })
+    .map(|_| ())
 }
 
 /// Asks the system, which sorts by RFC 6724.

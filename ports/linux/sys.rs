@@ -7,6 +7,7 @@ use crate::status::Error;
 use core::ffi::c_int;
 use core::mem::zeroed;
 use core::ptr;
+use std::thread::JoinHandle;
 
 /// A descriptor, closed when dropped.
 pub(super) struct Fd(c_int);
@@ -53,6 +54,25 @@ pub(super) fn now() -> u64 {
     // SAFETY: `time` is writable. The call cannot fail: the clock exists since Linux 2.6.39.
     unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut time) };
     (time.tv_sec as u64).saturating_mul(1000).saturating_add(time.tv_nsec as u64 / 1_000_000)
+}
+
+/// Enough for a thread that asks the system's resolver, which reads files and speaks to servers.
+const STACK: usize = 256 * 1024;
+
+/// Runs `work` on a new thread, which takes no signals: they are for the application's threads.
+///
+/// # Errors
+/// `Full` when the system has no room for it.
+pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    // SAFETY: signal sets are plain memory, all of which the calls write; a new thread inherits the mask.
+    unsafe {
+        let (mut all, mut before) = (zeroed(), zeroed());
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        let spawned = std::thread::Builder::new().name(name.into()).stack_size(STACK).spawn(work);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
+        spawned.map_err(|_| Error::Full)
+    }
 }
 
 /// Sets an option of a socket.

@@ -58,7 +58,8 @@ unsafe extern "C" fn open(
     }))
 }
 
-fn open_socket(local: &mote_address, options: u32) -> Result<(Fd, c_int), mote_status> {
+/// Opens a socket at `local`, and says of which family it is.
+pub(super) fn open_socket(local: &mote_address, options: u32) -> Result<(Fd, c_int), mote_status> {
     if options & !MOTE_UDP_REUSE != 0 {
         return Err(Error::Unsupported.code());
     }

@@ -285,6 +285,14 @@ static void template_resolver_cancel(void *state, size_t query)
 
 /* ---- radio: IEEE 802.15.4 ------------------------------------------------------------------------------------- */
 
+/* Keep the node, for mote_radio_received and mote_radio_sent. Called before anything else of the radio. */
+static mote_status template_radio_start(void *state, void *node)
+{
+    (void)state;
+    (void)node; /* a mote_node * */
+    return MOTE_ERR_UNSUPPORTED;
+}
+
 /* Turns the receiver on (1), or everything off (0). */
 static mote_status template_radio_enable(void *state, uint8_t on)
 {
@@ -460,6 +468,7 @@ static const mote_port_radio template_radio = {
     .size = sizeof template_radio,
     /* What the radio does by itself; the library does the rest. */
     .capabilities = 0,
+    .start = template_radio_start,
     .enable = template_radio_enable,
     .set_channel = template_radio_set_channel,
     .set_addresses = template_radio_set_addresses,
