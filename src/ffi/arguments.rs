@@ -22,26 +22,37 @@ const CONFIG_LIMIT: usize = 1024;
 /// # Safety
 /// `config` is NULL or points to as many readable bytes as its first member says.
 pub(crate) unsafe fn config<T: Config>(config: *const T) -> Result<T> {
+    let mut copy = MaybeUninit::<T>::zeroed();
+    // SAFETY: passed on to the caller; a `Config` is valid when all of what was not copied is zero.
+    unsafe {
+        copy_config(config.cast(), copy.as_mut_ptr().cast(), size_of::<T>())?;
+        Ok(copy.assume_init())
+    }
+}
+
+/// The one copy of what [`config`] does for every type.
+///
+/// # Safety
+/// `config` as there; `copy` has room for `known` bytes.
+unsafe fn copy_config(config: *const u8, copy: *mut u8, known: usize) -> Result<()> {
     if config.is_null() {
         return Err(Error::Invalid);
     }
-    let bytes = config.cast::<u8>();
     // SAFETY: the caller vouches for the first member and for `size` bytes in all. The copy is
     // made byte by byte since nothing is known of the caller's alignment.
     unsafe {
-        let size = bytes.cast::<u32>().read_unaligned() as usize;
+        let size = config.cast::<u32>().read_unaligned() as usize;
         if !(size_of::<u32>()..=CONFIG_LIMIT).contains(&size) {
             return Err(Error::Invalid);
         }
-        for index in size_of::<T>()..size {
-            if bytes.add(index).read() != 0 {
+        for index in known..size {
+            if config.add(index).read() != 0 {
                 return Err(Error::Version);
             }
         }
-        let mut copy = MaybeUninit::<T>::zeroed();
-        bytes.copy_to_nonoverlapping(copy.as_mut_ptr().cast(), size.min(size_of::<T>()));
-        Ok(copy.assume_init())
+        config.copy_to_nonoverlapping(copy, size.min(known));
     }
+    Ok(())
 }
 
 /// Copies `value` out, as much of it as the caller's header knows: the caller set the first
@@ -50,6 +61,15 @@ pub(crate) unsafe fn config<T: Config>(config: *const T) -> Result<T> {
 /// # Safety
 /// `out` is NULL or points to as many writable bytes as its first member says.
 pub(crate) unsafe fn fill<T: Config>(out: *mut T, value: T) -> Result<()> {
+    // SAFETY: passed on to the caller; `value` is as long as its type.
+    unsafe { copy_out(out.cast(), (&raw const value).cast(), size_of::<T>()) }
+}
+
+/// The one copy of what [`fill`] does for every type.
+///
+/// # Safety
+/// `out` as there; `value` has `known` bytes.
+unsafe fn copy_out(out: *mut u8, value: *const u8, known: usize) -> Result<()> {
     if out.is_null() {
         return Err(Error::Invalid);
     }
@@ -60,9 +80,7 @@ pub(crate) unsafe fn fill<T: Config>(out: *mut T, value: T) -> Result<()> {
             return Err(Error::Invalid);
         }
         let head = size_of::<u32>();
-        let count = size.min(size_of::<T>()) - head;
-        let from = (&raw const value).cast::<u8>().add(head);
-        from.copy_to_nonoverlapping(out.cast::<u8>().add(head), count);
+        value.add(head).copy_to_nonoverlapping(out.add(head), size.min(known) - head);
     }
     Ok(())
 }

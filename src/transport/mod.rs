@@ -8,13 +8,11 @@
 
 mod datagram;
 mod dial;
-#[cfg(feature = "ieee802154")]
 mod radio;
 mod stream;
 
 pub use datagram::{Datagram, DatagramEvent, Path};
 pub use dial::{DIAL_ADDRESSES, DIAL_ATTEMPTS, DIAL_STAGGER, Dial};
-#[cfg(feature = "ieee802154")]
 pub use radio::{Radio, RadioAddresses, RadioCapabilities, RadioContext, RadioEvent, TransmitStatus};
 pub use stream::{Stream, StreamEvent};
 
