@@ -14,14 +14,22 @@
 
 mod address;
 pub(crate) mod arguments;
+#[cfg(any(feature = "coap-client", feature = "coap-server"))]
+mod coap;
 mod mailbox;
 mod node;
 mod radio;
+#[cfg(feature = "std")]
+mod sim;
 mod status;
 mod store;
 mod tcp;
 
 pub use address::*;
+#[cfg(any(feature = "coap-client", feature = "coap-server"))]
+pub use coap::*;
 pub use node::*;
 pub use radio::*;
+#[cfg(feature = "std")]
+pub use sim::*;
 pub use status::*;

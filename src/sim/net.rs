@@ -158,7 +158,22 @@ impl Net {
         id
     }
 
-    /// The address that the host was added with.
+    /// The host at this address, if there is one.
+    pub fn find(&self, address: SocketAddress) -> Option<HostId> {
+        let here = |socket: &Socket| socket.address.ip == address.ip && socket.address.port == address.port;
+        self.medium.sockets.iter().position(here).map(HostId)
+    }
+
+    /// Takes a host away: nothing reaches it any more, and its address is free. Its number stays taken.
+    pub fn remove(&mut self, host: HostId) {
+        let socket = &mut self.medium.sockets[host.0];
+        socket.address = SocketAddress::default();
+        socket.more.clear();
+        socket.groups.clear();
+        self.medium.queue.retain(|_, (to, _)| *to != host);
+    }
+
+    /// The address of the host.
     pub fn address(&self, host: HostId) -> SocketAddress {
         self.medium.sockets[host.0].address
     }

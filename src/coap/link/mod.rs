@@ -37,6 +37,23 @@ impl<'a> Links<'a> {
         Links { reader: Reader::new(document), first: true }
     }
 
+    /// The first link of what is left of a document, with how many bytes are left after it and
+    /// the comma that ends it; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where the grammar is broken, also by a comma that nothing follows.
+    #[allow(clippy::type_complexity)] // an item of an iterator, and where it stands
+    pub fn first(rest: &'a [u8]) -> Option<Result<(Link<'a>, usize)>> {
+        let mut links = Links::new(rest);
+        let link = links.next()?;
+        let left = match links.reader.rest() {
+            [] => Ok(0),
+            [b',', more @ ..] if !more.is_empty() => Ok(more.len()),
+            _ => Err(Error::Malformed),
+        };
+        Some(link.and_then(|link| Ok((link, left?))))
+    }
+
     fn link(&mut self) -> Result<Link<'a>> {
         let reader = &mut self.reader;
         if !self.first && reader.u8()? != b',' {
@@ -123,6 +140,13 @@ impl<'a> Link<'a> {
 #[derive(Clone, Debug)]
 pub struct Attributes<'a> {
     reader: Reader<'a>,
+}
+
+impl Attributes<'_> {
+    /// How many bytes of the link's attributes have not been iterated yet.
+    pub const fn remaining(&self) -> usize {
+        self.reader.remaining()
+    }
 }
 
 impl<'a> Iterator for Attributes<'a> {

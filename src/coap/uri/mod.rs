@@ -162,6 +162,14 @@ impl<'a> Uri<'a> {
         Parts { host, port, path: Segments::new(self.path), query: Arguments::new(self.query) }
     }
 
+    /// The host as it is written, without the brackets and zone of an IPv6 literal.
+    pub fn host_text(&self) -> &'a [u8] {
+        match self.authority.strip_prefix(b"[") {
+            Some(literal) => characters::split_at(literal, b"]%").0,
+            None => self.authority,
+        }
+    }
+
     /// The path segments, as in [`options`](Uri::options).
     pub fn segments(&self) -> impl Iterator<Item = Encoded<'a>> + Clone + use<'a> {
         Segments::new(self.path)

@@ -199,6 +199,17 @@ impl<'d> Options<'d> {
     /// No options.
     pub const NONE: Options<'static> = Options { reader: Reader::new(&[]), number: 0 };
 
+    /// Goes on where another iteration stands: see [`bytes`](Options::bytes) and
+    /// [`last_number`](Options::last_number).
+    pub const fn resume(bytes: &'d [u8], number: u16) -> Options<'d> {
+        Options { reader: Reader::new(bytes), number }
+    }
+
+    /// The number of the option that came out last, 0 before the first.
+    pub const fn last_number(&self) -> u16 {
+        self.number
+    }
+
     /// The bytes not iterated yet, as they lie in the message.
     pub const fn bytes(&self) -> &'d [u8] {
         self.reader.rest()

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How an endpoint is configured, and what it counts.
+
+use crate::coap::{Config, Params};
+use crate::ffi::arguments::{self, Config as CConfig};
+use crate::ffi::node::mote_node;
+use crate::port::mote_address;
+use crate::status::{Error, Result};
+
+/// In place of a capacity of `mote_coap_config`: none at all, since 0 means the default.
+pub const MOTE_COAP_NONE: u16 = 0xffff;
+
+/// Transmission parameters (RFC 7252 §4.8). 0 means the default everywhere. What derives from
+/// them (EXCHANGE_LIFETIME and the others of §4.8.2) follows every change.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_coap_params {
+    /// `sizeof(mote_coap_params)`, by `MOTE_COAP_PARAMS_INIT`.
+    pub size: u32,
+    /// ACK_TIMEOUT in milliseconds. Default 2000.
+    pub ack_timeout: u32,
+    /// ACK_RANDOM_FACTOR in units of 1/256, from 256 to 65535. Default 384, which is 1.5.
+    pub ack_random_factor: u16,
+    /// MAX_RETRANSMIT, 1 to 16; `MOTE_COAP_NONE` for never sending again. Default 4.
+    pub max_retransmit: u16,
+    /// NSTART: requests outstanding at one peer at a time, up to 255. Default 1.
+    pub nstart: u16,
+    /// Must be 0.
+    pub reserved: u16,
+    /// DEFAULT_LEISURE in milliseconds: over which answers to a group are spread. Default 5000.
+    pub leisure: u32,
+    /// PROBING_RATE in bytes per second: towards a peer that does not answer. Default 1.
+    pub probing_rate: u32,
+    /// MAX_LATENCY in milliseconds. Default 100,000.
+    pub max_latency: u32,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers.
+unsafe impl CConfig for mote_coap_params {}
+
+/// How an endpoint is to be. Zero means the default, in every member but `size` and `node`;
+/// a capacity of `MOTE_COAP_NONE` means none.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_coap_config {
+    /// `sizeof(mote_coap_config)`, by `MOTE_COAP_CONFIG_INIT`.
+    pub size: u32,
+    /// Which of `MOTE_UDP_…` open options the socket gets.
+    pub udp_options: u32,
+    /// The node that drives the endpoint; required.
+    pub node: *mut mote_node,
+    /// The transmission parameters; copied. Default NULL: those of RFC 7252.
+    pub params: *const mote_coap_params,
+    /// Where to receive. Default: all addresses, and any free port, which suits a client. A
+    /// server sets the port, 5683 as a rule.
+    pub local: mote_address,
+    /// Requests under way at a time, observations included. Default 4.
+    pub requests: u16,
+    /// Observers of our resources, all together. Default 8.
+    pub observers: u16,
+    /// The largest message sent, in bytes, at least 64. Default 1152 (RFC 7252 §4.6).
+    pub message_size: u16,
+    /// Peers known at a time. Default 8.
+    pub peers: u16,
+    /// Requests of peers remembered: those under way, and those answered, so that duplicates
+    /// are recognised (RFC 7252 §4.5). Default 8.
+    pub exchanges: u16,
+    /// Resources, `/.well-known/core` not counted. Default 8.
+    pub resources: u16,
+    /// Block-wise uploads of peers under way, and large answers to methods other than GET.
+    /// Default 2.
+    pub transfers: u16,
+    /// 1: a peer must prove by an Echo option that it is where it says, before it is sent an
+    /// answer that is much larger than its request (RFC 9175 §2.6). Default 0.
+    pub amplification_limit: u16,
+    /// Bytes that hold messages: those that may be sent again, those waiting, and replies kept
+    /// for duplicates. Default 4096.
+    pub pool: u32,
+    /// Bytes of the buffer in which each of `transfers` may be assembled for resources with
+    /// `MOTE_COAP_ASSEMBLE`. Default 0: none.
+    pub body: u32,
+    /// How long a confirmable request may wait for its answer before it is acknowledged with an
+    /// empty message, in milliseconds. Default 200.
+    pub ack_delay: u32,
+    /// How long a half-done transfer of a peer is kept, in milliseconds. Default 60,000.
+    pub transfer_timeout: u32,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers and pointers.
+unsafe impl CConfig for mote_coap_config {}
+
+/// Counters of an endpoint. All only grow, and wrap around.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct mote_coap_statistics {
+    /// `sizeof(mote_coap_statistics)`, set by the caller.
+    pub size: u32,
+    /// Datagrams received.
+    pub received: u32,
+    /// Datagrams handed to the transport.
+    pub sent: u32,
+    /// Messages sent again because no acknowledgement came.
+    pub retransmitted: u32,
+    /// Messages recognised as duplicates.
+    pub duplicates: u32,
+    /// Messages that broke the format or could not be acted upon.
+    pub rejected: u32,
+    /// Messages that the transport did not take.
+    pub send_failed: u32,
+    /// Requests and observers refused, or replies not kept, because a table or the pool was full.
+    pub full: u32,
+    /// Records of answered exchanges forgotten early to make room.
+    pub forgotten: u32,
+    /// Requests of ours that ended for want of an answer.
+    pub timeouts: u32,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers.
+unsafe impl CConfig for mote_coap_statistics {}
+
+/// The parameters that C gave, on top of `base`.
+///
+/// # Safety
+/// `params` is NULL or valid.
+pub(super) unsafe fn params(params: *const mote_coap_params, base: &Params) -> Result<Params> {
+    if params.is_null() {
+        return Ok(*base);
+    }
+    // SAFETY: passed on to the caller.
+    let given = unsafe { arguments::config(params) }?;
+    let or = |value: u32, default: u32| if value == 0 { default } else { value };
+    let short = |value: u16, default: u8, most: u16| match value {
+        0 => Ok(default),
+        MOTE_COAP_NONE => Ok(0),
+        value if value <= most => Ok(value as u8),
+        _ => Err(Error::Invalid),
+    };
+    let factor = if given.ack_random_factor == 0 { base.ack_random_factor } else { given.ack_random_factor };
+    if given.reserved != 0 || factor < 256 || given.nstart == MOTE_COAP_NONE {
+        return Err(Error::Invalid);
+    }
+    Ok(Params {
+        ack_timeout: or(given.ack_timeout, base.ack_timeout),
+        ack_random_factor: factor,
+        max_retransmit: short(given.max_retransmit, base.max_retransmit, 16)?,
+        nstart: short(given.nstart, base.nstart, 255)?,
+        leisure: or(given.leisure, base.leisure),
+        probing_rate: or(given.probing_rate, base.probing_rate),
+        max_latency: or(given.max_latency, base.max_latency),
+    })
+}
+
+/// The engine's configuration from C's.
+///
+/// # Safety
+/// `given.params` is NULL or valid.
+pub(super) unsafe fn engine(given: &mote_coap_config) -> Result<Config> {
+    let base = Config::DEFAULT;
+    let capacity = |value: u16, default: u16| match value {
+        0 => default,
+        MOTE_COAP_NONE => 0,
+        value => value,
+    };
+    let or = |value: u32, default: u32| if value == 0 { default } else { value };
+    if given.amplification_limit > 1 {
+        return Err(Error::Invalid);
+    }
+    Ok(Config {
+        peers: capacity(given.peers, base.peers),
+        requests: capacity(given.requests, base.requests),
+        exchanges: capacity(given.exchanges, base.exchanges),
+        observers: capacity(given.observers, base.observers),
+        resources: capacity(given.resources, base.resources),
+        transfers: capacity(given.transfers, base.transfers),
+        message_size: capacity(given.message_size, base.message_size),
+        pool: or(given.pool, base.pool),
+        body: or(given.body, base.body),
+        // SAFETY: passed on to the caller.
+        params: unsafe { params(given.params, &base.params) }?,
+        ack_delay: or(given.ack_delay, base.ack_delay),
+        transfer_timeout: or(given.transfer_timeout, base.transfer_timeout),
+        amplification_limit: given.amplification_limit != 0,
+    })
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! CoAP endpoints.
+
+mod codes;
+mod config;
+mod link;
+mod object;
+mod options;
+#[cfg(feature = "coap-client")]
+mod request;
+#[cfg(feature = "coap-server")]
+mod server;
+mod uri;
+
+pub use self::codes::*;
+pub use self::config::{MOTE_COAP_NONE, mote_coap_config, mote_coap_params, mote_coap_statistics};
+pub use self::link::*;
+pub use self::object::mote_coap;
+pub use self::options::*;
+#[cfg(feature = "coap-client")]
+pub use self::request::*;
+#[cfg(feature = "coap-server")]
+pub use self::server::*;
+pub use self::uri::*;
+
+use self::object::CoapRef;
+use super::arguments::{self, block, outcome, output};
+use super::node::NodeRef;
+use crate::port::{mote_address, mote_status};
+use crate::status::{Error, Result};
+
+/// How many bytes `mote_coap_init` needs for `config`, whatever the alignment of the block.
+///
+/// `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
+/// `MOTE_ERR_VERSION` for a config from a newer header that asks for what this build lacks. Any
+/// thread.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_size(config: *const mote_coap_config, size: *mut usize) -> mote_status {
+    let plan = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        unsafe {
+            let out = output(size)?;
+            let wanted = config::engine(&arguments::config(config)?)?;
+            out.write(object::plan(&wanted).bytes());
+        }
+        Ok(())
+    };
+    outcome(plan())
+}
+
+/// Makes an endpoint, client and server in one, in `memory`, which is its until
+/// `mote_coap_close`. A node takes any number of endpoints.
+///
+/// ```c
+/// static uint8_t memory[MOTE_COAP_MEM(4, 8, 1152)];
+/// mote_coap_config config = { MOTE_COAP_CONFIG_INIT, .node = node };
+/// mote_status status = mote_coap_init(memory, sizeof memory, &config, &coap);
+/// ```
+///
+/// `memory` has `memory_size` bytes at any alignment; `MOTE_COAP_MEM` suffices for the default
+/// config, `mote_coap_size` tells for any other. The config is copied. The endpoint listens at
+/// once.
+///
+/// `MOTE_ERR_INVALID` for NULL or a member out of its range; `MOTE_ERR_NO_MEMORY` when the block
+/// is too small; `MOTE_ERR_FULL` when the node has no room for another object or socket;
+/// `MOTE_ERR_UNSUPPORTED` when the port has no UDP; `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_IO`;
+/// `MOTE_ERR_STALE` when the node is closed; `MOTE_ERR_VERSION`.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_init(
+    memory: *mut u8,
+    memory_size: usize,
+    config: *const mote_coap_config,
+    coap: *mut *mut mote_coap,
+) -> mote_status {
+    let init = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        unsafe {
+            let out = output(coap)?;
+            let given = arguments::config(config)?;
+            let wanted = config::engine(&given)?;
+            let node = NodeRef::new(given.node)?;
+            let block = block(memory, memory_size)?;
+            out.write(object::init(block, &wanted, node, &given.local, given.udp_options)?);
+        }
+        Ok(())
+    };
+    outcome(init())
+}
+
+/// Closes the endpoint and gives its memory back. NULL is a no-op.
+///
+/// The callback of every request under way is called once more, with `MOTE_ERR_CLOSED`, before
+/// this returns; exchanges and resources are forgotten. May be called inside any callback, of
+/// this endpoint too. `MOTE_ERR_STALE` when it is closed already.
+///
+/// # Safety
+/// `coap` is NULL or came from `mote_coap_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_close(coap: *mut mote_coap) -> mote_status {
+    if coap.is_null() {
+        return super::MOTE_OK;
+    }
+    let close = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let coap = unsafe { CoapRef::new(coap) }?;
+        coap.detach();
+        #[cfg(feature = "coap-client")]
+        request::end_all(coap);
+        Ok(())
+    };
+    outcome(close())
+}
+
+/// The address and port that the endpoint receives at.
+///
+/// `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`, also when the socket was lost.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_local_address(
+    coap: *const mote_coap,
+    address: *mut mote_address,
+) -> mote_status {
+    let read = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (coap, out) = unsafe { (CoapRef::new(coap.cast_mut())?, output(address)?) };
+        out.write(coap.node().udp_address(coap.source()?)?);
+        Ok(())
+    };
+    outcome(read())
+}
+
+/// # Safety
+/// The pointers are NULL or valid.
+unsafe fn group(coap: *mut mote_coap, group: *const mote_address, join: bool) -> mote_status {
+    let change = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (coap, group) = unsafe { (CoapRef::new(coap)?, group.as_ref().ok_or(Error::Invalid)?) };
+        coap.node().udp_group(coap.source()?, group, join)
+    };
+    outcome(change())
+}
+
+/// Receives what is sent to a group (RFC 7252 §8), such as All CoAP Nodes, `ff02::fd` and
+/// 224.0.1.187. Resources with `MOTE_COAP_MULTICAST` and `/.well-known/core` answer.
+///
+/// `group->scope` is the interface, 0 for all that suit; its port is not used.
+/// `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_UNSUPPORTED`, `MOTE_ERR_STALE`, and what the port says.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_join(coap: *mut mote_coap, group: *const mote_address) -> mote_status {
+    // SAFETY: passed on to the caller of this function.
+    unsafe { self::group(coap, group, true) }
+}
+
+/// Ends what `mote_coap_join` began. The same statuses.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_leave(coap: *mut mote_coap, group: *const mote_address) -> mote_status {
+    // SAFETY: passed on to the caller of this function.
+    unsafe { self::group(coap, group, false) }
+}
+
+/// Copies the endpoint's counters.
+///
+/// `statistics->size` must be `sizeof(mote_coap_statistics)` of the caller's header; no more is
+/// written. `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_get_statistics(
+    coap: *const mote_coap,
+    statistics: *mut mote_coap_statistics,
+) -> mote_status {
+    let read = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        unsafe { arguments::fill(statistics, CoapRef::new(coap.cast_mut())?.statistics()) }
+    };
+    outcome(read())
+}

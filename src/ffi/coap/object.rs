@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The object behind a `mote_coap`, and how the node drives it.
+
+use super::config::mote_coap_statistics;
+#[cfg(feature = "coap-client")]
+use super::request::{Caller, tell};
+#[cfg(feature = "coap-server")]
+use super::server::{Served, ask};
+use crate::coap::{Config, Endpoint, Event};
+use crate::ffi::node::{Driver, NodeRef};
+use crate::memory::{Carver, Plan};
+use crate::port::mote_address;
+use crate::status::{Error, Result};
+use crate::table::Handle;
+use crate::time::Instant;
+use crate::transport::{DatagramContext, DatagramEvent};
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+
+const MAGIC: u32 = 0x636f_6170;
+
+/// A CoAP endpoint: client and server over one UDP socket.
+pub struct mote_coap {
+    magic: u32,
+    node: NodeRef,
+    core: UnsafeCell<Core>,
+}
+
+/// What only the node's thread touches.
+pub(super) struct Core {
+    pub(super) endpoint: Endpoint<'static>,
+    scratch: *mut [u8],
+    #[cfg(feature = "coap-client")]
+    pub(super) callers: &'static mut [Caller],
+    #[cfg(feature = "coap-server")]
+    pub(super) served: &'static mut [Served],
+    /// The exchange whose handler was called and has returned by now.
+    #[cfg(feature = "coap-server")]
+    pub(super) returning: Option<Handle>,
+    handle: Option<Handle>,
+    source: Option<Handle>,
+}
+
+/// The block that an endpoint takes. `init` takes the same tables in the same order.
+pub(super) fn plan(config: &Config) -> Plan {
+    let plan =
+        Plan::new().table::<u8>(Endpoint::plan(config).bytes()).table::<u8>(config.message_size.into());
+    #[cfg(feature = "coap-client")]
+    let plan = plan.table::<Caller>(config.requests.into());
+    #[cfg(feature = "coap-server")]
+    let plan = plan.table::<Served>(config.resources.into());
+    plan.table::<mote_coap>(1)
+}
+
+pub(super) fn init(
+    block: &'static mut [u8],
+    config: &Config,
+    node: NodeRef,
+    local: &mote_address,
+    options: u32,
+) -> Result<*mut mote_coap> {
+    let mut carver = Carver::new(block);
+    let inner = carver.table(Endpoint::plan(config).bytes())?;
+    let scratch = carver.table(config.message_size.into())?;
+    #[cfg(feature = "coap-client")]
+    let callers = carver.table(config.requests.into())?;
+    #[cfg(feature = "coap-server")]
+    let served = carver.table(config.resources.into())?;
+    let core = Core {
+        endpoint: Endpoint::new(inner, config)?,
+        scratch: core::ptr::from_mut(scratch),
+        #[cfg(feature = "coap-client")]
+        callers,
+        #[cfg(feature = "coap-server")]
+        served,
+        #[cfg(feature = "coap-server")]
+        returning: None,
+        handle: None,
+        source: None,
+    };
+    let object: *mut mote_coap =
+        carver.place(mote_coap { magic: MAGIC, node, core: UnsafeCell::new(core) })?;
+    let coap = CoapRef(object);
+    let open = || -> Result<()> {
+        let handle = node.attach(object.cast(), &DRIVER)?;
+        coap.with(|core| core.handle = Some(handle));
+        let source = node.open_udp(handle, local, options)?;
+        coap.with(|core| core.source = Some(source));
+        Ok(())
+    };
+    match open() {
+        Ok(()) => Ok(object),
+        Err(error) => {
+            coap.detach();
+            Err(error)
+        }
+    }
+}
+
+/// An endpoint that was found alive. Every use borrows it for a moment only.
+#[derive(Clone, Copy)]
+pub(super) struct CoapRef(*const mote_coap);
+
+impl CoapRef {
+    /// Checks a pointer from C.
+    ///
+    /// # Safety
+    /// `coap` is NULL or came from `mote_coap_init`, and its block has not been reused.
+    pub(super) unsafe fn new(coap: *mut mote_coap) -> Result<CoapRef> {
+        if coap.is_null() || !coap.is_aligned() {
+            return Err(Error::Invalid);
+        }
+        // SAFETY: the caller vouches that this is, or was, an endpoint.
+        if unsafe { (&raw const (*coap).magic).read() } != MAGIC {
+            return Err(Error::Stale);
+        }
+        Ok(CoapRef(coap))
+    }
+
+    pub(super) const fn pointer(self) -> *mut mote_coap {
+        self.0.cast_mut()
+    }
+
+    pub(super) fn node(self) -> NodeRef {
+        // SAFETY: alive by construction, and `node` never changes.
+        unsafe { (&raw const (*self.0).node).read() }
+    }
+
+    /// Borrows the inside for the length of `use_it`, which must not call the application.
+    pub(super) fn with<R>(self, use_it: impl FnOnce(&mut Core) -> R) -> R {
+        // SAFETY: one thread at a time drives the node and all on it (the contract of the C
+        // API), and `use_it` does not come back here, so that this is the only reference.
+        use_it(unsafe { &mut *(*self.0).core.get() })
+    }
+
+    /// The socket.
+    pub(super) fn source(self) -> Result<Handle> {
+        self.with(|core| core.source).ok_or(Error::State)
+    }
+
+    /// Lends the engine together with its context.
+    pub(super) fn engine<R>(
+        self,
+        use_it: impl FnOnce(&mut Core, &mut DatagramContext<'_>) -> R,
+    ) -> Result<R> {
+        let source = self.source()?;
+        Ok(self.node().with_datagrams(source, |cx| self.with(|core| use_it(core, cx))))
+    }
+
+    /// A command of the application: it may have moved the deadline, so the node polls.
+    pub(super) fn command<R>(
+        self,
+        use_it: impl FnOnce(&mut Core, &mut DatagramContext<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let result = self.engine(use_it)?;
+        if let Some(handle) = self.with(|core| core.handle) {
+            self.node().touch(handle);
+        }
+        result
+    }
+
+    /// Leaves the node. From here on every use of the pointer is stale.
+    pub(super) fn detach(self) {
+        if let Some(handle) = self.with(|core| core.handle.take()) {
+            self.node().detach(handle);
+        }
+        // SAFETY: alive, and no reference to it is held here.
+        unsafe { (&raw mut (*self.pointer()).magic).write(0) };
+    }
+
+    pub(super) fn statistics(self) -> mote_coap_statistics {
+        let counted = self.with(|core| *core.endpoint.stats());
+        mote_coap_statistics {
+            size: 0,
+            received: counted.received,
+            sent: counted.sent,
+            retransmitted: counted.retransmitted,
+            duplicates: counted.duplicates,
+            rejected: counted.rejected,
+            send_failed: counted.send_failed,
+            full: counted.full,
+            forgotten: counted.forgotten,
+            timeouts: counted.timeouts,
+        }
+    }
+
+    /// Does what had to wait until the last handler had returned.
+    fn settle(self) {
+        #[cfg(feature = "coap-server")]
+        if let Some(exchange) = self.with(|core| core.returning.take()) {
+            // Without a socket there is nobody to acknowledge to.
+            let _gone = self.engine(|core, cx| core.endpoint.handler_returned(cx, exchange));
+        }
+    }
+
+    /// Brings an event to the application. Nothing of the object may be touched afterwards.
+    fn dispatch(self, event: &Event<'_>) {
+        match event {
+            #[cfg(feature = "coap-server")]
+            Event::Request(incoming) => ask(self, incoming),
+            #[cfg(feature = "coap-client")]
+            Event::Response { .. } | Event::Ended { .. } | Event::NeedBlock { .. } => tell(self, event),
+            #[allow(unreachable_patterns)] // with both roles built in there is nothing else
+            _ => {}
+        }
+    }
+}
+
+static DRIVER: Driver = Driver { poll, deadline, datagram, ready: Driver::NOT_READY };
+
+unsafe fn poll(object: *mut c_void) -> bool {
+    let coap = CoapRef(object.cast());
+    coap.settle();
+    let scratch = coap.with(|core| core.scratch);
+    // SAFETY: the scratch lies in the object's block. It is lent to one event at a time: this
+    // function is not entered again before the callback below has returned.
+    let scratch = unsafe { &mut *scratch };
+    match coap.engine(|core, cx| core.endpoint.poll(cx, scratch)) {
+        Ok(Some(event)) => {
+            coap.dispatch(&event);
+            true
+        }
+        Ok(None) | Err(_) => false,
+    }
+}
+
+unsafe fn deadline(object: *const c_void) -> Instant {
+    let coap = CoapRef(object.cast());
+    #[cfg(feature = "coap-server")]
+    if coap.with(|core| core.returning.is_some()) {
+        return Instant::ZERO;
+    }
+    coap.with(|core| core.endpoint.next_deadline())
+}
+
+unsafe fn datagram(object: *mut c_void, _source: Handle, event: DatagramEvent<'_>) {
+    let coap = CoapRef(object.cast());
+    coap.settle();
+    if let Ok(Some(event)) = coap.engine(|core, cx| core.endpoint.receive(cx, event)) {
+        coap.dispatch(&event);
+    }
+}

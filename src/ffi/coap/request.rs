@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Requests of ours.
+
+use super::config::{self, mote_coap_params};
+use super::object::{CoapRef, mote_coap};
+use super::options::{Given, lend, mote_coap_option, mote_coap_options};
+use crate::address::{Ip, SocketAddress};
+use crate::bytes::Writer;
+use crate::coap::uri::{Host, Scheme, Uri};
+use crate::coap::wire::{Code, Encoder, Message};
+use crate::coap::{Event, OptionList, Request};
+use crate::ffi::arguments::{self, Config, outcome, slice};
+use crate::ffi::status::MOTE_OK;
+use crate::port::{mote_address, mote_bytes, mote_status};
+use crate::status::{Error, Result};
+use crate::table::Handle;
+use crate::transport::Path;
+use core::ffi::{CStr, c_char, c_void};
+
+/// Names a request of ours until it has ended; never 0. Once it has ended the name is stale.
+pub type mote_coap_request = u32;
+
+/// Event kind: a response, a block of one, or a notification came.
+pub const MOTE_COAP_RESPONSE: u32 = 1;
+/// Event kind: the next block of the request's body is wanted; see `mote_coap_supply`.
+pub const MOTE_COAP_NEED_BLOCK: u32 = 2;
+/// Event kind: the request ended without a (further) response; `status` says why.
+pub const MOTE_COAP_ENDED: u32 = 3;
+
+/// What a request brings. All of it is lent until the callback returns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_coap_event {
+    /// One of `MOTE_COAP_RESPONSE`, `MOTE_COAP_NEED_BLOCK`, `MOTE_COAP_ENDED`.
+    pub kind: u32,
+    /// For `MOTE_COAP_ENDED` the outcome: success when no response was wanted (a ping was
+    /// answered, the answers of a group have been gathered, No-Response was asked for),
+    /// `MOTE_ERR_TIMEOUT`, `MOTE_ERR_RESET`, `MOTE_ERR_CANCELLED`, `MOTE_ERR_PROTOCOL` for a
+    /// response that broke the rules, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_SESSION_LOST` when the body
+    /// changed while it was fetched, `MOTE_ERR_CLOSED` when the endpoint is being closed, or what
+    /// the transport said. Otherwise success.
+    pub status: mote_status,
+    /// The endpoint.
+    pub coap: *mut mote_coap,
+    /// The request.
+    pub request: mote_coap_request,
+    /// The response code, such as `MOTE_COAP_CONTENT`; 0 without a response.
+    pub code: u8,
+    /// 1 in exactly one event of every request, its last. `request` is stale then.
+    pub last: u8,
+    /// 1 when the body goes on after this payload.
+    pub more: u8,
+    /// The type of the message: `MOTE_COAP_CON`, `MOTE_COAP_NON` or `MOTE_COAP_ACK`.
+    pub message_type: u8,
+    /// Where in its body the payload starts, or where the block that is wanted does.
+    pub offset: u32,
+    /// The length of the whole body if the peer told (Size2), else 0.
+    pub total: u32,
+    /// How many bytes are wanted (`MOTE_COAP_NEED_BLOCK`), fewer only at the end of the body.
+    pub length: u32,
+    /// The message ID of the response.
+    pub message_id: u16,
+    /// Must be 0.
+    pub reserved: u16,
+    /// Who answered.
+    pub remote: mote_address,
+    /// The own address that the answer came to; its port is 0.
+    pub local: mote_address,
+    /// The token.
+    pub token: mote_bytes,
+    /// The payload, or this part of it.
+    pub payload: mote_bytes,
+    /// The options of the response.
+    pub options: mote_coap_options,
+}
+
+/// Is told what becomes of a request, by the thread that drives the node. It may call anything,
+/// `mote_coap_close` included. Exactly one call has `event->last` set; none comes after it.
+pub type mote_coap_callback = Option<unsafe extern "C" fn(user: *mut c_void, event: *const mote_coap_event)>;
+
+/// A request. Zero means the default; everything is copied before the call returns, but for
+/// what `payload_stays` says.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_coap_request_config {
+    /// `sizeof(mote_coap_request_config)`, by `MOTE_COAP_REQUEST_CONFIG_INIT`.
+    pub size: u32,
+    /// `MOTE_COAP_GET` and so on. Default GET.
+    pub method: u8,
+    /// 1: send it non-confirmably. To a group it always is.
+    pub non_confirmable: u8,
+    /// 1: register as an observer (RFC 7641); each notification is a `MOTE_COAP_RESPONSE`,
+    /// until cancelled.
+    pub observe: u8,
+    /// 1: fetch only the one block at `offset`, not the rest of the body.
+    pub one_block: u8,
+    /// What to ask: the URI is taken apart as RFC 7252 §6.4 says. May be empty when `remote` and
+    /// `options` say it all.
+    pub uri: mote_bytes,
+    /// Where to send it. Default: the address and port of `uri`, which must then hold a literal.
+    pub remote: mote_address,
+    /// From which of the own addresses. Default: whichever suits.
+    pub local: mote_address,
+    /// Further options, in any order. Block1, Block2, Observe, Size1 and Size2 are the
+    /// library's business, unless given here.
+    pub options: *const mote_coap_option,
+    /// How many.
+    pub option_count: usize,
+    /// The body, or its beginning: at least its first block if it is longer. What does not fit
+    /// in the first message is asked for by `MOTE_COAP_NEED_BLOCK`.
+    pub payload: mote_bytes,
+    /// 1: `payload` is the whole body and stays as it is until the last event, so that the
+    /// library takes the blocks from there, without asking.
+    pub payload_stays: u16,
+    /// 1: the body goes on after `payload`.
+    pub more: u16,
+    /// The length of the whole body if it is known and larger than `payload`.
+    pub total: u32,
+    /// Where in the body of the answer to begin, in bytes; a multiple of the block size.
+    pub offset: u32,
+    /// The largest block in either direction, in bytes: 16, 32, … 1024. Default 1024.
+    pub block_size: u32,
+    /// How long to wait for the response once the request need not be sent again, in
+    /// milliseconds; for a group, how long to gather answers. Default: as RFC 7252 says.
+    pub timeout: u32,
+    /// Must be 0.
+    pub reserved: u32,
+    /// The token, up to 8 bytes. Default, and better: drawn at random.
+    pub token: mote_bytes,
+    /// Transmission parameters of this request alone. Default NULL: those of the endpoint.
+    pub params: *const mote_coap_params,
+    /// Is told what becomes of it. May be NULL.
+    pub callback: mote_coap_callback,
+    /// Handed to the callback.
+    pub user: *mut c_void,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers, pointers and an optional function.
+unsafe impl Config for mote_coap_request_config {}
+
+/// Who is told of a request.
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    handle: u32,
+    callback: mote_coap_callback,
+    user: *mut c_void,
+    /// The whole body, if the application keeps it for us.
+    body: mote_bytes,
+}
+
+impl Default for Caller {
+    fn default() -> Caller {
+        Caller { handle: 0, callback: None, user: core::ptr::null_mut(), body: lend(&[]) }
+    }
+}
+
+const NOWHERE: mote_address = mote_address { ip: [0; 16], scope: 0, port: 0, reserved: 0 };
+
+fn blank(coap: CoapRef, kind: u32, request: u32) -> mote_coap_event {
+    mote_coap_event {
+        kind,
+        status: MOTE_OK,
+        coap: coap.pointer(),
+        request,
+        code: 0,
+        last: 0,
+        more: 0,
+        message_type: 0,
+        offset: 0,
+        total: 0,
+        length: 0,
+        message_id: 0,
+        reserved: 0,
+        remote: NOWHERE,
+        local: NOWHERE,
+        token: lend(&[]),
+        payload: lend(&[]),
+        options: mote_coap_options::NONE,
+    }
+}
+
+fn set_message(event: &mut mote_coap_event, path: &Path, message: &Message<'_>) {
+    event.code = message.code.0;
+    event.message_type = message.kind as u8;
+    event.message_id = message.message_id;
+    event.remote = path.remote.into();
+    event.local = SocketAddress::new(path.local, 0).into();
+    event.token = lend(message.token);
+    event.payload = lend(message.payload);
+    event.options = mote_coap_options::new(message.options);
+}
+
+/// Calls the callback of the request that an event is about.
+pub(super) fn tell(coap: CoapRef, event: &Event<'_>) {
+    let (handle, shown) = match event {
+        Event::Response { request, path, message, part, last } => {
+            let mut shown = blank(coap, MOTE_COAP_RESPONSE, request.raw());
+            set_message(&mut shown, path, message);
+            shown.last = u8::from(*last);
+            shown.more = u8::from(part.more);
+            (shown.offset, shown.total) = (part.offset, part.total);
+            (*request, shown)
+        }
+        Event::NeedBlock { request, offset, length } => {
+            let mut shown = blank(coap, MOTE_COAP_NEED_BLOCK, request.raw());
+            (shown.offset, shown.length) = (*offset, u32::from(*length));
+            (*request, shown)
+        }
+        Event::Ended { request, result } => {
+            let mut shown = blank(coap, MOTE_COAP_ENDED, request.raw());
+            shown.status = outcome(*result);
+            shown.last = 1;
+            (*request, shown)
+        }
+        Event::Request(_) => return,
+    };
+    if let Event::NeedBlock { offset, length, .. } = event
+        && supply_from_body(coap, handle, *offset, *length)
+    {
+        return;
+    }
+    let caller = coap.with(|core| {
+        let caller = core.callers.get_mut(handle.index()).filter(|caller| caller.handle == handle.raw())?;
+        Some(if shown.last != 0 { core::mem::take(caller) } else { *caller })
+    });
+    if let Some(Caller { callback: Some(callback), user, .. }) = caller {
+        // SAFETY: the application's function, as `mote_coap_request_config` describes it;
+        // nothing of the object is borrowed.
+        unsafe { callback(user, &raw const shown) }
+    }
+}
+
+/// Gives the next block out of the body that the application keeps; whether there is one.
+fn supply_from_body(coap: CoapRef, handle: Handle, offset: u32, length: u16) -> bool {
+    let caller = coap.with(|core| core.callers.get(handle.index()).copied());
+    let body = match caller {
+        // SAFETY: the application promised to keep it until the last event.
+        Some(caller) if caller.handle == handle.raw() => unsafe { slice(caller.body) }.unwrap_or_default(),
+        _ => &[],
+    };
+    let Some(rest) = body.get(offset as usize..).filter(|rest| !rest.is_empty()) else { return false };
+    let length = rest.len().min(length.into());
+    let block = rest.get(..length).unwrap_or_default();
+    let more = rest.len() > length;
+    coap.command(|core, cx| core.endpoint.supply(cx, handle, block, more)).is_ok()
+}
+
+/// Ends every request with `MOTE_ERR_CLOSED`. The endpoint is stale already.
+pub(super) fn end_all(coap: CoapRef) {
+    for index in 0..coap.with(|core| core.callers.len()) {
+        let caller = coap.with(|core| core.callers.get_mut(index).map(core::mem::take));
+        if let Some(Caller { callback: Some(callback), user, handle, .. }) = caller {
+            let mut shown = blank(coap, MOTE_COAP_ENDED, handle);
+            shown.status = Error::Closed.code();
+            shown.last = 1;
+            // SAFETY: as in `tell`. The block is the endpoint's until `mote_coap_close` returns.
+            unsafe { callback(user, &raw const shown) }
+        }
+    }
+}
+
+/// The options of a URI.
+struct UriOptions<'a> {
+    uri: Option<Uri<'a>>,
+    destination: SocketAddress,
+}
+
+impl OptionList for UriOptions<'_> {
+    fn put(&self, out: &mut Encoder<'_>) -> Result<()> {
+        let Some(uri) = self.uri else { return Ok(()) };
+        let mut buffer = [0; 255];
+        uri.options(Some(&self.destination)).try_for_each(|part| {
+            let mut value = Writer::new(&mut buffer);
+            part.decode(&mut value)?;
+            out.option(part.number, value.written())
+        })
+    }
+}
+
+/// Where a URI leads without a name look-up.
+fn destination(uri: &Uri<'_>) -> Result<SocketAddress> {
+    let Host::Address { ip, zone } = uri.host else { return Err(Error::NotFound) };
+    let scope = zone.bytes().try_fold(0u32, |scope, byte| {
+        let digit = if byte.is_ascii_digit() { byte - b'0' } else { return Err(Error::NotFound) };
+        scope.checked_mul(10).and_then(|scope| scope.checked_add(u32::from(digit))).ok_or(Error::NotFound)
+    })?;
+    Ok(SocketAddress { ip, scope, port: uri.port })
+}
+
+/// # Safety
+/// What `given` points to is valid.
+unsafe fn start(coap: CoapRef, given: &mote_coap_request_config) -> Result<Handle> {
+    // SAFETY: passed on to the caller.
+    let (text, payload, token) = unsafe { (slice(given.uri)?, slice(given.payload)?, slice(given.token)?) };
+    let uri = match text {
+        [] => None,
+        text => Some(Uri::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)?),
+    };
+    if uri.is_some_and(|uri| uri.scheme != Scheme::Coap) {
+        return Err(Error::Unsupported);
+    }
+    let flags = [given.non_confirmable, given.observe, given.one_block].map(u16::from);
+    let flags = flags.into_iter().chain([given.payload_stays, given.more]);
+    if flags.max() > Some(1) || given.payload_stays + given.more > 1 || given.reserved != 0 {
+        return Err(Error::Invalid);
+    }
+    let destination = match (uri, SocketAddress::from(given.remote)) {
+        (Some(uri), SocketAddress { ip: Ip::UNSPECIFIED, .. }) => destination(&uri)?,
+        (_, SocketAddress { ip: Ip::UNSPECIFIED, .. }) => return Err(Error::Invalid),
+        (_, SocketAddress { ip, scope, port: 0 }) => {
+            SocketAddress { ip, scope, port: uri.map_or(Scheme::Coap.default_port(), |uri| uri.port) }
+        }
+        (_, remote) => remote,
+    };
+    let szx = match given.block_size {
+        0 => 6,
+        size @ (16 | 32 | 64 | 128 | 256 | 512 | 1024) => (size.trailing_zeros() - 4) as u8,
+        _ => return Err(Error::Invalid),
+    };
+    let base = coap.with(|core| core.endpoint.config().params);
+    // SAFETY: passed on to the caller.
+    let params = unsafe { config::params(given.params, &base) }?;
+    let from_uri = UriOptions { uri, destination };
+    // SAFETY: passed on to the caller.
+    let options = unsafe { Given::new(&from_uri, given.options, given.option_count) }?;
+    let request = Request {
+        options: &options,
+        payload,
+        more: given.more != 0,
+        total: given.total,
+        confirmable: given.non_confirmable == 0,
+        observe: given.observe != 0,
+        offset: given.offset,
+        one_block: given.one_block != 0,
+        szx,
+        token: if token.is_empty() { None } else { Some(token) },
+        timeout: given.timeout,
+        params: if given.params.is_null() { None } else { Some(&params) },
+        ..Request::new(
+            Path { remote: destination, local: Ip(given.local.ip) },
+            if given.method == 0 { Code::GET } else { Code(given.method) },
+        )
+    };
+    let handle = coap.command(|core, cx| core.endpoint.request(cx, &request))?;
+    let body = if given.payload_stays == 0 { lend(&[]) } else { given.payload };
+    register(coap, Caller { handle: handle.raw(), callback: given.callback, user: given.user, body });
+    Ok(handle)
+}
+
+fn register(coap: CoapRef, caller: Caller) {
+    let index = Handle::from_raw(caller.handle).map_or(usize::MAX, Handle::index);
+    coap.with(|core| {
+        // There is one for every request that the engine has room for.
+        if let Some(place) = core.callers.get_mut(index) {
+            *place = caller;
+        }
+    });
+}
+
+/// Starts a request (RFC 7252 §5). Its callback gets exactly one event with `last` set, from
+/// `mote_node_run` or `mote_node_poll`, never from inside this call, unless this call fails.
+///
+/// ```c
+/// mote_coap_request_config config = { MOTE_COAP_REQUEST_CONFIG_INIT, .method = MOTE_COAP_FETCH };
+/// config.uri = MOTE_STR("coap://[fd00::1]/data"), config.callback = on_data;
+/// mote_status status = mote_coap_start(coap, &config, &request);
+/// ```
+///
+/// `config` and what it points to is copied. `request` may be NULL. When NSTART requests are
+/// outstanding at the peer it waits for its turn.
+///
+/// `MOTE_ERR_INVALID` for NULL, a config that contradicts itself or a code that is no method;
+/// `MOTE_ERR_MALFORMED` for a text that is no URI; `MOTE_ERR_UNSUPPORTED` for a scheme other
+/// than `coap`; `MOTE_ERR_NOT_FOUND` when the URI names a host and `remote` does not say where
+/// that is; `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
+/// `MOTE_ERR_TOO_LARGE` when the options leave no room in a message; `MOTE_ERR_STALE`,
+/// `MOTE_ERR_VERSION`, and what the transport says.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_start(
+    coap: *mut mote_coap,
+    config: *const mote_coap_request_config,
+    request: *mut mote_coap_request,
+) -> mote_status {
+    let begin = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        unsafe {
+            let coap = CoapRef::new(coap)?;
+            let given = arguments::config(config)?;
+            let handle = start(coap, &given)?;
+            if let Some(out) = request.as_mut() {
+                *out = handle.raw();
+            }
+        }
+        Ok(())
+    };
+    outcome(begin())
+}
+
+/// # Safety
+/// As `mote_coap_get` and its siblings describe.
+unsafe fn shortcut(
+    coap: *mut mote_coap,
+    uri: *const c_char,
+    mut config: mote_coap_request_config,
+    request: *mut mote_coap_request,
+) -> mote_status {
+    if uri.is_null() {
+        return Error::Invalid.code();
+    }
+    // SAFETY: the caller vouches for a NUL at the end.
+    config.uri = lend(unsafe { CStr::from_ptr(uri) }.to_bytes());
+    // SAFETY: passed on to the caller.
+    unsafe { mote_coap_start(coap, &raw const config, request) }
+}
+
+fn simple(method: u8, callback: mote_coap_callback, user: *mut c_void) -> mote_coap_request_config {
+    mote_coap_request_config {
+        size: size_of::<mote_coap_request_config>() as u32,
+        method,
+        non_confirmable: 0,
+        observe: 0,
+        one_block: 0,
+        uri: lend(&[]),
+        remote: NOWHERE,
+        local: NOWHERE,
+        options: core::ptr::null(),
+        option_count: 0,
+        payload: lend(&[]),
+        payload_stays: 0,
+        more: 0,
+        total: 0,
+        offset: 0,
+        block_size: 0,
+        timeout: 0,
+        reserved: 0,
+        token: lend(&[]),
+        params: core::ptr::null(),
+        callback,
+        user,
+    }
+}
+
+/// Gets the resource at `uri`, which ends with a NUL: `mote_coap_start` with nothing but these.
+///
+/// `request` may be NULL. Every status of `mote_coap_start`.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_get(
+    coap: *mut mote_coap,
+    uri: *const c_char,
+    callback: mote_coap_callback,
+    user: *mut c_void,
+    request: *mut mote_coap_request,
+) -> mote_status {
+    // SAFETY: passed on to the caller of this function.
+    unsafe { shortcut(coap, uri, simple(MOTE_GET, callback, user), request) }
+}
+
+const MOTE_GET: u8 = super::codes::MOTE_COAP_GET;
+
+/// Observes the resource at `uri`, which ends with a NUL (RFC 7641): the callback gets its state
+/// now and whenever it changes, until `mote_coap_cancel`.
+///
+/// `request` may be NULL. Every status of `mote_coap_start`.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_observe(
+    coap: *mut mote_coap,
+    uri: *const c_char,
+    callback: mote_coap_callback,
+    user: *mut c_void,
+    request: *mut mote_coap_request,
+) -> mote_status {
+    let config = mote_coap_request_config { observe: 1, ..simple(MOTE_GET, callback, user) };
+    // SAFETY: passed on to the caller of this function.
+    unsafe { shortcut(coap, uri, config, request) }
+}
+
+/// Sends `payload`, in the given content format, to the resource at `uri`, which ends with a
+/// NUL. `method` is `MOTE_COAP_PUT`, `MOTE_COAP_POST` and so on.
+///
+/// The payload must stay as it is until the last event: the library takes it from there block by
+/// block when it is large. `request` may be NULL. Every status of `mote_coap_start`.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_send(
+    coap: *mut mote_coap,
+    method: u8,
+    uri: *const c_char,
+    content_format: u16,
+    payload: mote_bytes,
+    callback: mote_coap_callback,
+    user: *mut c_void,
+    request: *mut mote_coap_request,
+) -> mote_status {
+    let format = mote_coap_option {
+        number: super::codes::MOTE_COAP_CONTENT_FORMAT,
+        reserved: 0,
+        integer: u32::from(content_format),
+        value: mote_bytes { ptr: core::ptr::null(), len: 0 },
+    };
+    let config = mote_coap_request_config {
+        options: &raw const format,
+        option_count: 1,
+        payload,
+        payload_stays: 1,
+        ..simple(method, callback, user)
+    };
+    // SAFETY: passed on to the caller of this function.
+    unsafe { shortcut(coap, uri, config, request) }
+}
+
+/// Asks whether the peer is there (RFC 7252 §4.3). Ends with `MOTE_COAP_ENDED`, with success if
+/// it is.
+///
+/// `request` may be NULL. `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_FULL`, `MOTE_ERR_STALE`, and
+/// what the transport says.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_ping(
+    coap: *mut mote_coap,
+    remote: *const mote_address,
+    callback: mote_coap_callback,
+    user: *mut c_void,
+    request: *mut mote_coap_request,
+) -> mote_status {
+    let begin = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (coap, remote) = unsafe { (CoapRef::new(coap)?, remote.as_ref().ok_or(Error::Invalid)?) };
+        let path = Path::to(SocketAddress::from(*remote));
+        let handle = coap.command(|core, cx| core.endpoint.ping(cx, &path))?;
+        register(coap, Caller { handle: handle.raw(), callback, user, body: lend(&[]) });
+        // SAFETY: passed on to the caller of this function.
+        if let Some(out) = unsafe { request.as_mut() } {
+            *out = handle.raw();
+        }
+        Ok(())
+    };
+    outcome(begin())
+}
+
+/// Gives the block that `MOTE_COAP_NEED_BLOCK` asked for, inside the callback or later.
+///
+/// `bytes` starts at the `offset` of that event and holds its `length` bytes, fewer only at the
+/// end of the body; it is copied. `more` is 1 when the body goes on after it.
+///
+/// `MOTE_ERR_STATE` when no block is wanted, `MOTE_ERR_INVALID` when more is to follow but too
+/// little was given, `MOTE_ERR_FULL` (try again), `MOTE_ERR_STALE`.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_supply(
+    coap: *mut mote_coap,
+    request: mote_coap_request,
+    bytes: mote_bytes,
+    more: u32,
+) -> mote_status {
+    let supply = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (coap, bytes) = unsafe { (CoapRef::new(coap)?, slice(bytes)?) };
+        let handle = Handle::from_raw(request).ok_or(Error::Stale)?;
+        coap.command(|core, cx| core.endpoint.supply(cx, handle, bytes, more != 0))
+    };
+    outcome(supply())
+}
+
+/// Ends a request. An observation is deregistered at the peer (RFC 7641 §3.6). The last event,
+/// with `MOTE_ERR_CANCELLED`, comes from the node's next turn, never from inside this call.
+///
+/// `MOTE_ERR_STALE` when it has ended already, `MOTE_ERR_INVALID` for NULL.
+///
+/// # Safety
+/// `coap` is NULL or came from `mote_coap_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_cancel(coap: *mut mote_coap, request: mote_coap_request) -> mote_status {
+    let cancel = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let coap = unsafe { CoapRef::new(coap) }?;
+        let handle = Handle::from_raw(request).ok_or(Error::Stale)?;
+        coap.command(|core, cx| core.endpoint.cancel(cx, handle))
+    };
+    outcome(cancel())
+}

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Resources of ours, and the requests for them.
+
+use super::codes;
+use super::object::{CoapRef, mote_coap};
+use super::options::{Given, lend, mote_coap_option, mote_coap_options};
+use crate::address::SocketAddress;
+use crate::coap::wire::{Code, Options};
+use crate::coap::{Cause, Incoming, Resource, Response, method_bit};
+use crate::ffi::arguments::{self, Config, outcome, slice};
+use crate::port::{mote_address, mote_bytes, mote_status};
+use crate::status::{Error, Result};
+use crate::table::Handle;
+use core::ffi::c_void;
+
+/// Names a resource of an endpoint until it is removed; never 0.
+pub type mote_coap_resource = u32;
+/// Names a request of a peer until it has been answered; never 0.
+pub type mote_coap_exchange = u32;
+
+/// Resource flag: it may be observed (RFC 7641).
+pub const MOTE_COAP_OBSERVABLE: u32 = 1;
+/// Resource flag: a body in several blocks is assembled before the handler sees it.
+pub const MOTE_COAP_ASSEMBLE: u32 = 2;
+/// Resource flag: it is left out of `/.well-known/core`.
+pub const MOTE_COAP_HIDDEN: u32 = 4;
+/// Resource flag: it answers requests to groups.
+pub const MOTE_COAP_MULTICAST: u32 = 8;
+/// Resource flag: its handlers heed If-Match and If-None-Match; without this they get 4.02.
+pub const MOTE_COAP_CONDITIONAL: u32 = 16;
+
+/// Cause: a peer sent this request.
+pub const MOTE_COAP_CAUSE_REQUEST: u8 = 0;
+/// Cause: a peer sent this request and observes the resource from now on, unless the answer is an error.
+pub const MOTE_COAP_CAUSE_REGISTER: u8 = 1;
+/// Cause: the resource changed, and this observer is to be told its present state.
+pub const MOTE_COAP_CAUSE_NOTIFY: u8 = 2;
+/// Cause: a peer fetches the rest of an answer. Give the body from `answer_offset` on and do
+/// nothing else.
+pub const MOTE_COAP_CAUSE_CONTINUE: u8 = 3;
+
+/// A request of a peer. All of it is lent until the handler returns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_coap_incoming {
+    /// The endpoint.
+    pub coap: *mut mote_coap,
+    /// What to answer with: `mote_coap_respond`, in the handler or later.
+    pub exchange: mote_coap_exchange,
+    /// The resource.
+    pub resource: mote_coap_resource,
+    /// The method, such as `MOTE_COAP_GET`.
+    pub method: u8,
+    /// Why the handler is asked: one of `MOTE_COAP_CAUSE_…`.
+    pub cause: u8,
+    /// 1 when the request's body goes on after this payload. The handler need not answer then:
+    /// the next block is asked for once it has returned.
+    pub more: u8,
+    /// `MOTE_COAP_CON` or `MOTE_COAP_NON`.
+    pub message_type: u8,
+    /// Where in the request's body the payload starts.
+    pub offset: u32,
+    /// The length of that body if the peer told (Size1), else 0.
+    pub total: u32,
+    /// Where in the body of the answer the block starts that is asked for.
+    pub answer_offset: u32,
+    /// The size of that block in bytes.
+    pub answer_size: u32,
+    /// The message ID.
+    pub message_id: u16,
+    /// Must be 0.
+    pub reserved: u16,
+    /// Who asks.
+    pub remote: mote_address,
+    /// Which of our addresses, or which group, was asked; its port is 0.
+    pub local: mote_address,
+    /// The token.
+    pub token: mote_bytes,
+    /// The payload. An assembled body is lent only until the request is answered.
+    pub payload: mote_bytes,
+    /// The options of the request.
+    pub options: mote_coap_options,
+}
+
+/// Handles a request, in the thread that drives the node: answers it with `mote_coap_respond`, or
+/// notes `exchange` and answers later. It may call anything, `mote_coap_close` included.
+pub type mote_coap_handler =
+    Option<unsafe extern "C" fn(user: *mut c_void, incoming: *const mote_coap_incoming)>;
+
+/// A resource, or a sub-tree of them. It and all that it points to must stay as it is until the
+/// resource is removed or the endpoint closed: a `static const` is best.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_coap_resource_config {
+    /// `sizeof(mote_coap_resource_config)`, by `MOTE_COAP_RESOURCE_CONFIG_INIT`.
+    pub size: u32,
+    /// Which of the resource flags.
+    pub flags: u32,
+    /// The path, segments separated by `/` and not percent-encoded, without a `/` in front. `*`
+    /// as the last segment stands for one or more segments of any kind. Empty for the root.
+    pub path: mote_bytes,
+    /// What handles GET, or NULL: a method without handler gets 4.05.
+    pub get: mote_coap_handler,
+    /// What handles POST.
+    pub post: mote_coap_handler,
+    /// What handles PUT.
+    pub put: mote_coap_handler,
+    /// What handles DELETE.
+    pub delete_: mote_coap_handler,
+    /// What handles FETCH.
+    pub fetch: mote_coap_handler,
+    /// What handles PATCH.
+    pub patch: mote_coap_handler,
+    /// What handles iPATCH.
+    pub ipatch: mote_coap_handler,
+    /// Attributes for `/.well-known/core` in link format (RFC 6690), without a `;` in front:
+    /// `rt="temperature";ct=0`.
+    pub attributes: mote_bytes,
+    /// The content formats that it can give; NULL for any. A request that accepts none of them
+    /// gets 4.06.
+    pub produces: *const u16,
+    /// How many.
+    pub produces_count: usize,
+    /// The content formats that it takes; NULL for any. Others get 4.15.
+    pub consumes: *const u16,
+    /// How many.
+    pub consumes_count: usize,
+    /// The largest body of a request, in bytes; 0 for no limit. Larger ones get 4.13.
+    pub max_body: u32,
+    /// Must be 0.
+    pub reserved: u32,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers, pointers and optional functions.
+unsafe impl Config for mote_coap_resource_config {}
+
+/// An answer. Zero means the default; everything is copied before the call returns.
+///
+/// The simplest answer gives the whole body each time it is asked, whatever its size: the library
+/// cuts out the block that was asked for. A body larger than memory is read from
+/// `answer_offset` on instead, and given with `offset` and `more`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_coap_response {
+    /// `sizeof(mote_coap_response)`, by `MOTE_COAP_RESPONSE_INIT`.
+    pub size: u32,
+    /// The response code, such as `MOTE_COAP_CONTENT`.
+    pub code: u8,
+    /// 1: send a notification, or the answer to a non-confirmable request, confirmably.
+    pub confirmable: u8,
+    /// 1: the body goes on after `payload`. Give an ETag then, so that the peer does not mix
+    /// blocks of different states.
+    pub more: u8,
+    /// Must be 0.
+    pub reserved: u8,
+    /// The options, in any order. Block1, Block2, Size2 and Observe are the library's business.
+    pub options: *const mote_coap_option,
+    /// How many.
+    pub option_count: usize,
+    /// The body, or a part of it that holds all of the block that was asked for.
+    pub payload: mote_bytes,
+    /// Where in the body `payload` starts.
+    pub offset: u32,
+    /// The length of the whole body, if it is known and larger than `payload`.
+    pub total: u32,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers and pointers.
+unsafe impl Config for mote_coap_response {}
+
+/// Who handles the requests for a resource.
+#[derive(Clone, Copy)]
+pub(super) struct Served {
+    config: *const mote_coap_resource_config,
+    user: *mut c_void,
+    handle: u32,
+}
+
+impl Default for Served {
+    fn default() -> Served {
+        Served { config: core::ptr::null(), user: core::ptr::null_mut(), handle: 0 }
+    }
+}
+
+fn handlers(config: &mote_coap_resource_config) -> [mote_coap_handler; 7] {
+    [config.get, config.post, config.put, config.delete_, config.fetch, config.patch, config.ipatch]
+}
+
+/// Calls the handler that a request is for.
+pub(super) fn ask(coap: CoapRef, incoming: &Incoming<'_>) {
+    let Incoming { exchange, resource, path, message, part, .. } = incoming;
+    let served = coap.with(|core| {
+        core.returning = Some(*exchange);
+        let served = core.served.get(resource.index()).filter(|served| served.handle == resource.raw());
+        served.copied()
+    });
+    let Some(served) = served else { return };
+    // SAFETY: the application keeps it as long as the resource is there.
+    let Ok(config) = (unsafe { arguments::config(served.config) }) else { return };
+    let index = usize::from(message.code.0).wrapping_sub(1);
+    let Some(handler) = handlers(&config).get(index).copied().flatten() else { return };
+    let payload = if incoming.assembled {
+        coap.with(|core| core.endpoint.body(*exchange).map(lend)).unwrap_or(lend(&[]))
+    } else {
+        lend(message.payload)
+    };
+    let shown = mote_coap_incoming {
+        coap: coap.pointer(),
+        exchange: exchange.raw(),
+        resource: resource.raw(),
+        method: message.code.0,
+        cause: match incoming.cause {
+            Cause::Request => MOTE_COAP_CAUSE_REQUEST,
+            Cause::Register => MOTE_COAP_CAUSE_REGISTER,
+            Cause::Notify => MOTE_COAP_CAUSE_NOTIFY,
+            Cause::Continue => MOTE_COAP_CAUSE_CONTINUE,
+        },
+        more: u8::from(part.more),
+        message_type: message.kind as u8,
+        offset: part.offset,
+        total: part.total,
+        answer_offset: incoming.offset,
+        answer_size: u32::from(incoming.size),
+        message_id: message.message_id,
+        reserved: 0,
+        remote: path.remote.into(),
+        local: SocketAddress::new(path.local, 0).into(),
+        token: lend(message.token),
+        payload,
+        options: mote_coap_options::new(message.options),
+    };
+    // SAFETY: the application's function, as `mote_coap_resource_config` describes it; nothing of
+    // the object is borrowed.
+    unsafe { handler(served.user, &raw const shown) }
+}
+
+/// # Safety
+/// What `config` points to stays valid for as long as the resource is there.
+unsafe fn resource_of(config: &mote_coap_resource_config) -> Result<Resource<'static>> {
+    let text = |bytes| -> Result<&'static str> {
+        // SAFETY: passed on to the caller.
+        core::str::from_utf8(unsafe { slice(bytes) }?).map_err(|_| Error::Malformed)
+    };
+    let formats = |list: *const u16, count: usize| match count {
+        0 => Ok(&[][..]),
+        _ if list.is_null() || count > 256 => Err(Error::Invalid),
+        // SAFETY: not NULL, and the caller vouches for the rest.
+        _ => Ok(unsafe { core::slice::from_raw_parts(list, count) }),
+    };
+    if config.flags > 31 || config.reserved != 0 {
+        return Err(Error::Invalid);
+    }
+    let methods = (1..).zip(handlers(config)).filter(|(_, handler)| handler.is_some());
+    Ok(Resource {
+        path: text(config.path)?,
+        methods: methods.fold(0, |bits, (method, _)| bits | method_bit(Code(method))),
+        flags: config.flags as u8,
+        attributes: text(config.attributes)?,
+        produces: formats(config.produces, config.produces_count)?,
+        consumes: formats(config.consumes, config.consumes_count)?,
+        max_body: config.max_body,
+    })
+}
+
+/// Adds a resource.
+///
+/// ```c
+/// static const mote_coap_resource_config clock = { MOTE_COAP_RESOURCE_CONFIG_INIT, .get = get_clock,
+///     .path = MOTE_STR("clock"), .flags = MOTE_COAP_OBSERVABLE };
+/// mote_status status = mote_coap_resource_add(coap, &clock, NULL, &resource);
+/// ```
+///
+/// `config` and all that it points to must stay as it is until the resource is removed or the
+/// endpoint closed. `user` is handed to the handlers. `resource` may be NULL.
+///
+/// `MOTE_ERR_INVALID` for NULL, unknown flags; `MOTE_ERR_MALFORMED` for a path or attributes
+/// that are no UTF-8; `MOTE_ERR_FULL` when `resources` of the endpoint are used up;
+/// `MOTE_ERR_VERSION`, `MOTE_ERR_STALE`.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_resource_add(
+    coap: *mut mote_coap,
+    config: *const mote_coap_resource_config,
+    user: *mut c_void,
+    resource: *mut mote_coap_resource,
+) -> mote_status {
+    let add = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (coap, entry) = unsafe { (CoapRef::new(coap)?, resource_of(&arguments::config(config)?)?) };
+        let handle = coap.command(|core, _| core.endpoint.add_resource(entry))?;
+        coap.with(|core| {
+            // There is one for every resource that the engine has room for.
+            if let Some(place) = core.served.get_mut(handle.index()) {
+                *place = Served { config, user, handle: handle.raw() };
+            }
+        });
+        // SAFETY: passed on to the caller of this function.
+        if let Some(out) = unsafe { resource.as_mut() } {
+            *out = handle.raw();
+        }
+        Ok(())
+    };
+    outcome(add())
+}
+
+/// Removes a resource. Its observers are told 4.04 (RFC 7641 §4.2); requests under way may still
+/// be answered.
+///
+/// `MOTE_ERR_STALE` when it is gone already, `MOTE_ERR_INVALID` for NULL.
+///
+/// # Safety
+/// `coap` is NULL or came from `mote_coap_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_resource_remove(
+    coap: *mut mote_coap,
+    resource: mote_coap_resource,
+) -> mote_status {
+    let remove = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let coap = unsafe { CoapRef::new(coap) }?;
+        let handle = Handle::from_raw(resource).ok_or(Error::Stale)?;
+        coap.command(|core, cx| core.endpoint.remove_resource(cx, handle))?;
+        coap.with(|core| {
+            if let Some(place) = core.served.get_mut(handle.index()) {
+                *place = Served::default();
+            }
+        });
+        Ok(())
+    };
+    outcome(remove())
+}
+
+/// Tells that the state of a resource has changed. Its handler is asked for the state once for
+/// each observer, with `MOTE_COAP_CAUSE_NOTIFY`, from the node's next turns; changes in between
+/// coalesce (RFC 7641 §4.5).
+///
+/// From another thread: post a function to the node that calls this (`mote_node_post`).
+/// `MOTE_ERR_STALE` for a resource that is gone, `MOTE_ERR_INVALID` for NULL.
+///
+/// # Safety
+/// `coap` is NULL or came from `mote_coap_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_notify(coap: *mut mote_coap, resource: mote_coap_resource) -> mote_status {
+    let notify = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let coap = unsafe { CoapRef::new(coap) }?;
+        let handle = Handle::from_raw(resource).ok_or(Error::Stale)?;
+        coap.command(|core, _| core.endpoint.notify(handle))
+    };
+    outcome(notify())
+}
+
+/// Answers a request, in its handler or later. A confirmable request that waits longer than
+/// `ack_delay` is acknowledged by itself, and gets this as a separate response (RFC 7252 §5.2.2).
+///
+/// From another thread: post a function to the node that calls this (`mote_node_post`).
+///
+/// `MOTE_ERR_STALE` when it was answered already or nobody waits any more; `MOTE_ERR_INVALID`
+/// for NULL, a code that is no response or a payload that does not hold what was asked for;
+/// `MOTE_ERR_TOO_LARGE` when the options leave no room; `MOTE_ERR_FULL` when the pool is used
+/// up; `MOTE_ERR_VERSION`. After any of these but `MOTE_ERR_STALE` it may be answered again.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_respond(
+    coap: *mut mote_coap,
+    exchange: mote_coap_exchange,
+    response: *const mote_coap_response,
+) -> mote_status {
+    let respond = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (coap, given) = unsafe { (CoapRef::new(coap)?, arguments::config(response)?) };
+        if given.confirmable > 1 || given.more > 1 || given.reserved != 0 {
+            return Err(Error::Invalid);
+        }
+        let handle = Handle::from_raw(exchange).ok_or(Error::Stale)?;
+        // SAFETY: passed on to the caller of this function.
+        let (options, payload) = unsafe {
+            (Given::new(&Options::NONE, given.options, given.option_count)?, slice(given.payload)?)
+        };
+        let response = Response {
+            code: Code(given.code),
+            options: &options,
+            payload,
+            offset: given.offset,
+            more: given.more != 0,
+            total: given.total,
+            confirmable: given.confirmable != 0,
+        };
+        coap.command(|core, cx| core.endpoint.respond(cx, handle, &response))
+    };
+    outcome(respond())
+}
+
+/// Answers a request with a code, a content format and a whole body: `mote_coap_respond` with
+/// nothing but these. Without payload there is no content format.
+///
+/// Every status of `mote_coap_respond`.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_reply(
+    coap: *mut mote_coap,
+    exchange: mote_coap_exchange,
+    code: u8,
+    content_format: u16,
+    payload: mote_bytes,
+) -> mote_status {
+    let format = mote_coap_option {
+        number: codes::MOTE_COAP_CONTENT_FORMAT,
+        reserved: 0,
+        integer: u32::from(content_format),
+        value: mote_bytes { ptr: core::ptr::null(), len: 0 },
+    };
+    let response = mote_coap_response {
+        size: size_of::<mote_coap_response>() as u32,
+        code,
+        confirmable: 0,
+        more: 0,
+        reserved: 0,
+        options: &raw const format,
+        option_count: usize::from(payload.len > 0),
+        payload,
+        offset: 0,
+        total: 0,
+    };
+    // SAFETY: passed on to the caller of this function.
+    unsafe { mote_coap_respond(coap, exchange, &raw const response) }
+}
