@@ -385,9 +385,8 @@ pub unsafe extern "C" fn mote_sim_run(
         }
         // SAFETY: passed on to the caller of this function. A callback may add hosts, so only the
         // network is held on to.
-        let (nodes, net) = unsafe {
-            (core::slice::from_raw_parts(nodes, count), Rc::clone(&self::sim(sim)?.net))
-        };
+        let (nodes, net) =
+            unsafe { (core::slice::from_raw_parts(nodes, count), Rc::clone(&self::sim(sim)?.net)) };
         let mut spins = 0;
         loop {
             let mut next = u64::MAX;

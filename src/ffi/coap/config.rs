@@ -3,7 +3,7 @@
 
 use crate::coap::{Config, Params};
 use crate::ffi::arguments::{self, Config as CConfig};
-use crate::ffi::node::mote_node;
+use crate::ffi::node::{mote_node, mote_transport};
 use crate::port::mote_address;
 use crate::status::{Error, Result};
 
@@ -51,6 +51,11 @@ pub struct mote_coap_config {
     pub node: *mut mote_node,
     /// The transmission parameters; copied. Default NULL: those of RFC 7252.
     pub params: *const mote_coap_params,
+    /// A datagram transport that something else provides, such as UDP over the mesh; the
+    /// endpoint takes it over. Default 0: a UDP socket of the port at `local`.
+    pub transport: mote_transport,
+    /// Must be 0.
+    pub reserved: u32,
     /// Where to receive. Default: all addresses, and any free port, which suits a client. A
     /// server sets the port, 5683 as a rule.
     pub local: mote_address,
@@ -162,7 +167,7 @@ pub(super) unsafe fn engine(given: &mote_coap_config) -> Result<Config> {
         value => value,
     };
     let or = |value: u32, default: u32| if value == 0 { default } else { value };
-    if given.amplification_limit > 1 {
+    if given.amplification_limit > 1 || given.reserved != 0 {
         return Err(Error::Invalid);
     }
     Ok(Config {

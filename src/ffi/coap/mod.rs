@@ -67,7 +67,8 @@ pub unsafe extern "C" fn mote_coap_size(config: *const mote_coap_config, size: *
 /// `MOTE_ERR_INVALID` for NULL or a member out of its range; `MOTE_ERR_NO_MEMORY` when the block
 /// is too small; `MOTE_ERR_FULL` when the node has no room for another object or socket;
 /// `MOTE_ERR_UNSUPPORTED` when the port has no UDP; `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_IO`;
-/// `MOTE_ERR_STALE` when the node is closed; `MOTE_ERR_VERSION`.
+/// `MOTE_ERR_STALE` when the node or the transport is closed; `MOTE_ERR_STATE` when the transport
+/// has another owner; `MOTE_ERR_VERSION`.
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.
@@ -86,7 +87,7 @@ pub unsafe extern "C" fn mote_coap_init(
             let wanted = config::engine(&given)?;
             let node = NodeRef::new(given.node)?;
             let block = block(memory, memory_size)?;
-            out.write(object::init(block, &wanted, node, &given.local, given.udp_options)?);
+            out.write(object::init(block, &wanted, node, &given)?);
         }
         Ok(())
     };
@@ -131,7 +132,7 @@ pub unsafe extern "C" fn mote_coap_local_address(
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         let (coap, out) = unsafe { (CoapRef::new(coap.cast_mut())?, output(address)?) };
-        out.write(coap.node().udp_address(coap.source()?)?);
+        out.write(coap.node().datagram_address(coap.source()?)?);
         Ok(())
     };
     outcome(read())
@@ -143,7 +144,7 @@ unsafe fn group(coap: *mut mote_coap, group: *const mote_address, join: bool) ->
     let change = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         let (coap, group) = unsafe { (CoapRef::new(coap)?, group.as_ref().ok_or(Error::Invalid)?) };
-        coap.node().udp_group(coap.source()?, group, join)
+        coap.node().datagram_group(coap.source()?, group, join)
     };
     outcome(change())
 }

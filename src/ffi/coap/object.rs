@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The object behind a `mote_coap`, and how the node drives it.
 
-use super::config::mote_coap_statistics;
+use super::config::{mote_coap_config, mote_coap_statistics};
 #[cfg(feature = "coap-client")]
 use super::request::{Caller, tell};
 #[cfg(feature = "coap-server")]
@@ -9,7 +9,6 @@ use super::server::{Served, ask};
 use crate::coap::{Config, Endpoint, Event};
 use crate::ffi::node::{Driver, NodeRef};
 use crate::memory::{Carver, Plan};
-use crate::port::mote_address;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -56,8 +55,7 @@ pub(super) fn init(
     block: &'static mut [u8],
     config: &Config,
     node: NodeRef,
-    local: &mote_address,
-    options: u32,
+    given: &mote_coap_config,
 ) -> Result<*mut mote_coap> {
     let mut carver = Carver::new(block);
     let inner = carver.table(Endpoint::plan(config).bytes())?;
@@ -84,7 +82,13 @@ pub(super) fn init(
     let open = || -> Result<()> {
         let handle = node.attach(object.cast(), &DRIVER)?;
         coap.with(|core| core.handle = Some(handle));
-        let source = node.open_udp(handle, local, options)?;
+        let source = match Handle::from_raw(given.transport) {
+            None => node.open_udp(handle, &given.local, given.udp_options)?,
+            Some(provided) => {
+                node.claim(provided, handle)?;
+                provided
+            }
+        };
         coap.with(|core| core.source = Some(source));
         Ok(())
     };

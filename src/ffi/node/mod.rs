@@ -22,6 +22,9 @@ use crate::status::{Error, Result};
 use crate::time::Instant;
 use ::core::ffi::c_void;
 
+/// Names a datagram transport on a node: the UDP of a mesh, say. 0 names none.
+pub type mote_transport = u32;
+
 /// How many bytes `mote_node_init` needs for `config`, whatever the alignment of the block.
 ///
 /// `MOTE_ERR_INVALID` for NULL or a port without clock or entropy, `MOTE_ERR_VERSION` for a
