@@ -17,7 +17,7 @@ for block in blocks:
     bare = re.sub(r"/\*.*?\*/", "", block, flags=re.S).strip()
     name = re.match(r"(?:#define|enum|struct|typedef(?: struct| enum)?) (\w+)", bare)
     if name and not name.group(1).lower().startswith("mote_") and not bare.startswith("typedef enum"):
-        alias = re.match(r"typedef .*?(\w+);", bare)
+        alias = re.match(r"typedef .*?\(\*(\w+)\)", bare) or re.match(r"typedef .*?(\w+);", bare)
         if name.group(1) != "__cplusplus" and not (alias and alias.group(1).startswith("mote_")):
             continue
     kept.append(block)

@@ -49,17 +49,17 @@ pub struct Endpoint<'m> {
 
 impl<'m> Endpoint<'m> {
     /// How many bytes an endpoint of these capacities takes.
-    pub fn plan(config: &Config) -> Plan {
+    pub const fn plan(config: &Config) -> Plan {
         let config = config.within_build();
         Plan::new()
-            .table::<Peer>(config.peers.into())
-            .table::<Slot<Pending>>(config.requests.into())
-            .table::<Slot<Exchange>>(config.exchanges.into())
-            .table::<Slot<super::exchange::Observer>>(config.observers.into())
-            .table::<Slot<Transfer>>(config.transfers.into())
-            .table::<Slot<Resource<'m>>>(config.resources.into())
+            .table::<Peer>(config.peers as usize)
+            .table::<Slot<Pending>>(config.requests as usize)
+            .table::<Slot<Exchange>>(config.exchanges as usize)
+            .table::<Slot<super::exchange::Observer>>(config.observers as usize)
+            .table::<Slot<Transfer>>(config.transfers as usize)
+            .table::<Slot<Resource<'m>>>(config.resources as usize)
             .table::<u8>(config.pool as usize)
-            .table::<u8>(config.message_size.into())
+            .table::<u8>(config.message_size as usize)
             .table::<u8>(config.bodies())
     }
 

@@ -89,6 +89,12 @@ pub struct mote_coap_config {
     pub ack_delay: u32,
     /// How long a half-done transfer of a peer is kept, in milliseconds. Default 60,000.
     pub transfer_timeout: u32,
+    /// Numbers of critical options that the application understands, besides those that the
+    /// library does: without this a message with one is refused (RFC 7252 §5.4.1). They must stay
+    /// as they are until the endpoint is closed. Default NULL: none.
+    pub recognised: *const u16,
+    /// How many.
+    pub recognised_count: usize,
 }
 
 // SAFETY: `repr(C)`, `size` first, integers and pointers.

@@ -10,12 +10,14 @@ mod options;
 mod request;
 #[cfg(feature = "coap-server")]
 mod server;
+#[cfg(all(test, feature = "std", feature = "coap"))]
+mod tests;
 mod uri;
 
 pub use self::codes::*;
 pub use self::config::{MOTE_COAP_NONE, mote_coap_config, mote_coap_params, mote_coap_statistics};
 pub use self::link::*;
-pub use self::object::mote_coap;
+pub use self::object::{MOTE_COAP_MEM_BASE, MOTE_COAP_MEM_OBSERVER, MOTE_COAP_MEM_REQUEST, mote_coap};
 pub use self::options::*;
 #[cfg(feature = "coap-client")]
 pub use self::request::*;

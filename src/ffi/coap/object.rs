@@ -40,16 +40,47 @@ pub(super) struct Core {
     source: Option<Handle>,
 }
 
+/// In a config of defaults: bytes that do not depend on requests, observers and message size.
+/// For `MOTE_COAP_MEM`.
+pub const MOTE_COAP_MEM_BASE: usize = 6912;
+/// Bytes for each request of ours under way. For `MOTE_COAP_MEM`.
+pub const MOTE_COAP_MEM_REQUEST: usize = 120;
+/// Bytes for each observer. For `MOTE_COAP_MEM`.
+pub const MOTE_COAP_MEM_OBSERVER: usize = 40;
+
 /// The block that an endpoint takes. `init` takes the same tables in the same order.
-pub(super) fn plan(config: &Config) -> Plan {
+pub(super) const fn plan(config: &Config) -> Plan {
     let plan =
-        Plan::new().table::<u8>(Endpoint::plan(config).bytes()).table::<u8>(config.message_size.into());
+        Plan::new().table::<u8>(Endpoint::plan(config).bytes()).table::<u8>(config.message_size as usize);
     #[cfg(feature = "coap-client")]
-    let plan = plan.table::<Caller>(config.requests.into());
+    let plan = plan.table::<Caller>(config.requests as usize);
     #[cfg(feature = "coap-server")]
-    let plan = plan.table::<Served>(config.resources.into());
+    let plan = plan.table::<Served>(config.resources as usize);
     plan.table::<mote_coap>(1)
 }
+
+/// What the macro `MOTE_COAP_MEM` computes.
+const fn macro_bytes(requests: usize, observers: usize, message_size: usize) -> usize {
+    MOTE_COAP_MEM_BASE
+        + requests * MOTE_COAP_MEM_REQUEST
+        + observers * MOTE_COAP_MEM_OBSERVER
+        + message_size * 2
+}
+
+const fn macro_suffices(requests: u16, observers: u16, message_size: u16) -> bool {
+    let config = Config { requests, observers, message_size, ..Config::DEFAULT };
+    plan(&config).bytes() <= macro_bytes(requests as usize, observers as usize, message_size as usize)
+}
+
+// The sizes are linear, so that the ends of the range speak for all between them.
+const _: () = assert!(
+    macro_suffices(1, 1, 64)
+        && macro_suffices(4, 8, 1152)
+        && macro_suffices(16_384, 1, 64)
+        && macro_suffices(1, 16_384, 64)
+        && macro_suffices(1, 1, 65_534),
+    "MOTE_COAP_MEM must be an upper bound",
+);
 
 pub(super) fn init(
     block: &'static mut [u8],
@@ -64,8 +95,17 @@ pub(super) fn init(
     let callers = carver.table(config.requests.into())?;
     #[cfg(feature = "coap-server")]
     let served = carver.table(config.resources.into())?;
+    let mut endpoint = Endpoint::new(inner, config)?;
+    if given.recognised_count > 0 {
+        if given.recognised.is_null() || given.recognised_count > 64 {
+            return Err(Error::Invalid);
+        }
+        // SAFETY: not NULL; the application keeps them until the endpoint is closed.
+        let numbers = unsafe { core::slice::from_raw_parts(given.recognised, given.recognised_count) };
+        endpoint.recognise(numbers);
+    }
     let core = Core {
-        endpoint: Endpoint::new(inner, config)?,
+        endpoint,
         scratch: core::ptr::from_mut(scratch),
         #[cfg(feature = "coap-client")]
         callers,

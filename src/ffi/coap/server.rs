@@ -5,9 +5,10 @@ use super::codes;
 use super::object::{CoapRef, mote_coap};
 use super::options::{Given, lend, mote_coap_option, mote_coap_options};
 use crate::address::SocketAddress;
+use crate::coap::link::Link;
 use crate::coap::wire::{Code, Options};
 use crate::coap::{Cause, Incoming, Resource, Response, method_bit};
-use crate::ffi::arguments::{self, Config, outcome, slice};
+use crate::ffi::arguments::{self, Config, outcome, output, slice};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -96,8 +97,8 @@ pub struct mote_coap_resource_config {
     pub size: u32,
     /// Which of the resource flags.
     pub flags: u32,
-    /// The path, segments separated by `/` and not percent-encoded, without a `/` in front. `*`
-    /// as the last segment stands for one or more segments of any kind. Empty for the root.
+    /// The path, not percent-encoded, with a `/` before each segment: `/sensors/1`; `/` is the
+    /// root. A last segment of `*` stands for one or more segments of any kind.
     pub path: mote_bytes,
     /// What handles GET, or NULL: a method without handler gets 4.05.
     pub get: mote_coap_handler,
@@ -113,8 +114,8 @@ pub struct mote_coap_resource_config {
     pub patch: mote_coap_handler,
     /// What handles iPATCH.
     pub ipatch: mote_coap_handler,
-    /// Attributes for `/.well-known/core` in link format (RFC 6690), without a `;` in front:
-    /// `rt="temperature";ct=0`.
+    /// Attributes for `/.well-known/core` in link format (RFC 6690), each with its semicolon:
+    /// `;rt="temperature";ct=0`. `obs` is added by itself.
     pub attributes: mote_bytes,
     /// The content formats that it can give; NULL for any. A request that accepts none of them
     /// gets 4.06.
@@ -250,12 +251,14 @@ unsafe fn resource_of(config: &mote_coap_resource_config) -> Result<Resource<'st
     if config.flags > 31 || config.reserved != 0 {
         return Err(Error::Invalid);
     }
+    let (path, attributes) = (text(config.path)?, text(config.attributes)?);
+    Link::new(path.as_bytes(), attributes.as_bytes())?;
     let methods = (1..).zip(handlers(config)).filter(|(_, handler)| handler.is_some());
     Ok(Resource {
-        path: text(config.path)?,
+        path,
         methods: methods.fold(0, |bits, (method, _)| bits | method_bit(Code(method))),
         flags: config.flags as u8,
-        attributes: text(config.attributes)?,
+        attributes,
         produces: formats(config.produces, config.produces_count)?,
         consumes: formats(config.consumes, config.consumes_count)?,
         max_body: config.max_body,
@@ -266,15 +269,15 @@ unsafe fn resource_of(config: &mote_coap_resource_config) -> Result<Resource<'st
 ///
 /// ```c
 /// static const mote_coap_resource_config clock = { MOTE_COAP_RESOURCE_CONFIG_INIT, .get = get_clock,
-///     .path = MOTE_STR("clock"), .flags = MOTE_COAP_OBSERVABLE };
+///     .path = MOTE_STR("/clock"), .flags = MOTE_COAP_OBSERVABLE };
 /// mote_status status = mote_coap_resource_add(coap, &clock, NULL, &resource);
 /// ```
 ///
 /// `config` and all that it points to must stay as it is until the resource is removed or the
 /// endpoint closed. `user` is handed to the handlers. `resource` may be NULL.
 ///
-/// `MOTE_ERR_INVALID` for NULL, unknown flags; `MOTE_ERR_MALFORMED` for a path or attributes
-/// that are no UTF-8; `MOTE_ERR_FULL` when `resources` of the endpoint are used up;
+/// `MOTE_ERR_INVALID` for NULL, unknown flags or a path without `/` in front; `MOTE_ERR_MALFORMED` for a path or attributes
+/// that are no UTF-8 or no link format; `MOTE_ERR_FULL` when `resources` of the endpoint are used up;
 /// `MOTE_ERR_VERSION`, `MOTE_ERR_STALE`.
 ///
 /// # Safety
@@ -430,4 +433,22 @@ pub unsafe extern "C" fn mote_coap_reply(
     };
     // SAFETY: passed on to the caller of this function.
     unsafe { mote_coap_respond(coap, exchange, &raw const response) }
+}
+
+/// How many peers observe resources of this endpoint at present.
+///
+/// `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[cfg(feature = "coap-observe")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_observers(coap: *const mote_coap, count: *mut usize) -> mote_status {
+    let read = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (coap, out) = unsafe { (CoapRef::new(coap.cast_mut())?, output(count)?) };
+        out.write(coap.with(|core| core.endpoint.observers()));
+        Ok(())
+    };
+    outcome(read())
 }
