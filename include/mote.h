@@ -25,6 +25,458 @@
 #define MOTE_ADDRESS_TEXT 64
 
 /**
+ * Method GET (RFC 7252 section 5.8.1).
+ */
+#define MOTE_COAP_GET 1
+
+/**
+ * Method POST.
+ */
+#define MOTE_COAP_POST 2
+
+/**
+ * Method PUT.
+ */
+#define MOTE_COAP_PUT 3
+
+/**
+ * Method DELETE.
+ */
+#define MOTE_COAP_DELETE 4
+
+/**
+ * Method FETCH (RFC 8132 section 2).
+ */
+#define MOTE_COAP_FETCH 5
+
+/**
+ * Method PATCH (RFC 8132 section 3).
+ */
+#define MOTE_COAP_PATCH 6
+
+/**
+ * Method iPATCH (RFC 8132 section 3).
+ */
+#define MOTE_COAP_IPATCH 7
+
+/**
+ * 2.01 Created. A code's class is its upper three bits, its detail the lower five.
+ */
+#define MOTE_COAP_CREATED 65
+
+/**
+ * 2.02 Deleted.
+ */
+#define MOTE_COAP_DELETED 66
+
+/**
+ * 2.03 Valid.
+ */
+#define MOTE_COAP_VALID 67
+
+/**
+ * 2.04 Changed.
+ */
+#define MOTE_COAP_CHANGED 68
+
+/**
+ * 2.05 Content.
+ */
+#define MOTE_COAP_CONTENT 69
+
+/**
+ * 2.31 Continue (RFC 7959 section 2.9.1).
+ */
+#define MOTE_COAP_CONTINUE 95
+
+/**
+ * 4.00 Bad Request.
+ */
+#define MOTE_COAP_BAD_REQUEST 128
+
+/**
+ * 4.01 Unauthorized.
+ */
+#define MOTE_COAP_UNAUTHORIZED 129
+
+/**
+ * 4.02 Bad Option.
+ */
+#define MOTE_COAP_BAD_OPTION 130
+
+/**
+ * 4.03 Forbidden.
+ */
+#define MOTE_COAP_FORBIDDEN 131
+
+/**
+ * 4.04 Not Found.
+ */
+#define MOTE_COAP_NOT_FOUND 132
+
+/**
+ * 4.05 Method Not Allowed.
+ */
+#define MOTE_COAP_METHOD_NOT_ALLOWED 133
+
+/**
+ * 4.06 Not Acceptable.
+ */
+#define MOTE_COAP_NOT_ACCEPTABLE 134
+
+/**
+ * 4.08 Request Entity Incomplete (RFC 7959 section 2.9.2).
+ */
+#define MOTE_COAP_REQUEST_ENTITY_INCOMPLETE 136
+
+/**
+ * 4.09 Conflict (RFC 8132 section 6).
+ */
+#define MOTE_COAP_CONFLICT 137
+
+/**
+ * 4.12 Precondition Failed.
+ */
+#define MOTE_COAP_PRECONDITION_FAILED 140
+
+/**
+ * 4.13 Request Entity Too Large.
+ */
+#define MOTE_COAP_REQUEST_ENTITY_TOO_LARGE 141
+
+/**
+ * 4.15 Unsupported Content-Format.
+ */
+#define MOTE_COAP_UNSUPPORTED_CONTENT_FORMAT 143
+
+/**
+ * 4.22 Unprocessable Entity (RFC 8132 section 6).
+ */
+#define MOTE_COAP_UNPROCESSABLE_ENTITY 150
+
+/**
+ * 4.29 Too Many Requests (RFC 8516).
+ */
+#define MOTE_COAP_TOO_MANY_REQUESTS 157
+
+/**
+ * 5.00 Internal Server Error.
+ */
+#define MOTE_COAP_INTERNAL_SERVER_ERROR 160
+
+/**
+ * 5.01 Not Implemented.
+ */
+#define MOTE_COAP_NOT_IMPLEMENTED 161
+
+/**
+ * 5.02 Bad Gateway.
+ */
+#define MOTE_COAP_BAD_GATEWAY 162
+
+/**
+ * 5.03 Service Unavailable.
+ */
+#define MOTE_COAP_SERVICE_UNAVAILABLE 163
+
+/**
+ * 5.04 Gateway Timeout.
+ */
+#define MOTE_COAP_GATEWAY_TIMEOUT 164
+
+/**
+ * 5.05 Proxying Not Supported.
+ */
+#define MOTE_COAP_PROXYING_NOT_SUPPORTED 165
+
+/**
+ * 5.08 Hop Limit Reached (RFC 8768 section 3).
+ */
+#define MOTE_COAP_HOP_LIMIT_REACHED 168
+
+/**
+ * Option If-Match (RFC 7252 section 5.10.8.1).
+ */
+#define MOTE_COAP_IF_MATCH 1
+
+/**
+ * Option Uri-Host.
+ */
+#define MOTE_COAP_URI_HOST 3
+
+/**
+ * Option ETag.
+ */
+#define MOTE_COAP_ETAG 4
+
+/**
+ * Option If-None-Match.
+ */
+#define MOTE_COAP_IF_NONE_MATCH 5
+
+/**
+ * Option Observe (RFC 7641 section 2).
+ */
+#define MOTE_COAP_OBSERVE 6
+
+/**
+ * Option Uri-Port.
+ */
+#define MOTE_COAP_URI_PORT 7
+
+/**
+ * Option Location-Path.
+ */
+#define MOTE_COAP_LOCATION_PATH 8
+
+/**
+ * Option Uri-Path.
+ */
+#define MOTE_COAP_URI_PATH 11
+
+/**
+ * Option Content-Format.
+ */
+#define MOTE_COAP_CONTENT_FORMAT 12
+
+/**
+ * Option Max-Age, in seconds.
+ */
+#define MOTE_COAP_MAX_AGE 14
+
+/**
+ * Option Uri-Query.
+ */
+#define MOTE_COAP_URI_QUERY 15
+
+/**
+ * Option Hop-Limit (RFC 8768 section 3).
+ */
+#define MOTE_COAP_HOP_LIMIT 16
+
+/**
+ * Option Accept.
+ */
+#define MOTE_COAP_ACCEPT 17
+
+/**
+ * Option Location-Query.
+ */
+#define MOTE_COAP_LOCATION_QUERY 20
+
+/**
+ * Option Block2 (RFC 7959 section 2.1).
+ */
+#define MOTE_COAP_BLOCK2 23
+
+/**
+ * Option Block1 (RFC 7959 section 2.1).
+ */
+#define MOTE_COAP_BLOCK1 27
+
+/**
+ * Option Size2 (RFC 7959 section 4).
+ */
+#define MOTE_COAP_SIZE2 28
+
+/**
+ * Option Proxy-Uri.
+ */
+#define MOTE_COAP_PROXY_URI 35
+
+/**
+ * Option Proxy-Scheme.
+ */
+#define MOTE_COAP_PROXY_SCHEME 39
+
+/**
+ * Option Size1.
+ */
+#define MOTE_COAP_SIZE1 60
+
+/**
+ * Option Echo (RFC 9175 section 2.2.1).
+ */
+#define MOTE_COAP_ECHO 252
+
+/**
+ * Option No-Response (RFC 7967 section 2).
+ */
+#define MOTE_COAP_NO_RESPONSE 258
+
+/**
+ * Option Request-Tag (RFC 9175 section 3.2.1).
+ */
+#define MOTE_COAP_REQUEST_TAG 292
+
+/**
+ * Content format text/plain; charset=utf-8.
+ */
+#define MOTE_COAP_TEXT 0
+
+/**
+ * Content format application/link-format.
+ */
+#define MOTE_COAP_LINK_FORMAT 40
+
+/**
+ * Content format application/xml.
+ */
+#define MOTE_COAP_XML 41
+
+/**
+ * Content format application/octet-stream.
+ */
+#define MOTE_COAP_OCTET_STREAM 42
+
+/**
+ * Content format application/json.
+ */
+#define MOTE_COAP_JSON 50
+
+/**
+ * Content format application/cbor.
+ */
+#define MOTE_COAP_CBOR 60
+
+/**
+ * Content format application/concise-problem-details+cbor (RFC 9290).
+ */
+#define MOTE_COAP_PROBLEM_DETAILS 257
+
+/**
+ * Message type: confirmable (RFC 7252 section 4.2).
+ */
+#define MOTE_COAP_CON 0
+
+/**
+ * Message type: non-confirmable (RFC 7252 section 4.3).
+ */
+#define MOTE_COAP_NON 1
+
+/**
+ * Message type: acknowledgement.
+ */
+#define MOTE_COAP_ACK 2
+
+/**
+ * Message type: reset.
+ */
+#define MOTE_COAP_RST 3
+
+/**
+ * In place of a capacity of `mote_coap_config`: none at all, since 0 means the default.
+ */
+#define MOTE_COAP_NONE 65535
+
+/**
+ * In a config of defaults: bytes that do not depend on requests, observers and message size.
+ * For `MOTE_COAP_MEM`.
+ */
+#define MOTE_COAP_MEM_BASE 6912
+
+/**
+ * Bytes for each request of ours under way. For `MOTE_COAP_MEM`.
+ */
+#define MOTE_COAP_MEM_REQUEST 120
+
+/**
+ * Bytes for each observer. For `MOTE_COAP_MEM`.
+ */
+#define MOTE_COAP_MEM_OBSERVER 40
+
+/**
+ * Event kind: a response, a block of one, or a notification came.
+ */
+#define MOTE_COAP_RESPONSE 1
+
+/**
+ * Event kind: the next block of the request's body is wanted; see `mote_coap_supply`.
+ */
+#define MOTE_COAP_NEED_BLOCK 2
+
+/**
+ * Event kind: the request ended without a (further) response; `status` says why.
+ */
+#define MOTE_COAP_ENDED 3
+
+/**
+ * Resource flag: it may be observed (RFC 7641).
+ */
+#define MOTE_COAP_OBSERVABLE 1
+
+/**
+ * Resource flag: a body in several blocks is assembled before the handler sees it.
+ */
+#define MOTE_COAP_ASSEMBLE 2
+
+/**
+ * Resource flag: it is left out of `/.well-known/core`.
+ */
+#define MOTE_COAP_HIDDEN 4
+
+/**
+ * Resource flag: it answers requests to groups.
+ */
+#define MOTE_COAP_MULTICAST 8
+
+/**
+ * Resource flag: its handlers heed If-Match and If-None-Match; without this they get 4.02.
+ */
+#define MOTE_COAP_CONDITIONAL 16
+
+/**
+ * Cause: a peer sent this request.
+ */
+#define MOTE_COAP_CAUSE_REQUEST 0
+
+/**
+ * Cause: a peer sent this request and observes the resource from now on, unless the answer is an error.
+ */
+#define MOTE_COAP_CAUSE_REGISTER 1
+
+/**
+ * Cause: the resource changed, and this observer is to be told its present state.
+ */
+#define MOTE_COAP_CAUSE_NOTIFY 2
+
+/**
+ * Cause: a peer fetches the rest of an answer. Give the body from `answer_offset` on and do
+ * nothing else.
+ */
+#define MOTE_COAP_CAUSE_CONTINUE 3
+
+/**
+ * Scheme `coap`: UDP.
+ */
+#define MOTE_COAP_SCHEME_COAP 0
+
+/**
+ * Scheme `coaps`: DTLS.
+ */
+#define MOTE_COAP_SCHEME_COAPS 1
+
+/**
+ * Scheme `coap+tcp`.
+ */
+#define MOTE_COAP_SCHEME_COAP_TCP 2
+
+/**
+ * Scheme `coaps+tcp`.
+ */
+#define MOTE_COAP_SCHEME_COAPS_TCP 3
+
+/**
+ * Scheme `coap+ws`.
+ */
+#define MOTE_COAP_SCHEME_COAP_WS 4
+
+/**
+ * Scheme `coaps+ws`.
+ */
+#define MOTE_COAP_SCHEME_COAPS_WS 5
+
+/**
  * A block of this many bytes holds a node of the default config on any port whose state
  * takes at most 512 bytes.
  */
@@ -142,9 +594,20 @@
 #define MOTE_UDP_TRUNCATED 1
 
 /**
+ * A CoAP endpoint: client and server over one UDP socket.
+ */
+typedef struct mote_coap mote_coap;
+
+/**
  * One loop that drives any number of protocol objects over one port.
  */
 typedef struct mote_node mote_node;
+
+/**
+ * A simulated network. Unlike all else in this header it allocates, and exists in hosted builds
+ * alone. The same seed and the same calls give the same run to the byte.
+ */
+typedef struct mote_sim mote_sim;
 
 /**
  * 0 for success, otherwise one of the negative `MOTE_ERR_...` numbers.
@@ -187,6 +650,735 @@ typedef struct mote_address {
      */
     uint16_t reserved;
 } mote_address;
+
+/**
+ * Transmission parameters (RFC 7252 section 4.8). 0 means the default everywhere. What derives from
+ * them (EXCHANGE_LIFETIME and the others of section 4.8.2) follows every change.
+ */
+typedef struct mote_coap_params {
+    /**
+     * `sizeof(mote_coap_params)`, by `MOTE_COAP_PARAMS_INIT`.
+     */
+    uint32_t size;
+    /**
+     * ACK_TIMEOUT in milliseconds. Default 2000.
+     */
+    uint32_t ack_timeout;
+    /**
+     * ACK_RANDOM_FACTOR in units of 1/256, from 256 to 65535. Default 384, which is 1.5.
+     */
+    uint16_t ack_random_factor;
+    /**
+     * MAX_RETRANSMIT, 1 to 16; `MOTE_COAP_NONE` for never sending again. Default 4.
+     */
+    uint16_t max_retransmit;
+    /**
+     * NSTART: requests outstanding at one peer at a time, up to 255. Default 1.
+     */
+    uint16_t nstart;
+    /**
+     * Must be 0.
+     */
+    uint16_t reserved;
+    /**
+     * DEFAULT_LEISURE in milliseconds: over which answers to a group are spread. Default 5000.
+     */
+    uint32_t leisure;
+    /**
+     * PROBING_RATE in bytes per second: towards a peer that does not answer. Default 1.
+     */
+    uint32_t probing_rate;
+    /**
+     * MAX_LATENCY in milliseconds. Default 100,000.
+     */
+    uint32_t max_latency;
+} mote_coap_params;
+
+/**
+ * Names a datagram transport on a node: the UDP of a mesh, say. 0 names none.
+ */
+typedef uint32_t mote_transport;
+
+/**
+ * How an endpoint is to be. Zero means the default, in every member but `size` and `node`;
+ * a capacity of `MOTE_COAP_NONE` means none.
+ */
+typedef struct mote_coap_config {
+    /**
+     * `sizeof(mote_coap_config)`, by `MOTE_COAP_CONFIG_INIT`.
+     */
+    uint32_t size;
+    /**
+     * Which of `MOTE_UDP_...` open options the socket gets.
+     */
+    uint32_t udp_options;
+    /**
+     * The node that drives the endpoint; required.
+     */
+    struct mote_node *node;
+    /**
+     * The transmission parameters; copied. Default NULL: those of RFC 7252.
+     */
+    const struct mote_coap_params *params;
+    /**
+     * A datagram transport that something else provides, such as UDP over the mesh; the
+     * endpoint takes it over. Default 0: a UDP socket of the port at `local`.
+     */
+    mote_transport transport;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Where to receive. Default: all addresses, and any free port, which suits a client. A
+     * server sets the port, 5683 as a rule.
+     */
+    struct mote_address local;
+    /**
+     * Requests under way at a time, observations included. Default 4.
+     */
+    uint16_t requests;
+    /**
+     * Observers of our resources, all together. Default 8.
+     */
+    uint16_t observers;
+    /**
+     * The largest message sent, in bytes, at least 64. Default 1152 (RFC 7252 section 4.6).
+     */
+    uint16_t message_size;
+    /**
+     * Peers known at a time. Default 8.
+     */
+    uint16_t peers;
+    /**
+     * Requests of peers remembered: those under way, and those answered, so that duplicates
+     * are recognised (RFC 7252 section 4.5). Default 8.
+     */
+    uint16_t exchanges;
+    /**
+     * Resources, `/.well-known/core` not counted. Default 8.
+     */
+    uint16_t resources;
+    /**
+     * Block-wise uploads of peers under way, and large answers to methods other than GET.
+     * Default 2.
+     */
+    uint16_t transfers;
+    /**
+     * 1: a peer must prove by an Echo option that it is where it says, before it is sent an
+     * answer that is much larger than its request (RFC 9175 section 2.6). Default 0.
+     */
+    uint16_t amplification_limit;
+    /**
+     * Bytes that hold messages: those that may be sent again, those waiting, and replies kept
+     * for duplicates. Default 4096.
+     */
+    uint32_t pool;
+    /**
+     * Bytes of the buffer in which each of `transfers` may be assembled for resources with
+     * `MOTE_COAP_ASSEMBLE`. Default 0: none.
+     */
+    uint32_t body;
+    /**
+     * How long a confirmable request may wait for its answer before it is acknowledged with an
+     * empty message, in milliseconds. Default 200.
+     */
+    uint32_t ack_delay;
+    /**
+     * How long a half-done transfer of a peer is kept, in milliseconds. Default 60,000.
+     */
+    uint32_t transfer_timeout;
+    /**
+     * Numbers of critical options that the application understands, besides those that the
+     * library does: without this a message with one is refused (RFC 7252 section 5.4.1). They must stay
+     * as they are until the endpoint is closed. Default NULL: none.
+     */
+    const uint16_t *recognised;
+    /**
+     * How many.
+     */
+    size_t recognised_count;
+} mote_coap_config;
+
+/**
+ * Counters of an endpoint. All only grow, and wrap around.
+ */
+typedef struct mote_coap_statistics {
+    /**
+     * `sizeof(mote_coap_statistics)`, set by the caller.
+     */
+    uint32_t size;
+    /**
+     * Datagrams received.
+     */
+    uint32_t received;
+    /**
+     * Datagrams handed to the transport.
+     */
+    uint32_t sent;
+    /**
+     * Messages sent again because no acknowledgement came.
+     */
+    uint32_t retransmitted;
+    /**
+     * Messages recognised as duplicates.
+     */
+    uint32_t duplicates;
+    /**
+     * Messages that broke the format or could not be acted upon.
+     */
+    uint32_t rejected;
+    /**
+     * Messages that the transport did not take.
+     */
+    uint32_t send_failed;
+    /**
+     * Requests and observers refused, or replies not kept, because a table or the pool was full.
+     */
+    uint32_t full;
+    /**
+     * Records of answered exchanges forgotten early to make room.
+     */
+    uint32_t forgotten;
+    /**
+     * Requests of ours that ended for want of an answer.
+     */
+    uint32_t timeouts;
+} mote_coap_statistics;
+
+/**
+ * One link of a document.
+ */
+typedef struct mote_coap_link {
+    /**
+     * The URI reference between the angle brackets.
+     */
+    struct mote_bytes target;
+    /**
+     * The attributes as they are written; iterate them with `mote_coap_attribute_next`.
+     */
+    struct mote_bytes attributes;
+} mote_coap_link;
+
+/**
+ * One attribute of a link.
+ */
+typedef struct mote_coap_attribute {
+    /**
+     * The name, such as `rt`.
+     */
+    struct mote_bytes name;
+    /**
+     * The value as it is written, without quotes; `ptr` is NULL when there is none.
+     */
+    struct mote_bytes value;
+    /**
+     * The value as a number, `UINT32_MAX` when it is larger; 0 when it is none.
+     */
+    uint32_t number;
+    /**
+     * 1 when the value stood in quotes, so that backslashes in it escape.
+     */
+    uint32_t quoted;
+} mote_coap_attribute;
+
+/**
+ * The options of a message, or those of them that were not iterated yet.
+ *
+ * The copy in an event belongs to the event; copy it to iterate twice. It is valid as long as
+ * the event.
+ */
+typedef struct mote_coap_options {
+    /**
+     * The options as they lie in the message.
+     */
+    struct mote_bytes bytes;
+    /**
+     * The number of the option before them.
+     */
+    uint16_t number;
+    /**
+     * Must be 0.
+     */
+    uint16_t reserved;
+} mote_coap_options;
+
+/**
+ * One option of a message.
+ *
+ * When given to the library: if `value.ptr` is NULL the value is the shortest form of
+ * `integer`, so that `{ MOTE_COAP_ACCEPT, .integer = MOTE_COAP_JSON }` and
+ * `{ MOTE_COAP_IF_NONE_MATCH }` say all that is needed. What `value` points to is copied
+ * before the call returns.
+ */
+typedef struct mote_coap_option {
+    /**
+     * The option number, such as `MOTE_COAP_URI_QUERY`.
+     */
+    uint16_t number;
+    /**
+     * Must be 0.
+     */
+    uint16_t reserved;
+    /**
+     * The value as an unsigned integer; from the library, 0 when it is longer than four bytes.
+     */
+    uint32_t integer;
+    /**
+     * The value as bytes.
+     */
+    struct mote_bytes value;
+} mote_coap_option;
+
+/**
+ * Names a request of ours until it has ended; never 0. Once it has ended the name is stale.
+ */
+typedef uint32_t mote_coap_request;
+
+/**
+ * What a request brings. All of it is lent until the callback returns.
+ */
+typedef struct mote_coap_event {
+    /**
+     * One of `MOTE_COAP_RESPONSE`, `MOTE_COAP_NEED_BLOCK`, `MOTE_COAP_ENDED`.
+     */
+    uint32_t kind;
+    /**
+     * For `MOTE_COAP_ENDED` the outcome: success when no response was wanted (a ping was
+     * answered, the answers of a group have been gathered, No-Response was asked for),
+     * `MOTE_ERR_TIMEOUT`, `MOTE_ERR_RESET`, `MOTE_ERR_CANCELLED`, `MOTE_ERR_PROTOCOL` for a
+     * response that broke the rules, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_SESSION_LOST` when the body
+     * changed while it was fetched, `MOTE_ERR_CLOSED` when the endpoint is being closed, or what
+     * the transport said. Otherwise success.
+     */
+    mote_status status;
+    /**
+     * The endpoint.
+     */
+    struct mote_coap *coap;
+    /**
+     * The request.
+     */
+    mote_coap_request request;
+    /**
+     * The response code, such as `MOTE_COAP_CONTENT`; 0 without a response.
+     */
+    uint8_t code;
+    /**
+     * 1 in exactly one event of every request, its last. `request` is stale then.
+     */
+    uint8_t last;
+    /**
+     * 1 when the body goes on after this payload.
+     */
+    uint8_t more;
+    /**
+     * The type of the message: `MOTE_COAP_CON`, `MOTE_COAP_NON` or `MOTE_COAP_ACK`.
+     */
+    uint8_t message_type;
+    /**
+     * Where in its body the payload starts, or where the block that is wanted does.
+     */
+    uint32_t offset;
+    /**
+     * The length of the whole body if the peer told (Size2), else 0.
+     */
+    uint32_t total;
+    /**
+     * How many bytes are wanted (`MOTE_COAP_NEED_BLOCK`), fewer only at the end of the body.
+     */
+    uint32_t length;
+    /**
+     * The message ID of the response.
+     */
+    uint16_t message_id;
+    /**
+     * Must be 0.
+     */
+    uint16_t reserved;
+    /**
+     * Who answered.
+     */
+    struct mote_address remote;
+    /**
+     * The own address that the answer came to; its port is 0.
+     */
+    struct mote_address local;
+    /**
+     * The token.
+     */
+    struct mote_bytes token;
+    /**
+     * The payload, or this part of it.
+     */
+    struct mote_bytes payload;
+    /**
+     * The options of the response.
+     */
+    struct mote_coap_options options;
+} mote_coap_event;
+
+/**
+ * Is told what becomes of a request, by the thread that drives the node. It may call anything,
+ * `mote_coap_close` included. Exactly one call has `event->last` set; none comes after it.
+ */
+typedef void (*mote_coap_callback)(void *user, const struct mote_coap_event *event);
+
+/**
+ * A request. Zero means the default; everything is copied before the call returns, but for
+ * what `payload_stays` says.
+ */
+typedef struct mote_coap_request_config {
+    /**
+     * `sizeof(mote_coap_request_config)`, by `MOTE_COAP_REQUEST_CONFIG_INIT`.
+     */
+    uint32_t size;
+    /**
+     * `MOTE_COAP_GET` and so on. Default GET.
+     */
+    uint8_t method;
+    /**
+     * 1: send it non-confirmably. To a group it always is.
+     */
+    uint8_t non_confirmable;
+    /**
+     * 1: register as an observer (RFC 7641); each notification is a `MOTE_COAP_RESPONSE`,
+     * until cancelled.
+     */
+    uint8_t observe;
+    /**
+     * 1: fetch only the one block at `offset`, not the rest of the body.
+     */
+    uint8_t one_block;
+    /**
+     * What to ask: the URI is taken apart as RFC 7252 section 6.4 says. May be empty when `remote` and
+     * `options` say it all.
+     */
+    struct mote_bytes uri;
+    /**
+     * Where to send it. Default: the address and port of `uri`, which must then hold a literal.
+     */
+    struct mote_address remote;
+    /**
+     * From which of the own addresses. Default: whichever suits.
+     */
+    struct mote_address local;
+    /**
+     * Further options, in any order. Block1, Block2, Observe, Size1 and Size2 are the
+     * library's business, unless given here.
+     */
+    const struct mote_coap_option *options;
+    /**
+     * How many.
+     */
+    size_t option_count;
+    /**
+     * The body, or its beginning: at least its first block if it is longer. What does not fit
+     * in the first message is asked for by `MOTE_COAP_NEED_BLOCK`.
+     */
+    struct mote_bytes payload;
+    /**
+     * 1: `payload` is the whole body and stays as it is until the last event, so that the
+     * library takes the blocks from there, without asking.
+     */
+    uint16_t payload_stays;
+    /**
+     * 1: the body goes on after `payload`.
+     */
+    uint16_t more;
+    /**
+     * The length of the whole body if it is known and larger than `payload`.
+     */
+    uint32_t total;
+    /**
+     * Where in the body of the answer to begin, in bytes; a multiple of the block size.
+     */
+    uint32_t offset;
+    /**
+     * The largest block in either direction, in bytes: 16, 32, ... 1024. Default 1024.
+     */
+    uint32_t block_size;
+    /**
+     * How long to wait for the response once the request need not be sent again, in
+     * milliseconds; for a group, how long to gather answers. Default: as RFC 7252 says.
+     */
+    uint32_t timeout;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * The token, up to 8 bytes. Default, and better: drawn at random.
+     */
+    struct mote_bytes token;
+    /**
+     * Transmission parameters of this request alone. Default NULL: those of the endpoint.
+     */
+    const struct mote_coap_params *params;
+    /**
+     * Is told what becomes of it. May be NULL.
+     */
+    mote_coap_callback callback;
+    /**
+     * Handed to the callback.
+     */
+    void *user;
+} mote_coap_request_config;
+
+/**
+ * Names a request of a peer until it has been answered; never 0.
+ */
+typedef uint32_t mote_coap_exchange;
+
+/**
+ * Names a resource of an endpoint until it is removed; never 0.
+ */
+typedef uint32_t mote_coap_resource;
+
+/**
+ * A request of a peer. All of it is lent until the handler returns.
+ */
+typedef struct mote_coap_incoming {
+    /**
+     * The endpoint.
+     */
+    struct mote_coap *coap;
+    /**
+     * What to answer with: `mote_coap_respond`, in the handler or later.
+     */
+    mote_coap_exchange exchange;
+    /**
+     * The resource.
+     */
+    mote_coap_resource resource;
+    /**
+     * The method, such as `MOTE_COAP_GET`.
+     */
+    uint8_t method;
+    /**
+     * Why the handler is asked: one of `MOTE_COAP_CAUSE_...`.
+     */
+    uint8_t cause;
+    /**
+     * 1 when the request's body goes on after this payload. The handler need not answer then:
+     * the next block is asked for once it has returned.
+     */
+    uint8_t more;
+    /**
+     * `MOTE_COAP_CON` or `MOTE_COAP_NON`.
+     */
+    uint8_t message_type;
+    /**
+     * Where in the request's body the payload starts.
+     */
+    uint32_t offset;
+    /**
+     * The length of that body if the peer told (Size1), else 0.
+     */
+    uint32_t total;
+    /**
+     * Where in the body of the answer the block starts that is asked for.
+     */
+    uint32_t answer_offset;
+    /**
+     * The size of that block in bytes.
+     */
+    uint32_t answer_size;
+    /**
+     * The message ID.
+     */
+    uint16_t message_id;
+    /**
+     * Must be 0.
+     */
+    uint16_t reserved;
+    /**
+     * Who asks.
+     */
+    struct mote_address remote;
+    /**
+     * Which of our addresses, or which group, was asked; its port is 0.
+     */
+    struct mote_address local;
+    /**
+     * The token.
+     */
+    struct mote_bytes token;
+    /**
+     * The payload. An assembled body is lent only until the request is answered.
+     */
+    struct mote_bytes payload;
+    /**
+     * The options of the request.
+     */
+    struct mote_coap_options options;
+} mote_coap_incoming;
+
+/**
+ * Handles a request, in the thread that drives the node: answers it with `mote_coap_respond`, or
+ * notes `exchange` and answers later. It may call anything, `mote_coap_close` included.
+ */
+typedef void (*mote_coap_handler)(void *user, const struct mote_coap_incoming *incoming);
+
+/**
+ * A resource, or a sub-tree of them. It and all that it points to must stay as it is until the
+ * resource is removed or the endpoint closed: a `static const` is best.
+ */
+typedef struct mote_coap_resource_config {
+    /**
+     * `sizeof(mote_coap_resource_config)`, by `MOTE_COAP_RESOURCE_CONFIG_INIT`.
+     */
+    uint32_t size;
+    /**
+     * Which of the resource flags.
+     */
+    uint32_t flags;
+    /**
+     * The path, not percent-encoded, with a `/` before each segment: `/sensors/1`; `/` is the
+     * root. A last segment of `*` stands for one or more segments of any kind.
+     */
+    struct mote_bytes path;
+    /**
+     * What handles GET, or NULL: a method without handler gets 4.05.
+     */
+    mote_coap_handler get;
+    /**
+     * What handles POST.
+     */
+    mote_coap_handler post;
+    /**
+     * What handles PUT.
+     */
+    mote_coap_handler put;
+    /**
+     * What handles DELETE.
+     */
+    mote_coap_handler delete_;
+    /**
+     * What handles FETCH.
+     */
+    mote_coap_handler fetch;
+    /**
+     * What handles PATCH.
+     */
+    mote_coap_handler patch;
+    /**
+     * What handles iPATCH.
+     */
+    mote_coap_handler ipatch;
+    /**
+     * Attributes for `/.well-known/core` in link format (RFC 6690), each with its semicolon:
+     * `;rt="temperature";ct=0`. `obs` is added by itself.
+     */
+    struct mote_bytes attributes;
+    /**
+     * The content formats that it can give; NULL for any. A request that accepts none of them
+     * gets 4.06.
+     */
+    const uint16_t *produces;
+    /**
+     * How many.
+     */
+    size_t produces_count;
+    /**
+     * The content formats that it takes; NULL for any. Others get 4.15.
+     */
+    const uint16_t *consumes;
+    /**
+     * How many.
+     */
+    size_t consumes_count;
+    /**
+     * The largest body of a request, in bytes; 0 for no limit. Larger ones get 4.13.
+     */
+    uint32_t max_body;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} mote_coap_resource_config;
+
+/**
+ * An answer. Zero means the default; everything is copied before the call returns.
+ *
+ * The simplest answer gives the whole body each time it is asked, whatever its size: the library
+ * cuts out the block that was asked for. A body larger than memory is read from
+ * `answer_offset` on instead, and given with `offset` and `more`.
+ */
+typedef struct mote_coap_response {
+    /**
+     * `sizeof(mote_coap_response)`, by `MOTE_COAP_RESPONSE_INIT`.
+     */
+    uint32_t size;
+    /**
+     * The response code, such as `MOTE_COAP_CONTENT`.
+     */
+    uint8_t code;
+    /**
+     * 1: send a notification, or the answer to a non-confirmable request, confirmably.
+     */
+    uint8_t confirmable;
+    /**
+     * 1: the body goes on after `payload`. Give an ETag then, so that the peer does not mix
+     * blocks of different states.
+     */
+    uint8_t more;
+    /**
+     * Must be 0.
+     */
+    uint8_t reserved;
+    /**
+     * The options, in any order. Block1, Block2, Size2 and Observe are the library's business.
+     */
+    const struct mote_coap_option *options;
+    /**
+     * How many.
+     */
+    size_t option_count;
+    /**
+     * The body, or a part of it that holds all of the block that was asked for.
+     */
+    struct mote_bytes payload;
+    /**
+     * Where in the body `payload` starts.
+     */
+    uint32_t offset;
+    /**
+     * The length of the whole body, if it is known and larger than `payload`.
+     */
+    uint32_t total;
+} mote_coap_response;
+
+/**
+ * What a URI says of where it leads.
+ */
+typedef struct mote_coap_uri {
+    /**
+     * One of `MOTE_COAP_SCHEME_...`.
+     */
+    uint32_t scheme;
+    /**
+     * 1 when the host is an address literal, 0 when it is a name to be looked up.
+     */
+    uint16_t is_address;
+    /**
+     * The port: the URI's, or the scheme's.
+     */
+    uint16_t port;
+    /**
+     * The address with its port, when the host is a literal; else all zero but the port. The
+     * scope is set when the zone is a number.
+     */
+    struct mote_address address;
+    /**
+     * The host as it is written; the address without brackets and zone if it is an IPv6 literal.
+     */
+    struct mote_bytes host;
+    /**
+     * The zone of a link-local address (RFC 6874), the name of an interface as a rule; may be empty.
+     */
+    struct mote_bytes zone;
+} mote_coap_uri;
 
 /**
  * A monotonic clock.
@@ -784,6 +1976,78 @@ typedef struct mote_node_statistics {
 } mote_node_statistics;
 
 /**
+ * How every link behaves. Probabilities are in parts per thousand, times in milliseconds.
+ */
+typedef struct mote_sim_link {
+    /**
+     * `sizeof(mote_sim_link)`, by `MOTE_SIM_LINK_INIT`.
+     */
+    uint32_t size;
+    /**
+     * How long a datagram takes at least. Default 1.
+     */
+    uint32_t delay;
+    /**
+     * How much longer it takes at most, drawn anew each time.
+     */
+    uint32_t jitter;
+    /**
+     * How often it is lost.
+     */
+    uint16_t loss;
+    /**
+     * How often it comes twice.
+     */
+    uint16_t duplicate;
+    /**
+     * How often it is held back so that others overtake it.
+     */
+    uint16_t reorder;
+    /**
+     * How often one bit of it is flipped.
+     */
+    uint16_t corrupt;
+    /**
+     * How long it is held back at most.
+     */
+    uint32_t reorder_by;
+    /**
+     * The largest datagram that is taken, in bytes. Default 1232.
+     */
+    uint32_t max_size;
+} mote_sim_link;
+
+/**
+ * What has happened on a simulated network. All counters only grow.
+ */
+typedef struct mote_sim_statistics {
+    /**
+     * `sizeof(mote_sim_statistics)`, set by the caller.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Datagrams sent.
+     */
+    uint64_t sent;
+    /**
+     * Datagrams delivered, copies included.
+     */
+    uint64_t delivered;
+    /**
+     * Datagrams lost.
+     */
+    uint64_t lost;
+    /**
+     * Datagrams for which there was nobody.
+     */
+    uint64_t unrouted;
+} mote_sim_statistics;
+
+/**
  * Options of the Linux port, behind `mote_port.user`. All zero means the defaults; NULL in place of
  * the options means them too. Read while the node is initialised, and not needed afterwards.
  */
@@ -980,6 +2244,444 @@ mote_status mote_address_format(const struct mote_address *address,
                                 size_t *len);
 
 /**
+ * How many bytes `mote_coap_init` needs for `config`, whatever the alignment of the block.
+ *
+ * `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
+ * `MOTE_ERR_VERSION` for a config from a newer header that asks for what this build lacks. Any
+ * thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_coap_size(const struct mote_coap_config *config, size_t *size);
+
+/**
+ * Makes an endpoint, client and server in one, in `memory`, which is its until
+ * `mote_coap_close`. A node takes any number of endpoints.
+ *
+ * ```c
+ * static uint8_t memory[MOTE_COAP_MEM(4, 8, 1152)];
+ * mote_coap_config config = { MOTE_COAP_CONFIG_INIT, .node = node };
+ * mote_status status = mote_coap_init(memory, sizeof memory, &config, &coap);
+ * ```
+ *
+ * `memory` has `memory_size` bytes at any alignment; `MOTE_COAP_MEM` suffices for the default
+ * config, `mote_coap_size` tells for any other. The config is copied. The endpoint listens at
+ * once.
+ *
+ * `MOTE_ERR_INVALID` for NULL or a member out of its range; `MOTE_ERR_NO_MEMORY` when the block
+ * is too small; `MOTE_ERR_FULL` when the node has no room for another object or socket;
+ * `MOTE_ERR_UNSUPPORTED` when the port has no UDP; `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_IO`;
+ * `MOTE_ERR_STALE` when the node or the transport is closed; `MOTE_ERR_STATE` when the transport
+ * has another owner; `MOTE_ERR_VERSION`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_init(uint8_t *memory,
+                           size_t memory_size,
+                           const struct mote_coap_config *config,
+                           struct mote_coap **coap);
+
+/**
+ * Closes the endpoint and gives its memory back. NULL is a no-op.
+ *
+ * The callback of every request under way is called once more, with `MOTE_ERR_CLOSED`, before
+ * this returns; exchanges and resources are forgotten. May be called inside any callback, of
+ * this endpoint too. `MOTE_ERR_STALE` when it is closed already.
+ *
+ * # Safety
+ * `coap` is NULL or came from `mote_coap_init`.
+ */
+mote_status mote_coap_close(struct mote_coap *coap);
+
+/**
+ * The address and port that the endpoint receives at.
+ *
+ * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`, also when the socket was lost.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_coap_local_address(const struct mote_coap *coap, struct mote_address *address);
+
+/**
+ * Receives what is sent to a group (RFC 7252 section 8), such as All CoAP Nodes, `ff02::fd` and
+ * 224.0.1.187. Resources with `MOTE_COAP_MULTICAST` and `/.well-known/core` answer.
+ *
+ * `group->scope` is the interface, 0 for all that suit; its port is not used.
+ * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_UNSUPPORTED`, `MOTE_ERR_STALE`, and what the port says.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_coap_join(struct mote_coap *coap, const struct mote_address *group);
+
+/**
+ * Ends what `mote_coap_join` began. The same statuses.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_coap_leave(struct mote_coap *coap, const struct mote_address *group);
+
+/**
+ * Copies the endpoint's counters.
+ *
+ * `statistics->size` must be `sizeof(mote_coap_statistics)` of the caller's header; no more is
+ * written. `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_coap_get_statistics(const struct mote_coap *coap,
+                                     struct mote_coap_statistics *statistics);
+
+/**
+ * Takes the next link of a document (RFC 6690 section 2).
+ *
+ * `rest` is what is left of the document, at first all of it; it is moved on. The link points
+ * into the document. `MOTE_ERR_END` after the last; `MOTE_ERR_MALFORMED` where the grammar is
+ * broken; `MOTE_ERR_INVALID` for NULL. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_link_next(struct mote_bytes *rest, struct mote_coap_link *link);
+
+/**
+ * Takes the next attribute of a link.
+ *
+ * `rest` is what is left of `link.attributes`, at first all of it; it is moved on. The attribute
+ * points into it. `MOTE_ERR_END` after the last; `MOTE_ERR_MALFORMED`, `MOTE_ERR_INVALID` for
+ * NULL. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_attribute_next(struct mote_bytes *rest,
+                                     struct mote_coap_attribute *attribute);
+
+/**
+ * Writes the value of an attribute with its escapes resolved, without a NUL.
+ *
+ * `text` has room for `capacity` bytes, of which `attribute->value.len` always suffice; `len`
+ * gets the number written. `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_INVALID` for NULL. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_attribute_value(const struct mote_coap_attribute *attribute,
+                                      uint8_t *text,
+                                      size_t capacity,
+                                      size_t *len);
+
+/**
+ * Whether a link is asked for by a filter such as `rt=light*` (RFC 6690 section 4.1).
+ *
+ * `matches` gets 1 or 0. `MOTE_ERR_MALFORMED` when `filter` is no name and value or the link's
+ * attributes break the grammar, `MOTE_ERR_INVALID` for NULL. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_link_matches(const struct mote_coap_link *link,
+                                   struct mote_bytes filter,
+                                   uint32_t *matches);
+
+/**
+ * Takes the next option, in the order of their numbers (RFC 7252 section 3.1).
+ *
+ * `options` is moved on. `option->value` is lent as long as the message. `MOTE_ERR_END` after
+ * the last, `MOTE_ERR_INVALID` for NULL. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid; `options` came from the library.
+ */
+mote_status mote_coap_option_next(struct mote_coap_options *options,
+                                  struct mote_coap_option *option);
+
+/**
+ * Finds the first option with this number.
+ *
+ * `options` stays as it is. `option->value` is lent as long as the message.
+ * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_INVALID` for NULL. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid; `options` came from the library.
+ */
+mote_status mote_coap_option_find(const struct mote_coap_options *options,
+                                  uint16_t number,
+                                  struct mote_coap_option *option);
+
+/**
+ * Starts a request (RFC 7252 section 5). Its callback gets exactly one event with `last` set, from
+ * `mote_node_run` or `mote_node_poll`, never from inside this call, unless this call fails.
+ *
+ * ```c
+ * mote_coap_request_config config = { MOTE_COAP_REQUEST_CONFIG_INIT, .method = MOTE_COAP_FETCH };
+ * config.uri = MOTE_STR("coap://[fd00::1]/data"), config.callback = on_data;
+ * mote_status status = mote_coap_start(coap, &config, &request);
+ * ```
+ *
+ * `config` and what it points to is copied. `request` may be NULL. When NSTART requests are
+ * outstanding at the peer it waits for its turn.
+ *
+ * `MOTE_ERR_INVALID` for NULL, a config that contradicts itself or a code that is no method;
+ * `MOTE_ERR_MALFORMED` for a text that is no URI; `MOTE_ERR_UNSUPPORTED` for a scheme other
+ * than `coap`; `MOTE_ERR_NOT_FOUND` when the URI names a host and `remote` does not say where
+ * that is; `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
+ * `MOTE_ERR_TOO_LARGE` when the options leave no room in a message; `MOTE_ERR_STALE`,
+ * `MOTE_ERR_VERSION`, and what the transport says.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_start(struct mote_coap *coap,
+                            const struct mote_coap_request_config *config,
+                            mote_coap_request *request);
+
+/**
+ * Gets the resource at `uri`, which ends with a NUL: `mote_coap_start` with nothing but these.
+ *
+ * `request` may be NULL. Every status of `mote_coap_start`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_get(struct mote_coap *coap,
+                          const char *uri,
+                          mote_coap_callback callback,
+                          void *user,
+                          mote_coap_request *request);
+
+/**
+ * Observes the resource at `uri`, which ends with a NUL (RFC 7641): the callback gets its state
+ * now and whenever it changes, until `mote_coap_cancel`.
+ *
+ * `request` may be NULL. Every status of `mote_coap_start`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_observe(struct mote_coap *coap,
+                              const char *uri,
+                              mote_coap_callback callback,
+                              void *user,
+                              mote_coap_request *request);
+
+/**
+ * Sends `payload`, in the given content format, to the resource at `uri`, which ends with a
+ * NUL. `method` is `MOTE_COAP_PUT`, `MOTE_COAP_POST` and so on.
+ *
+ * The payload must stay as it is until the last event: the library takes it from there block by
+ * block when it is large. `request` may be NULL. Every status of `mote_coap_start`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_send(struct mote_coap *coap,
+                           uint8_t method,
+                           const char *uri,
+                           uint16_t content_format,
+                           struct mote_bytes payload,
+                           mote_coap_callback callback,
+                           void *user,
+                           mote_coap_request *request);
+
+/**
+ * Asks whether the peer is there (RFC 7252 section 4.3). Ends with `MOTE_COAP_ENDED`, with success if
+ * it is.
+ *
+ * `request` may be NULL. `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_FULL`, `MOTE_ERR_STALE`, and
+ * what the transport says.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_ping(struct mote_coap *coap,
+                           const struct mote_address *remote,
+                           mote_coap_callback callback,
+                           void *user,
+                           mote_coap_request *request);
+
+/**
+ * Gives the block that `MOTE_COAP_NEED_BLOCK` asked for, inside the callback or later.
+ *
+ * `bytes` starts at the `offset` of that event and holds its `length` bytes, fewer only at the
+ * end of the body; it is copied. `more` is 1 when the body goes on after it.
+ *
+ * `MOTE_ERR_STATE` when no block is wanted, `MOTE_ERR_INVALID` when more is to follow but too
+ * little was given, `MOTE_ERR_FULL` (try again), `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_supply(struct mote_coap *coap,
+                             mote_coap_request request,
+                             struct mote_bytes bytes,
+                             uint32_t more);
+
+/**
+ * Ends a request. An observation is deregistered at the peer (RFC 7641 section 3.6). The last event,
+ * with `MOTE_ERR_CANCELLED`, comes from the node's next turn, never from inside this call.
+ *
+ * `MOTE_ERR_STALE` when it has ended already, `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * `coap` is NULL or came from `mote_coap_init`.
+ */
+mote_status mote_coap_cancel(struct mote_coap *coap, mote_coap_request request);
+
+/**
+ * Adds a resource.
+ *
+ * ```c
+ * static const mote_coap_resource_config clock = { MOTE_COAP_RESOURCE_CONFIG_INIT, .get = get_clock,
+ *     .path = MOTE_STR("/clock"), .flags = MOTE_COAP_OBSERVABLE };
+ * mote_status status = mote_coap_resource_add(coap, &clock, NULL, &resource);
+ * ```
+ *
+ * `config` and all that it points to must stay as it is until the resource is removed or the
+ * endpoint closed. `user` is handed to the handlers. `resource` may be NULL.
+ *
+ * `MOTE_ERR_INVALID` for NULL, unknown flags or a path without `/` in front; `MOTE_ERR_MALFORMED` for a path or attributes
+ * that are no UTF-8 or no link format; `MOTE_ERR_FULL` when `resources` of the endpoint are used up;
+ * `MOTE_ERR_VERSION`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_resource_add(struct mote_coap *coap,
+                                   const struct mote_coap_resource_config *config,
+                                   void *user,
+                                   mote_coap_resource *resource);
+
+/**
+ * Removes a resource. Its observers are told 4.04 (RFC 7641 section 4.2); requests under way may still
+ * be answered.
+ *
+ * `MOTE_ERR_STALE` when it is gone already, `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * `coap` is NULL or came from `mote_coap_init`.
+ */
+mote_status mote_coap_resource_remove(struct mote_coap *coap, mote_coap_resource resource);
+
+/**
+ * Tells that the state of a resource has changed. Its handler is asked for the state once for
+ * each observer, with `MOTE_COAP_CAUSE_NOTIFY`, from the node's next turns; changes in between
+ * coalesce (RFC 7641 section 4.5).
+ *
+ * From another thread: post a function to the node that calls this (`mote_node_post`).
+ * `MOTE_ERR_STALE` for a resource that is gone, `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * `coap` is NULL or came from `mote_coap_init`.
+ */
+mote_status mote_coap_notify(struct mote_coap *coap, mote_coap_resource resource);
+
+/**
+ * Answers a request, in its handler or later. A confirmable request that waits longer than
+ * `ack_delay` is acknowledged by itself, and gets this as a separate response (RFC 7252 section 5.2.2).
+ *
+ * From another thread: post a function to the node that calls this (`mote_node_post`).
+ *
+ * `MOTE_ERR_STALE` when it was answered already or nobody waits any more; `MOTE_ERR_INVALID`
+ * for NULL, a code that is no response or a payload that does not hold what was asked for;
+ * `MOTE_ERR_TOO_LARGE` when the options leave no room; `MOTE_ERR_FULL` when the pool is used
+ * up; `MOTE_ERR_VERSION`. After any of these but `MOTE_ERR_STALE` it may be answered again.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_respond(struct mote_coap *coap,
+                              mote_coap_exchange exchange,
+                              const struct mote_coap_response *response);
+
+/**
+ * Answers a request with a code, a content format and a whole body: `mote_coap_respond` with
+ * nothing but these. Without payload there is no content format.
+ *
+ * Every status of `mote_coap_respond`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_reply(struct mote_coap *coap,
+                            mote_coap_exchange exchange,
+                            uint8_t code,
+                            uint16_t content_format,
+                            struct mote_bytes payload);
+
+/**
+ * How many peers observe resources of this endpoint at present.
+ *
+ * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_coap_observers(const struct mote_coap *coap, size_t *count);
+
+/**
+ * Checks a URI and says where it leads (RFC 7252 section 6.4, steps 1 to 6).
+ *
+ * `text` is lent; the results point into it. `uri` is written only on success.
+ * `MOTE_ERR_MALFORMED` when it is no absolute URI, has a fragment or user information;
+ * `MOTE_ERR_UNSUPPORTED` for another scheme; `MOTE_ERR_TOO_LARGE` when a part is longer than
+ * its option may be; `MOTE_ERR_INVALID` for NULL. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_uri_parse(struct mote_bytes text, struct mote_coap_uri *uri);
+
+/**
+ * Takes a URI apart into options (RFC 7252 section 6.4, steps 5 to 9), percent-encodings resolved.
+ *
+ * `destination` is where the request goes, NULL for where the URI says. The values are written
+ * to `buffer` of `buffer_size` bytes, as many as `text` always suffice, and stay there; the
+ * options, at most `capacity`, to `options`, and their number to `count`.
+ *
+ * The statuses of `mote_coap_uri_parse`; `MOTE_ERR_TOO_LARGE` also when there is too little
+ * room. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_uri_options(struct mote_bytes text,
+                                  const struct mote_address *destination,
+                                  uint8_t *buffer,
+                                  size_t buffer_size,
+                                  struct mote_coap_option *options,
+                                  size_t capacity,
+                                  size_t *count);
+
+/**
+ * Puts a URI together from options (RFC 7252 section 6.5). Those that say nothing of it are passed over.
+ *
+ * `uri_scheme` is one of `MOTE_COAP_SCHEME_...`, `destination` where the request went or goes. The
+ * options are `given`, in the order of their numbers, `count` of them, or if `given` is NULL those of
+ * the message in `message`. The URI is written, without a NUL, to `text` of `capacity` bytes, and its
+ * length to `len`.
+ *
+ * `MOTE_ERR_INVALID` for NULL, an unknown scheme, options out of order; `MOTE_ERR_MALFORMED`
+ * when Uri-Host is no host; `MOTE_ERR_TOO_LARGE` when there is too little room. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_uri_compose(uint32_t uri_scheme,
+                                  const struct mote_address *destination,
+                                  const struct mote_coap_option *given,
+                                  size_t count,
+                                  const struct mote_coap_options *message,
+                                  uint8_t *text,
+                                  size_t capacity,
+                                  size_t *len);
+
+/**
  * How many bytes `mote_node_init` needs for `config`, whatever the alignment of the block.
  *
  * `MOTE_ERR_INVALID` for NULL or a port without clock or entropy, `MOTE_ERR_VERSION` for a
@@ -1172,6 +2874,104 @@ mote_status mote_radio_received(struct mote_node *node,
 mote_status mote_radio_sent(struct mote_node *node, uint32_t result, uint8_t attempts);
 
 /**
+ * Makes an empty simulated network at time 0, whose chances follow from `seed`.
+ *
+ * ```c
+ * mote_sim *sim;
+ * mote_status status = mote_sim_new(1, &sim);
+ * status = mote_sim_host(sim, &address, &node_config.port);
+ * ```
+ *
+ * It is freed by `mote_sim_free`. `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * The pointer is NULL or valid.
+ */
+mote_status mote_sim_new(uint64_t seed, struct mote_sim **sim);
+
+/**
+ * Frees a simulated network. Every node on it must have been closed. NULL is a no-op.
+ *
+ * # Safety
+ * `sim` is NULL or came from `mote_sim_new` and was not freed.
+ */
+void mote_sim_free(struct mote_sim *sim);
+
+/**
+ * Adds a device with an address, and gives the port for its node.
+ *
+ * `port` belongs to the simulation. It has a clock, entropy and UDP, and cannot wait: drive the node
+ * by `mote_sim_run`. `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_sim_host(struct mote_sim *sim,
+                          const struct mote_address *address,
+                          const struct mote_port **port);
+
+/**
+ * Sets how every link behaves from now on.
+ *
+ * `link` is copied. `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_VERSION`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_sim_set_link(struct mote_sim *sim, const struct mote_sim_link *link);
+
+/**
+ * Lets time pass up to `until` milliseconds: datagrams arrive and the nodes do what is due, in
+ * the order of virtual time. All callbacks run inside this function.
+ *
+ * `nodes` are `count` nodes on ports of this simulation. `MOTE_ERR_INVALID` for NULL,
+ * `MOTE_ERR_STATE` when a node spins, and what `mote_node_poll` says.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_sim_run(struct mote_sim *sim,
+                         struct mote_node *const *nodes,
+                         size_t count,
+                         uint64_t until);
+
+/**
+ * The virtual time in milliseconds. `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_sim_now(const struct mote_sim *sim, uint64_t *now);
+
+/**
+ * Starts to capture every datagram as it is sent, those that get lost included.
+ * `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * `sim` is NULL or valid.
+ */
+mote_status mote_sim_capture(struct mote_sim *sim);
+
+/**
+ * The capture so far, as a pcap file of IP packets that Wireshark reads; lent until something
+ * is sent or the simulation is freed. `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_sim_captured(const struct mote_sim *sim, struct mote_bytes *capture);
+
+/**
+ * Copies the counters. `statistics->size` must be `sizeof(mote_sim_statistics)` of the caller's
+ * header; no more is written. `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_sim_get_statistics(const struct mote_sim *sim,
+                                    struct mote_sim_statistics *statistics);
+
+/**
  * A few English words for a status, for logs. The text lives for ever and has no NUL at its
  * end. An unknown number gives `unknown status`. Any thread, any interrupt.
  */
@@ -1208,6 +3008,12 @@ const struct mote_port *mote_port_linux(void);
 #else
 #define MOTE_SIZE_(type) .size = (uint32_t)sizeof(type)
 #endif
+#define MOTE_COAP_PARAMS_INIT MOTE_SIZE_(mote_coap_params)
+#define MOTE_COAP_CONFIG_INIT MOTE_SIZE_(mote_coap_config)
+#define MOTE_COAP_STATISTICS_INIT MOTE_SIZE_(mote_coap_statistics)
+#define MOTE_COAP_REQUEST_CONFIG_INIT MOTE_SIZE_(mote_coap_request_config)
+#define MOTE_COAP_RESOURCE_CONFIG_INIT MOTE_SIZE_(mote_coap_resource_config)
+#define MOTE_COAP_RESPONSE_INIT MOTE_SIZE_(mote_coap_response)
 #define MOTE_PORT_CLOCK_INIT MOTE_SIZE_(mote_port_clock)
 #define MOTE_PORT_ENTROPY_INIT MOTE_SIZE_(mote_port_entropy)
 #define MOTE_PORT_ALARM_INIT MOTE_SIZE_(mote_port_alarm)
@@ -1221,7 +3027,22 @@ const struct mote_port *mote_port_linux(void);
 #define MOTE_PORT_INIT MOTE_SIZE_(mote_port)
 #define MOTE_NODE_CONFIG_INIT MOTE_SIZE_(mote_node_config)
 #define MOTE_NODE_STATISTICS_INIT MOTE_SIZE_(mote_node_statistics)
+#define MOTE_SIM_LINK_INIT MOTE_SIZE_(mote_sim_link)
+#define MOTE_SIM_STATISTICS_INIT MOTE_SIZE_(mote_sim_statistics)
 #define MOTE_LINUX_OPTIONS_INIT MOTE_SIZE_(mote_linux_options)
+
+/*
+ * A string literal as `mote_bytes`, without its NUL, for initialisers: `.path = MOTE_STR("/time")`.
+ */
+#define MOTE_STR(literal) { (const uint8_t *)(literal), sizeof(literal) - 1 }
+
+/*
+ * Bytes that suffice for a CoAP endpoint with so many requests under way, observers, and such a
+ * largest message, and defaults for the rest of `mote_coap_config`.
+ */
+#define MOTE_COAP_MEM(requests, observers, message_size)                                           \
+    (MOTE_COAP_MEM_BASE + (requests) * MOTE_COAP_MEM_REQUEST + (observers) * MOTE_COAP_MEM_OBSERVER \
+     + (message_size) * 2)
 
 #ifdef __cplusplus
 }  // extern "C"
