@@ -2,7 +2,7 @@
 //! CONNECT and CONNACK (5.0 §3.1 and §3.2).
 #![forbid(unsafe_code)]
 
-use super::property::Properties;
+use super::property::{Properties, Property};
 use super::sink::{self, Sink};
 use super::{PacketType, Reason, Side, Version, at_end, read_binary, read_text};
 use crate::bytes::{Reader, Writer};
@@ -41,6 +41,8 @@ pub struct Connect<'a> {
     pub keep_alive: u16,
     /// Properties; left out with 3.1.1.
     pub properties: Properties<'a>,
+    /// Further properties to be sent behind those. A parsed packet has all in `properties`.
+    pub more: &'a [Property<'a>],
     /// Client Identifier. With 3.1.1 it may be empty only with a clean session.
     pub client_id: &'a str,
     /// Will Message.
@@ -104,13 +106,23 @@ impl<'a> Connect<'a> {
         if !v5 && client_id.is_empty() && !clean_start {
             return Err(Reason::CLIENT_IDENTIFIER_NOT_VALID);
         }
-        Ok(Connect { version, clean_start, keep_alive, properties, client_id, will, user_name, password })
+        Ok(Connect {
+            version,
+            clean_start,
+            keep_alive,
+            properties,
+            more: &[],
+            client_id,
+            will,
+            user_name,
+            password,
+        })
     }
 
     fn check(&self) -> Result<()> {
         let v5 = self.version.is_v5();
         if v5 {
-            self.properties.check(Some(PacketType::Connect), Side::Client)?;
+            Properties::check_both(&self.properties, self.more, PacketType::Connect)?;
         } else if (self.client_id.is_empty() && !self.clean_start)
             || (self.password.is_some() && self.user_name.is_none())
         {
@@ -138,7 +150,10 @@ impl<'a> Connect<'a> {
         sink.raw(&[0, 4, b'M', b'Q', b'T', b'T', self.version as u8, flags])?;
         sink.u16(self.keep_alive)?;
         if v5 {
-            self.properties.emit(sink)?;
+            let more = Properties::List(self.more);
+            sink.variable(self.properties.content_len()? + more.content_len()?)?;
+            self.properties.content(sink)?;
+            more.content(sink)?;
         }
         sink.string(self.client_id.as_bytes())?;
         if let Some(will) = &self.will {

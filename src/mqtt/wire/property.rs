@@ -333,6 +333,15 @@ impl<'a> Properties<'a> {
         rules.end().map_err(|_| Error::Invalid)
     }
 
+    /// Checks what two lists make together in a packet of a client.
+    pub(super) fn check_both(&self, more: &[Property], packet: PacketType) -> Result<()> {
+        let mut rules = Rules::new(Some(packet), Side::Client);
+        for property in self.iter().chain(more.iter().copied()) {
+            rules.next(&property).map_err(|_| Error::Invalid)?;
+        }
+        rules.end().map_err(|_| Error::Invalid)
+    }
+
     /// Writes the properties alone, without their length.
     pub(super) fn content(&self, sink: &mut Sink) -> Result<()> {
         match self {

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The client: what it is made of, and its getters.
+#![forbid(unsafe_code)]
+
+use super::config::Config;
+use super::event::Message;
+use super::log::{Log, Meta};
+use super::output::Output;
+use super::topic;
+use super::wire::Version;
+use crate::backoff::Backoff;
+use crate::memory::{Carver, Plan};
+use crate::status::{Error, Result};
+use crate::store::Store;
+use crate::time::Instant;
+use crate::transport::StreamContext;
+
+/// What a client is lent for the length of one call.
+pub struct Context<'a, 'b> {
+    /// Time, randomness, and the stream.
+    pub stream: &'a mut StreamContext<'b>,
+    /// Where the session is kept so that it outlives a restart, if anywhere. Always the same
+    /// for one client.
+    pub store: Option<&'a mut dyn Store>,
+}
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not wanted.
+    Idle,
+    /// Wanted again at the deadline.
+    Waiting,
+    /// The stream is being connected.
+    Connecting,
+    /// CONNECT is sent, CONNACK is not there.
+    Handshake,
+    /// CONNACK has accepted us.
+    Connected,
+    /// DISCONNECT is sent, or nothing is wanted any more.
+    Closing,
+}
+
+/// Kinds of records in the queue.
+pub(super) mod kind {
+    /// A whole message.
+    pub(crate) const PUBLISH: u8 = 0;
+    /// A message whose payload the application gives in parts; its length stands in `time`.
+    pub(crate) const STREAM: u8 = 1;
+    pub(crate) const SUBSCRIBE: u8 = 2;
+    pub(crate) const UNSUBSCRIBE: u8 = 3;
+    /// PUBREL could not be sent when PUBREC came.
+    pub(crate) const RELEASE_DUE: u8 = 0x80;
+    /// Sent before over an earlier connection: DUP.
+    pub(crate) const REPEATED: u8 = 0x40;
+    // Kinds of records among the names.
+    /// A subscription: `key` is the cookie, `time` the subscription identifier, `flags` the
+    /// options, `id` the packet identifier of the SUBSCRIBE that renews it.
+    pub(crate) const FILTER: u8 = 4;
+    /// A topic by its alias `id`, as the server uses it, and as we do.
+    pub(crate) const ALIAS_IN: u8 = 5;
+    pub(crate) const ALIAS_OUT: u8 = 6;
+    /// The Client Identifier that the server assigned.
+    pub(crate) const CLIENT_ID: u8 = 7;
+    /// The host that the server refers to; `id` is the port.
+    pub(crate) const SERVER: u8 = 8;
+    /// The server has granted the subscription.
+    pub(crate) const CONFIRMED: u8 = 0x10;
+    /// The subscription is to be made again in a new session.
+    pub(crate) const RENEW: u8 = 0x20;
+}
+
+/// Flags of records in the queue; the lowest two bits are the QoS.
+pub(super) mod flag {
+    pub(crate) const QOS: u8 = 0x03;
+    pub(crate) const RETAIN: u8 = 0x04;
+    /// Sent at least in part, over this connection or an earlier one of the session.
+    pub(crate) const SENT: u8 = 0x08;
+    /// PUBREC has come: from now on PUBREL stands for the message.
+    pub(crate) const RELEASED: u8 = 0x10;
+    /// Has ended; `time` says why, and the application is yet to be told.
+    pub(crate) const ENDED: u8 = 0x20;
+}
+
+/// Marks of the client.
+pub(super) mod mark {
+    /// A connection of this session has been accepted since the start.
+    pub(crate) const STARTED: u16 = 1;
+    /// The store has been read.
+    pub(crate) const RESTORED: u16 = 2;
+    /// Some record is marked RELEASE_DUE.
+    pub(crate) const RELEASES: u16 = 4;
+    /// Some filter is marked RENEW.
+    pub(crate) const RENEWALS: u16 = 8;
+    /// Some SUBSCRIBE or UNSUBSCRIBE has not been sent.
+    pub(crate) const REQUESTS: u16 = 0x10;
+    /// The message being received was cut off.
+    pub(crate) const ABORTED: u16 = 0x20;
+    /// The application is to give the next part of a message.
+    pub(crate) const WANTED: u16 = 0x40;
+    /// There is something for `poll` to do.
+    pub(crate) const DUE: u16 = 0x80;
+    /// Packet identifiers have come round to one in use.
+    pub(crate) const WRAPPED: u16 = 0x100;
+    /// Our direction of the stream is closed.
+    pub(crate) const SHUT: u16 = 0x200;
+    /// The server keeps no retained messages.
+    pub(crate) const NO_RETAIN: u16 = 0x400;
+    /// No wildcards in filters.
+    pub(crate) const NO_WILDCARD: u16 = 0x800;
+    /// No subscription identifiers.
+    pub(crate) const NO_IDENTIFIER: u16 = 0x1000;
+    /// No shared subscriptions.
+    pub(crate) const NO_SHARED: u16 = 0x2000;
+    /// What the server has said about itself.
+    pub(crate) const SERVER: u16 = NO_RETAIN | NO_WILDCARD | NO_IDENTIFIER | NO_SHARED;
+    /// CONNECT asked for problem information to be left out.
+    pub(crate) const NO_PROBLEMS: u16 = 0x4000;
+}
+
+/// Where a received message of QoS 1 or 2 stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Receipt {
+    /// Its payload is still coming.
+    #[default]
+    Coming,
+    /// The application has it and is to acknowledge it.
+    Held,
+    /// PUBACK or PUBREC is to be sent.
+    Ready,
+    /// QoS 2: PUBREC was sent once; another is due.
+    Again,
+    /// QoS 2: PUBREC is sent, PUBREL is awaited.
+    Received,
+    /// QoS 2: PUBCOMP is to be sent.
+    Releasing,
+    /// QoS 2: PUBCOMP is to be sent for a PUBREL that we knew nothing of.
+    Unknown,
+}
+
+/// A received message of QoS 1 or 2 that has not been acknowledged completely.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Inbound {
+    pub(super) packet_id: u16,
+    /// Tells it from others with the same identifier in stale tokens.
+    pub(super) generation: u16,
+    pub(super) qos: u8,
+    pub(super) receipt: Receipt,
+    pub(super) reason: u8,
+}
+
+/// The message whose payload is being received.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Incoming {
+    pub(super) total: u32,
+    pub(super) remaining: u32,
+    pub(super) cookie: Option<u32>,
+    /// 0 with QoS 0.
+    pub(super) packet_id: u16,
+    /// A duplicate, which the application does not get.
+    pub(super) skip: bool,
+}
+
+/// The message being sent, which lies under the queue's cursor.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sending {
+    pub(super) active: bool,
+    /// The server knows the alias already.
+    pub(super) known: bool,
+    pub(super) alias: u16,
+    /// Bytes of the packet sent.
+    pub(super) offset: u32,
+}
+
+/// Counters. All only grow, and wrap around.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Messages sent completely, repetitions included.
+    pub sent: u32,
+    /// Messages received, duplicates of QoS 2 left out.
+    pub received: u32,
+    /// Messages sent again in a resumed session.
+    pub repeated: u32,
+    /// Connections accepted.
+    pub connections: u32,
+}
+
+/// The MQTT client (3.1.1 and 5.0).
+///
+/// It keeps one connection, and connects again by itself if told so. What the application
+/// publishes, subscribes and unsubscribes is queued until it can be sent; each ends in exactly
+/// one [`Ended`](super::Event::Ended).
+#[derive(Debug)]
+pub struct Client<'m> {
+    pub(super) config: &'m Config<'m>,
+    /// Outgoing messages and requests in the order in which they were given. Those behind the
+    /// cursor have been sent over this connection, the others have not.
+    pub(super) queue: Log<'m>,
+    /// Filters, aliases, and what the server assigned.
+    pub(super) names: Log<'m>,
+    pub(super) inbound: &'m mut [Inbound],
+    pub(super) output: Output<'m>,
+    /// When connecting or closing is given up, or a further attempt is made.
+    pub(super) deadline: Instant,
+    /// When PINGRESP is given up.
+    pub(super) ping: Instant,
+    pub(super) connected_at: Instant,
+    pub(super) backoff: Option<Backoff>,
+    pub(super) incoming: Incoming,
+    pub(super) sending: Sending,
+    pub(super) statistics: Statistics,
+    /// The number of the last operation.
+    pub(super) sequence: u32,
+    /// The earliest `time` of a record that waits, in units of 1024 ms.
+    pub(super) next_expiry: u32,
+    pub(super) maximum_packet_size: u32,
+    pub(super) marks: u16,
+    pub(super) last_id: u16,
+    pub(super) generation: u16,
+    /// The length of the used part of `inbound`.
+    pub(super) receipts: u16,
+    /// How many more messages of QoS 1 and 2 the server takes, and how many it takes at all.
+    pub(super) quota: u16,
+    pub(super) quota_max: u16,
+    pub(super) alias_max: u16,
+    pub(super) alias_used: u16,
+    pub(super) keep_alive: u16,
+    /// Records marked ENDED.
+    pub(super) ended: u16,
+    pub(super) state: State,
+    pub(super) maximum_qos: u8,
+    pub(super) redirects: u8,
+}
+
+/// Places for PUBRELs that we know nothing of, beside the Receive Maximum.
+const SPARE: usize = 2;
+
+impl<'m> Client<'m> {
+    /// How much memory a client takes.
+    pub const fn plan(config: &Config) -> Plan {
+        Plan::new()
+            .table::<Inbound>(config.receive_maximum as usize + SPARE)
+            .table::<u8>(config.queue_bytes)
+            .table::<u8>(config.names_bytes)
+            .table::<u8>(config.output_bytes)
+    }
+
+    /// A client in `block`. Nothing is connected before [`connect`](Client::connect).
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] for a block smaller than the plan, [`Error::Invalid`] for a Receive
+    /// Maximum of 0 or a client identifier that is empty where it may not be,
+    /// [`Error::Unsupported`] for a version that this build lacks.
+    pub fn new(block: &'m mut [u8], config: &'m Config<'m>) -> Result<Client<'m>> {
+        if !config.version.is_supported() {
+            return Err(Error::Unsupported);
+        }
+        let nameless = config.client_id.is_empty();
+        if config.receive_maximum == 0 || (nameless && config.version == Version::V311 && !config.clean_start)
+        {
+            return Err(Error::Invalid);
+        }
+        let mut carver = Carver::new(block);
+        let inbound = carver.table(usize::from(config.receive_maximum) + SPARE)?;
+        Ok(Client {
+            config,
+            queue: Log::new(carver.table(config.queue_bytes)?),
+            names: Log::new(carver.table(config.names_bytes)?),
+            inbound,
+            output: Output::new(carver.table(config.output_bytes)?),
+            deadline: Instant::NEVER,
+            ping: Instant::NEVER,
+            connected_at: Instant::ZERO,
+            backoff: None,
+            incoming: Incoming::default(),
+            sending: Sending::default(),
+            statistics: Statistics::default(),
+            sequence: 0,
+            next_expiry: u32::MAX,
+            maximum_packet_size: u32::MAX,
+            marks: 0,
+            last_id: 0,
+            generation: 0,
+            receipts: 0,
+            quota: 0,
+            quota_max: 0,
+            alias_max: 0,
+            alias_used: 0,
+            keep_alive: config.keep_alive,
+            ended: 0,
+            state: State::Idle,
+            maximum_qos: 2,
+            redirects: 0,
+        })
+    }
+
+    /// Whether the server has accepted us and the connection stands.
+    pub fn is_connected(&self) -> bool {
+        self.state == State::Connected
+    }
+
+    /// Whether neither a connection nor a further attempt is under way.
+    pub fn is_idle(&self) -> bool {
+        self.state == State::Idle
+    }
+
+    /// The configuration.
+    pub const fn config(&self) -> &'m Config<'m> {
+        self.config
+    }
+
+    /// Counters.
+    pub const fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// How many operations have not ended.
+    pub fn pending(&self) -> usize {
+        self.queue.from(0).count()
+    }
+
+    /// The Client Identifier: the one assigned by the server, if it assigned one.
+    pub fn client_id(&self) -> &str {
+        let assigned = self.names.find(|meta| meta.kind == kind::CLIENT_ID);
+        assigned.map_or(self.config.client_id, |(position, _)| self.name(position))
+    }
+
+    /// The topic of a message, whether the server wrote it out or sent an alias. Call it before
+    /// the next `receive`.
+    pub fn topic<'t>(&'t self, message: &Message<'t>) -> &'t str {
+        if !message.topic.is_empty() {
+            return message.topic;
+        }
+        let alias = |meta: &Meta| meta.kind == kind::ALIAS_IN && meta.id == message.alias;
+        self.names.find(alias).map_or("", |(position, _)| self.name(position))
+    }
+
+    /// The subscriptions that match a topic, by what they were made with, in their order.
+    pub fn matching(&self, topic: &str) -> impl Iterator<Item = u32> {
+        self.names.from(0).filter_map(move |(position, meta)| {
+            let filter = meta.what() == kind::FILTER;
+            (filter && topic::matches(self.name(position), topic)).then_some(meta.key)
+        })
+    }
+
+    /// A name, which was text when it was put there.
+    pub(super) fn name(&self, position: u32) -> &str {
+        core::str::from_utf8(self.names.body(position)).unwrap_or_default()
+    }
+
+    pub(super) const fn has(&self, mark: u16) -> bool {
+        self.marks & mark != 0
+    }
+
+    /// Where the next event of time is due.
+    pub fn next_deadline(&self) -> Instant {
+        if self.has(mark::DUE | mark::ABORTED)
+            || self.ended != 0
+            || self.output.failed.is_some()
+            || !(self.output.is_empty() || self.output.blocked)
+            || (self.has(mark::WANTED) && !self.output.blocked)
+        {
+            return Instant::ZERO;
+        }
+        let mut next = self.deadline.min(self.ping);
+        if self.state == State::Connected
+            && self.keep_alive != 0
+            && self.ping == Instant::NEVER
+            && !self.sending.active
+        {
+            next = next.min(self.output.last_sent.after(u64::from(self.keep_alive) * 1000));
+        }
+        if self.next_expiry != u32::MAX {
+            next = next.min(Instant(u64::from(self.next_expiry) << 10));
+        }
+        next
+    }
+}
+
+/// Time in units of 1024 ms, in which records keep it.
+pub(super) const fn units(now: Instant) -> u32 {
+    let units = now.0 >> 10;
+    if units < u32::MAX as u64 - 1 { units as u32 } else { u32::MAX - 1 }
+}
+
+/// A number of seconds in those units, rounded up.
+pub(super) const fn from_seconds(seconds: u32) -> u32 {
+    ((seconds as u64 * 125 + 127) >> 7) as u32
+}

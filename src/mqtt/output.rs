@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What waits to be written to the stream.
+//!
+//! Small packets are gathered, so that many of them leave in one write. Long payloads pass by.
+#![forbid(unsafe_code)]
+
+use crate::bytes;
+use crate::status::Error;
+use crate::time::Instant;
+use crate::transport::StreamContext;
+
+#[derive(Debug)]
+pub(super) struct Output<'m> {
+    buffer: &'m mut [u8],
+    start: u32,
+    end: u32,
+    /// When the stream last took something.
+    pub(super) last_sent: Instant,
+    /// The stream has no room; it will say when it has.
+    pub(super) blocked: bool,
+    /// The stream refused for good.
+    pub(super) failed: Option<Error>,
+}
+
+impl<'m> Output<'m> {
+    pub(super) const fn new(buffer: &'m mut [u8]) -> Output<'m> {
+        let last_sent = Instant::ZERO;
+        Output { buffer, start: 0, end: 0, last_sent, blocked: false, failed: None }
+    }
+
+    /// Forgets everything: the connection is gone.
+    pub(super) const fn clear(&mut self) {
+        (self.start, self.end, self.blocked, self.failed) = (0, 0, false, None);
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// The largest packet that can be gathered whole.
+    pub(super) const fn capacity(&self) -> usize {
+        self.buffer.len()
+    }
+
+    fn write(&mut self, cx: &mut StreamContext, from: Option<&[u8]>) -> usize {
+        if self.blocked || self.failed.is_some() {
+            return 0;
+        }
+        let gathered = self.buffer.get(self.start as usize..self.end as usize).unwrap_or_default();
+        match cx.transport.write(from.unwrap_or(gathered)) {
+            Ok(count) => {
+                self.last_sent = cx.now;
+                return count;
+            }
+            Err(Error::WouldBlock) => self.blocked = true,
+            Err(error) => self.failed = Some(error),
+        }
+        0
+    }
+
+    /// Writes what has been gathered, as far as the stream takes it.
+    pub(super) fn flush(&mut self, cx: &mut StreamContext) {
+        while self.start < self.end {
+            match self.write(cx, None) {
+                0 => return,
+                count => self.start = self.start.saturating_add(count as u32).min(self.end),
+            }
+        }
+        (self.start, self.end) = (0, 0);
+    }
+
+    /// Lends `count` bytes to be filled with a packet; [`Output::commit`] says how many were.
+    /// `None` when there is no room now.
+    pub(super) fn room(&mut self, cx: &mut StreamContext, count: usize) -> Option<&mut [u8]> {
+        if self.buffer.len().saturating_sub(self.end as usize) < count {
+            self.flush(cx);
+            self.close_up();
+        }
+        let room = self.buffer.get_mut(self.end as usize..)?;
+        if room.len() < count { None } else { Some(room) }
+    }
+
+    pub(super) const fn commit(&mut self, count: usize) {
+        self.end = self.end.saturating_add(count as u32);
+    }
+
+    /// Moves what is left to the front of the buffer.
+    fn close_up(&mut self) {
+        let (start, end) = (self.start as usize, self.end as usize);
+        for index in start..end {
+            let byte = self.buffer.get(index).copied().unwrap_or_default();
+            if let Some(to) = self.buffer.get_mut(index - start) {
+                *to = byte;
+            }
+        }
+        (self.start, self.end) = (0, self.end - self.start);
+    }
+
+    /// Takes as much of `from` as there is room for, in the buffer or in the stream.
+    pub(super) fn take(&mut self, cx: &mut StreamContext, from: &[u8]) -> usize {
+        let mut done = 0;
+        while let Some(rest) = from.get(done..).filter(|rest| !rest.is_empty()) {
+            if rest.len() >= self.buffer.len() {
+                self.flush(cx);
+                if self.is_empty() {
+                    match self.write(cx, Some(rest)) {
+                        0 => break,
+                        count => done += count,
+                    }
+                    continue;
+                }
+            }
+            let Some(room) = self.room(cx, 1) else { break };
+            let count = bytes::copy(room, rest);
+            self.commit(count);
+            done += count;
+        }
+        done
+    }
+}

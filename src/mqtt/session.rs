@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The session: what of it is kept in the store, in which order, and what becomes of it.
+//!
+//! Records of one session in the store:
+//!
+//! - `SESSION`: its existence and its protocol version;
+//! - `OUT | operation`: a message of QoS 1 or 2 that has not ended, or, once PUBREC has come, only
+//!   its header with the RELEASED flag. Operation numbers grow, so reading the records in their
+//!   order gives the messages in theirs;
+//! - `IN | packet identifier`: a message of QoS 2 that the application has and for which PUBREC
+//!   was, or was about to be, sent.
+//!
+//! Each write is atomic. Why power may fail between any two of them:
+//!
+//! - A message is written before `publish` returns and so before it is sent; if power fails
+//!   before, the application was never told that it is taken. If it fails after, the message
+//!   is sent (again), with the same identifier and DUP.
+//! - PUBACK and PUBCOMP remove the record before the application is told. If power fails before,
+//!   the message or PUBREL is sent once more, which QoS 1 allows and QoS 2 answers with PUBCOMP.
+//! - PUBREC writes the RELEASED header before PUBREL leaves. If power fails before, the PUBLISH is
+//!   repeated and the server, which knows the identifier, answers PUBREC again; if the header
+//!   were written after PUBREL left, a repeated PUBLISH could meet a server that has already
+//!   completed the message and would take it for a new one.
+//! - `IN` is written before PUBREC leaves, so that the PUBLISH which the server repeats when
+//!   PUBREC was lost is known for a duplicate; and after the application has had the message,
+//!   so that a failure before that brings it once more rather than never.
+//! - `IN` is removed before PUBCOMP leaves: after PUBCOMP the server may use the identifier for
+//!   a new message, which a stale record would swallow. If power fails in between, the server
+//!   repeats PUBREL and gets its PUBCOMP although nothing is known of it.
+#![forbid(unsafe_code)]
+
+use super::client::{Client, Context, Inbound, Receipt, flag, kind, mark, units};
+use super::log::{Log, Meta};
+use crate::status::{Error, Result};
+
+const SESSION: u32 = 0;
+const OUT: u32 = 0x4000_0000;
+const IN: u32 = 0x8000_0000;
+/// The largest operation number.
+pub(super) const SEQUENCE_MAX: u32 = OUT - 1;
+/// The layout of the records.
+const FORMAT: u8 = 1;
+
+impl Client<'_> {
+    /// Writes a message of QoS 1 or 2 as it stands in the queue, with or without its body.
+    pub(super) fn keep(&mut self, cx: &mut Context, position: u32, bare: bool) -> Result<()> {
+        let (Some(store), Some((_, meta))) = (cx.store.as_deref_mut(), self.queue.at(position)) else {
+            return Ok(());
+        };
+        let mut kept = meta;
+        if kept.what() == kind::PUBLISH && kept.time != 0 {
+            // Clocks start anew: the time left is what lasts.
+            kept.time = kept.time.saturating_sub(units(cx.stream.now)).max(1);
+        }
+        let body = if bare { &[][..] } else { self.queue.body(position) };
+        store.write(self.config.store_owner, OUT | meta.key, &[&kept.to_bytes(), body])
+    }
+
+    /// Removes a message from the store.
+    pub(super) fn drop_kept(&self, cx: &mut Context, meta: &Meta) -> Result<()> {
+        match cx.store.as_deref_mut() {
+            Some(store) if meta.flags & flag::QOS != 0 => {
+                store.remove(self.config.store_owner, OUT | meta.key)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes or forgets that a received message of QoS 2 is with the application.
+    pub(super) fn keep_receipt(&self, cx: &mut Context, packet_id: u16, keep: bool) -> Result<()> {
+        let Some(store) = cx.store.as_deref_mut() else { return Ok(()) };
+        let (owner, record) = (self.config.store_owner, IN | u32::from(packet_id));
+        if keep { store.write(owner, record, &[]) } else { store.remove(owner, record) }
+    }
+
+    /// Reads the session from the store before anything is queued, or removes it when a clean
+    /// start is asked for.
+    pub(super) fn restore(&mut self, cx: &mut Context) -> Result<()> {
+        if self.has(mark::RESTORED) {
+            return Ok(());
+        }
+        let Some(store) = cx.store.as_deref_mut() else { return Ok(()) };
+        let owner = self.config.store_owner;
+        let session = [FORMAT, self.config.version as u8];
+        let mut found = session;
+        match store.read(owner, SESSION, &mut found) {
+            Ok(_) | Err(Error::NotFound) if found == session => {}
+            Ok(_) | Err(Error::NotFound | Error::TooLarge) => return Err(Error::Version),
+            Err(error) => return Err(error),
+        }
+        let mut from = OUT;
+        while let Some(record) = store.next(owner, from)? {
+            from = match record.checked_add(1) {
+                Some(next) => next,
+                None => break,
+            };
+            if self.config.clean_start {
+                store.remove(owner, record)?;
+            } else if record & IN != 0 {
+                let inbound = self.inbound.get_mut(usize::from(self.receipts));
+                *inbound.ok_or(Error::Full)? = Inbound {
+                    packet_id: record as u16,
+                    qos: 2,
+                    receipt: Receipt::Received,
+                    ..Inbound::default()
+                };
+                self.receipts += 1;
+            } else {
+                let length = store.read(owner, record, self.queue.tail())?;
+                if let Some((position, mut meta)) = self.queue.adopt(length) {
+                    meta.key = record & SEQUENCE_MAX;
+                    // Whether it was sent before power failed is not known: it counts as sent.
+                    meta.flags = (meta.flags & !flag::ENDED) | flag::SENT;
+                    if meta.what() == kind::PUBLISH && meta.time != 0 {
+                        meta.time = meta.time.saturating_add(units(cx.stream.now));
+                    }
+                    self.queue.set(position, &meta);
+                    self.sequence = self.sequence.max(meta.key);
+                    self.last_id = meta.id;
+                    self.marks |= mark::WRAPPED;
+                }
+            }
+        }
+        store.write(owner, SESSION, &[&session])?;
+        self.marks |= mark::RESTORED;
+        Ok(())
+    }
+
+    /// The server has no session for us: ours is void as well [MQTT-3.2.2-5]. Messages that
+    /// were never sent do not belong to it.
+    ///
+    /// With `replay`, the rule of 3.1.1, what is unacknowledged is repeated nevertheless
+    /// [MQTT-4.4.0-1 of 3.1.1].
+    pub(super) fn session_lost(&mut self, cx: &mut Context, replay: bool) -> Result<()> {
+        while let Some(entry) = self.receipts().first().copied() {
+            self.keep_receipt(cx, entry.packet_id, false)?;
+            self.remove_receipt(0);
+        }
+        let mut position = 0;
+        while let Some((at, mut meta)) = self.queue.at(position) {
+            position = Log::behind(at, &meta);
+            let message = meta.what() <= kind::STREAM;
+            if replay || !message || !meta.has(flag::SENT) || meta.has(flag::ENDED) {
+                continue;
+            }
+            if self.config.republish && meta.flags & flag::QOS == 1 {
+                meta.flags &= !flag::SENT;
+                meta.kind &= !kind::REPEATED;
+                self.queue.set(at, &meta);
+            } else {
+                self.drop_kept(cx, &meta)?;
+                self.end(cx, at, meta, Some(Error::SessionLost));
+            }
+        }
+        // The subscriptions went with the session.
+        let mut position = 0;
+        while let Some((at, mut meta)) = self.names.at(position) {
+            position = Log::behind(at, &meta);
+            if meta.kind == kind::FILTER | kind::CONFIRMED {
+                meta.kind |= kind::RENEW;
+                self.names.set(at, &meta);
+                self.marks |= mark::RENEWALS;
+            }
+        }
+        Ok(())
+    }
+
+    /// The received messages that have not been acknowledged completely, in their order.
+    pub(super) fn receipts(&mut self) -> &mut [Inbound] {
+        self.inbound.get_mut(..usize::from(self.receipts)).unwrap_or_default()
+    }
+
+    pub(super) fn remove_receipt(&mut self, index: usize) {
+        let entries = self.receipts();
+        let count = entries.len();
+        for at in index..count {
+            let next = entries.get(at + 1).copied().unwrap_or_default();
+            if let Some(entry) = entries.get_mut(at) {
+                *entry = next;
+            }
+        }
+        self.receipts = self.receipts.saturating_sub(1);
+    }
+}

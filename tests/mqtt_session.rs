@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Nothing acknowledged is lost: connections cut at every byte, power lost between any two
+//! writes of the store, store calls that fail, restarts.
+
+mod mqtt_support;
+
+use mote::mqtt::Config;
+use mote::mqtt::wire::{PacketType, Version};
+use mote::status::Error;
+use mote::transport::StreamEvent;
+use mqtt_support::*;
+
+fn persistent(version: Version) -> Config<'static> {
+    Config { queue_bytes: 4096, republish: false, ..config(version) }
+}
+
+/// Moves bytes both ways until nothing moves; `false` when the limit of bytes in either
+/// direction was reached, after which the connection is to break.
+fn exchange(rig: &mut Rig, broker: &mut Broker, up: &mut usize, down: &mut usize) -> bool {
+    loop {
+        rig.poll();
+        let mut bytes = std::mem::take(&mut rig.wire.out);
+        let idle = bytes.is_empty();
+        bytes.truncate(*up);
+        *up -= bytes.len();
+        broker.input(&bytes);
+        broker.pump();
+        let mut bytes = std::mem::take(&mut broker.out);
+        let idle = idle && bytes.is_empty();
+        bytes.truncate(*down);
+        *down -= bytes.len();
+        if rig.wire.open {
+            rig.feed(&bytes);
+        }
+        if *up == 0 || *down == 0 || !rig.wire.open {
+            return false;
+        }
+        if idle {
+            return true;
+        }
+    }
+}
+
+/// Connects, exchanging at most so many bytes either way; the connection is cut then.
+fn session(rig: &mut Rig, broker: &mut Broker, mut up: usize, mut down: usize) -> bool {
+    if rig.client.is_idle() && rig.with(|client, cx| client.connect(cx)).is_err() {
+        return false;
+    }
+    rig.poll();
+    for _ in 0..10 {
+        if rig.wire.open {
+            break;
+        }
+        rig.until_due();
+    }
+    rig.tell(StreamEvent::Connected);
+    let done = exchange(rig, broker, &mut up, &mut down);
+    if !done {
+        broker.lose_connection();
+        rig.inlet.clear();
+        rig.tell(StreamEvent::Failed(Error::Reset));
+        rig.wire.out.clear();
+    }
+    done
+}
+
+const UP: [(u8, &[u8]); 5] = [(1, b"u1"), (2, b"u2"), (2, b"u3"), (1, b"u4"), (2, b"u5")];
+const DOWN: [(u8, &[u8]); 4] = [(2, b"d1"), (1, b"d2"), (2, b"d3"), (2, b"d4")];
+
+fn check(rig: &Rig, taken: &[Vec<u8>], got: &[Vec<u8>], context: &str) {
+    for (list, expected) in [(taken, &UP[..]), (got, &DOWN[..])] {
+        let mut first = Vec::new();
+        for (qos, payload) in expected {
+            let count = list.iter().filter(|item| item == payload).count();
+            assert!(count >= 1 && (*qos == 1 || count == 1), "{context}: {payload:?} came {count} times");
+            first.push(list.iter().position(|item| item == payload).unwrap());
+        }
+        assert!(first.is_sorted(), "{context}: order {list:?}");
+    }
+    assert_eq!(rig.client.pending(), 0, "{context}");
+}
+
+#[test]
+fn a_connection_cut_at_every_byte_loses_nothing_and_doubles_no_qos_2() {
+    for version in BOTH {
+        let run = |up: usize, down: usize| {
+            let mut rig = Rig::new(persistent(version));
+            let mut broker = Broker::new(version);
+            for (qos, payload) in UP {
+                rig.publish("up", qos, payload);
+            }
+            for (qos, payload) in DOWN {
+                broker.queue(qos, payload);
+            }
+            let whole = session(&mut rig, &mut broker, up, down);
+            for _ in 0..5 {
+                if whole || session(&mut rig, &mut broker, usize::MAX, usize::MAX) {
+                    break;
+                }
+            }
+            assert!(broker.is_done(), "{up} {down}");
+            // Whatever was published has ended exactly once.
+            let ends = rig.seen.iter().filter(|seen| matches!(seen, Seen::Ended { error: None, .. }));
+            assert_eq!(ends.count(), UP.len());
+            check(&rig, &broker.taken, &rig.messages(), &format!("cut at {up}/{down}"));
+            whole
+        };
+        // The first connection has to make a session, or there is none to be resumed.
+        let mut both = 0;
+        for cut in 40..2000 {
+            let up = run(cut, usize::MAX);
+            let down = run(usize::MAX, cut - 36);
+            both += 1;
+            if up && down {
+                break;
+            }
+        }
+        assert!(both > 50);
+    }
+}
+
+/// Runs until power fails at a change of the store, restarts from what the store holds, and
+/// goes on.
+fn power_failure(version: Version, at: usize) -> bool {
+    let store = Memory { power_fails_at: Some(at), ..Memory::default() };
+    let mut rig = Rig::with_store(persistent(version), store);
+    let mut broker = Broker::new(version);
+    broker.session = true;
+    for (qos, payload) in DOWN {
+        broker.queue(qos, payload);
+    }
+    let mut published = Vec::new();
+    let mut failed = session(&mut rig, &mut broker, usize::MAX, usize::MAX);
+    for (qos, payload) in UP {
+        match rig.try_publish("up", qos, payload) {
+            Ok(_) => published.push(payload.to_vec()),
+            Err(_) => break,
+        }
+        let (mut up, mut down) = (usize::MAX, usize::MAX);
+        failed = exchange(&mut rig, &mut broker, &mut up, &mut down);
+    }
+    let dead = rig.store.as_ref().unwrap().is_dead();
+    // What the application had, and what was told to it before the failure, is final.
+    let mut got = rig.messages();
+    let told = rig.seen.iter().filter(|seen| matches!(seen, Seen::Ended { error: None, .. })).count();
+    if dead {
+        let memory = Memory { records: rig.store.unwrap().records, ..Memory::default() };
+        broker.lose_connection();
+        rig = Rig::with_store(persistent(version), memory);
+        assert!(session(&mut rig, &mut broker, usize::MAX, usize::MAX), "{at}");
+        // The application goes on with what it was not told to be taken.
+        for (qos, payload) in UP {
+            if !published.contains(&payload.to_vec()) {
+                rig.try_publish("up", qos, payload).unwrap();
+            }
+        }
+        let (mut up, mut down) = (usize::MAX, usize::MAX);
+        assert!(exchange(&mut rig, &mut broker, &mut up, &mut down));
+        let again = rig.messages();
+        // A message whose record was the one that could not be written comes again: the
+        // application had it, but nothing says so. All others come once.
+        let doubled: Vec<_> = again.iter().filter(|message| got.contains(message)).collect();
+        assert!(doubled.len() <= 4, "{at}: {doubled:?}");
+        let fresh: Vec<_> = again.iter().filter(|message| !got.contains(message)).cloned().collect();
+        got.extend(fresh);
+    } else {
+        assert!(failed);
+        assert_eq!(told, UP.len());
+    }
+    assert!(broker.is_done(), "power failed at {at}");
+    check(&rig, &broker.taken, &got, &format!("power failed at {at}"));
+    let records = &rig.store.unwrap().records;
+    assert_eq!(records.len(), 1, "only the session is left: {records:?}");
+    dead
+}
+
+#[test]
+fn power_lost_between_any_two_writes_of_the_store_loses_nothing() {
+    for version in BOTH {
+        let mut at = 0;
+        while power_failure(version, at) {
+            at += 1;
+        }
+        assert!(at > 15, "only {at} changes of the store");
+    }
+}
+
+#[test]
+fn the_nth_store_call_fails_and_nothing_is_lost() {
+    for version in BOTH {
+        for at in 0.. {
+            let store = Memory { fails_at: Some(at), ..Memory::default() };
+            let mut rig = Rig::with_store(persistent(version), store);
+            let mut broker = Broker::new(version);
+            broker.session = true;
+            for (qos, payload) in DOWN {
+                broker.queue(qos, payload);
+            }
+            let mut waiting: Vec<_> = UP.to_vec();
+            waiting.reverse();
+            for _ in 0..20 {
+                while let Some((qos, payload)) = waiting.pop() {
+                    if rig.try_publish("up", qos, payload).is_err() {
+                        // The application was told; it tries again.
+                        waiting.push((qos, payload));
+                        break;
+                    }
+                }
+                let done = if rig.wire.open {
+                    exchange(&mut rig, &mut broker, &mut usize::MAX.clone(), &mut usize::MAX.clone())
+                } else {
+                    session(&mut rig, &mut broker, usize::MAX, usize::MAX)
+                };
+                if !rig.wire.open {
+                    broker.lose_connection();
+                }
+                if done && waiting.is_empty() && broker.is_done() {
+                    break;
+                }
+            }
+            let context = format!("store call {at} failed");
+            let mut got = rig.messages();
+            got.dedup();
+            check(&rig, &broker.taken, &got, &context);
+            let store = rig.store.unwrap();
+            assert!(store.records.len() <= 2, "{context}: {:?}", store.records);
+            if store.changes <= at {
+                assert!(at > 15);
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_is_in_the_store_before_it_is_sent() {
+    let mut rig = Rig::with_store(persistent(Version::V5), Memory::default()).connected();
+    let before = rig.store.as_ref().unwrap().changes;
+    rig.store.as_mut().unwrap().fails_at = Some(before);
+    assert_eq!(rig.try_publish("a", 1, b"x"), Err(Error::Io));
+    assert!(rig.sent().is_empty());
+    rig.publish("a", 0, b"qos 0 is not kept");
+    assert_eq!(rig.store.as_ref().unwrap().records.len(), 1);
+    rig.publish("a", 1, b"x");
+    assert_eq!(rig.store.as_ref().unwrap().records.len(), 2);
+}
+
+#[test]
+fn a_restart_repeats_as_the_standard_says() {
+    for version in BOTH {
+        let mut rig = Rig::with_store(persistent(version), Memory::default()).connected();
+        let operations: Vec<_> =
+            [(1, b"1"), (2, b"2"), (2, b"3")].map(|(qos, payload)| rig.publish("a", qos, payload)).into();
+        let before = rig.sent();
+        rig.ack(PacketType::Pubrec, 2, 0);
+        rig.deliver("t", 2, 77, false, b"down");
+        let mut rig = Rig::with_store(persistent(version), rig.store.unwrap());
+        let connect = rig.handshake();
+        assert_eq!(connect[9] & 2, 0, "no clean start");
+        rig.connack(true, &[]);
+        let again = rig.sent();
+        assert_eq!(types(&again), [3, 6, 3]);
+        assert_eq!(again[0][0], before[0][0] | 8);
+        assert_eq!((&again[0][1..], &again[2][1..]), (&before[0][1..], &before[2][1..]));
+        // The message that the application had is known.
+        rig.deliver("t", 2, 77, true, b"down");
+        assert!(rig.messages().is_empty());
+        assert_eq!(rig.sent(), [[0x50, 2, 0, 77]]);
+        rig.take();
+        // Operations keep their numbers; new ones follow.
+        rig.ack(PacketType::Puback, 1, 0);
+        assert_eq!(rig.take(), [ended(operations[0])]);
+        let next = rig.publish("a", 1, b"new").unwrap();
+        assert!(next > operations[2].unwrap());
+        let sent = rig.sent();
+        assert!(!before.iter().any(|packet| packet[5..7] == sent[0][5..7]), "a new identifier");
+    }
+}
+
+#[test]
+fn publishing_before_connecting_spares_what_the_store_holds() {
+    let mut rig = Rig::with_store(persistent(Version::V5), Memory::default());
+    rig.publish("a", 1, b"old");
+    let mut rig = Rig::with_store(persistent(Version::V5), rig.store.unwrap());
+    rig.publish("a", 1, b"new");
+    rig.handshake();
+    rig.connack(true, &[]);
+    assert_eq!(types(&rig.sent()), [3, 3]);
+}
+
+#[test]
+fn a_clean_start_gives_up_what_the_store_holds() {
+    let mut rig = Rig::with_store(persistent(Version::V5), Memory::default()).connected();
+    rig.publish("a", 1, b"old");
+    rig.deliver("t", 2, 77, false, b"down");
+    let clean = Config { clean_start: true, ..persistent(Version::V5) };
+    let mut rig = Rig::with_store(clean, rig.store.unwrap());
+    rig.publish("a", 1, b"new");
+    rig.handshake();
+    rig.connack(false, &[]);
+    assert_eq!(rig.sent().len(), 1);
+    assert_eq!(rig.store.as_ref().unwrap().records.len(), 2);
+}
+
+#[test]
+fn a_session_of_the_other_version_is_not_misread() {
+    let rig = Rig::with_store(persistent(Version::V5), Memory::default()).connected();
+    let mut rig = Rig::with_store(persistent(Version::V311), rig.store.unwrap());
+    assert_eq!(rig.with(|client, cx| client.connect(cx)), Err(Error::Version));
+}
+
+#[test]
+fn a_session_that_the_server_lost_leaves_nothing_in_the_store() {
+    let mut rig = Rig::with_store(persistent(Version::V5), Memory::default()).connected();
+    rig.publish("a", 1, b"1");
+    rig.publish("a", 2, b"2");
+    rig.deliver("t", 2, 77, false, b"down");
+    assert_eq!(rig.store.as_ref().unwrap().records.len(), 4);
+    rig.reconnect();
+    rig.connack(false, &[]);
+    assert_eq!(rig.store.as_ref().unwrap().records.len(), 1);
+}
