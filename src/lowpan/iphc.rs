@@ -50,12 +50,45 @@ const fn short_identifier(short: u64) -> u64 {
     0x0000_00ff_fe00_0000 | short & 0xffff
 }
 
-/// How a unicast address goes out: context bit, mode, context identifier.
+/// How an address goes out: context bit, mode, context identifier, and what stands in line.
 #[derive(Clone, Copy, Default)]
 struct Form {
     stateful: bool,
     mode: u8,
     id: u8,
+    in_line: Bytes,
+}
+
+/// Up to eight bytes, or all sixteen of an address.
+#[derive(Clone, Copy, Default)]
+struct Bytes {
+    value: u64,
+    len: u8,
+}
+
+impl Bytes {
+    const ALL: Bytes = Bytes { value: 0, len: 16 };
+
+    /// The last `len` bytes of `value`.
+    const fn of(value: u64, len: u8) -> Bytes {
+        Bytes { value, len }
+    }
+
+    const fn push(&mut self, byte: u8) {
+        self.value = self.value << 8 | byte as u64;
+        self.len += 1;
+    }
+
+    fn put(self, address: &[u8; 16], out: &mut Writer<'_>) -> Result<()> {
+        if self.len == 0 {
+            return Ok(());
+        }
+        let bytes = self.value.to_be_bytes();
+        match 8usize.checked_sub(usize::from(self.len)) {
+            Some(skip) => out.put(bytes.get(skip..).unwrap_or_default()),
+            None => out.put(address),
+        }
+    }
 }
 
 /// Which mode says the rest of the address, once `context` has said its part; 0 when the
@@ -74,56 +107,47 @@ const fn mode_under(context: &Context, [high, low]: [u64; 2], elided: u64) -> u8
 }
 
 fn unicast_form(address: [u64; 2], elided: u64, contexts: &Contexts<'_>) -> Form {
-    let mode = mode_under(&LINK_LOCAL, address, elided);
-    let mut best = Form { stateful: false, mode, id: 0 };
-    if mode != 0 {
-        return best;
-    }
-    for context in contexts.usable() {
-        let mode = mode_under(context, address, elided);
-        // Context 0 saves a byte where it does as well.
-        if mode > best.mode || mode != 0 && mode == best.mode && context.id == 0 {
-            best = Form { stateful: true, mode, id: context.id };
+    let mut best = Form { mode: mode_under(&LINK_LOCAL, address, elided), ..Form::default() };
+    if best.mode == 0 {
+        for context in contexts.usable() {
+            let mode = mode_under(context, address, elided);
+            // Context 0 saves a byte where it does as well.
+            if mode > best.mode || mode != 0 && mode == best.mode && context.id == 0 {
+                best = Form { stateful: true, mode, id: context.id, ..best };
+            }
         }
     }
+    best.in_line = match best.mode {
+        0 => Bytes::ALL,
+        1 => Bytes::of(address[1], 8),
+        2 => Bytes::of(address[1], 2),
+        _ => Bytes::default(),
+    };
     best
 }
 
-fn put_unicast(mode: u8, address: &[u8; 16], out: &mut Writer<'_>) -> Result<()> {
-    let [.., a, b] = *address;
-    match mode {
-        0 => out.put(address),
-        1 => out.put(address.last_chunk::<8>().unwrap_or(&[0; 8])),
-        2 => out.put(&[a, b]),
-        _ => Ok(()),
+fn multicast_form([high, low]: [u64; 2], contexts: &Contexts<'_>) -> Form {
+    let flags = high >> 48 & 0xff;
+    let stateless = |mode, in_line| Form { stateful: false, mode, id: 0, in_line };
+    // The group alone differs from ffXX::; the bytes in line are flags and group.
+    if high << 16 == 0 && low >> 40 == 0 {
+        if flags == 2 && low < 1 << 8 {
+            return stateless(3, Bytes::of(low, 1));
+        }
+        if low < 1 << 24 {
+            return stateless(2, Bytes::of(flags << 24 | low, 4));
+        }
+        return stateless(1, Bytes::of(flags << 40 | low, 6));
     }
-}
-
-fn put_multicast(address: &[u8; 16], contexts: &Contexts<'_>, out: &mut Writer<'_>) -> Result<Form> {
-    let [high, low] = halves(address);
-    let [_, flags, reserved, length, .., m, n, o, p] = *address;
-    let middle_is_zero = high << 16 == 0;
-    let short = Form { stateful: false, mode: 0, id: 0 };
-    if middle_is_zero && flags == 2 && low < 0x100 {
-        out.u8(p)?;
-        return Ok(Form { mode: 3, ..short });
-    }
-    if middle_is_zero && low < 0x100_0000 {
-        out.put(&[flags, n, o, p])?;
-        return Ok(Form { mode: 2, ..short });
-    }
-    if middle_is_zero && low >> 40 == 0 {
-        out.put(&[flags, (low >> 32) as u8, m, n, o, p])?;
-        return Ok(Form { mode: 1, ..short });
-    }
-    let prefix = high << 32 | low >> 32;
+    let (length, prefix) = ((high >> 32) as u8, high << 32 | low >> 32);
     let fits = |it: &&Context| it.length == length && it.length <= 64 && it.high == prefix;
-    if let Some(context) = contexts.usable().find(fits) {
-        out.put(&[flags, reserved, m, n, o, p])?;
-        return Ok(Form { stateful: true, mode: 0, id: context.id });
+    match contexts.usable().find(fits) {
+        Some(context) => {
+            let in_line = Bytes::of(high >> 40 << 32 | low & 0xffff_ffff, 6);
+            Form { stateful: true, mode: 0, id: context.id, in_line }
+        }
+        None => stateless(0, Bytes::ALL),
     }
-    out.put(address)?;
-    Ok(short)
 }
 
 /// Writes `header` compressed. With `next_is_compressed` the next header field is elided, and a
@@ -145,73 +169,60 @@ pub fn compress(
     }
     let (source, destination) = addresses(header);
     let from = halves(source);
-    let mut first = 0x60u8;
-    let source_form = if from == [0, 0] {
-        Form { stateful: true, mode: 0, id: 0 }
+    let from = if from == [0, 0] {
+        Form { stateful: true, ..Form::default() }
     } else {
         unicast_form(from, ends.source, contexts)
     };
-    // Whether the context byte is there has to be known first, so the destination is written
-    // aside.
-    let mut aside = [0; 16];
-    let mut tail = Writer::new(&mut aside);
     let multicast = destination[0] == 0xff;
-    let destination_form = if multicast {
-        put_multicast(destination, contexts, &mut tail)?
-    } else {
-        let form = unicast_form(halves(destination), ends.destination, contexts);
-        put_unicast(form.mode, destination, &mut tail)?;
-        form
-    };
-    let second = u8::from(source_form.stateful) << 6
-        | source_form.mode << 4
+    let to = halves(destination);
+    let to =
+        if multicast { multicast_form(to, contexts) } else { unicast_form(to, ends.destination, contexts) };
+    let mut first = 0x60;
+    let mut second = u8::from(from.stateful) << 6
+        | from.mode << 4
         | u8::from(multicast) << 3
-        | u8::from(destination_form.stateful) << 2
-        | destination_form.mode;
-    let at = out.position();
-    out.u8(0)?;
-    let ids = source_form.id << 4 | destination_form.id;
-    if ids == 0 {
-        out.u8(second)?;
-    } else {
-        out.put(&[second | 0x80, ids])?;
+        | u8::from(to.stateful) << 2
+        | to.mode;
+    let mut fields = Bytes::default();
+    let ids = from.id << 4 | to.id;
+    if ids != 0 {
+        second |= 0x80;
+        fields.push(ids);
     }
-    let traffic_class = v << 4 | t >> 4;
-    let rotated = traffic_class.rotate_right(2);
-    let flow = [t & 0xf, f, l];
-    if flow != [0; 3] {
+    let rotated = (v << 4 | t >> 4).rotate_right(2);
+    let high = t & 0xf;
+    if high | f | l != 0 {
         if rotated & 0x3f == 0 {
             first |= 0x08;
-            out.u8(rotated | flow[0])?;
+            fields.push(rotated | high);
         } else {
-            out.put(&[rotated, flow[0]])?;
+            fields.push(rotated);
+            fields.push(high);
         }
-        out.put(&[f, l])?;
+        fields.push(f);
+        fields.push(l);
     } else if rotated != 0 {
         first |= 0x10;
-        out.u8(rotated)?;
+        fields.push(rotated);
     } else {
         first |= 0x18;
     }
     if next_is_compressed {
         first |= 0x04;
     } else {
-        out.u8(next_header)?;
+        fields.push(next_header);
     }
     match hop_limit {
         1 => first |= 1,
         64 => first |= 2,
         255 => first |= 3,
-        _ => out.u8(hop_limit)?,
+        _ => fields.push(hop_limit),
     }
-    if !(source_form.stateful && source_form.mode == 0) {
-        put_unicast(source_form.mode, source, out)?;
-    }
-    out.put(tail.written())?;
-    if let Some(byte) = out.written_mut().get_mut(at) {
-        *byte = first;
-    }
-    Ok(())
+    out.put(&[first, second])?;
+    fields.put(source, out)?;
+    from.in_line.put(source, out)?;
+    to.in_line.put(destination, out)
 }
 
 fn context<'c>(stateful: bool, id: u8, contexts: &'c Contexts<'_>) -> Result<&'c Context> {
@@ -306,15 +317,19 @@ pub fn decompress(input: &mut Reader<'_>, ends: Ends, contexts: &Contexts<'_>) -
         _ => 255,
     };
     let mut header = [0; IPV6_HEADER];
-    let mut out = Writer::new(&mut header);
-    out.put(&[0x60 | traffic_class >> 4, traffic_class << 4 | a, b, c, 0, 0, next_header, hop_limit])?;
+    header[0] = 0x60 | traffic_class >> 4;
+    header[1] = traffic_class << 4 | a;
+    header[2] = b;
+    header[3] = c;
+    header[6] = next_header;
+    header[7] = hop_limit;
     let (stateful, mode) = (second & 0x40 != 0, second >> 4 & 3);
     let source = match (stateful, mode) {
         (true, 0) => [0; 16],
         (false, 0) => input.array()?,
         _ => take_unicast(mode, context(stateful, ids >> 4, contexts)?, ends.source, input)?,
     };
-    out.put(&source)?;
+    header[8..24].copy_from_slice(&source);
     let (stateful, mode) = (second & 4 != 0, second & 3);
     let destination = match (second & 8 != 0, stateful, mode) {
         (true, ..) => take_multicast(stateful, mode, ids & 0xf, contexts, input)?,
@@ -322,6 +337,6 @@ pub fn decompress(input: &mut Reader<'_>, ends: Ends, contexts: &Contexts<'_>) -
         (false, false, 0) => input.array()?,
         _ => take_unicast(mode, context(stateful, ids & 0xf, contexts)?, ends.destination, input)?,
     };
-    out.put(&destination)?;
+    header[24..].copy_from_slice(&destination);
     Ok(Decompressed { header, next_is_compressed })
 }
