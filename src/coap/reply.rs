@@ -68,7 +68,8 @@ impl Endpoint<'_> {
         let (path, verified) = (peer.path, peer.verified);
         let piggybacked = exchange.is(exchange::CON) && !exchange.is(exchange::ACKED | exchange::GROUP);
         let confirmable = if exchange.is(exchange::NOTIFY) {
-            response.confirmable || self.wants_confirmation(cx.now, &exchange)
+            // An error is the last thing that the observer hears (RFC 7641 §4.2): it has to arrive.
+            response.confirmable || !response.code.is_success() || self.wants_confirmation(cx.now, &exchange)
         } else {
             exchange.is(exchange::CON) || (response.confirmable && !exchange.is(exchange::GROUP))
         };
