@@ -114,6 +114,13 @@ impl<'m, T> Table<'m, T> {
         if slot.generation == handle.generation() { slot.value.as_mut() } else { None }
     }
 
+    /// The entry in the slot `index`, if there is one, and its handle.
+    pub fn at(&self, index: usize) -> Option<(Handle, &T)> {
+        let slot = self.slots.get(index)?;
+        let value = slot.value.as_ref()?;
+        Some((Handle::new(u16::try_from(index).ok()?, slot.generation)?, value))
+    }
+
     /// Takes the entry out. Its handle is stale from now on.
     pub fn remove(&mut self, handle: Handle) -> Option<T> {
         let slot = self.slots.get_mut(handle.index())?;
@@ -168,6 +175,8 @@ mod tests {
         assert_eq!(table.get(third), Some(&'c'));
         assert_eq!(table.find(|value| *value == 'b'), Some(second));
         assert_eq!(table.iter().count(), 2);
+        assert_eq!(table.at(third.index()), Some((third, &'c')));
+        assert_eq!(table.at(2), None);
         assert_eq!(Handle::from_raw(third.raw()), Some(third));
         assert_eq!(Handle::from_raw(0), None);
     }

@@ -6,9 +6,10 @@
 use super::wire::{Message, number};
 
 /// The state of an empty FNV-1a hash.
-const EMPTY: u32 = 0x811c_9dc5;
+pub(super) const EMPTY: u32 = 0x811c_9dc5;
 
-fn hash(state: u32, bytes: &[u8]) -> u32 {
+/// Takes more bytes into a hash.
+pub(super) fn hash(state: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(state, |state, byte| (state ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
@@ -30,9 +31,4 @@ pub(super) fn transfer(message: &Message<'_>) -> u32 {
 /// The entity-tag of a message; 0 if it has none.
 pub(super) fn etag(message: &Message<'_>) -> u32 {
     message.option(number::ETAG).map_or(0, |tag| hash(EMPTY, tag) | 1)
-}
-
-/// An entity-tag for a whole representation.
-pub(super) fn representation(body: &[u8]) -> [u8; 4] {
-    hash(EMPTY, body).to_be_bytes()
 }

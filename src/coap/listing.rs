@@ -2,26 +2,43 @@
 //! `/.well-known/core`: the list of resources, filtered as the request asks (RFC 6690 §4).
 #![forbid(unsafe_code)]
 
-use super::link::{Emitter, Filter, Link, Window};
+use super::key;
+use super::link::{Emitter, Filter, Link, Sink};
 use super::resources::{Resource, flags};
 use super::wire::{Options, number};
+use crate::status::Result;
 use crate::table::Table;
 
-/// Writes what of the list falls to the places from `offset` on, as far as there is room, and
-/// says how long the whole list is.
-pub(super) fn write(
-    resources: &Table<'_, Resource<'_>>,
-    queries: Options<'_>,
-    offset: usize,
-    room: &mut [u8],
-) -> usize {
-    let mut window = Window::new(offset, room);
-    let mut out = Emitter::new(&mut window);
+/// Adds up the length and the fingerprint of what is written.
+pub(super) struct Measure {
+    /// How long it is so far.
+    pub(super) length: usize,
+    /// Its fingerprint so far.
+    pub(super) hash: u32,
+}
+
+impl Sink for Measure {
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.length = self.length.saturating_add(bytes.len());
+        self.hash = key::hash(self.hash, bytes);
+        Ok(())
+    }
+}
+
+/// Measures the list.
+pub(super) fn measure(resources: &Table<'_, Resource<'_>>, queries: Options<'_>) -> Measure {
+    let mut measure = Measure { length: 0, hash: key::EMPTY };
+    write(resources, queries, &mut measure);
+    measure
+}
+
+/// Writes the list. Neither a window nor a measure ever runs out of room, so nothing fails.
+pub(super) fn write(resources: &Table<'_, Resource<'_>>, queries: Options<'_>, sink: &mut dyn Sink) {
+    let mut out = Emitter::new(sink);
     for (_, resource) in resources.iter() {
         if resource.flags & flags::HIDDEN != 0 || !asked_for(resource, queries) {
             continue;
         }
-        // A window takes all there is, so nothing of this fails.
         let path = resource.path.strip_prefix('/').unwrap_or_default();
         let mut segments = path.split('/').map(str::as_bytes).filter(|_| !path.is_empty());
         let _ = out.path(&mut segments);
@@ -30,7 +47,6 @@ pub(super) fn write(
             let _ = out.flag(b"obs");
         }
     }
-    window.total()
 }
 
 /// Whether every query of the request suits the resource.

@@ -70,12 +70,11 @@ impl Endpoint<'_> {
 
     /// The peer's observer with this token.
     fn observer(&self, peer: u16, token: &[u8]) -> Option<Handle> {
-        self.observers.iter().filter(|(_, observer)| observer.peer == peer).map(|(handle, _)| handle).find(
-            |handle| {
-                let kept = self.pool.get(Key::observer(handle.index())).map(Message::parse);
-                matches!(kept, Some(Ok(kept)) if kept.token == token)
-            },
-        )
+        let index = self.pool.find_observer(|index, kept| {
+            Message::parse(kept).is_ok_and(|kept| kept.token == token)
+                && self.observers.at(index).is_some_and(|(_, observer)| observer.peer == peer)
+        })?;
+        self.observers.at(index).map(|(handle, _)| handle)
     }
 
     /// Tells that the state of a resource has changed: each observer is to be notified. The

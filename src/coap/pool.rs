@@ -24,6 +24,10 @@ impl Key {
     pub(super) const fn observer(index: usize) -> Key {
         Key(Key::request(index).0 | 2 << 14)
     }
+
+    const fn observer_index(self) -> Option<usize> {
+        if self.0 >> 14 == 2 { Some((self.0 & (Key::LIMIT - 1)) as usize) } else { None }
+    }
 }
 
 /// Key and length in front of each message.
@@ -42,18 +46,29 @@ impl<'m> Pool<'m> {
         Pool { bytes, used: 0 }
     }
 
-    /// Where the message's bytes lie.
-    fn find(&self, key: Key) -> Option<(usize, usize)> {
+    /// Where the bytes of the first message lie that `wanted` accepts, and whose it is.
+    fn search(&self, mut wanted: impl FnMut(Key, &[u8]) -> bool) -> Option<(Key, usize, usize)> {
         let mut reader = Reader::new(self.bytes.get(..self.used)?);
-        while let Ok(found) = reader.u16() {
+        while let Ok(key) = reader.u16() {
             let length = usize::from(reader.u16().ok()?);
             let start = reader.position();
-            if found == key.0 {
-                return Some((start, length));
+            if wanted(Key(key), reader.take(length).ok()?) {
+                return Some((Key(key), start, length));
             }
-            reader.take(length).ok()?;
         }
         None
+    }
+
+    /// Where the message's bytes lie.
+    fn find(&self, key: Key) -> Option<(usize, usize)> {
+        self.search(|found, _| found == key).map(|(_, start, length)| (start, length))
+    }
+
+    /// The place in the table of observers of the first whose message `wanted` accepts.
+    pub(super) fn find_observer(&self, mut wanted: impl FnMut(usize, &[u8]) -> bool) -> Option<usize> {
+        let found =
+            self.search(|key, message| key.observer_index().is_some_and(|index| wanted(index, message)));
+        found.and_then(|(key, ..)| key.observer_index())
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&[u8]> {

@@ -6,6 +6,7 @@ use super::endpoint::Endpoint;
 use super::event::Response;
 use super::exchange::{self, Exchange, Stage};
 use super::key;
+use super::link::Window;
 use super::listing;
 use super::message;
 use super::pool::Key;
@@ -18,8 +19,10 @@ use crate::transport::DatagramContext;
 /// Answers up to this size, in bytes, go to peers that have not shown that they are where they
 /// say (RFC 9175 §2.4).
 const UNVERIFIED_SIZE: usize = 136;
-/// Room for Block2, Size2 and ETag at their longest.
-const BLOCK_OPTIONS: usize = 16;
+/// Room for the payload marker's neighbours Block2 and Size2 at their longest.
+const BLOCK_OPTIONS: usize = 10;
+/// A body beyond this goes in blocks even if one message could hold it (RFC 7252 §4.6).
+const MAX_PAYLOAD: usize = 1024;
 
 /// What came of building an answer.
 struct Built {
@@ -223,80 +226,67 @@ impl Endpoint<'_> {
         // What of the body goes into this message.
         let asked = request.block(number::BLOCK2).filter(|_| cfg!(feature = "coap-block"));
         let queries = request.options;
-        let (length, tag) = if listing {
+        let (length, listed) = if listing {
             out.uint(number::CONTENT_FORMAT, LINK_FORMAT)?;
-            let length = listing::write(&self.resources, queries, 0, &mut []);
-            (length, (length as u32 ^ self.resources.len() as u32).to_be_bytes())
+            let list = listing::measure(&self.resources, queries);
+            (list.length, list.hash)
         } else {
-            (response.payload.len(), [0; 4])
+            (response.payload.len(), 0)
         };
-        let mut offset = asked.map_or(0, |block| block.offset());
-        let mut rest = usize::MAX;
-        let mut more = false;
+        let offset = asked.filter(|_| code.is_success()).map_or(0, |block| block.offset());
         let skip = offset.checked_sub(response.offset).ok_or(Error::Invalid)? as usize;
-        let blockwise = asked.is_some() || response.more || skip != 0 || length > out.room();
-        if blockwise && code.is_success() {
-            let szx = asked
-                .map_or(6, |block| block.szx)
-                .min(Block::szx_for(out.room().saturating_sub(BLOCK_OPTIONS)));
+        let whole = response.offset == 0 && !response.more;
+        let left = length.saturating_sub(skip);
+        let room = out.room().min(MAX_PAYLOAD);
+        let blockwise = code.is_success()
+            && (asked.is_some() || !whole || (length > room && cfg!(feature = "coap-block")));
+        let mut rest = left;
+        let mut more = false;
+        if blockwise
+            && whole
+            && length > 16 << asked.map_or(6, |block| block.szx).min(Block::szx_for(room))
+            && !out.has(number::ETAG)
+        {
+            // Blocks of different states must be told apart.
+            let tag = if listing { listed } else { key::hash(key::EMPTY, response.payload) };
+            out.option(number::ETAG, &tag.to_be_bytes())?;
+        }
+        let known = |tag: &[u8]| request.options.all(number::ETAG).any(|known| known == tag);
+        if code == Code::CONTENT && out.value(number::ETAG).is_some_and(known) {
+            // The client has it already (RFC 7252 §5.10.6.2).
+            code = Code::VALID;
+            rest = 0;
+        } else if blockwise && left == 0 && offset != 0 {
+            // There is no such block.
+            code = Code::BAD_REQUEST;
+        } else if blockwise {
+            let fits = Block::szx_for(out.room().saturating_sub(BLOCK_OPTIONS).min(MAX_PAYLOAD));
+            let szx = asked.map_or(6, |block| block.szx).min(fits);
             let size = 16usize << szx;
-            let left = length.saturating_sub(skip);
-            if left == 0 && offset != 0 {
-                // There is no such block.
-                code = Code::BAD_REQUEST;
-                rest = 0;
-            } else {
-                if response.more && left < size {
-                    return Err(Error::Invalid);
-                }
-                more = left > size || response.more;
-                rest = size;
-                let whole = response.offset == 0 && !response.more;
-                if more || offset != 0 || asked.is_some() {
-                    out.uint(number::BLOCK2, Block::at(offset, more, szx)?.bits())?;
-                }
-                let total = if whole { length as u32 } else { response.total };
-                if total != 0
-                    && (offset == 0 || request.option(number::SIZE2).is_some())
-                    && (more || request.option(number::SIZE2).is_some())
-                    && !out.has(number::SIZE2)
-                {
-                    out.uint(number::SIZE2, total)?;
-                }
-                if whole && (more || offset != 0) && !out.has(number::ETAG) {
-                    let tag = if listing { tag } else { key::representation(response.payload) };
-                    out.option(number::ETAG, &tag)?;
-                }
+            if response.more && left < size {
+                return Err(Error::Invalid);
+            }
+            more = left > size || response.more;
+            rest = left.min(size);
+            out.uint(number::BLOCK2, Block::at(offset, more, szx)?.bits())?;
+            let total = if whole { length as u32 } else { response.total };
+            let wanted = request.option(number::SIZE2).is_some() || (offset == 0 && more);
+            if total != 0 && wanted && !out.has(number::SIZE2) {
+                out.uint(number::SIZE2, total)?;
             }
         } else if length > out.room() {
             return Err(Error::TooLarge);
-        } else {
-            offset = 0;
-        }
-        // The client has it already (RFC 7252 §5.10.6.2).
-        if code == Code::CONTENT
-            && out
-                .value(number::ETAG)
-                .is_some_and(|tag| request.options.all(number::ETAG).any(|known| known == tag))
-        {
-            code = Code::VALID;
-            rest = 0;
-            more = false;
         }
         if code != response.code {
             out.code(code);
         }
         if listing {
-            let skip = offset as usize;
             let resources = &self.resources;
-            if rest > 0 {
-                out.payload_with(rest.min(length.saturating_sub(skip)), |room| {
-                    listing::write(resources, queries, skip, room)
-                })?;
-            }
+            let list = |room: &mut [u8]| listing::write(resources, queries, &mut Window::new(skip, room));
+            out.payload_with(rest, list)?;
         } else {
             let payload = response.payload.get(skip..).unwrap_or_default();
-            out.payload(payload.get(..rest.min(payload.len())).unwrap_or_default())?;
+            out.payload(payload.get(..rest).unwrap_or_default())?;
         }
         Ok(Built {
             length: out.finish().len(),
