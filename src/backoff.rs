@@ -29,8 +29,8 @@ pub enum Jitter {
     Full,
 }
 
-/// One sequence of attempts under a [`Policy`].
-#[derive(Clone, Copy, Debug)]
+/// One sequence of attempts under a [`Policy`]. The default one has not started.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Backoff {
     bound: u32,
     retries: u8,

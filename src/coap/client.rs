@@ -4,11 +4,13 @@
 
 use super::endpoint::Endpoint;
 use super::event::{Event, Request};
-use super::message::{self, Retry};
+use super::message;
+use super::params::Params;
 use super::pending::{self, Pending, Wait};
 use super::pool::Key;
 use super::response::NO_SEQUENCE;
 use super::wire::{Block, Code, Encoder, Message, Type, number, uint};
+use crate::backoff::{Backoff, Policy};
 use crate::bytes;
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -34,8 +36,7 @@ impl Endpoint<'_> {
         }
         let params = request.params.copied().unwrap_or(self.config.params);
         let group = request.path.remote.ip.is_multicast();
-        let retry = Retry::new(&params, cx.random);
-        let mut pending = self.pending(cx, &request.path, retry)?;
+        let mut pending = self.pending(cx, &request.path, &params)?;
         match request.token {
             Some(token) if token.len() > 8 => return Err(Error::Invalid),
             Some(token) => pending.token_length = bytes::copy(&mut pending.token, token) as u8,
@@ -87,7 +88,6 @@ impl Endpoint<'_> {
             }
             out.payload(first)?;
             pending.flags |= pending::UPLOAD;
-            pending.sent = size as u16;
         }
         if out.value(number::NO_RESPONSE).and_then(uint) == Some(NO_RESPONSE_AT_ALL)
             && !pending.is(pending::CON)
@@ -104,17 +104,17 @@ impl Endpoint<'_> {
     /// # Errors
     /// As [`request`](Endpoint::request).
     pub fn ping(&mut self, cx: &mut DatagramContext<'_>, path: &Path) -> Result<Handle> {
-        let retry = Retry::new(&self.config.params, cx.random);
-        let mut pending = self.pending(cx, path, retry)?;
+        let params = self.config.params;
+        let mut pending = self.pending(cx, path, &params)?;
         pending.flags = pending::CON | pending::PING;
-        pending.timeout = self.config.params.max_transmit_wait();
+        pending.timeout = params.max_transmit_wait();
         let out = Encoder::new(self.scratch, Type::Con, Code::EMPTY, 0, &[])?;
         let length = out.finish().len();
         self.start(cx, pending, length)
     }
 
     /// An entry for a request along `path`, not yet in the table.
-    fn pending(&mut self, cx: &mut DatagramContext<'_>, path: &Path, retry: Retry) -> Result<Pending> {
+    fn pending(&mut self, cx: &mut DatagramContext<'_>, path: &Path, params: &Params) -> Result<Pending> {
         if self.requests.is_full() {
             self.count_full();
             return Err(Error::Full);
@@ -128,7 +128,7 @@ impl Endpoint<'_> {
         Ok(Pending {
             due: cx.now,
             token: [0; 8],
-            retry,
+            backoff: Backoff::start(&params.policy(), cx.random),
             timeout: 0,
             offset: 0,
             etag: 0,
@@ -137,11 +137,11 @@ impl Endpoint<'_> {
             peer,
             message_id: 0,
             order: self.order,
-            sent: 0,
             flags: 0,
             wait: Wait::Turn,
             token_length: 0,
             szx: 6,
+            retries: params.max_retransmit,
         })
     }
 
@@ -220,8 +220,8 @@ impl Endpoint<'_> {
         match message::send(cx, &mut self.stats, &path, message) {
             Ok(()) if pending.is(pending::CON) => {
                 pending.wait = Wait::Ack;
-                pending.retry.restart();
-                pending.due = cx.now.after(pending.retry.delay());
+                pending.backoff.restart();
+                pending.due = cx.now.after(pending.backoff.bound().into());
             }
             Ok(()) => {
                 pending.wait = Wait::Response;
@@ -349,14 +349,15 @@ impl Endpoint<'_> {
     ) -> Option<Event<'d>> {
         let mut pending = *self.requests.get(request)?;
         let key = Key::request(request.index());
+        let policy = self.config.params.policy();
         match pending.wait {
             Wait::Turn => self.take_turn(cx, request),
             Wait::End => return self.ended(cx.now, request, pending.error().map_or(Ok(()), Err)),
-            Wait::Ack if pending.retry.again() => {
+            Wait::Ack if pending.backoff.again(&Policy { retries: pending.retries, ..policy }) => {
                 self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
                 let path = self.peers.get(pending.peer)?.path;
                 self.send_stored(cx, &path, key);
-                pending.due = cx.now.after(pending.retry.delay());
+                pending.due = cx.now.after(pending.backoff.bound().into());
                 self.arm(pending.due);
                 *self.requests.get_mut(request)? = pending;
             }

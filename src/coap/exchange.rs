@@ -7,9 +7,9 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::message::Retry;
 use super::pool::Key;
 use super::wire::{Message, Type};
+use crate::backoff::Backoff;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -44,15 +44,16 @@ pub(super) const MORE: u8 = 32;
 /// A message is kept for it.
 pub(super) const STORED: u8 = 64;
 
-/// A message of a peer, or a notification of ours.
+/// A message of a peer, or a notification of ours. Packed, since there may be many.
 #[derive(Clone, Copy, Debug)]
+#[repr(packed(4))]
 pub(super) struct Exchange {
     pub(super) born: Instant,
     pub(super) due: Instant,
     pub(super) resource: Option<Handle>,
     pub(super) observer: Option<Handle>,
     pub(super) transfer: Option<Handle>,
-    pub(super) retry: Retry,
+    pub(super) backoff: Backoff,
     pub(super) peer: u16,
     /// The peer's message ID.
     pub(super) message_id: u16,
@@ -77,6 +78,7 @@ impl Exchange {
 
 /// A peer that is notified of a resource's changes (RFC 7641).
 #[derive(Clone, Copy, Debug)]
+#[repr(packed(4))]
 pub(super) struct Observer {
     /// When it last acknowledged a notification, or registered.
     pub(super) confirmed: Instant,
@@ -255,10 +257,10 @@ impl Endpoint<'_> {
                 exchange.flags |= ACKED;
                 exchange.due = exchange.born.after(self.config.params.exchange_lifetime().into());
             }
-            Stage::Sending if exchange.retry.again() => {
+            Stage::Sending if exchange.backoff.again(&self.config.params.policy()) => {
                 self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
                 self.send_stored(cx, &path, key);
-                exchange.due = cx.now.after(exchange.retry.delay());
+                exchange.due = cx.now.after(exchange.backoff.bound().into());
             }
             Stage::Sending => {
                 // Nobody there: an observer is no longer interested (RFC 7641 §4.5).
@@ -269,8 +271,12 @@ impl Endpoint<'_> {
                 self.send_stored(cx, &path, key);
                 return self.finish_exchange(handle);
             }
-            // Nobody answered it within its lifetime, or that is over.
-            Stage::Working | Stage::Done => return self.drop_exchange(handle),
+            Stage::Working => {
+                // The application never answered.
+                self.stats.timeouts = self.stats.timeouts.wrapping_add(1);
+                return self.drop_exchange(handle);
+            }
+            Stage::Done => return self.drop_exchange(handle),
         }
         let due = exchange.due;
         if let Some(place) = self.exchanges.get_mut(handle) {

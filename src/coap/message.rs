@@ -1,50 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The message layer: sending, and when to send again (RFC 7252 §4.2).
+//! The message layer: sending, and message IDs.
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::params::Params;
 use super::pool::Key;
 use super::stats::Stats;
 use super::wire::Type;
-use crate::backoff::{Backoff, Policy};
-use crate::random::Random;
 use crate::status::Result;
 use crate::transport::{DatagramContext, Path};
-
-/// When a confirmable message is sent again, and how often.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Retry {
-    backoff: Backoff,
-    limit: u8,
-}
-
-impl Retry {
-    /// Draws the first delay.
-    pub(super) fn new(params: &Params, random: &mut dyn Random) -> Retry {
-        let policy = params.policy();
-        Retry { backoff: Backoff::start(&policy, random), limit: policy.retries }
-    }
-
-    const fn policy(&self) -> Policy {
-        Policy { retries: self.limit, ..Params::DEFAULT.policy() }
-    }
-
-    /// How long to wait for the acknowledgement of what was just sent, in milliseconds.
-    pub(super) fn delay(&self) -> u64 {
-        self.backoff.bound().into()
-    }
-
-    /// Whether to send once more.
-    pub(super) fn again(&mut self) -> bool {
-        self.backoff.again(&self.policy())
-    }
-
-    /// Starts over for another message.
-    pub(super) const fn restart(&mut self) {
-        self.backoff.restart();
-    }
-}
 
 /// Writes the message ID into a message.
 pub(super) fn stamp(message: &mut [u8], id: u16) {

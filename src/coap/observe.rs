@@ -5,11 +5,11 @@
 use super::endpoint::Endpoint;
 use super::event::{Cause, Event, Part};
 use super::exchange::{self, Exchange, Observer, Stage};
-use super::message::Retry;
 use super::pool::Key;
 use super::resources::flags;
 use super::server::incoming;
 use super::wire::{Code, Message, number};
+use crate::backoff::Backoff;
 use crate::bytes;
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -129,7 +129,7 @@ impl Endpoint<'_> {
             resource: Some(observer.resource),
             observer: Some(handle),
             transfer: None,
-            retry: Retry::new(&self.config.params, cx.random),
+            backoff: Backoff::default(),
             peer: observer.peer,
             message_id: 0,
             own_id: 0,

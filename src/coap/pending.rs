@@ -2,7 +2,7 @@
 //! The entries of a client's table: requests under way.
 #![forbid(unsafe_code)]
 
-use super::message::Retry;
+use crate::backoff::Backoff;
 use crate::status::Error;
 use crate::table::Handle;
 use crate::time::Instant;
@@ -42,12 +42,13 @@ pub(super) const ECHOED: u8 = 64;
 /// It counts as outstanding at its peer.
 pub(super) const OUTSTANDING: u8 = 128;
 
-/// A request of ours.
+/// A request of ours. Packed, since there may be many.
 #[derive(Clone, Copy, Debug)]
+#[repr(packed(4))]
 pub(super) struct Pending {
     pub(super) due: Instant,
     pub(super) token: [u8; 8],
-    pub(super) retry: Retry,
+    pub(super) backoff: Backoff,
     /// How long to wait for a response, in milliseconds.
     pub(super) timeout: u32,
     /// Where the current block starts: of the body that is sent while [`UPLOAD`] is set, then of
@@ -62,12 +63,12 @@ pub(super) struct Pending {
     pub(super) peer: u16,
     pub(super) message_id: u16,
     pub(super) order: u16,
-    /// The length of the block sent.
-    pub(super) sent: u16,
     pub(super) flags: u8,
     pub(super) wait: Wait,
     pub(super) token_length: u8,
     pub(super) szx: u8,
+    /// MAX_RETRANSMIT.
+    pub(super) retries: u8,
 }
 
 impl Pending {

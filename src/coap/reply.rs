@@ -11,6 +11,7 @@ use super::listing;
 use super::message;
 use super::pool::Key;
 use super::wire::{Block, Code, Encoder, Message, Type, number};
+use crate::backoff::Backoff;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -144,8 +145,8 @@ impl Endpoint<'_> {
                 place.due = cx.now.after(cx.random.below(self.config.params.leisure).into());
             } else {
                 place.stage = Stage::Sending;
-                place.retry.restart();
-                place.due = cx.now.after(place.retry.delay());
+                place.backoff = Backoff::start(&self.config.params.policy(), cx.random);
+                place.due = cx.now.after(place.backoff.bound().into());
             }
             let due = place.due;
             self.arm(due);

@@ -6,10 +6,11 @@ use super::endpoint::Endpoint;
 use super::event::{Event, Part};
 use super::exchange::{self, Exchange, Stage};
 use super::key;
-use super::message::{self, Retry};
+use super::message;
 use super::pending::{self, Pending, Wait};
 use super::pool::Key;
 use super::wire::{Block, Code, Encoder, Message, Type, number, uint_bytes};
+use crate::backoff::Backoff;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::{DatagramContext, Path};
@@ -88,7 +89,7 @@ impl Endpoint<'_> {
             resource: None,
             observer: None,
             transfer: None,
-            retry: Retry::new(&self.config.params, cx.random),
+            backoff: Backoff::default(),
             peer,
             message_id,
             own_id: 0,
@@ -174,13 +175,14 @@ impl Endpoint<'_> {
     ) -> Option<Event<'d>> {
         let block = message.block(number::BLOCK1)?;
         let pending = self.requests.get_mut(request)?;
-        if message.code == Code::REQUEST_ENTITY_TOO_LARGE && pending.offset == 0 && block.szx < pending.szx {
-            // The first block was too large: once more, in smaller pieces (RFC 7959 §2.9.3).
-            pending.sent = 0;
-        } else if !message.code.is_success() {
+        let refused = message.code == Code::REQUEST_ENTITY_TOO_LARGE;
+        if message.code.is_success() {
+            // A block with more to follow is always whole.
+            pending.offset = pending.offset.saturating_add(16 << pending.szx);
+        } else if !(refused && pending.offset == 0 && block.szx < pending.szx) {
             return None;
         }
-        pending.offset = pending.offset.saturating_add(pending.sent.into());
+        // Else the first block was too large: once more, in smaller pieces (RFC 7959 §2.9.3).
         pending.szx = pending.szx.min(block.szx);
         pending.wait = Wait::Block;
         pending.due = cx.now.after(pending.timeout.into());
@@ -211,7 +213,6 @@ impl Endpoint<'_> {
             return Err(Error::Invalid);
         }
         let block = Block::at(pending.offset, more, pending.szx)?;
-        pending.sent = bytes.len() as u16;
         if !more {
             pending.flags &= !pending::UPLOAD;
             pending.offset = 0;

@@ -5,11 +5,12 @@
 use super::endpoint::Endpoint;
 use super::event::{Cause, Event, Incoming, Part, Response};
 use super::exchange::{self, Exchange, Stage};
-use super::message::{self, Retry};
+use super::message;
 use super::pool::Key;
 use super::resources::{Resource, flags, method_bit, suits};
 use super::transfer::Step;
 use super::wire::{Block, Code, Encoder, Message, Options, Type, number, rule, uint};
+use crate::backoff::Backoff;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::{DatagramContext, Path};
@@ -87,7 +88,7 @@ impl Endpoint<'_> {
             resource: None,
             observer: None,
             transfer: None,
-            retry: Retry::new(params, cx.random),
+            backoff: Backoff::default(),
             peer,
             message_id: message.message_id,
             own_id: 0,

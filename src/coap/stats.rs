@@ -21,6 +21,7 @@ pub struct Stats {
     pub full: u32,
     /// Records of answered exchanges forgotten early to make room.
     pub forgotten: u32,
-    /// Requests of ours that ended for want of an answer.
+    /// Requests and confirmable messages of ours that nobody answered, and requests of peers
+    /// that the application never answered.
     pub timeouts: u32,
 }
