@@ -203,7 +203,7 @@ fn with_no_room_at_all_everybody_is_told() {
         endpoint.respond(cx, incoming.exchange, &content(b"x")).unwrap();
     });
     let mut pair = Pair::new(Node::new(&config), server);
-    let long = vec![b'a'; 60];
+    let long = [b'a'; 60];
     let options = [(number::URI_QUERY, &long[..]), (PATH, b"count")];
     let request = Request { options: &options, ..Request::new(to_server(), Code::GET) };
     assert_eq!(pair.try_request(&request), Err(Error::Full));

@@ -46,7 +46,7 @@ pub(super) const STORED: u8 = 64;
 
 /// A message of a peer, or a notification of ours. Packed, since there may be many.
 #[derive(Clone, Copy, Debug)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub(super) struct Exchange {
     pub(super) born: Instant,
     pub(super) due: Instant,
@@ -78,7 +78,7 @@ impl Exchange {
 
 /// A peer that is notified of a resource's changes (RFC 7641).
 #[derive(Clone, Copy, Debug)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub(super) struct Observer {
     /// When it last acknowledged a notification, or registered.
     pub(super) confirmed: Instant,

@@ -44,7 +44,7 @@ pub(super) const OUTSTANDING: u8 = 128;
 
 /// A request of ours. Packed, since there may be many.
 #[derive(Clone, Copy, Debug)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub(super) struct Pending {
     pub(super) due: Instant,
     pub(super) token: [u8; 8],
