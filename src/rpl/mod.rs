@@ -1,5 +1,508 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! RPL, the routing protocol for low-power and lossy networks (RFC 6550).
+//! RPL, the routing protocol for low-power and lossy networks (RFC 6550), as an engine.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`wire`] | messages, options, metrics, the RPL option, source routes |
+//! | [`lollipop`], [`trickle`] | sequence counters and the DIO timer |
+//! | [`objective`], `of0`, `mrhof` | how good a path is |
+//! | `dodag`, `neighbours`, `routes` | the tables |
+//! | `solicit`, `dio`, `parents` | upward: discovery, parent selection, repair |
+//! | `dao`, `storing`, `non_storing` | downward: advertising and learning of targets |
+//! | `root` | commands of a root |
+//! | `forward` | the [`Routing`](crate::ipv6::routing::Routing) seam: next hops, packet information, source routes |
+//!
+//! A node is a router or a leaf of every instance that it hears, or the root of a DODAG. It
+//! joins by itself, tells of what happened in [`Event`]s, and sends through
+//! [`ControlPlane`].
 #![forbid(unsafe_code)]
 
+pub mod lollipop;
+#[cfg(feature = "mrhof")]
+mod mrhof;
+pub mod objective;
+#[cfg(feature = "of0")]
+mod of0;
+pub mod trickle;
 pub mod wire;
+
+mod dao;
+mod dio;
+mod dodag;
+mod forward;
+mod neighbours;
+mod non_storing;
+mod parents;
+mod root;
+mod routes;
+mod solicit;
+mod storing;
+mod tables;
+
+pub use root::RootConfig;
+pub use tables::{DodagView, NeighbourView, RouteView};
+
+use crate::address::Ip;
+use crate::ipv6::link::LinkAddress;
+use crate::ipv6::routing::{ControlMessage, ControlPlane, Route as Way};
+use crate::memory::{Carver, Plan};
+use crate::status::{Error, Result};
+use crate::time::Instant;
+use crate::transport::Context;
+use dodag::{Dodag, Membership, tell};
+use neighbours::Neighbour;
+use routes::{FOREVER, Route, mark};
+use wire::{Message, PrefixInformation};
+
+/// What the engine is lent for a call.
+pub type RplContext<'a> = Context<'a, dyn ControlPlane + 'a>;
+
+/// `ff02::1a`, all RPL nodes of the link (RFC 6550 §20.19).
+pub const ALL_RPL_NODES: Ip = Ip::v6([0xff02, 0, 0, 0, 0, 0, 0, 0x1a]);
+
+/// Room for the largest message that this engine sends.
+const MAX_BODY: usize = 176;
+
+/// Mode of operation of a DODAG (RFC 6550 §6.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mode {
+    /// No downward routes.
+    NoDownwardRoutes = 0,
+    /// Downward routes at the root, packets are source-routed.
+    #[default]
+    NonStoring = 1,
+    /// Downward routes in every router, without multicast.
+    Storing = 2,
+}
+
+/// Capacities and role of an engine. A zero capacity means the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Config {
+    /// How many neighbours, 16 by default.
+    pub neighbours: u16,
+    /// How many downward routes, 16 by default. At a root of non-storing mode this is the
+    /// number of nodes of the network.
+    pub routes: u16,
+    /// How many DODAGs are remembered, 3 by default.
+    pub dodags: u8,
+    /// How many own addresses and prefixes are advertised, 2 by default, at most 4.
+    pub targets: u8,
+    /// Never to be a router.
+    pub leaf: bool,
+}
+
+impl Config {
+    fn resolved(&self) -> (usize, usize, usize, usize) {
+        let or = |value: u16, default: u16| usize::from(if value == 0 { default } else { value });
+        // The two highest indices mean other things.
+        (
+            or(self.neighbours, 16).min(0xfff0),
+            or(self.routes, 16).min(0xfff0),
+            or(u16::from(self.dodags), 3).min(254),
+            or(u16::from(self.targets), 2).min(4),
+        )
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// This node has become a member of a DODAG.
+    Joined {
+        /// RPLInstanceID.
+        instance: u8,
+        /// DODAGID.
+        dodag_id: Ip,
+    },
+    /// There is another preferred parent.
+    ParentChanged {
+        /// RPLInstanceID.
+        instance: u8,
+        /// Its link-local address.
+        parent: Ip,
+    },
+    /// The last parent is lost; the node looks for another.
+    Lost {
+        /// RPLInstanceID.
+        instance: u8,
+    },
+    /// The DODAG announces a prefix: the application forms an address from it if `autonomous`
+    /// is set and hands it to [`Rpl::add_target`].
+    Prefix {
+        /// RPLInstanceID.
+        instance: u8,
+        /// The prefix.
+        prefix: PrefixInformation,
+    },
+    /// The parent or root does not hold our routes: its table is full, or it has not answered
+    /// for long. Upward routes work; it will be asked again.
+    Refused {
+        /// RPLInstanceID.
+        instance: u8,
+    },
+    /// A downward route was learned.
+    RouteAdded {
+        /// The destination.
+        target: Ip,
+        /// How many of its bits count.
+        prefix_len: u8,
+    },
+    /// A downward route ended.
+    RouteRemoved {
+        /// The destination.
+        target: Ip,
+        /// How many of its bits count.
+        prefix_len: u8,
+    },
+}
+
+/// Counters. They wrap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// DIOs sent.
+    pub dio_sent: u32,
+    /// DIOs received.
+    pub dio_received: u32,
+    /// DISs sent.
+    pub dis_sent: u32,
+    /// DAOs sent, No-Paths and repetitions included.
+    pub dao_sent: u32,
+    /// DAOs received.
+    pub dao_received: u32,
+    /// Malformed or unexpected messages.
+    pub malformed: u16,
+    /// Secured messages, which are refused.
+    pub secured: u16,
+    /// Targets or neighbours refused since a table is full.
+    pub table_full: u16,
+    /// Changes of the preferred parent.
+    pub parent_switches: u16,
+    /// Packets whose direction contradicted the ranks.
+    pub rank_errors: u16,
+    /// Packets sent back for want of a route.
+    pub forwarding_errors: u16,
+    /// Loops seen through a DAO from the own parent.
+    pub loops: u16,
+}
+
+/// An own address or prefix that is advertised downward.
+#[derive(Clone, Copy, Debug, Default)]
+struct OwnTarget {
+    target: wire::Target,
+    used: bool,
+    external: bool,
+    /// To be withdrawn by a No-Path.
+    withdrawn: bool,
+}
+
+/// The RPL engine of one interface.
+#[derive(Debug)]
+pub struct Rpl<'m> {
+    dodags: &'m mut [Dodag],
+    neighbours: &'m mut [Neighbour],
+    routes: &'m mut [Route],
+    targets: &'m mut [OwnTarget],
+    /// Interface identifier of the own link-local address.
+    iid: [u8; 8],
+    leaf: bool,
+    /// Parents have to be selected again.
+    reselect: bool,
+    /// When to send the next DIS.
+    solicit_at: Instant,
+    /// The interval to the DIS after it, in milliseconds.
+    solicit_interval: u32,
+    /// When to look for routes that ended.
+    sweep_at: Instant,
+    /// When the preferred parent was probed last.
+    probed_at: Instant,
+    statistics: Statistics,
+}
+
+impl<'m> Rpl<'m> {
+    /// How much memory an engine with this configuration takes.
+    pub fn plan(config: &Config) -> Plan {
+        let (neighbours, routes, dodags, targets) = config.resolved();
+        Plan::new()
+            .table::<Dodag>(dodags)
+            .table::<Neighbour>(neighbours)
+            .table::<Route>(routes)
+            .table::<OwnTarget>(targets)
+    }
+
+    /// An engine in the caller's `block` whose link-local address is `link_local`. It is idle
+    /// until [`start`](Rpl::start) or [`start_root`](Rpl::start_root).
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`]; [`Error::Invalid`] when the address is not link-local.
+    pub fn new(block: &'m mut [u8], config: &Config, link_local: &Ip) -> Result<Rpl<'m>> {
+        if !link_local.is_link_local() {
+            return Err(Error::Invalid);
+        }
+        let (neighbours, routes, dodags, targets) = config.resolved();
+        let mut carver = Carver::new(block);
+        Ok(Rpl {
+            dodags: carver.table(dodags)?,
+            neighbours: carver.table(neighbours)?,
+            routes: carver.table(routes)?,
+            targets: carver.table(targets)?,
+            iid: neighbours::interface_identifier(link_local),
+            leaf: config.leaf,
+            reselect: false,
+            solicit_at: Instant::NEVER,
+            solicit_interval: 0,
+            sweep_at: Instant::NEVER,
+            probed_at: Instant::ZERO,
+            statistics: Statistics::default(),
+        })
+    }
+
+    /// Starts looking for a DODAG: solicits and joins by itself.
+    pub fn start(&mut self, cx: &mut RplContext<'_>) {
+        self.solicit_soon(cx);
+    }
+
+    /// Advertises an own address or prefix in every DODAG, so that downward routes lead here.
+    /// The first one is the source of this node's messages in non-storing mode. `external`
+    /// marks one that belongs to a node which does not run RPL.
+    ///
+    /// # Errors
+    /// [`Error::Full`]; [`Error::Invalid`] for a multicast or link-local address.
+    pub fn add_target(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        address: &Ip,
+        prefix_len: u8,
+        external: bool,
+    ) -> Result<()> {
+        if address.is_multicast() || address.is_link_local() || prefix_len > 128 {
+            return Err(Error::Invalid);
+        }
+        let target = wire::Target { prefix_len, prefix: wire::mask(*address, prefix_len) };
+        let known = self.targets.iter().position(|own| own.used && own.target == target);
+        let free = || self.targets.iter().position(|own| !own.used);
+        let index = known.or_else(free).ok_or(Error::Full)?;
+        let entry = self.targets.get_mut(index).ok_or(Error::Full)?;
+        *entry = OwnTarget { target, used: true, external, withdrawn: false };
+        self.advertise_all(cx);
+        Ok(())
+    }
+
+    /// Stops advertising an own address or prefix, by a No-Path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn remove_target(&mut self, cx: &mut RplContext<'_>, address: &Ip, prefix_len: u8) -> Result<()> {
+        let target = wire::Target { prefix_len, prefix: wire::mask(*address, prefix_len) };
+        let own = self.targets.iter_mut().find(|own| own.used && own.target == target);
+        own.ok_or(Error::NotFound)?.withdrawn = true;
+        self.advertise_all(cx);
+        Ok(())
+    }
+
+    /// What the link layer found out about the link to a neighbour: `etx` is its expected
+    /// transmission count times 128. To be called after each unicast transmission.
+    pub fn link_metric(&mut self, now: Instant, neighbour: LinkAddress, etx: u16) {
+        let iid = neighbour.interface_identifier();
+        for entry in self.neighbours.iter_mut().filter(|entry| entry.used && entry.iid == iid) {
+            entry.measure(etx, seconds(now));
+            self.reselect = true;
+        }
+    }
+
+    /// The link layer gave up on handing a message to this neighbour.
+    pub fn link_failed(&mut self, now: Instant, neighbour: LinkAddress) {
+        let iid = neighbour.interface_identifier();
+        for entry in self.neighbours.iter_mut().filter(|entry| entry.used && entry.iid == iid) {
+            self.reselect |= entry.fail(seconds(now));
+        }
+    }
+
+    /// Counters since the start.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// An RPL message came: ICMPv6 of type 155 with this code, and `body` behind the checksum.
+    /// `from` and `to` are the addresses in the IPv6 header. What cannot be used is counted
+    /// and dropped.
+    pub fn receive(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        from: &Ip,
+        to: &Ip,
+        code: u8,
+        body: &[u8],
+    ) -> Option<Event> {
+        match Message::parse(code, body) {
+            Ok(Message::Dis(_, options)) => self.receive_dis(cx, from, to, options),
+            Ok(Message::Dio(dio, options)) => self.receive_dio(cx, from, &dio, options),
+            Ok(Message::Dao(dao, options)) => self.receive_dao(cx, from, to, &dao, options),
+            Ok(Message::DaoAck(ack, _)) => self.receive_dao_ack(cx, from, &ack),
+            Err(Error::Security) => count(&mut self.statistics.secured),
+            Err(_) => count(&mut self.statistics.malformed),
+        }
+        self.next_event(seconds(cx.now))
+    }
+
+    /// Does what is due. To be called until it returns `None`.
+    pub fn poll(&mut self, cx: &mut RplContext<'_>) -> Option<Event> {
+        if core::mem::take(&mut self.reselect) {
+            self.select_all(cx);
+        }
+        if self.solicit_at.is_due(cx.now) {
+            self.solicit(cx);
+        }
+        for index in 0..self.dodags.len() {
+            self.poll_dodag(cx, index);
+        }
+        self.next_event(seconds(cx.now))
+    }
+
+    fn poll_dodag(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if !dodag.is_member() {
+            dodag.inconsistent = false;
+            return;
+        }
+        let parameters = dodag.parameters();
+        if dodag.hold.is_due(cx.now) {
+            dodag.hold = Instant::NEVER;
+            dodag.inconsistent = true;
+            if dodag.is_root() {
+                self.send_dio(cx, index, &ALL_RPL_NODES);
+            }
+            self.reselect_now(cx, index);
+        }
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if dodag.forget.is_due(cx.now) {
+            // Whoever was below has had time to leave: the old rank no longer binds.
+            dodag.forget = Instant::NEVER;
+            dodag.lowest = wire::INFINITE_RANK;
+            self.reselect_now(cx, index);
+        }
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        let quiet = dodag.is_root() && dodag.hold != Instant::NEVER;
+        if core::mem::take(&mut dodag.inconsistent) && !quiet {
+            dodag.trickle.reset(cx.now, parameters, cx.random);
+        }
+        // A timer that is late by several intervals catches up one poll at a time.
+        if dodag.trickle.poll(cx.now, parameters, cx.random) {
+            self.send_dio(cx, index, &ALL_RPL_NODES);
+        }
+        self.poll_dao(cx, index);
+        self.probe_parent(cx, index);
+    }
+
+    /// When [`poll`](Rpl::poll) has something to do.
+    pub fn next_deadline(&self) -> Instant {
+        if self.reselect || self.dodags.iter().any(|dodag| dodag.inconsistent || dodag.tell != 0) {
+            return Instant::ZERO;
+        }
+        let timers = |dodag: &Dodag| {
+            if !dodag.is_member() {
+                return Instant::NEVER;
+            }
+            let upward = dodag.trickle.next_deadline().min(dodag.hold).min(dodag.forget);
+            let downward = dodag.dao.at.min(dodag.dao.refresh).min(dodag.leave_at);
+            upward.min(downward).min(self.probe_deadline(dodag))
+        };
+        let dodags = self.dodags.iter().map(timers).min().unwrap_or_default();
+        dodags.min(self.solicit_at).min(self.sweep_at)
+    }
+
+    /// The next thing to tell of.
+    fn next_event(&mut self, now: u32) -> Option<Event> {
+        for dodag in self.dodags.iter_mut().filter(|dodag| dodag.tell != 0) {
+            let lowest = dodag.tell & dodag.tell.wrapping_neg();
+            dodag.tell &= !lowest;
+            let instance = dodag.instance;
+            let event = match lowest {
+                tell::JOINED => Event::Joined { instance, dodag_id: dodag.id },
+                tell::PARENT => {
+                    let Some(parent) = self.neighbours.get(usize::from(dodag.preferred)) else { continue };
+                    Event::ParentChanged { instance, parent: parent.link_local() }
+                }
+                tell::LOST => Event::Lost { instance },
+                tell::PREFIX => Event::Prefix { instance, prefix: dodag.prefix },
+                _ => Event::Refused { instance },
+            };
+            return Some(event);
+        }
+        self.sweep(now)
+    }
+
+    /// Frees routes that ended, and tells of the new ones.
+    fn sweep(&mut self, now: u32) -> Option<Event> {
+        if self.sweep_at == Instant::NEVER || self.sweep_at.0 > u64::from(now) * 1000 + 999 {
+            return None;
+        }
+        let mut next = FOREVER;
+        for index in 0..self.routes.len() {
+            let Some(route) = self.routes.get_mut(index) else { break };
+            if route.owner == 0 {
+                continue;
+            }
+            let wire::Target { prefix: target, prefix_len } = route.target();
+            if route.is(mark::NEW) {
+                route.marks &= !mark::NEW;
+                return Some(Event::RouteAdded { target, prefix_len });
+            }
+            if route.expiry <= now && !self.keeps_expired(index) {
+                let silent = self.routes.get(index).is_some_and(|route| route.via == routes::NOWHERE);
+                self.free_route(index);
+                if silent {
+                    continue;
+                }
+                return Some(Event::RouteRemoved { target, prefix_len });
+            }
+            if let Some(route) = self.routes.get(index) {
+                let waits = route.expiry <= now;
+                next = next.min(if waits { now.saturating_add(30) } else { route.expiry });
+            }
+        }
+        self.sweep_at = at_second(next);
+        None
+    }
+
+    /// Has the routes looked through not later than at `second`.
+    fn sweep_by(&mut self, second: u32) {
+        self.sweep_at = self.sweep_at.min(at_second(second));
+    }
+
+    fn dodag_of(&self, instance: u8, id: Option<&Ip>) -> Option<usize> {
+        self.dodags.iter().position(|dodag| {
+            dodag.membership != Membership::None
+                && dodag.instance == instance
+                && id.map_or_else(|| dodag.is_member(), |id| dodag.id == *id)
+        })
+    }
+
+    /// Whether the neighbour entry is the parent, or former parent, of some DODAG.
+    fn is_kept(dodags: &[Dodag], index: u16) -> bool {
+        dodags.iter().any(|dodag| dodag.is_member() && (dodag.preferred == index || dodag.left == index))
+    }
+}
+
+/// Sends a message on the link. Whether it was taken.
+fn transmit(cx: &mut RplContext<'_>, destination: &Ip, code: u8, body: &[u8]) -> bool {
+    let route = Way::on_link(*destination, LinkAddress::None);
+    let source = Ip::UNSPECIFIED;
+    cx.transport
+        .send(&ControlMessage { source, destination: *destination, code, body, route, headers: &[] })
+        .is_ok()
+}
+
+/// Whole seconds of an instant, for tables that need no finer time.
+fn seconds(now: Instant) -> u32 {
+    u32::try_from(now.0 / 1000).unwrap_or(u32::MAX - 1)
+}
+
+/// The start of a second; [`FOREVER`] never comes.
+fn at_second(second: u32) -> Instant {
+    if second == FOREVER { Instant::NEVER } else { Instant(u64::from(second) * 1000) }
+}
+
+fn count(counter: &mut u16) {
+    *counter = counter.wrapping_add(1);
+}

@@ -17,6 +17,7 @@ mod tests;
 
 pub use base::{Dao, DaoAck, Dio, Dis};
 pub use metric::{Metric, MetricObject, Metrics};
+pub(crate) use option::mask;
 pub use option::{
     Configuration, ControlOption, Options, PrefixInformation, RouteInformation, SolicitedInformation, Target,
     Transit,

@@ -198,8 +198,9 @@ pub struct Configuration {
 
 impl Default for Configuration {
     /// What this implementation's roots announce unless told otherwise: intervals from 4.1 s
-    /// to 17.5 min, as real networks use, and the values of RFC 6550 §17 else; routes live
-    /// for half an hour.
+    /// to 17.5 min, as real networks use, and MinHopRankIncrease at one transmission, so that
+    /// MRHOF tells a poor hop from two good ones (RFC 6719 §6.1); the values of RFC 6550 §17
+    /// else. Routes live for half an hour.
     fn default() -> Configuration {
         Configuration {
             rpi_0x23: false,
@@ -208,8 +209,8 @@ impl Default for Configuration {
             interval_doublings: 8,
             interval_min: 12,
             redundancy: 10,
-            max_rank_increase: 1792,
-            min_hop_rank_increase: 256,
+            max_rank_increase: 1024,
+            min_hop_rank_increase: 128,
             ocp: 1,
             default_lifetime: 30,
             lifetime_unit: 60,

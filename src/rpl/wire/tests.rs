@@ -247,7 +247,7 @@ fn a_dio_has_the_bits_of_figure_14() {
 fn a_configuration_has_the_bits_of_figure_24() {
     let configuration = Configuration { rpi_0x23: true, path_control_size: 3, ..Configuration::default() };
     let wire = bytes(|out| configuration.emit(out));
-    assert_eq!(wire, [4, 14, 0x13, 8, 12, 10, 7, 0, 1, 0, 0, 1, 0, 30, 0, 60]);
+    assert_eq!(wire, [4, 14, 0x13, 8, 12, 10, 4, 0, 0, 128, 0, 1, 0, 30, 0, 60]);
     assert_eq!(wire.len(), Configuration::LEN);
 }
 

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Advertising targets: DAOs to the parent (storing) or to the root (non-storing), repeated
+//! until they are acknowledged, and No-Paths to a parent that was left (RFC 6550 §9).
+#![forbid(unsafe_code)]
+
+use super::dodag::{Dodag, Membership, tell};
+use super::neighbours::{NONE, link_local};
+use super::routes::{self, mark};
+use super::wire::{Dao, DaoAck, Options, Transit, code, is_local_instance};
+use super::{MAX_BODY, Mode, Rpl, RplContext, lollipop, seconds, transmit};
+use crate::address::Ip;
+use crate::backoff::{Backoff, Jitter, Policy};
+use crate::bytes::Writer;
+use crate::ipv6::link::LinkAddress;
+use crate::ipv6::routing::{ControlMessage, Encapsulation, Flow, Routing};
+use crate::status::{Error, Result};
+use crate::time::Instant;
+
+/// DEFAULT_DAO_DELAY (RFC 6550 §17), in ms: DAOs wait for a random part of it, to be merged.
+const DAO_DELAY: u32 = 1_000;
+/// How long to wait for DAO-ACKs.
+const ACKNOWLEDGEMENT: Policy =
+    Policy { initial: 3_000, ceiling: 60_000, retries: u8::MAX, jitter: Jitter::First(384) };
+/// A parent that leaves so many DAOs in a row unanswered is given up.
+const MAX_UNANSWERED: u8 = 4;
+/// Targets in one DAO, so that it fits one IEEE 802.15.4 frame: 4 + 3 × 26 bytes.
+const BATCH: usize = 3;
+/// Between two DAOs or No-Paths of a series, in ms.
+const PACE: u64 = 50;
+/// How long a parent that was left is not told, in ms: the new path is to be there first, so
+/// that nobody above both is without.
+const FAREWELL_DELAY: u64 = 5_000;
+/// Own targets are refreshed at least and at most that often, in ms.
+const SHORTEST_REFRESH: u64 = 20_000;
+const LONGEST_REFRESH: u64 = 86_400_000;
+
+impl Rpl<'_> {
+    /// Advertises the own targets in every DODAG.
+    pub(super) fn advertise_all(&mut self, cx: &mut RplContext<'_>) {
+        for index in 0..self.dodags.len() {
+            self.advertise_own(cx, index);
+        }
+    }
+
+    /// Advertises the own targets with a new Path Sequence.
+    pub(super) fn advertise_own(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        dodag.dao.path_sequence = lollipop::next(dodag.dao.path_sequence);
+        dodag.dao.dirty = true;
+        dodag.dao.pending = false;
+        self.schedule_dao(cx, index);
+    }
+
+    /// Advertises the own targets and all routes, to a parent that may know none of them.
+    pub(super) fn advertise_everything(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        if self.dodags.get(index).is_some_and(Dodag::stores) {
+            for route in self.routes.iter_mut().filter(|route| route.owner == routes::owner(index)) {
+                route.marks = route.marks & !mark::PENDING | mark::DIRTY;
+            }
+        }
+        if let Some(dodag) = self.dodags.get_mut(index) {
+            // An answer that is awaited would come from the former parent.
+            dodag.dao.backoff = None;
+            dodag.dao.at = Instant::NEVER;
+        }
+        self.advertise_own(cx, index);
+    }
+
+    /// Starts the DelayDAO timer, unless it runs or an answer is awaited.
+    pub(super) fn schedule_dao(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        let downward = dodag.mode != Mode::NoDownwardRoutes as u8;
+        if dodag.membership == Membership::Joined && downward && dodag.dao.backoff.is_none() {
+            let delay = u64::from(cx.random.below(DAO_DELAY));
+            dodag.dao.at = dodag.dao.at.min(cx.now.after(delay));
+        }
+    }
+
+    pub(super) fn poll_dao(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        if self.dodags.get(index).is_some_and(|dodag| dodag.leave_at.is_due(cx.now)) {
+            self.send_farewell(cx, index);
+        }
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if dodag.dao.refresh.is_due(cx.now) {
+            dodag.dao.refresh = Instant::NEVER;
+            let preferred = usize::from(dodag.preferred);
+            if let Some(parent) = self.neighbours.get_mut(preferred) {
+                parent.refused = false;
+            }
+            self.advertise_own(cx, index);
+        }
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if !dodag.dao.at.is_due(cx.now) {
+            return;
+        }
+        dodag.dao.at = Instant::NEVER;
+        let mut backoff = dodag.dao.backoff.take();
+        if let Some(attempts) = backoff.as_mut() {
+            attempts.again(&ACKNOWLEDGEMENT);
+            let retries = attempts.retries();
+            if retries == MAX_UNANSWERED {
+                dodag.tell |= tell::REFUSED;
+            }
+            self.mark_unanswered(index);
+            if retries >= MAX_UNANSWERED && self.give_up_parent(cx, index) {
+                return;
+            }
+        }
+        if self.send_dao(cx, index) {
+            let attempts = backoff.unwrap_or_else(|| Backoff::start(&ACKNOWLEDGEMENT, cx.random));
+            let delay = u64::from(attempts.delay(&ACKNOWLEDGEMENT, cx.random));
+            if let Some(dodag) = self.dodags.get_mut(index) {
+                dodag.dao.backoff = Some(attempts);
+                dodag.dao.at = cx.now.after(delay);
+            }
+        }
+    }
+
+    /// What was sent and not answered has to be sent again.
+    fn mark_unanswered(&mut self, index: usize) {
+        if let Some(dodag) = self.dodags.get_mut(index) {
+            dodag.dao.dirty |= dodag.dao.pending;
+            dodag.dao.pending = false;
+        }
+        let pending =
+            |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(mark::PENDING);
+        for route in self.routes.iter_mut().filter(pending) {
+            route.marks = route.marks & !mark::PENDING | mark::DIRTY;
+        }
+    }
+
+    /// A parent of storing mode that does not answer is no parent, if there is another. Whether
+    /// that is so.
+    fn give_up_parent(&mut self, cx: &mut RplContext<'_>, index: usize) -> bool {
+        let Some(dodag) = self.dodags.get(index) else { return false };
+        let preferred = dodag.preferred;
+        if !dodag.stores() {
+            return false;
+        }
+        if let Some(parent) = self.neighbours.get_mut(usize::from(preferred)) {
+            parent.refused = true;
+        }
+        self.reselect_now(cx, index);
+        self.dodags.get(index).is_some_and(|dodag| dodag.preferred != preferred)
+    }
+
+    /// Sends the next DAO, if there is something to say. Whether an answer is to be awaited.
+    fn send_dao(&mut self, cx: &mut RplContext<'_>, index: usize) -> bool {
+        let Some(dodag) = self.dodags.get(index) else { return false };
+        if dodag.membership != Membership::Joined {
+            return false;
+        }
+        let non_storing = dodag.is_non_storing();
+        let Some(parent) = self.neighbours.get(usize::from(dodag.preferred)) else { return false };
+        let destination = if non_storing { dodag.id } else { parent.link_local() };
+        let mut body = [0; MAX_BODY];
+        let mut out = Writer::new(&mut body);
+        let sequence = lollipop::next(dodag.dao.sequence);
+        match self.write_dao(seconds(cx.now), index, sequence, &mut out) {
+            Ok(true) => {}
+            _ => return false,
+        }
+        if let Some(dodag) = self.dodags.get_mut(index) {
+            dodag.dao.sequence = sequence;
+        }
+        self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
+        if non_storing {
+            self.send_routed(cx, index, &destination, code::DAO, out.written());
+        } else {
+            transmit(cx, &destination, code::DAO, out.written());
+        }
+        true
+    }
+
+    /// Writes a DAO with the own targets and as many routes as fit. Whether it says anything.
+    fn write_dao(&mut self, now: u32, index: usize, sequence: u8, out: &mut Writer<'_>) -> Result<bool> {
+        let dodag = self.dodags.get(index).ok_or(Error::State)?;
+        let non_storing = dodag.is_non_storing();
+        let transit = Transit {
+            path_control: !(0x7f >> dodag.configuration.path_control_size.min(7)),
+            path_sequence: dodag.dao.path_sequence,
+            path_lifetime: dodag.configuration.default_lifetime,
+            ..Transit::default()
+        };
+        let dodag_id = is_local_instance(dodag.instance).then_some(dodag.id);
+        Dao { instance: dodag.instance, acknowledge: true, sequence, dodag_id }.emit(out)?;
+        let mut count = 0;
+        if dodag.dao.dirty {
+            let own = self.own_address(dodag);
+            if non_storing && own.is_none() {
+                return Ok(false);
+            }
+            let parent = if non_storing { self.routable(dodag, dodag.preferred) } else { None };
+            for target in self.targets.iter().filter(|target| target.used) {
+                target.target.emit(out)?;
+                let path_lifetime = if target.withdrawn { 0 } else { transit.path_lifetime };
+                // A target that is no RPL node hangs below this one (RFC 6550 §9.4).
+                let parent = if target.external && non_storing { own } else { parent };
+                Transit { path_lifetime, parent, external: target.external, ..transit }.emit(out)?;
+                count += 1;
+            }
+        }
+        let unit = dodag.configuration.lifetime_unit;
+        let dirty = |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(mark::DIRTY);
+        if !non_storing {
+            for route in self.routes.iter_mut().filter(dirty) {
+                if count >= BATCH {
+                    break;
+                }
+                let gone = route.is(mark::NO_PATH);
+                let path_lifetime = if gone { 0 } else { routes::lifetime_left(now, route.expiry, unit) };
+                if path_lifetime == 0 && !gone {
+                    route.marks &= !mark::DIRTY;
+                    continue;
+                }
+                route.target().emit(out)?;
+                let (path_sequence, external) = (route.path_sequence, route.is(mark::EXTERNAL));
+                Transit { path_sequence, path_lifetime, external, ..transit }.emit(out)?;
+                route.marks = route.marks & !mark::DIRTY | mark::PENDING;
+                count += 1;
+            }
+        }
+        if let Some(dodag) = self.dodags.get_mut(index) {
+            dodag.dao.pending |= core::mem::take(&mut dodag.dao.dirty);
+        }
+        Ok(count > 0)
+    }
+
+    /// Sends a message to a routable address within the DODAG.
+    pub(super) fn send_routed(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        index: usize,
+        destination: &Ip,
+        code: u8,
+        body: &[u8],
+    ) {
+        let Some(source) = self.dodags.get(index).and_then(|dodag| self.own_address(dodag)) else { return };
+        // A hop-by-hop header, or a source route of 48 hops that share 8 bytes of prefix.
+        let mut room = [0; 8 + 8 + 48 * 8];
+        let mut headers = Writer::new(&mut room);
+        let flow = Flow {
+            now: cx.now,
+            source,
+            destination: *destination,
+            from: LinkAddress::None,
+            own: true,
+            hop_limit: 64,
+            source_routed: false,
+            rpl_option: None,
+        };
+        let Ok(route) = self.route(flow, &mut headers) else { return };
+        let headers = if route.encapsulation == Encapsulation::None { &[][..] } else { headers.written() };
+        let message = ControlMessage { source, destination: *destination, code, body, route, headers };
+        // One that is not taken now is repeated when the answer is overdue.
+        let _ = cx.transport.send(&message);
+    }
+
+    /// Answers a DAO.
+    pub(super) fn send_dao_ack(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        index: usize,
+        to: &Ip,
+        dao: &Dao,
+        status: u8,
+    ) {
+        let ack = DaoAck { instance: dao.instance, sequence: dao.sequence, status, dodag_id: dao.dodag_id };
+        let mut body = [0; 20];
+        let mut out = Writer::new(&mut body);
+        if ack.emit(&mut out).is_err() {
+            return;
+        }
+        if to.is_link_local() {
+            transmit(cx, to, code::DAO_ACK, out.written());
+        } else {
+            self.send_routed(cx, index, to, code::DAO_ACK, out.written());
+        }
+    }
+
+    pub(super) fn receive_dao(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        from: &Ip,
+        to: &Ip,
+        dao: &Dao,
+        options: Options<'_>,
+    ) {
+        self.statistics.dao_received = self.statistics.dao_received.wrapping_add(1);
+        let local = is_local_instance(dao.instance);
+        let index = self.dodag_of(dao.instance, dao.dodag_id.as_ref());
+        let Some(index) = index.filter(|_| !local || dao.dodag_id.is_some()) else { return };
+        let Some(dodag) = self.dodags.get(index).filter(|dodag| dodag.is_member()) else { return };
+        let accepted = if dodag.stores() && cfg!(feature = "rpl-storing") {
+            if !from.is_link_local() || to.is_multicast() || dodag.leaf {
+                return;
+            }
+            self.learn_storing(cx, index, from, options)
+        } else if dodag.is_non_storing() && dodag.is_root() && cfg!(feature = "rpl-non-storing") {
+            if from.is_link_local() || from.is_multicast() || from.is_unspecified() {
+                return;
+            }
+            self.learn_non_storing(cx, index, options)
+        } else {
+            return;
+        };
+        match accepted {
+            Ok(()) if !dao.acknowledge => {}
+            Ok(()) => self.send_dao_ack(cx, index, from, dao, 0),
+            Err(Error::Full) => self.send_dao_ack(cx, index, from, dao, DaoAck::REFUSED),
+            Err(_) => super::count(&mut self.statistics.malformed),
+        }
+    }
+
+    pub(super) fn receive_dao_ack(&mut self, cx: &mut RplContext<'_>, from: &Ip, ack: &DaoAck) {
+        let Some(index) = self.dodag_of(ack.instance, ack.dodag_id.as_ref()) else { return };
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        let parent = self.neighbours.get_mut(usize::from(dodag.preferred));
+        let asked = match &parent {
+            Some(parent) if !dodag.is_non_storing() => link_local(parent.iid),
+            _ => dodag.id,
+        };
+        let awaited = dodag.membership == Membership::Joined && dodag.dao.backoff.is_some();
+        if !awaited || ack.sequence != dodag.dao.sequence || *from != asked {
+            return;
+        }
+        let refused = ack.status >= DaoAck::REFUSED;
+        let own = core::mem::take(&mut dodag.dao.pending);
+        dodag.dao.backoff = None;
+        dodag.dao.at = Instant::NEVER;
+        if own {
+            let lifetime = u64::from(dodag.configuration.default_lifetime);
+            let half = match dodag.configuration.default_lifetime {
+                u8::MAX => LONGEST_REFRESH,
+                _ => lifetime * u64::from(dodag.configuration.lifetime_unit) * 500,
+            };
+            let half = half.clamp(SHORTEST_REFRESH, LONGEST_REFRESH);
+            let spread = cx.random.below(u32::try_from(half / 4).unwrap_or(u32::MAX));
+            dodag.dao.refresh = cx.now.after(half - u64::from(spread));
+            if refused {
+                dodag.tell |= tell::REFUSED;
+            }
+        }
+        let non_storing = dodag.is_non_storing();
+        if let Some(parent) = parent.filter(|_| own && !non_storing) {
+            parent.refused = refused;
+            self.reselect |= refused;
+        }
+        if own {
+            for target in self.targets.iter_mut().filter(|target| target.withdrawn) {
+                *target = super::OwnTarget::default();
+            }
+        }
+        let now = seconds(cx.now);
+        let mut more = self.dodags.get(index).is_some_and(|dodag| dodag.dao.dirty);
+        for route in self.routes.iter_mut().filter(|route| route.owner == routes::owner(index)) {
+            if route.is(mark::PENDING) && route.is(mark::NO_PATH) {
+                route.expiry = now;
+                self.sweep_at = self.sweep_at.min(cx.now);
+            }
+            route.marks &= !mark::PENDING;
+            more |= route.is(mark::DIRTY);
+        }
+        if more {
+            if let Some(dodag) = self.dodags.get_mut(index) {
+                dodag.dao.at = cx.now.after(PACE);
+            }
+        }
+    }
+
+    /// The parent was left for another: it has to hear of it, if it still can.
+    pub(super) fn say_farewell(&mut self, cx: &mut RplContext<'_>, index: usize, former: u16) {
+        let reachable = self.neighbours.get(usize::from(former)).is_some_and(|entry| entry.is_reachable());
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if !reachable || !dodag.stores() || former == dodag.preferred {
+            return;
+        }
+        dodag.left = former;
+        dodag.leave_at = cx.now.after(FAREWELL_DELAY);
+        dodag.dao.left = true;
+        for route in self.routes.iter_mut().filter(|route| route.owner == routes::owner(index)) {
+            route.marks |= mark::LEFT;
+        }
+    }
+
+    /// The same when the whole DODAG is left.
+    pub(super) fn say_farewell_at_once(&mut self, cx: &mut RplContext<'_>, index: usize, former: u16) {
+        if let Some(dodag) = self.dodags.get_mut(index) {
+            dodag.dao.path_sequence = lollipop::next(dodag.dao.path_sequence);
+        }
+        self.say_farewell(cx, index, former);
+        if self.dodags.get(index).is_some_and(|dodag| dodag.left != NONE) {
+            self.send_farewell(cx, index);
+        }
+    }
+
+    /// Sends the next No-Path to the parent that was left.
+    fn send_farewell(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        let mut body = [0; MAX_BODY];
+        let mut out = Writer::new(&mut body);
+        let written = self.write_farewell(index, &mut out);
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        let former = self.neighbours.get(usize::from(dodag.left)).map(|entry| entry.link_local());
+        match (written, former) {
+            (Ok(true), Some(former)) => {
+                dodag.leave_at = cx.now.after(PACE);
+                self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
+                transmit(cx, &former, code::DAO, out.written());
+            }
+            _ => {
+                dodag.leave_at = Instant::NEVER;
+                dodag.left = NONE;
+            }
+        }
+    }
+
+    fn write_farewell(&mut self, index: usize, out: &mut Writer<'_>) -> Result<bool> {
+        let dodag = self.dodags.get_mut(index).ok_or(Error::State)?;
+        dodag.dao.sequence = match dodag.dao.backoff {
+            // The number that an answer is awaited for stays as it is.
+            Some(_) => dodag.dao.sequence,
+            None => lollipop::next(dodag.dao.sequence),
+        };
+        let path_control = !(0x7f >> dodag.configuration.path_control_size.min(7));
+        let dodag_id = is_local_instance(dodag.instance).then_some(dodag.id);
+        let (instance, sequence) = (dodag.instance, dodag.dao.sequence);
+        Dao { instance, acknowledge: false, sequence, dodag_id }.emit(out)?;
+        let mut count = 0;
+        let path_sequence = dodag.dao.path_sequence;
+        if core::mem::take(&mut dodag.dao.left) {
+            for target in self.targets.iter().filter(|target| target.used) {
+                target.target.emit(out)?;
+                let external = target.external;
+                Transit { external, path_control, path_sequence, ..Transit::default() }.emit(out)?;
+                count += 1;
+            }
+        }
+        let left = |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(mark::LEFT);
+        for route in self.routes.iter_mut().filter(left) {
+            if count >= BATCH {
+                break;
+            }
+            route.marks &= !mark::LEFT;
+            route.target().emit(out)?;
+            let (path_sequence, external) = (route.path_sequence, route.is(mark::EXTERNAL));
+            Transit { external, path_control, path_sequence, ..Transit::default() }.emit(out)?;
+            count += 1;
+        }
+        Ok(count > 0)
+    }
+}

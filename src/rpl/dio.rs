@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! DODAG information objects: advertising the own place, learning of others (RFC 6550 §8).
+#![forbid(unsafe_code)]
+
+use super::dodag::{Dodag, Membership, tell};
+use super::neighbours::{self, Neighbour, interface_identifier, with_identifier};
+use super::wire::{
+    Configuration, ControlOption, Dio, INFINITE_RANK, Metric, MetricObject, Metrics, Options,
+    PrefixInformation, code, mask,
+};
+use super::{MAX_BODY, Rpl, RplContext, count, lollipop, seconds, transmit};
+use crate::address::Ip;
+use crate::bytes::Writer;
+use crate::status::Result;
+use crate::time::Instant;
+use core::cmp::Ordering;
+
+/// What the options of a DIO say.
+#[derive(Default)]
+struct Carried {
+    configuration: Option<Configuration>,
+    prefix: Option<PrefixInformation>,
+    hop_count: Option<u8>,
+}
+
+impl Carried {
+    fn read(options: Options<'_>) -> Carried {
+        let mut carried = Carried::default();
+        for option in options {
+            match option {
+                Ok(ControlOption::Configuration(configuration)) => {
+                    carried.configuration = Some(configuration);
+                }
+                Ok(ControlOption::PrefixInformation(prefix)) => carried.prefix = Some(prefix),
+                Ok(ControlOption::MetricContainer(data)) => {
+                    for object in Metrics::new(data) {
+                        if let Ok(MetricObject {
+                            constraint: false, metric: Metric::HopCount(hops), ..
+                        }) = object
+                        {
+                            carried.hop_count = Some(hops);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        carried
+    }
+}
+
+impl Rpl<'_> {
+    /// Sends our DIO of this DODAG to everyone or to one neighbour.
+    pub(super) fn send_dio(&mut self, cx: &mut RplContext<'_>, index: usize, to: &Ip) {
+        let Some(dodag) = self.dodags.get(index) else { return };
+        let rank = dodag.rank_to_advertise();
+        // A leaf speaks only when spoken to (RFC 6550 §8.5).
+        if (self.leaf || dodag.leaf) && to.is_multicast() {
+            return;
+        }
+        let rank = if self.leaf { INFINITE_RANK } else { rank };
+        let mut body = [0; MAX_BODY];
+        let mut out = Writer::new(&mut body);
+        if self.write_dio(dodag, rank, &mut out).is_err() {
+            return;
+        }
+        if let Some(dodag) = self.dodags.get_mut(index) {
+            dodag.advertised = rank;
+            dodag.lowest = dodag.lowest.min(rank);
+        }
+        self.statistics.dio_sent = self.statistics.dio_sent.wrapping_add(1);
+        transmit(cx, to, code::DIO, out.written());
+    }
+
+    fn write_dio(&self, dodag: &Dodag, rank: u16, out: &mut Writer<'_>) -> Result<()> {
+        dodag.dio(rank).emit(out)?;
+        if dodag.hop_count != u8::MAX && rank != INFINITE_RANK {
+            let hops = MetricObject::aggregated(Metric::HopCount(dodag.hop_count));
+            let mut object = [0; 8];
+            let mut metrics = Writer::new(&mut object);
+            hops.emit(&mut metrics)?;
+            ControlOption::MetricContainer(metrics.written()).emit(out)?;
+        }
+        if dodag.configured {
+            dodag.configuration.emit(out)?;
+        }
+        if dodag.prefix.prefix_len > 0 {
+            // A router passes the prefix on with its own address in it (RFC 6550 §6.7.10), so
+            // that children know how to name their parent to the root.
+            let own = self.own_address(dodag).filter(|own| {
+                mask(*own, dodag.prefix.prefix_len) == mask(dodag.prefix.prefix, dodag.prefix.prefix_len)
+            });
+            PrefixInformation {
+                on_link: false,
+                router_address: own.is_some(),
+                prefix: own.unwrap_or(dodag.prefix.prefix),
+                ..dodag.prefix
+            }
+            .emit(out)?;
+        }
+        Ok(())
+    }
+
+    /// The own routable address in this DODAG: the root's is the DODAGID.
+    pub(super) fn own_address(&self, dodag: &Dodag) -> Option<Ip> {
+        if dodag.is_root() {
+            return Some(dodag.id);
+        }
+        let own = |target: &&super::OwnTarget| target.used && target.target.prefix_len == 128;
+        self.targets.iter().find(own).map(|own| own.target.prefix)
+    }
+
+    pub(super) fn receive_dio(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        from: &Ip,
+        dio: &Dio,
+        options: Options<'_>,
+    ) {
+        self.statistics.dio_received = self.statistics.dio_received.wrapping_add(1);
+        let iid = interface_identifier(from);
+        if !from.is_link_local() || iid == self.iid || dio.dodag_id.is_multicast() {
+            count(&mut self.statistics.malformed);
+            return;
+        }
+        let carried = Carried::read(options);
+        let Some(index) = self.find_or_add_dodag(dio) else { return };
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if dodag.is_root() {
+            self.hear_own_dodag(cx, index, iid, dio);
+            return;
+        }
+        let is_parent = dodag.membership == Membership::Joined
+            && self.neighbours.get(usize::from(dodag.preferred)).is_some_and(|parent| parent.iid == iid);
+        // The root itself says which version holds, even after a restart.
+        let from_root = dio.rank == dodag.configuration.min_hop_rank_increase;
+        match lollipop::compare(dio.version, dodag.version) {
+            Some(Ordering::Equal) => {}
+            Some(Ordering::Greater) if dio.rank == INFINITE_RANK && dodag.is_member() => return,
+            Some(Ordering::Greater) => dodag.adopt_version(dio.version),
+            None if dio.rank != INFINITE_RANK && (from_root || is_parent) => {
+                dodag.adopt_version(dio.version);
+            }
+            _ if dodag.membership == Membership::Heard => dodag.adopt_version(dio.version),
+            _ => {
+                // It is behind: tell it, and remember that it is no parent.
+                if dodag.is_usable() {
+                    let parameters = dodag.parameters();
+                    dodag.trickle.reset(cx.now, parameters, cx.random);
+                }
+                self.note_neighbour(cx, index, iid, dio, &carried);
+                self.select(cx, dio.instance);
+                return;
+            }
+        }
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if !dodag.is_member() || is_parent {
+            dodag.grounded = dio.grounded;
+            dodag.preference = dio.preference;
+            dodag.mode = dio.mode;
+        }
+        if let Some(configuration) = carried.configuration {
+            if !dodag.configured || is_parent || !dodag.is_member() {
+                dodag.configuration = configuration;
+                dodag.configured = true;
+            }
+        }
+        if let Some(prefix) = carried.prefix {
+            let news = mask(prefix.prefix, prefix.prefix_len)
+                != mask(dodag.prefix.prefix, dodag.prefix.prefix_len)
+                || prefix.prefix_len != dodag.prefix.prefix_len;
+            if dodag.prefix.prefix_len == 0 || is_parent || !dodag.is_member() {
+                let bits = mask(prefix.prefix, prefix.prefix_len);
+                dodag.prefix = PrefixInformation { prefix: bits, router_address: false, ..prefix };
+                if news && dodag.is_member() {
+                    dodag.tell |= tell::PREFIX;
+                }
+            }
+        }
+        if dodag.is_usable() && dio.rank != INFINITE_RANK {
+            dodag.trickle.hear();
+        }
+        let triggered = self.note_neighbour(cx, index, iid, dio, &carried);
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if !dodag.configured {
+            // The parameters are not in every DIO: ask for them (RFC 6550 §8.3).
+            if dio.rank != INFINITE_RANK {
+                self.send_dis(cx, from, false);
+            }
+            return;
+        }
+        if is_parent && triggered {
+            self.dtsn_changed(cx, index);
+        }
+        self.select(cx, dio.instance);
+    }
+
+    /// The entry of the DODAG that a DIO is about, a new one if need be.
+    fn find_or_add_dodag(&mut self, dio: &Dio) -> Option<usize> {
+        if let Some(index) = self.dodag_of(dio.instance, Some(&dio.dodag_id)) {
+            return Some(index);
+        }
+        if dio.rank == INFINITE_RANK {
+            return None;
+        }
+        let free = |dodag: &Dodag| dodag.membership == Membership::None;
+        let idle = |dodag: &Dodag| dodag.membership == Membership::Heard;
+        let index = match self.dodags.iter().position(free) {
+            Some(index) => index,
+            // The least preferred of those not joined gives way to a better one only.
+            None => {
+                let key = |dodag: &Dodag| (dodag.grounded, dodag.preference);
+                let candidates = self.dodags.iter().enumerate().filter(|(_, dodag)| idle(dodag));
+                let (index, worst) = candidates.min_by_key(|(_, dodag)| key(dodag))?;
+                if key(worst) >= (dio.grounded, dio.preference) {
+                    count(&mut self.statistics.table_full);
+                    return None;
+                }
+                for entry in self.neighbours.iter_mut() {
+                    if entry.used && usize::from(entry.dodag) == index {
+                        *entry = Neighbour::default();
+                    }
+                }
+                index
+            }
+        };
+        *self.dodags.get_mut(index)? = Dodag {
+            id: dio.dodag_id,
+            membership: Membership::Heard,
+            instance: dio.instance,
+            version: dio.version,
+            mode: dio.mode,
+            preference: dio.preference,
+            grounded: dio.grounded,
+            ..Dodag::default()
+        };
+        Some(index)
+    }
+
+    /// Keeps what a DIO says of its sender. Whether its DTSN has changed.
+    fn note_neighbour(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        index: usize,
+        iid: [u8; 8],
+        dio: &Dio,
+        carried: &Carried,
+    ) -> bool {
+        let now = seconds(cx.now);
+        let slot = if dio.rank == INFINITE_RANK {
+            self.find_neighbour(dio.instance, iid)
+        } else {
+            self.find_or_add_neighbour(index, iid, dio.rank, now)
+        };
+        let Some(entry) = slot.and_then(|slot| self.neighbours.get_mut(slot)) else { return false };
+        let changed = entry.dtsn != dio.dtsn && entry.rank != INFINITE_RANK;
+        entry.heard(now);
+        entry.dodag = index as u8;
+        entry.version = dio.version;
+        entry.rank = dio.rank;
+        entry.dtsn = dio.dtsn;
+        entry.hop_count = carried.hop_count.unwrap_or(u8::MAX);
+        if let Some(prefix) = carried.prefix.filter(|prefix| prefix.router_address) {
+            entry.routable_iid = interface_identifier(&prefix.prefix);
+        }
+        changed
+    }
+
+    /// The neighbour's entry in an instance.
+    pub(super) fn find_neighbour(&self, instance: u8, iid: [u8; 8]) -> Option<usize> {
+        let same =
+            |dodag: u8| self.dodags.get(usize::from(dodag)).is_some_and(|dodag| dodag.instance == instance);
+        neighbours::find(self.neighbours, iid, same)
+    }
+
+    /// The neighbour's entry, a new one if the table has room for one of this rank.
+    pub(super) fn find_or_add_neighbour(
+        &mut self,
+        dodag: usize,
+        iid: [u8; 8],
+        rank: u16,
+        now: u32,
+    ) -> Option<usize> {
+        let instance = self.dodags.get(dodag)?.instance;
+        if let Some(slot) = self.find_neighbour(instance, iid) {
+            return Some(slot);
+        }
+        let dodags = &*self.dodags;
+        let room = neighbours::make_room(self.neighbours, rank, |slot| Rpl::is_kept(dodags, slot));
+        let Some(slot) = room else {
+            count(&mut self.statistics.table_full);
+            return None;
+        };
+        *self.neighbours.get_mut(slot)? = Neighbour { measured: now, ..Neighbour::new(iid, dodag as u8) };
+        Some(slot)
+    }
+
+    /// Someone speaks of the DODAG that this node is the root of.
+    fn hear_own_dodag(&mut self, cx: &mut RplContext<'_>, index: usize, iid: [u8; 8], dio: &Dio) {
+        let now = seconds(cx.now);
+        let slot = self.find_neighbour(dio.instance, iid);
+        if let Some(entry) = slot.and_then(|slot| self.neighbours.get_mut(slot)) {
+            entry.heard(now);
+            entry.rank = dio.rank;
+        }
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        let listening = dodag.hold != Instant::NEVER;
+        let ahead = match lollipop::compare(dio.version, dodag.version) {
+            Some(Ordering::Greater) | None => true,
+            // A version that we have not announced since we started: we did before.
+            Some(Ordering::Equal) => listening,
+            Some(Ordering::Less) => {
+                if !listening {
+                    let parameters = dodag.parameters();
+                    dodag.trickle.reset(cx.now, parameters, cx.random);
+                }
+                false
+            }
+        };
+        if ahead {
+            dodag.version = lollipop::next(dio.version);
+            dodag.dtsn = lollipop::next(dodag.dtsn);
+            dodag.hold = Instant::NEVER;
+            let parameters = dodag.parameters();
+            dodag.trickle.stop();
+            dodag.trickle.reset(cx.now, parameters, cx.random);
+        } else if !listening && dio.rank != INFINITE_RANK {
+            dodag.trickle.hear();
+        }
+    }
+
+    /// The parent asks for DAOs (RFC 6550 §9.6); in non-storing mode the request goes on.
+    fn dtsn_changed(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if dodag.is_non_storing() {
+            dodag.dtsn = lollipop::next(dodag.dtsn);
+            let parameters = dodag.parameters();
+            dodag.trickle.reset(cx.now, parameters, cx.random);
+        }
+        self.advertise_everything(cx, index);
+    }
+
+    /// The routable address of a neighbour that is a parent in this DODAG.
+    pub(super) fn routable(&self, dodag: &Dodag, slot: u16) -> Option<Ip> {
+        let parent = self.neighbours.get(usize::from(slot))?;
+        if parent.rank == dodag.configuration.min_hop_rank_increase {
+            // Only the root has the root's rank (RFC 6550 §8.2.2.2).
+            return Some(dodag.id);
+        }
+        let base = if dodag.prefix.prefix_len > 0 { dodag.prefix.prefix } else { dodag.id };
+        Some(with_identifier(&base, parent.routable_iid))
+    }
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a node keeps of a DODAG: its parameters, its own place in it, its timers.
+#![forbid(unsafe_code)]
+
+use super::neighbours::NONE;
+use super::objective::objective_function;
+use super::trickle::{Parameters, Trickle};
+use super::wire::{Configuration, Dio, INFINITE_RANK, PrefixInformation};
+use super::{Mode, lollipop};
+use crate::address::Ip;
+use crate::backoff::Backoff;
+use crate::time::Instant;
+
+/// How a node stands to a DODAG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Membership {
+    /// The entry is free.
+    None,
+    /// Heard of, not joined.
+    Heard,
+    /// Joined, with a preferred parent.
+    Joined,
+    /// Joined, but the last parent is lost: the sub-DODAG is being poisoned.
+    Detached,
+    /// This node is the root.
+    Root,
+}
+
+/// Events that wait to be told.
+pub(super) mod tell {
+    pub(crate) const JOINED: u8 = 1;
+    pub(crate) const PARENT: u8 = 2;
+    pub(crate) const LOST: u8 = 4;
+    pub(crate) const PREFIX: u8 = 8;
+    pub(crate) const REFUSED: u8 = 16;
+}
+
+/// The state of a node's own advertisements to a DODAG.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Advertisement {
+    /// When to send, or when the answer is overdue.
+    pub(super) at: Instant,
+    /// When the own targets are due again.
+    pub(super) refresh: Instant,
+    /// The sequence of attempts while an answer is awaited.
+    pub(super) backoff: Option<Backoff>,
+    /// DAOSequence of the last DAO.
+    pub(super) sequence: u8,
+    /// Path Sequence of the own targets.
+    pub(super) path_sequence: u8,
+    /// The own targets have to be advertised.
+    pub(super) dirty: bool,
+    /// The own targets were advertised and no answer has come.
+    pub(super) pending: bool,
+    /// The old parent has to hear a No-Path for the own targets.
+    pub(super) left: bool,
+}
+
+/// A DODAG.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dodag {
+    pub(super) id: Ip,
+    pub(super) membership: Membership,
+    pub(super) instance: u8,
+    pub(super) version: u8,
+    pub(super) mode: u8,
+    pub(super) preference: u8,
+    pub(super) grounded: bool,
+    /// Whether the configuration option has been seen.
+    pub(super) configured: bool,
+    /// Whether this node joins as a leaf, for lack of what the DODAG asks of routers.
+    pub(super) leaf: bool,
+    /// Own DTSN.
+    pub(super) dtsn: u8,
+    pub(super) configuration: Configuration,
+    pub(super) prefix: PrefixInformation,
+    /// Own rank.
+    pub(super) rank: u16,
+    /// L of RFC 6550 §8.2.2.4: the lowest rank advertised in this version.
+    pub(super) lowest: u16,
+    /// The rank advertised last.
+    pub(super) advertised: u16,
+    /// Own hop count when the DODAG carries that metric, else 255.
+    pub(super) hop_count: u8,
+    /// The preferred parent, by index into the neighbours.
+    pub(super) preferred: u16,
+    /// The parent before, which has to hear a No-Path.
+    pub(super) left: u16,
+    /// When the next No-Path to it is due.
+    pub(super) leave_at: Instant,
+    pub(super) trickle: Trickle,
+    /// Detached: not to join before. Root: only listening until.
+    pub(super) hold: Instant,
+    /// Detached: when to forget L, and with it the limit on the own rank.
+    pub(super) forget: Instant,
+    pub(super) dao: Advertisement,
+    /// See [`tell`].
+    pub(super) tell: u8,
+    /// An inconsistency was seen while nothing could be sent.
+    pub(super) inconsistent: bool,
+    /// How many inconsistencies of packets may still reset trickle in this hour.
+    pub(super) resets_left: u8,
+    /// When that hour ends.
+    pub(super) resets_until: Instant,
+    /// Errors about source routes since routes were last solicited.
+    pub(super) route_errors: u8,
+}
+
+impl Default for Dodag {
+    fn default() -> Dodag {
+        Dodag {
+            id: Ip::UNSPECIFIED,
+            membership: Membership::None,
+            instance: 0,
+            version: 0,
+            mode: 0,
+            preference: 0,
+            grounded: false,
+            configured: false,
+            leaf: false,
+            dtsn: lollipop::START,
+            configuration: Configuration::default(),
+            prefix: PrefixInformation::default(),
+            rank: INFINITE_RANK,
+            lowest: INFINITE_RANK,
+            advertised: INFINITE_RANK,
+            hop_count: u8::MAX,
+            preferred: NONE,
+            left: NONE,
+            leave_at: Instant::NEVER,
+            trickle: Trickle::default(),
+            hold: Instant::NEVER,
+            forget: Instant::NEVER,
+            dao: Advertisement {
+                sequence: lollipop::START,
+                path_sequence: lollipop::START,
+                ..Advertisement::default()
+            },
+            tell: 0,
+            inconsistent: false,
+            resets_left: 0,
+            resets_until: Instant::NEVER,
+            route_errors: 0,
+        }
+    }
+}
+
+impl Dodag {
+    /// Whether this node takes part, with a rank or without.
+    pub(super) fn is_member(&self) -> bool {
+        matches!(self.membership, Membership::Joined | Membership::Detached | Membership::Root)
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        self.membership == Membership::Root
+    }
+
+    /// Whether packets can be sent along it.
+    pub(super) fn is_usable(&self) -> bool {
+        matches!(self.membership, Membership::Joined | Membership::Root)
+    }
+
+    pub(super) fn stores(&self) -> bool {
+        self.mode == Mode::Storing as u8 || self.mode == 3
+    }
+
+    pub(super) fn is_non_storing(&self) -> bool {
+        self.mode == Mode::NonStoring as u8
+    }
+
+    pub(super) fn parameters(&self) -> Parameters {
+        Parameters {
+            interval_min: self.configuration.interval_min,
+            doublings: self.configuration.interval_doublings,
+            redundancy: self.configuration.redundancy,
+        }
+    }
+
+    /// DAGRank (RFC 6550 §3.5.1): the rank in whole hops.
+    pub(super) fn dag_rank(&self, rank: u16) -> u16 {
+        rank.checked_div(self.configuration.min_hop_rank_increase).unwrap_or(rank)
+    }
+
+    /// Whether `rank` is within L + DAGMaxRankIncrease (RFC 6550 §8.2.2.4).
+    pub(super) fn allows(&self, rank: u16) -> bool {
+        let increase = self.configuration.max_rank_increase;
+        increase == 0
+            || self.lowest == INFINITE_RANK
+            || rank <= self.lowest.saturating_add(increase).min(INFINITE_RANK - 1)
+    }
+
+    /// The rank to advertise: infinite for leaves, the detached, and beyond the limit.
+    pub(super) fn rank_to_advertise(&self) -> u16 {
+        if self.leaf || !self.is_usable() || !self.allows(self.rank) { INFINITE_RANK } else { self.rank }
+    }
+
+    /// The base object of our DIO.
+    pub(super) fn dio(&self, rank: u16) -> Dio {
+        Dio {
+            instance: self.instance,
+            version: self.version,
+            rank,
+            grounded: self.grounded,
+            mode: self.mode,
+            preference: self.preference,
+            dtsn: self.dtsn,
+            dodag_id: self.id,
+        }
+    }
+
+    /// Whether this node can be a router of the DODAG: a mode of operation and an objective
+    /// function that this build has.
+    pub(super) fn can_route(&self) -> bool {
+        let mode = self.mode == Mode::NoDownwardRoutes as u8
+            || (self.mode == Mode::NonStoring as u8 && cfg!(feature = "rpl-non-storing"))
+            || (self.mode == Mode::Storing as u8 && cfg!(feature = "rpl-storing"));
+        mode && objective_function(self.configuration.ocp).is_some()
+    }
+
+    /// The next version: ranks of the one before no longer bind.
+    pub(super) fn adopt_version(&mut self, version: u8) {
+        self.version = version;
+        self.rank = INFINITE_RANK;
+        self.lowest = INFINITE_RANK;
+        self.advertised = INFINITE_RANK;
+        self.hold = Instant::NEVER;
+        self.forget = Instant::NEVER;
+    }
+
+    /// An inconsistency of packets: trickle is to be reset, at most 20 times an hour
+    /// (RFC 6553 §5.1).
+    pub(super) fn inconsistency(&mut self, now: Instant) {
+        const MAX_RPL_OPTION_RANK_ERRORS: u8 = 20;
+        if self.resets_until == Instant::NEVER || self.resets_until.is_due(now) {
+            self.resets_left = MAX_RPL_OPTION_RANK_ERRORS;
+            self.resets_until = now.after(3_600_000);
+        }
+        if let Some(left) = self.resets_left.checked_sub(1) {
+            self.resets_left = left;
+            self.inconsistent = true;
+        }
+    }
+}

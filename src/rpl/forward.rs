@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Packets: next hops, packet information and loop detection, source routes
+//! (RFC 6550 §11, RFC 6553, RFC 6554, RFC 9008).
+#![forbid(unsafe_code)]
+
+use super::dodag::{Dodag, Membership};
+use super::neighbours::{Neighbour, interface_identifier, link_local};
+use super::routes::{self, mark};
+use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance, mask};
+use super::{Rpl, count, seconds};
+use crate::address::Ip;
+use crate::bytes::Writer;
+use crate::ipv6::link::LinkAddress;
+use crate::ipv6::routing::{Encapsulation, Flow, NoRoute, Route, Routing, RoutingError, RoutingHeaderError};
+use crate::time::Instant;
+
+type Way = core::result::Result<Route, NoRoute>;
+
+/// A packet with so few hops left is one that wants to see them (traceroute): in storing mode
+/// it is tunnelled from hop to hop, so that each counts.
+const FEW_HOPS: u8 = 32;
+
+impl Rpl<'_> {
+    /// The DODAG that a packet belongs to: the one of its RPL option, else one that knows
+    /// the destination, else the first.
+    fn dodag_for(&self, flow: &Flow<'_>) -> Option<usize> {
+        if let Some(info) = flow.rpl_option.as_deref().and_then(|data| PacketInformation::parse(data).ok()) {
+            return self.dodag_of(info.instance, None);
+        }
+        let knows = |dodag: &Dodag| dodag.is_usable() && is_inside(dodag, &flow.destination);
+        let member = |dodag: &Dodag| dodag.is_member();
+        self.dodags.iter().position(knows).or_else(|| self.dodags.iter().position(member))
+    }
+
+    fn up(&mut self, index: usize, mut flow: Flow<'_>, headers: &mut Writer<'_>) -> Way {
+        let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
+        let parent = self.neighbours.get(usize::from(dodag.preferred)).filter(|_| dodag.is_usable());
+        let parent = parent.ok_or(NoRoute::Unreachable)?.link_local();
+        // To the root, which takes it further.
+        let tunnel = Encapsulation::Tunnel { destination: dodag.id, segments_left: 0 };
+        self.with_information(index, false, &mut flow, tunnel, parent, headers)
+    }
+
+    /// Completes a way with packet information: updates the option that is there, inserts one
+    /// into a packet of our own, and puts others into `tunnel` to carry it.
+    fn with_information(
+        &self,
+        index: usize,
+        down: bool,
+        flow: &mut Flow<'_>,
+        tunnel: Encapsulation,
+        next_hop: Ip,
+        headers: &mut Writer<'_>,
+    ) -> Way {
+        let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
+        let leaf = self.leaf || dodag.leaf;
+        let sender_rank = if leaf { 0 } else { dodag.dag_rank(dodag.rank) };
+        let on_link = Route::on_link(next_hop, LinkAddress::None);
+        if let Some(data) = flow.rpl_option.as_deref_mut() {
+            let info = PacketInformation::parse(data).map_err(|_| NoRoute::Discard)?;
+            let info = PacketInformation { down: down && !leaf, sender_rank, ..info };
+            info.update(data).map_err(|_| NoRoute::Discard)?;
+            return Ok(on_link);
+        }
+        let info = PacketInformation {
+            down: down && !leaf,
+            instance: dodag.instance,
+            sender_rank,
+            ..Default::default()
+        };
+        let kind = if dodag.configuration.rpi_0x23 {
+            PacketInformation::TYPE_SKIPPED
+        } else {
+            PacketInformation::TYPE
+        };
+        // Next header and length come first; the option fills the eight bytes.
+        let written = headers.put(&[0, 0]).and_then(|()| info.emit(kind, headers));
+        written.map_err(|_| NoRoute::Discard)?;
+        let encapsulation =
+            if flow.own { Encapsulation::Insert { destination: flow.destination } } else { tunnel };
+        Ok(Route { encapsulation, ..on_link })
+    }
+
+    fn route_storing(&mut self, index: usize, mut flow: Flow<'_>, headers: &mut Writer<'_>) -> Way {
+        let now = seconds(flow.now);
+        let came_from = self.neighbour_of(index, &flow.from);
+        let mut info = match flow.rpl_option.as_deref() {
+            Some(data) => PacketInformation::parse(data).map_err(|_| NoRoute::Discard)?,
+            None => PacketInformation::default(),
+        };
+        let mut found = routes::lookup(self.routes, index, &flow.destination, now);
+        // Whoever sends a packet up, or back, has no route to its destination.
+        if let (Some(entry), Some(slot)) = (found, came_from) {
+            let stale = self.routes.get(entry).filter(|route| usize::from(route.via) == slot);
+            if let Some(path_sequence) = stale.map(|route| route.path_sequence) {
+                if self.withdraw_route(now, index, entry, slot as u16, path_sequence) {
+                    if let Some(dodag) = self.dodags.get_mut(index).filter(|dodag| !dodag.is_root()) {
+                        dodag.dao.at = dodag.dao.at.min(flow.now.after(1_000));
+                    }
+                }
+                found = routes::lookup(self.routes, index, &flow.destination, now);
+            }
+        }
+        if core::mem::take(&mut info.forwarding_error) {
+            if let Some(data) = flow.rpl_option.as_deref_mut() {
+                info.update(data).map_err(|_| NoRoute::Discard)?;
+            }
+        }
+        let next = found.and_then(|entry| self.routes.get(entry));
+        let next = next.and_then(|route| Some((route, self.neighbours.get(usize::from(route.via))?)));
+        if let Some((route, neighbour)) = next {
+            let next_hop = neighbour.link_local();
+            let outside = route.is(mark::EXTERNAL) || route.prefix_len < 128;
+            let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
+            let exit = if outside || flow.hop_limit < FEW_HOPS {
+                self.routable_child(dodag, neighbour)
+            } else {
+                flow.destination
+            };
+            let tunnel = Encapsulation::Tunnel { destination: exit, segments_left: 0 };
+            return self.with_information(index, true, &mut flow, tunnel, next_hop, headers);
+        }
+        let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
+        if info.down && !flow.own {
+            // A packet that goes down never goes up again (RFC 6550 §11.2.2.3): back it goes,
+            // to be tried elsewhere.
+            count(&mut self.statistics.forwarding_errors);
+            let from_child = came_from.is_some_and(|slot| slot != usize::from(dodag.preferred));
+            info.forwarding_error = true;
+            let Some(data) = flow.rpl_option.as_deref_mut() else { return Err(NoRoute::Discard) };
+            info.update(data).map_err(|_| NoRoute::Discard)?;
+            let parent = self.neighbours.get(usize::from(dodag.preferred)).filter(|_| !dodag.is_root());
+            return match parent {
+                // It was a child that gave it back: the parent had sent it.
+                Some(parent) if from_child => Ok(Route::on_link(parent.link_local(), LinkAddress::None)),
+                Some(_) => Err(NoRoute::Return),
+                None => Err(NoRoute::Unreachable),
+            };
+        }
+        if dodag.is_root() {
+            return self.beyond_root(index, &flow);
+        }
+        self.up(index, flow, headers)
+    }
+
+    fn route_non_storing(&mut self, index: usize, mut flow: Flow<'_>, headers: &mut Writer<'_>) -> Way {
+        let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
+        if !dodag.is_root() {
+            return self.up(index, flow, headers);
+        }
+        let now = seconds(flow.now);
+        let Some(mut path) = self.path_to(index, &flow.destination, now) else {
+            return self.beyond_root(index, &flow);
+        };
+        let outside = self.ends_outside(&path);
+        if outside {
+            path = path.without_last();
+        }
+        // The source route must not be longer than the packet may go (RFC 6554 §4.1).
+        let hops = path.len().min(usize::from(flow.hop_limit));
+        if hops == 0 {
+            return Err(if path.len() == 0 { NoRoute::NotMine } else { NoRoute::Discard });
+        }
+        let first = self.first_hop(&path).ok_or(NoRoute::Unreachable)?;
+        let next_hop = self.on_link_address(&first);
+        if let Some(data) = flow.rpl_option.as_deref_mut() {
+            // It came up with packet information and turns here.
+            let info = PacketInformation::parse(data).map_err(|_| NoRoute::Discard)?;
+            let sender_rank = dodag.dag_rank(dodag.rank);
+            let info = PacketInformation { down: true, rank_error: false, sender_rank, ..info };
+            info.update(data).map_err(|_| NoRoute::Discard)?;
+        }
+        if hops == 1 {
+            return Ok(Route::on_link(next_hop, LinkAddress::None));
+        }
+        self.write_source_route(&path, hops, headers).map_err(|_| NoRoute::Unreachable)?;
+        let segments_left = hops.saturating_sub(1) as u8;
+        let encapsulation = if flow.own && !outside {
+            Encapsulation::Insert { destination: first }
+        } else {
+            Encapsulation::Tunnel { destination: first, segments_left }
+        };
+        Ok(Route { next_hop, link: LinkAddress::None, encapsulation })
+    }
+
+    /// A destination that no route leads to, at the root.
+    fn beyond_root(&self, index: usize, flow: &Flow<'_>) -> Way {
+        let inside = self.dodags.get(index).is_some_and(|dodag| is_inside(dodag, &flow.destination));
+        Err(match (inside, flow.own) {
+            (true, _) => NoRoute::Unreachable,
+            (false, true) => NoRoute::NotMine,
+            (false, false) => NoRoute::Outside,
+        })
+    }
+
+    /// The neighbour entry of a link address in a DODAG's instance.
+    fn neighbour_of(&self, index: usize, link: &LinkAddress) -> Option<usize> {
+        let instance = self.dodags.get(index)?.instance;
+        if link.is_some() { self.find_neighbour(instance, link.interface_identifier()) } else { None }
+    }
+
+    /// The link-local address of the neighbour with this routable address.
+    fn on_link_address(&self, address: &Ip) -> Ip {
+        let iid = interface_identifier(address);
+        let known = |entry: &&Neighbour| entry.used && entry.routable_iid == iid;
+        link_local(self.neighbours.iter().find(known).map_or(iid, |entry| entry.iid))
+    }
+
+    fn routable_child(&self, dodag: &Dodag, neighbour: &Neighbour) -> Ip {
+        let base = if dodag.prefix.prefix_len > 0 { dodag.prefix.prefix } else { dodag.id };
+        super::neighbours::with_identifier(&base, neighbour.routable_iid)
+    }
+}
+
+/// Whether an address is of the DODAG's prefix, or is its root.
+fn is_inside(dodag: &Dodag, address: &Ip) -> bool {
+    let bits = dodag.prefix.prefix_len;
+    dodag.id == *address || (bits > 0 && mask(*address, bits) == mask(dodag.prefix.prefix, bits))
+}
+
+impl Routing for Rpl<'_> {
+    fn route(&mut self, flow: Flow<'_>, headers: &mut Writer<'_>) -> Way {
+        if flow.source_routed {
+            // Strictly to a neighbour.
+            let next_hop = self.on_link_address(&flow.destination);
+            return Ok(Route::on_link(next_hop, LinkAddress::None));
+        }
+        let Some(index) = self.dodag_for(&flow) else {
+            return Err(if flow.rpl_option.is_some() { NoRoute::Discard } else { NoRoute::NotMine });
+        };
+        let Some(dodag) = self.dodags.get(index) else { return Err(NoRoute::NotMine) };
+        if dodag.stores() && cfg!(feature = "rpl-storing") {
+            self.route_storing(index, flow, headers)
+        } else if dodag.is_non_storing() && cfg!(feature = "rpl-non-storing") {
+            self.route_non_storing(index, flow, headers)
+        } else if dodag.is_root() {
+            self.beyond_root(index, &flow)
+        } else {
+            self.up(index, flow, headers)
+        }
+    }
+
+    fn hop_by_hop(
+        &mut self,
+        now: Instant,
+        kind: u8,
+        data: &mut [u8],
+        from: LinkAddress,
+        for_us: bool,
+    ) -> bool {
+        let Ok(info) = PacketInformation::parse(data) else { return false };
+        if !PacketInformation::is_type(kind) {
+            return false;
+        }
+        let Some(index) = self.dodag_of(info.instance, None) else { return for_us };
+        let came_from = self.neighbour_of(index, &from).map(|slot| slot as u16);
+        let Some(dodag) = self.dodags.get_mut(index) else { return for_us };
+        // From the source itself the rank is 0, and so not known. One that was sent back goes
+        // against its direction on purpose.
+        if info.sender_rank == 0 || info.forwarding_error || dodag.membership == Membership::Detached {
+            return true;
+        }
+        let own = if dodag.leaf { INFINITE_RANK } else { dodag.dag_rank(dodag.rank) };
+        let mismatch = if info.down { info.sender_rank > own } else { info.sender_rank < own };
+        if !mismatch {
+            return true;
+        }
+        count(&mut self.statistics.rank_errors);
+        dodag.inconsistency(now);
+        let from_parent = came_from == Some(dodag.preferred) && !info.down;
+        if from_parent {
+            // What our parent sends up comes back to us: a loop, which it must leave.
+            let slot = usize::from(dodag.preferred);
+            if let Some(parent) = self.neighbours.get_mut(slot) {
+                parent.rank = INFINITE_RANK;
+                self.reselect = true;
+            }
+        }
+        if info.rank_error {
+            return false;
+        }
+        let info = PacketInformation { rank_error: true, ..info };
+        info.update(data).is_ok()
+    }
+
+    fn source_route(
+        &mut self,
+        header: &mut [u8],
+        destination: &mut Ip,
+        is_own: &dyn Fn(&Ip) -> bool,
+    ) -> core::result::Result<(), RoutingHeaderError> {
+        if header.get(2) != Some(&3) {
+            // RFC 8200 §4.4: a routing type that is not known.
+            return Err(RoutingHeaderError::Parameter(2));
+        }
+        match advance(header, destination, is_own) {
+            Ok(_) => Ok(()),
+            Err(Refusal::Drop) => Err(RoutingHeaderError::Discard),
+            Err(Refusal::ParameterProblem(pointer)) => Err(RoutingHeaderError::Parameter(pointer)),
+        }
+    }
+
+    fn on_error(&mut self, now: Instant, error: RoutingError) {
+        match error {
+            RoutingError::LinkFailure { neighbour } => self.link_failed(now, neighbour),
+            RoutingError::SourceRoute { unreachable, .. } => self.source_route_failed(now, &unreachable),
+        }
+    }
+}
+
+impl Rpl<'_> {
+    /// Whether a downward route of the DODAG leads to exactly this address.
+    pub fn has_route(&self, instance: u8, address: &Ip) -> bool {
+        let target = Target { prefix_len: 128, prefix: *address };
+        let index = self.dodag_of(instance, None);
+        let entry = index.and_then(|index| routes::find(self.routes, index, &target));
+        entry.and_then(|entry| self.routes.get(entry)).is_some_and(|route| route.is_live(0))
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The root of non-storing mode: a graph of who is whose child, learned from DAOs, and source
+//! routes through it (RFC 6550 §9.7, RFC 6554).
+#![forbid(unsafe_code)]
+
+use super::routes::{self, NOWHERE, ROOT, mark};
+use super::storing::for_each_pair;
+use super::wire::{Options, Shape, Target, Transit};
+use super::{Rpl, RplContext, count, lollipop, seconds};
+use crate::address::Ip;
+use crate::bytes::Writer;
+use crate::status::{Error, Result};
+use core::cmp::Ordering;
+
+/// Hops of the longest source route.
+pub(super) const MAX_HOPS: usize = 64;
+
+/// A path downward, by the routes' indices, the last hop first.
+pub(super) struct Path {
+    hops: [u16; MAX_HOPS],
+    length: usize,
+}
+
+impl Path {
+    /// How many hops it has, the last included.
+    pub(super) const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Leaves out the last hop, which is no router.
+    pub(super) fn without_last(mut self) -> Path {
+        self.hops.rotate_left(1);
+        self.length = self.length.saturating_sub(1);
+        self
+    }
+
+    /// The first `count` hops, in order.
+    fn first(&self, count: usize) -> impl Iterator<Item = u16> + '_ {
+        let used = self.hops.get(..self.length).unwrap_or_default();
+        used.iter().rev().take(count).copied()
+    }
+}
+
+impl Rpl<'_> {
+    /// Learns whose child a node is.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when it could not be kept, [`Error::Malformed`].
+    pub(super) fn learn_non_storing(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        index: usize,
+        options: Options<'_>,
+    ) -> Result<()> {
+        let now = seconds(cx.now);
+        let outcome =
+            for_each_pair(options, &mut |target, transit| self.learn_link(now, index, target, transit));
+        if outcome == Err(Error::Full) {
+            count(&mut self.statistics.table_full);
+        }
+        self.sweep_by(now);
+        outcome
+    }
+
+    fn learn_link(&mut self, now: u32, index: usize, target: &Target, transit: &Transit) -> Result<()> {
+        let dodag = self.dodags.get(index).ok_or(Error::State)?;
+        let parent = transit.parent.ok_or(Error::Malformed)?;
+        let parent_target = Target { prefix_len: 128, prefix: parent };
+        if target.prefix.is_multicast()
+            || parent.is_multicast()
+            || (target.prefix == dodag.id && target.prefix_len == 128)
+            || *target == parent_target
+        {
+            return Err(Error::Malformed);
+        }
+        let (id, unit) = (dodag.id, dodag.configuration.lifetime_unit);
+        let expiry = routes::expiry(now, transit.path_lifetime, unit);
+        let known = routes::find(self.routes, index, target);
+        if let Some(route) = known.and_then(|known| self.routes.get(known)) {
+            let order = lollipop::compare(transit.path_sequence, route.path_sequence);
+            // Counters in their linear part tell of a node that has started anew.
+            let stale = order == Some(Ordering::Less) && !lollipop::is_linear(transit.path_sequence);
+            if stale && route.via != NOWHERE {
+                return Ok(());
+            }
+        }
+        if transit.path_lifetime == 0 {
+            if let Some(route) = known.and_then(|known| self.routes.get_mut(known)) {
+                route.marks |= mark::NO_PATH;
+                route.expiry = now;
+            }
+            return Ok(());
+        }
+        let fresh = known.is_none();
+        let entry = match known {
+            Some(known) => known,
+            None => routes::insert(self.routes, index, target).ok_or(Error::Full)?,
+        };
+        let via = if parent == id {
+            Some(ROOT)
+        } else {
+            // The parent's own DAO may still be under way: its entry is made for it.
+            let known = routes::find(self.routes, index, &parent_target);
+            known.or_else(|| routes::insert(self.routes, index, &parent_target)).map(|slot| slot as u16)
+        };
+        let Some(via) = via else {
+            if fresh {
+                self.free_route(entry);
+            }
+            return Err(Error::Full);
+        };
+        if let Some(parent) = self.routes.get_mut(usize::from(via)).filter(|parent| parent.via == NOWHERE) {
+            parent.expiry = parent.expiry.max(expiry);
+        }
+        let Some(route) = self.routes.get_mut(entry) else { return Ok(()) };
+        if route.via == NOWHERE || route.is(mark::NO_PATH) {
+            route.marks |= mark::NEW;
+        }
+        route.via = via;
+        route.path_sequence = transit.path_sequence;
+        route.expiry = expiry;
+        route.marks &= !(mark::NO_PATH | mark::EXTERNAL);
+        route.marks |= if transit.external { mark::EXTERNAL } else { 0 };
+        self.sweep_by(expiry);
+        Ok(())
+    }
+
+    /// Whether an entry must stay though it has ended, since others hang below it.
+    pub(super) fn keeps_expired(&mut self, entry: usize) -> bool {
+        let Some(route) = self.routes.get(entry) else { return false };
+        let owner = route.owner;
+        let root = usize::from(owner).checked_sub(1).and_then(|dodag| self.dodags.get(dodag));
+        if !root.is_some_and(|dodag| dodag.is_non_storing()) {
+            return false;
+        }
+        let needed = self.routes.iter().any(|other| other.owner == owner && usize::from(other.via) == entry);
+        if needed {
+            if let Some(route) = self.routes.get_mut(entry) {
+                route.via = NOWHERE;
+            }
+        }
+        needed
+    }
+
+    /// The path to an address, if every link of it is known.
+    pub(super) fn path_to(&self, dodag: usize, address: &Ip, now: u32) -> Option<Path> {
+        let mut path = Path { hops: [0; MAX_HOPS], length: 0 };
+        let mut next = routes::lookup(self.routes, dodag, address, now)?;
+        loop {
+            let route = self.routes.get(next).filter(|route| route.is_live(now))?;
+            // A ring of links ends here, as does a path too long.
+            *path.hops.get_mut(path.length)? = next as u16;
+            path.length += 1;
+            if route.via == ROOT {
+                return Some(path);
+            }
+            next = usize::from(route.via);
+        }
+    }
+
+    /// Whether the last hop of the path is no RPL node, so that its parent is the last one
+    /// that a source route can name.
+    pub(super) fn ends_outside(&self, path: &Path) -> bool {
+        let last = path.hops.first().and_then(|last| self.routes.get(usize::from(*last)));
+        last.is_some_and(|last| last.is(mark::EXTERNAL) || last.prefix_len < 128)
+    }
+
+    /// The address of the first hop.
+    pub(super) fn first_hop(&self, path: &Path) -> Option<Ip> {
+        path.first(1).next().and_then(|hop| self.routes.get(usize::from(hop))).map(|route| Ip(route.target))
+    }
+
+    /// Writes the source route over the first `count` hops, at least two; the first of them
+    /// is the IPv6 destination.
+    pub(super) fn write_source_route(&self, path: &Path, count: usize, out: &mut Writer<'_>) -> Result<()> {
+        let first = self.first_hop(path).ok_or(Error::NotFound)?;
+        let address = |hop: u16| self.routes.get(usize::from(hop)).map_or(first, |route| Ip(route.target));
+        let common = |address: &Ip| {
+            let same = first.0.iter().zip(&address.0).take(15).take_while(|(a, b)| a == b);
+            same.count() as u8
+        };
+        let segments = count.checked_sub(1).and_then(|left| u8::try_from(left).ok()).ok_or(Error::Invalid)?;
+        let (mut compressed, mut compressed_last) = (15, 15);
+        for (position, hop) in path.first(count).enumerate().skip(1) {
+            let shared = common(&address(hop));
+            if position + 1 == count {
+                compressed_last = shared;
+            } else {
+                compressed = shared.min(compressed);
+            }
+        }
+        let shape = Shape { compressed, compressed_last, count: segments };
+        let pad = shape.emit(0, segments, out)?;
+        for (position, hop) in path.first(count).enumerate().skip(1) {
+            let elided = if position + 1 == count { compressed_last } else { compressed };
+            out.put(address(hop).0.get(usize::from(elided)..).unwrap_or_default())?;
+        }
+        out.reserve(usize::from(pad)).map(|_| ())
+    }
+}

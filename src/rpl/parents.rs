@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Parent selection, movement and repair (RFC 6550 §8.2.2).
+//!
+//! Loops are kept out by three rules. A node that is joined takes as parent only who has a
+//! lower DAGRank than itself, or stays with the one it has. When none is left it first
+//! poisons, and waits before it takes one that may have been below it. And its rank never
+//! grows beyond what the DODAG allows.
+#![forbid(unsafe_code)]
+
+use super::dodag::{Dodag, Membership, tell};
+use super::neighbours::{NONE, Neighbour};
+use super::objective::{objective_function, one_hop_below};
+use super::wire::INFINITE_RANK;
+use super::{ALL_RPL_NODES, Rpl, RplContext, count, lollipop};
+use crate::time::Instant;
+
+/// How long a node that has lost its last parent poisons before it joins again, in ms.
+const POISON_TIME: u64 = 2_000;
+/// How long it remembers the limit on its rank, in ms: by then nobody is below it.
+const FORGET_TIME: u64 = 60_000;
+
+/// A path that could be taken.
+#[derive(Clone, Copy)]
+struct Choice {
+    neighbour: u16,
+    dodag: usize,
+    rank: u16,
+    /// Whether it refused our DAO, then not grounded, then inverted preference: less is
+    /// better, and decides before any cost.
+    class: u16,
+    cost: u32,
+}
+
+impl Rpl<'_> {
+    /// Selects parents in every instance.
+    pub(super) fn select_all(&mut self, cx: &mut RplContext<'_>) {
+        for index in 0..self.dodags.len() {
+            let first = |dodag: &Dodag| dodag.is_member() || dodag.membership == Membership::Heard;
+            let Some(instance) =
+                self.dodags.get(index).filter(|dodag| first(dodag)).map(|dodag| dodag.instance)
+            else {
+                continue;
+            };
+            let before = self.dodags.iter().take(index);
+            if !before.into_iter().any(|dodag| first(dodag) && dodag.instance == instance) {
+                self.select(cx, instance);
+            }
+        }
+    }
+
+    /// Selects parents in the instance of this DODAG.
+    pub(super) fn reselect_now(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        if let Some(instance) = self.dodags.get(index).map(|dodag| dodag.instance) {
+            self.select(cx, instance);
+        }
+    }
+
+    /// Selects the DODAG and the preferred parent in an instance, and sets the rank.
+    pub(super) fn select(&mut self, cx: &mut RplContext<'_>, instance: u8) {
+        let member = self.dodags.iter().position(|dodag| dodag.instance == instance && dodag.is_member());
+        if member.and_then(|index| self.dodags.get(index)).is_some_and(Dodag::is_root) {
+            return;
+        }
+        let mut best: Option<Choice> = None;
+        for slot in 0..self.neighbours.len() {
+            let Some(choice) = self.consider(cx.now, instance, member, slot as u16) else { continue };
+            let better = |best: &Choice| (choice.class, choice.cost) < (best.class, best.cost);
+            if best.as_ref().is_none_or(better) {
+                best = Some(choice);
+            }
+        }
+        match (best, member) {
+            (Some(choice), Some(index)) if choice.dodag == index => self.follow(cx, choice),
+            (Some(choice), previous) => {
+                if let Some(previous) = previous {
+                    self.leave(cx, previous);
+                }
+                self.join(cx, choice);
+            }
+            (None, Some(index)) => self.detach(cx, index),
+            (None, None) => {}
+        }
+    }
+
+    /// The path through a neighbour, if it may be taken.
+    fn consider(&self, now: Instant, instance: u8, member: Option<usize>, slot: u16) -> Option<Choice> {
+        let neighbour = self.neighbours.get(usize::from(slot)).filter(|entry| entry.used)?;
+        let index = usize::from(neighbour.dodag);
+        let dodag = self.dodags.get(index)?;
+        let is_current = member == Some(index);
+        if dodag.instance != instance
+            || dodag.membership == Membership::None
+            || !dodag.configured
+            || neighbour.version != dodag.version
+            || neighbour.rank == INFINITE_RANK
+            || !neighbour.is_reachable()
+        {
+            return None;
+        }
+        let configuration = &dodag.configuration;
+        let candidate = neighbour.candidate();
+        let function = if dodag.can_route() { objective_function(configuration.ocp) } else { None };
+        let (mut cost, rank, threshold) = match function {
+            Some(function) => {
+                let cost = function.path_cost(&candidate, configuration)?;
+                let rank = function.rank(&candidate, cost, configuration);
+                (cost, rank, function.threshold(&candidate, configuration))
+            }
+            // A leaf of a DODAG that it does not understand attaches to the nearest router.
+            None => {
+                let cost = u32::from(candidate.rank) + u32::from(candidate.etx);
+                (cost, one_hop_below(candidate.rank, configuration), u32::from(candidate.etx))
+            }
+        };
+        if rank == INFINITE_RANK || rank <= neighbour.rank || !dodag.allows(rank) {
+            return None;
+        }
+        let is_preferred = is_current && dodag.preferred == slot;
+        if is_current
+            && dodag.membership == Membership::Detached
+            && dodag.hold != Instant::NEVER
+            && !dodag.hold.is_due(now)
+        {
+            return None;
+        }
+        if is_current && dodag.membership == Membership::Joined && !is_preferred {
+            // Only who is nearer to the root than we are cannot be below us.
+            if dodag.rank != INFINITE_RANK && dodag.dag_rank(neighbour.rank) >= dodag.dag_rank(dodag.rank) {
+                return None;
+            }
+        }
+        // Hysteresis (RFC 6719 §3.2.2): whoever is preferred stays, unless another is cheaper
+        // by the threshold or more. Another DODAG has to be better by more than that.
+        if is_preferred {
+            cost = cost.saturating_sub(threshold.saturating_sub(1));
+        } else if member.is_some() && !is_current {
+            cost = cost.saturating_add(threshold);
+        }
+        let class = u16::from(neighbour.refused) << 9
+            | u16::from(!dodag.grounded) << 8
+            | u16::from(7 - dodag.preference.min(7));
+        Some(Choice { neighbour: slot, dodag: index, rank, class, cost })
+    }
+
+    /// Stays in the DODAG, perhaps with another parent.
+    fn follow(&mut self, cx: &mut RplContext<'_>, choice: Choice) {
+        let Some(dodag) = self.dodags.get_mut(choice.dodag) else { return };
+        let rejoined = dodag.membership == Membership::Detached;
+        let changed = dodag.preferred != choice.neighbour;
+        // No version has been advertised yet since it was adopted.
+        let moved = dodag.rank == INFINITE_RANK;
+        let former = dodag.preferred;
+        dodag.membership = Membership::Joined;
+        dodag.preferred = choice.neighbour;
+        dodag.rank = choice.rank;
+        dodag.hold = Instant::NEVER;
+        dodag.forget = Instant::NEVER;
+        let unit = dodag.configuration.min_hop_rank_increase.max(1);
+        // Small changes wait for the next DIO; a packet that meets them in the wrong order
+        // (RFC 6550 §11.2) brings that forward.
+        let drifted = choice.rank.abs_diff(dodag.advertised) >= unit.saturating_mul(3);
+        if rejoined || moved || (drifted && dodag.advertised != INFINITE_RANK) {
+            let parameters = dodag.parameters();
+            dodag.trickle.reset(cx.now, parameters, cx.random);
+        }
+        self.set_hop_count(choice);
+        if changed || moved {
+            if changed {
+                count(&mut self.statistics.parent_switches);
+                if let Some(dodag) = self.dodags.get_mut(choice.dodag) {
+                    dodag.tell |= tell::PARENT;
+                }
+                self.say_farewell(cx, choice.dodag, former);
+            }
+            self.advertise_everything(cx, choice.dodag);
+        }
+    }
+
+    /// Becomes a member of a DODAG.
+    fn join(&mut self, cx: &mut RplContext<'_>, choice: Choice) {
+        let leaf = self.leaf;
+        let Some(dodag) = self.dodags.get_mut(choice.dodag) else { return };
+        dodag.membership = Membership::Joined;
+        dodag.preferred = choice.neighbour;
+        dodag.rank = choice.rank;
+        dodag.leaf = leaf || !dodag.can_route();
+        dodag.hold = Instant::NEVER;
+        dodag.forget = Instant::NEVER;
+        dodag.tell |= tell::JOINED | tell::PARENT;
+        if dodag.prefix.prefix_len > 0 {
+            dodag.tell |= tell::PREFIX;
+        }
+        let parameters = dodag.parameters();
+        dodag.trickle.stop();
+        dodag.trickle.reset(cx.now, parameters, cx.random);
+        self.set_hop_count(choice);
+        self.advertise_everything(cx, choice.dodag);
+    }
+
+    fn set_hop_count(&mut self, choice: Choice) {
+        let hops =
+            self.neighbours.get(usize::from(choice.neighbour)).map_or(u8::MAX, |parent| parent.hop_count);
+        if let Some(dodag) = self.dodags.get_mut(choice.dodag) {
+            dodag.hop_count = hops.saturating_add(1);
+        }
+    }
+
+    /// Leaves a DODAG for another, and says so.
+    fn leave(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        let former = dodag.preferred;
+        let told = dodag.advertised != INFINITE_RANK && !dodag.leaf;
+        dodag.membership = Membership::Detached;
+        dodag.preferred = NONE;
+        if told {
+            self.send_dio(cx, index, &ALL_RPL_NODES);
+        }
+        self.say_farewell_at_once(cx, index, former);
+        for slot in 0..self.routes.len() {
+            if self.routes.get(slot).is_some_and(|route| route.owner == super::routes::owner(index)) {
+                self.free_route(slot);
+            }
+        }
+        if let Some(dodag) = self.dodags.get_mut(index) {
+            dodag.membership = Membership::Heard;
+            dodag.trickle.stop();
+            dodag.rank = INFINITE_RANK;
+            dodag.dao.at = Instant::NEVER;
+            dodag.dao.refresh = Instant::NEVER;
+            dodag.dao.backoff = None;
+            dodag.left = NONE;
+            dodag.leave_at = Instant::NEVER;
+        }
+    }
+
+    /// The last parent is lost: poisons the sub-DODAG and looks for another (local repair).
+    fn detach(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if dodag.membership != Membership::Joined {
+            return;
+        }
+        let own = dodag.rank;
+        dodag.membership = Membership::Detached;
+        dodag.preferred = NONE;
+        dodag.tell |= tell::LOST;
+        dodag.tell &= !tell::PARENT;
+        dodag.hold = cx.now.after(POISON_TIME);
+        dodag.forget = cx.now.after(FORGET_TIME);
+        dodag.dao.at = Instant::NEVER;
+        dodag.dao.backoff = None;
+        let parameters = dodag.parameters();
+        dodag.trickle.reset(cx.now, parameters, cx.random);
+        let dag_rank = dodag.dag_rank(own);
+        let dodag = *dodag;
+        // Who was not nearer to the root may have been below: it has to speak again.
+        let stale = |entry: &&mut Neighbour| {
+            entry.used
+                && usize::from(entry.dodag) == index
+                && entry.rank != INFINITE_RANK
+                && dodag.dag_rank(entry.rank) >= dag_rank
+        };
+        for entry in self.neighbours.iter_mut().filter(stale) {
+            entry.rank = INFINITE_RANK;
+        }
+        self.send_dio(cx, index, &ALL_RPL_NODES);
+        self.solicit_interval = 0;
+        let jitter = u64::from(cx.random.below(500));
+        self.solicit_at = self.solicit_at.min(cx.now.after(POISON_TIME + jitter));
+    }
+
+    /// A DAO came from the preferred parent: it is below us, or we are below it.
+    pub(super) fn loop_through_parent(&mut self, cx: &mut RplContext<'_>, index: usize, slot: usize) {
+        count(&mut self.statistics.loops);
+        if let Some(entry) = self.neighbours.get_mut(slot) {
+            entry.rank = INFINITE_RANK;
+        }
+        if let Some(dodag) = self.dodags.get_mut(index) {
+            dodag.dtsn = lollipop::next(dodag.dtsn);
+        }
+        self.reselect_now(cx, index);
+    }
+}

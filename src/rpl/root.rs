@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Commands of a DODAG root (RFC 6550 §8.2.2.2).
+#![forbid(unsafe_code)]
+
+use super::dodag::{Dodag, Membership, tell};
+use super::wire::{Configuration, PrefixInformation};
+use super::{ALL_RPL_NODES, Mode, Rpl, RplContext, lollipop};
+use crate::address::Ip;
+use crate::status::{Error, Result};
+use crate::time::Instant;
+
+/// What a root announces.
+#[derive(Clone, Copy, Debug)]
+pub struct RootConfig {
+    /// RPLInstanceID: 0 to 127 for a global instance, or a local one.
+    pub instance: u8,
+    /// DODAGID: a routable address of this node.
+    pub dodag_id: Ip,
+    /// Mode of operation.
+    pub mode: Mode,
+    /// DODAGPreference, 0 (least) to 7.
+    pub preference: u8,
+    /// Whether the DODAG satisfies the application's goal, such as a way to the Internet.
+    pub grounded: bool,
+    /// Parameters of the DODAG.
+    pub configuration: Configuration,
+    /// The prefix that nodes form their addresses from, if any.
+    pub prefix: Option<PrefixInformation>,
+    /// Whether to carry the hop count as metric, so that MRHOF minimises it instead of ETX.
+    pub hop_count_metric: bool,
+}
+
+impl Rpl<'_> {
+    /// Becomes the root of a DODAG. First it listens for Imin whether the DODAG exists
+    /// already, since before a restart of this node; if so, it goes on with the next version,
+    /// so that every route is learned again at once.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the DODAGID is not routable, MinHopRankIncrease is 0 or
+    /// infinite, or this build has not the mode; [`Error::State`] when the node is a member of
+    /// the instance; [`Error::Full`].
+    pub fn start_root(&mut self, cx: &mut RplContext<'_>, config: &RootConfig) -> Result<()> {
+        let id = config.dodag_id;
+        let routable = !id.is_multicast() && !id.is_link_local() && !id.is_unspecified();
+        let unit = config.configuration.min_hop_rank_increase;
+        if !routable || unit == 0 || unit == u16::MAX || self.leaf {
+            return Err(Error::Invalid);
+        }
+        let member = |dodag: &Dodag| dodag.instance == config.instance && dodag.is_member();
+        if self.dodags.iter().any(member) {
+            return Err(Error::State);
+        }
+        let free = |dodag: &Dodag| dodag.membership == Membership::None || dodag.id == id;
+        let index = self.dodags.iter().position(free).ok_or(Error::Full)?;
+        let entry = self.dodags.get_mut(index).ok_or(Error::Full)?;
+        // Children see a restart by the DTSN, even if they see none by the version.
+        let dtsn = lollipop::START + (cx.random.below(u32::from(lollipop::SEQUENCE_WINDOW)) as u8);
+        *entry = Dodag {
+            id,
+            membership: Membership::Root,
+            instance: config.instance,
+            version: lollipop::START,
+            mode: config.mode as u8,
+            preference: config.preference & 7,
+            grounded: config.grounded,
+            configured: true,
+            dtsn,
+            configuration: config.configuration,
+            prefix: config.prefix.unwrap_or_default(),
+            rank: unit,
+            hop_count: if config.hop_count_metric { 1 } else { u8::MAX },
+            tell: tell::JOINED,
+            ..Dodag::default()
+        };
+        if !entry.can_route() {
+            *entry = Dodag::default();
+            return Err(Error::Invalid);
+        }
+        entry.hold = cx.now.after(u64::from(entry.parameters().min()));
+        self.send_dis(cx, &ALL_RPL_NODES, false);
+        Ok(())
+    }
+
+    /// Global repair: a new version, in which every node chooses its place anew.
+    ///
+    /// # Errors
+    /// [`Error::State`] when this node is not the root of the instance.
+    pub fn global_repair(&mut self, instance: u8) -> Result<()> {
+        let dodag = self.rooted(instance)?;
+        dodag.version = lollipop::next(dodag.version);
+        dodag.lowest = dodag.rank;
+        dodag.inconsistent = true;
+        Ok(())
+    }
+
+    /// Asks for all routes again (RFC 6550 §9.6), without a new version.
+    ///
+    /// # Errors
+    /// [`Error::State`] when this node is not the root of the instance.
+    pub fn refresh_routes(&mut self, instance: u8) -> Result<()> {
+        let dodag = self.rooted(instance)?;
+        dodag.dtsn = lollipop::next(dodag.dtsn);
+        dodag.inconsistent = true;
+        Ok(())
+    }
+
+    /// Replaces the prefix that nodes form their addresses from.
+    ///
+    /// # Errors
+    /// [`Error::State`] when this node is not the root of the instance.
+    pub fn set_prefix(&mut self, instance: u8, prefix: &PrefixInformation) -> Result<()> {
+        let dodag = self.rooted(instance)?;
+        dodag.prefix = *prefix;
+        dodag.inconsistent = true;
+        Ok(())
+    }
+
+    fn rooted(&mut self, instance: u8) -> Result<&mut Dodag> {
+        let root = |dodag: &&mut Dodag| dodag.instance == instance && dodag.is_root();
+        self.dodags.iter_mut().find(root).ok_or(Error::State)
+    }
+
+    /// A packet failed on its source route. A few failures in a row mean that the graph is
+    /// out of date: routes are asked for, at most once a minute.
+    pub(super) fn source_route_failed(&mut self, now: Instant, unreachable: &Ip) {
+        const FAILURES: u8 = 3;
+        const PAUSE: u64 = 60_000;
+        let index = (0..self.dodags.len()).find(|index| {
+            let target = super::wire::Target { prefix_len: 128, prefix: *unreachable };
+            super::routes::find(self.routes, *index, &target).is_some()
+        });
+        let Some(dodag) = index.and_then(|index| self.dodags.get_mut(index)) else { return };
+        if !dodag.is_root() {
+            return;
+        }
+        dodag.route_errors = dodag.route_errors.saturating_add(1);
+        // A root has no use of this timer else.
+        let paused = dodag.forget != Instant::NEVER && !dodag.forget.is_due(now);
+        if dodag.route_errors >= FAILURES && !paused {
+            dodag.route_errors = 0;
+            dodag.dtsn = lollipop::next(dodag.dtsn);
+            dodag.inconsistent = true;
+            dodag.forget = now.after(PAUSE);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! DODAG information solicitations (RFC 6550 §8.3): looking for a DODAG, answering those who
+//! look, and probing a parent that has been silent.
+#![forbid(unsafe_code)]
+
+use super::dodag::{Dodag, Membership};
+use super::wire::{ControlOption, Dis, Options, SolicitedInformation, code};
+use super::{ALL_RPL_NODES, Rpl, RplContext, at_second, transmit};
+use crate::address::Ip;
+use crate::bytes::Writer;
+use crate::time::Instant;
+
+/// First and longest interval between solicitations, in milliseconds.
+const FIRST_INTERVAL: u32 = 4_000;
+const LONGEST_INTERVAL: u32 = 64_000;
+/// Seconds after which a parent that nothing was sent to is probed.
+const PROBE_INTERVAL: u32 = 120;
+
+impl Rpl<'_> {
+    /// Starts soliciting within two seconds, unless that has begun.
+    pub(super) fn solicit_soon(&mut self, cx: &mut RplContext<'_>) {
+        self.solicit_interval = FIRST_INTERVAL;
+        let delay = u64::from(cx.random.below(2_000));
+        self.solicit_at = self.solicit_at.min(cx.now.after(delay));
+    }
+
+    /// Solicits, unless every DODAG that was joined is in order and there is one.
+    pub(super) fn solicit(&mut self, cx: &mut RplContext<'_>) {
+        let in_order = self.dodags.iter().any(Dodag::is_usable);
+        let detached = |dodag: &Dodag| dodag.membership == Membership::Detached;
+        if in_order && !self.dodags.iter().any(detached) {
+            self.solicit_at = Instant::NEVER;
+            return;
+        }
+        self.send_dis(cx, &ALL_RPL_NODES, false);
+        let interval = self.solicit_interval.clamp(FIRST_INTERVAL, LONGEST_INTERVAL);
+        self.solicit_interval = interval * 2;
+        let delay = interval / 2 + cx.random.below(interval);
+        self.solicit_at = cx.now.after(u64::from(delay));
+    }
+
+    /// Sends a solicitation; one that is a mere probe carries a predicate that never holds, so
+    /// that the link layer's acknowledgement is its only answer.
+    pub(super) fn send_dis(&mut self, cx: &mut RplContext<'_>, to: &Ip, probe: bool) {
+        let mut body = [0; 2 + 21];
+        let mut out = Writer::new(&mut body);
+        if Dis.emit(&mut out).is_err() {
+            return;
+        }
+        let never = SolicitedInformation { dodag_id: Some(Ip::UNSPECIFIED), ..Default::default() };
+        if probe && never.emit(&mut out).is_err() {
+            return;
+        }
+        self.statistics.dis_sent = self.statistics.dis_sent.wrapping_add(1);
+        transmit(cx, to, code::DIS, out.written());
+    }
+
+    pub(super) fn receive_dis(&mut self, cx: &mut RplContext<'_>, from: &Ip, to: &Ip, options: Options<'_>) {
+        if !from.is_link_local() {
+            return;
+        }
+        let mut asked = SolicitedInformation::default();
+        for option in options {
+            if let Ok(ControlOption::SolicitedInformation(solicited)) = option {
+                asked = solicited;
+            }
+        }
+        for index in 0..self.dodags.len() {
+            let Some(dodag) = self.dodags.get_mut(index) else { break };
+            let listening = dodag.is_root() && dodag.hold != Instant::NEVER;
+            let matches = dodag.is_member()
+                && asked.instance.is_none_or(|instance| instance == dodag.instance)
+                && asked.dodag_id.is_none_or(|id| id == dodag.id)
+                && asked.version.is_none_or(|version| version == dodag.version);
+            if !matches || listening {
+                continue;
+            }
+            if !to.is_multicast() {
+                self.send_dio(cx, index, from);
+            } else if dodag.is_usable() && !dodag.leaf {
+                let parameters = dodag.parameters();
+                dodag.trickle.reset(cx.now, parameters, cx.random);
+            }
+        }
+    }
+
+    /// When the parent of this DODAG is to be probed.
+    pub(super) fn probe_deadline(&self, dodag: &Dodag) -> Instant {
+        match self.neighbours.get(usize::from(dodag.preferred)) {
+            Some(parent) if dodag.membership == Membership::Joined => {
+                let quiet = at_second(parent.measured.saturating_add(PROBE_INTERVAL));
+                quiet.max(self.probed_at.after(u64::from(PROBE_INTERVAL) * 1000))
+            }
+            _ => Instant::NEVER,
+        }
+    }
+
+    /// Sends something to a parent that nothing was sent to for long, so that the link layer
+    /// finds out whether it is there.
+    pub(super) fn probe_parent(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        let Some(dodag) = self.dodags.get(index) else { return };
+        if !self.probe_deadline(dodag).is_due(cx.now) {
+            return;
+        }
+        let Some(parent) = self.neighbours.get(usize::from(dodag.preferred)) else { return };
+        let parent = parent.link_local();
+        self.probed_at = cx.now;
+        self.send_dis(cx, &parent, true);
+    }
+}

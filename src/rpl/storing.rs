@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Learning routes from DAOs in storing mode (RFC 6550 §9.8), and keeping their table.
+#![forbid(unsafe_code)]
+
+use super::neighbours::{NONE, interface_identifier};
+use super::routes::{self, NOWHERE, mark};
+use super::wire::{ControlOption, Options, Target, Transit};
+use super::{Rpl, RplContext, count, lollipop, seconds};
+use crate::address::Ip;
+use crate::status::{Error, Result};
+use core::cmp::Ordering;
+
+/// Calls `learn` for every pair of a target and the first transit behind its group
+/// (RFC 6550 §9.4). Groups are found without storing them: the targets of a group are those
+/// between the previous transit and this one.
+///
+/// # Errors
+/// [`Error::Malformed`] when a target has no transit or a transit no target; the first other
+/// error of `learn`, after all pairs were offered.
+pub(super) fn for_each_pair(
+    options: Options<'_>,
+    learn: &mut dyn FnMut(&Target, &Transit) -> Result<()>,
+) -> Result<()> {
+    let mut group = options;
+    let mut targets = 0usize;
+    let mut taken = false;
+    let mut outcome = Ok(());
+    for option in options {
+        match option? {
+            ControlOption::Target(_) => {
+                if taken {
+                    targets = 0;
+                    taken = false;
+                }
+                targets += 1;
+            }
+            ControlOption::Transit(transit) => {
+                if targets == 0 {
+                    return Err(Error::Malformed);
+                }
+                // Of several transits the first, the most preferred path, is used.
+                if !taken {
+                    let mut left = targets;
+                    for member in group.by_ref() {
+                        if let ControlOption::Target(target) = member? {
+                            outcome = outcome.and(learn(&target, &transit));
+                            left -= 1;
+                            if left == 0 {
+                                break;
+                            }
+                        }
+                    }
+                }
+                taken = true;
+            }
+            _ => {}
+        }
+    }
+    if targets == 0 || !taken { Err(Error::Malformed) } else { outcome }
+}
+
+impl Rpl<'_> {
+    /// Learns what a child advertises.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when a target could not be kept, [`Error::Malformed`].
+    pub(super) fn learn_storing(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        index: usize,
+        from: &Ip,
+        options: Options<'_>,
+    ) -> Result<()> {
+        let iid = interface_identifier(from);
+        let now = seconds(cx.now);
+        // Rank 0 stands for a child, which displaces any candidate that is not in use.
+        let slot = self.find_or_add_neighbour(index, iid, 0, now).ok_or(Error::Full)?;
+        let preferred = self.dodags.get(index).map_or(NONE, |dodag| dodag.preferred);
+        let mut through_parent = false;
+        let mut news = false;
+        let outcome = for_each_pair(options, &mut |target, transit| {
+            if usize::from(preferred) == slot {
+                through_parent |= transit.path_lifetime > 0;
+                return Ok(());
+            }
+            let change = self.learn_route(now, index, slot as u16, target, transit)?;
+            news |= change;
+            Ok(())
+        });
+        if through_parent {
+            self.loop_through_parent(cx, index, slot);
+            return Err(Error::State);
+        }
+        if news {
+            self.schedule_dao(cx, index);
+            self.sweep_by(now);
+        }
+        if outcome == Err(Error::Full) {
+            count(&mut self.statistics.table_full);
+        }
+        outcome
+    }
+
+    /// Learns one target from a child. Whether the parent has to hear of it.
+    fn learn_route(
+        &mut self,
+        now: u32,
+        index: usize,
+        slot: u16,
+        target: &Target,
+        transit: &Transit,
+    ) -> Result<bool> {
+        let dodag = self.dodags.get(index).ok_or(Error::State)?;
+        let is_root = dodag.is_root();
+        let own = self.targets.iter().any(|own| own.used && own.target == *target);
+        if own
+            || target.prefix.is_multicast()
+            || (is_root && target.prefix == dodag.id && target.prefix_len == 128)
+        {
+            return Ok(false);
+        }
+        let expiry = routes::expiry(now, transit.path_lifetime, dodag.configuration.lifetime_unit);
+        let known = routes::find(self.routes, index, target);
+        if transit.path_lifetime == 0 {
+            let Some(entry) = known else { return Ok(false) };
+            let Some(route) = self.routes.get_mut(entry) else { return Ok(false) };
+            let order = lollipop::compare(transit.path_sequence, route.path_sequence);
+            if order == Some(Ordering::Less) || route.is(mark::NO_PATH) {
+                return Ok(false);
+            }
+            return Ok(self.withdraw_route(now, index, entry, slot, transit.path_sequence));
+        }
+        let (entry, fresh) = match known {
+            Some(known) => (known, false),
+            None => (routes::insert(self.routes, index, target).ok_or(Error::Full)?, true),
+        };
+        let route = self.routes.get_mut(entry).ok_or(Error::Full)?;
+        let mut news = fresh || route.is(mark::NO_PATH);
+        let mut order = Ordering::Greater;
+        if !news {
+            // The same child may say less than before: then the target has started anew.
+            let restart = route.via == slot && lollipop::is_linear(transit.path_sequence);
+            order = match lollipop::compare(transit.path_sequence, route.path_sequence) {
+                Some(Ordering::Equal) => Ordering::Equal,
+                Some(Ordering::Less) if !restart => return Ok(false),
+                _ => Ordering::Greater,
+            };
+            news = order == Ordering::Greater;
+            // It claimed the target before the present next hop did, and says nothing new.
+            if order == Ordering::Equal && route.other == slot {
+                return Ok(false);
+            }
+        }
+        route.path_sequence = transit.path_sequence;
+        route.expiry = expiry;
+        route.marks &= !(mark::NO_PATH | mark::EXTERNAL);
+        route.marks |= if transit.external { mark::EXTERNAL } else { 0 };
+        route.marks |= if fresh { mark::NEW } else { 0 };
+        route.marks |= if news && !is_root { mark::DIRTY } else { 0 };
+        let via = route.via;
+        if via != slot || order == Ordering::Greater {
+            // With an equal sequence both hold: the later one is used, the other kept.
+            let kept = if order == Ordering::Equal { via } else { NOWHERE };
+            self.set_hops(entry, slot, kept);
+        }
+        self.sweep_by(expiry);
+        if fresh {
+            self.sweep_by(now);
+        }
+        Ok(news)
+    }
+
+    /// A neighbour no longer leads to a target. If another claims it too, that one takes over;
+    /// else the route has ended, and the parent hears a No-Path before the entry is freed.
+    /// Whether it has ended.
+    pub(super) fn withdraw_route(
+        &mut self,
+        now: u32,
+        index: usize,
+        entry: usize,
+        slot: u16,
+        path_sequence: u8,
+    ) -> bool {
+        /// Seconds after which the entry is freed even if nobody answered.
+        const LINGER: u32 = 60;
+        let is_root = self.dodags.get(index).is_none_or(|dodag| dodag.is_root());
+        let Some(route) = self.routes.get_mut(entry) else { return false };
+        let (via, other) = (route.via, route.other);
+        if via != slot || other != NOWHERE {
+            if via == slot {
+                self.set_hops(entry, other, NOWHERE);
+            } else if other == slot {
+                self.set_hops(entry, via, NOWHERE);
+            }
+            return false;
+        }
+        route.path_sequence = path_sequence;
+        route.marks |= mark::NO_PATH;
+        if is_root {
+            route.expiry = now;
+        } else {
+            route.marks |= mark::DIRTY;
+            route.expiry = now.saturating_add(LINGER);
+        }
+        let by = route.expiry;
+        self.sweep_by(by);
+        true
+    }
+
+    /// Sets the neighbours that a route leads through, and keeps their counts.
+    fn set_hops(&mut self, entry: usize, via: u16, other: u16) {
+        let Some(route) = self.routes.get_mut(entry) else { return };
+        let former = [core::mem::replace(&mut route.via, via), core::mem::replace(&mut route.other, other)];
+        for slot in former {
+            if let Some(neighbour) = self.neighbours.get_mut(usize::from(slot)) {
+                neighbour.routes = neighbour.routes.saturating_sub(1);
+            }
+        }
+        for slot in [via, other] {
+            if let Some(neighbour) = self.neighbours.get_mut(usize::from(slot)) {
+                neighbour.routes = neighbour.routes.saturating_add(1);
+            }
+        }
+    }
+
+    /// Frees an entry.
+    pub(super) fn free_route(&mut self, entry: usize) {
+        let Some(route) = self.routes.get(entry) else { return };
+        let owner = usize::from(route.owner);
+        let dodag = owner.checked_sub(1).and_then(|dodag| self.dodags.get(dodag));
+        if dodag.is_some_and(|dodag| dodag.stores()) {
+            self.set_hops(entry, NOWHERE, NOWHERE);
+        }
+        if let Some(route) = self.routes.get_mut(entry) {
+            *route = routes::Route::default();
+        }
+    }
+}

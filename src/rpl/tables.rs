@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Getters: what an application sees of the tables.
+#![forbid(unsafe_code)]
+
+use super::dodag::Membership;
+use super::routes::NOWHERE;
+use super::wire::Configuration;
+use super::{Mode, Rpl, neighbours};
+use crate::address::Ip;
+
+/// A DODAG as this node sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct DodagView {
+    /// RPLInstanceID.
+    pub instance: u8,
+    /// DODAGID.
+    pub dodag_id: Ip,
+    /// DODAGVersionNumber.
+    pub version: u8,
+    /// Mode of operation.
+    pub mode: u8,
+    /// Whether it is grounded.
+    pub grounded: bool,
+    /// DODAGPreference.
+    pub preference: u8,
+    /// Whether this node is a member.
+    pub joined: bool,
+    /// Whether this node is its root.
+    pub root: bool,
+    /// Own rank, infinite without parent.
+    pub rank: u16,
+    /// The preferred parent's link-local address.
+    pub parent: Option<Ip>,
+    /// Parameters.
+    pub configuration: Configuration,
+    /// Own DTSN.
+    pub dtsn: u8,
+}
+
+/// A neighbour.
+#[derive(Clone, Copy, Debug)]
+pub struct NeighbourView {
+    /// RPLInstanceID that it was heard in.
+    pub instance: u8,
+    /// Link-local address.
+    pub address: Ip,
+    /// The rank it advertised last.
+    pub rank: u16,
+    /// Expected transmissions, times 128.
+    pub etx: u16,
+    /// Whether the link is considered usable.
+    pub reachable: bool,
+    /// Whether it is the preferred parent.
+    pub preferred: bool,
+    /// Routes that lead through it.
+    pub routes: u16,
+}
+
+/// A downward route.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteView {
+    /// The destination.
+    pub target: Ip,
+    /// How many of its bits count.
+    pub prefix_len: u8,
+    /// The next hop (storing mode) or the parent (root of non-storing mode).
+    pub via: Ip,
+    /// The second at which it ends, counted as the time given to the engine; `u32::MAX` for
+    /// never.
+    pub expiry: u32,
+}
+
+impl Rpl<'_> {
+    /// The DODAGs known, joined or not.
+    pub fn dodags(&self) -> impl Iterator<Item = DodagView> + '_ {
+        self.dodags.iter().filter(|dodag| dodag.membership != Membership::None).map(|dodag| DodagView {
+            instance: dodag.instance,
+            dodag_id: dodag.id,
+            version: dodag.version,
+            mode: dodag.mode,
+            grounded: dodag.grounded,
+            preference: dodag.preference,
+            joined: dodag.is_usable(),
+            root: dodag.is_root(),
+            rank: if dodag.is_usable() { dodag.rank } else { super::wire::INFINITE_RANK },
+            parent: self.neighbours.get(usize::from(dodag.preferred)).map(neighbours::Neighbour::link_local),
+            configuration: dodag.configuration,
+            dtsn: dodag.dtsn,
+        })
+    }
+
+    /// The neighbours known.
+    pub fn neighbours(&self) -> impl Iterator<Item = NeighbourView> + '_ {
+        self.neighbours.iter().enumerate().filter(|(_, entry)| entry.used).map(|(slot, entry)| {
+            let dodag = self.dodags.get(usize::from(entry.dodag));
+            NeighbourView {
+                instance: dodag.map_or(0, |dodag| dodag.instance),
+                address: entry.link_local(),
+                rank: entry.rank,
+                etx: entry.etx,
+                reachable: entry.is_reachable(),
+                preferred: dodag.is_some_and(|dodag| usize::from(dodag.preferred) == slot),
+                routes: entry.routes,
+            }
+        })
+    }
+
+    /// The downward routes known.
+    pub fn routes(&self) -> impl Iterator<Item = RouteView> + '_ {
+        let live = |route: &&super::Route| route.owner != 0 && route.via != NOWHERE && route.is_live(0);
+        self.routes.iter().filter(live).map(|route| {
+            let dodag = usize::from(route.owner).checked_sub(1).and_then(|index| self.dodags.get(index));
+            let via = match dodag {
+                Some(dodag) if dodag.mode == Mode::NonStoring as u8 => {
+                    self.routes.get(usize::from(route.via)).map_or(dodag.id, |parent| Ip(parent.target))
+                }
+                _ => {
+                    let next = self.neighbours.get(usize::from(route.via));
+                    next.map_or(Ip::UNSPECIFIED, neighbours::Neighbour::link_local)
+                }
+            };
+            RouteView { target: Ip(route.target), prefix_len: route.prefix_len, via, expiry: route.expiry }
+        })
+    }
+
+    /// Whether this node can send packets: joined, or root.
+    pub fn is_joined(&self) -> bool {
+        self.dodags.iter().any(super::Dodag::is_usable)
+    }
+}
