@@ -19,6 +19,7 @@ mod store;
 mod sys;
 mod tap;
 mod tcp;
+mod tun;
 mod udp;
 #[cfg(feature = "ieee802154")]
 mod zep;
@@ -165,6 +166,7 @@ static PORT: Table = Table(mote_port {
     store: &store::STORE,
     log: &basics::LOG,
     tap: &tap::TAP,
+    tun: &tun::TUN,
 });
 
 /// The services of Linux, for `mote_node_config.port`. In builds for Linux alone.

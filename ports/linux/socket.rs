@@ -26,9 +26,25 @@ pub(super) enum Kind {
     Udp(c_int),
     /// A TCP connection.
     Tcp,
+    /// A TUN interface.
+    Tun,
 }
 
-/// One open socket.
+impl Kind {
+    pub(super) const fn is_udp(self) -> bool {
+        matches!(self, Kind::Udp(_))
+    }
+
+    pub(super) const fn is_tcp(self) -> bool {
+        matches!(self, Kind::Tcp)
+    }
+
+    pub(super) const fn is_tun(self) -> bool {
+        matches!(self, Kind::Tun)
+    }
+}
+
+/// One open socket, or something like it.
 pub(super) struct Socket {
     pub(super) fd: Fd,
     pub(super) kind: Kind,
@@ -55,16 +71,16 @@ impl Socket {
     ///
     /// # Safety
     /// `handle` is 0, or came from [`open`] and has not been closed.
-    pub(super) unsafe fn of<'a>(handle: usize, udp: bool) -> Result<&'a Socket, mote_status> {
+    pub(super) unsafe fn of<'a>(handle: usize, fits: fn(Kind) -> bool) -> Result<&'a Socket, mote_status> {
         // SAFETY: by the contract above.
         let socket = unsafe { (handle as *const Socket).as_ref() };
-        socket.filter(|socket| (socket.kind != Kind::Tcp) == udp).ok_or(Error::Invalid.code())
+        socket.filter(|socket| fits(socket.kind)).ok_or(Error::Invalid.code())
     }
 
     fn interest(&self) -> u32 {
         match self.kind {
-            // A UDP socket would report room after each datagram that has left.
-            Kind::Udp(_) if !self.blocked.get() => IN | EDGE,
+            // These would report room after each datagram or packet that has left.
+            Kind::Udp(_) | Kind::Tun if !self.blocked.get() => IN | EDGE,
             _ => IN | OUT | EDGE,
         }
     }
@@ -115,6 +131,12 @@ impl Socket {
                 if events & ENDED != 0 {
                     // An error that the network reported about an earlier datagram.
                     sys::take_error(self.fd.raw());
+                }
+            }
+            Kind::Tun => {
+                if events & ENDED != 0 {
+                    // The interface is gone: receiving says so.
+                    flags |= MOTE_READY_READABLE | MOTE_READY_CLOSED;
                 }
             }
             Kind::Tcp => {

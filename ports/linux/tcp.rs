@@ -79,7 +79,7 @@ fn connect_failure(errno: c_int) -> mote_status {
 
 unsafe extern "C" fn connected(_state: *mut c_void, handle: usize) -> mote_status {
     // SAFETY: the handle is open or 0, by the service's contract.
-    match unsafe { Socket::of(handle, false) } {
+    match unsafe { Socket::of(handle, Kind::is_tcp) } {
         Ok(socket) => status(check_connected(socket)),
         Err(status) => status,
     }
@@ -118,7 +118,7 @@ unsafe extern "C" fn receive(
 ) -> mote_status {
     // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
     let (state, socket, received) =
-        match unsafe { (State::of(state), Socket::of(handle, false), received.as_mut()) } {
+        match unsafe { (State::of(state), Socket::of(handle, Kind::is_tcp), received.as_mut()) } {
             (Ok(state), Ok(socket), Some(received)) if !out.is_null() && capacity > 0 => {
                 (state, socket, received)
             }
@@ -170,11 +170,11 @@ unsafe extern "C" fn send(
     sent: *mut usize,
 ) -> mote_status {
     // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
-    let (state, socket, sent) = match unsafe { (State::of(state), Socket::of(handle, false), sent.as_mut()) }
-    {
-        (Ok(state), Ok(socket), Some(sent)) if !data.is_null() && len > 0 => (state, socket, sent),
-        _ => return Error::Invalid.code(),
-    };
+    let (state, socket, sent) =
+        match unsafe { (State::of(state), Socket::of(handle, Kind::is_tcp), sent.as_mut()) } {
+            (Ok(state), Ok(socket), Some(sent)) if !data.is_null() && len > 0 => (state, socket, sent),
+            _ => return Error::Invalid.code(),
+        };
     // The peer's orderly end leaves our direction open.
     if socket.ended.get() != 0 && socket.ended.get() != Error::Closed.code() {
         return socket.ended.get();
@@ -218,7 +218,7 @@ unsafe extern "C" fn send(
 
 unsafe extern "C" fn shutdown(_state: *mut c_void, handle: usize) {
     // SAFETY: the handle is open or 0, by the service's contract.
-    if let Ok(socket) = unsafe { Socket::of(handle, false) } {
+    if let Ok(socket) = unsafe { Socket::of(handle, Kind::is_tcp) } {
         // SAFETY: a plain system call. It fails where there is no connection to end.
         unsafe { libc::shutdown(socket.fd.raw(), libc::SHUT_WR) };
     }
@@ -227,7 +227,7 @@ unsafe extern "C" fn shutdown(_state: *mut c_void, handle: usize) {
 unsafe extern "C" fn close(state: *mut c_void, handle: usize) {
     // SAFETY: the state is the node's and the handle open or 0, by the service's contract.
     unsafe {
-        if let (Ok(state), Ok(_)) = (State::of(state), Socket::of(handle, false)) {
+        if let (Ok(state), Ok(_)) = (State::of(state), Socket::of(handle, Kind::is_tcp)) {
             socket::close(state, handle as *mut Socket);
         }
     }

@@ -113,7 +113,7 @@ fn bind(local: &mote_address, options: u32, family: c_int) -> Result<Fd, c_int> 
 unsafe extern "C" fn close(state: *mut c_void, handle: usize) {
     // SAFETY: the state is the node's and the handle open or 0, by the service's contract.
     unsafe {
-        if let (Ok(state), Ok(_)) = (State::of(state), Socket::of(handle, true)) {
+        if let (Ok(state), Ok(_)) = (State::of(state), Socket::of(handle, Kind::is_udp)) {
             socket::close(state, handle as *mut Socket);
         }
     }
@@ -125,7 +125,7 @@ unsafe extern "C" fn local_address(
     local: *mut mote_address,
 ) -> mote_status {
     // SAFETY: the handle is open or 0 and the output valid or NULL, by the service's contract.
-    let (socket, local) = match unsafe { (Socket::of(handle, true), local.as_mut()) } {
+    let (socket, local) = match unsafe { (Socket::of(handle, Kind::is_udp), local.as_mut()) } {
         (Ok(socket), Some(local)) => (socket, local),
         _ => return Error::Invalid.code(),
     };
@@ -198,13 +198,13 @@ unsafe extern "C" fn receive(
     count: *mut usize,
 ) -> mote_status {
     // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
-    let (state, socket, count) = match unsafe { (State::of(state), Socket::of(handle, true), count.as_mut()) }
-    {
-        (Ok(state), Ok(socket), Some(count)) if !datagrams.is_null() && capacity > 0 => {
-            (state, socket, count)
-        }
-        _ => return Error::Invalid.code(),
-    };
+    let (state, socket, count) =
+        match unsafe { (State::of(state), Socket::of(handle, Kind::is_udp), count.as_mut()) } {
+            (Ok(state), Ok(socket), Some(count)) if !datagrams.is_null() && capacity > 0 => {
+                (state, socket, count)
+            }
+            _ => return Error::Invalid.code(),
+        };
     let limit = capacity.min(BATCH);
     // SAFETY: initialised by the caller, by the service's contract, for at least `limit` entries.
     let datagrams = unsafe { core::slice::from_raw_parts_mut(datagrams, limit) };
@@ -324,10 +324,11 @@ unsafe extern "C" fn send(
     sent: *mut usize,
 ) -> mote_status {
     // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
-    let (state, socket, sent) = match unsafe { (State::of(state), Socket::of(handle, true), sent.as_mut()) } {
-        (Ok(state), Ok(socket), Some(sent)) if !datagrams.is_null() && count > 0 => (state, socket, sent),
-        _ => return Error::Invalid.code(),
-    };
+    let (state, socket, sent) =
+        match unsafe { (State::of(state), Socket::of(handle, Kind::is_udp), sent.as_mut()) } {
+            (Ok(state), Ok(socket), Some(sent)) if !datagrams.is_null() && count > 0 => (state, socket, sent),
+            _ => return Error::Invalid.code(),
+        };
     // SAFETY: initialised by the caller, by the service's contract, for `count` entries.
     let datagrams = unsafe { core::slice::from_raw_parts(datagrams, count) };
     let mut taken = 0;
@@ -465,7 +466,7 @@ unsafe extern "C" fn leave(_state: *mut c_void, handle: usize, group: *const mot
 /// `handle` is 0 or open; `group` is NULL or readable.
 unsafe fn change_membership(handle: usize, group: *const mote_address, join: bool) -> mote_status {
     // SAFETY: by the contract above.
-    match unsafe { (Socket::of(handle, true), group.as_ref()) } {
+    match unsafe { (Socket::of(handle, Kind::is_udp), group.as_ref()) } {
         (Ok(socket), Some(group)) => status(multicast::change(socket, group, join)),
         _ => Error::Invalid.code(),
     }

@@ -513,6 +513,7 @@ static const mote_port template_port = {
     .store = &template_store,
     .log = &template_log,
     .tap = &template_tap,
+    .tun = NULL, /* only for a border router */
 };
 
 const mote_port *mote_port_template(void)

@@ -325,6 +325,7 @@ pub unsafe extern "C" fn mote_sim_host(
                 store: core::ptr::null(),
                 log: core::ptr::null(),
                 tap: core::ptr::null(),
+                tun: core::ptr::null(),
             },
         });
         host.port.user = (&raw mut *host).cast();

@@ -18,6 +18,7 @@ mod resolver;
 mod store;
 mod tap;
 mod tcp;
+mod tun;
 mod types;
 mod udp;
 
@@ -35,6 +36,7 @@ pub use resolver::mote_port_resolver;
 pub use store::mote_port_store;
 pub use tap::{MOTE_TAP_FRAME, MOTE_TAP_UDP, mote_port_tap};
 pub use tcp::mote_port_tcp;
+pub use tun::mote_port_tun;
 pub use types::{mote_address, mote_bytes, mote_status};
 pub use udp::{MOTE_UDP_REUSE, MOTE_UDP_TRUNCATED, mote_port_datagram, mote_port_udp};
 
@@ -80,4 +82,6 @@ pub struct mote_port {
     pub log: *const mote_port_log,
     /// A copy of every frame and datagram, for captures.
     pub tap: *const mote_port_tap,
+    /// The host side of a border router.
+    pub tun: *const mote_port_tun,
 }

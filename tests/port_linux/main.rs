@@ -8,5 +8,6 @@ mod resolver;
 mod store;
 mod tap;
 mod tcp;
+mod tun;
 mod udp;
 mod waiting;

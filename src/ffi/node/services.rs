@@ -4,7 +4,8 @@
 use crate::ffi::arguments::{self, Config, check};
 use crate::port::{
     mote_address, mote_bytes, mote_port, mote_port_alarm, mote_port_clock, mote_port_entropy, mote_port_log,
-    mote_port_radio, mote_port_resolver, mote_port_store, mote_port_tap, mote_port_tcp, mote_port_udp,
+    mote_port_radio, mote_port_resolver, mote_port_store, mote_port_tap, mote_port_tcp, mote_port_tun,
+    mote_port_udp,
 };
 use crate::status::{Error, Result};
 use crate::time::Instant;
@@ -32,6 +33,8 @@ unsafe impl Config for mote_port_store {}
 unsafe impl Config for mote_port_log {}
 // SAFETY: plain, `size` first, valid when all zero.
 unsafe impl Config for mote_port_tap {}
+// SAFETY: plain, `size` first, valid when all zero.
+unsafe impl Config for mote_port_tun {}
 
 type Now = unsafe extern "C" fn(*mut c_void) -> u64;
 type Fill = unsafe extern "C" fn(*mut c_void, *mut u8, usize) -> i32;

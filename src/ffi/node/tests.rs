@@ -197,6 +197,7 @@ fn make_world() -> (&'static RefCell<World>, *const mote_port) {
         store: ::core::ptr::null(),
         log: ::core::ptr::null(),
         tap: ::core::ptr::null(),
+        tun: ::core::ptr::null(),
     });
     (world, port)
 }
