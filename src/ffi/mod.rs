@@ -18,6 +18,8 @@ pub(crate) mod arguments;
 mod coap;
 mod mailbox;
 mod node;
+#[cfg(feature = "ieee802154")]
+mod port_radio;
 mod radio;
 #[cfg(feature = "std")]
 mod sim;

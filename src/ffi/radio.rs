@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The radio: how frames come in, and how the mesh reaches the port's radio.
+//! The radio: how frames come in.
 
-use super::arguments::{check, outcome, slice};
+use super::arguments::{outcome, slice};
 use super::node::{NodeRef, mote_node};
 use super::status::mote_status;
 use crate::bytes;
-use crate::port::{mote_bytes, mote_port_radio, mote_radio_addresses};
+use crate::port::mote_bytes;
 use crate::status::{Error, Result};
-use crate::transport::{Radio, RadioAddresses, RadioCapabilities, RadioEvent, TransmitStatus};
-use core::ffi::c_void;
 
 /// The largest frame of IEEE 802.15.4 without its FCS.
 pub(crate) const FRAME_SIZE: usize = 125;
@@ -26,11 +24,11 @@ pub const MOTE_RADIO_FAILED: u32 = 3;
 /// What a radio told, until the node's thread takes it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RadioLetter {
-    sent: Option<(u32, u8)>,
-    len: u8,
-    lqi: u8,
-    rssi: i8,
-    frame: [u8; FRAME_SIZE],
+    pub(super) sent: Option<(u32, u8)>,
+    pub(super) len: u8,
+    pub(super) lqi: u8,
+    pub(super) rssi: i8,
+    pub(super) frame: [u8; FRAME_SIZE],
 }
 
 impl Default for RadioLetter {
@@ -94,86 +92,4 @@ pub unsafe extern "C" fn mote_radio_sent(node: *mut mote_node, result: u32, atte
         unsafe { NodeRef::new(node) }?.post_radio(|letter| letter.sent = Some((result, attempts)))
     };
     outcome(sent())
-}
-
-impl NodeRef {
-    /// Takes what the radio told first, its frame copied to `buffer`.
-    pub(crate) fn take_radio_event(self, buffer: &mut [u8; FRAME_SIZE]) -> Option<RadioEvent<'_>> {
-        let letter = self.take_radio_letter()?;
-        let Some((result, attempts)) = letter.sent else {
-            *buffer = letter.frame;
-            let frame = buffer.get(..usize::from(letter.len))?;
-            return Some(RadioEvent::Received { frame, lqi: letter.lqi, rssi: letter.rssi });
-        };
-        let status = match result {
-            MOTE_RADIO_SENT => TransmitStatus::Sent,
-            MOTE_RADIO_NO_ACK => TransmitStatus::NoAck,
-            MOTE_RADIO_BUSY => TransmitStatus::ChannelBusy,
-            _ => TransmitStatus::Failed,
-        };
-        Some(RadioEvent::Transmitted { status, attempts })
-    }
-}
-
-/// The radio of a node's port, as the MAC sees it.
-pub(crate) struct PortRadio {
-    table: mote_port_radio,
-    state: *mut c_void,
-}
-
-impl PortRadio {
-    /// The radio of `node`'s port, which from now on tells this node what it receives.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] when the port has none, [`Error::State`] when the node has no room
-    /// for frames, what the port says.
-    pub(crate) fn open(node: NodeRef) -> Result<PortRadio> {
-        let table: mote_port_radio = node.services().service(|port| port.radio)?;
-        if !node.has_radio_room() {
-            return Err(Error::State);
-        }
-        let state = node.services().state;
-        if let Some(start) = table.start {
-            // SAFETY: the port's contract; the node outlives its port's state.
-            check(unsafe { start(state, node.pointer().cast()) })?;
-        }
-        Ok(PortRadio { table, state })
-    }
-}
-
-impl Radio for PortRadio {
-    fn capabilities(&self) -> RadioCapabilities {
-        RadioCapabilities(self.table.capabilities)
-    }
-
-    fn transmit(&mut self, frame: &[u8]) -> Result<()> {
-        let function = self.table.transmit.ok_or(Error::Unsupported)?;
-        // SAFETY: the port's contract; the frame is lent for the call.
-        check(unsafe { function(self.state, frame.as_ptr(), frame.len()) })
-    }
-
-    fn channel_is_clear(&mut self) -> bool {
-        // SAFETY: the port's contract.
-        self.table.channel_clear.is_none_or(|function| unsafe { function(self.state) } != 0)
-    }
-
-    fn set_addresses(&mut self, addresses: &RadioAddresses) -> Result<()> {
-        let Some(function) = self.table.set_addresses else { return Ok(()) };
-        let RadioAddresses { extended, short, pan } = *addresses;
-        let addresses = mote_radio_addresses { extended, short_address: short, pan_id: pan, reserved: 0 };
-        // SAFETY: the port's contract; the addresses are lent for the call.
-        check(unsafe { function(self.state, &raw const addresses) })
-    }
-
-    fn set_channel(&mut self, channel: u8) -> Result<()> {
-        let Some(function) = self.table.set_channel else { return Ok(()) };
-        // SAFETY: the port's contract.
-        check(unsafe { function(self.state, channel) })
-    }
-
-    fn enable(&mut self, on: bool) -> Result<()> {
-        let Some(function) = self.table.enable else { return Ok(()) };
-        // SAFETY: the port's contract.
-        check(unsafe { function(self.state, u8::from(on)) })
-    }
 }
