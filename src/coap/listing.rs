@@ -40,7 +40,7 @@ pub(super) fn write(resources: &Table<'_, Resource<'_>>, queries: Options<'_>, s
             continue;
         }
         let path = resource.path.strip_prefix('/').unwrap_or_default();
-        let mut segments = path.split('/').map(str::as_bytes).filter(|_| !path.is_empty());
+        let mut segments = path.as_bytes().split(|byte| *byte == b'/').filter(|_| !path.is_empty());
         let _ = out.path(&mut segments);
         let _ = out.raw(resource.attributes.as_bytes());
         if resource.flags & flags::OBSERVABLE != 0 {

@@ -68,12 +68,12 @@ pub(super) fn suits(path: &str, options: Options<'_>) -> Option<usize> {
     if path.is_empty() {
         return if asked.next().is_none() { Some(usize::MAX) } else { None };
     }
-    for (depth, segment) in path.split('/').enumerate() {
+    for (depth, segment) in path.as_bytes().split(|byte| *byte == b'/').enumerate() {
         let found = asked.next()?;
-        if segment == "*" {
+        if segment == b"*" {
             return Some(depth);
         }
-        if segment.as_bytes() != found {
+        if segment != found {
             return None;
         }
     }

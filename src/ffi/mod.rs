@@ -31,6 +31,8 @@ pub use address::*;
 #[cfg(any(feature = "coap-client", feature = "coap-server"))]
 pub use coap::*;
 pub use node::*;
+#[cfg(feature = "ieee802154")]
+pub(crate) use port_radio::PortRadio;
 pub use radio::*;
 #[cfg(feature = "std")]
 pub use sim::*;

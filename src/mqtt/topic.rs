@@ -22,10 +22,10 @@ pub fn is_filter(filter: &str) -> bool {
         return false;
     }
     let mut last = false;
-    filter.split('/').all(|level| {
-        let good = !last && (level.len() <= 1 || !level.contains(['+', '#']));
-        last = level == "#";
-        good && !level.contains('\0')
+    levels(filter).all(|level| {
+        let good = !last && (level.len() <= 1 || !level.iter().any(|byte| matches!(byte, b'+' | b'#')));
+        last = level == b"#";
+        good && !level.contains(&0)
     })
 }
 
@@ -53,17 +53,22 @@ pub fn matches(filter: &str, name: &str) -> bool {
     if name.starts_with('$') && filter.starts_with(['+', '#']) {
         return false;
     }
-    let mut names = name.split('/');
-    for level in filter.split('/') {
-        if level == "#" {
+    let mut names = levels(name);
+    for level in levels(filter) {
+        if level == b"#" {
             return true;
         }
         match names.next() {
-            Some(name) if level == "+" || level == name => {}
+            Some(name) if level == b"+" || level == name => {}
             _ => return false,
         }
     }
     names.next().is_none()
+}
+
+/// The levels of a name or filter. Splitting `str` would reach a panic as far as a linker sees.
+fn levels(text: &str) -> impl Iterator<Item = &[u8]> {
+    text.as_bytes().split(|byte| *byte == b'/')
 }
 
 const fn is_sized(text: &str) -> bool {
