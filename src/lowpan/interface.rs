@@ -9,6 +9,10 @@ use super::fragment::{
 use super::iphc::Ends;
 use super::mesh::{MeshHeader, MeshRoute, MeshUnder};
 use super::packet;
+#[cfg(feature = "sixlorh")]
+use super::sixlorh;
+#[cfg(feature = "sixlorh")]
+use crate::address::Ip;
 use crate::bytes::{Reader, Writer, copy};
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::mac::{Draft, MAX_PAYLOAD_END, Mac, MacConfig, Priority};
@@ -175,6 +179,9 @@ pub struct Interface<'m> {
     own: [LinkAddress; 2],
     tag: u16,
     elide_udp_checksum: bool,
+    /// The address of the DODAG's root, which 6LoRH elides.
+    #[cfg(feature = "sixlorh")]
+    root: Option<Ip>,
     stats: Stats,
 }
 
@@ -220,6 +227,8 @@ impl<'m> Interface<'m> {
             own: [LinkAddress::Extended(config.mac.extended), LinkAddress::Short(config.mac.short)],
             tag: seed,
             elide_udp_checksum: config.elide_udp_checksum,
+            #[cfg(feature = "sixlorh")]
+            root: None,
             stats: Stats::default(),
         })
     }
@@ -268,6 +277,12 @@ impl<'m> Interface<'m> {
         self.reassemblies.clear(&mut self.pool);
         self.own[1] = LinkAddress::Short(short);
         self.mac.set_addresses(cx, short, pan)
+    }
+
+    /// The address of the DODAG's root, to which 6LoRH headers refer; `None` when there is none.
+    #[cfg(feature = "sixlorh")]
+    pub const fn set_root(&mut self, root: Option<Ip>) {
+        self.root = root;
     }
 
     /// Mesh-under: packets for `destination` go through the neighbour `next_hop`;
@@ -520,7 +535,7 @@ impl<'m> Interface<'m> {
         let ends = Ends::of_link(source, destination);
         let fragment = reader.peek().is_some_and(FragmentHeader::is_dispatch);
         if !fragment {
-            let packet = packet::decompress(reader.rest(), ends, &self.contexts, None, scratch)?;
+            let packet = self.decompress(reader.rest(), ends, None, scratch)?;
             if let Some(missing) = packet.missing_checksum {
                 self.check_elision()?;
                 missing.fill(scratch.get_mut(..packet.len).unwrap_or_default());
@@ -533,7 +548,7 @@ impl<'m> Interface<'m> {
             Some(offset) => (usize::from(offset), reader.rest(), None),
             None => {
                 let total = Some(usize::from(header.size));
-                let first = packet::decompress(reader.rest(), ends, &self.contexts, total, scratch)?;
+                let first = self.decompress(reader.rest(), ends, total, scratch)?;
                 if first.missing_checksum.is_some() {
                     self.check_elision()?;
                 }
@@ -545,6 +560,20 @@ impl<'m> Interface<'m> {
         };
         let len = self.reassemblies.take(place, &mut self.pool, scratch)?;
         Ok(Some((source, destination, len)))
+    }
+
+    fn decompress(
+        &self,
+        payload: &[u8],
+        ends: Ends,
+        total: Option<usize>,
+        scratch: &mut [u8],
+    ) -> Result<packet::Decompressed> {
+        #[cfg(feature = "sixlorh")]
+        if let Some((&sixlorh::PAGE_1, rest)) = payload.split_first() {
+            return sixlorh::decompress(rest, ends, &self.contexts, self.root, total, scratch);
+        }
+        packet::decompress(payload, ends, &self.contexts, total, scratch)
     }
 
     /// Without a promise that another integrity check covers it, a packet whose checksum was elided

@@ -36,6 +36,20 @@ impl Ends {
     }
 }
 
+#[cfg(feature = "sixlorh")]
+impl Ends {
+    pub(super) fn of_addresses(source: &[u8; 16], destination: &[u8; 16]) -> Ends {
+        Ends { source: halves(source)[1], destination: halves(destination)[1] }
+    }
+}
+
+/// Puts source and destination into an IPv6 header.
+#[cfg(feature = "sixlorh")]
+pub(super) fn put_addresses(header: &mut [u8; IPV6_HEADER], source: &[u8; 16], destination: &[u8; 16]) {
+    header[8..24].copy_from_slice(source);
+    header[24..].copy_from_slice(destination);
+}
+
 /// Source and destination of an IPv6 header.
 pub(super) fn addresses(header: &[u8; IPV6_HEADER]) -> (&[u8; 16], &[u8; 16]) {
     const NOWHERE: &[u8; 16] = &[0; 16];

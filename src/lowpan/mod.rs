@@ -9,6 +9,7 @@
 //! | [`packet`] | both, for whole packets |
 //! | [`fragment`] | fragmentation and reassembly (RFC 4944 §5.3) |
 //! | [`mesh`] | mesh-under (RFC 4944 §5.2, §11) |
+//! | `sixlorh` | RPL's headers compressed (RFC 8138), on receipt |
 //! | [`interface`] | the engine: packets in, frames out, and back |
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,8 @@ pub mod iphc;
 pub mod mesh;
 pub mod nhc;
 pub mod packet;
+#[cfg(feature = "sixlorh")]
+mod sixlorh;
 
 /// Dispatch byte of an IPv6 packet as it is (RFC 4944 §5.1).
 pub const DISPATCH_IPV6: u8 = 0x41;

@@ -163,6 +163,15 @@ pub struct MissingChecksum {
 }
 
 impl MissingChecksum {
+    /// The packet has moved by that much; its first IPv6 header stays in front if `keep` is set.
+    #[cfg(feature = "sixlorh")]
+    pub(super) fn shift(&mut self, by: usize, keep: bool) {
+        self.udp += by as u16;
+        if !keep || self.ipv6 > 0 {
+            self.ipv6 += by as u16;
+        }
+    }
+
     /// Computes the checksum and puts it into the complete `packet`.
     pub fn fill(self, packet: &mut [u8]) {
         let Some(header) = packet.get(usize::from(self.ipv6)..).and_then(|it| it.first_chunk()) else {
