@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A CoAP client for the command line. Its flags are those of libcoap's coap-client where they mean the same. */
+#include "tool.h"
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: mote-coap-client [-m get|put|post|delete|fetch|patch|ipatch] [-N] [-s SECONDS] [-b BLOCKSIZE]\n"
+    "    [-e TEXT | -f FILE] [-t CONTENT_FORMAT] [-A ACCEPT] [-O NUM,VALUE] [-T TOKEN] [-o OUTFILE]\n"
+    "    [-B TIMEOUT] [-v] URI\n"
+    "  -m METHOD   the method, get if not given\n"
+    "  -N          send it non-confirmably\n"
+    "  -s SECONDS  observe the resource for that long\n"
+    "  -b [N,]SIZE blocks of at most so many bytes, beginning with the N-th\n"
+    "  -e TEXT     the payload; %XX stands for a byte\n"
+    "  -f FILE     the payload is in the file, - for standard input\n"
+    "  -t FORMAT   content format of the payload: a number, or text, link, xml, octet, json, cbor\n"
+    "  -A FORMAT   content format that is accepted\n"
+    "  -O NUM,VAL  a further option; 0x.. for bytes in hexadecimal\n"
+    "  -T TOKEN    the token, up to 8 characters\n"
+    "  -o FILE     where the payload goes, - for standard output\n"
+    "  -B SECONDS  give up after that long, 90 if not given; for a group: gather answers for that long\n"
+    "  -v          tell on standard error what happens\n"
+    "Exit status: 0 for a 2.xx response, 1 for another or none, 2 when the request could not be made.\n";
+
+static uint8_t node_memory[MOTE_NODE_MEM], coap_memory[MOTE_COAP_MEM(4, 1, 1152)];
+
+static struct {
+    FILE *in, *out;
+    long in_size;
+    int verbose, ended, successes, failures, stopping;
+    char last_byte;
+} run;
+
+/* Reads up to `length` bytes of the payload, at `offset` of it. */
+static mote_bytes read_block(uint8_t *buffer, uint32_t offset, size_t length) {
+    mote_bytes block = { buffer, 0 };
+    if (fseek(run.in, (long)offset, SEEK_SET) == 0) block.len = fread(buffer, 1, length, run.in);
+    return block;
+}
+
+static void show(const mote_coap_event *event) {
+    char text[64];
+    uint8_t from[MOTE_ADDRESS_TEXT];
+    size_t len = 0;
+    (void)mote_address_format(&event->remote, from, sizeof from, &len);
+    fprintf(stderr, "< %s %s id %u, %lu bytes at %lu%s from %.*s\n", tool_code(event->code, text, sizeof text),
+            event->message_type == MOTE_COAP_CON ? "CON" : event->message_type == MOTE_COAP_NON ? "NON" : "ACK",
+            event->message_id, (unsigned long)event->payload.len, (unsigned long)event->offset,
+            event->more ? ", more follows" : "", (int)len, (const char *)from);
+    mote_coap_options options = event->options;
+    mote_coap_option option;
+    while (mote_coap_option_next(&options, &option) == MOTE_OK)
+        fprintf(stderr, "<   option %u, %lu bytes: %lu\n", option.number, (unsigned long)option.value.len,
+                (unsigned long)option.integer);
+}
+
+static void on_event(void *user, const mote_coap_event *event) {
+    char text[64];
+    uint8_t buffer[1024];
+    (void)user;
+    switch (event->kind) {
+    case MOTE_COAP_NEED_BLOCK: {
+        mote_bytes block = read_block(buffer, event->offset, event->length < sizeof buffer ? event->length : sizeof buffer);
+        int more = (long)(event->offset + block.len) < run.in_size;
+        if (run.verbose) fprintf(stderr, "> %lu bytes at %lu\n", (unsigned long)block.len, (unsigned long)event->offset);
+        if (mote_coap_supply(event->coap, event->request, block, (uint32_t)more) != MOTE_OK)
+            (void)mote_coap_cancel(event->coap, event->request);
+        break;
+    }
+    case MOTE_COAP_RESPONSE:
+        if (run.verbose) show(event);
+        if (event->code >> 5 == 2) {
+            run.successes++;
+            if (event->payload.len > 0) {
+                fwrite(event->payload.ptr, 1, event->payload.len, run.out);
+                run.last_byte = (char)event->payload.ptr[event->payload.len - 1];
+            }
+        } else {
+            run.failures++;
+            fprintf(stderr, "%s", tool_code(event->code, text, sizeof text));
+            if (event->payload.len > 0) fprintf(stderr, ": %.*s", (int)event->payload.len, (const char *)event->payload.ptr);
+            fputc('\n', stderr);
+        }
+        if (!event->more) {
+            if (run.out == stdout && run.successes > 0 && run.last_byte != '\n') fputc('\n', stdout);
+            run.last_byte = '\n';
+            fflush(run.out);
+        }
+        break;
+    default:
+        if (event->status != MOTE_OK && !(run.stopping && event->status == MOTE_ERR_CANCELLED)) {
+            mote_bytes why = mote_status_str(event->status);
+            run.failures++;
+            fprintf(stderr, "%.*s\n", (int)why.len, (const char *)why.ptr);
+        }
+    }
+    run.ended |= event->last;
+}
+
+static void bad(const char *what) {
+    fprintf(stderr, "mote-coap-client: %s\n%s", what, usage);
+    exit(2);
+}
+
+/* A file that can be read at any place, and its size. */
+static FILE *open_input(const char *name) {
+    FILE *file = strcmp(name, "-") == 0 ? tmpfile() : fopen(name, "rb");
+    if (file == NULL) bad("the payload cannot be opened");
+    if (strcmp(name, "-") == 0) {
+        int byte;
+        while ((byte = getchar()) != EOF) fputc(byte, file);
+    }
+    fseek(file, 0, SEEK_END);
+    run.in_size = ftell(file);
+    return file;
+}
+
+int main(int argc, char **argv) {
+    static uint8_t text_payload[4096], first[1024], values[16][256];
+    mote_coap_option options[16];
+    mote_coap_request_config request = { MOTE_COAP_REQUEST_CONFIG_INIT, .callback = on_event };
+    unsigned long seconds = 0, timeout = 90;
+    size_t count = 0;
+    long format;
+    char *end;
+    int flag;
+
+    memset(options, 0, sizeof options);
+    request.options = options;
+    run.out = stdout;
+    run.last_byte = '\n';
+    while ((flag = getopt(argc, argv, "m:Ns:b:e:f:t:A:O:T:o:B:v")) != -1) {
+        if (count == 16) bad("too many options");
+        mote_coap_option *option = &options[count];
+        switch (flag) {
+        case 'm': if ((request.method = tool_method(optarg)) == 0) bad("no such method"); break;
+        case 'N': request.non_confirmable = 1; break;
+        case 's': request.observe = 1; seconds = strtoul(optarg, NULL, 10); break;
+        case 'b':
+            request.block_size = (uint32_t)strtoul(optarg, &end, 10);
+            if (*end == ',') {
+                request.offset = request.block_size;
+                request.block_size = (uint32_t)strtoul(end + 1, NULL, 10);
+                request.offset *= request.block_size;
+            }
+            break;
+        case 'e':
+            request.payload.ptr = text_payload;
+            request.payload.len = tool_percent(optarg, text_payload, sizeof text_payload);
+            request.payload_stays = 1;
+            break;
+        case 'f': run.in = open_input(optarg); break;
+        case 't':
+        case 'A':
+            if ((format = tool_format(optarg)) < 0) bad("no such content format");
+            option->number = flag == 't' ? MOTE_COAP_CONTENT_FORMAT : MOTE_COAP_ACCEPT;
+            option->integer = (uint32_t)format;
+            count++;
+            break;
+        case 'O': {
+            option->number = (uint16_t)strtoul(optarg, &end, 10);
+            const char *value = *end == ',' ? end + 1 : end;
+            uint8_t *bytes = values[count++];
+            option->value.ptr = bytes;
+            if (strncmp(value, "0x", 2) == 0) {
+                unsigned byte;
+                for (value += 2; option->value.len < 255 && sscanf(value, "%2x", &byte) == 1; value += strlen(value) > 1 ? 2 : 1)
+                    bytes[option->value.len++] = (uint8_t)byte;
+            } else {
+                option->value.len = tool_percent(value, bytes, 255);
+            }
+            break;
+        }
+        case 'T': request.token = tool_bytes(optarg); break;
+        case 'o': if (strcmp(optarg, "-") != 0 && (run.out = fopen(optarg, "wb")) == NULL) bad("the output cannot be opened"); break;
+        case 'B': timeout = strtoul(optarg, NULL, 10); break;
+        case 'v': run.verbose = 1; break;
+        default: bad("unknown flag");
+        }
+    }
+    if (optind + 1 != argc) bad("one URI is needed");
+    request.option_count = count;
+    request.uri = tool_bytes(argv[optind]);
+    if (run.in != NULL) {
+        request.payload = read_block(first, 0, sizeof first);
+        request.more = (long)request.payload.len < run.in_size;
+        request.total = request.more ? (uint32_t)run.in_size : 0;
+        request.payload_stays = !request.more;
+    }
+
+    mote_coap_uri uri;
+    tool_check(mote_coap_uri_parse(request.uri, &uri), argv[optind]);
+    tool_check(tool_resolve(uri.host, uri.zone, &request.remote), argv[optind]);
+    request.remote.port = uri.port;
+    if (tool_is_group(&request.remote)) request.timeout = (uint32_t)timeout * 1000;
+
+    mote_node *node;
+    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux() };
+    tool_check(mote_node_init(node_memory, sizeof node_memory, &node_config, &node), "node");
+    mote_coap *coap;
+    mote_coap_config coap_config = { MOTE_COAP_CONFIG_INIT, .node = node };
+    tool_check(mote_coap_init(coap_memory, sizeof coap_memory, &coap_config, &coap), "endpoint");
+
+    mote_coap_request handle;
+    uint64_t now, stop;
+    tool_check(mote_coap_start(coap, &request, &handle), argv[optind]);
+    tool_check(mote_node_now(node, &now), "clock");
+    /* A group's request ends by itself when the time for answers is over. */
+    stop = now + (seconds > 0 ? seconds : timeout) * 1000 + (request.timeout > 0 ? 2000 : 0);
+    while (!run.ended) {
+        tool_check(mote_node_run(node, stop > now ? stop - now : 1000), "node");
+        tool_check(mote_node_now(node, &now), "clock");
+        if (now >= stop && !run.stopping) {
+            run.stopping = 1;
+            if (!request.observe) fprintf(stderr, "no answer within %lu s\n", timeout);
+            if (mote_coap_cancel(coap, handle) != MOTE_OK) break;
+        }
+    }
+    (void)mote_coap_close(coap);
+    (void)mote_node_close(node);
+    if (run.out != stdout) fclose(run.out);
+    return run.successes > 0 && run.failures == 0 ? 0 : 1;
+}
