@@ -169,8 +169,10 @@ impl Endpoint<'_> {
                 return Admitted::Answer(Code::UNAUTHORIZED);
             }
         }
-        let Some(found) = self.route(message.options) else {
-            let listing = message.options.all(number::URI_PATH).eq([&b".well-known"[..], b"core"]);
+        let listing = message.options.all(number::URI_PATH).eq([&b".well-known"[..], b"core"]);
+        // A wildcard that stands for everything does not stand for the list of resources.
+        let whole = |(depth, _): &(usize, Handle)| !listing || *depth == usize::MAX;
+        let Some((_, found)) = self.route(message.options).filter(whole) else {
             return match message.code {
                 Code::GET if listing => Admitted::Listing,
                 _ if listing => Admitted::Answer(Code::METHOD_NOT_ALLOWED),
@@ -201,7 +203,7 @@ impl Endpoint<'_> {
     }
 
     /// The resource that suits a path best.
-    fn route(&self, options: Options<'_>) -> Option<Handle> {
+    fn route(&self, options: Options<'_>) -> Option<(usize, Handle)> {
         let mut best = None;
         for (handle, resource) in self.resources.iter() {
             let depth = suits(resource.path, options);
@@ -209,7 +211,7 @@ impl Endpoint<'_> {
                 best = depth.map(|depth| (depth, handle));
             }
         }
-        best.map(|(_, handle)| handle)
+        best
     }
 
     /// The fault of a message that carries a critical option which is not understood, has a

@@ -435,6 +435,21 @@ fn requests_over_a_lossy_link_end_and_pings_too() {
 }
 
 #[test]
+fn a_wildcard_for_everything_leaves_the_list_of_resources_alone() {
+    let world = World::new();
+    for path in [&b"/*"[..], b"/a"] {
+        let config = mote_coap_resource_config { path: bytes(path), get: Some(hello), ..zeroed() };
+        world.add(config, null_mut());
+    }
+    let mut seen = [Seen::default(), Seen::default()];
+    get(&world, b"coap://[fd00::1]/.well-known/core?href=/a\0", &mut seen[0]);
+    get(&world, b"coap://[fd00::1]/what/ever\0", &mut seen[1]);
+    world.run(100);
+    assert_eq!((&seen[0].body[..], &seen[1].body[..]), (&b"</a>"[..], &b"hello"[..]));
+    world.end();
+}
+
+#[test]
 fn null_and_nonsense_are_errors() {
     let world = World::new();
     let (coap, mut number, mut size) = (world.client, 0u32, 0usize);
