@@ -211,7 +211,7 @@ static void delete_create(void *user, const mote_coap_incoming *in) {
 
 /* ---- Large bodies */
 
-static char large_text[2048];
+static char large_text[2049];
 
 static void get_stored(void *user, const mote_coap_incoming *in) { send_body(in, user); }
 
@@ -466,8 +466,8 @@ static const struct {
     { { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_CONDITIONAL, MOTE_STR("/create1"), .put = put_create,
         .delete_ = delete_create }, NULL },
     { { RESOURCE, MOTE_STR("/separate"), .get = get_later, .attributes = MOTE_STR(";ct=0") }, "that took a while" },
-    { { RESOURCE, MOTE_STR("/large"), .get = get_text, .attributes = MOTE_STR(";ct=0;rt=\"block\";sz=2047") }, large_text },
-    { { RESOURCE, MOTE_STR("/large-separate"), .get = get_later, .attributes = MOTE_STR(";ct=0;rt=\"block\";sz=2047") },
+    { { RESOURCE, MOTE_STR("/large"), .get = get_text, .attributes = MOTE_STR(";ct=0;rt=\"block\";sz=2048") }, large_text },
+    { { RESOURCE, MOTE_STR("/large-separate"), .get = get_later, .attributes = MOTE_STR(";ct=0;rt=\"block\";sz=2048") },
       large_text },
     { { RESOURCE, MOTE_STR("/large-update"), .get = get_stored, .put = put_stored, .attributes = MOTE_STR(";rt=\"block\"") },
       &large_update },

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Loads a CoAP server: keeps a window of requests open at each of several clients, and counts. */
+#include "tool.h"
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_CLIENTS = 64, MAX_WINDOW = 256, STEPS = 64, BUCKETS = 32 * STEPS };
+
+static const char usage[] =
+    "usage: mote-coap-bench [-c CLIENTS] [-w WINDOW] [-n REQUESTS | -t SECONDS] [-N] [-m METHOD] [-e TEXT] URI\n"
+    "  -c CLIENTS   sockets that ask, 1 if not given, at most 64\n"
+    "  -w WINDOW    requests open at a time at each of them, 1 if not given, at most 256\n"
+    "  -n REQUESTS  how many in all, 100000 if not given\n"
+    "  -t SECONDS   or for how long\n"
+    "  -N           non-confirmable requests\n";
+
+typedef struct client {
+    mote_coap *coap;
+    unsigned open;
+} client;
+
+typedef struct slot {
+    client *owner;
+    uint64_t began;
+    struct slot *next;
+} slot;
+
+static client clients[MAX_CLIENTS];
+static slot slots[MAX_CLIENTS * MAX_WINDOW];
+static slot *idle;
+/* Latencies: 64 linear steps in each power of two of nanoseconds. */
+static unsigned long histogram[BUCKETS];
+static unsigned long started, done, failed, wanted = 100000;
+static uint64_t until;
+
+static uint64_t nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static size_t bucket(uint64_t value) {
+    unsigned power = 0;
+    while (value >= 2 * STEPS && power < 31) value >>= 1, power++;
+    if (value < STEPS) return (size_t)value;
+    return power < 31 ? STEPS * power + (size_t)value : BUCKETS - 1;
+}
+
+static double microseconds(size_t index) {
+    uint64_t power = index < 2 * STEPS ? 0 : index / STEPS - 1;
+    uint64_t value = index - STEPS * power;
+    return (double)(value << power) / 1000.0;
+}
+
+static double percentile(double share) {
+    unsigned long sum = 0, limit = (unsigned long)(share * (double)done);
+    for (size_t i = 0; i < BUCKETS; i++)
+        if ((sum += histogram[i]) > limit) return microseconds(i);
+    return 0;
+}
+
+static void on_event(void *user, const mote_coap_event *event) {
+    slot *self = user;
+    if (!event->last) return;
+    if (event->kind == MOTE_COAP_RESPONSE && event->code >> 5 == 2) {
+        histogram[bucket(nanoseconds() - self->began)]++;
+        done++;
+    } else {
+        failed++;
+    }
+    self->owner->open--;
+    self->next = idle;
+    idle = self;
+}
+
+/* Whether another request is to be started. */
+static int more(void) { return until != 0 ? nanoseconds() < until : started < wanted; }
+
+int main(int argc, char **argv) {
+    mote_coap_request_config request = { MOTE_COAP_REQUEST_CONFIG_INIT, .callback = on_event };
+    unsigned long count = 1, window = 1, seconds = 0;
+    int flag;
+    while ((flag = getopt(argc, argv, "c:w:n:t:Nm:e:")) != -1) {
+        switch (flag) {
+        case 'c': count = strtoul(optarg, NULL, 10); break;
+        case 'w': window = strtoul(optarg, NULL, 10); break;
+        case 'n': wanted = strtoul(optarg, NULL, 10); break;
+        case 't': seconds = strtoul(optarg, NULL, 10); break;
+        case 'N': request.non_confirmable = 1; break;
+        case 'm': request.method = tool_method(optarg); break;
+        case 'e': request.payload = tool_bytes(optarg); request.payload_stays = 1; break;
+        default: fputs(usage, stderr); return 2;
+        }
+    }
+    if (optind + 1 != argc || count < 1 || count > MAX_CLIENTS || window < 1 || window > MAX_WINDOW) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    request.uri = tool_bytes(argv[optind]);
+    mote_coap_uri uri;
+    tool_check(mote_coap_uri_parse(request.uri, &uri), argv[optind]);
+    tool_check(tool_resolve(uri.host, uri.zone, &request.remote), argv[optind]);
+    request.remote.port = uri.port;
+
+    mote_node *node;
+    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux(), .objects = MAX_CLIENTS,
+                                     .sources = MAX_CLIENTS, .receive_batch = 32, .send_batch = 32 };
+    size_t size = 0;
+    tool_check(mote_node_size(&node_config, &size), "node");
+    tool_check(mote_node_init(malloc(size), size, &node_config, &node), "node");
+    /* A load generator is the reason to raise NSTART, and to have message IDs free again soon: no more than
+     * 28,000 are taken within EXCHANGE_LIFETIME, which is 252 ms with these. */
+    mote_coap_params params = { MOTE_COAP_PARAMS_INIT, .nstart = (uint16_t)(window < 255 ? window : 255),
+                                .ack_timeout = 100, .max_retransmit = 1, .max_latency = 1 };
+    mote_coap_config config = { MOTE_COAP_CONFIG_INIT, .node = node, .params = &params, .peers = 2,
+                                .requests = (uint16_t)window, .pool = (uint32_t)(window * 512 + 4096),
+                                .observers = MOTE_COAP_NONE, .resources = MOTE_COAP_NONE };
+    tool_check(mote_coap_size(&config, &size), "endpoint");
+    for (unsigned long i = 0; i < count; i++) {
+        tool_check(mote_coap_init(malloc(size), size, &config, &clients[i].coap), "endpoint");
+        for (unsigned long j = 0; j < window; j++) {
+            slot *self = &slots[i * window + j];
+            self->owner = &clients[i];
+            self->next = idle;
+            idle = self;
+        }
+    }
+
+    uint64_t began = nanoseconds();
+    if (seconds > 0) until = began + seconds * 1000000000u;
+    for (;;) {
+        /* Slots that find no room wait for the next turn. */
+        slot *refused = NULL;
+        while (idle != NULL && more()) {
+            slot *self = idle;
+            idle = self->next;
+            request.user = self;
+            self->began = nanoseconds();
+            mote_status status = mote_coap_start(self->owner->coap, &request, NULL);
+            if (status == MOTE_OK) {
+                started++;
+                self->owner->open++;
+            } else if (status == MOTE_ERR_FULL || status == MOTE_ERR_WOULD_BLOCK) {
+                self->next = refused;
+                refused = self;
+            } else {
+                tool_check(status, argv[optind]);
+            }
+        }
+        while (refused != NULL) {
+            slot *self = refused;
+            refused = self->next;
+            self->next = idle;
+            idle = self;
+        }
+        if (done + failed == started && !more()) break;
+        tool_check(mote_node_run(node, 1000), "node");
+    }
+    double elapsed = (double)(nanoseconds() - began) / 1e9;
+
+    unsigned long retransmitted = 0;
+    for (unsigned long i = 0; i < count; i++) {
+        mote_coap_statistics statistics = { MOTE_COAP_STATISTICS_INIT, 0 };
+        if (mote_coap_get_statistics(clients[i].coap, &statistics) == MOTE_OK) retransmitted += statistics.retransmitted;
+        (void)mote_coap_close(clients[i].coap);
+    }
+    (void)mote_node_close(node);
+    printf("%lu requests in %.3f s: %.0f requests/s, %lu failed, %lu sent again\n", done, elapsed, (double)done / elapsed,
+           failed, retransmitted);
+    printf("latency in microseconds: 50 %% %.1f, 90 %% %.1f, 99 %% %.1f, 99.9 %% %.1f\n", percentile(0.5), percentile(0.9),
+           percentile(0.99), percentile(0.999));
+    return failed == 0 && done > 0 ? 0 : 1;
+}
