@@ -384,6 +384,68 @@ static mote_status template_store_next(void *state, uint32_t owner, uint32_t fro
     return MOTE_ERR_NOT_FOUND;
 }
 
+/* ---- tun: the host side of a border router --------------------------------------------------------------------- */
+
+/* Opens the network interface `name`, makes it if need be, and turns it on. Report `token` as a socket's. Leave the
+ * whole table out on anything but a border router. */
+static mote_status template_tun_open(void *state, mote_bytes name, uint32_t mtu, uint32_t token, size_t *tun)
+{
+    (void)state;
+    (void)name;
+    (void)mtu;
+    (void)token;
+    (void)tun;
+    return MOTE_ERR_UNSUPPORTED;
+}
+
+/* Gives the host an address on the interface, with the prefix of `prefix_len` bits that it is in. */
+static mote_status template_tun_add_address(void *state, size_t tun, const mote_address *address, uint8_t prefix_len)
+{
+    (void)state;
+    (void)tun;
+    (void)address;
+    (void)prefix_len;
+    return MOTE_ERR_UNSUPPORTED;
+}
+
+/* Lets the host send what is for the prefix into the interface. */
+static mote_status template_tun_add_route(void *state, size_t tun, const mote_address *prefix, uint8_t prefix_len)
+{
+    (void)state;
+    (void)tun;
+    (void)prefix;
+    (void)prefix_len;
+    return MOTE_ERR_UNSUPPORTED;
+}
+
+/* Takes one IPv6 packet that the host sent into the interface; packets of other protocols are passed over. */
+static mote_status template_tun_receive(void *state, size_t tun, uint8_t *out, size_t capacity, size_t *received)
+{
+    (void)state;
+    (void)tun;
+    (void)out;
+    (void)capacity;
+    (void)received;
+    return MOTE_ERR_WOULD_BLOCK;
+}
+
+/* Hands one IPv6 packet to the host, whole. */
+static mote_status template_tun_send(void *state, size_t tun, const uint8_t *packet, size_t len)
+{
+    (void)state;
+    (void)tun;
+    (void)packet;
+    (void)len;
+    return MOTE_ERR_UNSUPPORTED;
+}
+
+/* Closes the interface. Its token is not reported any more. */
+static void template_tun_close(void *state, size_t tun)
+{
+    (void)state;
+    (void)tun;
+}
+
 /* ---- log and tap: for people ---------------------------------------------------------------------------------- */
 
 /* Writes one line, which has neither line end nor NUL. It is lent until the call returns. */
@@ -497,6 +559,16 @@ static const mote_port_tap template_tap = {
 
 };
 
+static const mote_port_tun template_tun = {
+    .size = sizeof template_tun,
+    .open = template_tun_open,
+    .add_address = template_tun_add_address,
+    .add_route = template_tun_add_route,
+    .receive = template_tun_receive,
+    .send = template_tun_send,
+    .close = template_tun_close,
+};
+
 static const mote_port template_port = {
     .size = sizeof template_port,
     .state_size = sizeof(template_state),
@@ -513,7 +585,7 @@ static const mote_port template_port = {
     .store = &template_store,
     .log = &template_log,
     .tap = &template_tap,
-    .tun = NULL, /* only for a border router */
+    .tun = &template_tun,
 };
 
 const mote_port *mote_port_template(void)
