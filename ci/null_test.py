@@ -12,9 +12,13 @@ FINE = {
     r"mote_\w+_close$",
 }
 
+# Not in the caller's memory: a simulated network, for tests on a host, is allocated and only NULL is told apart.
+ALLOCATED = {"mote_sim"}
+
 text = sys.stdin.read()
 functions, depth, start = [], 0, 0
 opaque = set(re.findall(r"typedef struct (mote_\w+) \1;", text))
+callbacks = set(re.findall(r"typedef [^;]*?\(\*(mote_\w+)\)\(", text))
 structs = set(re.findall(r"typedef struct (mote_\w+) \{", text))
 for at, char in enumerate(text):
     if char in "{(":
@@ -47,6 +51,8 @@ def kind(parameter):
     if "*" in parameter:
         return "pointer"
     name = re.sub(r"^(const )?(struct )?", "", parameter).split()[0]
+    if name in callbacks:
+        return "function"
     return "struct " + name if name in structs else "number"
 
 
@@ -70,7 +76,8 @@ for result, name, parameters in functions:
             return "(mote_bytes){ NULL, 3 }" if struct_name == "mote_bytes" else f"({struct_name}){{ 0 }}"
         if one == "number":
             return str(number)
-        if one == "function" or index in null:
+        allocated = any(re.search(rf"\b{name}\b", split(parameters)[index]) for name in ALLOCATED)
+        if one == "function" or index in null or allocated:
             return "0"
         return f"room({index})"
 

@@ -362,7 +362,7 @@ fn register(coap: CoapRef, caller: Caller) {
 ///
 /// ```c
 /// mote_coap_request_config config = { MOTE_COAP_REQUEST_CONFIG_INIT, .method = MOTE_COAP_FETCH };
-/// config.uri = MOTE_STR("coap://[fd00::1]/data"), config.callback = on_data;
+/// config.uri = (mote_bytes)MOTE_STR("coap://[fd00::1]/data"), config.callback = on_data;
 /// mote_status status = mote_coap_start(coap, &config, &request);
 /// ```
 ///
