@@ -12,7 +12,7 @@ work=$build/ci/firmware
 mkdir -p "$work"
 arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -Os -std=c99 -Wall -Wextra -Werror \
     -ffunction-sections -fdata-sections -nostartfiles --specs=nano.specs -T tests/firmware/link.ld \
-    -Wl,--gc-sections -Wl,-Map="$work/$name.map" -Iinclude -Itests/firmware \
+    -Wl,--gc-sections -Wl,-Map="$work/$name.map" -Iinclude -Itests/firmware -Itests/c \
     tests/firmware/start.c "tests/firmware/$name.c" "$target_dir/mcu/$target/embedded/libmote.a" -o "$work/$name.elf"
 arm-none-eabi-size "$work/$name.elf"
 timeout 60 qemu-system-arm -M mps2-an386 -nographic -monitor none -serial none \
