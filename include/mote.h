@@ -2485,7 +2485,7 @@ mote_status mote_coap_option_find(const struct mote_coap_options *options,
  *
  * ```c
  * mote_coap_request_config config = { MOTE_COAP_REQUEST_CONFIG_INIT, .method = MOTE_COAP_FETCH };
- * config.uri = MOTE_STR("coap://[fd00::1]/data"), config.callback = on_data;
+ * config.uri = (mote_bytes)MOTE_STR("coap://[fd00::1]/data"), config.callback = on_data;
  * mote_status status = mote_coap_start(coap, &config, &request);
  * ```
  *
