@@ -14,10 +14,12 @@ PYTHONPATH=ci/peers timeout 600 python3 ci/peers/coap.py "$build/bin" "$python" 
 for capture in "$work"/*.pcap; do
     [ -e "$capture" ] || continue
     messages=$(tshark -r "$capture" -Y coap 2>/dev/null | wc -l)
-    # Options that this tshark is too old to know are marked like broken ones: Echo 252, Request-Tag 292.
-    # Options that this tshark is too old to know are marked like broken ones: Echo 252, Request-Tag 292.
+    # Options that this tshark is too old to know are marked like broken ones (Echo 252, Request-Tag 292); a message
+    # sent again is marked, but not broken.
+    # Options that this tshark is too old to know are marked like broken ones (Echo 252, Request-Tag 292); a message
+    # sent again is marked, but not broken.
     bad=$({
-        tshark -r "$capture" -Y _ws.malformed -T fields -e _ws.expert.message | sed -E 's/Invalid Option Number (252|292),?//g'
+        tshark -r "$capture" -Y _ws.malformed -T fields -e _ws.expert.message | sed -E 's/Invalid Option Number (252|292)|Retransmitted|,//g'
         tshark -r "$capture" -Y 'udp && !coap' -T fields -e frame.number
     } 2>/dev/null | grep -c . || true)
     echo "tshark: $(basename "$capture"): $messages messages, $bad malformed"
