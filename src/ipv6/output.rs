@@ -392,8 +392,8 @@ impl Ipv6<'_> {
         })
     }
 
-    /// Sends an echo request (RFC 4443 §4.1). The reply comes as [`Event::EchoReply`]
-    /// (super::Event::EchoReply); that there is none is for the caller's clock to notice.
+    /// Sends an echo request (RFC 4443 §4.1). The reply comes as
+    /// [`Event::EchoReply`](super::Event::EchoReply); that there is none is for the caller's clock to notice.
     ///
     /// # Errors
     /// As [`Ipv6::send_upper`].
