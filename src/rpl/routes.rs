@@ -9,7 +9,6 @@ use crate::address::Ip;
 /// In `via`: there is no next hop or parent.
 pub(super) const NOWHERE: u16 = u16::MAX;
 /// In `via`: the parent is this root.
-#[cfg(feature = "rpl-non-storing")]
 pub(super) const ROOT: u16 = u16::MAX - 1;
 
 /// When a route ends that has no end.
