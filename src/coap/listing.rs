@@ -4,7 +4,7 @@
 
 use super::key;
 use super::link::{Emitter, Filter, Link, Sink};
-use super::resources::{Resource, flags};
+use super::resources::{Resource, flags, segments};
 use super::wire::{Options, number};
 use crate::status::Result;
 use crate::table::Table;
@@ -39,9 +39,7 @@ pub(super) fn write(resources: &Table<'_, Resource<'_>>, queries: Options<'_>, s
         if resource.flags & flags::HIDDEN != 0 || !asked_for(resource, queries) {
             continue;
         }
-        let path = resource.path.strip_prefix('/').unwrap_or_default();
-        let mut segments = path.as_bytes().split(|byte| *byte == b'/').filter(|_| !path.is_empty());
-        let _ = out.path(&mut segments);
+        let _ = out.path(&mut segments(resource.path));
         let _ = out.raw(resource.attributes.as_bytes());
         if resource.flags & flags::OBSERVABLE != 0 {
             let _ = out.flag(b"obs");

@@ -60,15 +60,18 @@ pub mod methods {
     pub const IPATCH: u8 = 64;
 }
 
+/// The segments of a resource's path; none for the root.
+pub(super) fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
+    let path = path.as_bytes();
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    path.split(|byte| *byte == b'/').filter(|_| !path.is_empty())
+}
+
 /// How well a path suits a request: `None` not at all, `Some(usize::MAX)` exactly, else the
 /// number of segments before the `*`.
 pub(super) fn suits(path: &str, options: Options<'_>) -> Option<usize> {
     let mut asked = options.all(number::URI_PATH);
-    let path = path.strip_prefix('/').unwrap_or(path);
-    if path.is_empty() {
-        return if asked.next().is_none() { Some(usize::MAX) } else { None };
-    }
-    for (depth, segment) in path.as_bytes().split(|byte| *byte == b'/').enumerate() {
+    for (depth, segment) in segments(path).enumerate() {
         let found = asked.next()?;
         if segment == b"*" {
             return Some(depth);
