@@ -152,7 +152,9 @@ impl<'m, T> Table<'m, T> {
 
     /// The first entry that `wanted` accepts.
     pub fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Handle> {
-        self.iter().find(|(_, value)| wanted(value)).map(|(handle, _)| handle)
+        let wanted = |slot: &Slot<T>| slot.value.as_ref().is_some_and(&mut wanted);
+        let index = self.slots.iter().position(wanted)?;
+        self.at(index).map(|(handle, _)| handle)
     }
 }
 

@@ -49,7 +49,7 @@ impl Endpoint<'_> {
             0 => params.max_transmit_wait(),
             timeout => timeout,
         };
-        pending.flags = if group { pending::GROUP } else { u8::from(request.confirmable) * pending::CON };
+        pending.flags = if group { pending::GROUP } else { u16::from(request.confirmable) * pending::CON };
         if request.observe && cfg!(feature = "coap-observe") {
             pending.flags |= pending::OBSERVE;
             pending.etag = NO_SEQUENCE;
@@ -120,7 +120,7 @@ impl Endpoint<'_> {
             return Err(Error::Full);
         }
         let peer = self.peer(cx, path, true)?;
-        let lifetime = self.config.params.exchange_lifetime();
+        let lifetime = self.lifetime;
         if self.peers.get(peer).is_none_or(|peer| peer.is_exhausted(cx.now, lifetime)) {
             return Err(Error::Full);
         }
@@ -132,8 +132,7 @@ impl Endpoint<'_> {
             timeout: 0,
             offset: 0,
             etag: 0,
-            stamp: 0,
-            parent: None,
+            other: 0,
             peer,
             message_id: 0,
             order: self.order,
@@ -292,7 +291,7 @@ impl Endpoint<'_> {
         self.pool.remove(Key::request(request.index()));
         self.peers.unpin(gone.peer);
         if gone.is(pending::OBSERVE) {
-            while let Some(child) = self.requests.find(|other| other.parent == Some(request)) {
+            while let Some(child) = self.requests.find(|other| other.parent() == Some(request)) {
                 self.release(now, child);
                 self.requests.remove(child);
                 self.pool.remove(Key::request(child.index()));
@@ -303,7 +302,7 @@ impl Endpoint<'_> {
 
     /// Closes a request and reports how it ended, unless it only served an observation.
     fn ended<'d>(&mut self, now: Instant, request: Handle, result: Result<()>) -> Option<Event<'d>> {
-        let parent = self.requests.get(request)?.parent;
+        let parent = self.requests.get(request)?.parent();
         self.close(now, request);
         if parent.is_some() {
             return None;

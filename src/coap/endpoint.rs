@@ -7,7 +7,7 @@ use super::exchange::{Exchange, Transfer};
 use super::params::Config;
 use super::peers::{Peer, Peers};
 use super::pending::Pending;
-use super::pool::{Key, Pool};
+use super::pool::{Key, Place, Pool};
 use super::resources::Resource;
 use super::stats::Stats;
 use super::wire::{Code, Header, Message, Type};
@@ -33,6 +33,9 @@ pub struct Endpoint<'m> {
     /// Where transfers are assembled, each in its place.
     pub(super) bodies: &'m mut [u8],
     pub(super) stats: Stats,
+    /// EXCHANGE_LIFETIME and NON_LIFETIME, in milliseconds.
+    pub(super) lifetime: u32,
+    pub(super) non_lifetime: u32,
     /// Nothing is due before this.
     pub(super) next: Instant,
     /// When observers are looked at again.
@@ -58,6 +61,7 @@ impl<'m> Endpoint<'m> {
             .table::<Slot<super::exchange::Observer>>(config.observers as usize)
             .table::<Slot<Transfer>>(config.transfers as usize)
             .table::<Slot<Resource<'m>>>(config.resources as usize)
+            .table::<Place>(config.owners())
             .table::<u8>(config.pool as usize)
             .table::<u8>(config.message_size as usize)
             .table::<u8>(config.bodies())
@@ -76,6 +80,7 @@ impl<'m> Endpoint<'m> {
             return Err(Error::Invalid);
         }
         let mut carver = Carver::new(block);
+        let (requests, exchanges) = (config.requests, config.exchanges);
         Ok(Endpoint {
             peers: Peers::new(carver.table(config.peers.into())?),
             requests: Table::new(carver.table(config.requests.into())?),
@@ -83,10 +88,15 @@ impl<'m> Endpoint<'m> {
             observers: Table::new(carver.table(config.observers.into())?),
             transfers: Table::new(carver.table(config.transfers.into())?),
             resources: Table::new(carver.table(config.resources.into())?),
-            pool: Pool::new(carver.table(config.pool as usize)?),
+            pool: {
+                let places = carver.table(config.owners())?;
+                Pool::new(carver.table(config.pool as usize)?, places, requests, exchanges)
+            },
             scratch: carver.table(config.message_size.into())?,
             bodies: carver.table(config.bodies())?,
             stats: Stats::default(),
+            lifetime: config.params.exchange_lifetime(),
+            non_lifetime: config.params.non_lifetime(),
             next: Instant::NEVER,
             notify_at: Instant::NEVER,
             order: 0,
@@ -308,8 +318,7 @@ impl<'m> Endpoint<'m> {
         if let Some(peer) = self.peers.find(path) {
             return Ok(peer);
         }
-        let lifetime = self.config.params.exchange_lifetime();
-        let place = self.peers.place(cx.now, lifetime, ours).ok_or(Error::Full)?;
+        let place = self.peers.place(cx.now, self.lifetime, ours).ok_or(Error::Full)?;
         // What is kept of the former peer's answered exchanges goes with it.
         while let Some(exchange) = self.exchanges.find(|exchange| exchange.peer == place) {
             self.drop_exchange(exchange);

@@ -180,8 +180,8 @@ impl Endpoint<'_> {
 
     /// From now on it only tells duplicates. A notification is none.
     pub(super) fn finish_exchange(&mut self, handle: Handle) {
-        let lifetime = self.config.params.exchange_lifetime();
-        let non_lifetime = self.config.params.non_lifetime();
+        let lifetime = self.lifetime;
+        let non_lifetime = self.non_lifetime;
         let Some(exchange) = self.exchanges.get_mut(handle) else { return };
         if exchange.is(NOTIFY) {
             return self.drop_exchange(handle);
@@ -255,7 +255,7 @@ impl Endpoint<'_> {
             Stage::Working if exchange.is(CON) && !exchange.is(ACKED) => {
                 self.send_empty(cx, &path, Type::Ack, exchange.message_id);
                 exchange.flags |= ACKED;
-                exchange.due = exchange.born.after(self.config.params.exchange_lifetime().into());
+                exchange.due = exchange.born.after(self.lifetime.into());
             }
             Stage::Sending if exchange.backoff.again(&self.config.params.policy()) => {
                 self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);

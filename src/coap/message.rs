@@ -46,7 +46,7 @@ impl Endpoint<'_> {
 
     /// A fresh message ID for this peer.
     pub(super) fn take_id(&mut self, cx: &DatagramContext<'_>, peer: u16) -> u16 {
-        let lifetime = self.config.params.exchange_lifetime();
+        let lifetime = self.lifetime;
         self.peers.get_mut(peer).map_or(0, |peer| {
             peer.used = cx.now;
             peer.take_id(cx.now, lifetime)

@@ -70,9 +70,9 @@ impl Endpoint<'_> {
 
     /// The peer's observer with this token.
     fn observer(&self, peer: u16, token: &[u8]) -> Option<Handle> {
-        let index = self.pool.find_observer(|index, kept| {
-            Message::parse(kept).is_ok_and(|kept| kept.token == token)
-                && self.observers.at(index).is_some_and(|(_, observer)| observer.peer == peer)
+        let index = self.pool.find_observer(&mut |index, kept| {
+            self.observers.at(index).is_some_and(|(_, observer)| observer.peer == peer)
+                && Message::parse(kept).is_ok_and(|kept| kept.token == token)
         })?;
         self.observers.at(index).map(|(handle, _)| handle)
     }
@@ -125,7 +125,7 @@ impl Endpoint<'_> {
         };
         let exchange = Exchange {
             born: cx.now,
-            due: cx.now.after(self.config.params.exchange_lifetime().into()),
+            due: cx.now.after(self.lifetime.into()),
             resource: Some(observer.resource),
             observer: Some(handle),
             transfer: None,

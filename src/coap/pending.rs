@@ -26,21 +26,24 @@ pub(super) enum Wait {
 }
 
 /// Sent confirmably.
-pub(super) const CON: u8 = 1;
+pub(super) const CON: u16 = 1;
 /// Sent to a group.
-pub(super) const GROUP: u8 = 2;
+pub(super) const GROUP: u16 = 2;
 /// A ping.
-pub(super) const PING: u8 = 4;
+pub(super) const PING: u16 = 4;
 /// An observation.
-pub(super) const OBSERVE: u8 = 8;
+pub(super) const OBSERVE: u16 = 8;
 /// Its body goes block by block, and there is more of it.
-pub(super) const UPLOAD: u8 = 16;
+pub(super) const UPLOAD: u16 = 16;
 /// One block of the answer is enough.
-pub(super) const ONE_BLOCK: u8 = 32;
+pub(super) const ONE_BLOCK: u16 = 32;
 /// An Echo option has been sent back.
-pub(super) const ECHOED: u8 = 64;
+pub(super) const ECHOED: u16 = 64;
 /// It counts as outstanding at its peer.
-pub(super) const OUTSTANDING: u8 = 128;
+pub(super) const OUTSTANDING: u16 = 128;
+
+/// It fetches the body of an observation's notification.
+pub(super) const CHILD: u16 = 256;
 
 /// A request of ours. Packed, since there may be many.
 #[derive(Clone, Copy, Debug)]
@@ -56,14 +59,13 @@ pub(super) struct Pending {
     pub(super) offset: u32,
     /// The entity-tag of the body that is fetched, hashed; 0 for none.
     pub(super) etag: u32,
-    /// Of an observation: when the freshest notification came, in milliseconds, wrapped.
-    pub(super) stamp: u32,
-    /// The observation whose notification's body this fetches.
-    pub(super) parent: Option<Handle>,
+    /// Of an observation: when the freshest notification came, in milliseconds, wrapped. Of a
+    /// [`CHILD`]: the handle of its observation.
+    pub(super) other: u32,
     pub(super) peer: u16,
     pub(super) message_id: u16,
     pub(super) order: u16,
-    pub(super) flags: u8,
+    pub(super) flags: u16,
     pub(super) wait: Wait,
     pub(super) token_length: u8,
     pub(super) szx: u8,
@@ -72,8 +74,13 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) const fn is(&self, flag: u8) -> bool {
+    pub(super) const fn is(&self, flag: u16) -> bool {
         self.flags & flag != 0
+    }
+
+    /// The observation that this fetches a body for.
+    pub(super) const fn parent(&self) -> Option<Handle> {
+        if self.is(CHILD) { Handle::from_raw(self.other) } else { None }
     }
 
     pub(super) fn token(&self) -> &[u8] {

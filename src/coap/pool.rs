@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The one place where messages are kept: variable in length, packed without gaps.
+//! The one place where messages are kept, each as long as it is.
 #![forbid(unsafe_code)]
 
-use crate::bytes::{self, Reader};
+use crate::bytes::Writer;
 use crate::status::{Error, Result};
 
 /// Whose message it is: the kind of owner and the place in its table.
@@ -24,91 +24,164 @@ impl Key {
     pub(super) const fn observer(index: usize) -> Key {
         Key(Key::request(index).0 | 2 << 14)
     }
-
-    const fn observer_index(self) -> Option<usize> {
-        if self.0 >> 14 == 2 { Some((self.0 & (Key::LIMIT - 1)) as usize) } else { None }
-    }
 }
 
 /// Key and length in front of each message.
 const HEAD: usize = 4;
+/// The key of a message that was removed.
+const REMOVED: Key = Key(u16::MAX);
+/// The place of a message that is not there.
+const NOWHERE: u32 = 0;
 
-/// Messages in one block of memory. Removing one moves those behind it, so they are always
-/// found by their key.
+/// Where an owner's message lies, counted from 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place(u32);
+
+/// Messages in one block of memory, one after the other. What is removed leaves a gap, and the
+/// gaps are closed when room runs out.
 #[derive(Debug)]
 pub(super) struct Pool<'m> {
     bytes: &'m mut [u8],
+    /// One for each owner: requests, then exchanges, then observers.
+    places: &'m mut [Place],
+    /// Where the places of exchanges and of observers start.
+    starts: (u16, u16),
     used: usize,
+    /// How much of what is used are gaps.
+    gaps: usize,
 }
 
 impl<'m> Pool<'m> {
-    pub(super) const fn new(bytes: &'m mut [u8]) -> Pool<'m> {
-        Pool { bytes, used: 0 }
+    /// A pool for so many requests and exchanges; the other places are for observers.
+    pub(super) const fn new(
+        bytes: &'m mut [u8],
+        places: &'m mut [Place],
+        requests: u16,
+        exchanges: u16,
+    ) -> Pool<'m> {
+        let starts = (requests, requests.saturating_add(exchanges));
+        Pool { bytes, places, starts, used: 0, gaps: 0 }
     }
 
-    /// Where the bytes of the first message lie that `wanted` accepts, and whose it is.
-    fn search(&self, mut wanted: impl FnMut(Key, &[u8]) -> bool) -> Option<(Key, usize, usize)> {
-        let mut reader = Reader::new(self.bytes.get(..self.used)?);
-        while let Ok(key) = reader.u16() {
-            let length = usize::from(reader.u16().ok()?);
-            let start = reader.position();
-            if wanted(Key(key), reader.take(length).ok()?) {
-                return Some((Key(key), start, length));
-            }
-        }
-        None
+    fn place(&mut self, key: Key) -> Option<&mut Place> {
+        let index = self.index(key);
+        self.places.get_mut(index)
     }
 
-    /// Where the message's bytes lie.
-    fn find(&self, key: Key) -> Option<(usize, usize)> {
-        self.search(|found, _| found == key).map(|(_, start, length)| (start, length))
+    fn index(&self, key: Key) -> usize {
+        let start = match key.0 >> 14 {
+            0 => 0,
+            1 => self.starts.0,
+            _ => self.starts.1,
+        };
+        usize::from(start) + usize::from(key.0 & (Key::LIMIT - 1))
     }
 
-    /// The place in the table of observers of the first whose message `wanted` accepts.
-    pub(super) fn find_observer(&self, mut wanted: impl FnMut(usize, &[u8]) -> bool) -> Option<usize> {
-        let found =
-            self.search(|key, message| key.observer_index().is_some_and(|index| wanted(index, message)));
-        found.and_then(|(key, ..)| key.observer_index())
+    /// Where the message starts, its head not counted.
+    fn find(&self, key: Key) -> Option<usize> {
+        let place = self.places.get(self.index(key))?.0;
+        if place == NOWHERE { None } else { Some(place as usize - 1 + HEAD) }
+    }
+
+    /// The key and the length of the message whose head is at `at`.
+    fn head(&self, at: usize) -> Option<(Key, usize)> {
+        let [a, b, c, d] = *self.bytes.get(at..self.used)?.first_chunk::<HEAD>()?;
+        Some((Key(u16::from_be_bytes([a, b])), usize::from(u16::from_be_bytes([c, d]))))
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&[u8]> {
-        let (start, length) = self.find(key)?;
+        let start = self.find(key)?;
+        let (_, length) = self.head(start - HEAD)?;
         self.bytes.get(start..)?.get(..length)
     }
 
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut [u8]> {
-        let (start, length) = self.find(key)?;
+        let start = self.find(key)?;
+        let (_, length) = self.head(start - HEAD)?;
         self.bytes.get_mut(start..)?.get_mut(..length)
+    }
+
+    /// The place in the table of observers of the first whose message `wanted` accepts.
+    pub(super) fn find_observer(&self, wanted: &mut dyn FnMut(usize, &[u8]) -> bool) -> Option<usize> {
+        let mut at = 0;
+        while let Some((key, length)) = self.head(at) {
+            let message = self.bytes.get(at + HEAD..)?.get(..length)?;
+            let index = usize::from(key.0 & (Key::LIMIT - 1));
+            if key.0 >> 14 == 2 && wanted(index, message) {
+                return Some(index);
+            }
+            at += HEAD + length;
+        }
+        None
     }
 
     /// Keeps a copy of `message` in place of what was kept under this key before.
     ///
     /// With [`Error::Full`] the old message stays.
     pub(super) fn put(&mut self, key: Key, message: &[u8]) -> Result<()> {
-        let old = self.find(key);
-        let freed = old.map_or(0, |(_, length)| length + HEAD);
         let length = u16::try_from(message.len()).map_err(|_| Error::TooLarge)?;
-        if message.len() + HEAD > self.bytes.len() - self.used + freed {
+        let needed = message.len() + HEAD;
+        let freed = self.get(key).map_or(0, |old| old.len() + HEAD);
+        if needed > self.bytes.len() - self.used + self.gaps + freed {
             return Err(Error::Full);
         }
         self.remove(key);
-        let room = self.bytes.get_mut(self.used..).unwrap_or_default();
-        let mut out = bytes::Writer::new(room);
+        if needed > self.bytes.len() - self.used {
+            self.close_gaps();
+        }
+        let at = self.used;
+        let mut out = Writer::new(self.bytes.get_mut(at..).unwrap_or_default());
         out.u16(key.0)?;
         out.u16(length)?;
         out.put(message)?;
-        self.used += HEAD + message.len();
+        if let Some(place) = self.place(key) {
+            place.0 = at as u32 + 1;
+        }
+        self.used += needed;
         Ok(())
     }
 
     pub(super) fn remove(&mut self, key: Key) {
-        let Some((start, length)) = self.find(key) else { return };
-        let gone = length + HEAD;
-        let tail = self.bytes.get_mut(start - HEAD..self.used).unwrap_or_default();
-        if gone <= tail.len() {
-            tail.copy_within(gone.., 0);
+        let Some(start) = self.find(key) else { return };
+        let Some((_, length)) = self.head(start - HEAD) else { return };
+        if start + length == self.used {
+            self.used = start - HEAD;
+        } else {
+            self.gaps += length + HEAD;
+            self.set_key(start - HEAD, REMOVED);
         }
-        self.used -= gone;
+        if let Some(place) = self.place(key) {
+            place.0 = NOWHERE;
+        }
+    }
+
+    fn set_key(&mut self, at: usize, key: Key) {
+        let [high, low] = key.0.to_be_bytes();
+        if let Some([first, second, ..]) = self.bytes.get_mut(at..) {
+            (*first, *second) = (high, low);
+        }
+    }
+
+    /// Moves all messages to the front.
+    fn close_gaps(&mut self) {
+        let (mut from, mut to) = (0, 0);
+        while let Some((key, length)) = self.head(from) {
+            let whole = HEAD + length;
+            if key != REMOVED {
+                let room = self.bytes.get_mut(to..from + whole).unwrap_or_default();
+                let shift = from - to;
+                if shift <= room.len() {
+                    room.copy_within(shift.., 0);
+                }
+                if let Some(place) = self.place(key) {
+                    place.0 = to as u32 + 1;
+                }
+                to += whole;
+            }
+            from += whole;
+        }
+        self.used = to;
+        self.gaps = 0;
     }
 
     /// Whether a message of that length could ever be kept.
@@ -127,7 +200,8 @@ mod tests {
         #[test]
         fn it_keeps_what_a_map_would_keep(steps in proptest::collection::vec((0usize..6, 0usize..24, any::<u8>()), 0..60)) {
             let mut memory = [0; 64];
-            let mut pool = Pool::new(&mut memory);
+            let mut places = [Place::default(); 18];
+            let mut pool = Pool::new(&mut memory, &mut places, 6, 6);
             let mut model = BTreeMap::new();
             for (index, length, byte) in steps {
                 let key = if byte & 1 == 0 { Key::exchange(index) } else { Key::observer(index) };
@@ -149,6 +223,8 @@ mod tests {
                     prop_assert_eq!(pool.get(Key::exchange(index)), model.get(&(index, 0)).map(|m| &m[..]));
                     prop_assert_eq!(pool.get(Key::observer(index)), model.get(&(index, 1)).map(|m| &m[..]));
                     prop_assert_eq!(pool.get(Key::request(index)), None);
+                    let found = pool.find_observer(&mut |at, _| at == index);
+                    prop_assert_eq!(found.is_some(), model.contains_key(&(index, 1)));
                 }
             }
         }

@@ -85,7 +85,7 @@ impl Endpoint<'_> {
         let Some(peer) = peer else { return };
         let record = Exchange {
             born: cx.now,
-            due: cx.now.after(self.config.params.exchange_lifetime().into()),
+            due: cx.now.after(self.lifetime.into()),
             resource: None,
             observer: None,
             transfer: None,
@@ -129,12 +129,12 @@ impl Endpoint<'_> {
         let fresh = pending.etag == NO_SEQUENCE
             || message.kind == Type::Ack
             || (ahead != 0 && ahead < 0x80_0000)
-            || now.wrapping_sub(pending.stamp) > REORDER_SPAN;
+            || now.wrapping_sub(pending.other) > REORDER_SPAN;
         if !fresh {
             return None;
         }
         pending.etag = sequence;
-        pending.stamp = now;
+        pending.other = now;
         pending.wait = Wait::Notification;
         // Once the representation is stale, wait a little for the next, then register again
         // (RFC 7641 §3.3.1).
@@ -143,7 +143,7 @@ impl Endpoint<'_> {
         pending.due = cx.now.after(u64::from(age) * 1000 + patience);
         let (due, parent) = (pending.due, *pending);
         self.arm(due);
-        while let Some(old) = self.requests.find(|other| other.parent == Some(request)) {
+        while let Some(old) = self.requests.find(|other| other.parent() == Some(request)) {
             self.close(cx.now, old);
         }
         let part = part(&message);
@@ -151,8 +151,8 @@ impl Endpoint<'_> {
             let szx = message.block(number::BLOCK2).map_or(6, |block| block.szx);
             let next = part.offset.saturating_add(message.payload.len() as u32);
             let mut child = Pending {
-                parent: Some(request),
-                flags: parent.flags & pending::CON,
+                other: request.raw(),
+                flags: parent.flags & pending::CON | pending::CHILD,
                 offset: next,
                 etag: key::etag(&message),
                 szx: parent.szx.min(szx),
@@ -237,7 +237,7 @@ impl Endpoint<'_> {
         message: Message<'d>,
     ) -> Option<Event<'d>> {
         let mut pending = *self.requests.get(request)?;
-        let shown = pending.parent.unwrap_or(request);
+        let shown = pending.parent().unwrap_or(request);
         let part = part(&message);
         let etag = key::etag(&message);
         let blockwise = cfg!(feature = "coap-block") && message.code.is_success();

@@ -80,8 +80,7 @@ impl Endpoint<'_> {
         if message.code.is_idempotent() {
             flags |= exchange::IDEMPOTENT;
         }
-        let params = &self.config.params;
-        let due = if confirmable { self.config.ack_delay } else { params.non_lifetime() };
+        let due = if confirmable { self.config.ack_delay } else { self.non_lifetime };
         let exchange = Exchange {
             born: cx.now,
             due: cx.now.after(due.into()),
