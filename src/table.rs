@@ -59,13 +59,15 @@ impl<T> Default for Slot<T> {
 pub struct Table<'m, T> {
     slots: &'m mut [Slot<T>],
     used: usize,
+    /// The slot that was freed last.
+    freed: usize,
 }
 
 impl<'m, T> Table<'m, T> {
     /// A table over `slots`, of which at most 65,536 are used.
     pub fn new(slots: &'m mut [Slot<T>]) -> Table<'m, T> {
         let used = slots.iter().filter(|slot| slot.value.is_some()).count();
-        Table { slots, used }
+        Table { slots, used, freed: 0 }
     }
 
     /// How many entries fit.
@@ -93,8 +95,15 @@ impl<'m, T> Table<'m, T> {
     /// # Errors
     /// [`Error::Full`] when every slot is taken.
     pub fn insert(&mut self, value: T) -> Result<Handle> {
-        let free = |(_, slot): &(usize, &mut Slot<T>)| slot.value.is_none();
-        let (index, slot) = self.slots.iter_mut().enumerate().find(free).ok_or(Error::Full)?;
+        if self.is_full() {
+            return Err(Error::Full);
+        }
+        let free = |slot: &Slot<T>| slot.value.is_none();
+        let index = match self.slots.get(self.freed).filter(|slot| free(slot)) {
+            Some(_) => self.freed,
+            None => self.slots.iter().position(free).ok_or(Error::Full)?,
+        };
+        let slot = self.slots.get_mut(index).ok_or(Error::Full)?;
         let index = u16::try_from(index).map_err(|_| Error::Full)?;
         let handle = Handle::new(index, slot.generation).ok_or(Error::Full)?;
         slot.value = Some(value);
@@ -131,6 +140,7 @@ impl<'m, T> Table<'m, T> {
         // Generation 0 is left out, so that no handle is ever 0.
         slot.generation = slot.generation.checked_add(1).unwrap_or(1);
         self.used = self.used.saturating_sub(1);
+        self.freed = handle.index();
         Some(value)
     }
 

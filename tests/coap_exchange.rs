@@ -613,3 +613,32 @@ fn the_list_of_resources_is_filtered() {
     assert_eq!(list(b"href=/s/*"), light);
     assert_eq!(list(b"rt=none"), "");
 }
+
+#[test]
+fn conditional_requests_are_told_by_their_entity_tags() {
+    let resource = Resource { path: "/hello", methods: methods::PUT, flags: flags::CONDITIONAL, ..HELLO };
+    let mut etag: Option<&[u8]> = None;
+    let mut bench = Bench::new(Node::serving(&Config::DEFAULT, resource, move |endpoint, cx, incoming| {
+        let known = etag.unwrap_or(b"");
+        let code = match (incoming.precondition_holds(etag.is_some(), known), etag) {
+            (false, _) => Code::PRECONDITION_FAILED,
+            (true, None) => Code::CREATED,
+            (true, Some(_)) => Code::CHANGED,
+        };
+        etag = etag.or(Some(&b"v1"[..]));
+        endpoint.respond(cx, incoming.exchange, &mote::coap::Response::new(code)).unwrap();
+    }));
+    let mut id = 0;
+    let mut put = |options: &[(u16, &[u8])]| {
+        id += 1;
+        let mut all = vec![(PATH, &b"hello"[..])];
+        all.extend_from_slice(options);
+        parse(&bench.ask(&raw(Type::Con, Code::PUT, id, b"t", &all, &[]))[0]).code
+    };
+    assert_eq!(put(&[(number::IF_NONE_MATCH, b"")]), Code::CREATED);
+    assert_eq!(put(&[(number::IF_NONE_MATCH, b"")]), Code::PRECONDITION_FAILED);
+    assert_eq!(put(&[(number::IF_MATCH, b"v0")]), Code::PRECONDITION_FAILED);
+    assert_eq!(put(&[(number::IF_MATCH, b"v0"), (number::IF_MATCH, b"v1")]), Code::CHANGED);
+    assert_eq!(put(&[(number::IF_MATCH, b"")]), Code::CHANGED);
+    assert_eq!(put(&[]), Code::CHANGED);
+}

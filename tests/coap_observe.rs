@@ -361,3 +361,27 @@ fn many_observers_are_told() {
     tokens.dedup();
     assert_eq!(tokens.len(), 300);
 }
+
+#[test]
+fn one_client_gets_one_confirmable_notification_at_a_time() {
+    let (mut pair, state) = pair(&Config::DEFAULT);
+    state.borrow_mut().1 = true;
+    for _ in 0..3 {
+        pair.request(&observe());
+        pair.run(1000);
+    }
+    pair.net.both(CLIENT, SERVER, Link { delay: 100, ..Link::default() });
+    let times = Rc::new(RefCell::new(Vec::new()));
+    let seen = times.clone();
+    pair.net.rule(move |passing| {
+        if passing.from == SERVER {
+            seen.borrow_mut().push(passing.at.0);
+        }
+        Action::Pass
+    });
+    change(&mut pair, &state, b"1");
+    pair.run(2000);
+    let times = times.borrow();
+    assert_eq!(times.len(), 3);
+    assert_eq!((times[1] - times[0], times[2] - times[1]), (200, 200));
+}

@@ -40,6 +40,8 @@ pub struct Endpoint<'m> {
     pub(super) next: Instant,
     /// When observers are looked at again.
     pub(super) notify_at: Instant,
+    /// Behind the exchange that made room last.
+    pub(super) hand: u16,
     /// The order of requests, and their Request-Tag.
     pub(super) order: u16,
     /// How many tokens were drawn.
@@ -99,6 +101,7 @@ impl<'m> Endpoint<'m> {
             non_lifetime: config.params.non_lifetime(),
             next: Instant::NEVER,
             notify_at: Instant::NEVER,
+            hand: 0,
             order: 0,
             tokens: 0,
             sequence: 0,

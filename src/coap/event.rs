@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::params::Params;
-use super::wire::{Code, Encoder, Message, Options};
+use super::wire::{Code, Encoder, Message, Options, number};
 use crate::status::Result;
 use crate::table::Handle;
 use crate::transport::Path;
@@ -183,6 +183,16 @@ pub struct Incoming<'d> {
     pub offset: u32,
     /// The size of that block.
     pub size: u16,
+}
+
+impl Incoming<'_> {
+    /// Whether If-Match and If-None-Match let the request go on (RFC 7252 §5.10.8), for a
+    /// resource that does or does not exist and has this entity-tag. If not, answer 4.12.
+    pub fn precondition_holds(&self, exists: bool, etag: &[u8]) -> bool {
+        let mut wanted = self.message.options.all(number::IF_MATCH).peekable();
+        let matches = wanted.peek().is_none() || (exists && wanted.any(|tag| tag.is_empty() || tag == etag));
+        matches && !(exists && self.message.option(number::IF_NONE_MATCH).is_some())
+    }
 }
 
 /// What an endpoint reports. It borrows what was received, or the scratch memory of

@@ -142,13 +142,27 @@ impl Endpoint<'_> {
         self.stats.full = self.stats.full.wrapping_add(1);
     }
 
-    /// Forgets the answered exchange whose loss does the least harm: the oldest idempotent one,
-    /// else the oldest. `stored` when it must give back room in the pool.
+    /// Forgets an answered exchange: one whose request may be done again without harm if there
+    /// is one, and of those the one that was answered longest ago, or nearly so. `stored` when it
+    /// must give back room in the pool.
     fn reclaim(&mut self, stored: bool) -> bool {
-        let done = |exchange: &Exchange| exchange.stage == Stage::Done && (!stored || exchange.is(STORED));
-        let answered = self.exchanges.iter().filter(|(_, exchange)| done(exchange));
-        let victim = answered.min_by_key(|(_, exchange)| (!exchange.is(IDEMPOTENT), exchange.born.0));
-        let Some(victim) = victim.map(|(handle, _)| handle) else { return false };
+        // Places are taken in turn, so those behind the last victim are the oldest.
+        let count = self.exchanges.capacity();
+        let start = usize::from(self.hand);
+        let mut victim = None;
+        for index in (start..count).chain(0..start.min(count)) {
+            let Some((handle, exchange)) = self.exchanges.at(index) else { continue };
+            if exchange.stage != Stage::Done || (stored && !exchange.is(STORED)) {
+                continue;
+            }
+            if exchange.is(IDEMPOTENT) {
+                victim = Some(handle);
+                break;
+            }
+            victim = victim.or(Some(handle));
+        }
+        let Some(victim) = victim else { return false };
+        self.hand = victim.index() as u16 + 1;
         self.stats.forgotten = self.stats.forgotten.wrapping_add(1);
         self.drop_exchange(victim);
         true
@@ -169,12 +183,16 @@ impl Endpoint<'_> {
         if let Some(transfer) = exchange.transfer {
             self.transfers.remove(transfer);
         }
-        if let Some(observer) = exchange.observer.and_then(|observer| self.observers.get_mut(observer)) {
-            observer.exchange = None;
-            if observer.dirty {
-                self.notify_at = Instant::ZERO;
-                self.next = Instant::ZERO;
+        if exchange.is(NOTIFY) {
+            // The next observer, or the next state, has its turn.
+            if let Some(peer) = self.peers.get_mut(exchange.peer) {
+                peer.notifying = peer.notifying.saturating_sub(1);
             }
+            if let Some(observer) = exchange.observer.and_then(|observer| self.observers.get_mut(observer)) {
+                observer.exchange = None;
+            }
+            self.notify_at = Instant::ZERO;
+            self.next = Instant::ZERO;
         }
     }
 

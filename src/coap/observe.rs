@@ -108,7 +108,13 @@ impl Endpoint<'_> {
         cx: &mut DatagramContext<'_>,
         scratch: &'d mut [u8],
     ) -> Option<Event<'d>> {
-        let due = |observer: &Observer| observer.dirty && observer.exchange.is_none();
+        // No more than NSTART at a time to one client (RFC 7641 §4.5.1).
+        let most = self.config.params.nstart;
+        let due = |observer: &Observer| {
+            observer.dirty
+                && observer.exchange.is_none()
+                && self.peers.get(observer.peer).is_some_and(|peer| peer.notifying < most)
+        };
         let Some(handle) = self.observers.find(due) else {
             self.notify_at = Instant::NEVER;
             return None;
@@ -138,6 +144,9 @@ impl Endpoint<'_> {
             flags: exchange::NOTIFY,
         };
         let opened = self.open_exchange(exchange);
+        if let Some(peer) = self.peers.get_mut(observer.peer).filter(|_| opened.is_ok()) {
+            peer.notifying = peer.notifying.saturating_add(1);
+        }
         let stored = opened.and_then(|opened| {
             let body = if message.payload.is_empty() { 0 } else { message.payload.len() + 1 };
             let head = registration.get(..length.saturating_sub(body)).unwrap_or_default();

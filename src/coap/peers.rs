@@ -30,6 +30,8 @@ pub(super) struct Peer {
     pub(super) pins: u16,
     /// How many requests are outstanding at it (NSTART).
     pub(super) outstanding: u8,
+    /// How many notifications are being made for it or on their way to it (RFC 7641 §4.5.1).
+    pub(super) notifying: u8,
     /// Whether it has shown that it is where it says.
     pub(super) verified: bool,
     live: bool,
@@ -130,5 +132,56 @@ impl<'m> Peers<'m> {
         if let Some(peer) = self.get_mut(index) {
             peer.pins = peer.pins.saturating_sub(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Sequence;
+    use std::collections::BTreeMap;
+
+    /// However fast requests are made, no message ID comes again within its lifetime.
+    #[test]
+    fn no_message_id_is_used_twice_within_its_lifetime() {
+        const LIFETIME: u32 = 1000;
+        let mut slots = [Peer::default(); 1];
+        let mut peers = Peers::new(&mut slots);
+        peers.settle(0, &Path::default(), Instant(5), &mut Sequence(1));
+        let peer = peers.get_mut(0).unwrap();
+        let mut last: BTreeMap<u16, u64> = BTreeMap::new();
+        let mut refused = 0;
+        for step in 0..400_000u64 {
+            let now = Instant(5 + step / 50);
+            if peer.is_exhausted(now, LIFETIME) {
+                refused += 1;
+                continue;
+            }
+            let before = last.insert(peer.take_id(now, LIFETIME), now.0);
+            assert!(before.is_none_or(|before| now.0 - before >= LIFETIME.into()));
+        }
+        assert!(refused > 0);
+    }
+
+    #[test]
+    fn the_peer_that_was_idle_for_longest_makes_room() {
+        let mut slots = [Peer::default(); 3];
+        let mut peers = Peers::new(&mut slots);
+        let path = |port| Path::to(crate::address::SocketAddress::new(crate::address::Ip::LOOPBACK, port));
+        for port in 0..3 {
+            let place = peers.place(Instant(0), 1000, true).unwrap();
+            peers.settle(place, &path(port), Instant(10 - u64::from(port)), &mut Sequence(1));
+        }
+        assert_eq!(peers.find(&path(1)), Some(1));
+        assert_eq!(peers.place(Instant(20), 1000, true), Some(2));
+        peers.pin(2);
+        assert_eq!(peers.place(Instant(20), 1000, true), Some(1));
+        // One whose message IDs are fresh is spared, and by requests of ours never taken.
+        for index in [0, 1] {
+            peers.get_mut(index).unwrap().take_id(Instant(20), 1000);
+        }
+        assert_eq!(peers.place(Instant(20), 1000, true), None);
+        assert_eq!(peers.place(Instant(20), 1000, false), Some(1));
+        assert_eq!(peers.place(Instant(3000), 1000, true), Some(1));
     }
 }
