@@ -28,12 +28,16 @@ impl Plan {
     /// One more table of `count` elements of `T`.
     #[must_use]
     pub const fn table<T>(self, count: usize) -> Plan {
-        let align = align_of::<T>();
+        self.add(align_of::<T>(), size_of::<T>(), count)
+    }
+
+    /// The one copy of what [`table`](Plan::table) does for every type.
+    const fn add(self, align: usize, size: usize, count: usize) -> Plan {
         let padded = match self.bytes.checked_add(align - 1) {
             Some(sum) => sum & !(align - 1),
             None => return self.broken(),
         };
-        let Some(size) = size_of::<T>().checked_mul(count) else { return self.broken() };
+        let Some(size) = size.checked_mul(count) else { return self.broken() };
         let Some(bytes) = padded.checked_add(size) else { return self.broken() };
         let alignment = if align > self.alignment { align } else { self.alignment };
         Plan { bytes, alignment, overflow: self.overflow }
@@ -84,23 +88,28 @@ impl<'m> Carver<'m> {
     /// [`Error::NoMemory`] when the block is used up; nothing is taken then.
     pub fn table<T: Default>(&mut self, count: usize) -> Result<&'m mut [T]> {
         const { assert!(!core::mem::needs_drop::<T>(), "tables are never dropped") };
-        let padding = self.next.align_offset(align_of::<T>());
-        let size = size_of::<T>().checked_mul(count).ok_or(Error::NoMemory)?;
-        let taken = padding.checked_add(size).ok_or(Error::NoMemory)?;
-        let left = self.left.checked_sub(taken).ok_or(Error::NoMemory)?;
-        // SAFETY: `taken` bytes from `next` on lie inside the block, which is borrowed mutably
-        // for 'm and of which no other part of this range has been handed out. The start is
-        // aligned for `T` by `align_offset`, and every element is written before the slice
-        // is made.
+        let start = self.take(align_of::<T>(), size_of::<T>(), count)?.cast::<T>();
+        // SAFETY: `take` gave room for `count` elements, aligned for `T`, in a block that is
+        // borrowed mutably for 'm; it gives no byte twice. Every element is written before the
+        // slice is made.
         unsafe {
-            let start = self.next.add(padding).cast::<T>();
             for index in 0..count {
                 start.add(index).write(T::default());
             }
-            self.next = self.next.add(taken);
-            self.left = left;
             Ok(core::slice::from_raw_parts_mut(start, count))
         }
+    }
+
+    /// The one copy of what [`table`](Carver::table) does for every type: finds the place.
+    fn take(&mut self, align: usize, size: usize, count: usize) -> Result<*mut u8> {
+        // `align_offset` would do, but is known to the compiler only for a constant alignment.
+        let padding = self.next.addr().wrapping_neg() & (align - 1);
+        let size = size.checked_mul(count).ok_or(Error::NoMemory)?;
+        let taken = padding.checked_add(size).ok_or(Error::NoMemory)?;
+        self.left = self.left.checked_sub(taken).ok_or(Error::NoMemory)?;
+        let start = self.next.wrapping_add(padding);
+        self.next = self.next.wrapping_add(taken);
+        Ok(start)
     }
 
     /// One value at a place of its own.
