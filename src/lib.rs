@@ -13,6 +13,7 @@
 //! | [`coap`] | CoAP client and server |
 //! | [`ieee802154`], [`lowpan`] | the mesh's frames and MAC, and IPv6 in them |
 //! | [`ipv6`] | IPv6 host and router |
+//! | [`mesh`] | a node of the mesh: MAC, 6LoWPAN, IPv6 and RPL as one |
 //! | [`mqtt`] | MQTT 3.1.1 and 5.0 client |
 //!
 //! Engines do no I/O: they own no socket, no thread and no clock. Their methods fall into
@@ -38,6 +39,8 @@ pub mod linux;
 #[cfg(feature = "lowpan")]
 pub mod lowpan;
 pub mod memory;
+#[cfg(feature = "mesh")]
+pub mod mesh;
 #[cfg(any(feature = "mqtt-v3", feature = "mqtt-v5"))]
 pub mod mqtt;
 pub mod node;

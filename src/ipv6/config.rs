@@ -32,6 +32,9 @@ pub struct Config {
     /// Whether a 6LR asks the 6LBR about every address that is registered with it (RFC 6775
     /// §8.2). It is not needed for addresses made from an EUI-64.
     pub multihop_dad: bool,
+    /// Whether a host on IEEE 802.15.4 registers its addresses with its router before it uses
+    /// them (RFC 6775 §5.5). One that is known to the routing protocol need not.
+    pub registers: bool,
     /// For how many minutes a host registers its addresses.
     pub registration_lifetime: u16,
     /// For how many seconds a router offers itself as default router; 0 means not at all.
@@ -68,6 +71,7 @@ impl Default for Config {
             role: Role::Host,
             hop_limit: 64,
             multihop_dad: false,
+            registers: true,
             registration_lifetime: 60,
             router_lifetime: 1800,
             addresses: 3,

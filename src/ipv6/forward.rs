@@ -9,6 +9,7 @@ use super::link::LinkAddress;
 use super::routing::{Encapsulation, Flow, MAX_ROUTE_HEADERS, NoRoute, Route};
 use super::wire::header::HeaderMut;
 use super::wire::icmpv6::{kind, time_exceeded, unreachable};
+use super::wire::nd::Medium;
 use super::wire::{Header, protocol};
 use super::{Context, Ipv6, Role};
 use crate::bytes::Writer;
@@ -75,7 +76,11 @@ impl Ipv6<'_> {
             _ => 0,
         };
         // RFC 8200 §5: the room for a tunnel is a matter of its ends, below the minimum MTU.
-        let mtu = cx.link.mtu().saturating_sub(overhead).max(MIN_MTU);
+        let mtu = match self.config.medium {
+            // RFC 4944 §4, whatever more the link carries for tunnels.
+            Medium::Ieee802154 => MIN_MTU,
+            Medium::Ethernet => cx.link.mtu().saturating_sub(overhead).max(MIN_MTU),
+        };
         if packet.len() > mtu {
             self.statistics.too_big = self.statistics.too_big.wrapping_add(1);
             let problem = Problem { kind: kind::PACKET_TOO_BIG, code: 0, parameter: mtu as u32 };

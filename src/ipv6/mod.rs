@@ -226,7 +226,9 @@ impl<'m> Ipv6<'m> {
         }
         let checked = match self.config.medium {
             wire::nd::Medium::Ethernet => true,
-            wire::nd::Medium::Ieee802154 => self.config.role == Role::Host && !ip.is_link_local(),
+            wire::nd::Medium::Ieee802154 => {
+                self.config.role == Role::Host && self.config.registers && !ip.is_link_local()
+            }
         };
         let state = if checked { AddressState::Tentative } else { AddressState::Preferred };
         let timer = if checked { now } else { Instant::NEVER };

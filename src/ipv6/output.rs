@@ -10,7 +10,7 @@ use super::wire::header::Header;
 use super::wire::icmpv6::{self, Icmpv6, kind};
 use super::wire::nd::Medium;
 use super::wire::protocol;
-use super::{Context, Ipv6, nd};
+use super::{Context, Ipv6, Role, nd};
 use crate::address::Ip;
 use crate::bytes::{Writer, copy};
 use crate::status::{Error, Result};
@@ -131,8 +131,12 @@ impl Ipv6<'_> {
                 Ok(route) => Way::Hop(route),
                 Err(NoRoute::Outside) => Way::Outside,
                 Err(NoRoute::NotMine) => {
-                    let hop = self.own_next_hop(cx, &destination).ok_or(Error::Unreachable)?;
-                    Way::Hop(Route::on_link(hop, LinkAddress::None))
+                    match self.own_next_hop(cx, &destination) {
+                        Some(hop) => Way::Hop(Route::on_link(hop, LinkAddress::None)),
+                        // Where the mesh ends, the rest of the world begins.
+                        None if self.config.role == Role::BorderRouter => Way::Outside,
+                        None => return Err(Error::Unreachable),
+                    }
                 }
                 Err(_) => {
                     self.statistics.no_route = self.statistics.no_route.wrapping_add(1);

@@ -67,6 +67,11 @@ impl<'m> Ipv6<'m> {
         self.sockets.get(socket)
     }
 
+    /// The socket that sends from this port.
+    pub fn udp_find(&self, port: u16) -> Option<Handle> {
+        self.sockets.find(|socket| socket.port == port)
+    }
+
     /// Which socket a datagram to this address and port is for.
     pub(super) fn socket_for(&self, local: &Ip, port: u16) -> Option<Handle> {
         let bound = self.sockets.find(|socket| socket.port == port && socket.local == *local);

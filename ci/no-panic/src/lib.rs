@@ -9,8 +9,10 @@
 
 #[cfg(feature = "coap")]
 mod coap;
-#[cfg(feature = "lowpan")]
+#[cfg(any(feature = "lowpan", feature = "mesh"))]
 mod lowpan;
+#[cfg(feature = "mesh")]
+mod mesh;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 #[cfg(feature = "rpl")]

@@ -462,7 +462,8 @@ impl Ipv6<'_> {
 
     /// There is a new router: addresses are registered with it now.
     fn resume_registrations(&mut self, now: Instant) {
-        if self.config.medium == Medium::Ethernet || self.config.role != Role::Host {
+        let registers = self.config.role == Role::Host && self.config.registers;
+        if self.config.medium == Medium::Ethernet || !registers {
             return;
         }
         for address in self.addresses.entries.iter_mut().flatten() {

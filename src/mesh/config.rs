@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Capacities and parameters of a node.
+#![forbid(unsafe_code)]
+
+use super::{MacConfig, interface, ipv6, rpl};
+use crate::address::Ip;
+use crate::ipv6::link::LinkAddress;
+use crate::ipv6::wire::nd::Medium;
+use crate::rpl::Mode;
+use crate::rpl::wire::Configuration;
+
+/// What a node is to the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It joins a DODAG and forwards for others.
+    #[default]
+    Router,
+    /// It joins a DODAG and forwards nothing.
+    Leaf,
+    /// It may be the root of a DODAG, and a border router.
+    Root,
+    /// It runs no RPL: it registers its addresses with a router (RFC 6775).
+    Host,
+}
+
+/// What a node is told once. Capacities count entries unless they say bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The EUI-64, most significant byte first.
+    pub eui64: [u8; 8],
+    /// The PAN ID.
+    pub pan: u16,
+    /// The channel of the 2.4 GHz band, 11 to 26.
+    pub channel: u8,
+    /// What the node is to the others.
+    pub role: Role,
+    /// Neighbours whose links are known, that RPL considers, and that are registered.
+    pub neighbours: u16,
+    /// Downward routes; at a root of non-storing mode the number of nodes of the network.
+    pub routes: u16,
+    /// DODAGs that are remembered.
+    pub dodags: u8,
+    /// Frames that wait to be sent.
+    pub queue: u8,
+    /// Blocks of 128 bytes for frames that wait and packets in parts; a packet of 1280 bytes
+    /// takes ten.
+    pub blocks: u8,
+    /// Packets put together from fragments at the same time.
+    pub reassemblies: u8,
+    /// Packets sent in fragments at the same time.
+    pub outgoing: u8,
+    /// Compression contexts.
+    pub contexts: u8,
+    /// Own addresses, the link-local one included.
+    pub addresses: u8,
+    /// Multicast groups joined by the application.
+    pub groups: u8,
+    /// UDP sockets.
+    pub sockets: u8,
+    /// Pings under way.
+    pub pings: u8,
+    /// Bytes of the buffer in which packets are made. The default holds the minimum MTU of IPv6
+    /// and the packet information of RPL; a root that sends packets of that size along source
+    /// routes needs up to 2047.
+    pub packet: u16,
+    /// Bytes of the queue of packets for the host side; 0 when there is none.
+    pub host_queue: u16,
+    /// Addresses in a border router's registry of hosts (RFC 6775 §8.2.2).
+    pub registry: u16,
+    /// Whether context 0 stands for the prefix of the DODAG, on all nodes. It saves the
+    /// distribution of contexts; nodes of other makes must be told so.
+    pub context_from_prefix: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            eui64: [0; 8],
+            pan: 0xabcd,
+            channel: 26,
+            role: Role::Router,
+            neighbours: 16,
+            routes: 16,
+            dodags: 2,
+            queue: 8,
+            blocks: 16,
+            reassemblies: 3,
+            outgoing: 2,
+            contexts: 2,
+            addresses: 3,
+            groups: 1,
+            sockets: 2,
+            pings: 1,
+            packet: 1304,
+            host_queue: 0,
+            registry: 0,
+            context_from_prefix: true,
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn lowpan(&self) -> interface::Config {
+        interface::Config {
+            mac: MacConfig {
+                extended: self.eui64,
+                pan: self.pan,
+                queue: usize::from(self.queue),
+                neighbours: usize::from(self.neighbours),
+                ..MacConfig::default()
+            },
+            blocks: usize::from(self.blocks),
+            reassemblies: usize::from(self.reassemblies),
+            outgoing: usize::from(self.outgoing),
+            contexts: usize::from(self.contexts),
+            ..interface::Config::default()
+        }
+    }
+
+    pub(super) fn ipv6(&self) -> ipv6::Config {
+        let (role, registers) = match self.role {
+            Role::Router => (ipv6::Role::Router, false),
+            Role::Root => (ipv6::Role::BorderRouter, false),
+            Role::Leaf => (ipv6::Role::Host, false),
+            Role::Host => (ipv6::Role::Host, true),
+        };
+        ipv6::Config {
+            link_address: LinkAddress::Extended(self.eui64),
+            medium: Medium::Ieee802154,
+            role,
+            registers,
+            addresses: self.addresses,
+            // One more for RPL.
+            groups: self.groups.saturating_add(1),
+            neighbours: if self.role == Role::Leaf { 2 } else { self.neighbours },
+            routers: if registers { 2 } else { 0 },
+            prefixes: 1,
+            contexts: self.contexts,
+            registry: self.registry,
+            sockets: self.sockets,
+            packet: self.packet,
+            ..ipv6::Config::default()
+        }
+    }
+
+    pub(super) fn rpl(&self) -> rpl::Config {
+        let none = self.role == Role::Host;
+        rpl::Config {
+            neighbours: if none { 1 } else { self.neighbours },
+            routes: if none || self.role == Role::Leaf { 1 } else { self.routes },
+            dodags: self.dodags,
+            targets: 4,
+            leaf: self.role == Role::Leaf,
+        }
+    }
+}
+
+/// What a root announces.
+#[derive(Clone, Copy, Debug)]
+pub struct Root {
+    /// The prefix that all nodes form their addresses from; 64 bits.
+    pub prefix: Ip,
+    /// RPLInstanceID.
+    pub instance: u8,
+    /// Storing or non-storing mode.
+    pub mode: Mode,
+    /// DODAGPreference, 0 (least) to 7.
+    pub preference: u8,
+    /// Whether there is a way to the outside.
+    pub grounded: bool,
+    /// The parameters of the DODAG, its objective function among them.
+    pub configuration: Configuration,
+}
+
+impl Default for Root {
+    fn default() -> Root {
+        Root {
+            prefix: Ip::v6([0xfd00, 0, 0, 0, 0, 0, 0, 0]),
+            instance: 0,
+            mode: Mode::NonStoring,
+            preference: 0,
+            grounded: true,
+            configuration: Configuration::default(),
+        }
+    }
+}

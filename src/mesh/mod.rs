@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A node of the mesh: MAC, 6LoWPAN, IPv6 and RPL over one radio, as one engine.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `config` | capacities and parameters |
+//! | `event` | what the application is told |
+//! | `plane` | how the layers reach each other: IPv6 sends through 6LoWPAN, RPL through IPv6 |
+//! | `up` | what happens to packets and routing messages that come |
+//! | `commands` | starting as root, joining, ping, UDP |
+//! | [`host`] | the host side of a border router |
+//! | `tables` | getters and iterators |
+//!
+//! A [`Mesh`] is given what the radio brings with [`Mesh::receive`], time with [`Mesh::poll`], and
+//! the host's packets with [`Mesh::receive_from_host`]. All three may bring one [`Event`].
+#![forbid(unsafe_code)]
+
+mod commands;
+mod config;
+mod event;
+pub mod host;
+mod plane;
+mod tables;
+mod up;
+
+pub use commands::MeshTransport;
+pub use config::{Config, Role, Root};
+pub use event::{Event, PingFailure};
+pub use tables::{NeighbourView, Statistics};
+
+use crate::ieee802154::mac::MacConfig;
+use crate::ipv6::{self, Ipv6};
+use crate::lowpan::interface::{self, Interface};
+use crate::memory::{Carver, Plan};
+use crate::random::Random;
+use crate::rpl::{self, Rpl};
+use crate::status::Result;
+use crate::table::{Slot, Table};
+use crate::time::Instant;
+use crate::transport::RadioContext;
+use commands::Ping;
+use host::HostQueue;
+
+/// How large the scratch memory must be that a [`Mesh`] is lent.
+pub const SCRATCH: usize = interface::SCRATCH;
+
+/// A node of the mesh. See the [module](self).
+pub struct Mesh<'m> {
+    config: Config,
+    interface: Interface<'m>,
+    ipv6: Ipv6<'m>,
+    rpl: Rpl<'m>,
+    host: HostQueue<'m>,
+    pings: Table<'m, Ping>,
+    next_identifier: u16,
+    started: bool,
+}
+
+impl<'m> Mesh<'m> {
+    /// How much memory the engine takes.
+    pub fn plan(config: &Config) -> Plan {
+        let plan = Interface::plan(Plan::new(), &config.lowpan());
+        Ipv6::extend(plan, &config.ipv6())
+            .table::<u8>(Rpl::plan(&config.rpl()).bytes())
+            .table::<u8>(usize::from(config.host_queue))
+            .table::<Slot<Ping>>(usize::from(config.pings))
+    }
+
+    /// An engine in `block`, idle until it is started.
+    ///
+    /// # Errors
+    /// [`NoMemory`](crate::status::Error::NoMemory) when the block is smaller than [`Mesh::plan`] says,
+    /// [`Invalid`](crate::status::Error::Invalid) for capacities out of range.
+    pub fn new(
+        block: &'m mut [u8],
+        config: &Config,
+        now: Instant,
+        random: &mut dyn Random,
+    ) -> Result<Mesh<'m>> {
+        let mut carver = Carver::new(block);
+        let interface = Interface::new(&mut carver, &config.lowpan(), random.u32() as u16)?;
+        let ipv6 = Ipv6::carve(&mut carver, &config.ipv6(), now)?;
+        let routing = config.rpl();
+        let memory = carver.table::<u8>(Rpl::plan(&routing).bytes())?;
+        let rpl = Rpl::new(memory, &routing, &ipv6.link_local())?;
+        Ok(Mesh {
+            interface,
+            ipv6,
+            rpl,
+            host: HostQueue::new(carver.table(usize::from(config.host_queue))?),
+            pings: Table::new(carver.table(usize::from(config.pings))?),
+            next_identifier: random.u32() as u16,
+            started: false,
+            config: *config,
+        })
+    }
+
+    /// What became due: an event, or `None` once there is nothing more. Packets for the host are
+    /// copied to `scratch`, of which [`SCRATCH`] bytes always suffice.
+    pub fn poll<'d>(&mut self, cx: &mut RadioContext<'_>, scratch: &'d mut [u8]) -> Option<Event<'d>> {
+        self.poll_link(cx);
+        if let Some(event) = self.poll_rpl(cx) {
+            return Some(event);
+        }
+        if let Some(event) = self.poll_ipv6(cx) {
+            return Some(event);
+        }
+        if let Some(event) = self.poll_pings(cx.now) {
+            return Some(event);
+        }
+        // What the layers above have just queued goes at once.
+        self.poll_link(cx);
+        let packet = self.host.pop(scratch)?;
+        Some(Event::HostPacket { packet })
+    }
+
+    /// When [`Mesh::poll`] has something to do.
+    pub fn next_deadline(&self) -> Instant {
+        let pings = self.pings.iter().map(|(_, ping)| ping.until).min().unwrap_or(Instant::NEVER);
+        let host = if self.host.is_empty() { Instant::NEVER } else { Instant::ZERO };
+        let layers = self.interface.next_deadline().min(self.ipv6.next_deadline());
+        layers.min(self.rpl.next_deadline()).min(pings).min(host)
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How the layers reach each other.
+#![forbid(unsafe_code)]
+
+use super::host::HostQueue;
+use crate::ieee802154::LinkAddress as MacAddress;
+use crate::ieee802154::mac::Priority;
+use crate::ipv6::link::{Link, LinkAddress, LinkDestination};
+use crate::ipv6::routing::{ControlMessage, ControlPlane, NoRouting};
+use crate::ipv6::wire::{Header, protocol};
+use crate::ipv6::{self, Ipv6};
+use crate::lowpan::fragment::MAX_DATAGRAM;
+use crate::lowpan::interface::Interface;
+use crate::random::Random;
+use crate::status::{Error, Result};
+use crate::time::Instant;
+
+/// The address of the link as the MAC has it.
+pub(super) const fn to_mac(address: LinkAddress) -> MacAddress {
+    match address {
+        LinkAddress::Short(short) => MacAddress::Short(short),
+        LinkAddress::Extended(extended) => MacAddress::Extended(extended),
+        LinkAddress::None | LinkAddress::Ethernet(_) => MacAddress::None,
+    }
+}
+
+/// The address of the link as IPv6 has it.
+pub(super) const fn from_mac(address: MacAddress) -> LinkAddress {
+    match address {
+        MacAddress::Short(short) => LinkAddress::Short(short),
+        MacAddress::Extended(extended) => LinkAddress::Extended(extended),
+        MacAddress::None => LinkAddress::None,
+    }
+}
+
+/// 6LoWPAN and the host side, as IPv6 sees them.
+pub(super) struct Air<'a, 'm> {
+    pub(super) interface: &'a mut Interface<'m>,
+    pub(super) host: &'a mut HostQueue<'m>,
+}
+
+/// Whether a packet keeps the network together: routing and neighbour discovery.
+fn is_control(packet: &[u8]) -> bool {
+    let next = packet.get(6).copied();
+    let at = match (next, packet.get(Header::LEN).copied()) {
+        (Some(protocol::ICMPV6), _) => Header::LEN,
+        // Behind the packet information of RPL.
+        (Some(protocol::HOP_BY_HOP), Some(protocol::ICMPV6)) => Header::LEN + 8,
+        _ => return false,
+    };
+    packet.get(at).is_some_and(|kind| matches!(kind, 133..=137 | 155..=158))
+}
+
+impl Link for Air<'_, '_> {
+    fn send(&mut self, packet: &[u8], to: LinkDestination) -> Result<()> {
+        let destination = match to {
+            LinkDestination::Unicast(address) => to_mac(address),
+            LinkDestination::Multicast(_) => MacAddress::BROADCAST,
+        };
+        let priority = if is_control(packet) { Priority::Control } else { Priority::Normal };
+        self.interface.send(packet, destination, priority)
+    }
+
+    // What goes into a tunnel may exceed the 1280 bytes of RFC 4944 §4: 6LoWPAN carries it, and
+    // all ends of tunnels are nodes of ours or of a kind that says by errors what it cannot take.
+    fn mtu(&self) -> usize {
+        MAX_DATAGRAM
+    }
+
+    fn send_outside(&mut self, packet: &[u8]) -> Result<()> {
+        self.host.push(packet)
+    }
+}
+
+/// IPv6 as RPL sees it.
+pub(super) struct Plane<'a, 'm> {
+    pub(super) now: Instant,
+    pub(super) ipv6: &'a mut Ipv6<'m>,
+    pub(super) air: Air<'a, 'm>,
+}
+
+/// For what needs no randomness.
+struct NoRandom;
+
+impl Random for NoRandom {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.fill(0);
+    }
+}
+
+impl ControlPlane for Plane<'_, '_> {
+    fn send(&mut self, message: &ControlMessage<'_>) -> Result<()> {
+        // The way is decided already, so neither routing nor randomness is asked for.
+        let mut context = ipv6::Context {
+            now: self.now,
+            random: &mut NoRandom,
+            link: &mut self.air,
+            routing: &mut NoRouting,
+        };
+        match self.ipv6.send_control(&mut context, message) {
+            // For RPL a queue that is full and one that has no room now are the same.
+            Err(Error::WouldBlock) => Err(Error::Full),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the layers bring: packets, routing messages, and what becomes due.
+#![forbid(unsafe_code)]
+
+use super::event::{Event, PingFailure};
+use super::plane::{Air, Plane, from_mac};
+use super::{Mesh, Role};
+use crate::address::{Ip, SocketAddress};
+use crate::ipv6::link::{LinkAddress, with_prefix};
+use crate::ipv6::wire::icmpv6::{Echo, kind, unreachable};
+use crate::ipv6::wire::protocol;
+use crate::ipv6::{self, Arrival};
+use crate::random::Random;
+use crate::rpl::wire::PrefixInformation;
+use crate::rpl::{self, RplContext};
+use crate::status::{Error, Result};
+use crate::time::Instant;
+use crate::transport::{Path, RadioContext, RadioEvent};
+
+/// The compression context of the DODAG's prefix.
+const CONTEXT: u8 = 0;
+
+impl Mesh<'_> {
+    /// The radio brings something. Packets are put together in `scratch`, of which
+    /// [`SCRATCH`](super::SCRATCH) bytes always suffice. Call [`Mesh::poll`] afterwards.
+    pub fn receive<'d>(
+        &mut self,
+        cx: &mut RadioContext<'_>,
+        event: RadioEvent<'_>,
+        scratch: &'d mut [u8],
+    ) -> Option<Event<'d>> {
+        let received = self.interface.receive(cx, event, scratch)?;
+        if !self.started {
+            return None;
+        }
+        let arrival = Arrival {
+            from: from_mac(received.source),
+            multicast: received.destination.is_broadcast(),
+            outside: false,
+        };
+        self.accept(cx.now, cx.random, arrival, received.packet)
+    }
+
+    /// The host side of a border router sends a packet, which is used as scratch memory. It is
+    /// lost when the radio's queue is full, as on any link. Call [`Mesh::poll`] afterwards.
+    pub fn receive_from_host<'d>(
+        &mut self,
+        cx: &mut RadioContext<'_>,
+        packet: &'d mut [u8],
+    ) -> Option<Event<'d>> {
+        if !self.started {
+            return None;
+        }
+        let arrival = Arrival { outside: true, ..Arrival::default() };
+        self.accept(cx.now, cx.random, arrival, packet)
+    }
+
+    fn accept<'d>(
+        &mut self,
+        now: Instant,
+        random: &mut dyn Random,
+        arrival: Arrival,
+        packet: &'d mut [u8],
+    ) -> Option<Event<'d>> {
+        let mut air = Air { interface: &mut self.interface, host: &mut self.host };
+        let mut context = ipv6::Context { now, random: &mut *random, link: &mut air, routing: &mut self.rpl };
+        let event = self.ipv6.receive(&mut context, arrival, packet)?;
+        match event {
+            ipv6::Event::Control { source, destination, from, code, body } => {
+                if self.config.role == Role::Host || arrival.outside {
+                    return None;
+                }
+                let event =
+                    self.with_rpl(now, random, |rpl, cx| rpl.receive(cx, &source, &destination, code, body));
+                self.guess_link(now, from);
+                event.and_then(|event| self.on_rpl(now, random, event))
+            }
+            ipv6::Event::Udp { socket, path, data } => Some(Event::Udp { socket, path, data }),
+            ipv6::Event::EchoReply { source, hop_limit, echo } => {
+                self.on_echo_reply(now, source, hop_limit, &echo)
+            }
+            ipv6::Event::Error { reporter, kind, code, destination, protocol, upper, .. } => {
+                self.on_error(reporter, kind, code, destination, protocol, upper)
+            }
+            other => self.on_ipv6(now, random, other),
+        }
+    }
+
+    /// Lends RPL the plane that it sends through.
+    pub(super) fn with_rpl<T>(
+        &mut self,
+        now: Instant,
+        random: &mut dyn Random,
+        act: impl FnOnce(&mut rpl::Rpl<'_>, &mut RplContext<'_>) -> T,
+    ) -> T {
+        let air = Air { interface: &mut self.interface, host: &mut self.host };
+        let mut plane = Plane { now, ipv6: &mut self.ipv6, air };
+        act(&mut self.rpl, &mut RplContext { now, transport: &mut plane, random })
+    }
+
+    /// A neighbour that nothing was sent to has a link as good as its signal says.
+    fn guess_link(&mut self, now: Instant, from: LinkAddress) {
+        let link = self.interface.mac().neighbours().get(super::plane::to_mac(from));
+        let Some(etx) = link.filter(|link| link.frames == 0).map(|link| link.etx) else { return };
+        let address = from.link_local();
+        let differs = |known: rpl::NeighbourView| known.address == address && known.etx != etx;
+        if self.rpl.neighbours().any(differs) {
+            self.rpl.link_metric(now, from, etx);
+        }
+    }
+
+    /// How transmissions ended, for RPL's view of the links.
+    pub(super) fn poll_link(&mut self, cx: &mut RadioContext<'_>) {
+        // Ends: each round takes one packet out of the interface, and nothing adds any.
+        while let Some(sent) = self.interface.poll(cx) {
+            if !sent.destination.is_unicast() {
+                continue;
+            }
+            let neighbour = from_mac(sent.destination);
+            // A channel that never was clear says nothing about the neighbour.
+            if matches!(sent.result, Ok(()) | Err(Error::Timeout)) {
+                if let Some(link) = self.interface.mac().neighbours().get(sent.destination) {
+                    self.rpl.link_metric(cx.now, neighbour, link.etx);
+                }
+            }
+            if sent.result == Err(Error::Timeout) {
+                self.rpl.link_failed(cx.now, neighbour);
+            }
+        }
+    }
+
+    pub(super) fn poll_rpl(&mut self, cx: &mut RadioContext<'_>) -> Option<Event<'static>> {
+        // An event that is dealt with here is followed by the next one; each poll of RPL moves
+        // its own deadlines on, so a bound is only a matter of fairness.
+        for _ in 0..8 {
+            let event = self.with_rpl(cx.now, cx.random, |rpl, cx| rpl.poll(cx))?;
+            let event = self.on_rpl(cx.now, cx.random, event);
+            if event.is_some() {
+                return event;
+            }
+        }
+        None
+    }
+
+    pub(super) fn poll_ipv6(&mut self, cx: &mut RadioContext<'_>) -> Option<Event<'static>> {
+        for _ in 0..32 {
+            let mut air = Air { interface: &mut self.interface, host: &mut self.host };
+            let mut context = ipv6::Context {
+                now: cx.now,
+                random: &mut *cx.random,
+                link: &mut air,
+                routing: &mut self.rpl,
+            };
+            let event = self.ipv6.poll(&mut context)?;
+            let event = self.on_ipv6(cx.now, cx.random, event);
+            if event.is_some() {
+                return event;
+            }
+        }
+        None
+    }
+
+    fn on_rpl(&mut self, now: Instant, random: &mut dyn Random, event: rpl::Event) -> Option<Event<'static>> {
+        Some(match event {
+            rpl::Event::Joined { instance, dodag_id } => Event::Joined { instance, dodag_id },
+            rpl::Event::ParentChanged { instance, parent } => {
+                let link = LinkAddress::from_interface_identifier(&parent);
+                self.interface.mac_mut().neighbours_mut().pin(super::plane::to_mac(link), true);
+                Event::ParentChanged { instance, parent }
+            }
+            rpl::Event::Lost { instance } => Event::Lost { instance },
+            rpl::Event::Refused { instance } => Event::Refused { instance },
+            rpl::Event::RouteAdded { target, prefix_len } => Event::RouteAdded { target, prefix_len },
+            rpl::Event::RouteRemoved { target, prefix_len } => Event::RouteRemoved { target, prefix_len },
+            rpl::Event::Prefix { prefix, .. } => {
+                // A table too small leaves the node with the addresses that it has.
+                let _ = self.use_prefix(now, random, &prefix);
+                return None;
+            }
+        })
+    }
+
+    /// Forms an address from the DODAG's prefix and makes it known (RFC 6550 §6.7.10).
+    pub(super) fn use_prefix(
+        &mut self,
+        now: Instant,
+        random: &mut dyn Random,
+        prefix: &PrefixInformation,
+    ) -> Result<()> {
+        let Some(bits) = prefix.prefix.0.first_chunk::<8>() else { return Err(Error::Invalid) };
+        if prefix.prefix_len != 64 || !prefix.autonomous {
+            return Err(Error::Unsupported);
+        }
+        let ends = |seconds: u32| match seconds {
+            u32::MAX => Instant::NEVER,
+            seconds => now.after(u64::from(seconds) * 1000),
+        };
+        let (valid, preferred) = (ends(prefix.valid_lifetime), ends(prefix.preferred_lifetime));
+        let network = with_prefix(bits, [0; 8]);
+        let address = with_prefix(bits, LinkAddress::Extended(self.config.eui64).interface_identifier());
+        if self.config.context_from_prefix {
+            self.interface.contexts_mut().set(CONTEXT, network, 64, true)?;
+            if self.config.role != Role::Leaf {
+                self.ipv6.advertise_context(now, CONTEXT, network, 64, true, valid)?;
+            }
+        }
+        if self.config.role != Role::Leaf {
+            self.ipv6.advertise_prefix(now, network, 64, valid, preferred)?;
+        }
+        self.ipv6.add_address(now, address, 64, valid, preferred)?;
+        self.with_rpl(now, random, |rpl, cx| rpl.add_target(cx, &address, 128, false))
+    }
+
+    fn on_ipv6(
+        &mut self,
+        now: Instant,
+        random: &mut dyn Random,
+        event: ipv6::Event<'_>,
+    ) -> Option<Event<'static>> {
+        match event {
+            ipv6::Event::AddressReady(ip) => Some(Event::AddressReady(ip)),
+            ipv6::Event::AddressDuplicate(ip) => Some(Event::AddressDuplicate(ip)),
+            ipv6::Event::AddressLost(ip) => {
+                // It may not have been made known.
+                let _ = self.with_rpl(now, random, |rpl, cx| rpl.remove_target(cx, &ip, 128));
+                Some(Event::AddressLost(ip))
+            }
+            ipv6::Event::RouterFound(ip) => Some(Event::RouterFound(ip)),
+            ipv6::Event::RouterLost => Some(Event::Lost { instance: 0 }),
+            ipv6::Event::Context(context) => {
+                let contexts = self.interface.contexts_mut();
+                if context.valid_until == Instant::ZERO {
+                    contexts.remove(context.id);
+                } else {
+                    // Without room the packets that use it are dropped, and counted.
+                    let _ = contexts.set(context.id, context.prefix, context.prefix_len, context.compress);
+                }
+                None
+            }
+            ipv6::Event::Registered(ip) => {
+                // Without room for a further target the host is reached by its neighbours alone.
+                let _ = self.with_rpl(now, random, |rpl, cx| rpl.add_target(cx, &ip, 128, true));
+                Some(Event::HostRegistered(ip))
+            }
+            ipv6::Event::Deregistered(ip) => {
+                let _ = self.with_rpl(now, random, |rpl, cx| rpl.remove_target(cx, &ip, 128));
+                Some(Event::HostLost(ip))
+            }
+            _ => None,
+        }
+    }
+
+    fn on_echo_reply<'d>(
+        &mut self,
+        now: Instant,
+        source: Ip,
+        hop_limit: u8,
+        echo: &Echo<'d>,
+    ) -> Option<Event<'d>> {
+        let handle = self.pings.find(|ping| ping.identifier == echo.identifier)?;
+        let ping = self.pings.remove(handle)?;
+        let round_trip = u32::try_from(now.since(ping.sent)).unwrap_or(u32::MAX);
+        Some(Event::PingReply { ping: handle, source, round_trip, hop_limit, data: echo.data })
+    }
+
+    /// An ICMPv6 error about a packet of ours, which carried `upper`.
+    fn on_error(
+        &mut self,
+        reporter: Ip,
+        error: u8,
+        code: u8,
+        destination: Ip,
+        carried: u8,
+        upper: &[u8],
+    ) -> Option<Event<'static>> {
+        match (carried, upper) {
+            (protocol::ICMPV6, &[kind::ECHO_REQUEST, _, _, _, high, low, ..]) => {
+                let identifier = u16::from_be_bytes([high, low]);
+                let handle = self.pings.find(|ping| ping.identifier == identifier)?;
+                self.pings.remove(handle)?;
+                let failure = PingFailure::Reported { reporter, kind: error, code };
+                Some(Event::PingFailed { ping: handle, failure })
+            }
+            (protocol::UDP, &[from_high, from_low, to_high, to_low, ..]) => {
+                let port = u16::from_be_bytes([from_high, from_low]);
+                let socket = self.ipv6.udp_find(port)?;
+                let remote = SocketAddress::new(destination, u16::from_be_bytes([to_high, to_low]));
+                let error = match (error, code) {
+                    (kind::DESTINATION_UNREACHABLE, unreachable::PORT) => Error::Refused,
+                    (kind::PACKET_TOO_BIG, _) => Error::TooLarge,
+                    _ => Error::Unreachable,
+                };
+                Some(Event::UdpFailed { socket, path: Path::to(remote), error })
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The mesh as a whole: nodes that join, ping and talk over a simulated radio channel.
+
+mod harness;
+mod networks;
