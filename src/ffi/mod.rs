@@ -13,10 +13,14 @@
 #![allow(dead_code, unused_imports)] // until the first engine is attached
 
 mod address;
+#[cfg(all(feature = "std", feature = "mesh"))]
+mod air;
 pub(crate) mod arguments;
 #[cfg(any(feature = "coap-client", feature = "coap-server"))]
 mod coap;
 mod mailbox;
+#[cfg(feature = "mesh")]
+mod mesh;
 mod node;
 #[cfg(feature = "ieee802154")]
 mod port_radio;
@@ -28,8 +32,12 @@ mod store;
 mod tcp;
 
 pub use address::*;
+#[cfg(all(feature = "std", feature = "mesh"))]
+pub use air::*;
 #[cfg(any(feature = "coap-client", feature = "coap-server"))]
 pub use coap::*;
+#[cfg(feature = "mesh")]
+pub use mesh::*;
 pub use node::*;
 #[cfg(feature = "ieee802154")]
 pub(crate) use port_radio::PortRadio;

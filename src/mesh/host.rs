@@ -48,7 +48,7 @@ impl<'m> HostQueue<'m> {
     }
 
     /// Moves the oldest packet to `scratch`; one that does not fit is dropped.
-    pub fn pop<'d>(&mut self, scratch: &'d mut [u8]) -> Option<&'d [u8]> {
+    pub fn pop<'d>(&mut self, scratch: &'d mut [u8]) -> Option<&'d mut [u8]> {
         let waiting = self.buffer.get(..self.used)?;
         let (head, rest) = waiting.split_first_chunk::<2>()?;
         let length = usize::from(u16::from_be_bytes(*head));
@@ -57,7 +57,7 @@ impl<'m> HostQueue<'m> {
         let taken = 2 + length;
         self.buffer.copy_within_checked(taken, self.used);
         self.used -= taken;
-        if fits { scratch.get(..length) } else { None }
+        if fits { scratch.get_mut(..length) } else { None }
     }
 }
 
@@ -87,10 +87,10 @@ mod tests {
         queue.push(b"defg").unwrap();
         assert_eq!(queue.push(b""), Err(Error::WouldBlock));
         let mut scratch = [0; 8];
-        assert_eq!(queue.pop(&mut scratch), Some(&b"abc"[..]));
+        assert_eq!(queue.pop(&mut scratch).as_deref(), Some(&b"abc"[..]));
         queue.push(b"h").unwrap();
-        assert_eq!(queue.pop(&mut scratch), Some(&b"defg"[..]));
-        assert_eq!(queue.pop(&mut scratch), Some(&b"h"[..]));
+        assert_eq!(queue.pop(&mut scratch).as_deref(), Some(&b"defg"[..]));
+        assert_eq!(queue.pop(&mut scratch).as_deref(), Some(&b"h"[..]));
         assert_eq!(queue.pop(&mut scratch), None);
         assert!(queue.is_empty());
         queue.push(b"too long").unwrap();

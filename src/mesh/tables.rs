@@ -141,6 +141,13 @@ impl Mesh<'_> {
         self.ipv6.udp_socket(socket).map(|socket| socket.port)
     }
 
+    /// Whether the queue has room for a packet of any size.
+    pub fn has_room(&self) -> bool {
+        let queue = usize::from(self.config.queue);
+        self.interface.mac().waiting() * 2 < queue
+            && self.interface.free_blocks() * 2 > usize::from(self.config.blocks)
+    }
+
     /// The largest UDP datagram that any peer can be sent, in bytes.
     pub fn udp_max_size(&self) -> usize {
         self.ipv6.udp_max_size()

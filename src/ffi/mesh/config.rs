@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How a node of the mesh is configured.
+
+use super::event::mote_mesh_callback;
+use crate::address::Ip;
+use crate::ffi::arguments::Config as CConfig;
+use crate::ffi::node::mote_node;
+use crate::mesh::{Config, Role, Root};
+use crate::rpl::Mode;
+use crate::rpl::wire::Configuration;
+use crate::status::{Error, Result};
+use core::ffi::c_void;
+
+/// In place of a capacity of `mote_mesh_config`: none at all, since 0 means the default.
+pub const MOTE_MESH_NONE: u16 = 0xffff;
+
+/// Joins a DODAG and forwards for others.
+pub const MOTE_MESH_ROUTER: u32 = 0;
+/// Joins a DODAG and forwards nothing.
+pub const MOTE_MESH_LEAF: u32 = 1;
+/// May be the root of a DODAG, and a border router.
+pub const MOTE_MESH_ROOT: u32 = 2;
+/// Runs no RPL: registers its addresses with a router (RFC 6775, RFC 8505).
+pub const MOTE_MESH_HOST: u32 = 3;
+
+/// Non-storing mode of RPL: the root knows all ways, packets are source-routed.
+pub const MOTE_MESH_NON_STORING: u32 = 1;
+/// Storing mode of RPL: each router knows the ways below it.
+pub const MOTE_MESH_STORING: u32 = 2;
+
+/// The objective function MRHOF with ETX (RFC 6719).
+pub const MOTE_MESH_MRHOF: u32 = 1;
+/// The objective function zero (RFC 6552).
+pub const MOTE_MESH_OF0: u32 = 2;
+
+/// How a node of the mesh is to be. Zero means the default, in every member but `size`, `node`
+/// and `eui64`; a capacity of `MOTE_MESH_NONE` means none.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_mesh_config {
+    /// `sizeof(mote_mesh_config)`, by `MOTE_MESH_CONFIG_INIT`.
+    pub size: u32,
+    /// One of `MOTE_MESH_ROUTER`, `MOTE_MESH_LEAF`, `MOTE_MESH_ROOT`, `MOTE_MESH_HOST`.
+    pub role: u32,
+    /// The node that drives it; required. Its port has a radio, and its config at least two
+    /// `radio_frames`.
+    pub node: *mut mote_node,
+    /// Is told of what happens; may be NULL.
+    pub on_event: mote_mesh_callback,
+    /// Passed to `on_event`.
+    pub user: *mut c_void,
+    /// The EUI-64, most significant byte first; required.
+    pub eui64: [u8; 8],
+    /// The PAN ID. Default 0xabcd.
+    pub pan_id: u16,
+    /// The channel, 11 to 26. Default 26.
+    pub channel: u16,
+    /// Neighbours whose links are known. Default 16.
+    pub neighbours: u16,
+    /// Downward routes; at a root in non-storing mode, the nodes of the network. Default 16.
+    pub routes: u16,
+    /// Frames that wait to be sent. Default 8.
+    pub queue: u16,
+    /// Blocks of 128 bytes for frames that wait and for packets in parts, at most 255; a packet
+    /// of 1280 bytes takes ten. Default 16.
+    pub blocks: u16,
+    /// Packets put together from fragments at the same time. Default 3.
+    pub reassemblies: u16,
+    /// Packets sent in fragments at the same time. Default 2.
+    pub outgoing: u16,
+    /// Own addresses, the link-local one included. Default 3.
+    pub addresses: u16,
+    /// Multicast groups that can be joined. Default 1.
+    pub groups: u16,
+    /// UDP sockets. Default 2.
+    pub sockets: u16,
+    /// Pings under way. Default 1.
+    pub pings: u16,
+    /// Bytes of the buffer in which packets are made. Default 1304; for a root 2047, so that
+    /// packets of the largest size can go along long source routes.
+    pub packet: u16,
+    /// Bytes of the queue of packets for the host side of a border router. Default 0: there is
+    /// no such side.
+    pub host_queue: u16,
+    /// Addresses in a border router's registry of hosts without RPL. Default 0: none is kept.
+    pub registry: u16,
+    /// 1: compression context 0 is not set from the prefix of the DODAG. For networks with
+    /// nodes that have another notion of their contexts. Default 0.
+    pub no_context: u16,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers, pointers and an optional function.
+unsafe impl CConfig for mote_mesh_config {}
+
+/// What a root announces. Zero means the default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_mesh_root_config {
+    /// `sizeof(mote_mesh_root_config)`, by `MOTE_MESH_ROOT_CONFIG_INIT`.
+    pub size: u32,
+    /// `MOTE_MESH_NON_STORING` (the default) or `MOTE_MESH_STORING`.
+    pub mode: u32,
+    /// `MOTE_MESH_MRHOF` (the default) or `MOTE_MESH_OF0`.
+    pub objective: u32,
+    /// RPLInstanceID, 0 to 127 for a global instance. Default 0.
+    pub instance: u8,
+    /// DODAGPreference, 0 to 7, of which 7 is preferred most. Default 0.
+    pub preference: u8,
+    /// 1: the DODAG is floating, not grounded: it leads nowhere. Default 0.
+    pub floating: u8,
+    /// 1: packets carry the RPL option with type 0x23, which nodes outside skip (RFC 9008).
+    /// Default 0: type 0x63 (RFC 6553).
+    pub option_type_0x23: u8,
+    /// The first 64 bits of all addresses of the network. Default `fd00::/64`.
+    pub prefix: [u8; 16],
+    /// DIOIntervalMin: trickle's smallest interval is 2 to this power, in milliseconds.
+    /// Default 12.
+    pub interval_min: u16,
+    /// DIOIntervalDoublings. Default 8.
+    pub interval_doublings: u16,
+    /// DIORedundancyConstant; `MOTE_MESH_NONE` suppresses nothing. Default 10.
+    pub redundancy: u16,
+    /// MinHopRankIncrease. Default 128.
+    pub min_hop_rank_increase: u16,
+    /// MaxRankIncrease; `MOTE_MESH_NONE` sets no limit. Default 1024.
+    pub max_rank_increase: u16,
+    /// For how long routes live, in units of `lifetime_unit` seconds; 255 for ever. Default 30.
+    pub lifetime: u16,
+    /// Seconds. Default 60.
+    pub lifetime_unit: u16,
+    /// Must be 0.
+    pub reserved: u16,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers.
+unsafe impl CConfig for mote_mesh_root_config {}
+
+const fn or(value: u16, default: u16) -> u16 {
+    match value {
+        0 => default,
+        MOTE_MESH_NONE => 0,
+        value => value,
+    }
+}
+
+fn byte(value: u16, default: u8) -> Result<u8> {
+    u8::try_from(or(value, default as u16)).map_err(|_| Error::Invalid)
+}
+
+/// The engine's configuration from C's.
+pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
+    let base = Config::default();
+    let role = match given.role {
+        MOTE_MESH_ROUTER => Role::Router,
+        MOTE_MESH_LEAF => Role::Leaf,
+        MOTE_MESH_ROOT => Role::Root,
+        MOTE_MESH_HOST => Role::Host,
+        _ => return Err(Error::Invalid),
+    };
+    let channel = byte(given.channel, base.channel)?;
+    if given.eui64 == [0; 8] || !(11..=26).contains(&channel) || given.no_context > 1 {
+        return Err(Error::Invalid);
+    }
+    let packet = if role == Role::Root { 2047 } else { base.packet };
+    Ok(Config {
+        eui64: given.eui64,
+        pan: or(given.pan_id, base.pan),
+        channel,
+        role,
+        neighbours: or(given.neighbours, base.neighbours),
+        routes: or(given.routes, base.routes),
+        dodags: base.dodags,
+        queue: byte(given.queue, base.queue)?,
+        blocks: byte(given.blocks, base.blocks)?,
+        reassemblies: byte(given.reassemblies, base.reassemblies)?,
+        outgoing: byte(given.outgoing, base.outgoing)?,
+        contexts: base.contexts,
+        addresses: byte(given.addresses, base.addresses)?,
+        groups: byte(given.groups, base.groups)?,
+        sockets: byte(given.sockets, base.sockets)?,
+        pings: byte(given.pings, base.pings)?,
+        packet: or(given.packet, packet),
+        host_queue: or(given.host_queue, 0),
+        registry: or(given.registry, 0),
+        context_from_prefix: given.no_context == 0,
+    })
+}
+
+/// What a root announces, from C's.
+pub(super) fn root(given: &mote_mesh_root_config) -> Result<Root> {
+    let base = Root::default();
+    let parameters = Configuration::default();
+    let mode = match given.mode {
+        0 | MOTE_MESH_NON_STORING => Mode::NonStoring,
+        MOTE_MESH_STORING => Mode::Storing,
+        _ => return Err(Error::Invalid),
+    };
+    let ocp = match given.objective {
+        0 | MOTE_MESH_MRHOF => 1,
+        MOTE_MESH_OF0 => 0,
+        _ => return Err(Error::Invalid),
+    };
+    let flags = given.floating | given.option_type_0x23;
+    if flags > 1 || given.preference > 7 || given.reserved != 0 {
+        return Err(Error::Invalid);
+    }
+    Ok(Root {
+        prefix: if given.prefix == [0; 16] { base.prefix } else { Ip(given.prefix) },
+        instance: given.instance,
+        mode,
+        preference: given.preference,
+        grounded: given.floating == 0,
+        configuration: Configuration {
+            rpi_0x23: given.option_type_0x23 != 0,
+            interval_min: byte(given.interval_min, parameters.interval_min)?,
+            interval_doublings: byte(given.interval_doublings, parameters.interval_doublings)?,
+            redundancy: byte(given.redundancy, parameters.redundancy)?,
+            min_hop_rank_increase: or(given.min_hop_rank_increase, parameters.min_hop_rank_increase),
+            max_rank_increase: or(given.max_rank_increase, parameters.max_rank_increase),
+            default_lifetime: byte(given.lifetime, parameters.default_lifetime)?,
+            lifetime_unit: or(given.lifetime_unit, parameters.lifetime_unit),
+            ocp,
+            ..parameters
+        },
+    })
+}

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is known: neighbours, routes, DODAGs, addresses, counters.
+
+use super::object::{MeshRef, mote_mesh};
+use crate::address::{Ip, SocketAddress};
+use crate::ffi::arguments::{Config, fill, outcome, output};
+use crate::ipv6::addresses::AddressState;
+use crate::mesh::Mesh;
+use crate::port::{mote_address, mote_status};
+use crate::status::{Error, Result};
+
+/// A neighbour.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_mesh_neighbour {
+    /// `sizeof(mote_mesh_neighbour)`, set by the caller.
+    pub size: u32,
+    /// Expected transmissions until a frame is acknowledged, times 128.
+    pub etx: u16,
+    /// The rank that it advertised last, 65,535 for none.
+    pub rank: u16,
+    /// Its link-local address.
+    pub address: mote_address,
+    /// Signal strength in dBm, 0 when nothing was received.
+    pub rssi: i8,
+    /// Link quality of the last frame.
+    pub lqi: u8,
+    /// 1 when it is a preferred parent.
+    pub parent: u8,
+    /// 0.
+    pub reserved: u8,
+    /// Unicast frames to it that have ended.
+    pub frames: u16,
+    /// Those of them that were given up.
+    pub failures: u16,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers.
+unsafe impl Config for mote_mesh_neighbour {}
+
+/// A downward route.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_mesh_route {
+    /// `sizeof(mote_mesh_route)`, set by the caller.
+    pub size: u32,
+    /// How many bits of the destination count.
+    pub prefix_len: u32,
+    /// The destination.
+    pub target: mote_address,
+    /// The next hop in storing mode; at a root in non-storing mode, the destination's parent.
+    pub via: mote_address,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers.
+unsafe impl Config for mote_mesh_route {}
+
+/// A DODAG that the node knows.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_mesh_dodag {
+    /// `sizeof(mote_mesh_dodag)`, set by the caller.
+    pub size: u32,
+    /// RPLInstanceID.
+    pub instance: u8,
+    /// DODAGVersionNumber.
+    pub version: u8,
+    /// Mode of operation: 1 non-storing, 2 storing.
+    pub mode: u8,
+    /// DODAGPreference.
+    pub preference: u8,
+    /// 1 when the node is a member.
+    pub joined: u8,
+    /// 1 when the node is its root.
+    pub root: u8,
+    /// 1 when it is grounded.
+    pub grounded: u8,
+    /// 1 when there is a parent.
+    pub has_parent: u8,
+    /// The node's rank, 65,535 for none.
+    pub rank: u16,
+    /// MinHopRankIncrease.
+    pub min_hop_rank_increase: u16,
+    /// DODAGID.
+    pub dodag_id: mote_address,
+    /// The preferred parent's link-local address.
+    pub parent: mote_address,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers.
+unsafe impl Config for mote_mesh_dodag {}
+
+/// Counters, layer by layer. All only grow, and wrap around.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct mote_mesh_statistics {
+    /// `sizeof(mote_mesh_statistics)`, set by the caller.
+    pub size: u32,
+    /// MAC: frames put on the air, repetitions included.
+    pub mac_transmissions: u32,
+    /// MAC: frames that ended well.
+    pub mac_sent: u32,
+    /// MAC: frames given up without acknowledgement.
+    pub mac_no_ack: u32,
+    /// MAC: frames given up as the channel never was clear.
+    pub mac_channel_busy: u32,
+    /// MAC: frames refused for want of room.
+    pub mac_queue_full: u32,
+    /// MAC: frames received for us.
+    pub mac_received: u32,
+    /// MAC: repetitions dropped.
+    pub mac_duplicates: u32,
+    /// MAC: frames dropped as malformed or of a kind not supported.
+    pub mac_malformed: u32,
+    /// 6LoWPAN: packets taken for sending.
+    pub lowpan_sent: u32,
+    /// 6LoWPAN: packets sent in fragments.
+    pub lowpan_fragmented: u32,
+    /// 6LoWPAN: packets handed up.
+    pub lowpan_received: u32,
+    /// 6LoWPAN: frames dropped.
+    pub lowpan_dropped: u32,
+    /// IPv6: packets received.
+    pub ip_received: u32,
+    /// IPv6: packets handed to an upper layer.
+    pub ip_delivered: u32,
+    /// IPv6: packets forwarded.
+    pub ip_forwarded: u32,
+    /// IPv6: packets of our own.
+    pub ip_sent: u32,
+    /// IPv6: packets dropped as malformed.
+    pub ip_malformed: u32,
+    /// IPv6: packets dropped for want of a way.
+    pub ip_no_route: u32,
+    /// IPv6: packets dropped whose hop limit ran out.
+    pub ip_hop_limit: u32,
+    /// IPv6: packets dropped as too big.
+    pub ip_too_big: u32,
+    /// IPv6: packets that the queue did not take.
+    pub ip_refused: u32,
+    /// ICMPv6: errors sent.
+    pub icmp_errors: u32,
+    /// ICMPv6: errors not sent, by the rules or by their rate.
+    pub icmp_suppressed: u32,
+    /// RPL: DIOs sent.
+    pub rpl_dio_sent: u32,
+    /// RPL: DIOs received.
+    pub rpl_dio_received: u32,
+    /// RPL: DISs sent.
+    pub rpl_dis_sent: u32,
+    /// RPL: DAOs sent.
+    pub rpl_dao_sent: u32,
+    /// RPL: DAOs received.
+    pub rpl_dao_received: u32,
+    /// RPL: changes of the preferred parent.
+    pub rpl_parent_switches: u32,
+    /// RPL: packets whose direction contradicted the ranks.
+    pub rpl_rank_errors: u32,
+    /// RPL: neighbours or routes refused as a table is full.
+    pub rpl_table_full: u32,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers.
+unsafe impl Config for mote_mesh_statistics {}
+
+fn at(ip: Ip) -> mote_address {
+    SocketAddress::new(ip, 0).into()
+}
+
+/// # Safety
+/// The pointers are NULL or valid.
+unsafe fn read<T: Config>(
+    mesh: *const mote_mesh,
+    out: *mut T,
+    find: impl FnOnce(&Mesh<'static>) -> Option<T>,
+) -> mote_status {
+    let read = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        unsafe {
+            let found = MeshRef::new(mesh.cast_mut())?.with(|core| find(&core.mesh));
+            fill(out, found.ok_or(Error::End)?)
+        }
+    };
+    outcome(read())
+}
+
+/// The neighbour at place `index`, counted from 0.
+///
+/// `neighbour->size` must be set. Places change when neighbours come and go.
+/// `MOTE_ERR_END` past the last one, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_mesh_get_neighbour(
+    mesh: *const mote_mesh,
+    index: u32,
+    neighbour: *mut mote_mesh_neighbour,
+) -> mote_status {
+    let find = |engine: &Mesh<'static>| {
+        engine.neighbours().nth(index as usize).map(|view| mote_mesh_neighbour {
+            size: 0,
+            etx: view.etx,
+            rank: view.rank,
+            address: at(view.ip),
+            rssi: view.rssi,
+            lqi: view.lqi,
+            parent: view.parent.into(),
+            reserved: 0,
+            frames: view.frames,
+            failures: view.failures,
+        })
+    };
+    // SAFETY: passed on to the caller of this function.
+    unsafe { read(mesh, neighbour, find) }
+}
+
+/// The downward route at place `index`, counted from 0.
+///
+/// `route->size` must be set. Places change when routes come and go.
+/// `MOTE_ERR_END` past the last one, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_mesh_get_route(
+    mesh: *const mote_mesh,
+    index: u32,
+    route: *mut mote_mesh_route,
+) -> mote_status {
+    let find = |engine: &Mesh<'static>| {
+        engine.routes().nth(index as usize).map(|view| mote_mesh_route {
+            size: 0,
+            prefix_len: view.prefix_len.into(),
+            target: at(view.target),
+            via: at(view.via),
+        })
+    };
+    // SAFETY: passed on to the caller of this function.
+    unsafe { read(mesh, route, find) }
+}
+
+/// The DODAG at place `index`, counted from 0, joined or not.
+///
+/// `dodag->size` must be set. `MOTE_ERR_END` past the last one, `MOTE_ERR_INVALID`,
+/// `MOTE_ERR_STALE`.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_mesh_get_dodag(
+    mesh: *const mote_mesh,
+    index: u32,
+    dodag: *mut mote_mesh_dodag,
+) -> mote_status {
+    let find = |engine: &Mesh<'static>| {
+        engine.dodags().nth(index as usize).map(|view| mote_mesh_dodag {
+            size: 0,
+            instance: view.instance,
+            version: view.version,
+            mode: view.mode,
+            preference: view.preference,
+            joined: view.joined.into(),
+            root: view.root.into(),
+            grounded: view.grounded.into(),
+            has_parent: view.parent.is_some().into(),
+            rank: view.rank,
+            min_hop_rank_increase: view.configuration.min_hop_rank_increase,
+            dodag_id: at(view.dodag_id),
+            parent: at(view.parent.unwrap_or(Ip::UNSPECIFIED)),
+        })
+    };
+    // SAFETY: passed on to the caller of this function.
+    unsafe { read(mesh, dodag, find) }
+}
+
+/// The own address at place `index`, counted from 0; the link-local one first.
+///
+/// Addresses that are still being registered are left out. `MOTE_ERR_END` past the last one,
+/// `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_mesh_get_address(
+    mesh: *const mote_mesh,
+    index: u32,
+    address: *mut mote_address,
+) -> mote_status {
+    let read = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (mesh, out) = unsafe { (MeshRef::new(mesh.cast_mut())?, output(address)?) };
+        let ip = mesh.with(|core| {
+            let usable = core.mesh.addresses().filter(|entry| entry.state == AddressState::Preferred);
+            usable.map(|entry| entry.ip).nth(index as usize)
+        });
+        out.write(at(ip.ok_or(Error::End)?));
+        Ok(())
+    };
+    outcome(read())
+}
+
+/// Copies the counters.
+///
+/// `statistics->size` must be `sizeof(mote_mesh_statistics)` of the caller's header; no more is
+/// written. `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_mesh_get_statistics(
+    mesh: *const mote_mesh,
+    statistics: *mut mote_mesh_statistics,
+) -> mote_status {
+    let find = |engine: &Mesh<'static>| {
+        let counted = engine.statistics();
+        Some(mote_mesh_statistics {
+            size: 0,
+            mac_transmissions: counted.mac.transmissions,
+            mac_sent: counted.mac.sent,
+            mac_no_ack: counted.mac.no_ack,
+            mac_channel_busy: counted.mac.channel_busy,
+            mac_queue_full: counted.mac.queue_full,
+            mac_received: counted.mac.received,
+            mac_duplicates: counted.mac.duplicates,
+            mac_malformed: counted.mac.malformed,
+            lowpan_sent: counted.lowpan.sent,
+            lowpan_fragmented: counted.lowpan.fragmented,
+            lowpan_received: counted.lowpan.received,
+            lowpan_dropped: counted.lowpan.dropped,
+            ip_received: counted.ipv6.received,
+            ip_delivered: counted.ipv6.delivered,
+            ip_forwarded: counted.ipv6.forwarded,
+            ip_sent: counted.ipv6.sent,
+            ip_malformed: counted.ipv6.malformed,
+            ip_no_route: counted.ipv6.no_route,
+            ip_hop_limit: counted.ipv6.hop_limit,
+            ip_too_big: counted.ipv6.too_big,
+            ip_refused: counted.ipv6.link_refused,
+            icmp_errors: counted.ipv6.errors_sent,
+            icmp_suppressed: counted.ipv6.errors_suppressed,
+            rpl_dio_sent: counted.rpl.dio_sent,
+            rpl_dio_received: counted.rpl.dio_received,
+            rpl_dis_sent: counted.rpl.dis_sent,
+            rpl_dao_sent: counted.rpl.dao_sent,
+            rpl_dao_received: counted.rpl.dao_received,
+            rpl_parent_switches: counted.rpl.parent_switches.into(),
+            rpl_rank_errors: counted.rpl.rank_errors.into(),
+            rpl_table_full: counted.rpl.table_full.into(),
+        })
+    };
+    // SAFETY: passed on to the caller of this function.
+    unsafe { read(mesh, statistics, find) }
+}
