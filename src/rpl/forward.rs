@@ -157,7 +157,9 @@ impl Rpl<'_> {
             path = path.without_last();
         }
         // The source route must not be longer than the packet may go (RFC 6554 §4.1).
-        let hops = path.len().min(usize::from(flow.hop_limit));
+        // A packet of our own carries the route itself: its hop limit falls with each segment.
+        let whole = flow.own && !outside;
+        let hops = if whole { path.len() } else { path.len().min(usize::from(flow.hop_limit)) };
         if hops == 0 {
             return Err(if path.len() == 0 { NoRoute::NotMine } else { NoRoute::Discard });
         }
