@@ -109,10 +109,13 @@ fn turn(node: NodeRef) -> Result<()> {
     }
     node.with(|core| core.statistics.turns = core.statistics.turns.wrapping_add(1));
     if node.has_radio_letters() {
-        node.with(|core| {
-            let radios = core.schedule.find(|what| matches!(what, Channel::Radio));
-            radios.into_iter().for_each(|radio| core.schedule.ready(radio, true, false));
+        let radio = node.with(|core| {
+            let radio = core.schedule.find(|what| matches!(what, Channel::Radio));
+            radio.into_iter().for_each(|radio| core.schedule.ready(radio, true, false));
+            radio.is_some()
         });
+        // Nobody listens any more: what the radio told last is dropped.
+        while !radio && node.take_radio_letter().is_some() {}
     }
     for _ in 0..WORK_PER_TURN {
         if let Some(post) = node.take_post() {
