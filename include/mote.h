@@ -25,6 +25,26 @@
 #define MOTE_ADDRESS_TEXT 64
 
 /**
+ * Nodes in a square grid, 10 m apart; the first is in a corner.
+ */
+#define MOTE_AIR_GRID 0
+
+/**
+ * Nodes in a line, 10 m apart; the first is at an end.
+ */
+#define MOTE_AIR_LINE 1
+
+/**
+ * Nodes at random; the first is in the middle.
+ */
+#define MOTE_AIR_RANDOM 2
+
+/**
+ * No node hears any other until `mote_air_set_link` says so.
+ */
+#define MOTE_AIR_UNLINKED 3
+
+/**
  * Method GET (RFC 7252 section 5.8.1).
  */
 #define MOTE_COAP_GET 1
@@ -477,6 +497,133 @@
 #define MOTE_COAP_SCHEME_COAPS_WS 5
 
 /**
+ * In place of a capacity of `mote_mesh_config`: none at all, since 0 means the default.
+ */
+#define MOTE_MESH_NONE 65535
+
+/**
+ * Joins a DODAG and forwards for others.
+ */
+#define MOTE_MESH_ROUTER 0
+
+/**
+ * Joins a DODAG and forwards nothing.
+ */
+#define MOTE_MESH_LEAF 1
+
+/**
+ * May be the root of a DODAG, and a border router.
+ */
+#define MOTE_MESH_ROOT 2
+
+/**
+ * Runs no RPL: registers its addresses with a router (RFC 6775, RFC 8505).
+ */
+#define MOTE_MESH_HOST 3
+
+/**
+ * Non-storing mode of RPL: the root knows all ways, packets are source-routed.
+ */
+#define MOTE_MESH_NON_STORING 1
+
+/**
+ * Storing mode of RPL: each router knows the ways below it.
+ */
+#define MOTE_MESH_STORING 2
+
+/**
+ * The objective function MRHOF with ETX (RFC 6719).
+ */
+#define MOTE_MESH_MRHOF 1
+
+/**
+ * The objective function zero (RFC 6552).
+ */
+#define MOTE_MESH_OF0 2
+
+/**
+ * The node has become a member of a DODAG, or its root: `address` is the DODAGID.
+ */
+#define MOTE_MESH_JOINED 1
+
+/**
+ * There is another preferred parent: `address`.
+ */
+#define MOTE_MESH_PARENT 2
+
+/**
+ * The last parent (a host's last router) is lost; the node looks for another.
+ */
+#define MOTE_MESH_LOST 3
+
+/**
+ * There is no room for a route to this node on the way; upward traffic works.
+ */
+#define MOTE_MESH_REFUSED 4
+
+/**
+ * The own address `address` can be used.
+ */
+#define MOTE_MESH_ADDRESS 5
+
+/**
+ * The own address `address` has ended; `status` is `MOTE_ERR_ADDRESS_IN_USE` when it is somebody
+ * else's, `MOTE_ERR_TIMEOUT` when its lifetime is over.
+ */
+#define MOTE_MESH_ADDRESS_LOST 6
+
+/**
+ * A host has found the router `address`.
+ */
+#define MOTE_MESH_ROUTER_FOUND 7
+
+/**
+ * The host `address` has registered with this router.
+ */
+#define MOTE_MESH_HOST_REGISTERED 8
+
+/**
+ * The registration of the host `address` has ended.
+ */
+#define MOTE_MESH_HOST_LOST 9
+
+/**
+ * A downward route to `address`, of which `prefix_len` bits count, was learned.
+ */
+#define MOTE_MESH_ROUTE 10
+
+/**
+ * A downward route has ended.
+ */
+#define MOTE_MESH_ROUTE_LOST 11
+
+/**
+ * The ping `handle` was answered by `address` after `round_trip` milliseconds: `data`.
+ */
+#define MOTE_MESH_PING_REPLY 12
+
+/**
+ * The ping `handle` was not answered. `status` is `MOTE_ERR_TIMEOUT` or `MOTE_ERR_CANCELLED`; or
+ * `MOTE_ERR_UNREACHABLE`, and then `address` reported an ICMPv6 error.
+ */
+#define MOTE_MESH_PING_FAILED 13
+
+/**
+ * The socket `handle` received `data` from `address` at `local`.
+ */
+#define MOTE_MESH_UDP 14
+
+/**
+ * A datagram of the socket `handle` to `address` was not delivered: `status`.
+ */
+#define MOTE_MESH_UDP_FAILED 15
+
+/**
+ * The IPv6 packet `data` leaves the mesh for the host side of this border router.
+ */
+#define MOTE_MESH_HOST_PACKET 16
+
+/**
  * A block of this many bytes holds a node of the default config on any port whose state
  * takes at most 512 bytes.
  */
@@ -594,9 +741,21 @@
 #define MOTE_UDP_TRUNCATED 1
 
 /**
+ * A simulated radio channel of IEEE 802.15.4, with collisions, carrier sense, loss and air time.
+ * Like `mote_sim` it allocates, and exists in hosted builds alone. The same seed and the same
+ * calls give the same run to the byte.
+ */
+typedef struct mote_air mote_air;
+
+/**
  * A CoAP endpoint: client and server over one UDP socket.
  */
 typedef struct mote_coap mote_coap;
+
+/**
+ * A node of the mesh: IEEE 802.15.4, 6LoWPAN, IPv6 and RPL over the radio of a port.
+ */
+typedef struct mote_mesh mote_mesh;
 
 /**
  * One loop that drives any number of protocol objects over one port.
@@ -650,6 +809,639 @@ typedef struct mote_address {
      */
     uint16_t reserved;
 } mote_address;
+
+/**
+ * How a simulated channel is to be. Zero means the default, in every member but `size` and
+ * `nodes`.
+ */
+typedef struct mote_air_config {
+    /**
+     * `sizeof(mote_air_config)`, by `MOTE_AIR_CONFIG_INIT`.
+     */
+    uint32_t size;
+    /**
+     * How many places for nodes there are, 1 to 65,535.
+     */
+    uint32_t nodes;
+    /**
+     * What all chance follows from.
+     */
+    uint64_t seed;
+    /**
+     * `MOTE_AIR_GRID`, `MOTE_AIR_LINE`, `MOTE_AIR_RANDOM` or `MOTE_AIR_UNLINKED`.
+     */
+    uint32_t placement;
+    /**
+     * How many frames are lost, in parts per thousand.
+     */
+    uint32_t loss;
+    /**
+     * By how much the two directions of a link may lie above or below that.
+     */
+    uint32_t asymmetry;
+    /**
+     * With `MOTE_AIR_RANDOM`: how many others are within range on average. Default 8.
+     */
+    uint32_t degree;
+    /**
+     * Within how many metres frames arrive. Default 15.
+     */
+    uint32_t range;
+    /**
+     * Within how many metres the carrier is sensed. Default 25.
+     */
+    uint32_t interference;
+    /**
+     * What the radios do by themselves, of `MOTE_RADIO_...`. Default: acknowledge, filter and
+     * wait for a clear channel.
+     */
+    uint32_t capabilities;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} mote_air_config;
+
+/**
+ * A monotonic clock.
+ */
+typedef struct mote_port_clock {
+    /**
+     * `sizeof(mote_port_clock)`.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Milliseconds since any fixed point. Never goes back, does not jump when the time of
+     * day is set, and goes on while the processor sleeps. Any context.
+     */
+    uint64_t (*now)(void *state);
+} mote_port_clock;
+
+/**
+ * A source of random bytes fit for keys and tokens.
+ */
+typedef struct mote_port_entropy {
+    /**
+     * `sizeof(mote_port_entropy)`.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Fills all of `out`. `MOTE_ERR_IO` when the source fails; `out` is not used then.
+     */
+    mote_status (*fill)(void *state, uint8_t *out, size_t len);
+} mote_port_entropy;
+
+/**
+ * One socket that has something to tell.
+ */
+typedef struct mote_port_ready {
+    /**
+     * The token that the socket was opened with.
+     */
+    uint32_t token;
+    /**
+     * Which of `MOTE_READY_...`, at least one.
+     */
+    uint32_t flags;
+} mote_port_ready;
+
+/**
+ * Wakes the node in time.
+ *
+ * A socket is reported when it becomes ready, and again only after an operation on it said
+ * `MOTE_ERR_WOULD_BLOCK`: the node may leave a socket unread for a while without being woken
+ * by it over and over. Reporting one that then has nothing is harmless, failing to report
+ * one that has something is not. A port whose `wait` reports no sockets (because it
+ * cannot know) gets every socket tried on each turn.
+ */
+typedef struct mote_port_alarm {
+    /**
+     * `sizeof(mote_port_alarm)`.
+     */
+    uint32_t size;
+    /**
+     * 1 when `wait` reports every socket that becomes ready; 0 when sockets must be tried.
+     */
+    uint32_t reports_readiness;
+    /**
+     * Sleeps until the clock reaches `deadline` (at once when it has passed, without end for
+     * `UINT64_MAX`), a socket is ready, or `wake` is called - also when that was before the
+     * sleep began. Writes at most `capacity` entries to `ready` and their number to
+     * `count`; what did not fit is reported next time. `MOTE_ERR_IO` when waiting is
+     * impossible. The one function that may block.
+     */
+    mote_status (*wait)(void *state,
+                        uint64_t deadline,
+                        struct mote_port_ready *ready,
+                        size_t capacity,
+                        size_t *count);
+    /**
+     * Ends the present or the next `wait` soon. Any thread, any interrupt.
+     */
+    void (*wake)(void *state);
+    /**
+     * Gives a descriptor that polls readable whenever `wait` would return at once; NULL
+     * where there is none. It belongs to the port.
+     */
+    mote_status (*descriptor)(void *state, int32_t *descriptor);
+    /**
+     * Makes the descriptor readable when the clock reaches `deadline`; needed where
+     * `descriptor` is.
+     */
+    mote_status (*arm)(void *state, uint64_t deadline);
+} mote_port_alarm;
+
+/**
+ * One datagram with its two ends.
+ */
+typedef struct mote_port_datagram {
+    /**
+     * The peer: where it came from, or goes to.
+     */
+    struct mote_address remote;
+    /**
+     * The own address: where it was sent to (perhaps a group), or is to leave from. All zero
+     * when not known, or left to the port. The port number in it is not used.
+     */
+    struct mote_address local;
+    /**
+     * The bytes. Receiving writes here; sending only reads.
+     */
+    uint8_t *data;
+    /**
+     * Receiving: the buffer's size on call, the datagram's on return. Sending: the datagram's size.
+     */
+    size_t len;
+    /**
+     * Which of `MOTE_UDP_...` datagram flags.
+     */
+    uint32_t flags;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} mote_port_datagram;
+
+/**
+ * Sends and receives datagrams.
+ */
+typedef struct mote_port_udp {
+    /**
+     * `sizeof(mote_port_udp)`.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Opens a non-blocking socket at `local`: an all-zero address means all of IPv6 and IPv4,
+     * port 0 any free port. `options` are `MOTE_UDP_...` open options. `token` comes back in
+     * `mote_port_ready`. `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_ADDRESS_IN_USE`,
+     * `MOTE_ERR_IO`.
+     */
+    mote_status (*open)(void *state,
+                        const struct mote_address *local,
+                        uint32_t options,
+                        uint32_t token,
+                        size_t *socket);
+    /**
+     * Closes the socket. Its token is not reported any more.
+     */
+    void (*close)(void *state, size_t socket);
+    /**
+     * Gives the address that the socket is bound to, with its port.
+     */
+    mote_status (*local_address)(void *state, size_t socket, struct mote_address *local);
+    /**
+     * Takes up to `capacity` waiting datagrams, in the order of their coming, and writes
+     * their number, at least 1. Fewer than `capacity` were all there were: whatever is still there, or
+     * comes, is reported ready anew. `MOTE_ERR_WOULD_BLOCK` when none waits. Errors that the
+     * network reported about earlier sends are not errors of receiving: they are passed
+     * over. `MOTE_ERR_IO` when the socket is broken for good.
+     */
+    mote_status (*receive)(void *state,
+                           size_t socket,
+                           struct mote_port_datagram *datagrams,
+                           size_t capacity,
+                           size_t *count);
+    /**
+     * Sends `count` datagrams in order and writes how many were taken; stops at the first
+     * that is not. Success when at least one was taken. Otherwise why the first was not:
+     * `MOTE_ERR_WOULD_BLOCK` (the socket is reported `MOTE_READY_WRITABLE` when there is
+     * room), `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_UNREACHABLE`, `MOTE_ERR_IO`.
+     */
+    mote_status (*send)(void *state,
+                        size_t socket,
+                        const struct mote_port_datagram *datagrams,
+                        size_t count,
+                        size_t *sent);
+    /**
+     * Joins the group `group` on the interface `group->scope`, or on all suitable ones when
+     * that is 0.
+     */
+    mote_status (*join)(void *state, size_t socket, const struct mote_address *group);
+    /**
+     * Leaves the group again.
+     */
+    mote_status (*leave)(void *state, size_t socket, const struct mote_address *group);
+} mote_port_udp;
+
+/**
+ * Opens connections and moves bytes.
+ *
+ * Zero is never a count: a call that could move nothing says `MOTE_ERR_WOULD_BLOCK`, a peer
+ * that closed says `MOTE_ERR_CLOSED`, a connection that broke says `MOTE_ERR_RESET`.
+ */
+typedef struct mote_port_tcp {
+    /**
+     * `sizeof(mote_port_tcp)`.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Begins to connect to `remote`. `token` comes back in `mote_port_ready`.
+     * `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_UNREACHABLE`, `MOTE_ERR_IO`.
+     */
+    mote_status (*open)(void *state,
+                        const struct mote_address *remote,
+                        uint32_t token,
+                        size_t *socket);
+    /**
+     * How the attempt stands: success once connected, `MOTE_ERR_WOULD_BLOCK` while under way
+     * (the socket is reported ready when that changes), `MOTE_ERR_REFUSED`,
+     * `MOTE_ERR_TIMEOUT`, `MOTE_ERR_UNREACHABLE`, `MOTE_ERR_IO`.
+     */
+    mote_status (*connected)(void *state, size_t socket);
+    /**
+     * Takes up to `capacity` bytes that came, at least 1.
+     */
+    mote_status (*receive)(void *state,
+                           size_t socket,
+                           uint8_t *out,
+                           size_t capacity,
+                           size_t *received);
+    /**
+     * Takes as many of the `len` bytes as there is room for, at least 1. After
+     * `MOTE_ERR_WOULD_BLOCK` the socket is reported `MOTE_READY_WRITABLE` when there is room.
+     */
+    mote_status (*send)(void *state, size_t socket, const uint8_t *data, size_t len, size_t *sent);
+    /**
+     * Ends our direction once everything taken has been sent.
+     */
+    void (*shutdown)(void *state, size_t socket);
+    /**
+     * Closes the socket at once. Its token is not reported any more.
+     */
+    void (*close)(void *state, size_t socket);
+} mote_port_tcp;
+
+/**
+ * Resolves host names without blocking the node.
+ */
+typedef struct mote_port_resolver {
+    /**
+     * `sizeof(mote_port_resolver)`.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Begins to resolve `host` (`len` bytes, copied before the call returns) and names the
+     * query. The token is reported ready when the answer is there.
+     * `MOTE_ERR_FULL` when too many queries are under way.
+     */
+    mote_status (*start)(void *state, const uint8_t *host, size_t len, uint32_t token, size_t *query);
+    /**
+     * Writes up to `capacity` addresses, best first, and their number, at least 1; the query
+     * is over then, and after any error but `MOTE_ERR_WOULD_BLOCK` (not there yet).
+     * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_IO`. Ports in the addresses are 0.
+     */
+    mote_status (*take)(void *state,
+                        size_t query,
+                        struct mote_address *addresses,
+                        size_t capacity,
+                        size_t *count);
+    /**
+     * Ends the query without an answer. Its token is not reported any more.
+     */
+    void (*cancel)(void *state, size_t query);
+} mote_port_resolver;
+
+/**
+ * The addresses by which the radio filters and acknowledges.
+ */
+typedef struct mote_radio_addresses {
+    /**
+     * The extended address, most significant byte first.
+     */
+    uint8_t extended[8];
+    /**
+     * The short address; 0xffff for none.
+     */
+    uint16_t short_address;
+    /**
+     * The PAN identifier.
+     */
+    uint16_t pan_id;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} mote_radio_addresses;
+
+/**
+ * Sends and receives frames.
+ *
+ * Received frames come to the node by `mote_radio_received`, the end of a transmission by
+ * `mote_radio_sent`; both may be called from an interrupt.
+ */
+typedef struct mote_port_radio {
+    /**
+     * `sizeof(mote_port_radio)`.
+     */
+    uint32_t size;
+    /**
+     * Which of `MOTE_RADIO_...` the radio does by itself.
+     */
+    uint32_t capabilities;
+    /**
+     * Tells which node (a `mote_node *`) is to be told of frames. Called once, before anything
+     * else of the radio; may be NULL where the port knows.
+     */
+    mote_status (*start)(void *state, void *node);
+    /**
+     * Turns the receiver on, or everything off.
+     */
+    mote_status (*enable)(void *state, uint8_t on);
+    /**
+     * Tunes to a channel of the 2.4 GHz band, 11 to 26 (page 0).
+     */
+    mote_status (*set_channel)(void *state, uint8_t channel);
+    /**
+     * Sets the addresses for filtering and acknowledging.
+     */
+    mote_status (*set_addresses)(void *state, const struct mote_radio_addresses *addresses);
+    /**
+     * Begins to send a frame of `len` bytes, FCS not included (the radio appends it). The
+     * frame is copied before the call returns. Exactly one `mote_radio_sent` follows.
+     * `MOTE_ERR_WOULD_BLOCK` while another frame is being sent.
+     */
+    mote_status (*transmit)(void *state, const uint8_t *frame, size_t len);
+    /**
+     * Whether the channel is clear now (1) or not (0); needed without `MOTE_RADIO_CSMA`.
+     */
+    uint8_t (*channel_clear)(void *state);
+} mote_port_radio;
+
+/**
+ * Keeps records over a restart: sessions, keys, counters.
+ *
+ * A record is named by its `owner`, which the application chooses, and a number. `write` and
+ * `remove` are atomic and durable: once they return, a loss of power changes nothing; before
+ * that, the record is as it was.
+ */
+typedef struct mote_port_store {
+    /**
+     * `sizeof(mote_port_store)`.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Copies the record to `out` and writes its length. `MOTE_ERR_NOT_FOUND`,
+     * `MOTE_ERR_TOO_LARGE` when `capacity` is less than its length, `MOTE_ERR_IO`.
+     */
+    mote_status (*read)(void *state,
+                        uint32_t owner,
+                        uint32_t record,
+                        uint8_t *out,
+                        size_t capacity,
+                        size_t *len);
+    /**
+     * Creates or replaces the record by the `count` parts one after the other.
+     * `MOTE_ERR_FULL` when there is no room, `MOTE_ERR_IO`.
+     */
+    mote_status (*write)(void *state,
+                         uint32_t owner,
+                         uint32_t record,
+                         const struct mote_bytes *parts,
+                         size_t count);
+    /**
+     * Removes the record; one that is not there is no error. `MOTE_ERR_IO`.
+     */
+    mote_status (*remove)(void *state, uint32_t owner, uint32_t record);
+    /**
+     * Writes the owner's smallest record number that is at least `from`.
+     * `MOTE_ERR_NOT_FOUND` when there is none, `MOTE_ERR_IO`.
+     */
+    mote_status (*next)(void *state, uint32_t owner, uint32_t from, uint32_t *record);
+} mote_port_store;
+
+/**
+ * Where messages for people go.
+ */
+typedef struct mote_port_log {
+    /**
+     * `sizeof(mote_port_log)`.
+     */
+    uint32_t size;
+    /**
+     * Messages above this `MOTE_LOG_...` level are not written.
+     */
+    uint32_t level;
+    /**
+     * Writes one line, given without a line end. The text is lent until the call returns.
+     */
+    void (*write)(void *state, uint32_t level, struct mote_bytes text);
+} mote_port_log;
+
+/**
+ * Sees every datagram and frame.
+ */
+typedef struct mote_port_tap {
+    /**
+     * `sizeof(mote_port_tap)`.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Something of `kind` (`MOTE_TAP_...`) passed from `source` to `destination`. All of it is
+     * lent until the call returns.
+     */
+    void (*pass)(void *state,
+                 uint32_t kind,
+                 const struct mote_address *source,
+                 const struct mote_address *destination,
+                 struct mote_bytes data);
+    /**
+     * Whether anybody looks (1), or `pass` need not be called for this node (0). Asked once, after
+     * `open`. NULL stands for 1.
+     */
+    uint8_t (*active)(void *state);
+} mote_port_tap;
+
+/**
+ * What a system offers to a node: a set of services and the state behind them.
+ *
+ * A table is read when a node is initialised and must stay valid, with the service tables
+ * it points to, until that node is closed. One table may serve any number of nodes.
+ */
+typedef struct mote_port {
+    /**
+     * `sizeof(mote_port)`, by `MOTE_PORT_INIT`.
+     */
+    uint32_t size;
+    /**
+     * How many bytes of the node's block the port wants for its own state, 0 for none. The
+     * state is aligned to 16 bytes and zeroed before `open`.
+     */
+    uint32_t state_size;
+    /**
+     * The port's own; handed to `open`, and to every service in place of the state when
+     * `state_size` is 0.
+     */
+    void *user;
+    /**
+     * Called once per node before any service; may be NULL. A failure is the outcome of
+     * `mote_node_init`.
+     */
+    mote_status (*open)(void *state, void *user);
+    /**
+     * Called once per node after the last service call; may be NULL.
+     */
+    void (*close)(void *state);
+    /**
+     * Time; required.
+     */
+    const struct mote_port_clock *clock;
+    /**
+     * Randomness; required.
+     */
+    const struct mote_port_entropy *entropy;
+    /**
+     * Waiting and being woken.
+     */
+    const struct mote_port_alarm *alarm;
+    /**
+     * UDP sockets of the platform.
+     */
+    const struct mote_port_udp *udp;
+    /**
+     * TCP connections of the platform.
+     */
+    const struct mote_port_tcp *tcp;
+    /**
+     * Host names to addresses.
+     */
+    const struct mote_port_resolver *resolver;
+    /**
+     * An IEEE 802.15.4 radio.
+     */
+    const struct mote_port_radio *radio;
+    /**
+     * Small persistent records.
+     */
+    const struct mote_port_store *store;
+    /**
+     * Text for people.
+     */
+    const struct mote_port_log *log;
+    /**
+     * A copy of every frame and datagram, for captures.
+     */
+    const struct mote_port_tap *tap;
+} mote_port;
+
+/**
+ * What has happened on a channel, and what a radio has done.
+ */
+typedef struct mote_air_statistics {
+    /**
+     * `sizeof(mote_air_statistics)`, set by the caller.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Frames sent, acknowledgements not counted.
+     */
+    uint64_t frames;
+    /**
+     * Acknowledgements sent.
+     */
+    uint64_t acknowledgements;
+    /**
+     * Microseconds for which there was something on the air.
+     */
+    uint64_t airtime;
+    /**
+     * Receptions spoilt by another frame.
+     */
+    uint64_t collisions;
+    /**
+     * Receptions lost to a bad link.
+     */
+    uint64_t losses;
+    /**
+     * Receptions handed to a radio.
+     */
+    uint64_t receptions;
+} mote_air_statistics;
+
+/**
+ * Where a node is and what its radio has done.
+ */
+typedef struct mote_air_place {
+    /**
+     * `sizeof(mote_air_place)`, set by the caller.
+     */
+    uint32_t size;
+    /**
+     * How many hops it is from the first node over links that exist; `UINT32_MAX` for none.
+     */
+    uint32_t hops;
+    /**
+     * Centimetres.
+     */
+    int32_t x;
+    /**
+     * Centimetres.
+     */
+    int32_t y;
+    /**
+     * Microseconds spent sending.
+     */
+    uint64_t transmit;
+    /**
+     * Microseconds spent listening.
+     */
+    uint64_t receive;
+    /**
+     * Microseconds spent switched off.
+     */
+    uint64_t sleep;
+} mote_air_place;
 
 /**
  * Transmission parameters (RFC 7252 section 4.8). 0 means the default everywhere. What derives from
@@ -1381,578 +2173,504 @@ typedef struct mote_coap_uri {
 } mote_coap_uri;
 
 /**
- * A monotonic clock.
+ * What happened. Members that an event does not speak of are 0.
  */
-typedef struct mote_port_clock {
+typedef struct mote_mesh_event {
     /**
-     * `sizeof(mote_port_clock)`.
+     * Which of `MOTE_MESH_JOINED` and the others above.
      */
-    uint32_t size;
+    uint32_t kind;
     /**
-     * Must be 0.
+     * `MOTE_OK`, or why something failed.
      */
-    uint32_t reserved;
+    mote_status status;
     /**
-     * Milliseconds since any fixed point. Never goes back, does not jump when the time of
-     * day is set, and goes on while the processor sleeps. Any context.
+     * Whose event it is.
      */
-    uint64_t (*now)(void *state);
-} mote_port_clock;
-
-/**
- * A source of random bytes fit for keys and tokens.
- */
-typedef struct mote_port_entropy {
+    struct mote_mesh *mesh;
     /**
-     * `sizeof(mote_port_entropy)`.
+     * The ping or the socket.
      */
-    uint32_t size;
+    uint32_t handle;
     /**
-     * Must be 0.
+     * Whom the event is about.
      */
-    uint32_t reserved;
+    struct mote_address address;
     /**
-     * Fills all of `out`. `MOTE_ERR_IO` when the source fails; `out` is not used then.
-     */
-    mote_status (*fill)(void *state, uint8_t *out, size_t len);
-} mote_port_entropy;
-
-/**
- * One socket that has something to tell.
- */
-typedef struct mote_port_ready {
-    /**
-     * The token that the socket was opened with.
-     */
-    uint32_t token;
-    /**
-     * Which of `MOTE_READY_...`, at least one.
-     */
-    uint32_t flags;
-} mote_port_ready;
-
-/**
- * Wakes the node in time.
- *
- * A socket is reported when it becomes ready, and again only after an operation on it said
- * `MOTE_ERR_WOULD_BLOCK`: the node may leave a socket unread for a while without being woken
- * by it over and over. Reporting one that then has nothing is harmless, failing to report
- * one that has something is not. A port whose `wait` reports no sockets (because it
- * cannot know) gets every socket tried on each turn.
- */
-typedef struct mote_port_alarm {
-    /**
-     * `sizeof(mote_port_alarm)`.
-     */
-    uint32_t size;
-    /**
-     * 1 when `wait` reports every socket that becomes ready; 0 when sockets must be tried.
-     */
-    uint32_t reports_readiness;
-    /**
-     * Sleeps until the clock reaches `deadline` (at once when it has passed, without end for
-     * `UINT64_MAX`), a socket is ready, or `wake` is called - also when that was before the
-     * sleep began. Writes at most `capacity` entries to `ready` and their number to
-     * `count`; what did not fit is reported next time. `MOTE_ERR_IO` when waiting is
-     * impossible. The one function that may block.
-     */
-    mote_status (*wait)(void *state,
-                        uint64_t deadline,
-                        struct mote_port_ready *ready,
-                        size_t capacity,
-                        size_t *count);
-    /**
-     * Ends the present or the next `wait` soon. Any thread, any interrupt.
-     */
-    void (*wake)(void *state);
-    /**
-     * Gives a descriptor that polls readable whenever `wait` would return at once; NULL
-     * where there is none. It belongs to the port.
-     */
-    mote_status (*descriptor)(void *state, int32_t *descriptor);
-    /**
-     * Makes the descriptor readable when the clock reaches `deadline`; needed where
-     * `descriptor` is.
-     */
-    mote_status (*arm)(void *state, uint64_t deadline);
-} mote_port_alarm;
-
-/**
- * One datagram with its two ends.
- */
-typedef struct mote_port_datagram {
-    /**
-     * The peer: where it came from, or goes to.
-     */
-    struct mote_address remote;
-    /**
-     * The own address: where it was sent to (perhaps a group), or is to leave from. All zero
-     * when not known, or left to the port. The port number in it is not used.
+     * To which own address or group a datagram came.
      */
     struct mote_address local;
     /**
-     * The bytes. Receiving writes here; sending only reads.
+     * What came; lent until the callback returns.
      */
-    uint8_t *data;
+    struct mote_bytes data;
     /**
-     * Receiving: the buffer's size on call, the datagram's on return. Sending: the datagram's size.
+     * Milliseconds from a ping to its reply.
      */
-    size_t len;
+    uint32_t round_trip;
     /**
-     * Which of `MOTE_UDP_...` datagram flags.
+     * RPLInstanceID.
      */
-    uint32_t flags;
+    uint8_t instance;
     /**
-     * Must be 0.
+     * How many bits of a route's destination count.
      */
-    uint32_t reserved;
-} mote_port_datagram;
+    uint8_t prefix_len;
+    /**
+     * The hop limit with which a reply arrived.
+     */
+    uint8_t hop_limit;
+    /**
+     * The type of an ICMPv6 error that was reported.
+     */
+    uint8_t icmp_type;
+    /**
+     * Its code.
+     */
+    uint8_t icmp_code;
+    /**
+     * 0.
+     */
+    uint8_t reserved[3];
+} mote_mesh_event;
 
 /**
- * Sends and receives datagrams.
+ * Is told of what happens. `event` is lent until it returns. It may call any function of any
+ * object, closing this one included.
  */
-typedef struct mote_port_udp {
+typedef void (*mote_mesh_callback)(void *user, const struct mote_mesh_event *event);
+
+/**
+ * How a node of the mesh is to be. Zero means the default, in every member but `size`, `node`
+ * and `eui64`; a capacity of `MOTE_MESH_NONE` means none.
+ */
+typedef struct mote_mesh_config {
     /**
-     * `sizeof(mote_port_udp)`.
+     * `sizeof(mote_mesh_config)`, by `MOTE_MESH_CONFIG_INIT`.
      */
     uint32_t size;
     /**
-     * Must be 0.
+     * One of `MOTE_MESH_ROUTER`, `MOTE_MESH_LEAF`, `MOTE_MESH_ROOT`, `MOTE_MESH_HOST`.
      */
-    uint32_t reserved;
+    uint32_t role;
     /**
-     * Opens a non-blocking socket at `local`: an all-zero address means all of IPv6 and IPv4,
-     * port 0 any free port. `options` are `MOTE_UDP_...` open options. `token` comes back in
-     * `mote_port_ready`. `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_ADDRESS_IN_USE`,
-     * `MOTE_ERR_IO`.
+     * The node that drives it; required. Its port has a radio, and its config at least two
+     * `radio_frames`.
      */
-    mote_status (*open)(void *state,
-                        const struct mote_address *local,
-                        uint32_t options,
-                        uint32_t token,
-                        size_t *socket);
+    struct mote_node *node;
     /**
-     * Closes the socket. Its token is not reported any more.
+     * Is told of what happens; may be NULL.
      */
-    void (*close)(void *state, size_t socket);
+    mote_mesh_callback on_event;
     /**
-     * Gives the address that the socket is bound to, with its port.
-     */
-    mote_status (*local_address)(void *state, size_t socket, struct mote_address *local);
-    /**
-     * Takes up to `capacity` waiting datagrams, in the order of their coming, and writes
-     * their number, at least 1. Fewer than `capacity` were all there were: whatever is still there, or
-     * comes, is reported ready anew. `MOTE_ERR_WOULD_BLOCK` when none waits. Errors that the
-     * network reported about earlier sends are not errors of receiving: they are passed
-     * over. `MOTE_ERR_IO` when the socket is broken for good.
-     */
-    mote_status (*receive)(void *state,
-                           size_t socket,
-                           struct mote_port_datagram *datagrams,
-                           size_t capacity,
-                           size_t *count);
-    /**
-     * Sends `count` datagrams in order and writes how many were taken; stops at the first
-     * that is not. Success when at least one was taken. Otherwise why the first was not:
-     * `MOTE_ERR_WOULD_BLOCK` (the socket is reported `MOTE_READY_WRITABLE` when there is
-     * room), `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_UNREACHABLE`, `MOTE_ERR_IO`.
-     */
-    mote_status (*send)(void *state,
-                        size_t socket,
-                        const struct mote_port_datagram *datagrams,
-                        size_t count,
-                        size_t *sent);
-    /**
-     * Joins the group `group` on the interface `group->scope`, or on all suitable ones when
-     * that is 0.
-     */
-    mote_status (*join)(void *state, size_t socket, const struct mote_address *group);
-    /**
-     * Leaves the group again.
-     */
-    mote_status (*leave)(void *state, size_t socket, const struct mote_address *group);
-} mote_port_udp;
-
-/**
- * Opens connections and moves bytes.
- *
- * Zero is never a count: a call that could move nothing says `MOTE_ERR_WOULD_BLOCK`, a peer
- * that closed says `MOTE_ERR_CLOSED`, a connection that broke says `MOTE_ERR_RESET`.
- */
-typedef struct mote_port_tcp {
-    /**
-     * `sizeof(mote_port_tcp)`.
-     */
-    uint32_t size;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-    /**
-     * Begins to connect to `remote`. `token` comes back in `mote_port_ready`.
-     * `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_UNREACHABLE`, `MOTE_ERR_IO`.
-     */
-    mote_status (*open)(void *state,
-                        const struct mote_address *remote,
-                        uint32_t token,
-                        size_t *socket);
-    /**
-     * How the attempt stands: success once connected, `MOTE_ERR_WOULD_BLOCK` while under way
-     * (the socket is reported ready when that changes), `MOTE_ERR_REFUSED`,
-     * `MOTE_ERR_TIMEOUT`, `MOTE_ERR_UNREACHABLE`, `MOTE_ERR_IO`.
-     */
-    mote_status (*connected)(void *state, size_t socket);
-    /**
-     * Takes up to `capacity` bytes that came, at least 1.
-     */
-    mote_status (*receive)(void *state,
-                           size_t socket,
-                           uint8_t *out,
-                           size_t capacity,
-                           size_t *received);
-    /**
-     * Takes as many of the `len` bytes as there is room for, at least 1. After
-     * `MOTE_ERR_WOULD_BLOCK` the socket is reported `MOTE_READY_WRITABLE` when there is room.
-     */
-    mote_status (*send)(void *state, size_t socket, const uint8_t *data, size_t len, size_t *sent);
-    /**
-     * Ends our direction once everything taken has been sent.
-     */
-    void (*shutdown)(void *state, size_t socket);
-    /**
-     * Closes the socket at once. Its token is not reported any more.
-     */
-    void (*close)(void *state, size_t socket);
-} mote_port_tcp;
-
-/**
- * Resolves host names without blocking the node.
- */
-typedef struct mote_port_resolver {
-    /**
-     * `sizeof(mote_port_resolver)`.
-     */
-    uint32_t size;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-    /**
-     * Begins to resolve `host` (`len` bytes, copied before the call returns) and names the
-     * query. The token is reported ready when the answer is there.
-     * `MOTE_ERR_FULL` when too many queries are under way.
-     */
-    mote_status (*start)(void *state, const uint8_t *host, size_t len, uint32_t token, size_t *query);
-    /**
-     * Writes up to `capacity` addresses, best first, and their number, at least 1; the query
-     * is over then, and after any error but `MOTE_ERR_WOULD_BLOCK` (not there yet).
-     * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_IO`. Ports in the addresses are 0.
-     */
-    mote_status (*take)(void *state,
-                        size_t query,
-                        struct mote_address *addresses,
-                        size_t capacity,
-                        size_t *count);
-    /**
-     * Ends the query without an answer. Its token is not reported any more.
-     */
-    void (*cancel)(void *state, size_t query);
-} mote_port_resolver;
-
-/**
- * The addresses by which the radio filters and acknowledges.
- */
-typedef struct mote_radio_addresses {
-    /**
-     * The extended address, most significant byte first.
-     */
-    uint8_t extended[8];
-    /**
-     * The short address; 0xffff for none.
-     */
-    uint16_t short_address;
-    /**
-     * The PAN identifier.
-     */
-    uint16_t pan_id;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-} mote_radio_addresses;
-
-/**
- * Sends and receives frames.
- *
- * Received frames come to the node by `mote_radio_received`, the end of a transmission by
- * `mote_radio_sent`; both may be called from an interrupt.
- */
-typedef struct mote_port_radio {
-    /**
-     * `sizeof(mote_port_radio)`.
-     */
-    uint32_t size;
-    /**
-     * Which of `MOTE_RADIO_...` the radio does by itself.
-     */
-    uint32_t capabilities;
-    /**
-     * Tells which node (a `mote_node *`) is to be told of frames. Called once, before anything
-     * else of the radio; may be NULL where the port knows.
-     */
-    mote_status (*start)(void *state, void *node);
-    /**
-     * Turns the receiver on, or everything off.
-     */
-    mote_status (*enable)(void *state, uint8_t on);
-    /**
-     * Tunes to a channel of the 2.4 GHz band, 11 to 26 (page 0).
-     */
-    mote_status (*set_channel)(void *state, uint8_t channel);
-    /**
-     * Sets the addresses for filtering and acknowledging.
-     */
-    mote_status (*set_addresses)(void *state, const struct mote_radio_addresses *addresses);
-    /**
-     * Begins to send a frame of `len` bytes, FCS not included (the radio appends it). The
-     * frame is copied before the call returns. Exactly one `mote_radio_sent` follows.
-     * `MOTE_ERR_WOULD_BLOCK` while another frame is being sent.
-     */
-    mote_status (*transmit)(void *state, const uint8_t *frame, size_t len);
-    /**
-     * Whether the channel is clear now (1) or not (0); needed without `MOTE_RADIO_CSMA`.
-     */
-    uint8_t (*channel_clear)(void *state);
-} mote_port_radio;
-
-/**
- * Keeps records over a restart: sessions, keys, counters.
- *
- * A record is named by its `owner`, which the application chooses, and a number. `write` and
- * `remove` are atomic and durable: once they return, a loss of power changes nothing; before
- * that, the record is as it was.
- */
-typedef struct mote_port_store {
-    /**
-     * `sizeof(mote_port_store)`.
-     */
-    uint32_t size;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-    /**
-     * Copies the record to `out` and writes its length. `MOTE_ERR_NOT_FOUND`,
-     * `MOTE_ERR_TOO_LARGE` when `capacity` is less than its length, `MOTE_ERR_IO`.
-     */
-    mote_status (*read)(void *state,
-                        uint32_t owner,
-                        uint32_t record,
-                        uint8_t *out,
-                        size_t capacity,
-                        size_t *len);
-    /**
-     * Creates or replaces the record by the `count` parts one after the other.
-     * `MOTE_ERR_FULL` when there is no room, `MOTE_ERR_IO`.
-     */
-    mote_status (*write)(void *state,
-                         uint32_t owner,
-                         uint32_t record,
-                         const struct mote_bytes *parts,
-                         size_t count);
-    /**
-     * Removes the record; one that is not there is no error. `MOTE_ERR_IO`.
-     */
-    mote_status (*remove)(void *state, uint32_t owner, uint32_t record);
-    /**
-     * Writes the owner's smallest record number that is at least `from`.
-     * `MOTE_ERR_NOT_FOUND` when there is none, `MOTE_ERR_IO`.
-     */
-    mote_status (*next)(void *state, uint32_t owner, uint32_t from, uint32_t *record);
-} mote_port_store;
-
-/**
- * Where messages for people go.
- */
-typedef struct mote_port_log {
-    /**
-     * `sizeof(mote_port_log)`.
-     */
-    uint32_t size;
-    /**
-     * Messages above this `MOTE_LOG_...` level are not written.
-     */
-    uint32_t level;
-    /**
-     * Writes one line, given without a line end. The text is lent until the call returns.
-     */
-    void (*write)(void *state, uint32_t level, struct mote_bytes text);
-} mote_port_log;
-
-/**
- * Sees every datagram and frame.
- */
-typedef struct mote_port_tap {
-    /**
-     * `sizeof(mote_port_tap)`.
-     */
-    uint32_t size;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-    /**
-     * Something of `kind` (`MOTE_TAP_...`) passed from `source` to `destination`. All of it is
-     * lent until the call returns.
-     */
-    void (*pass)(void *state,
-                 uint32_t kind,
-                 const struct mote_address *source,
-                 const struct mote_address *destination,
-                 struct mote_bytes data);
-    /**
-     * Whether anybody looks (1), or `pass` need not be called for this node (0). Asked once, after
-     * `open`. NULL stands for 1.
-     */
-    uint8_t (*active)(void *state);
-} mote_port_tap;
-
-/**
- * A network interface of the host whose packets go to the node, and come from it.
- *
- * The interface counts as a source of the node: its token is reported ready as a socket's is.
- */
-typedef struct mote_port_tun {
-    /**
-     * `sizeof(mote_port_tun)`.
-     */
-    uint32_t size;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-    /**
-     * Opens the interface `name`, which is made unless it exists, with this MTU (at least 1280),
-     * and turns it on. With an empty name the host chooses one. `token` comes back in
-     * `mote_port_ready`. `MOTE_ERR_UNSUPPORTED` when the host has no such interfaces or does not
-     * let us have one, `MOTE_ERR_ADDRESS_IN_USE` when another program has it open,
-     * `MOTE_ERR_INVALID` for a name that can be none, `MOTE_ERR_FULL`, `MOTE_ERR_IO`.
-     */
-    mote_status (*open)(void *state,
-                        struct mote_bytes name,
-                        uint32_t mtu,
-                        uint32_t token,
-                        size_t *tun);
-    /**
-     * Gives the host `address` on this interface, with the prefix of `prefix_len` bits that it is
-     * in. One that it has already is no error. `MOTE_ERR_INVALID`, `MOTE_ERR_UNSUPPORTED` when not
-     * allowed, `MOTE_ERR_IO`.
-     */
-    mote_status (*add_address)(void *state,
-                               size_t tun,
-                               const struct mote_address *address,
-                               uint8_t prefix_len);
-    /**
-     * Lets the host send what is for this prefix into the interface. Statuses as for
-     * `add_address`.
-     */
-    mote_status (*add_route)(void *state,
-                             size_t tun,
-                             const struct mote_address *prefix,
-                             uint8_t prefix_len);
-    /**
-     * Takes one IPv6 packet that the host sent into the interface. `MOTE_ERR_WOULD_BLOCK` when
-     * none waits; `MOTE_ERR_TOO_LARGE` for one longer than `capacity`, which is lost;
-     * `MOTE_ERR_IO` when the interface is gone.
-     */
-    mote_status (*receive)(void *state, size_t tun, uint8_t *out, size_t capacity, size_t *received);
-    /**
-     * Hands one IPv6 packet to the host, whole. `MOTE_ERR_WOULD_BLOCK` when there is no room; the
-     * packet may be dropped then. `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_IO`.
-     */
-    mote_status (*send)(void *state, size_t tun, const uint8_t *packet, size_t len);
-    /**
-     * Closes the interface. Its token is not reported any more; an interface that we made
-     * disappears.
-     */
-    void (*close)(void *state, size_t tun);
-} mote_port_tun;
-
-/**
- * What a system offers to a node: a set of services and the state behind them.
- *
- * A table is read when a node is initialised and must stay valid, with the service tables
- * it points to, until that node is closed. One table may serve any number of nodes.
- */
-typedef struct mote_port {
-    /**
-     * `sizeof(mote_port)`, by `MOTE_PORT_INIT`.
-     */
-    uint32_t size;
-    /**
-     * How many bytes of the node's block the port wants for its own state, 0 for none. The
-     * state is aligned to 16 bytes and zeroed before `open`.
-     */
-    uint32_t state_size;
-    /**
-     * The port's own; handed to `open`, and to every service in place of the state when
-     * `state_size` is 0.
+     * Passed to `on_event`.
      */
     void *user;
     /**
-     * Called once per node before any service; may be NULL. A failure is the outcome of
-     * `mote_node_init`.
+     * The EUI-64, most significant byte first; required.
      */
-    mote_status (*open)(void *state, void *user);
+    uint8_t eui64[8];
     /**
-     * Called once per node after the last service call; may be NULL.
+     * The PAN ID. Default 0xabcd.
      */
-    void (*close)(void *state);
+    uint16_t pan_id;
     /**
-     * Time; required.
+     * The channel, 11 to 26. Default 26.
      */
-    const struct mote_port_clock *clock;
+    uint16_t channel;
     /**
-     * Randomness; required.
+     * Neighbours whose links are known. Default 16.
      */
-    const struct mote_port_entropy *entropy;
+    uint16_t neighbours;
     /**
-     * Waiting and being woken.
+     * Downward routes; at a root in non-storing mode, the nodes of the network. Default 16.
      */
-    const struct mote_port_alarm *alarm;
+    uint16_t routes;
     /**
-     * UDP sockets of the platform.
+     * Frames that wait to be sent. Default 8.
      */
-    const struct mote_port_udp *udp;
+    uint16_t queue;
     /**
-     * TCP connections of the platform.
+     * Blocks of 128 bytes for frames that wait and for packets in parts, at most 255; a packet
+     * of 1280 bytes takes ten. Default 16.
      */
-    const struct mote_port_tcp *tcp;
+    uint16_t blocks;
     /**
-     * Host names to addresses.
+     * Packets put together from fragments at the same time. Default 3.
      */
-    const struct mote_port_resolver *resolver;
+    uint16_t reassemblies;
     /**
-     * An IEEE 802.15.4 radio.
+     * Packets sent in fragments at the same time. Default 2.
      */
-    const struct mote_port_radio *radio;
+    uint16_t outgoing;
     /**
-     * Small persistent records.
+     * Own addresses, the link-local one included. Default 3.
      */
-    const struct mote_port_store *store;
+    uint16_t addresses;
     /**
-     * Text for people.
+     * Multicast groups that can be joined. Default 1.
      */
-    const struct mote_port_log *log;
+    uint16_t groups;
     /**
-     * A copy of every frame and datagram, for captures.
+     * UDP sockets. Default 2.
      */
-    const struct mote_port_tap *tap;
+    uint16_t sockets;
     /**
-     * The host side of a border router.
+     * Pings under way. Default 1.
      */
-    const struct mote_port_tun *tun;
-} mote_port;
+    uint16_t pings;
+    /**
+     * Bytes of the buffer in which packets are made. Default 1304; for a root 2047, so that
+     * packets of the largest size can go along long source routes.
+     */
+    uint16_t packet;
+    /**
+     * Bytes of the queue of packets for the host side of a border router. Default 0: there is
+     * no such side.
+     */
+    uint16_t host_queue;
+    /**
+     * Addresses in a border router's registry of hosts without RPL. Default 0: none is kept.
+     */
+    uint16_t registry;
+    /**
+     * 1: compression context 0 is not set from the prefix of the DODAG. For networks with
+     * nodes that have another notion of their contexts. Default 0.
+     */
+    uint16_t no_context;
+} mote_mesh_config;
+
+/**
+ * What a root announces. Zero means the default.
+ */
+typedef struct mote_mesh_root_config {
+    /**
+     * `sizeof(mote_mesh_root_config)`, by `MOTE_MESH_ROOT_CONFIG_INIT`.
+     */
+    uint32_t size;
+    /**
+     * `MOTE_MESH_NON_STORING` (the default) or `MOTE_MESH_STORING`.
+     */
+    uint32_t mode;
+    /**
+     * `MOTE_MESH_MRHOF` (the default) or `MOTE_MESH_OF0`.
+     */
+    uint32_t objective;
+    /**
+     * RPLInstanceID, 0 to 127 for a global instance. Default 0.
+     */
+    uint8_t instance;
+    /**
+     * DODAGPreference, 0 to 7, of which 7 is preferred most. Default 0.
+     */
+    uint8_t preference;
+    /**
+     * 1: the DODAG is floating, not grounded: it leads nowhere. Default 0.
+     */
+    uint8_t floating;
+    /**
+     * 1: packets carry the RPL option with type 0x23, which nodes outside skip (RFC 9008).
+     * Default 0: type 0x63 (RFC 6553).
+     */
+    uint8_t option_type_0x23;
+    /**
+     * The first 64 bits of all addresses of the network. Default `fd00::/64`.
+     */
+    uint8_t prefix[16];
+    /**
+     * DIOIntervalMin: trickle's smallest interval is 2 to this power, in milliseconds.
+     * Default 12.
+     */
+    uint16_t interval_min;
+    /**
+     * DIOIntervalDoublings. Default 8.
+     */
+    uint16_t interval_doublings;
+    /**
+     * DIORedundancyConstant; `MOTE_MESH_NONE` suppresses nothing. Default 10.
+     */
+    uint16_t redundancy;
+    /**
+     * MinHopRankIncrease. Default 128.
+     */
+    uint16_t min_hop_rank_increase;
+    /**
+     * MaxRankIncrease; `MOTE_MESH_NONE` sets no limit. Default 1024.
+     */
+    uint16_t max_rank_increase;
+    /**
+     * For how long routes live, in units of `lifetime_unit` seconds; 255 for ever. Default 30.
+     */
+    uint16_t lifetime;
+    /**
+     * Seconds. Default 60.
+     */
+    uint16_t lifetime_unit;
+    /**
+     * Must be 0.
+     */
+    uint16_t reserved;
+} mote_mesh_root_config;
+
+/**
+ * A neighbour.
+ */
+typedef struct mote_mesh_neighbour {
+    /**
+     * `sizeof(mote_mesh_neighbour)`, set by the caller.
+     */
+    uint32_t size;
+    /**
+     * Expected transmissions until a frame is acknowledged, times 128.
+     */
+    uint16_t etx;
+    /**
+     * The rank that it advertised last, 65,535 for none.
+     */
+    uint16_t rank;
+    /**
+     * Its link-local address.
+     */
+    struct mote_address address;
+    /**
+     * Signal strength in dBm, 0 when nothing was received.
+     */
+    int8_t rssi;
+    /**
+     * Link quality of the last frame.
+     */
+    uint8_t lqi;
+    /**
+     * 1 when it is a preferred parent.
+     */
+    uint8_t parent;
+    /**
+     * 0.
+     */
+    uint8_t reserved;
+    /**
+     * Unicast frames to it that have ended.
+     */
+    uint16_t frames;
+    /**
+     * Those of them that were given up.
+     */
+    uint16_t failures;
+} mote_mesh_neighbour;
+
+/**
+ * A downward route.
+ */
+typedef struct mote_mesh_route {
+    /**
+     * `sizeof(mote_mesh_route)`, set by the caller.
+     */
+    uint32_t size;
+    /**
+     * How many bits of the destination count.
+     */
+    uint32_t prefix_len;
+    /**
+     * The destination.
+     */
+    struct mote_address target;
+    /**
+     * The next hop in storing mode; at a root in non-storing mode, the destination's parent.
+     */
+    struct mote_address via;
+} mote_mesh_route;
+
+/**
+ * A DODAG that the node knows.
+ */
+typedef struct mote_mesh_dodag {
+    /**
+     * `sizeof(mote_mesh_dodag)`, set by the caller.
+     */
+    uint32_t size;
+    /**
+     * RPLInstanceID.
+     */
+    uint8_t instance;
+    /**
+     * DODAGVersionNumber.
+     */
+    uint8_t version;
+    /**
+     * Mode of operation: 1 non-storing, 2 storing.
+     */
+    uint8_t mode;
+    /**
+     * DODAGPreference.
+     */
+    uint8_t preference;
+    /**
+     * 1 when the node is a member.
+     */
+    uint8_t joined;
+    /**
+     * 1 when the node is its root.
+     */
+    uint8_t root;
+    /**
+     * 1 when it is grounded.
+     */
+    uint8_t grounded;
+    /**
+     * 1 when there is a parent.
+     */
+    uint8_t has_parent;
+    /**
+     * The node's rank, 65,535 for none.
+     */
+    uint16_t rank;
+    /**
+     * MinHopRankIncrease.
+     */
+    uint16_t min_hop_rank_increase;
+    /**
+     * DODAGID.
+     */
+    struct mote_address dodag_id;
+    /**
+     * The preferred parent's link-local address.
+     */
+    struct mote_address parent;
+} mote_mesh_dodag;
+
+/**
+ * Counters, layer by layer. All only grow, and wrap around.
+ */
+typedef struct mote_mesh_statistics {
+    /**
+     * `sizeof(mote_mesh_statistics)`, set by the caller.
+     */
+    uint32_t size;
+    /**
+     * MAC: frames put on the air, repetitions included.
+     */
+    uint32_t mac_transmissions;
+    /**
+     * MAC: frames that ended well.
+     */
+    uint32_t mac_sent;
+    /**
+     * MAC: frames given up without acknowledgement.
+     */
+    uint32_t mac_no_ack;
+    /**
+     * MAC: frames given up as the channel never was clear.
+     */
+    uint32_t mac_channel_busy;
+    /**
+     * MAC: frames refused for want of room.
+     */
+    uint32_t mac_queue_full;
+    /**
+     * MAC: frames received for us.
+     */
+    uint32_t mac_received;
+    /**
+     * MAC: repetitions dropped.
+     */
+    uint32_t mac_duplicates;
+    /**
+     * MAC: frames dropped as malformed or of a kind not supported.
+     */
+    uint32_t mac_malformed;
+    /**
+     * 6LoWPAN: packets taken for sending.
+     */
+    uint32_t lowpan_sent;
+    /**
+     * 6LoWPAN: packets sent in fragments.
+     */
+    uint32_t lowpan_fragmented;
+    /**
+     * 6LoWPAN: packets handed up.
+     */
+    uint32_t lowpan_received;
+    /**
+     * 6LoWPAN: frames dropped.
+     */
+    uint32_t lowpan_dropped;
+    /**
+     * IPv6: packets received.
+     */
+    uint32_t ip_received;
+    /**
+     * IPv6: packets handed to an upper layer.
+     */
+    uint32_t ip_delivered;
+    /**
+     * IPv6: packets forwarded.
+     */
+    uint32_t ip_forwarded;
+    /**
+     * IPv6: packets of our own.
+     */
+    uint32_t ip_sent;
+    /**
+     * IPv6: packets dropped as malformed.
+     */
+    uint32_t ip_malformed;
+    /**
+     * IPv6: packets dropped for want of a way.
+     */
+    uint32_t ip_no_route;
+    /**
+     * IPv6: packets dropped whose hop limit ran out.
+     */
+    uint32_t ip_hop_limit;
+    /**
+     * IPv6: packets dropped as too big.
+     */
+    uint32_t ip_too_big;
+    /**
+     * IPv6: packets that the queue did not take.
+     */
+    uint32_t ip_refused;
+    /**
+     * ICMPv6: errors sent.
+     */
+    uint32_t icmp_errors;
+    /**
+     * ICMPv6: errors not sent, by the rules or by their rate.
+     */
+    uint32_t icmp_suppressed;
+    /**
+     * RPL: DIOs sent.
+     */
+    uint32_t rpl_dio_sent;
+    /**
+     * RPL: DIOs received.
+     */
+    uint32_t rpl_dio_received;
+    /**
+     * RPL: DISs sent.
+     */
+    uint32_t rpl_dis_sent;
+    /**
+     * RPL: DAOs sent.
+     */
+    uint32_t rpl_dao_sent;
+    /**
+     * RPL: DAOs received.
+     */
+    uint32_t rpl_dao_received;
+    /**
+     * RPL: changes of the preferred parent.
+     */
+    uint32_t rpl_parent_switches;
+    /**
+     * RPL: packets whose direction contradicted the ranks.
+     */
+    uint32_t rpl_rank_errors;
+    /**
+     * RPL: neighbours or routes refused as a table is full.
+     */
+    uint32_t rpl_table_full;
+} mote_mesh_statistics;
 
 /**
  * How a node is to be. Zero means the default, in every member but `size` and `port`.
@@ -2309,6 +3027,140 @@ mote_status mote_address_format(const struct mote_address *address,
                                 size_t *len);
 
 /**
+ * Makes a simulated channel at time 0 with places for nodes, none of which is there yet.
+ *
+ * ```c
+ * mote_air_config config = { MOTE_AIR_CONFIG_INIT, .nodes = 25, .seed = 1 };
+ * mote_status status = mote_air_new(&config, &air);
+ * status = mote_air_port(air, 0, &node_config.port);
+ * ```
+ *
+ * It is freed by `mote_air_free`. `MOTE_ERR_INVALID` for NULL or a member out of its range,
+ * `MOTE_ERR_VERSION`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_air_new(const struct mote_air_config *config, struct mote_air **air);
+
+/**
+ * Frees a simulated channel. Every node on it must have been closed. NULL is a no-op.
+ *
+ * # Safety
+ * `air` is NULL or came from `mote_air_new` and was not freed.
+ */
+void mote_air_free(struct mote_air *air);
+
+/**
+ * The port for the node at place `id`; it belongs to the channel. It has a clock, entropy and a
+ * radio, and cannot wait: the node is driven by `mote_air_run`. Its node needs `radio_frames`, at
+ * least 4.
+ *
+ * `MOTE_ERR_NOT_FOUND` for a place that there is not, `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_air_port(struct mote_air *air, uint32_t id, const struct mote_port **port);
+
+/**
+ * Switches on the node at place `id`: from now on `mote_air_run` drives it.
+ *
+ * `node` was made with the port of that place and stays open until `mote_air_detach`.
+ * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_INVALID`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_air_attach(struct mote_air *air, uint32_t id, struct mote_node *node);
+
+/**
+ * Switches off the node at place `id`, as when its battery is empty; it can be closed then.
+ *
+ * `MOTE_ERR_NOT_FOUND`, also when none was there; `MOTE_ERR_INVALID`.
+ *
+ * # Safety
+ * `air` is NULL or valid.
+ */
+mote_status mote_air_detach(struct mote_air *air, uint32_t id);
+
+/**
+ * Sets the link from one place to another, in that direction: `delivery` frames in a thousand
+ * arrive, at `rssi` dBm; 0 cuts the link.
+ *
+ * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_INVALID` for a delivery over 1000 or NULL.
+ *
+ * # Safety
+ * `air` is NULL or valid.
+ */
+mote_status mote_air_set_link(struct mote_air *air,
+                              uint32_t from,
+                              uint32_t to,
+                              uint32_t delivery,
+                              int8_t rssi);
+
+/**
+ * Lets time pass up to `until` milliseconds: frames arrive and the nodes do what is due, in the
+ * order of virtual time. All callbacks run inside this function; they may call anything but
+ * functions of the channel.
+ *
+ * `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * `air` is NULL or valid.
+ */
+mote_status mote_air_run(struct mote_air *air, uint64_t until);
+
+/**
+ * The virtual time in milliseconds. `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_air_now(struct mote_air *air, uint64_t *now);
+
+/**
+ * Starts to capture every frame that is sent. `MOTE_ERR_IO`, `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * `air` is NULL or valid.
+ */
+mote_status mote_air_capture(struct mote_air *air);
+
+/**
+ * Ends the capture and lends it, as a pcap file of frames with their check sequences (link type
+ * 195), until the next capture is ended or the channel is freed.
+ *
+ * `MOTE_ERR_STATE` when none was started, `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_air_captured(struct mote_air *air, struct mote_bytes *capture);
+
+/**
+ * Copies the channel's counters.
+ *
+ * `statistics->size` must be `sizeof(mote_air_statistics)` of the caller's header; no more is
+ * written. `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_air_get_statistics(struct mote_air *air, struct mote_air_statistics *statistics);
+
+/**
+ * Copies what is known of the place `id`.
+ *
+ * `place->size` must be `sizeof(mote_air_place)` of the caller's header; no more is written.
+ * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_air_get_place(struct mote_air *air, uint32_t id, struct mote_air_place *place);
+
+/**
  * How many bytes `mote_coap_init` needs for `config`, whatever the alignment of the block.
  *
  * `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
@@ -2485,7 +3337,7 @@ mote_status mote_coap_option_find(const struct mote_coap_options *options,
  *
  * ```c
  * mote_coap_request_config config = { MOTE_COAP_REQUEST_CONFIG_INIT, .method = MOTE_COAP_FETCH };
- * config.uri = (mote_bytes)MOTE_STR("coap://[fd00::1]/data"), config.callback = on_data;
+ * config.uri = MOTE_STR("coap://[fd00::1]/data"), config.callback = on_data;
  * mote_status status = mote_coap_start(coap, &config, &request);
  * ```
  *
@@ -2745,6 +3597,258 @@ mote_status mote_coap_uri_compose(uint32_t uri_scheme,
                                   uint8_t *text,
                                   size_t capacity,
                                   size_t *len);
+
+/**
+ * How many bytes `mote_mesh_init` needs for `config`, whatever the alignment of the block.
+ *
+ * `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
+ * `MOTE_ERR_VERSION` for a config from a newer header that asks for what this build lacks. Any
+ * thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_size(const struct mote_mesh_config *config, size_t *size);
+
+/**
+ * Makes a node of the mesh in `memory`, which is its until `mote_mesh_close`. It is idle until
+ * it is started with `mote_mesh_join` or `mote_mesh_start_root`.
+ *
+ * ```c
+ * mote_mesh_config config = { MOTE_MESH_CONFIG_INIT, .node = node, .eui64 = { 2, 0, 0, 0, 0, 0, 0, 1 } };
+ * mote_status status = mote_mesh_init(memory, sizeof memory, &config, &mesh);
+ * if (status == MOTE_OK) status = mote_mesh_join(mesh);
+ * ```
+ *
+ * `memory` has `memory_size` bytes at any alignment; `mote_mesh_size` tells how many are needed.
+ * The config is copied.
+ *
+ * `MOTE_ERR_INVALID` for NULL or a member out of its range; `MOTE_ERR_NO_MEMORY` when the block
+ * is too small; `MOTE_ERR_FULL` when the node has no room for another object;
+ * `MOTE_ERR_UNSUPPORTED` when the port has no radio; `MOTE_ERR_STATE` when the node has no
+ * `radio_frames`; `MOTE_ERR_STALE` when the node is closed; `MOTE_ERR_VERSION`; what the radio
+ * says.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mesh_init(uint8_t *memory,
+                           size_t memory_size,
+                           const struct mote_mesh_config *config,
+                           struct mote_mesh **mesh);
+
+/**
+ * Closes the node of the mesh, turns the radio off and gives the memory back. NULL is a no-op.
+ *
+ * Pings under way end without a further event. May be called inside its own callback. Objects
+ * that took a transport over are told first that it is lost, which may call their callbacks.
+ * `MOTE_ERR_STALE` when it is closed already.
+ *
+ * # Safety
+ * `mesh` is NULL or came from `mote_mesh_init`.
+ */
+mote_status mote_mesh_close(struct mote_mesh *mesh);
+
+/**
+ * Looks for a DODAG (or, as a host, for a router) and joins it; the node does so by itself from
+ * then on. Ends in `MOTE_MESH_JOINED` and `MOTE_MESH_ADDRESS`.
+ *
+ * `MOTE_ERR_STATE` when it was started already or its role is root; `MOTE_ERR_INVALID`,
+ * `MOTE_ERR_STALE`, what the radio says.
+ *
+ * # Safety
+ * `mesh` is NULL or came from `mote_mesh_init`.
+ */
+mote_status mote_mesh_join(struct mote_mesh *mesh);
+
+/**
+ * Becomes the root of a DODAG. Ends in `MOTE_MESH_JOINED` and `MOTE_MESH_ADDRESS`.
+ *
+ * `root` is copied. `MOTE_ERR_STATE` when it was started already or its role is another;
+ * `MOTE_ERR_INVALID` for NULL, a prefix that is none or a parameter out of range;
+ * `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`, what the radio says.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_start_root(struct mote_mesh *mesh, const struct mote_mesh_root_config *root);
+
+/**
+ * As the root of the instance, has every node choose its place in the DODAG anew.
+ *
+ * `MOTE_ERR_STATE` when this node is not the root, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * `mesh` is NULL or came from `mote_mesh_init`.
+ */
+mote_status mote_mesh_repair(struct mote_mesh *mesh, uint8_t instance);
+
+/**
+ * Sends an echo request with `data`. Ends in exactly one `MOTE_MESH_PING_REPLY` or
+ * `MOTE_MESH_PING_FAILED`, the latter after `timeout` milliseconds at the latest.
+ *
+ * `hop_limit` 0 is the default. `data` is lent for the call. `ping` gets the handle that the
+ * event carries. `MOTE_ERR_FULL` when as many pings as configured are under way, or the queue is
+ * full; `MOTE_ERR_UNREACHABLE` without a way or an own address; `MOTE_ERR_TOO_LARGE`,
+ * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_ping(struct mote_mesh *mesh,
+                           const struct mote_address *address,
+                           uint8_t hop_limit,
+                           uint32_t timeout,
+                           struct mote_bytes data,
+                           uint32_t *ping);
+
+/**
+ * Gives up a ping; `MOTE_MESH_PING_FAILED` with `MOTE_ERR_CANCELLED` follows.
+ *
+ * `MOTE_ERR_STALE` when it has ended already, `MOTE_ERR_INVALID`.
+ *
+ * # Safety
+ * `mesh` is NULL or came from `mote_mesh_init`.
+ */
+mote_status mote_mesh_ping_cancel(struct mote_mesh *mesh, uint32_t ping);
+
+/**
+ * Opens a UDP socket at `local`: its port, or a free one if that is 0; its address, or all own
+ * addresses and groups if that is `::`. Datagrams come as `MOTE_MESH_UDP`.
+ *
+ * `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_FULL`, `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_udp_open(struct mote_mesh *mesh,
+                               const struct mote_address *local,
+                               uint32_t *socket);
+
+/**
+ * Closes a UDP socket. `MOTE_ERR_STALE` when it is closed already, `MOTE_ERR_STATE` when it is
+ * a transport, which its owner closes; `MOTE_ERR_INVALID`.
+ *
+ * # Safety
+ * `mesh` is NULL or came from `mote_mesh_init`.
+ */
+mote_status mote_mesh_udp_close(struct mote_mesh *mesh, uint32_t socket);
+
+/**
+ * Sends a datagram from a socket to `remote`.
+ *
+ * `data` is lent for the call. `MOTE_ERR_FULL` or `MOTE_ERR_WOULD_BLOCK` when the queue is full:
+ * try again later; `MOTE_ERR_UNREACHABLE` without a way or an own address;
+ * `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_udp_send(struct mote_mesh *mesh,
+                               uint32_t socket,
+                               const struct mote_address *remote,
+                               struct mote_bytes data);
+
+/**
+ * Opens a UDP socket over the mesh as a transport for another object, such as a CoAP endpoint:
+ * `mote_coap_config.transport`. `local` as in `mote_mesh_udp_open`.
+ *
+ * It is closed by the object that takes it over, or with the mesh. `MOTE_ERR_ADDRESS_IN_USE`,
+ * `MOTE_ERR_FULL`, `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_udp_transport(struct mote_mesh *mesh,
+                                    const struct mote_address *local,
+                                    mote_transport *transport);
+
+/**
+ * Listens to a multicast group, or no longer when `join` is 0.
+ *
+ * `MOTE_ERR_INVALID` for NULL or what is no group, `MOTE_ERR_FULL`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_group(struct mote_mesh *mesh, const struct mote_address *group, uint8_t join);
+
+/**
+ * Hands an IPv6 packet from the host side of a border router to the mesh, which takes it at its
+ * next turn. Packets the other way come as `MOTE_MESH_HOST_PACKET`.
+ *
+ * `packet` is copied before the call returns. `MOTE_ERR_WOULD_BLOCK` when `host_queue` has no
+ * room now; `MOTE_ERR_UNREACHABLE` when it is 0; `MOTE_ERR_TOO_LARGE` over 65,535 bytes;
+ * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_host_packet(struct mote_mesh *mesh, struct mote_bytes packet);
+
+/**
+ * The neighbour at place `index`, counted from 0.
+ *
+ * `neighbour->size` must be set. Places change when neighbours come and go.
+ * `MOTE_ERR_END` past the last one, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_get_neighbour(const struct mote_mesh *mesh,
+                                    uint32_t index,
+                                    struct mote_mesh_neighbour *neighbour);
+
+/**
+ * The downward route at place `index`, counted from 0.
+ *
+ * `route->size` must be set. Places change when routes come and go.
+ * `MOTE_ERR_END` past the last one, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_get_route(const struct mote_mesh *mesh,
+                                uint32_t index,
+                                struct mote_mesh_route *route);
+
+/**
+ * The DODAG at place `index`, counted from 0, joined or not.
+ *
+ * `dodag->size` must be set. `MOTE_ERR_END` past the last one, `MOTE_ERR_INVALID`,
+ * `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_get_dodag(const struct mote_mesh *mesh,
+                                uint32_t index,
+                                struct mote_mesh_dodag *dodag);
+
+/**
+ * The own address at place `index`, counted from 0; the link-local one first.
+ *
+ * Addresses that are still being registered are left out. `MOTE_ERR_END` past the last one,
+ * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_get_address(const struct mote_mesh *mesh,
+                                  uint32_t index,
+                                  struct mote_address *address);
+
+/**
+ * Copies the counters.
+ *
+ * `statistics->size` must be `sizeof(mote_mesh_statistics)` of the caller's header; no more is
+ * written. `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_get_statistics(const struct mote_mesh *mesh,
+                                     struct mote_mesh_statistics *statistics);
 
 /**
  * How many bytes `mote_node_init` needs for `config`, whatever the alignment of the block.
@@ -3073,12 +4177,7 @@ const struct mote_port *mote_port_linux(void);
 #else
 #define MOTE_SIZE_(type) .size = (uint32_t)sizeof(type)
 #endif
-#define MOTE_COAP_PARAMS_INIT MOTE_SIZE_(mote_coap_params)
-#define MOTE_COAP_CONFIG_INIT MOTE_SIZE_(mote_coap_config)
-#define MOTE_COAP_STATISTICS_INIT MOTE_SIZE_(mote_coap_statistics)
-#define MOTE_COAP_REQUEST_CONFIG_INIT MOTE_SIZE_(mote_coap_request_config)
-#define MOTE_COAP_RESOURCE_CONFIG_INIT MOTE_SIZE_(mote_coap_resource_config)
-#define MOTE_COAP_RESPONSE_INIT MOTE_SIZE_(mote_coap_response)
+#define MOTE_AIR_CONFIG_INIT MOTE_SIZE_(mote_air_config)
 #define MOTE_PORT_CLOCK_INIT MOTE_SIZE_(mote_port_clock)
 #define MOTE_PORT_ENTROPY_INIT MOTE_SIZE_(mote_port_entropy)
 #define MOTE_PORT_ALARM_INIT MOTE_SIZE_(mote_port_alarm)
@@ -3089,8 +4188,21 @@ const struct mote_port *mote_port_linux(void);
 #define MOTE_PORT_STORE_INIT MOTE_SIZE_(mote_port_store)
 #define MOTE_PORT_LOG_INIT MOTE_SIZE_(mote_port_log)
 #define MOTE_PORT_TAP_INIT MOTE_SIZE_(mote_port_tap)
-#define MOTE_PORT_TUN_INIT MOTE_SIZE_(mote_port_tun)
 #define MOTE_PORT_INIT MOTE_SIZE_(mote_port)
+#define MOTE_AIR_STATISTICS_INIT MOTE_SIZE_(mote_air_statistics)
+#define MOTE_AIR_PLACE_INIT MOTE_SIZE_(mote_air_place)
+#define MOTE_COAP_PARAMS_INIT MOTE_SIZE_(mote_coap_params)
+#define MOTE_COAP_CONFIG_INIT MOTE_SIZE_(mote_coap_config)
+#define MOTE_COAP_STATISTICS_INIT MOTE_SIZE_(mote_coap_statistics)
+#define MOTE_COAP_REQUEST_CONFIG_INIT MOTE_SIZE_(mote_coap_request_config)
+#define MOTE_COAP_RESOURCE_CONFIG_INIT MOTE_SIZE_(mote_coap_resource_config)
+#define MOTE_COAP_RESPONSE_INIT MOTE_SIZE_(mote_coap_response)
+#define MOTE_MESH_CONFIG_INIT MOTE_SIZE_(mote_mesh_config)
+#define MOTE_MESH_ROOT_CONFIG_INIT MOTE_SIZE_(mote_mesh_root_config)
+#define MOTE_MESH_NEIGHBOUR_INIT MOTE_SIZE_(mote_mesh_neighbour)
+#define MOTE_MESH_ROUTE_INIT MOTE_SIZE_(mote_mesh_route)
+#define MOTE_MESH_DODAG_INIT MOTE_SIZE_(mote_mesh_dodag)
+#define MOTE_MESH_STATISTICS_INIT MOTE_SIZE_(mote_mesh_statistics)
 #define MOTE_NODE_CONFIG_INIT MOTE_SIZE_(mote_node_config)
 #define MOTE_NODE_STATISTICS_INIT MOTE_SIZE_(mote_node_statistics)
 #define MOTE_SIM_LINK_INIT MOTE_SIZE_(mote_sim_link)

@@ -86,7 +86,8 @@ fn a_ping_without_answer_ends_and_a_second_one_is_refused_meanwhile() {
 #[test]
 fn a_grid_of_25_joins_and_reaches_everybody() {
     for mode in MODES {
-        let mut network = Network::started(grid(5, 950), root(mode), 7);
+        let mut network = Network::new(grid(5, 950), root(mode), 7, |_, config| config.routes = 32);
+        (0..network.len()).for_each(|id| network.start(id));
         let seconds = network.until(300, Network::is_complete);
         assert!(seconds.is_some(), "{mode:?}");
         let mut failed = 0;

@@ -90,8 +90,8 @@ pub unsafe extern "C" fn mote_mesh_init(
 
 /// Closes the node of the mesh, turns the radio off and gives the memory back. NULL is a no-op.
 ///
-/// Pings under way end without a further event. May be called inside its own callback.
-/// Transports that others took over are gone: their owners can send no more.
+/// Pings under way end without a further event. May be called inside its own callback. Objects
+/// that took a transport over are told first that it is lost, which may call their callbacks.
 /// `MOTE_ERR_STALE` when it is closed already.
 ///
 /// # Safety

@@ -163,13 +163,20 @@ impl MeshRef {
     pub(super) fn detach(self) {
         // Turned off in any case; a port that cannot says so to nobody.
         let _ = self.with(|core| core.radio.enable(false));
-        if let Some(handle) = self.handle() {
-            // Its transports are closed by this, while it is still alive.
-            self.node().detach(handle);
-            self.with(|core| core.handle = None);
-        }
         // SAFETY: alive, and no reference to it is held here.
         unsafe { (&raw mut (*self.pointer()).magic).write(0) };
+        // Whoever took a transport over is told, and then has it no more.
+        let count = self.with(|core| core.transports.len());
+        for index in 0..count {
+            let source = self.with(|core| core.transports.get(index).and_then(|slot| slot.source));
+            if let Some(source) = source {
+                deliver(self.node(), source, DatagramEvent::Closed);
+                self.node().close_source(source);
+            }
+        }
+        if let Some(handle) = self.with(|core| core.handle.take()) {
+            self.node().detach(handle);
+        }
     }
 
     /// Brings an event to whom it concerns. Nothing of the object may be touched afterwards.
