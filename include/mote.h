@@ -1300,6 +1300,67 @@ typedef struct mote_port_tap {
 } mote_port_tap;
 
 /**
+ * A network interface of the host whose packets go to the node, and come from it.
+ *
+ * The interface counts as a source of the node: its token is reported ready as a socket's is.
+ */
+typedef struct mote_port_tun {
+    /**
+     * `sizeof(mote_port_tun)`.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Opens the interface `name`, which is made unless it exists, with this MTU (at least 1280),
+     * and turns it on. With an empty name the host chooses one. `token` comes back in
+     * `mote_port_ready`. `MOTE_ERR_UNSUPPORTED` when the host has no such interfaces or does not
+     * let us have one, `MOTE_ERR_ADDRESS_IN_USE` when another program has it open,
+     * `MOTE_ERR_INVALID` for a name that can be none, `MOTE_ERR_FULL`, `MOTE_ERR_IO`.
+     */
+    mote_status (*open)(void *state,
+                        struct mote_bytes name,
+                        uint32_t mtu,
+                        uint32_t token,
+                        size_t *tun);
+    /**
+     * Gives the host `address` on this interface, with the prefix of `prefix_len` bits that it is
+     * in. One that it has already is no error. `MOTE_ERR_INVALID`, `MOTE_ERR_UNSUPPORTED` when not
+     * allowed, `MOTE_ERR_IO`.
+     */
+    mote_status (*add_address)(void *state,
+                               size_t tun,
+                               const struct mote_address *address,
+                               uint8_t prefix_len);
+    /**
+     * Lets the host send what is for this prefix into the interface. Statuses as for
+     * `add_address`.
+     */
+    mote_status (*add_route)(void *state,
+                             size_t tun,
+                             const struct mote_address *prefix,
+                             uint8_t prefix_len);
+    /**
+     * Takes one IPv6 packet that the host sent into the interface. `MOTE_ERR_WOULD_BLOCK` when
+     * none waits; `MOTE_ERR_TOO_LARGE` for one longer than `capacity`, which is lost;
+     * `MOTE_ERR_IO` when the interface is gone.
+     */
+    mote_status (*receive)(void *state, size_t tun, uint8_t *out, size_t capacity, size_t *received);
+    /**
+     * Hands one IPv6 packet to the host, whole. `MOTE_ERR_WOULD_BLOCK` when there is no room; the
+     * packet may be dropped then. `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_IO`.
+     */
+    mote_status (*send)(void *state, size_t tun, const uint8_t *packet, size_t len);
+    /**
+     * Closes the interface. Its token is not reported any more; an interface that we made
+     * disappears.
+     */
+    void (*close)(void *state, size_t tun);
+} mote_port_tun;
+
+/**
  * What a system offers to a node: a set of services and the state behind them.
  *
  * A table is read when a node is initialised and must stay valid, with the service tables
@@ -1369,6 +1430,10 @@ typedef struct mote_port {
      * A copy of every frame and datagram, for captures.
      */
     const struct mote_port_tap *tap;
+    /**
+     * The host side of a border router.
+     */
+    const struct mote_port_tun *tun;
 } mote_port;
 
 /**
@@ -3337,7 +3402,7 @@ mote_status mote_coap_option_find(const struct mote_coap_options *options,
  *
  * ```c
  * mote_coap_request_config config = { MOTE_COAP_REQUEST_CONFIG_INIT, .method = MOTE_COAP_FETCH };
- * config.uri = MOTE_STR("coap://[fd00::1]/data"), config.callback = on_data;
+ * config.uri = (mote_bytes)MOTE_STR("coap://[fd00::1]/data"), config.callback = on_data;
  * mote_status status = mote_coap_start(coap, &config, &request);
  * ```
  *
@@ -4188,6 +4253,7 @@ const struct mote_port *mote_port_linux(void);
 #define MOTE_PORT_STORE_INIT MOTE_SIZE_(mote_port_store)
 #define MOTE_PORT_LOG_INIT MOTE_SIZE_(mote_port_log)
 #define MOTE_PORT_TAP_INIT MOTE_SIZE_(mote_port_tap)
+#define MOTE_PORT_TUN_INIT MOTE_SIZE_(mote_port_tun)
 #define MOTE_PORT_INIT MOTE_SIZE_(mote_port)
 #define MOTE_AIR_STATISTICS_INIT MOTE_SIZE_(mote_air_statistics)
 #define MOTE_AIR_PLACE_INIT MOTE_SIZE_(mote_air_place)

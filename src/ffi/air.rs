@@ -329,6 +329,7 @@ impl Place {
                 store: core::ptr::null(),
                 log: core::ptr::null(),
                 tap: core::ptr::null(),
+                tun: core::ptr::null(),
             },
             table: mote_port_radio {
                 size: size_of::<mote_port_radio>() as u32,
