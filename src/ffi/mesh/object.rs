@@ -4,8 +4,9 @@
 use super::config::mote_mesh_config;
 use super::event::{mote_mesh_callback, to_c};
 use super::transport;
+use crate::ffi::PortRadio;
 use crate::ffi::node::{Channel, Driver, NodeRef, deliver};
-use crate::ffi::radio::{FRAME_SIZE, PortRadio};
+use crate::ffi::radio::FRAME_SIZE;
 use crate::memory::{Carver, Plan};
 use crate::mesh::host::HostQueue;
 use crate::mesh::{Config, Event, Mesh, SCRATCH};
