@@ -6,6 +6,7 @@ mod config;
 mod link;
 mod object;
 mod options;
+mod problem;
 #[cfg(feature = "coap-client")]
 mod request;
 #[cfg(feature = "coap-server")]
@@ -19,6 +20,7 @@ pub use self::config::{MOTE_COAP_NONE, mote_coap_config, mote_coap_params, mote_
 pub use self::link::*;
 pub use self::object::{MOTE_COAP_MEM_BASE, MOTE_COAP_MEM_OBSERVER, MOTE_COAP_MEM_REQUEST, mote_coap};
 pub use self::options::*;
+pub use self::problem::*;
 #[cfg(feature = "coap-client")]
 pub use self::request::*;
 #[cfg(feature = "coap-server")]

@@ -5,9 +5,10 @@
 use super::*;
 use crate::ffi::{
     MOTE_ERR_CANCELLED, MOTE_ERR_CLOSED, MOTE_ERR_END, MOTE_ERR_INVALID, MOTE_ERR_MALFORMED,
-    MOTE_ERR_NO_MEMORY, MOTE_ERR_NOT_FOUND, MOTE_ERR_STALE, MOTE_ERR_TIMEOUT, MOTE_ERR_UNSUPPORTED, MOTE_OK,
-    mote_node, mote_node_close, mote_node_config, mote_node_init, mote_node_post, mote_sim, mote_sim_free,
-    mote_sim_host, mote_sim_link, mote_sim_new, mote_sim_now, mote_sim_run, mote_sim_set_link,
+    MOTE_ERR_NO_MEMORY, MOTE_ERR_NOT_FOUND, MOTE_ERR_STALE, MOTE_ERR_TIMEOUT, MOTE_ERR_TOO_LARGE,
+    MOTE_ERR_UNSUPPORTED, MOTE_OK, mote_node, mote_node_close, mote_node_config, mote_node_init,
+    mote_node_post, mote_sim, mote_sim_free, mote_sim_host, mote_sim_link, mote_sim_new, mote_sim_now,
+    mote_sim_run, mote_sim_set_link,
 };
 use crate::port::{mote_bytes, mote_port};
 use core::ffi::{c_char, c_void};
@@ -572,5 +573,41 @@ fn links_and_their_attributes_are_iterated() {
         assert_eq!(mote_coap_attribute_next(&raw mut attributes, &raw mut attribute), MOTE_ERR_END);
         assert_eq!(mote_coap_link_next(&raw mut rest, &raw mut link), MOTE_OK);
         assert_eq!(mote_coap_link_next(&raw mut rest, &raw mut link), MOTE_ERR_END);
+    }
+}
+
+#[test]
+fn problem_details_go_back_and_forth() {
+    let numbers = [9u16, 65001];
+    let mut given: mote_coap_problem = zeroed();
+    given.size = size_of::<mote_coap_problem>() as u32;
+    let (mut body, mut len) = ([0u8; 128], 0);
+    unsafe {
+        let mut write = |given: &mote_coap_problem, capacity| {
+            mote_coap_problem_write(given, body.as_mut_ptr(), capacity, &raw mut len)
+        };
+        assert_eq!(write(&given, 128), MOTE_ERR_INVALID);
+        (given.title, given.title_language) = (bytes(b"no"), bytes(b"en"));
+        (given.response_code, given.title_direction) = (MOTE_COAP_BAD_OPTION, MOTE_COAP_DIRECTION_LTR);
+        (given.unprocessed, given.unprocessed_count) = (numbers.as_ptr(), 2);
+        assert_eq!(write(&given, 8), MOTE_ERR_TOO_LARGE);
+        assert_eq!(write(&given, 128), MOTE_OK);
+        let body = bytes(&body[..len]);
+        let mut read = mote_coap_problem { size: given.size, ..zeroed() };
+        assert_eq!(mote_coap_problem_read(body, &raw mut read), MOTE_OK);
+        assert_eq!((text(read.title), text(read.title_language)), (b"no".to_vec(), b"en".to_vec()));
+        assert_eq!((read.response_code, read.title_direction, read.unprocessed_count), (130, 1, 2));
+        let mut option = 0;
+        assert_eq!(mote_coap_problem_unprocessed(body, 1, &raw mut option), MOTE_OK);
+        assert_eq!(option, 65001);
+        assert_eq!(mote_coap_problem_unprocessed(body, 2, &raw mut option), MOTE_ERR_END);
+        assert_eq!(mote_coap_problem_read(bytes(b"x"), &raw mut read), MOTE_ERR_MALFORMED);
+        assert_eq!(mote_coap_problem_read(body, null_mut()), MOTE_ERR_INVALID);
+        assert_eq!(mote_coap_problem_write(null(), null_mut(), 0, null_mut()), MOTE_ERR_INVALID);
+        given.title_language = bytes(b"");
+        assert_eq!(
+            mote_coap_problem_write(&raw const given, [0; 9].as_mut_ptr(), 9, &raw mut len),
+            MOTE_ERR_INVALID
+        );
     }
 }

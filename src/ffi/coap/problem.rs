@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Concise problem details (RFC 9290).
+
+use super::options::lend;
+use crate::bytes::Writer;
+use crate::coap::problem::{Direction, Problem, Text, Unprocessed};
+use crate::ffi::arguments::{self, Config, block, outcome, output, slice};
+use crate::port::{mote_bytes, mote_status};
+use crate::status::{Error, Result};
+
+/// Direction of a text: not given.
+pub const MOTE_COAP_DIRECTION_NONE: u8 = 0;
+/// Direction of a text: from left to right.
+pub const MOTE_COAP_DIRECTION_LTR: u8 = 1;
+/// Direction of a text: from right to left.
+pub const MOTE_COAP_DIRECTION_RTL: u8 = 2;
+/// Direction of a text: to be found out from it.
+pub const MOTE_COAP_DIRECTION_AUTO: u8 = 3;
+
+/// Why a request failed: the body of an error response in the content format
+/// `MOTE_COAP_PROBLEM_DETAILS`. An empty text stands for none. All texts are UTF-8.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_coap_problem {
+    /// `sizeof(mote_coap_problem)`, by `MOTE_COAP_PROBLEM_INIT`.
+    pub size: u32,
+    /// The response code that it comes with, such as `MOTE_COAP_NOT_FOUND`; 0 for none.
+    pub response_code: u8,
+    /// The direction of texts that name no language: one of `MOTE_COAP_DIRECTION_…`.
+    pub base_direction: u8,
+    /// The direction of `title`; only with a language.
+    pub title_direction: u8,
+    /// The direction of `detail`; only with a language.
+    pub detail_direction: u8,
+    /// What kind of problem it is, in a few words.
+    pub title: mote_bytes,
+    /// The language tag of `title`.
+    pub title_language: mote_bytes,
+    /// What went wrong this time.
+    pub detail: mote_bytes,
+    /// The language tag of `detail`.
+    pub detail_language: mote_bytes,
+    /// A URI reference that names this occurrence.
+    pub instance: mote_bytes,
+    /// What relative references are relative to.
+    pub base_uri: mote_bytes,
+    /// The language tag of texts that name none.
+    pub base_language: mote_bytes,
+    /// Numbers of options that could not be processed; only for writing.
+    pub unprocessed: *const u16,
+    /// How many there are, when read too; see `mote_coap_problem_unprocessed`.
+    pub unprocessed_count: usize,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers and pointers.
+unsafe impl Config for mote_coap_problem {}
+
+fn direction(number: u8) -> Result<Option<Direction>> {
+    match number {
+        MOTE_COAP_DIRECTION_NONE => Ok(None),
+        MOTE_COAP_DIRECTION_LTR => Ok(Some(Direction::LeftToRight)),
+        MOTE_COAP_DIRECTION_RTL => Ok(Some(Direction::RightToLeft)),
+        MOTE_COAP_DIRECTION_AUTO => Ok(Some(Direction::Auto)),
+        _ => Err(Error::Invalid),
+    }
+}
+
+const fn number(direction: Option<Direction>) -> u8 {
+    match direction {
+        None => MOTE_COAP_DIRECTION_NONE,
+        Some(Direction::LeftToRight) => MOTE_COAP_DIRECTION_LTR,
+        Some(Direction::RightToLeft) => MOTE_COAP_DIRECTION_RTL,
+        Some(Direction::Auto) => MOTE_COAP_DIRECTION_AUTO,
+    }
+}
+
+/// # Safety
+/// The bytes are valid for `'a`.
+unsafe fn words<'a>(bytes: mote_bytes) -> Result<Option<&'a str>> {
+    // SAFETY: passed on to the caller.
+    match unsafe { slice(bytes) }? {
+        [] => Ok(None),
+        text => core::str::from_utf8(text).map(Some).map_err(|_| Error::Malformed),
+    }
+}
+
+/// # Safety
+/// The bytes are valid for `'a`.
+unsafe fn tagged<'a>(text: mote_bytes, language: mote_bytes, way: u8) -> Result<Option<Text<'a>>> {
+    // SAFETY: passed on to the caller.
+    let (text, language) = unsafe { (words(text)?, words(language)?) };
+    let direction = direction(way)?;
+    if direction.is_some() && language.is_none() {
+        return Err(Error::Invalid);
+    }
+    Ok(text.map(|text| Text { text, language, direction }))
+}
+
+/// Writes problem details (RFC 9290 §2), to be sent as the payload of an error response.
+///
+/// `body` has room for `capacity` bytes; `len` gets the number written. `MOTE_ERR_INVALID` for
+/// NULL, when nothing is said at all, or a direction without language; `MOTE_ERR_MALFORMED` for a
+/// text that is no UTF-8; `MOTE_ERR_TOO_LARGE` when there is too little room;
+/// `MOTE_ERR_VERSION`. Any thread.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_problem_write(
+    problem: *const mote_coap_problem,
+    body: *mut u8,
+    capacity: usize,
+    len: *mut usize,
+) -> mote_status {
+    let write = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        unsafe {
+            let (given, len) = (arguments::config(problem)?, output(len)?);
+            let numbers = match given.unprocessed_count {
+                0 => None,
+                count if given.unprocessed.is_null() || count > 256 => return Err(Error::Invalid),
+                count => Some(Unprocessed::new(core::slice::from_raw_parts(given.unprocessed, count))),
+            };
+            let problem = Problem {
+                title: tagged(given.title, given.title_language, given.title_direction)?,
+                detail: tagged(given.detail, given.detail_language, given.detail_direction)?,
+                instance: words(given.instance)?,
+                response_code: if given.response_code == 0 { None } else { Some(given.response_code) },
+                base_uri: words(given.base_uri)?,
+                base_lang: words(given.base_language)?,
+                base_direction: direction(given.base_direction)?,
+                unprocessed: numbers,
+            };
+            let mut out = Writer::new(block(body, capacity)?);
+            problem.emit(&[], &mut out)?;
+            len.write(out.position());
+        }
+        Ok(())
+    };
+    outcome(write())
+}
+
+/// Reads problem details. Entries that are not known are passed over (RFC 9290 §3).
+///
+/// `problem->size` must be `sizeof(mote_coap_problem)` of the caller's header; the texts point into
+/// `body`. `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_MALFORMED`. Any thread.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_problem_read(
+    body: mote_bytes,
+    problem: *mut mote_coap_problem,
+) -> mote_status {
+    let read = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let found = Problem::parse(unsafe { slice(body) }?)?;
+        let show = |text: Option<&str>| lend(text.unwrap_or_default().as_bytes());
+        let language = |text: Option<Text<'_>>| show(text.and_then(|text| text.language));
+        let way = |text: Option<Text<'_>>| number(text.and_then(|text| text.direction));
+        let shown = mote_coap_problem {
+            size: 0,
+            response_code: found.response_code.unwrap_or(0),
+            base_direction: number(found.base_direction),
+            title_direction: way(found.title),
+            detail_direction: way(found.detail),
+            title: show(found.title.map(|title| title.text)),
+            title_language: language(found.title),
+            detail: show(found.detail.map(|detail| detail.text)),
+            detail_language: language(found.detail),
+            instance: show(found.instance),
+            base_uri: show(found.base_uri),
+            base_language: show(found.base_lang),
+            unprocessed: core::ptr::null(),
+            unprocessed_count: found.unprocessed.map_or(0, |numbers| numbers.iter().count()),
+        };
+        // SAFETY: passed on to the caller of this function.
+        unsafe { arguments::fill(problem, shown) }
+    };
+    outcome(read())
+}
+
+/// One of the numbers of options that could not be processed (RFC 9290 §3.1.1), counted from 0.
+///
+/// `MOTE_ERR_END` beyond the last, `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_MALFORMED`. Any thread.
+///
+/// # Safety
+/// The pointers are NULL or valid as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_coap_problem_unprocessed(
+    body: mote_bytes,
+    index: usize,
+    option: *mut u16,
+) -> mote_status {
+    let find = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (body, out) = unsafe { (slice(body)?, output(option)?) };
+        let numbers = Problem::parse(body)?.unprocessed.unwrap_or_default();
+        out.write(numbers.iter().nth(index).ok_or(Error::End)?);
+        Ok(())
+    };
+    outcome(find())
+}
