@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# CoAP servers side by side: ours and Debian's libcoap under the same load, and instructions per request.
+
+free_udp_port() {
+    python3 -c 'import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::1", 0)); print(s.getsockname()[1])'
+}
+
+# rate PORT PATH WINDOW SECONDS: requests per second.
+coap_rate() { "$build/bin/mote-coap-bench" -w "$3" -t "$4" "coap://[::1]:$1$2" | sed -n 's/.* s: \([0-9]*\) requests.*/\1/p'; }
+
+# Instructions that a server spends on one request: the difference between two runs.
+coap_instructions() {
+    local path=$1 count port server out few=2000 many=6000
+    local -a counts=()
+    shift
+    for count in $few $many; do
+        port=$(free_udp_port)
+        out=$build/ci/callgrind.coap.out
+        rm -f "$out"
+        valgrind --tool=callgrind --callgrind-out-file="$out" "$@" -A ::1 -p "$port" >"$build/ci/callgrind-coap.log" 2>&1 &
+        server=$!
+        for _ in $(seq 50); do "$build/bin/mote-coap-client" -B 1 "coap://[::1]:$port$path" >/dev/null 2>&1 && break; sleep 0.2; done
+        "$build/bin/mote-coap-bench" -w 8 -n "$count" "coap://[::1]:$port$path" >/dev/null || true
+        kill -INT $server
+        wait $server || true
+        counts+=("$(sed -n 's/^\(summary\|totals\): \([0-9]*\).*/\2/p' "$out" | tail -n 1)")
+    done
+    echo $(((counts[1] - counts[0]) / (many - few)))
+}
+
+bench_coap() {
+    need_deb coap-server-notls=libcoap3-bin valgrind=valgrind python3=python3
+    "$root/ci/build.sh" >/dev/null
+    local seconds=${MOTE_BENCH_SECONDS:-3} ours theirs window mine libcoap a b
+    ours=$(free_udp_port)
+    theirs=$(free_udp_port)
+    "$build/bin/mote-coap-server" -A ::1 -p "$ours" >/dev/null 2>&1 &
+    a=$!
+    coap-server-notls -A ::1 -p "$theirs" >/dev/null 2>&1 &
+    b=$!
+    sleep 0.5
+    echo "## CoAP servers: requests per second over loopback, GET of a short text, medians of 5 runs in turns"
+    for window in 1 16 64; do
+        mine=() libcoap=()
+        for _ in 1 2 3 4 5; do
+            mine+=("$(coap_rate "$ours" /hello "$window" "$seconds")")
+            libcoap+=("$(coap_rate "$theirs" / "$window" "$seconds")")
+        done
+        mine=$(printf '%s\n' "${mine[@]}" | sort -n | sed -n 3p)
+        libcoap=$(printf '%s\n' "${libcoap[@]}" | sort -n | sed -n 3p)
+        awk -v w="$window" -v m="$mine" -v l="$libcoap" 'BEGIN { printf "window %2d: mote %7d, libcoap %7d, ratio %.2f\n", w, m, l, m / l }'
+    done
+    kill $a $b
+    wait $a $b 2>/dev/null || true
+    echo "## CoAP servers: instructions per request in user space (callgrind)"
+    echo "mote    $(coap_instructions /hello "$build/bin/mote-coap-server")"
+    echo "libcoap $(coap_instructions / coap-server-notls)"
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The CoAP tools by themselves: the capture of the demonstration, the quickstart, the load generator, odd arguments.
+. ci/lib.sh
+need_deb gcc=gcc tshark=tshark
+ci/build.sh
+build/bin/mote-coap-demo build/demo.pcap
+ours=$(tshark -r build/demo.pcap -Y coap 2>/dev/null | wc -l)
+broken=$(tshark -r build/demo.pcap -Y '_ws.malformed || !coap' 2>/dev/null | wc -l)
+# Request-Tag (292) is newer than this tshark, which marks it like a broken option.
+tags=$(tshark -r build/demo.pcap -Y _ws.malformed -T fields -e _ws.expert.message 2>/dev/null | grep -c 'Invalid Option Number 292' || true)
+[ "$ours" != 0 ] && [ "$broken" = "$tags" ] || die "tshark finds $broken of $ours messages broken, $tags of them for Request-Tag"
+# The same seed gives the same run to the byte.
+build/bin/mote-coap-demo build/ci/demo-again.pcap >/dev/null
+cmp build/demo.pcap build/ci/demo-again.pcap
+
+log=build/ci/coap-tools-server.log
+port=$(python3 -c 'import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::1", 0)); print(s.getsockname()[1])')
+build/bin/mote-coap-server -A ::1 -p "$port" -d 2 >"$log" 2>&1 &
+server=$!
+trap 'kill $server 2>/dev/null || true' EXIT
+for _ in 1 2 3 4 5 6 7 8 9 10; do build/bin/mote-coap-client -B 1 "coap://[::1]:$port/" >/dev/null 2>&1 && break; sleep 0.2; done
+timeout 20 build/bin/quickstart "coap://[::1]:$port/hello" | grep -q 'hello world' || die "the quickstart gets nothing"
+timeout 60 build/bin/mote-coap-bench -c 2 -w 8 -n 20000 "coap://[::1]:$port/hello"
+client() { timeout 20 build/bin/mote-coap-client "$@"; }
+uri=coap://[::1]:$port
+client -m put -e one "$uri/a"
+client -m put -e two "$uri/b"
+refused=0 && client -m put -e three "$uri/c" || refused=$?
+[ $refused = 1 ] || die "a third dynamic resource is refused with an error: $refused"
+[ "$(client -A xml "$uri/multi-format")" = "<message>in XML</message>" ] || die "Accept is heeded"
+head -c 3000 /dev/zero | client -m put -f - "$uri/large-update"
+[ "$(client "$uri/large-update" | head -c 3000 | wc -c)" = 3000 ] || die "standard input is sent whole"
+for bad in "-m nothing $uri/" "$uri/ $uri/" "coap://" "http://example.com/" "-t nothing $uri/"; do
+    status=0
+    client $bad >/dev/null 2>&1 || status=$?
+    [ $status = 2 ] || die "mote-coap-client $bad: exit status $status, not 2"
+done
+status=0
+client -B 1 "coap://[::1]:1/" >/dev/null 2>&1 || status=$?
+[ $status = 1 ] || die "nobody there: exit status $status, not 1"
+kill -TERM $server
+wait $server || die "the server does not end in an orderly way"
