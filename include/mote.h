@@ -406,6 +406,26 @@
 #define MOTE_COAP_MEM_OBSERVER 40
 
 /**
+ * Direction of a text: not given.
+ */
+#define MOTE_COAP_DIRECTION_NONE 0
+
+/**
+ * Direction of a text: from left to right.
+ */
+#define MOTE_COAP_DIRECTION_LTR 1
+
+/**
+ * Direction of a text: from right to left.
+ */
+#define MOTE_COAP_DIRECTION_RTL 2
+
+/**
+ * Direction of a text: to be found out from it.
+ */
+#define MOTE_COAP_DIRECTION_AUTO 3
+
+/**
  * Event kind: a response, a block of one, or a notification came.
  */
 #define MOTE_COAP_RESPONSE 1
@@ -1786,6 +1806,69 @@ typedef struct mote_coap_option {
      */
     struct mote_bytes value;
 } mote_coap_option;
+
+/**
+ * Why a request failed: the body of an error response in the content format
+ * `MOTE_COAP_PROBLEM_DETAILS`. An empty text stands for none. All texts are UTF-8.
+ */
+typedef struct mote_coap_problem {
+    /**
+     * `sizeof(mote_coap_problem)`, by `MOTE_COAP_PROBLEM_INIT`.
+     */
+    uint32_t size;
+    /**
+     * The response code that it comes with, such as `MOTE_COAP_NOT_FOUND`; 0 for none.
+     */
+    uint8_t response_code;
+    /**
+     * The direction of texts that name no language: one of `MOTE_COAP_DIRECTION_...`.
+     */
+    uint8_t base_direction;
+    /**
+     * The direction of `title`; only with a language.
+     */
+    uint8_t title_direction;
+    /**
+     * The direction of `detail`; only with a language.
+     */
+    uint8_t detail_direction;
+    /**
+     * What kind of problem it is, in a few words.
+     */
+    struct mote_bytes title;
+    /**
+     * The language tag of `title`.
+     */
+    struct mote_bytes title_language;
+    /**
+     * What went wrong this time.
+     */
+    struct mote_bytes detail;
+    /**
+     * The language tag of `detail`.
+     */
+    struct mote_bytes detail_language;
+    /**
+     * A URI reference that names this occurrence.
+     */
+    struct mote_bytes instance;
+    /**
+     * What relative references are relative to.
+     */
+    struct mote_bytes base_uri;
+    /**
+     * The language tag of texts that name none.
+     */
+    struct mote_bytes base_language;
+    /**
+     * Numbers of options that could not be processed; only for writing.
+     */
+    const uint16_t *unprocessed;
+    /**
+     * How many there are, when read too; see `mote_coap_problem_unprocessed`.
+     */
+    size_t unprocessed_count;
+} mote_coap_problem;
 
 /**
  * Names a request of ours until it has ended; never 0. Once it has ended the name is stale.
@@ -3397,6 +3480,43 @@ mote_status mote_coap_option_find(const struct mote_coap_options *options,
                                   struct mote_coap_option *option);
 
 /**
+ * Writes problem details (RFC 9290 section 2), to be sent as the payload of an error response.
+ *
+ * `body` has room for `capacity` bytes; `len` gets the number written. `MOTE_ERR_INVALID` for
+ * NULL, when nothing is said at all, or a direction without language; `MOTE_ERR_MALFORMED` for a
+ * text that is no UTF-8; `MOTE_ERR_TOO_LARGE` when there is too little room;
+ * `MOTE_ERR_VERSION`. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_problem_write(const struct mote_coap_problem *problem,
+                                    uint8_t *body,
+                                    size_t capacity,
+                                    size_t *len);
+
+/**
+ * Reads problem details. Entries that are not known are passed over (RFC 9290 section 3).
+ *
+ * `problem->size` must be `sizeof(mote_coap_problem)` of the caller's header; the texts point into
+ * `body`. `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_MALFORMED`. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_problem_read(struct mote_bytes body, struct mote_coap_problem *problem);
+
+/**
+ * One of the numbers of options that could not be processed (RFC 9290 section 3.1.1), counted from 0.
+ *
+ * `MOTE_ERR_END` beyond the last, `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_MALFORMED`. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_problem_unprocessed(struct mote_bytes body, size_t index, uint16_t *option);
+
+/**
  * Starts a request (RFC 7252 section 5). Its callback gets exactly one event with `last` set, from
  * `mote_node_run` or `mote_node_poll`, never from inside this call, unless this call fails.
  *
@@ -4260,6 +4380,7 @@ const struct mote_port *mote_port_linux(void);
 #define MOTE_COAP_PARAMS_INIT MOTE_SIZE_(mote_coap_params)
 #define MOTE_COAP_CONFIG_INIT MOTE_SIZE_(mote_coap_config)
 #define MOTE_COAP_STATISTICS_INIT MOTE_SIZE_(mote_coap_statistics)
+#define MOTE_COAP_PROBLEM_INIT MOTE_SIZE_(mote_coap_problem)
 #define MOTE_COAP_REQUEST_CONFIG_INIT MOTE_SIZE_(mote_coap_request_config)
 #define MOTE_COAP_RESOURCE_CONFIG_INIT MOTE_SIZE_(mote_coap_resource_config)
 #define MOTE_COAP_RESPONSE_INIT MOTE_SIZE_(mote_coap_response)
