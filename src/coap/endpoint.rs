@@ -185,8 +185,8 @@ impl<'m> Endpoint<'m> {
         let asks = matches!(header.kind, Type::Con | Type::Non);
         let Some(message) = parsed.ok().filter(|message| match message.code.class() {
             0 if message.code == Code::EMPTY => message.kind != Type::Con && message.kind != Type::Non,
-            0 => asks,
-            2 | 4 | 5 => message.kind != Type::Rst,
+            0 => asks && cfg!(feature = "coap-server"),
+            2 | 4 | 5 => message.kind != Type::Rst && cfg!(feature = "coap-client"),
             _ => false,
         }) else {
             // A format error, a ping or a reserved class: a CON gets a Reset, and no group
@@ -202,10 +202,10 @@ impl<'m> Endpoint<'m> {
         if message.code == Code::EMPTY {
             return self.on_empty(cx, peer?, &message);
         }
-        if message.code.is_request() {
+        if cfg!(feature = "coap-server") && message.code.is_request() {
             return self.on_request(cx, path, datagram, message);
         }
-        self.on_response(cx, path, peer, message)
+        if cfg!(feature = "coap-client") { self.on_response(cx, path, peer, message) } else { None }
     }
 
     pub(super) fn rejected<T>(&mut self) -> Option<T> {
@@ -221,7 +221,8 @@ impl<'m> Endpoint<'m> {
         message: &Message<'_>,
     ) -> Option<Event<'d>> {
         let reset = message.kind == Type::Rst;
-        if let Some(request) = self.requests.find(|request| request.awaits(peer, message.message_id)) {
+        let asked = |request: &Pending| request.awaits(peer, message.message_id);
+        if let Some(request) = self.requests.find(asked).filter(|_| cfg!(feature = "coap-client")) {
             return self.request_answered_empty(cx, request, reset);
         }
         let sent = |exchange: &Exchange| exchange.awaits(peer, message.message_id);
@@ -243,21 +244,22 @@ impl<'m> Endpoint<'m> {
         let now = cx.now;
         // Each step moves something's time beyond now or takes it away, so that few steps per
         // entry are enough; what is left over comes with the next call.
-        for _ in 0..=self.requests.len() {
-            let Some(due) = self.requests.find(|request| request.due.is_due(now)) else { break };
-            if let Some(event) = self.request_due(cx, due) {
-                return Some(event);
+        if cfg!(feature = "coap-client") {
+            for _ in 0..=self.requests.len() {
+                let Some(due) = self.requests.find(|request| request.due.is_due(now)) else { break };
+                if let Some(event) = self.request_due(cx, due) {
+                    return Some(event);
+                }
             }
         }
         for _ in 0..=self.exchanges.len() {
             let Some(due) = self.exchanges.find(|exchange| exchange.due.is_due(now)) else { break };
             self.exchange_due(cx, due);
         }
-        for _ in 0..=self.transfers.len() {
-            let Some(due) = self.transfers.find(|transfer| transfer.due.is_due(now)) else { break };
+        while let Some(due) = self.transfers.find(|transfer| transfer.due.is_due(now)) {
             self.transfers.remove(due);
         }
-        if self.notify_at.is_due(now) {
+        if cfg!(feature = "coap-observe") && self.notify_at.is_due(now) {
             if let Some(event) = self.next_notification(cx, scratch) {
                 return Some(event);
             }
