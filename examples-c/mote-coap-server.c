@@ -271,14 +271,19 @@ static void get_later(void *user, const mote_coap_incoming *in) {
     code_only(in, MOTE_COAP_SERVICE_UNAVAILABLE);
 }
 
-static void answer_delayed(void) {
+/* Answers what is due; when the next is. */
+static uint64_t answer_delayed(void) {
+    uint64_t next = UINT64_MAX;
     for (size_t i = 0; i < MAX_DELAYED; i++) {
         if (delayed[i].exchange != 0 && delayed[i].due <= now_ms()) {
             mote_status status =
                 mote_coap_reply(coap, delayed[i].exchange, MOTE_COAP_CONTENT, MOTE_COAP_TEXT, tool_bytes(delayed[i].text));
+            delayed[i].due += 100;
             if (status != MOTE_ERR_FULL) delayed[i].exchange = 0;
         }
+        if (delayed[i].exchange != 0 && delayed[i].due < next) next = delayed[i].due;
     }
+    return next;
 }
 
 /* ---- Observed resources: a counter each, that ticks */
@@ -508,7 +513,7 @@ static void stop(int signal_number) {
 }
 
 int main(int argc, char **argv) {
-    mote_coap_config config = { MOTE_COAP_CONFIG_INIT, .observers = 64, .peers = 64, .exchanges = 128, .resources = 160,
+    mote_coap_config config = { MOTE_COAP_CONFIG_INIT, .observers = 64, .peers = 64, .exchanges = 64,
                                 .transfers = 16, .pool = 512 * 1024, .requests = MOTE_COAP_NONE };
     unsigned long port = 5683;
     int flag;
@@ -522,6 +527,8 @@ int main(int argc, char **argv) {
         }
     }
     if (max_dynamic > MAX_DYNAMIC) max_dynamic = MAX_DYNAMIC;
+    config.resources =
+        (uint16_t)(sizeof resources / sizeof *resources + sizeof watched / sizeof *watched + 1 + max_dynamic);
     config.local.port = (uint16_t)port;
     for (size_t i = 0; i + 1 < sizeof large_text; i++) large_text[i] = i % 64 == 63 ? '\n' : (char)('a' + i / 64 % 26);
     large_update.bytes = calloc(1, 1);
@@ -553,13 +560,13 @@ int main(int argc, char **argv) {
     uint64_t next = now_ms() + 1000;
     unsigned second = 0;
     while (!stopping) {
-        uint64_t now = now_ms();
+        uint64_t now = now_ms(), due = answer_delayed();
         if (now >= next) {
             tick(++second);
             next += 1000;
         }
-        answer_delayed();
-        tool_check(mote_node_run(node, next > now ? (next - now < 100 ? next - now : 100) : 0), "node");
+        if (due > next) due = next;
+        tool_check(mote_node_run(node, due > now ? due - now : 0), "node");
     }
     (void)mote_coap_close(coap);
     (void)mote_node_close(node);
