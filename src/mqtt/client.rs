@@ -321,7 +321,7 @@ impl<'m> Client<'m> {
 
     /// The Client Identifier: the one assigned by the server, if it assigned one.
     pub fn client_id(&self) -> &str {
-        let assigned = self.names.find(|meta| meta.kind == kind::CLIENT_ID);
+        let assigned = self.names.find(&|meta| meta.kind == kind::CLIENT_ID);
         assigned.map_or(self.config.client_id, |(position, _)| self.name(position))
     }
 
@@ -332,7 +332,7 @@ impl<'m> Client<'m> {
             return message.topic;
         }
         let alias = |meta: &Meta| meta.kind == kind::ALIAS_IN && meta.id == message.alias;
-        self.names.find(alias).map_or("", |(position, _)| self.name(position))
+        self.names.find(&alias).map_or("", |(position, _)| self.name(position))
     }
 
     /// The subscriptions that match a topic, by what they were made with, in their order.
@@ -386,4 +386,10 @@ pub(super) const fn units(now: Instant) -> u32 {
 /// A number of seconds in those units, rounded up.
 pub(super) const fn from_seconds(seconds: u32) -> u32 {
     ((seconds as u64 * 125 + 127) >> 7) as u32
+}
+
+/// Those units as seconds, rounded up.
+pub(super) const fn to_seconds(units: u32) -> u32 {
+    // 1024/1000 is 1 + 3/125; a whole interval of 2^32 seconds may come out a little short.
+    units.saturating_add((units / 125).saturating_mul(3)).saturating_add((units % 125 * 3).div_ceil(125))
 }

@@ -157,7 +157,7 @@ impl Client<'_> {
     /// # Errors
     /// [`Error::Stale`] when there is none, [`Error::State`] when it is under way.
     pub fn cancel(&mut self, cx: &mut Context, operation: Operation) -> Result<()> {
-        let (position, meta) = self.queue.find(|meta| meta.key == operation.raw()).ok_or(Error::Stale)?;
+        let (position, meta) = self.queue.find(&|meta| meta.key == operation.raw()).ok_or(Error::Stale)?;
         if meta.has(flag::ENDED) {
             return Err(Error::Stale);
         }
@@ -194,7 +194,8 @@ impl Client<'_> {
             let properties_len = properties.content_len()?;
             size += super::wire::variable(properties_len)?.1 + properties_len as usize;
             if let (kind::PUBLISH, Some(expiry)) = (kind, properties.number(id::MESSAGE_EXPIRY_INTERVAL)) {
-                time = units(cx.stream.now).saturating_add(from_seconds(expiry)).max(1);
+                // The unit that has begun does not count.
+                time = units(cx.stream.now).saturating_add(from_seconds(expiry)).saturating_add(1);
             }
         }
         // The head that may come on top: fixed header, identifier, alias.
@@ -232,7 +233,7 @@ impl Client<'_> {
         let gone = |meta: &Meta| meta.key == self.sequence && meta.has(flag::ENDED);
         if qos == 0
             && self.ended != 0
-            && let Some((position, Meta { time: 0, .. })) = self.queue.find(gone)
+            && let Some((position, Meta { time: 0, .. })) = self.queue.find(&gone)
         {
             self.queue.remove(position);
             self.ended -= 1;
@@ -250,7 +251,7 @@ impl Client<'_> {
                     let unsent = |meta: &Meta| {
                         publish(meta) && meta.flags & (flag::QOS | flag::SENT | flag::ENDED) == 0
                     };
-                    let (position, meta) = self.queue.find(unsent).ok_or(Error::Full)?;
+                    let (position, meta) = self.queue.find(&unsent).ok_or(Error::Full)?;
                     self.end(cx, position, meta, Some(Error::Full));
                 }
                 result => return result,
@@ -379,9 +380,7 @@ impl Client<'_> {
 
     /// Finds a filter among the names.
     pub(super) fn filter(&self, filter: &str) -> Option<(u32, Meta)> {
-        self.names
-            .from(0)
-            .find(|(position, meta)| meta.what() == kind::FILTER && self.name(*position) == filter)
+        self.names.search(&|position, meta| meta.what() == kind::FILTER && self.name(position) == filter)
     }
 
     /// Forgets a filter; `confirmed` even if the server has granted it.
@@ -496,7 +495,7 @@ impl Client<'_> {
         if self.queue.is_empty() {
             self.marks &= !mark::WRAPPED;
         }
-        let oldest = self.queue.find(|meta| meta.id != 0).map_or(0, |(_, meta)| meta.id);
+        let oldest = self.queue.find(&|meta| meta.id != 0).map_or(0, |(_, meta)| meta.id);
         for _ in 0..=u16::MAX {
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
             let last_id = self.last_id;
@@ -505,8 +504,8 @@ impl Client<'_> {
                 self.marks |= mark::WRAPPED;
             }
             let renewing = |meta: &Meta| uses(meta) && meta.what() == kind::FILTER;
-            let used = self.has(mark::WRAPPED) && self.queue.find(uses).is_some();
-            if !used && self.names.find(renewing).is_none() {
+            let used = self.has(mark::WRAPPED) && self.queue.find(&uses).is_some();
+            if !used && self.names.find(&renewing).is_none() {
                 return Ok(last_id);
             }
         }

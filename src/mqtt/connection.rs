@@ -54,7 +54,7 @@ impl Client<'_> {
 
     /// An operation that has ended by itself.
     fn report(&mut self) -> Option<Event<'static>> {
-        let Some((position, meta)) = self.queue.find(|meta| meta.has(flag::ENDED)) else {
+        let Some((position, meta)) = self.queue.find(&|meta| meta.has(flag::ENDED)) else {
             self.ended = 0;
             return None;
         };
@@ -111,7 +111,7 @@ impl Client<'_> {
     }
 
     fn attempt(&mut self, cx: &mut Context) -> Option<Event<'static>> {
-        let referred = self.names.find(|meta| meta.what() == kind::SERVER);
+        let referred = self.names.find(&|meta| meta.what() == kind::SERVER);
         let (host, port) = match referred {
             Some((position, meta)) => (self.name(position), meta.id),
             None => (self.config.host, self.config.port),
@@ -205,7 +205,7 @@ impl Client<'_> {
     }
 
     fn forget_kind(&mut self, kind: u8) {
-        while let Some((position, _)) = self.names.find(|meta| meta.what() == kind) {
+        while let Some((position, _)) = self.names.find(&|meta| meta.what() == kind) {
             self.names.remove(position);
         }
     }
@@ -389,20 +389,28 @@ fn is_final(version: Version, error: Error, reason: Reason) -> bool {
 /// Reads the first of the servers in a Server Reference: a host, perhaps with a port; an IPv6
 /// address with a port stands in brackets (5.0 §4.11).
 fn server(reference: &str, default: u16) -> Option<(&str, u16)> {
-    let first = reference.split(' ').find(|part| !part.is_empty())?;
-    let (host, port) = match first.strip_prefix('[') {
-        Some(bracketed) => {
-            let (host, port) = bracketed.split_once(']')?;
-            (host, port.strip_prefix(':').unwrap_or(""))
-        }
-        None => match first.split_once(':') {
-            // More than one colon is an address without a port.
-            Some((host, port)) if !port.contains(':') => (host, port),
+    let end = reference.bytes().position(|byte| byte == b' ');
+    let first = reference.get(..end.unwrap_or(reference.len()))?;
+    let is_colon = |byte: u8| byte == b':';
+    let (host, port) = if first.as_bytes().first() == Some(&b'[') {
+        let end = first.bytes().position(|byte| byte == b']')?;
+        (first.get(1..end)?, first.get(end + 1..)?)
+    } else {
+        // More than one colon is an address without a port.
+        match (first.bytes().position(is_colon), first.bytes().rposition(is_colon)) {
+            (Some(at), Some(last)) if at == last => (first.get(..at)?, first.get(at..)?),
             _ => (first, ""),
-        },
+        }
     };
-    let port = if port.is_empty() { default } else { port.parse().ok()? };
-    if host.is_empty() || port == 0 { None } else { Some((host, port)) }
+    let mut number = default;
+    if let Some((b':', digits)) = port.as_bytes().split_first() {
+        number = 0;
+        for digit in digits {
+            let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+            number = number.checked_mul(10)?.checked_add(u16::from(digit))?;
+        }
+    }
+    if host.is_empty() || number == 0 { None } else { Some((host, number)) }
 }
 
 #[cfg(test)]

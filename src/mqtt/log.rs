@@ -103,8 +103,20 @@ impl<'m> Log<'m> {
     }
 
     /// The first record that `wanted` accepts.
-    pub(super) fn find(&self, mut wanted: impl FnMut(&Meta) -> bool) -> Option<(u32, Meta)> {
-        self.from(0).find(|(_, meta)| wanted(meta))
+    pub(super) fn find(&self, wanted: &dyn Fn(&Meta) -> bool) -> Option<(u32, Meta)> {
+        self.search(&|_, meta| wanted(meta))
+    }
+
+    /// The first record that `wanted` accepts by its position as well.
+    pub(super) fn search(&self, wanted: &dyn Fn(u32, &Meta) -> bool) -> Option<(u32, Meta)> {
+        let mut next = 0;
+        while let Some((position, meta)) = self.at(next) {
+            if wanted(position, &meta) {
+                return Some((position, meta));
+            }
+            next = Log::behind(position, &meta);
+        }
+        None
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -292,7 +304,7 @@ mod tests {
                     }
                     2 => if let Some(index) = pick(&list) {
                         let (key, _) = list.remove(index);
-                        let (position, _) = log.find(|meta| meta.key == key).unwrap();
+                        let (position, _) = log.find(&|meta| meta.key == key).unwrap();
                         log.remove(position);
                         if cursor == Some(key) {
                             cursor = list.get(index).map(|(key, _)| *key);
@@ -301,11 +313,11 @@ mod tests {
                     3 => if let Some(index) = pick(&list) {
                         let key = list[index].0;
                         list[index].1.clear();
-                        let (position, mut meta) = log.find(|meta| meta.key == key).unwrap();
+                        let (position, mut meta) = log.find(&|meta| meta.key == key).unwrap();
                         log.strip(position, &mut meta);
                     },
                     _ => if let Some(index) = pick(&list) {
-                        let (position, _) = log.find(|meta| meta.key == list[index].0).unwrap();
+                        let (position, _) = log.find(&|meta| meta.key == list[index].0).unwrap();
                         log.cursor = position;
                         cursor = Some(list[index].0);
                     },

@@ -180,11 +180,11 @@ impl Client<'_> {
         let body = bytes.get(start..).unwrap_or_default();
         let body = body.get(..header.remaining as usize).unwrap_or(body);
         let length = publish_head_len(header.flags, header.remaining, body, version)?;
-        if start + length.unwrap_or(0) > self.config.receive_bytes {
-            return Err(Reason::PACKET_TOO_LARGE);
-        }
         let Some((head, payload)) = length.and_then(|length| body.split_at_checked(length)) else {
-            return Ok((0, None));
+            // The driver will never have more than it has now.
+            let limit = self.config.receive_bytes;
+            let never = start + length.unwrap_or(0) > limit || bytes.len() >= limit;
+            return if never { Err(Reason::PACKET_TOO_LARGE) } else { Ok((0, None)) };
         };
         let total = header.remaining - head.len() as u32;
         // A message that fits the driver's buffer is delivered in one piece.
@@ -285,7 +285,7 @@ impl Client<'_> {
             if alias > self.config.topic_alias_maximum {
                 return Err(Reason::TOPIC_ALIAS_INVALID);
             }
-            let known = self.names.find(|meta| meta.what() == kind::ALIAS_IN && meta.id == alias);
+            let known = self.names.find(&|meta| meta.what() == kind::ALIAS_IN && meta.id == alias);
             let mut position = known.map(|(position, _)| position);
             if !name.is_empty() {
                 if let Some(position) = position {
@@ -299,8 +299,8 @@ impl Client<'_> {
             }
             name = self.name(position.ok_or(Reason::PROTOCOL_ERROR)?);
         }
-        let cookie = self.names.from(0).find(|(position, meta)| {
-            meta.what() == kind::FILTER && topic::matches(self.name(*position), name)
+        let cookie = self.names.search(&|position, meta| {
+            meta.what() == kind::FILTER && topic::matches(self.name(position), name)
         });
         Ok((alias, cookie.map(|(_, meta)| meta.key)))
     }
@@ -371,7 +371,7 @@ impl Client<'_> {
         self.check_problems(&ack.properties)?;
         let sent =
             |meta: &Meta| meta.id == ack.packet_id && meta.has(flag::SENT) && meta.what() <= kind::STREAM;
-        let Some((position, mut meta)) = self.queue.find(sent) else {
+        let Some((position, mut meta)) = self.queue.find(&sent) else {
             // Nothing is known of it, perhaps since an earlier session. PUBREC must not leave
             // the server waiting.
             if ack.packet == PacketType::Pubrec && !ack.reason.is_error() {
@@ -415,7 +415,7 @@ impl Client<'_> {
         let wanted = if subscribe { kind::SUBSCRIBE } else { kind::UNSUBSCRIBE };
         let sent = |meta: &Meta| meta.id == packet_id && meta.has(flag::SENT) && meta.what() == wanted;
         let reason = Reason(reasons.first().copied().unwrap_or_default());
-        let Some((position, meta)) = self.queue.find(sent) else {
+        let Some((position, meta)) = self.queue.find(&sent) else {
             return Ok(if subscribe { self.renewed(packet_id, reason) } else { None });
         };
         let request = super::send::request_type(wanted);
@@ -453,7 +453,7 @@ impl Client<'_> {
     /// The answer to a subscription that was made again.
     fn renewed<'d>(&mut self, packet_id: u16, reason: Reason) -> Option<Event<'d>> {
         let renewing = |meta: &Meta| meta.what() == kind::FILTER && meta.id == packet_id;
-        let (position, mut meta) = self.names.find(renewing)?;
+        let (position, mut meta) = self.names.find(&renewing)?;
         if reason.is_error() {
             self.names.remove(position);
             return Some(Event::Unsubscribed { cookie: meta.key, reason });

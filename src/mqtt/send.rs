@@ -2,7 +2,7 @@
 //! What a client sends, and in which order.
 #![forbid(unsafe_code)]
 
-use super::client::{Client, Context, Receipt, Sending, State, flag, kind, mark, units};
+use super::client::{Client, Context, Receipt, Sending, State, flag, kind, mark, to_seconds, units};
 use super::log::{Log, Meta};
 use super::topic;
 use super::wire::property::id;
@@ -90,7 +90,7 @@ impl Client<'_> {
             }
         }
         // The name is copied out of the way of the output's borrow: it is short.
-        let assigned = self.names.find(|meta| meta.what() == kind::CLIENT_ID);
+        let assigned = self.names.find(&|meta| meta.what() == kind::CLIENT_ID);
         let capacity = self.output.capacity();
         let room = self.output.room(cx.stream, capacity).ok_or(Error::TooLarge)?;
         let client_id = match assigned {
@@ -221,7 +221,7 @@ impl Client<'_> {
     fn release(&mut self, cx: &mut Context) {
         while self.has(mark::RELEASES) {
             let due = |meta: &Meta| meta.kind & kind::RELEASE_DUE != 0;
-            let Some((position, mut meta)) = self.queue.find(due) else {
+            let Some((position, mut meta)) = self.queue.find(&due) else {
                 self.marks &= !mark::RELEASES;
                 return;
             };
@@ -252,7 +252,7 @@ impl Client<'_> {
     fn renew(&mut self, cx: &mut Context) {
         loop {
             let due = |meta: &Meta| meta.kind & kind::RENEW != 0;
-            let Some((position, mut meta)) = self.names.find(due) else {
+            let Some((position, mut meta)) = self.names.find(&due) else {
                 self.marks &= !mark::RENEWALS;
                 return;
             };
@@ -337,7 +337,7 @@ impl Client<'_> {
         }
         self.request_filters(position, PacketType::Subscribe).iter().any(|Filter { filter, .. }| {
             (self.has(mark::NO_SHARED) && topic::is_shared(filter))
-                || (self.has(mark::NO_WILDCARD) && topic::without_share(filter).contains(['+', '#']))
+                || (self.has(mark::NO_WILDCARD) && topic::has_wildcard(topic::without_share(filter)))
         })
     }
 
@@ -517,8 +517,7 @@ impl Client<'_> {
             let _ = reader.take(length);
             if property.id == id::MESSAGE_EXPIRY_INTERVAL {
                 // Seconds, rounded up, and never more than asked for.
-                let seconds = (u64::from(left) * 128).div_ceil(125) as u32;
-                let value = seconds.min(property.number).to_be_bytes();
+                let value = to_seconds(left).min(property.number).to_be_bytes();
                 if let Some(place) = self.queue.body_mut(position).get_mut(end - 4..end) {
                     crate::bytes::copy(place, &value);
                 }
@@ -536,8 +535,7 @@ impl Client<'_> {
         let topic = Client::parts(&self.queue, self.config.version, position, meta).topic;
         let known = self
             .names
-            .from(0)
-            .find(|(position, meta)| meta.what() == kind::ALIAS_OUT && self.names.body(*position) == topic);
+            .search(&|position, meta| meta.what() == kind::ALIAS_OUT && self.names.body(position) == topic);
         if let Some((_, meta)) = known {
             self.sending = Sending { alias: meta.id, known: true, ..Sending::default() };
         } else if self.alias_used < self.alias_max {

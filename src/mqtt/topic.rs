@@ -4,43 +4,60 @@
 
 /// Whether `name` may be published to: 1 to 65,535 bytes, no wildcard, no U+0000.
 pub fn is_name(name: &str) -> bool {
-    is_sized(name) && !name.bytes().any(|byte| matches!(byte, b'+' | b'#' | 0))
+    is_sized(name.as_bytes()) && !name.bytes().any(|byte| matches!(byte, b'+' | b'#' | 0))
 }
 
 /// Whether `filter` may be subscribed to: wildcards stand alone in their level, `#` stands
 /// last, and a shared subscription (`$share/name/filter`, 5.0 §4.8.2) has a name without
 /// wildcards and a filter.
 pub fn is_filter(filter: &str) -> bool {
-    let filter = match filter.strip_prefix("$share/") {
-        None => filter,
-        Some(shared) => match shared.split_once('/') {
-            Some((name, filter)) if is_name(name) => filter,
-            _ => return false,
-        },
-    };
-    if !is_sized(filter) {
+    let mut rest = filter.as_bytes();
+    if is_shared(filter) {
+        let name_and_filter = filter.get(SHARE.len()..).unwrap_or_default();
+        rest = without_share(filter).as_bytes();
+        // What is left of the name, less the `/` behind it, which must be there.
+        let length = name_and_filter.len().saturating_sub(rest.len() + 1);
+        if !is_name(name_and_filter.get(..length).unwrap_or_default()) {
+            return false;
+        }
+    }
+    if !is_sized(rest) {
         return false;
     }
-    let mut last = false;
-    levels(filter).all(|level| {
-        let good = !last && (level.len() <= 1 || !level.iter().any(|byte| matches!(byte, b'+' | b'#')));
-        last = level == b"#";
-        good && !level.contains(&0)
-    })
+    // The byte before; the front counts as a `/`.
+    let mut before = b'/';
+    for byte in rest.iter().copied() {
+        let wildcard = matches!(byte, b'+' | b'#');
+        // Nothing follows `#`, only `/` follows `+`, and a wildcard follows `/` only.
+        if byte == 0 || before == b'#' || (before == b'+' && byte != b'/') || (wildcard && before != b'/') {
+            return false;
+        }
+        before = byte;
+    }
+    true
 }
+
+const SHARE: &[u8] = b"$share/";
 
 /// Whether `filter` asks for a shared subscription.
 pub fn is_shared(filter: &str) -> bool {
-    filter.starts_with("$share/")
+    filter.as_bytes().starts_with(SHARE)
+}
+
+/// Whether `filter` has a wildcard.
+pub fn has_wildcard(filter: &str) -> bool {
+    filter.bytes().any(|byte| matches!(byte, b'+' | b'#'))
 }
 
 /// The filter that topic names are matched against: what follows the share name of a shared
 /// subscription, else all of it.
 pub fn without_share(filter: &str) -> &str {
-    match filter.strip_prefix("$share/") {
-        Some(shared) => shared.split_once('/').map_or("", |(_, filter)| filter),
-        None => filter,
+    if !is_shared(filter) {
+        return filter;
     }
+    let shared = filter.get(SHARE.len()..).unwrap_or_default();
+    let slash = shared.bytes().position(|byte| byte == b'/');
+    slash.and_then(|at| shared.get(at + 1..)).unwrap_or_default()
 }
 
 /// Whether `filter` matches the topic `name`. A shared subscription matches by its filter.
@@ -49,29 +66,32 @@ pub fn without_share(filter: &str) -> &str {
 /// wildcard does not match a name that starts with `$` [MQTT-4.7.2-1]. Bytes are compared as
 /// they are [MQTT-4.7.3-4].
 pub fn matches(filter: &str, name: &str) -> bool {
-    let filter = without_share(filter);
-    if name.starts_with('$') && filter.starts_with(['+', '#']) {
+    let (mut filter, mut name) = (without_share(filter).as_bytes(), name.as_bytes());
+    if name.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#')) {
         return false;
     }
-    let mut names = levels(name);
-    for level in levels(filter) {
-        if level == b"#" {
-            return true;
-        }
-        match names.next() {
-            Some(name) if level == b"+" || level == name => {}
+    loop {
+        match (filter.split_first(), name.split_first()) {
+            (Some((b'#', _)), _) => return true,
+            (Some((b'+', rest)), _) => {
+                filter = rest;
+                while let Some((byte, rest)) = name.split_first()
+                    && *byte != b'/'
+                {
+                    name = rest;
+                }
+            }
+            (Some((wanted, left)), Some((byte, rest))) if wanted == byte => {
+                (filter, name) = (left, rest);
+            }
+            // `a/#` matches the parent `a` too.
+            (_, None) => return filter.is_empty() || filter == b"/#",
             _ => return false,
         }
     }
-    names.next().is_none()
 }
 
-/// The levels of a name or filter. Splitting `str` would reach a panic as far as a linker sees.
-fn levels(text: &str) -> impl Iterator<Item = &[u8]> {
-    text.as_bytes().split(|byte| *byte == b'/')
-}
-
-const fn is_sized(text: &str) -> bool {
+const fn is_sized(text: &[u8]) -> bool {
     !text.is_empty() && text.len() <= 65_535
 }
 
@@ -129,6 +149,14 @@ mod tests {
         assert!(is_name(&"x".repeat(65_535)) && !is_name(&"x".repeat(65_536)));
     }
 
+    /// The rule for filters, written the slow way over levels.
+    fn slow_filter(filter: &str) -> bool {
+        let levels: Vec<_> = filter.split('/').collect();
+        let (last, front) = levels.split_last().unwrap();
+        let good = |level: &&str| *level == "+" || !level.contains(['+', '#', '\0']);
+        !filter.is_empty() && front.iter().all(good) && (*last == "#" || good(last))
+    }
+
     /// The matcher, written the slow way over lists of levels.
     fn slow(filter: &[&str], name: &[&str]) -> bool {
         match (filter, name) {
@@ -150,6 +178,14 @@ mod tests {
             let levels: Vec<_> = filter.split('/').collect();
             let names: Vec<_> = name.split('/').collect();
             prop_assert_eq!(matches(&filter, &name), slow(&levels, &names));
+        }
+
+        #[test]
+        fn filters_are_checked_as_the_slow_way_does(filter in "(\\+|#|a|/|\0){0,7}", group in "[a+#]{0,2}") {
+            prop_assert_eq!(is_filter(&filter), slow_filter(&filter), "{}", filter);
+            let shared = format!("$share/{group}/{filter}");
+            let expected = slow_filter(&filter) && is_name(&group);
+            prop_assert_eq!(is_filter(&shared), expected, "{}", shared);
         }
 
         #[test]
