@@ -644,6 +644,112 @@
 #define MOTE_MESH_HOST_PACKET 16
 
 /**
+ * How many filters one SUBSCRIBE or UNSUBSCRIBE can be given.
+ */
+#define MOTE_MQTT_FILTERS 16
+
+/**
+ * Protocol version 3.1.1.
+ */
+#define MOTE_MQTT_V311 4
+
+/**
+ * Protocol version 5.0.
+ */
+#define MOTE_MQTT_V5 5
+
+/**
+ * In `keep_alive`: none.
+ */
+#define MOTE_MQTT_NO_KEEP_ALIVE 65535
+
+/**
+ * In `reconnect_tries`: do not connect again.
+ */
+#define MOTE_MQTT_NO_RECONNECT 255
+
+/**
+ * Client option: go where a server of 5.0 refers to.
+ */
+#define MOTE_MQTT_FOLLOW_SERVER 1
+
+/**
+ * Client option: messages are acknowledged by `mote_mqtt_acknowledge`, not by themselves.
+ */
+#define MOTE_MQTT_DEFERRED 2
+
+/**
+ * Client option: a full queue gives up its oldest unsent QoS 0 message for a new one.
+ */
+#define MOTE_MQTT_DROP_OLDEST 4
+
+/**
+ * Client option: when the server has lost the session, end unacknowledged QoS 1 messages with
+ * `MOTE_ERR_SESSION_LOST` instead of publishing them anew.
+ */
+#define MOTE_MQTT_NO_REPUBLISH 8
+
+/**
+ * How many properties one call can be given.
+ */
+#define MOTE_MQTT_PROPERTIES 16
+
+/**
+ * Event kind: the server has accepted us.
+ */
+#define MOTE_MQTT_CONNECTED 1
+
+/**
+ * Event kind: there is no connection any more, or none came about.
+ */
+#define MOTE_MQTT_DISCONNECTED 2
+
+/**
+ * Event kind: a message, or its beginning.
+ */
+#define MOTE_MQTT_MESSAGE 3
+
+/**
+ * Event kind: a further part of the message under way.
+ */
+#define MOTE_MQTT_PAYLOAD 4
+
+/**
+ * Event kind: the rest of the message under way will not come.
+ */
+#define MOTE_MQTT_ABORTED 5
+
+/**
+ * Event kind: an operation has ended; `status` and `reason` say how.
+ */
+#define MOTE_MQTT_ENDED 6
+
+/**
+ * Event kind: the next part of a message published in parts is wanted, from `offset` on.
+ */
+#define MOTE_MQTT_WANTED 7
+
+/**
+ * Event kind: the server refused to renew a subscription in a new session; it is forgotten.
+ */
+#define MOTE_MQTT_UNSUBSCRIBED 8
+
+/**
+ * Event kind: the server's part of enhanced authentication; see `mote_mqtt_authenticate`.
+ */
+#define MOTE_MQTT_AUTHENTICATION 9
+
+/**
+ * In `retry_after`: no further attempt is made.
+ */
+#define MOTE_MQTT_NO_RETRY 4294967295
+
+/**
+ * A block of this many bytes holds a client of the default config without properties.
+ */
+#define MOTE_MQTT_MEM 6144
+
+/**
  * A block of this many bytes holds a node of the default config on any port whose state
  * takes at most 512 bytes.
  */
@@ -776,6 +882,11 @@ typedef struct mote_coap mote_coap;
  * A node of the mesh: IEEE 802.15.4, 6LoWPAN, IPv6 and RPL over the radio of a port.
  */
 typedef struct mote_mesh mote_mesh;
+
+/**
+ * An MQTT client.
+ */
+typedef struct mote_mqtt mote_mqtt;
 
 /**
  * One loop that drives any number of protocol objects over one port.
@@ -2821,6 +2932,495 @@ typedef struct mote_mesh_statistics {
 } mote_mesh_statistics;
 
 /**
+ * A property of 5.0 (section 2.2.2.2). Which member holds the value follows from `id`.
+ */
+typedef struct mote_mqtt_property {
+    /**
+     * The Property Identifier: one of `MOTE_MQTT_PROPERTY_...`.
+     */
+    uint32_t id;
+    /**
+     * The value, where it is a number.
+     */
+    uint32_t number;
+    /**
+     * The value, where it is a string or binary data; the name of a User Property.
+     */
+    struct mote_bytes data;
+    /**
+     * The value of a User Property.
+     */
+    struct mote_bytes value;
+} mote_mqtt_property;
+
+/**
+ * The Will Message (5.0 section 3.1.2.5). Zero means the default.
+ */
+typedef struct mote_mqtt_will {
+    /**
+     * `sizeof(mote_mqtt_will)`, by `MOTE_MQTT_WILL_INIT`.
+     */
+    uint32_t size;
+    /**
+     * QoS, 0 to 2.
+     */
+    uint8_t qos;
+    /**
+     * 1: retained.
+     */
+    uint8_t retain;
+    /**
+     * Must be 0.
+     */
+    uint16_t reserved;
+    /**
+     * Topic Name; required.
+     */
+    struct mote_bytes topic;
+    /**
+     * Payload.
+     */
+    struct mote_bytes payload;
+    /**
+     * Will Properties (5.0), up to `MOTE_MQTT_PROPERTIES`.
+     */
+    const struct mote_mqtt_property *properties;
+    /**
+     * How many.
+     */
+    size_t property_count;
+} mote_mqtt_will;
+
+/**
+ * Names something that was started, until it has ended; 0 is none.
+ */
+typedef uint32_t mote_mqtt_operation;
+
+/**
+ * Names a received message of QoS 1 or 2 until it has been acknowledged; 0 is none.
+ */
+typedef uint32_t mote_mqtt_token;
+
+/**
+ * What happened. All of it is lent until the callback returns.
+ */
+typedef struct mote_mqtt_event {
+    /**
+     * One of `MOTE_MQTT_CONNECTED` and so on.
+     */
+    uint32_t kind;
+    /**
+     * `MOTE_MQTT_DISCONNECTED`: why. `MOTE_MQTT_ENDED`: success; `MOTE_ERR_REFUSED` by the
+     * server, `MOTE_ERR_TIMEOUT` without an answer or by message expiry, `MOTE_ERR_CANCELLED`,
+     * `MOTE_ERR_SESSION_LOST`, `MOTE_ERR_FULL` when given up for a newer message,
+     * `MOTE_ERR_UNSUPPORTED` or `MOTE_ERR_TOO_LARGE` for this server, `MOTE_ERR_TRANSPORT`,
+     * `MOTE_ERR_CLOSED` when the client is being closed.
+     */
+    mote_status status;
+    /**
+     * The client.
+     */
+    struct mote_mqtt *mqtt;
+    /**
+     * `MOTE_MQTT_ENDED`, `MOTE_MQTT_WANTED`: which operation. 0 for a QoS 0 message that was
+     * passed on within `mote_mqtt_publish`.
+     */
+    mote_mqtt_operation operation;
+    /**
+     * Messages of QoS 1 and 2: for `mote_mqtt_acknowledge`.
+     */
+    mote_mqtt_token token;
+    /**
+     * The Reason Code, 0 for none; for several, the first.
+     */
+    uint8_t reason;
+    /**
+     * Messages: QoS.
+     */
+    uint8_t qos;
+    /**
+     * Messages: 1 if RETAIN is set.
+     */
+    uint8_t retain;
+    /**
+     * Messages: 1 if DUP is set.
+     */
+    uint8_t dup;
+    /**
+     * `MOTE_MQTT_CONNECTED`: 1 if the server still has our session.
+     */
+    uint8_t session_present;
+    /**
+     * `MOTE_MQTT_MESSAGE`, `MOTE_MQTT_PAYLOAD`: 1 if the payload ends here.
+     */
+    uint8_t last;
+    /**
+     * Must be 0.
+     */
+    uint16_t reserved;
+    /**
+     * Where in its payload this part begins, or the part that is wanted.
+     */
+    uint32_t offset;
+    /**
+     * How long the whole payload is.
+     */
+    uint32_t total;
+    /**
+     * `MOTE_MQTT_DISCONNECTED`: when the next attempt is made, in milliseconds;
+     * `MOTE_MQTT_NO_RETRY` for none.
+     */
+    uint32_t retry_after;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved2;
+    /**
+     * `MOTE_MQTT_MESSAGE`: Topic Name.
+     */
+    struct mote_bytes topic;
+    /**
+     * The payload, or this part of it.
+     */
+    struct mote_bytes payload;
+    /**
+     * `MOTE_MQTT_ENDED` of SUBSCRIBE, and of UNSUBSCRIBE with 5.0: a Reason Code per filter.
+     */
+    struct mote_bytes reasons;
+    /**
+     * The properties of the packet; see `mote_mqtt_next_property`.
+     */
+    struct mote_bytes properties;
+} mote_mqtt_event;
+
+/**
+ * Is told what happens, by the thread that drives the node. It may call anything,
+ * `mote_mqtt_close` included.
+ */
+typedef void (*mote_mqtt_callback)(void *user, const struct mote_mqtt_event *event);
+
+/**
+ * How a client is to be. Zero means the default, in every member but `size`, `node` and
+ * `host`. Texts and binary data stay as they are until the client is closed; properties are
+ * copied.
+ */
+typedef struct mote_mqtt_config {
+    /**
+     * `sizeof(mote_mqtt_config)`, by `MOTE_MQTT_CONFIG_INIT`.
+     */
+    uint32_t size;
+    /**
+     * Any of the client options, `MOTE_MQTT_FOLLOW_SERVER` and so on.
+     */
+    uint32_t options;
+    /**
+     * The node that drives the client; required.
+     */
+    struct mote_node *node;
+    /**
+     * The broker's name or address; required.
+     */
+    struct mote_bytes host;
+    /**
+     * The broker's port. Default 1883.
+     */
+    uint16_t port;
+    /**
+     * Keep Alive in seconds; `MOTE_MQTT_NO_KEEP_ALIVE` for none. Default 60.
+     */
+    uint16_t keep_alive;
+    /**
+     * `MOTE_MQTT_V311` or `MOTE_MQTT_V5`. Default 5.0.
+     */
+    uint8_t version;
+    /**
+     * 1: Clean Start (5.0, for the first connection after `mote_mqtt_connect`) or Clean Session
+     * (3.1.1).
+     */
+    uint8_t clean_start;
+    /**
+     * How often to try to connect again in a row; `MOTE_MQTT_NO_RECONNECT` for never. Default
+     * 0: without end.
+     */
+    uint8_t reconnect_tries;
+    /**
+     * Must be 0.
+     */
+    uint8_t reserved;
+    /**
+     * Client Identifier. May be empty with 5.0, or with `clean_start`.
+     */
+    struct mote_bytes client_id;
+    /**
+     * User Name; `ptr` NULL for none.
+     */
+    struct mote_bytes user_name;
+    /**
+     * Password; `ptr` NULL for none.
+     */
+    struct mote_bytes password;
+    /**
+     * The Will Message; NULL for none. The struct itself is copied.
+     */
+    const struct mote_mqtt_will *will;
+    /**
+     * Further properties of CONNECT (5.0), up to `MOTE_MQTT_PROPERTIES`.
+     */
+    const struct mote_mqtt_property *properties;
+    /**
+     * How many.
+     */
+    size_t property_count;
+    /**
+     * Session Expiry Interval in seconds (5.0). Default 0: the session ends with the connection.
+     */
+    uint32_t session_expiry;
+    /**
+     * The largest packet that is taken (5.0), in bytes. Default 0: any; payloads come in parts.
+     */
+    uint32_t maximum_packet_size;
+    /**
+     * QoS 1 and 2 messages that may be on their way to us. Default 20.
+     */
+    uint16_t receive_maximum;
+    /**
+     * Topic aliases that the server may use (5.0). Default 0.
+     */
+    uint16_t topic_alias_maximum;
+    /**
+     * How long a connection may take, in milliseconds. Default 30,000.
+     */
+    uint32_t connect_timeout;
+    /**
+     * How long PINGRESP, SUBACK and UNSUBACK may take, in milliseconds. Default 20,000.
+     */
+    uint32_t response_timeout;
+    /**
+     * Bound of the first delay before connecting again, in milliseconds; it doubles with each
+     * attempt, and delays are drawn from 0 to the bound. Default 1000.
+     */
+    uint32_t reconnect_initial;
+    /**
+     * The bound grows no further than this, in milliseconds. Default 60,000.
+     */
+    uint32_t reconnect_ceiling;
+    /**
+     * Names the session among the records of the port's store, so that what is in flight
+     * survives a restart. Default 0: it does not.
+     */
+    uint32_t store_owner;
+    /**
+     * Bytes for outgoing messages: topic, properties, payload and 16 more each. Default 2048.
+     */
+    uint32_t queue;
+    /**
+     * Bytes for topic filters, topic aliases and what the server assigns, each with 16 more.
+     * Default 512.
+     */
+    uint32_t names;
+    /**
+     * Bytes in which packets are gathered; at least as many as CONNECT and any SUBSCRIBE
+     * take. Default 512.
+     */
+    uint32_t output;
+    /**
+     * Bytes in which packets are received. All but the payload of a PUBLISH must fit. Default
+     * 1024.
+     */
+    uint32_t input;
+    /**
+     * Operations with a callback of their own that can be under way. Default 16.
+     */
+    uint16_t operations;
+    /**
+     * Handlers of subscriptions. Default 8.
+     */
+    uint16_t handlers;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved2;
+    /**
+     * Is told of the connection, of messages without a handler, and of operations without a
+     * callback of their own. May be NULL.
+     */
+    mote_mqtt_callback callback;
+    /**
+     * Handed to the callback.
+     */
+    void *user;
+} mote_mqtt_config;
+
+/**
+ * A message to be published. Zero means the default. Everything is copied before the call
+ * returns.
+ */
+typedef struct mote_mqtt_publish_config {
+    /**
+     * `sizeof(mote_mqtt_publish_config)`, by `MOTE_MQTT_PUBLISH_CONFIG_INIT`.
+     */
+    uint32_t size;
+    /**
+     * QoS, 0 to 2.
+     */
+    uint8_t qos;
+    /**
+     * 1: RETAIN.
+     */
+    uint8_t retain;
+    /**
+     * 1: the payload, of `total` bytes, is given in parts; see `mote_mqtt_publish_chunk`.
+     */
+    uint8_t parts;
+    /**
+     * Must be 0.
+     */
+    uint8_t reserved;
+    /**
+     * Topic Name.
+     */
+    struct mote_bytes topic;
+    /**
+     * The payload, unless it is given in parts.
+     */
+    struct mote_bytes payload;
+    /**
+     * Properties (5.0), up to `MOTE_MQTT_PROPERTIES`. Topic aliases are the library's affair.
+     */
+    const struct mote_mqtt_property *properties;
+    /**
+     * How many.
+     */
+    size_t property_count;
+    /**
+     * With `parts`, how long the payload is.
+     */
+    uint32_t total;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved2;
+    /**
+     * Is told `MOTE_MQTT_ENDED` once, and with `parts` what is `MOTE_MQTT_WANTED`. May be NULL:
+     * then the client's callback is.
+     */
+    mote_mqtt_callback callback;
+    /**
+     * Handed to the callback.
+     */
+    void *user;
+} mote_mqtt_publish_config;
+
+/**
+ * A Topic Filter with Subscription Options (5.0 section 3.8.3.1); 3.1.1 knows the QoS alone, and
+ * UNSUBSCRIBE none of them.
+ */
+typedef struct mote_mqtt_filter {
+    /**
+     * Topic Filter; `$share/name/filter` for a shared subscription.
+     */
+    struct mote_bytes filter;
+    /**
+     * The largest QoS to receive, 0 to 2.
+     */
+    uint8_t qos;
+    /**
+     * 1: not what this client publishes.
+     */
+    uint8_t no_local;
+    /**
+     * 1: leave RETAIN as it was published.
+     */
+    uint8_t retain_as_published;
+    /**
+     * Retained messages: 0 send them, 1 only for a new subscription, 2 do not.
+     */
+    uint8_t retain_handling;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} mote_mqtt_filter;
+
+/**
+ * Subscriptions to be made or ended. Zero means the default. Everything is copied before the
+ * call returns.
+ */
+typedef struct mote_mqtt_subscribe_config {
+    /**
+     * `sizeof(mote_mqtt_subscribe_config)`, by `MOTE_MQTT_SUBSCRIBE_CONFIG_INIT`.
+     */
+    uint32_t size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * The filters, up to `MOTE_MQTT_FILTERS`.
+     */
+    const struct mote_mqtt_filter *filters;
+    /**
+     * How many.
+     */
+    size_t filter_count;
+    /**
+     * Properties (5.0), up to `MOTE_MQTT_PROPERTIES`.
+     */
+    const struct mote_mqtt_property *properties;
+    /**
+     * How many.
+     */
+    size_t property_count;
+    /**
+     * SUBSCRIBE: is told of the messages that match one of the filters, if none subscribed
+     * earlier matches. May be NULL: then the client's callback is. Not used by UNSUBSCRIBE.
+     */
+    mote_mqtt_callback handler;
+    /**
+     * Handed to the handler.
+     */
+    void *handler_user;
+    /**
+     * Is told `MOTE_MQTT_ENDED` once. May be NULL: then the client's callback is.
+     */
+    mote_mqtt_callback callback;
+    /**
+     * Handed to the callback.
+     */
+    void *user;
+} mote_mqtt_subscribe_config;
+
+/**
+ * Counters of a client. All only grow, and wrap around.
+ */
+typedef struct mote_mqtt_statistics {
+    /**
+     * `sizeof(mote_mqtt_statistics)`, set by the caller.
+     */
+    uint32_t size;
+    /**
+     * Messages sent whole, repetitions included.
+     */
+    uint32_t sent;
+    /**
+     * Messages received, duplicates of QoS 2 left out.
+     */
+    uint32_t received;
+    /**
+     * Messages sent again in a resumed session.
+     */
+    uint32_t repeated;
+    /**
+     * Connections accepted.
+     */
+    uint32_t connections;
+    /**
+     * Operations that have not ended, now.
+     */
+    uint32_t pending;
+} mote_mqtt_statistics;
+
+/**
  * How a node is to be. Zero means the default, in every member but `size` and `port`.
  */
 typedef struct mote_node_config {
@@ -4036,6 +4636,268 @@ mote_status mote_mesh_get_statistics(const struct mote_mesh *mesh,
                                      struct mote_mesh_statistics *statistics);
 
 /**
+ * How many bytes `mote_mqtt_init` needs for `config`, whatever the alignment of the block.
+ *
+ * `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
+ * `MOTE_ERR_TOO_LARGE` for too many properties, `MOTE_ERR_VERSION` for a config from a newer
+ * header that asks for what this build lacks. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mqtt_size(const struct mote_mqtt_config *config, size_t *size);
+
+/**
+ * Makes a client in `memory`, which is its until `mote_mqtt_close`. It is not connected yet.
+ *
+ * ```c
+ * static uint8_t memory[MOTE_MQTT_MEM];
+ * mote_mqtt_config config = { MOTE_MQTT_CONFIG_INIT, .node = node, .host = MOTE_STR("broker"), .callback = on_event };
+ * mote_status status = mote_mqtt_init(memory, sizeof memory, &config, &mqtt);
+ * ```
+ *
+ * `memory` has `memory_size` bytes at any alignment; `MOTE_MQTT_MEM` suffices for the default
+ * config, `mote_mqtt_size` tells for any other. The config is copied; what its texts point to is
+ * not.
+ *
+ * `MOTE_ERR_INVALID` for NULL or a member out of its range, or an empty client identifier where
+ * there must be one; `MOTE_ERR_NO_MEMORY` when the block is too small; `MOTE_ERR_FULL` when the
+ * node has no room for another object; `MOTE_ERR_UNSUPPORTED` for a version that this build
+ * lacks, or a store that the port lacks; `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`,
+ * `MOTE_ERR_VERSION`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_init(uint8_t *memory,
+                           size_t memory_size,
+                           const struct mote_mqtt_config *config,
+                           struct mote_mqtt **mqtt);
+
+/**
+ * Closes the client and gives its memory back. NULL is a no-op.
+ *
+ * The connection is dropped without DISCONNECT, so that the server publishes the Will Message;
+ * `mote_mqtt_disconnect` first for an orderly end. The callback of every operation under way
+ * is called once more, with `MOTE_ERR_CLOSED`, before this returns; with the store, messages of
+ * QoS 1 and 2 go on after the next start all the same. May be called inside any callback.
+ * `MOTE_ERR_STALE` when it is closed already.
+ *
+ * # Safety
+ * `mqtt` is NULL or came from `mote_mqtt_init`.
+ */
+mote_status mote_mqtt_close(struct mote_mqtt *mqtt);
+
+/**
+ * Connects, and stays connected as far as the config says. Ends with `MOTE_MQTT_CONNECTED`, or
+ * with a `MOTE_MQTT_DISCONNECTED` whose `retry_after` is `MOTE_MQTT_NO_RETRY`.
+ *
+ * `MOTE_ERR_STATE` when a connection stands or is being tried, `MOTE_ERR_VERSION` when the
+ * store holds a session of the other protocol version, `MOTE_ERR_FULL` or
+ * `MOTE_ERR_TOO_LARGE` when it holds more than the queue, `MOTE_ERR_IO`,
+ * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * `mqtt` is NULL or came from `mote_mqtt_init`.
+ */
+mote_status mote_mqtt_connect(struct mote_mqtt *mqtt);
+
+/**
+ * Ends the connection, or the attempts, with DISCONNECT. Ends with `MOTE_MQTT_DISCONNECTED`.
+ *
+ * `reason` is 0, or for 5.0 another Disconnect Reason Code, such as 4 to have the Will Message
+ * published. `properties` (5.0) may be NULL if `property_count` is 0. Messages that were not
+ * acknowledged stay queued for the next `mote_mqtt_connect`.
+ *
+ * `MOTE_ERR_STATE` without a connection or an attempt, `MOTE_ERR_INVALID` for NULL, or a code
+ * or property that DISCONNECT may not have, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_WOULD_BLOCK` when
+ * there is no room to send it now, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_disconnect(struct mote_mqtt *mqtt,
+                                 uint8_t reason,
+                                 const struct mote_mqtt_property *properties,
+                                 size_t property_count);
+
+/**
+ * Publishes a message.
+ *
+ * ```c
+ * mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = 1, .callback = on_done };
+ * message.topic = MOTE_STR("sensors/1"), message.payload = reading;
+ * mote_status status = mote_mqtt_publish(mqtt, &message, &operation);
+ * ```
+ *
+ * Without a connection, and while the server takes no more, messages queue up. With the store,
+ * a message of QoS 1 or 2 is kept there before this returns. `operation` may be NULL; it becomes
+ * 0 for a QoS 0 message that was passed on at once, whose callback is called all the same.
+ *
+ * `MOTE_ERR_INVALID` for NULL, a bad topic, QoS or property; `MOTE_ERR_FULL` when the queue or
+ * `operations` are used up; `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`, and what
+ * the store says. Nothing is published then.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_publish(struct mote_mqtt *mqtt,
+                              const struct mote_mqtt_publish_config *config,
+                              mote_mqtt_operation *operation);
+
+/**
+ * Gives the next part of a payload after `MOTE_MQTT_WANTED`, and says how much of it was taken.
+ * If not all, the rest will be wanted again. The message is complete with its last byte. Nothing
+ * else can be sent in its midst. With QoS 1 or 2 the whole payload is wanted again, from 0 on,
+ * when the connection broke.
+ *
+ * `MOTE_ERR_STATE` when it is not this message's turn, `MOTE_ERR_TOO_LARGE` for more than was
+ * announced, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_publish_chunk(struct mote_mqtt *mqtt,
+                                    mote_mqtt_operation operation,
+                                    struct mote_bytes data,
+                                    size_t *taken);
+
+/**
+ * Subscribes. Messages that match go to `handler`; the subscriptions are made again by
+ * themselves when the server has lost the session.
+ *
+ * ```c
+ * mote_mqtt_filter filter = { MOTE_STR("sensors/#"), .qos = 1 };
+ * mote_mqtt_subscribe_config wanted = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = &filter, .filter_count = 1, .handler = on_reading };
+ * mote_status status = mote_mqtt_subscribe(mqtt, &wanted, NULL);
+ * ```
+ *
+ * `operation` may be NULL. `MOTE_ERR_INVALID` for NULL, no filter, a bad one or a bad property;
+ * `MOTE_ERR_FULL` when the queue, the room for names, `operations` or `handlers` are used up;
+ * `MOTE_ERR_TOO_LARGE` for too many filters or a packet that has no room in `output`;
+ * `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_subscribe(struct mote_mqtt *mqtt,
+                                const struct mote_mqtt_subscribe_config *config,
+                                mote_mqtt_operation *operation);
+
+/**
+ * Unsubscribes. Messages find their handler until the server has confirmed.
+ *
+ * As `mote_mqtt_subscribe`; the options of the filters and the handler are not used.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_unsubscribe(struct mote_mqtt *mqtt,
+                                  const struct mote_mqtt_subscribe_config *config,
+                                  mote_mqtt_operation *operation);
+
+/**
+ * Gives up an operation that has not been sent; it ends with `MOTE_ERR_CANCELLED`. A message
+ * given in parts can be given up in their midst; that breaks the connection.
+ *
+ * `MOTE_ERR_STALE` when there is none (any more) or the client is closed, `MOTE_ERR_STATE`
+ * when it is under way, `MOTE_ERR_INVALID`.
+ *
+ * # Safety
+ * `mqtt` is NULL or came from `mote_mqtt_init`.
+ */
+mote_status mote_mqtt_cancel(struct mote_mqtt *mqtt, mote_mqtt_operation operation);
+
+/**
+ * Acknowledges a received message, with `MOTE_MQTT_DEFERRED` alone. A `reason` of 0x80 or more
+ * refuses it (5.0). Acknowledgements leave in the order in which the messages came.
+ *
+ * `MOTE_ERR_STALE` when there is nothing to acknowledge: done already, or the session or, with
+ * QoS 1, the connection is gone, after which the message comes again. `MOTE_ERR_INVALID` for a
+ * Reason Code that PUBACK and PUBREC may not have.
+ *
+ * # Safety
+ * `mqtt` is NULL or came from `mote_mqtt_init`.
+ */
+mote_status mote_mqtt_acknowledge(struct mote_mqtt *mqtt, mote_mqtt_token token, uint8_t reason);
+
+/**
+ * Sends the client's part of enhanced authentication (5.0 section 4.12): `reason` 0x18 to continue,
+ * after `MOTE_MQTT_AUTHENTICATION`, or 0x19 to authenticate again while connected. The method is
+ * the one given to CONNECT.
+ *
+ * `MOTE_ERR_STATE` without a connection, `MOTE_ERR_INVALID` when CONNECT had no Authentication
+ * Method, `MOTE_ERR_WOULD_BLOCK` without room to send, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_authenticate(struct mote_mqtt *mqtt, uint8_t reason, struct mote_bytes data);
+
+/**
+ * Whether the server has accepted us and the connection stands: 1 or 0.
+ *
+ * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mqtt_is_connected(const struct mote_mqtt *mqtt, uint8_t *connected);
+
+/**
+ * The Client Identifier: the one assigned by the server, if it assigned one. Lent until the
+ * next call that concerns this client.
+ *
+ * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mqtt_client_id(const struct mote_mqtt *mqtt, struct mote_bytes *client_id);
+
+/**
+ * Copies the client's counters. `statistics->size` must be `sizeof(mote_mqtt_statistics)` of
+ * the caller's header; no more is written.
+ *
+ * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mqtt_get_statistics(const struct mote_mqtt *mqtt,
+                                     struct mote_mqtt_statistics *statistics);
+
+/**
+ * Whether a Topic Filter matches a Topic Name (5.0 section 4.7), as success or `MOTE_ERR_NOT_FOUND`.
+ * A shared subscription matches by its filter.
+ *
+ * `MOTE_ERR_INVALID` for a filter or a name that is none. Any thread.
+ *
+ * # Safety
+ * What is lent is valid.
+ */
+mote_status mote_mqtt_topic_matches(struct mote_bytes filter, struct mote_bytes name);
+
+/**
+ * Takes the next property off the front of `properties`, which begins as a copy of the
+ * `properties` of an event.
+ *
+ * ```c
+ * mote_bytes rest = event->properties;
+ * mote_mqtt_property property;
+ * while (mote_mqtt_next_property(&rest, &property) == MOTE_OK) look_at(&property);
+ * ```
+ *
+ * What `property` points to lies in the event. `MOTE_ERR_END` when there is none left,
+ * `MOTE_ERR_INVALID` for NULL. Any thread.
+ *
+ * # Safety
+ * The pointers are NULL or valid, and `properties` is what is left of an event's.
+ */
+mote_status mote_mqtt_next_property(struct mote_bytes *properties,
+                                    struct mote_mqtt_property *property);
+
+/**
  * How many bytes `mote_node_init` needs for `config`, whatever the alignment of the block.
  *
  * `MOTE_ERR_INVALID` for NULL or a port without clock or entropy, `MOTE_ERR_VERSION` for a
@@ -4390,6 +5252,11 @@ const struct mote_port *mote_port_linux(void);
 #define MOTE_MESH_ROUTE_INIT MOTE_SIZE_(mote_mesh_route)
 #define MOTE_MESH_DODAG_INIT MOTE_SIZE_(mote_mesh_dodag)
 #define MOTE_MESH_STATISTICS_INIT MOTE_SIZE_(mote_mesh_statistics)
+#define MOTE_MQTT_WILL_INIT MOTE_SIZE_(mote_mqtt_will)
+#define MOTE_MQTT_CONFIG_INIT MOTE_SIZE_(mote_mqtt_config)
+#define MOTE_MQTT_PUBLISH_CONFIG_INIT MOTE_SIZE_(mote_mqtt_publish_config)
+#define MOTE_MQTT_SUBSCRIBE_CONFIG_INIT MOTE_SIZE_(mote_mqtt_subscribe_config)
+#define MOTE_MQTT_STATISTICS_INIT MOTE_SIZE_(mote_mqtt_statistics)
 #define MOTE_NODE_CONFIG_INIT MOTE_SIZE_(mote_node_config)
 #define MOTE_NODE_STATISTICS_INIT MOTE_SIZE_(mote_node_statistics)
 #define MOTE_SIM_LINK_INIT MOTE_SIZE_(mote_sim_link)

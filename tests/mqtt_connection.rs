@@ -957,3 +957,17 @@ fn every_split_of_the_stream_reads_alike() {
         assert_eq!(run(&single), whole);
     }
 }
+
+#[test]
+fn disconnect_larger_than_the_server_takes_is_refused() {
+    let mut rig = Rig::new(config(Version::V5));
+    rig.handshake();
+    rig.connack(false, &[Property::number(39, 20)]);
+    let list = [Property::text(31, "a reason that is far too long")];
+    let result = rig.with(|client, cx| client.disconnect(cx, Reason::SUCCESS, Properties::List(&list)));
+    assert_eq!(result, Err(Error::TooLarge));
+    assert!(rig.client.is_connected());
+    rig.with(|client, cx| client.disconnect(cx, Reason::SUCCESS, Properties::EMPTY)).unwrap();
+    rig.poll();
+    assert_eq!(rig.sent(), [[0xe0, 0]]);
+}

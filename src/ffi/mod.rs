@@ -21,6 +21,8 @@ mod coap;
 mod mailbox;
 #[cfg(feature = "mesh")]
 mod mesh;
+#[cfg(any(feature = "mqtt-v3", feature = "mqtt-v5"))]
+mod mqtt;
 mod node;
 #[cfg(feature = "ieee802154")]
 mod port_radio;
@@ -38,6 +40,8 @@ pub use air::*;
 pub use coap::*;
 #[cfg(feature = "mesh")]
 pub use mesh::*;
+#[cfg(any(feature = "mqtt-v3", feature = "mqtt-v5"))]
+pub use mqtt::*;
 pub use node::*;
 #[cfg(feature = "ieee802154")]
 pub(crate) use port_radio::PortRadio;

@@ -343,6 +343,11 @@ impl<'m> Client<'m> {
         })
     }
 
+    /// Whether there is a subscription that was made with this cookie.
+    pub fn is_subscribed(&self, cookie: u32) -> bool {
+        self.names.find(&|meta| meta.what() == kind::FILTER && meta.key == cookie).is_some()
+    }
+
     /// A name, which was text when it was put there.
     pub(super) fn name(&self, position: u32) -> &str {
         core::str::from_utf8(self.names.body(position)).unwrap_or_default()

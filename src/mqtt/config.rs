@@ -75,35 +75,40 @@ pub struct Config<'m> {
 
 impl Default for Config<'_> {
     fn default() -> Self {
-        Config {
-            version: if cfg!(feature = "mqtt-v5") { Version::V5 } else { Version::V311 },
-            host: "",
-            port: 1883,
-            client_id: "",
-            user_name: None,
-            password: None,
-            will: None,
-            properties: Properties::EMPTY,
-            clean_start: true,
-            session_expiry: 0,
-            keep_alive: 60,
-            receive_maximum: 20,
-            topic_alias_maximum: 0,
-            maximum_packet_size: 0,
-            connect_timeout: 30_000,
-            response_timeout: 20_000,
-            reconnect: Some(RECONNECT),
-            follow_server_reference: false,
-            deferred: false,
-            drop_oldest: false,
-            republish: true,
-            store_owner: 1,
-            queue_bytes: 2048,
-            names_bytes: 512,
-            output_bytes: 512,
-            receive_bytes: 1024,
-        }
+        Config::DEFAULT
     }
+}
+
+impl Config<'_> {
+    /// The defaults. `host` and mostly `client_id` have to be set.
+    pub const DEFAULT: Config<'static> = Config {
+        version: if cfg!(feature = "mqtt-v5") { Version::V5 } else { Version::V311 },
+        host: "",
+        port: 1883,
+        client_id: "",
+        user_name: None,
+        password: None,
+        will: None,
+        properties: Properties::EMPTY,
+        clean_start: true,
+        session_expiry: 0,
+        keep_alive: 60,
+        receive_maximum: 20,
+        topic_alias_maximum: 0,
+        maximum_packet_size: 0,
+        connect_timeout: 30_000,
+        response_timeout: 20_000,
+        reconnect: Some(RECONNECT),
+        follow_server_reference: false,
+        deferred: false,
+        drop_oldest: false,
+        republish: true,
+        store_owner: 1,
+        queue_bytes: 2048,
+        names_bytes: 512,
+        output_bytes: 512,
+        receive_bytes: 1024,
+    };
 }
 
 /// The default reconnection: a first delay of up to a second, doubling up to a minute, drawn

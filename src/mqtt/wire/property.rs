@@ -430,6 +430,13 @@ pub struct PropertyIter<'a> {
     list: &'a [Property<'a>],
 }
 
+impl<'a> PropertyIter<'a> {
+    /// What has not been looked at of encoded properties.
+    pub const fn rest(&self) -> &'a [u8] {
+        self.encoded.rest()
+    }
+}
+
 impl<'a> Iterator for PropertyIter<'a> {
     type Item = Property<'a>;
 

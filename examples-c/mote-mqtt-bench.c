@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Loads a broker: publishers with a window each, subscribers that check order, loss and duplicates. */
+#include "mqtt_tool.h"
+#include <sys/resource.h>
+
+enum { MOST = 64, STEPS = 64, BUCKETS = 48 * STEPS };
+
+static const char usage[] =
+    "usage: mote-mqtt-bench [OPTIONS]\n"
+    "  -h HOST -p PORT -V mqttv311|mqttv5 -t TOPIC\n"
+    "  -q QOS     QoS of both sides, 0 if not given\n"
+    "  -n COUNT   messages of each publisher, 100000 if not given\n"
+    "  -b BYTES   payload, 64 if not given, at least 16\n"
+    "  -w WINDOW  messages of a publisher under way at a time, 20 if not given\n"
+    "  --publishers N  --subscribers N   1 each if not given\n";
+
+typedef struct publisher {
+    mote_mqtt *mqtt;
+    unsigned long sent, done;
+    uint32_t number;
+} publisher;
+
+typedef struct subscriber {
+    mote_mqtt *mqtt;
+    unsigned long got, duplicates;
+    uint8_t *seen;
+} subscriber;
+
+static mqtt_tool tool;
+static publisher publishers[MOST];
+static subscriber subscribers[MOST];
+static unsigned long publisher_count = 1, subscriber_count = 1, count = 100000, size = 64, window = 20;
+static unsigned long ready, failures, histogram[BUCKETS];
+static uint8_t payload[1 << 20];
+
+static size_t bucket(uint64_t value) {
+    unsigned power = 0;
+    while (value >= 2 * STEPS && power < 47) value >>= 1, power++;
+    if (value < STEPS) return (size_t)value;
+    return STEPS * power + (size_t)value;
+}
+
+static double microseconds(size_t index) {
+    uint64_t power = index < 2 * STEPS ? 0 : index / STEPS - 1;
+    return (double)((index - STEPS * power) << power) / 1000.0;
+}
+
+static void on_published(void *user, const mote_mqtt_event *event) {
+    publisher *self = user;
+    self->done++;
+    if (event->status != MOTE_OK) failures++;
+}
+
+static void on_event(void *user, const mote_mqtt_event *event) {
+    (void)user;
+    if (event->kind == MOTE_MQTT_DISCONNECTED || (event->kind == MOTE_MQTT_ENDED && event->status != MOTE_OK)) {
+        mqtt_report(&tool, event);
+        failures++;
+    }
+    if (event->kind == MOTE_MQTT_CONNECTED || event->kind == MOTE_MQTT_ENDED) ready++;
+}
+
+static void on_message(void *user, const mote_mqtt_event *event) {
+    subscriber *self = user;
+    uint64_t began;
+    uint32_t from, number;
+    if (event->kind != MOTE_MQTT_MESSAGE || event->payload.len < 16) return;
+    memcpy(&began, event->payload.ptr, 8);
+    memcpy(&from, event->payload.ptr + 8, 4);
+    memcpy(&number, event->payload.ptr + 12, 4);
+    size_t place = (size_t)from * count + number;
+    if (from >= publisher_count || number >= count) return;
+    if (self->seen[place]++) self->duplicates++;
+    else self->got++;
+    histogram[bucket(mqtt_nanoseconds() - began)]++;
+}
+
+static void publish(publisher *self) {
+    mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = tool.qos, .callback = on_published };
+    uint64_t now = mqtt_nanoseconds();
+    uint32_t number = (uint32_t)self->sent;
+    memcpy(payload, &now, 8);
+    memcpy(payload + 8, &self->number, 4);
+    memcpy(payload + 12, &number, 4);
+    message.topic = tool_bytes(tool.topics[0]);
+    message.payload.ptr = payload;
+    message.payload.len = size;
+    message.user = self;
+    mote_status status = mote_mqtt_publish(self->mqtt, &message, NULL);
+    if (status == MOTE_OK) self->sent++;
+    else if (status != MOTE_ERR_FULL) tool_check(status, "publish");
+}
+
+int main(int argc, char **argv) {
+    static char names[2 * MOST][48];
+    mqtt_defaults(&tool);
+    for (int i = 1; i < argc; i++) {
+        int taken = mqtt_option(&tool, argc - i, argv + i);
+        if (taken >= 0) i += taken;
+        else if (i + 1 == argc) mqtt_die(usage, NULL);
+        else if (strcmp(argv[i], "-n") == 0) count = mqtt_number(argv[++i], 100000000);
+        else if (strcmp(argv[i], "-b") == 0) size = mqtt_number(argv[++i], sizeof payload);
+        else if (strcmp(argv[i], "-w") == 0) window = mqtt_number(argv[++i], 1000);
+        else if (strcmp(argv[i], "--publishers") == 0) publisher_count = mqtt_number(argv[++i], MOST);
+        else if (strcmp(argv[i], "--subscribers") == 0) subscriber_count = mqtt_number(argv[++i], MOST);
+        else mqtt_die(usage, NULL);
+    }
+    if (tool.topic_count == 0) tool.topics[tool.topic_count++] = "mote/bench";
+    if (size < 16) size = 16;
+    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux(), .objects = 2 * MOST,
+                                     .sources = 4 * MOST };
+    size_t bytes = 0;
+    tool_check(mote_node_size(&node_config, &bytes), "node");
+    tool_check(mote_node_init(malloc(bytes), bytes, &node_config, &tool.node), "node");
+    mote_mqtt_config config = tool.config;
+    config.node = tool.node;
+    config.clean_start = 1;
+    config.callback = on_event;
+    config.receive_maximum = 1000;
+    config.reconnect_tries = MOTE_MQTT_NO_RECONNECT;
+    tool_check(mote_mqtt_size(&config, &bytes), "client");
+    for (unsigned long i = 0; i < subscriber_count + publisher_count; i++) {
+        mote_mqtt **place = i < subscriber_count ? &subscribers[i].mqtt : &publishers[i - subscriber_count].mqtt;
+        snprintf(names[i], sizeof names[i], "bench-%ld-%lu", (long)getpid(), i);
+        config.client_id = tool_bytes(names[i]);
+        tool_check(mote_mqtt_init(malloc(bytes), bytes, &config, place), "client");
+        if (i < subscriber_count) {
+            subscribers[i].seen = calloc(publisher_count, count);
+            mote_mqtt_filter filter = { .filter = tool_bytes(tool.topics[0]), .qos = tool.qos };
+            mote_mqtt_subscribe_config wanted = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = &filter,
+                                                  .filter_count = 1, .handler = on_message,
+                                                  .handler_user = &subscribers[i] };
+            tool_check(mote_mqtt_subscribe(*place, &wanted, NULL), "subscribe");
+        } else {
+            publishers[i - subscriber_count].number = (uint32_t)(i - subscriber_count);
+        }
+        tool_check(mote_mqtt_connect(*place), "connect");
+    }
+    while (ready < 2 * subscriber_count + publisher_count && failures == 0)
+        tool_check(mote_node_run(tool.node, 1000), "run");
+
+    uint64_t began = mqtt_nanoseconds(), last = began;
+    unsigned long all = count * publisher_count * (subscriber_count == 0 ? 1 : subscriber_count), before = 0, got = 0;
+    for (;;) {
+        unsigned long done = 0, duplicates = 0;
+        got = 0;
+        for (unsigned long i = 0; i < publisher_count; i++) {
+            publisher *self = &publishers[i];
+            while (self->sent < count && self->sent - self->done < window) {
+                unsigned long was = self->sent;
+                publish(self);
+                if (self->sent == was) break;
+            }
+            done += self->done;
+        }
+        for (unsigned long i = 0; i < subscriber_count; i++) got += subscribers[i].got, duplicates += subscribers[i].duplicates;
+        if (got + done != before) before = got + done, last = mqtt_nanoseconds();
+        int finished = done == count * publisher_count && (subscriber_count == 0 || got == all);
+        /* Three seconds in which nothing comes: the rest is lost. */
+        if (finished || failures != 0 || mqtt_nanoseconds() - last > 3000000000u) {
+            double seconds = (double)(last - began) / 1e9;
+            unsigned long sum = 0, samples = got + duplicates, index = 0;
+            struct rusage used;
+            getrusage(RUSAGE_SELF, &used);
+            double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec)
+                         + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+            printf("published %lu in %.3f s: %.0f messages/s; received %lu, lost %lu, duplicates %lu\n", done, seconds,
+                   (double)done / seconds, got, subscriber_count == 0 ? 0 : all - got, duplicates);
+            printf("cpu %.3f us per message published or received\n", cpu * 1e6 / (double)(done + samples));
+            static const double shares[] = { 0.5, 0.9, 0.99, 0.999 };
+            for (size_t i = 0; i < BUCKETS && index < 4 && samples != 0; i++) {
+                sum += histogram[i];
+                while (index < 4 && (double)sum >= shares[index] * (double)samples)
+                    printf("latency %.1f%%: %.0f us\n", shares[index++] * 100, microseconds(i));
+            }
+            return finished ? 0 : 1;
+        }
+        tool_check(mote_node_run(tool.node, 100), "run");
+    }
+}

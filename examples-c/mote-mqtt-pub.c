@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Publishes messages, with the options of mosquitto_pub. */
+#include "mqtt_tool.h"
+
+static const char usage[] =
+    "usage: mote-mqtt-pub [OPTIONS] -t TOPIC (-m MESSAGE | -f FILE | -l | -s | -n)\n"
+    "  -h HOST  -p PORT           the broker, localhost and 1883 if not given\n"
+    "  -V mqttv311|mqttv5         the protocol version, mqttv311 if not given\n"
+    "  -i ID -u USER -P PASSWORD  client identifier, user name, password\n"
+    "  -q QOS -r                  QoS, retain\n"
+    "  -m MESSAGE | -f FILE | -s  what to publish: a text, a file, standard input\n"
+    "  -l | -n                    each line of standard input, an empty message\n"
+    "  -c -x SECONDS              keep the session, for so long (5.0)\n"
+    "  --store DIR                keep what is in flight in a directory, over restarts too\n"
+    "  -k SECONDS                 keep alive\n"
+    "  -D PACKET NAME VALUE…      a property (5.0), as of mosquitto_pub\n"
+    "  --will-topic TOPIC --will-payload TEXT --will-qos QOS --will-retain\n"
+    "  --chunk BYTES              publish -f in parts of so many bytes\n"
+    "  --window N                 how many messages wait at a time with -l, 1000 if not given\n"
+    "  --drain                    publish nothing: finish what the store holds\n"
+    "  -d                         say more\n";
+
+static mqtt_tool tool;
+static unsigned long open_count, failures, window = 1000, chunk;
+static int over, ever;
+static FILE *file;
+static uint32_t file_size;
+
+static void on_event(void *user, const mote_mqtt_event *event) {
+    (void)user;
+    mqtt_report(&tool, event);
+    if (event->kind == MOTE_MQTT_CONNECTED) ever = 1;
+    if (event->kind == MOTE_MQTT_DISCONNECTED && event->retry_after == MOTE_MQTT_NO_RETRY) over = 1;
+}
+
+static void on_message(void *user, const mote_mqtt_event *event) {
+    (void)user;
+    if (event->kind == MOTE_MQTT_WANTED) {
+        static uint8_t buffer[65536];
+        mote_bytes part = { buffer, 0 };
+        size_t taken;
+        if (fseek(file, (long)event->offset, SEEK_SET) != 0) mqtt_die("cannot read", NULL);
+        part.len = fread(buffer, 1, chunk < sizeof buffer ? chunk : sizeof buffer, file);
+        mote_mqtt_publish_chunk(tool.mqtt, event->operation, part, &taken);
+        return;
+    }
+    mqtt_report(&tool, event);
+    open_count--;
+    if (event->status != MOTE_OK) failures++;
+}
+
+static void publish(mote_bytes payload) {
+    mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = tool.qos, .retain = tool.retain };
+    message.topic = tool_bytes(tool.topics[0]);
+    message.payload = payload;
+    message.properties = tool.publish.items;
+    message.property_count = tool.publish.count;
+    message.callback = on_message;
+    if (file != NULL) {
+        message.parts = 1;
+        message.total = file_size;
+    }
+    while (!over && !mqtt_stopped) {
+        mote_status status = open_count >= window ? MOTE_ERR_FULL : mote_mqtt_publish(tool.mqtt, &message, NULL);
+        if (status == MOTE_OK) {
+            open_count++;
+            return;
+        }
+        if (status != MOTE_ERR_FULL) tool_check(status, "publish");
+        tool_check(mote_node_run(tool.node, 1000), "run");
+    }
+}
+
+static uint8_t *read_all(FILE *from, size_t *length) {
+    size_t capacity = 65536, got;
+    uint8_t *bytes = malloc(capacity);
+    *length = 0;
+    while (bytes != NULL && (got = fread(bytes + *length, 1, capacity - *length, from)) > 0) {
+        *length += got;
+        if (*length == capacity) bytes = realloc(bytes, capacity *= 2);
+    }
+    if (bytes == NULL) mqtt_die("out of memory", NULL);
+    return bytes;
+}
+
+int main(int argc, char **argv) {
+    const char *message = NULL, *path = NULL;
+    int lines = 0, whole = 0, empty = 0, drain = 0;
+    mqtt_defaults(&tool);
+    for (int i = 1; i < argc; i++) {
+        int taken = mqtt_option(&tool, argc - i, argv + i);
+        if (taken >= 0) i += taken;
+        else if (strcmp(argv[i], "-l") == 0) lines = 1;
+        else if (strcmp(argv[i], "-s") == 0) whole = 1;
+        else if (strcmp(argv[i], "-n") == 0) empty = 1;
+        else if (strcmp(argv[i], "--drain") == 0) drain = 1;
+        else if (strcmp(argv[i], "-m") == 0 && i + 1 < argc) message = argv[++i];
+        else if (strcmp(argv[i], "-f") == 0 && i + 1 < argc) path = argv[++i];
+        else if (strcmp(argv[i], "--chunk") == 0 && i + 1 < argc) chunk = mqtt_number(argv[++i], 65536);
+        else if (strcmp(argv[i], "--window") == 0 && i + 1 < argc) window = mqtt_number(argv[++i], 1024);
+        else {
+            fputs(usage, stderr);
+            return 2;
+        }
+    }
+    if ((message != NULL) + (path != NULL) + lines + whole + empty + drain != 1 || (tool.topic_count != 1 && !drain)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    mote_bytes payload = { NULL, 0 };
+    if (message != NULL) payload = tool_bytes(message);
+    if (path != NULL) {
+        FILE *from = fopen(path, "rb");
+        if (from == NULL) mqtt_die("cannot open", path);
+        if (chunk != 0) {
+            file = from;
+            fseek(file, 0, SEEK_END);
+            file_size = (uint32_t)ftell(file);
+        } else {
+            payload.ptr = read_all(from, &payload.len);
+        }
+    }
+    if (whole) payload.ptr = read_all(stdin, &payload.len);
+    if (payload.len > 1u << 20) tool.config.queue = (uint32_t)(payload.len * 2 + 4096);
+
+    mqtt_begin(&tool, on_event);
+    /* Without a session to keep there is no use in trying for ever. */
+    tool_check(mote_mqtt_connect(tool.mqtt), "connect");
+    if (lines) {
+        static char line[65536];
+        while (!over && !mqtt_stopped && fgets(line, sizeof line, stdin) != NULL) {
+            line[strcspn(line, "\n")] = '\0';
+            publish(tool_bytes(line));
+            if (open_count % 64 == 0) mote_node_poll(tool.node);
+        }
+    } else if (!drain) {
+        publish(payload);
+    }
+    mote_mqtt_statistics statistics = { .size = sizeof statistics };
+    while (!over && !mqtt_stopped) {
+        tool_check(mote_mqtt_get_statistics(tool.mqtt, &statistics), "statistics");
+        if (ever && open_count == 0 && statistics.pending == 0) break;
+        tool_check(mote_node_run(tool.node, 1000), "run");
+    }
+    int bad = over || mqtt_stopped || failures != 0;
+    mqtt_end(&tool, !bad);
+    return bad;
+}

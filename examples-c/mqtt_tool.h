@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the MQTT tools share: the options that mosquitto_pub and mosquitto_sub have too. */
+#ifndef MOTE_MQTT_TOOL_H
+#define MOTE_MQTT_TOOL_H
+
+#include "tool.h"
+#include <signal.h>
+#include <stdint.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TOOL_LIST = 16 };
+
+typedef struct mqtt_list {
+    mote_mqtt_property items[TOOL_LIST];
+    size_t count;
+} mqtt_list;
+
+typedef struct mqtt_tool {
+    mote_mqtt_config config;
+    mote_mqtt_will will;
+    mqtt_list connect, publish, subscribe, unsubscribe, disconnect, will_list;
+    const char *topics[TOOL_LIST], *excluded[TOOL_LIST], *store, *capture;
+    size_t topic_count, excluded_count;
+    uint8_t qos, retain;
+    int persistent, debug;
+    mote_node *node;
+    mote_mqtt *mqtt;
+} mqtt_tool;
+
+static TOOL_UNUSED volatile sig_atomic_t mqtt_stopped;
+static TOOL_UNUSED void mqtt_stop(int signal_number) {
+    (void)signal_number;
+    mqtt_stopped = 1;
+}
+
+static TOOL_UNUSED void mqtt_die(const char *what, const char *which) {
+    fprintf(stderr, "%s%s%s\n", what, which != NULL ? ": " : "", which != NULL ? which : "");
+    exit(2);
+}
+
+static TOOL_UNUSED uint64_t mqtt_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static TOOL_UNUSED unsigned long mqtt_number(const char *text, unsigned long most) {
+    char *end;
+    unsigned long number = strtoul(text, &end, 0);
+    if (*text == '\0' || *end != '\0' || number > most) mqtt_die("not a number in range", text);
+    return number;
+}
+
+/* -D PACKET NAME VALUE [VALUE]: takes the words it needs and returns how many. */
+static TOOL_UNUSED int mqtt_property(mqtt_tool *tool, int count, char **words) {
+    static const struct {
+        const char *name;
+        uint8_t id, number;
+    } names[] = {
+        { "payload-format-indicator", 1, 1 }, { "message-expiry-interval", 2, 1 }, { "content-type", 3, 0 },
+        { "response-topic", 8, 0 }, { "correlation-data", 9, 0 }, { "subscription-identifier", 11, 1 },
+        { "session-expiry-interval", 17, 1 }, { "authentication-method", 21, 0 }, { "authentication-data", 22, 0 },
+        { "request-problem-information", 23, 1 }, { "will-delay-interval", 24, 1 },
+        { "request-response-information", 25, 1 }, { "reason-string", 31, 0 }, { "receive-maximum", 33, 1 },
+        { "topic-alias-maximum", 34, 1 }, { "user-property", 38, 0 }, { "maximum-packet-size", 39, 1 },
+    };
+    mqtt_list *list = NULL;
+    if (count < 3) mqtt_die("-D PACKET NAME VALUE", NULL);
+    if (strcmp(words[0], "connect") == 0) list = &tool->connect;
+    if (strcmp(words[0], "publish") == 0) list = &tool->publish;
+    if (strcmp(words[0], "subscribe") == 0) list = &tool->subscribe;
+    if (strcmp(words[0], "unsubscribe") == 0) list = &tool->unsubscribe;
+    if (strcmp(words[0], "disconnect") == 0) list = &tool->disconnect;
+    if (strcmp(words[0], "will") == 0) list = &tool->will_list;
+    if (list == NULL) mqtt_die("no packet for -D", words[0]);
+    if (list->count >= TOOL_LIST) mqtt_die("too many properties", NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(words[1], names[i].name) != 0) continue;
+        mote_mqtt_property *property = &list->items[list->count++];
+        memset(property, 0, sizeof *property);
+        property->id = names[i].id;
+        if (names[i].number) property->number = (uint32_t)mqtt_number(words[2], 0xffffffffu);
+        else property->data = tool_bytes(words[2]);
+        if (list == &tool->connect) {
+            /* These follow from the config. */
+            uint32_t number = property->number;
+            list->count--;
+            switch (property->id) {
+            case 17: tool->config.session_expiry = number; break;
+            case 33: tool->config.receive_maximum = (uint16_t)number; break;
+            case 34: tool->config.topic_alias_maximum = (uint16_t)number; break;
+            case 39: tool->config.maximum_packet_size = number; break;
+            default: list->count++;
+            }
+        }
+        if (names[i].id != 38) return 3;
+        if (count < 4) mqtt_die("a user property has a name and a value", NULL);
+        property->value = tool_bytes(words[3]);
+        return 4;
+    }
+    mqtt_die("no such property", words[1]);
+    return 0;
+}
+
+/* Takes one of the options that the tools share; returns how many further words it took, -1 for none of them. */
+static TOOL_UNUSED int mqtt_option(mqtt_tool *tool, int count, char **words) {
+    static const char *const with_value[] = {
+        "-h", "-p", "-t", "-T", "-q", "-i", "-k", "-u", "-P", "-V", "-x", "--store", "--capture",
+        "--will-topic", "--will-payload", "--will-qos",
+    };
+    mote_mqtt_config *config = &tool->config;
+    const char *name = words[0], *value = count > 1 ? words[1] : NULL;
+    if (strcmp(name, "-r") == 0) return tool->retain = 1, 0;
+    if (strcmp(name, "-c") == 0) return tool->persistent = 1, 0;
+    if (strcmp(name, "-d") == 0) return tool->debug = 1, 0;
+    if (strcmp(name, "--will-retain") == 0) return tool->will.retain = 1, 0;
+    if (strcmp(name, "-D") == 0) return mqtt_property(tool, count - 1, words + 1);
+    size_t which = 0, all = sizeof with_value / sizeof *with_value;
+    while (which < all && strcmp(with_value[which], name) != 0) which++;
+    if (which == all) return -1;
+    if (value == NULL) mqtt_die("an option wants a value", name);
+    switch (which) {
+    case 0: config->host = tool_bytes(value); break;
+    case 1: config->port = (uint16_t)mqtt_number(value, 65535); break;
+    case 2:
+        if (tool->topic_count >= TOOL_LIST) mqtt_die("too many topics", NULL);
+        tool->topics[tool->topic_count++] = value;
+        break;
+    case 3:
+        if (tool->excluded_count >= TOOL_LIST) mqtt_die("too many topics", NULL);
+        tool->excluded[tool->excluded_count++] = value;
+        break;
+    case 4: tool->qos = (uint8_t)mqtt_number(value, 2); break;
+    case 5: config->client_id = tool_bytes(value); break;
+    case 6:
+        config->keep_alive = (uint16_t)mqtt_number(value, 65534);
+        if (config->keep_alive == 0) config->keep_alive = MOTE_MQTT_NO_KEEP_ALIVE;
+        break;
+    case 7: config->user_name = tool_bytes(value); break;
+    case 8: config->password = tool_bytes(value); break;
+    case 9:
+        if (strcmp(value, "mqttv311") == 0 || strcmp(value, "311") == 0) config->version = MOTE_MQTT_V311;
+        else if (strcmp(value, "mqttv5") == 0 || strcmp(value, "5") == 0) config->version = MOTE_MQTT_V5;
+        else mqtt_die("no such version", value);
+        break;
+    case 10: config->session_expiry = (uint32_t)mqtt_number(value, 0xffffffffu); break;
+    case 11: tool->store = value; break;
+    case 12: tool->capture = value; break;
+    case 13: tool->will.topic = tool_bytes(value); break;
+    case 14: tool->will.payload = tool_bytes(value); break;
+    default: tool->will.qos = (uint8_t)mqtt_number(value, 2); break;
+    }
+    return 1;
+}
+
+static TOOL_UNUSED void mqtt_defaults(mqtt_tool *tool) {
+    memset(tool, 0, sizeof *tool);
+    tool->config.size = sizeof tool->config;
+    tool->will.size = sizeof tool->will;
+    tool->config.version = MOTE_MQTT_V311;
+    tool->config.host = tool_bytes("localhost");
+    tool->config.queue = 4u << 20;
+    tool->config.names = 64u << 10;
+    tool->config.output = 64u << 10;
+    tool->config.input = 256u << 10;
+    tool->config.handlers = TOOL_LIST;
+    tool->config.operations = 1024;
+}
+
+/* Makes the node and the client; the options have been read. */
+static TOOL_UNUSED void mqtt_begin(mqtt_tool *tool, mote_mqtt_callback callback) {
+    static char name[32];
+    static mote_linux_options options;
+    static mote_port port;
+    mote_mqtt_config *config = &tool->config;
+    port = *mote_port_linux();
+    options.size = sizeof options;
+    if (tool->store != NULL) {
+        options.store_directory = tool_bytes(tool->store);
+        config->store_owner = 1;
+        tool->persistent = 1;
+    }
+    if (tool->capture != NULL) options.capture_path = tool_bytes(tool->capture);
+    port.user = &options;
+    config->clean_start = !tool->persistent;
+    if (tool->persistent && config->session_expiry == 0) config->session_expiry = 0xffffffffu;
+    if (config->client_id.len == 0) {
+        if (tool->persistent) mqtt_die("a session that lasts needs a client identifier (-i)", NULL);
+        snprintf(name, sizeof name, "mote-%ld", (long)getpid());
+        config->client_id = tool_bytes(name);
+    }
+    if (tool->will.topic.len != 0) {
+        tool->will.properties = tool->will_list.items;
+        tool->will.property_count = tool->will_list.count;
+        config->will = &tool->will;
+    }
+    config->properties = tool->connect.items;
+    config->property_count = tool->connect.count;
+    config->callback = callback;
+    config->user = tool;
+    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = &port };
+    size_t size = 0;
+    tool_check(mote_node_size(&node_config, &size), "node");
+    tool_check(mote_node_init(malloc(size), size, &node_config, &tool->node), "node");
+    config->node = tool->node;
+    tool_check(mote_mqtt_size(config, &size), "client");
+    tool_check(mote_mqtt_init(malloc(size), size, config, &tool->mqtt), "client");
+    signal(SIGINT, mqtt_stop);
+    signal(SIGTERM, mqtt_stop);
+}
+
+/* One line on standard error about what is worth one. */
+static TOOL_UNUSED void mqtt_report(const mqtt_tool *tool, const mote_mqtt_event *event) {
+    mote_bytes text = mote_status_str(event->status);
+    if (event->kind == MOTE_MQTT_CONNECTED && tool->debug)
+        fprintf(stderr, "connected%s\n", event->session_present ? ", the session goes on" : "");
+    if (event->kind == MOTE_MQTT_DISCONNECTED && (tool->debug || event->status != MOTE_ERR_CLOSED)) {
+        fprintf(stderr, "disconnected: %.*s, reason 0x%02x", (int)text.len, (const char *)text.ptr, event->reason);
+        if (event->retry_after != MOTE_MQTT_NO_RETRY) fprintf(stderr, ", again in %lu ms", (unsigned long)event->retry_after);
+        fputc('\n', stderr);
+    }
+    if (event->kind == MOTE_MQTT_ENDED && event->status != MOTE_OK)
+        fprintf(stderr, "failed: %.*s, reason 0x%02x\n", (int)text.len, (const char *)text.ptr, event->reason);
+}
+
+/* Disconnects in order and takes everything down. */
+static TOOL_UNUSED void mqtt_end(mqtt_tool *tool, int orderly) {
+    uint8_t connected = 0;
+    if (orderly && mote_mqtt_disconnect(tool->mqtt, 0, tool->disconnect.items, tool->disconnect.count) == MOTE_OK) {
+        uint64_t until = mqtt_nanoseconds() + 3000000000u;
+        do tool_check(mote_node_run(tool->node, 100), "run");
+        while (mote_mqtt_is_connected(tool->mqtt, &connected) == MOTE_OK && mqtt_nanoseconds() < until
+               && mote_mqtt_disconnect(tool->mqtt, 0, NULL, 0) != MOTE_ERR_STATE);
+        /* Until the server has closed its side too. */
+        mote_node_run(tool->node, 200);
+    }
+    mote_mqtt_close(tool->mqtt);
+    mote_node_close(tool->node);
+}
+
+#endif

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How a client is configured, and properties as C sees them.
+
+use super::event::mote_mqtt_callback;
+use crate::backoff::{Jitter, Policy};
+use crate::ffi::arguments::{self, Config as CConfig, slice};
+use crate::ffi::node::mote_node;
+use crate::mqtt::{Config, Properties, Property, Version, Will};
+use crate::port::mote_bytes;
+use crate::status::{Error, Result};
+use core::ffi::c_void;
+
+/// Protocol version 3.1.1.
+pub const MOTE_MQTT_V311: u8 = 4;
+/// Protocol version 5.0.
+pub const MOTE_MQTT_V5: u8 = 5;
+
+/// In `keep_alive`: none.
+pub const MOTE_MQTT_NO_KEEP_ALIVE: u16 = 0xffff;
+/// In `reconnect_tries`: do not connect again.
+pub const MOTE_MQTT_NO_RECONNECT: u8 = 0xff;
+
+/// Client option: go where a server of 5.0 refers to.
+pub const MOTE_MQTT_FOLLOW_SERVER: u32 = 1;
+/// Client option: messages are acknowledged by `mote_mqtt_acknowledge`, not by themselves.
+pub const MOTE_MQTT_DEFERRED: u32 = 2;
+/// Client option: a full queue gives up its oldest unsent QoS 0 message for a new one.
+pub const MOTE_MQTT_DROP_OLDEST: u32 = 4;
+/// Client option: when the server has lost the session, end unacknowledged QoS 1 messages with
+/// `MOTE_ERR_SESSION_LOST` instead of publishing them anew.
+pub const MOTE_MQTT_NO_REPUBLISH: u32 = 8;
+
+/// How many properties one call can be given.
+pub const MOTE_MQTT_PROPERTIES: usize = 16;
+
+/// A property of 5.0 (§2.2.2.2). Which member holds the value follows from `id`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_mqtt_property {
+    /// The Property Identifier: one of `MOTE_MQTT_PROPERTY_…`.
+    pub id: u32,
+    /// The value, where it is a number.
+    pub number: u32,
+    /// The value, where it is a string or binary data; the name of a User Property.
+    pub data: mote_bytes,
+    /// The value of a User Property.
+    pub value: mote_bytes,
+}
+
+macro_rules! properties {
+    ($($name:ident = $id:expr, $doc:literal;)*) => {
+        $(
+            #[doc = $doc]
+            pub const $name: u32 = $id;
+        )*
+    };
+}
+
+properties! {
+    MOTE_MQTT_PROPERTY_PAYLOAD_FORMAT_INDICATOR = 1, "1 for text in UTF-8. PUBLISH, Will.";
+    MOTE_MQTT_PROPERTY_MESSAGE_EXPIRY_INTERVAL = 2, "Seconds. PUBLISH, Will.";
+    MOTE_MQTT_PROPERTY_CONTENT_TYPE = 3, "String. PUBLISH, Will.";
+    MOTE_MQTT_PROPERTY_RESPONSE_TOPIC = 8, "String. PUBLISH, Will.";
+    MOTE_MQTT_PROPERTY_CORRELATION_DATA = 9, "Binary. PUBLISH, Will.";
+    MOTE_MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER = 11, "Number. SUBSCRIBE, received PUBLISH.";
+    MOTE_MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL = 17, "Seconds. CONNACK, DISCONNECT.";
+    MOTE_MQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER = 18, "String. CONNACK.";
+    MOTE_MQTT_PROPERTY_SERVER_KEEP_ALIVE = 19, "Seconds. CONNACK.";
+    MOTE_MQTT_PROPERTY_AUTHENTICATION_METHOD = 21, "String. CONNECT, CONNACK, AUTH.";
+    MOTE_MQTT_PROPERTY_AUTHENTICATION_DATA = 22, "Binary. CONNECT, CONNACK, AUTH.";
+    MOTE_MQTT_PROPERTY_REQUEST_PROBLEM_INFORMATION = 23, "0 or 1. CONNECT.";
+    MOTE_MQTT_PROPERTY_WILL_DELAY_INTERVAL = 24, "Seconds. Will.";
+    MOTE_MQTT_PROPERTY_REQUEST_RESPONSE_INFORMATION = 25, "0 or 1. CONNECT.";
+    MOTE_MQTT_PROPERTY_RESPONSE_INFORMATION = 26, "String. CONNACK.";
+    MOTE_MQTT_PROPERTY_SERVER_REFERENCE = 28, "String. CONNACK, DISCONNECT.";
+    MOTE_MQTT_PROPERTY_REASON_STRING = 31, "String. All answers.";
+    MOTE_MQTT_PROPERTY_RECEIVE_MAXIMUM = 33, "Number. CONNACK.";
+    MOTE_MQTT_PROPERTY_TOPIC_ALIAS_MAXIMUM = 34, "Number. CONNACK.";
+    MOTE_MQTT_PROPERTY_TOPIC_ALIAS = 35, "Number. Received PUBLISH.";
+    MOTE_MQTT_PROPERTY_MAXIMUM_QOS = 36, "0 or 1. CONNACK.";
+    MOTE_MQTT_PROPERTY_RETAIN_AVAILABLE = 37, "0 or 1. CONNACK.";
+    MOTE_MQTT_PROPERTY_USER_PROPERTY = 38, "Two strings, as often as wanted. All packets but PING.";
+    MOTE_MQTT_PROPERTY_MAXIMUM_PACKET_SIZE = 39, "Bytes. CONNACK.";
+    MOTE_MQTT_PROPERTY_WILDCARD_SUBSCRIPTION_AVAILABLE = 40, "0 or 1. CONNACK.";
+    MOTE_MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER_AVAILABLE = 41, "0 or 1. CONNACK.";
+    MOTE_MQTT_PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE = 42, "0 or 1. CONNACK.";
+}
+
+/// The Will Message (5.0 §3.1.2.5). Zero means the default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_mqtt_will {
+    /// `sizeof(mote_mqtt_will)`, by `MOTE_MQTT_WILL_INIT`.
+    pub size: u32,
+    /// QoS, 0 to 2.
+    pub qos: u8,
+    /// 1: retained.
+    pub retain: u8,
+    /// Must be 0.
+    pub reserved: u16,
+    /// Topic Name; required.
+    pub topic: mote_bytes,
+    /// Payload.
+    pub payload: mote_bytes,
+    /// Will Properties (5.0), up to `MOTE_MQTT_PROPERTIES`.
+    pub properties: *const mote_mqtt_property,
+    /// How many.
+    pub property_count: usize,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers and pointers.
+unsafe impl CConfig for mote_mqtt_will {}
+
+/// How a client is to be. Zero means the default, in every member but `size`, `node` and
+/// `host`. Texts and binary data stay as they are until the client is closed; properties are
+/// copied.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_mqtt_config {
+    /// `sizeof(mote_mqtt_config)`, by `MOTE_MQTT_CONFIG_INIT`.
+    pub size: u32,
+    /// Any of the client options, `MOTE_MQTT_FOLLOW_SERVER` and so on.
+    pub options: u32,
+    /// The node that drives the client; required.
+    pub node: *mut mote_node,
+    /// The broker's name or address; required.
+    pub host: mote_bytes,
+    /// The broker's port. Default 1883.
+    pub port: u16,
+    /// Keep Alive in seconds; `MOTE_MQTT_NO_KEEP_ALIVE` for none. Default 60.
+    pub keep_alive: u16,
+    /// `MOTE_MQTT_V311` or `MOTE_MQTT_V5`. Default 5.0.
+    pub version: u8,
+    /// 1: Clean Start (5.0, for the first connection after `mote_mqtt_connect`) or Clean Session
+    /// (3.1.1).
+    pub clean_start: u8,
+    /// How often to try to connect again in a row; `MOTE_MQTT_NO_RECONNECT` for never. Default
+    /// 0: without end.
+    pub reconnect_tries: u8,
+    /// Must be 0.
+    pub reserved: u8,
+    /// Client Identifier. May be empty with 5.0, or with `clean_start`.
+    pub client_id: mote_bytes,
+    /// User Name; `ptr` NULL for none.
+    pub user_name: mote_bytes,
+    /// Password; `ptr` NULL for none.
+    pub password: mote_bytes,
+    /// The Will Message; NULL for none. The struct itself is copied.
+    pub will: *const mote_mqtt_will,
+    /// Further properties of CONNECT (5.0), up to `MOTE_MQTT_PROPERTIES`.
+    pub properties: *const mote_mqtt_property,
+    /// How many.
+    pub property_count: usize,
+    /// Session Expiry Interval in seconds (5.0). Default 0: the session ends with the connection.
+    pub session_expiry: u32,
+    /// The largest packet that is taken (5.0), in bytes. Default 0: any; payloads come in parts.
+    pub maximum_packet_size: u32,
+    /// QoS 1 and 2 messages that may be on their way to us. Default 20.
+    pub receive_maximum: u16,
+    /// Topic aliases that the server may use (5.0). Default 0.
+    pub topic_alias_maximum: u16,
+    /// How long a connection may take, in milliseconds. Default 30,000.
+    pub connect_timeout: u32,
+    /// How long PINGRESP, SUBACK and UNSUBACK may take, in milliseconds. Default 20,000.
+    pub response_timeout: u32,
+    /// Bound of the first delay before connecting again, in milliseconds; it doubles with each
+    /// attempt, and delays are drawn from 0 to the bound. Default 1000.
+    pub reconnect_initial: u32,
+    /// The bound grows no further than this, in milliseconds. Default 60,000.
+    pub reconnect_ceiling: u32,
+    /// Names the session among the records of the port's store, so that what is in flight
+    /// survives a restart. Default 0: it does not.
+    pub store_owner: u32,
+    /// Bytes for outgoing messages: topic, properties, payload and 16 more each. Default 2048.
+    pub queue: u32,
+    /// Bytes for topic filters, topic aliases and what the server assigns, each with 16 more.
+    /// Default 512.
+    pub names: u32,
+    /// Bytes in which packets are gathered; at least as many as CONNECT and any SUBSCRIBE
+    /// take. Default 512.
+    pub output: u32,
+    /// Bytes in which packets are received. All but the payload of a PUBLISH must fit. Default
+    /// 1024.
+    pub input: u32,
+    /// Operations with a callback of their own that can be under way. Default 16.
+    pub operations: u16,
+    /// Handlers of subscriptions. Default 8.
+    pub handlers: u16,
+    /// Must be 0.
+    pub reserved2: u32,
+    /// Is told of the connection, of messages without a handler, and of operations without a
+    /// callback of their own. May be NULL.
+    pub callback: mote_mqtt_callback,
+    /// Handed to the callback.
+    pub user: *mut c_void,
+}
+
+// SAFETY: `repr(C)`, `size` first, integers, pointers and an optional function.
+unsafe impl CConfig for mote_mqtt_config {}
+
+/// Properties given by C, as the engine takes them.
+pub(super) struct List<'a> {
+    properties: [Property<'a>; MOTE_MQTT_PROPERTIES],
+    count: usize,
+}
+
+impl<'a> List<'a> {
+    /// # Safety
+    /// `first` points to `count` valid properties that live for `'a`, or `count` is 0.
+    pub(super) unsafe fn read(first: *const mote_mqtt_property, count: usize) -> Result<List<'a>> {
+        let mut list = List { properties: [Property::default(); MOTE_MQTT_PROPERTIES], count };
+        if count > MOTE_MQTT_PROPERTIES {
+            return Err(Error::TooLarge);
+        }
+        if count > 0 && first.is_null() {
+            return Err(Error::Invalid);
+        }
+        for (index, place) in list.properties.iter_mut().take(count).enumerate() {
+            // SAFETY: the caller vouches for `count` properties and for what they lend.
+            *place = unsafe {
+                let given = first.add(index).read();
+                Property {
+                    id: u8::try_from(given.id).map_err(|_| Error::Invalid)?,
+                    number: given.number,
+                    data: slice(given.data)?,
+                    value: slice(given.value)?,
+                }
+            };
+        }
+        Ok(list)
+    }
+
+    pub(super) fn as_properties(&self) -> Properties<'_> {
+        Properties::List(self.properties.get(..self.count).unwrap_or_default())
+    }
+}
+
+/// # Safety
+/// As `slice`.
+pub(super) unsafe fn text<'a>(bytes: mote_bytes) -> Result<&'a str> {
+    // SAFETY: passed on to the caller.
+    core::str::from_utf8(unsafe { slice(bytes) }?).map_err(|_| Error::Invalid)
+}
+
+/// A config with what it points to, checked.
+pub(super) struct Given {
+    /// The engine's configuration, but for properties, which have to be copied first.
+    pub(super) engine: Config<'static>,
+    pub(super) connect: List<'static>,
+    pub(super) will: List<'static>,
+    pub(super) config: mote_mqtt_config,
+}
+
+/// # Safety
+/// `config` is NULL or valid with all that it points to.
+pub(super) unsafe fn read(config: *const mote_mqtt_config) -> Result<Given> {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let given = arguments::config(config)?;
+        let will = if given.will.is_null() { None } else { Some(arguments::config(given.will)?) };
+        let known =
+            MOTE_MQTT_FOLLOW_SERVER | MOTE_MQTT_DEFERRED | MOTE_MQTT_DROP_OLDEST | MOTE_MQTT_NO_REPUBLISH;
+        if given.options & !known != 0 || given.clean_start > 1 || given.reserved != 0 || given.reserved2 != 0
+        {
+            return Err(Error::Invalid);
+        }
+        let base = Config::default();
+        let or = |value: u32, default: u32| if value == 0 { default } else { value };
+        let size = |value: u32, default: usize| if value == 0 { default } else { value as usize };
+        let version = match given.version {
+            0 => base.version,
+            MOTE_MQTT_V311 => Version::V311,
+            MOTE_MQTT_V5 => Version::V5,
+            _ => return Err(Error::Invalid),
+        };
+        let reconnect = Policy {
+            initial: or(given.reconnect_initial, crate::mqtt::RECONNECT.initial),
+            ceiling: or(given.reconnect_ceiling, crate::mqtt::RECONNECT.ceiling),
+            retries: if given.reconnect_tries == 0 { u8::MAX } else { given.reconnect_tries },
+            jitter: Jitter::Full,
+        };
+        let mut engine = Config {
+            version,
+            host: text(given.host)?,
+            port: if given.port == 0 { base.port } else { given.port },
+            client_id: text(given.client_id)?,
+            user_name: if given.user_name.ptr.is_null() { None } else { Some(text(given.user_name)?) },
+            password: if given.password.ptr.is_null() { None } else { Some(slice(given.password)?) },
+            clean_start: given.clean_start != 0,
+            session_expiry: given.session_expiry,
+            keep_alive: match given.keep_alive {
+                0 => base.keep_alive,
+                MOTE_MQTT_NO_KEEP_ALIVE => 0,
+                seconds => seconds,
+            },
+            receive_maximum: or(given.receive_maximum.into(), base.receive_maximum.into()) as u16,
+            topic_alias_maximum: given.topic_alias_maximum,
+            maximum_packet_size: given.maximum_packet_size,
+            connect_timeout: or(given.connect_timeout, base.connect_timeout),
+            response_timeout: or(given.response_timeout, base.response_timeout),
+            reconnect: if given.reconnect_tries == MOTE_MQTT_NO_RECONNECT { None } else { Some(reconnect) },
+            follow_server_reference: given.options & MOTE_MQTT_FOLLOW_SERVER != 0,
+            deferred: given.options & MOTE_MQTT_DEFERRED != 0,
+            drop_oldest: given.options & MOTE_MQTT_DROP_OLDEST != 0,
+            republish: given.options & MOTE_MQTT_NO_REPUBLISH == 0,
+            store_owner: given.store_owner,
+            queue_bytes: size(given.queue, base.queue_bytes),
+            names_bytes: size(given.names, base.names_bytes),
+            output_bytes: size(given.output, base.output_bytes),
+            receive_bytes: size(given.input, base.receive_bytes),
+            ..base
+        };
+        if engine.host.is_empty() {
+            return Err(Error::Invalid);
+        }
+        let connect = List::read(given.properties, given.property_count)?;
+        let mut will_list = List::read(core::ptr::null(), 0)?;
+        if let Some(will) = will {
+            if will.retain > 1 || will.reserved != 0 {
+                return Err(Error::Invalid);
+            }
+            will_list = List::read(will.properties, will.property_count)?;
+            engine.will = Some(Will {
+                qos: will.qos,
+                retain: will.retain != 0,
+                topic: text(will.topic)?,
+                payload: slice(will.payload)?,
+                ..Will::default()
+            });
+        }
+        Ok(Given { engine, connect, will: will_list, config: given })
+    }
+}

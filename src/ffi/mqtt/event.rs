@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a client tells the application.
+
+use super::config::mote_mqtt_property;
+use super::object::mote_mqtt;
+use crate::ffi::arguments::{outcome, output, slice};
+use crate::ffi::status::MOTE_OK;
+use crate::mqtt::{Event, Properties, Token};
+use crate::port::{mote_bytes, mote_status};
+use crate::status::{Error, Result};
+use core::ffi::c_void;
+
+/// Names something that was started, until it has ended; 0 is none.
+pub type mote_mqtt_operation = u32;
+/// Names a received message of QoS 1 or 2 until it has been acknowledged; 0 is none.
+pub type mote_mqtt_token = u32;
+
+/// Event kind: the server has accepted us.
+pub const MOTE_MQTT_CONNECTED: u32 = 1;
+/// Event kind: there is no connection any more, or none came about.
+pub const MOTE_MQTT_DISCONNECTED: u32 = 2;
+/// Event kind: a message, or its beginning.
+pub const MOTE_MQTT_MESSAGE: u32 = 3;
+/// Event kind: a further part of the message under way.
+pub const MOTE_MQTT_PAYLOAD: u32 = 4;
+/// Event kind: the rest of the message under way will not come.
+pub const MOTE_MQTT_ABORTED: u32 = 5;
+/// Event kind: an operation has ended; `status` and `reason` say how.
+pub const MOTE_MQTT_ENDED: u32 = 6;
+/// Event kind: the next part of a message published in parts is wanted, from `offset` on.
+pub const MOTE_MQTT_WANTED: u32 = 7;
+/// Event kind: the server refused to renew a subscription in a new session; it is forgotten.
+pub const MOTE_MQTT_UNSUBSCRIBED: u32 = 8;
+/// Event kind: the server's part of enhanced authentication; see `mote_mqtt_authenticate`.
+pub const MOTE_MQTT_AUTHENTICATION: u32 = 9;
+
+/// In `retry_after`: no further attempt is made.
+pub const MOTE_MQTT_NO_RETRY: u32 = 0xffff_ffff;
+
+/// What happened. All of it is lent until the callback returns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mote_mqtt_event {
+    /// One of `MOTE_MQTT_CONNECTED` and so on.
+    pub kind: u32,
+    /// `MOTE_MQTT_DISCONNECTED`: why. `MOTE_MQTT_ENDED`: success; `MOTE_ERR_REFUSED` by the
+    /// server, `MOTE_ERR_TIMEOUT` without an answer or by message expiry, `MOTE_ERR_CANCELLED`,
+    /// `MOTE_ERR_SESSION_LOST`, `MOTE_ERR_FULL` when given up for a newer message,
+    /// `MOTE_ERR_UNSUPPORTED` or `MOTE_ERR_TOO_LARGE` for this server, `MOTE_ERR_TRANSPORT`,
+    /// `MOTE_ERR_CLOSED` when the client is being closed.
+    pub status: mote_status,
+    /// The client.
+    pub mqtt: *mut mote_mqtt,
+    /// `MOTE_MQTT_ENDED`, `MOTE_MQTT_WANTED`: which operation. 0 for a QoS 0 message that was
+    /// passed on within `mote_mqtt_publish`.
+    pub operation: mote_mqtt_operation,
+    /// Messages of QoS 1 and 2: for `mote_mqtt_acknowledge`.
+    pub token: mote_mqtt_token,
+    /// The Reason Code, 0 for none; for several, the first.
+    pub reason: u8,
+    /// Messages: QoS.
+    pub qos: u8,
+    /// Messages: 1 if RETAIN is set.
+    pub retain: u8,
+    /// Messages: 1 if DUP is set.
+    pub dup: u8,
+    /// `MOTE_MQTT_CONNECTED`: 1 if the server still has our session.
+    pub session_present: u8,
+    /// `MOTE_MQTT_MESSAGE`, `MOTE_MQTT_PAYLOAD`: 1 if the payload ends here.
+    pub last: u8,
+    /// Must be 0.
+    pub reserved: u16,
+    /// Where in its payload this part begins, or the part that is wanted.
+    pub offset: u32,
+    /// How long the whole payload is.
+    pub total: u32,
+    /// `MOTE_MQTT_DISCONNECTED`: when the next attempt is made, in milliseconds;
+    /// `MOTE_MQTT_NO_RETRY` for none.
+    pub retry_after: u32,
+    /// Must be 0.
+    pub reserved2: u32,
+    /// `MOTE_MQTT_MESSAGE`: Topic Name.
+    pub topic: mote_bytes,
+    /// The payload, or this part of it.
+    pub payload: mote_bytes,
+    /// `MOTE_MQTT_ENDED` of SUBSCRIBE, and of UNSUBSCRIBE with 5.0: a Reason Code per filter.
+    pub reasons: mote_bytes,
+    /// The properties of the packet; see `mote_mqtt_next_property`.
+    pub properties: mote_bytes,
+}
+
+/// Is told what happens, by the thread that drives the node. It may call anything,
+/// `mote_mqtt_close` included.
+pub type mote_mqtt_callback = Option<unsafe extern "C" fn(user: *mut c_void, event: *const mote_mqtt_event)>;
+
+pub(super) const fn lend(bytes: &[u8]) -> mote_bytes {
+    mote_bytes { ptr: bytes.as_ptr(), len: bytes.len() }
+}
+
+/// An event that says nothing yet.
+pub(super) const fn blank(mqtt: *mut mote_mqtt, kind: u32) -> mote_mqtt_event {
+    mote_mqtt_event {
+        kind,
+        status: MOTE_OK,
+        mqtt,
+        operation: 0,
+        token: 0,
+        reason: 0,
+        qos: 0,
+        retain: 0,
+        dup: 0,
+        session_present: 0,
+        last: 0,
+        reserved: 0,
+        offset: 0,
+        total: 0,
+        retry_after: MOTE_MQTT_NO_RETRY,
+        reserved2: 0,
+        topic: lend(&[]),
+        payload: lend(&[]),
+        reasons: lend(&[]),
+        properties: lend(&[]),
+    }
+}
+
+fn code(error: Option<Error>) -> mote_status {
+    error.map_or(MOTE_OK, Error::code)
+}
+
+/// What came is encoded; nothing else is ever in an event.
+fn encoded(properties: Properties<'_>) -> mote_bytes {
+    match properties {
+        Properties::Encoded(bytes) => lend(bytes),
+        Properties::List(_) => lend(&[]),
+    }
+}
+
+/// Shows an event of the engine to C, with the cookie of the subscription that it is for.
+pub(super) fn show(mqtt: *mut mote_mqtt, event: &Event<'_>) -> (mote_mqtt_event, u32) {
+    let raw = |token: Option<Token>| token.map_or(0, |Token(raw)| raw);
+    let mut shown = blank(mqtt, 0);
+    let mut for_cookie = 0;
+    match *event {
+        Event::Connected { session_present, properties } => {
+            shown.kind = MOTE_MQTT_CONNECTED;
+            shown.session_present = u8::from(session_present);
+            shown.properties = encoded(properties);
+        }
+        Event::Disconnected { error, reason, retry_after, properties } => {
+            shown.kind = MOTE_MQTT_DISCONNECTED;
+            (shown.status, shown.reason) = (error.code(), reason.0);
+            shown.retry_after = retry_after.unwrap_or(MOTE_MQTT_NO_RETRY);
+            shown.properties = encoded(properties);
+        }
+        Event::Message(message) => {
+            shown.kind = MOTE_MQTT_MESSAGE;
+            (shown.qos, shown.retain, shown.dup) =
+                (message.qos, u8::from(message.retain), u8::from(message.dup));
+            (shown.total, shown.token) = (message.total, raw(message.token));
+            shown.last = u8::from(message.payload.len() as u32 == message.total);
+            shown.topic = lend(message.topic.as_bytes());
+            shown.payload = lend(message.payload);
+            shown.properties = encoded(message.properties);
+            for_cookie = message.cookie.unwrap_or(0);
+        }
+        Event::Payload { data, offset, total, cookie, token } => {
+            shown.kind = MOTE_MQTT_PAYLOAD;
+            (shown.offset, shown.total, shown.token) = (offset, total, raw(token));
+            shown.last = u8::from(offset + data.len() as u32 == total);
+            shown.payload = lend(data);
+            for_cookie = cookie.unwrap_or(0);
+        }
+        Event::Aborted { cookie } => {
+            shown.kind = MOTE_MQTT_ABORTED;
+            for_cookie = cookie.unwrap_or(0);
+        }
+        Event::Ended { operation, error, reason, reasons, properties } => {
+            shown.kind = MOTE_MQTT_ENDED;
+            (shown.operation, shown.status, shown.reason) = (operation.raw(), code(error), reason.0);
+            shown.reasons = lend(reasons);
+            shown.properties = encoded(properties);
+        }
+        Event::Wanted { operation, offset } => {
+            shown.kind = MOTE_MQTT_WANTED;
+            (shown.operation, shown.offset) = (operation.raw(), offset);
+        }
+        Event::Unsubscribed { cookie, reason } => {
+            shown.kind = MOTE_MQTT_UNSUBSCRIBED;
+            shown.reason = reason.0;
+            for_cookie = cookie;
+        }
+        Event::Authentication { reason, properties } => {
+            shown.kind = MOTE_MQTT_AUTHENTICATION;
+            shown.reason = reason.0;
+            shown.properties = encoded(properties);
+        }
+    }
+    (shown, for_cookie)
+}
+
+/// Takes the next property off the front of `properties`, which begins as a copy of the
+/// `properties` of an event.
+///
+/// ```c
+/// mote_bytes rest = event->properties;
+/// mote_mqtt_property property;
+/// while (mote_mqtt_next_property(&rest, &property) == MOTE_OK) look_at(&property);
+/// ```
+///
+/// What `property` points to lies in the event. `MOTE_ERR_END` when there is none left,
+/// `MOTE_ERR_INVALID` for NULL. Any thread.
+///
+/// # Safety
+/// The pointers are NULL or valid, and `properties` is what is left of an event's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_mqtt_next_property(
+    properties: *mut mote_bytes,
+    property: *mut mote_mqtt_property,
+) -> mote_status {
+    let next = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (rest, out) = unsafe { (properties.as_mut().ok_or(Error::Invalid)?, output(property)?) };
+        // SAFETY: passed on to the caller of this function.
+        let bytes = unsafe { slice(*rest) }?;
+        let list = Properties::Encoded(bytes);
+        let mut iterator = list.iter();
+        let first = iterator.next().ok_or(Error::End)?;
+        *rest = lend(iterator.rest());
+        out.write(mote_mqtt_property {
+            id: first.id.into(),
+            number: first.number,
+            data: lend(first.data),
+            value: lend(first.value),
+        });
+        Ok(())
+    };
+    outcome(next())
+}

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The object behind a `mote_mqtt`, and how the node drives it.
+
+use super::config::{Given, mote_mqtt_config};
+use super::event::{
+    MOTE_MQTT_ENDED, MOTE_MQTT_WANTED, blank, lend, mote_mqtt_callback, mote_mqtt_event, show,
+};
+use crate::bytes::{Writer, copy};
+use crate::ffi::node::{Driver, NodeRef};
+use crate::ffi::store::PortStore;
+use crate::ffi::tcp::{Inlet, Signal, TcpStream};
+use crate::memory::{Carver, Plan};
+use crate::mqtt::{Client, Config, Context, Event, Properties};
+use crate::status::{Error, Result};
+use crate::store::Store;
+use crate::table::Handle;
+use crate::time::Instant;
+use crate::transport::{StreamContext, StreamEvent};
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+
+const MAGIC: u32 = 0x6d71_7474;
+
+/// An MQTT client.
+pub struct mote_mqtt {
+    magic: u32,
+    node: NodeRef,
+    core: UnsafeCell<Core>,
+}
+
+/// Who is told of an operation, or of what a subscription brings.
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    /// The operation; 0 for a free place.
+    pub(super) operation: u32,
+    /// A QoS 0 message that has left already: to be told at the next poll.
+    pub(super) done: bool,
+    pub(super) callback: mote_mqtt_callback,
+    pub(super) user: *mut c_void,
+}
+
+impl Default for Caller {
+    fn default() -> Caller {
+        Caller { operation: 0, done: false, callback: None, user: core::ptr::null_mut() }
+    }
+}
+
+/// What only the node's thread touches.
+pub(super) struct Core {
+    pub(super) client: Client<'static>,
+    stream: TcpStream,
+    inlet: Inlet,
+    store: Option<PortStore>,
+    /// Where the topic of an alias is kept while the application looks at it.
+    topic: *mut [u8],
+    pub(super) callers: &'static mut [Caller],
+    /// Handlers of subscriptions; a cookie is the number of the place, counted from 1.
+    pub(super) handlers: &'static mut [Caller],
+    callback: mote_mqtt_callback,
+    user: *mut c_void,
+    handle: Handle,
+}
+
+/// A block of this many bytes holds a client of the default config without properties.
+pub const MOTE_MQTT_MEM: usize = 6144;
+
+const fn or(value: u16, default: usize) -> usize {
+    if value == 0 { default } else { value as usize }
+}
+
+/// The tables besides the engine's, in bytes or elements.
+struct Sizes {
+    callers: usize,
+    handlers: usize,
+    topic: usize,
+    /// Encoded properties of CONNECT and of the will.
+    connect: usize,
+    will: usize,
+}
+
+impl Sizes {
+    fn of(given: &Given) -> Result<Sizes> {
+        let length = |properties: Properties<'_>| Ok(properties.content_len()? as usize);
+        Ok(Sizes {
+            callers: or(given.config.operations, 16),
+            handlers: or(given.config.handlers, 8),
+            topic: if given.engine.topic_alias_maximum == 0 { 0 } else { given.engine.names_bytes },
+            connect: length(given.connect.as_properties())?,
+            will: length(given.will.as_properties())?,
+        })
+    }
+}
+
+const fn plan_for(engine: &Config<'_>, sizes: &Sizes) -> Plan {
+    let plan = Plan::new()
+        .table::<u8>(sizes.connect + 4)
+        .table::<u8>(sizes.will + 4)
+        .table::<Config<'static>>(1)
+        .table::<u8>(Client::plan(engine).bytes())
+        .table::<u8>(sizes.topic)
+        .table::<Caller>(sizes.callers)
+        .table::<Caller>(sizes.handlers);
+    Inlet::plan(plan, engine.receive_bytes).table::<mote_mqtt>(1)
+}
+
+const _: () = {
+    let sizes = Sizes { callers: 16, handlers: 8, topic: 0, connect: 0, will: 0 };
+    assert!(plan_for(&Config::DEFAULT, &sizes).bytes() <= MOTE_MQTT_MEM);
+};
+
+/// How many bytes `init` takes.
+pub(super) fn plan(given: &Given) -> Result<usize> {
+    Ok(plan_for(&given.engine, &Sizes::of(given)?).bytes())
+}
+
+/// Copies properties into the block, encoded.
+fn encode(carver: &mut Carver<'static>, length: usize, given: Properties<'_>) -> Result<Properties<'static>> {
+    let room: &'static mut [u8] = carver.table(length + 4)?;
+    let mut writer = Writer::new(room);
+    given.write(&mut writer)?;
+    let written: &'static [u8] = writer.finish();
+    // Without the length in front.
+    Ok(Properties::Encoded(written.get(written.len() - length..).unwrap_or_default()))
+}
+
+pub(super) fn init(block: &'static mut [u8], given: &Given) -> Result<*mut mote_mqtt> {
+    // SAFETY: `Given` was read from what the application passed.
+    let node = unsafe { NodeRef::new(given.config.node) }?;
+    let sizes = Sizes::of(given)?;
+    let mut carver = Carver::new(block);
+    let mut engine = given.engine;
+    engine.properties = encode(&mut carver, sizes.connect, given.connect.as_properties())?;
+    let will = encode(&mut carver, sizes.will, given.will.as_properties())?;
+    if let Some(place) = &mut engine.will {
+        place.properties = will;
+    }
+    let engine: &'static Config<'static> = carver.place(engine)?;
+    let client = Client::new(carver.table(Client::plan(engine).bytes())?, engine)?;
+    let topic = core::ptr::from_mut::<[u8]>(carver.table(sizes.topic)?);
+    let callers = carver.table(sizes.callers)?;
+    let handlers = carver.table(sizes.handlers)?;
+    let inlet = Inlet::new(&mut carver, engine.receive_bytes)?;
+    let store = if engine.store_owner == 0 { None } else { Some(PortStore::of(node)?) };
+    let place = carver.place(core::mem::MaybeUninit::<mote_mqtt>::uninit())?;
+    let object: *mut mote_mqtt = place.as_mut_ptr();
+    let handle = node.attach(object.cast(), &DRIVER)?;
+    let mote_mqtt_config { callback, user, .. } = given.config;
+    let stream = TcpStream::new(node, handle);
+    let core = Core { client, stream, inlet, store, topic, callers, handlers, callback, user, handle };
+    place.write(mote_mqtt { magic: MAGIC, node, core: UnsafeCell::new(core) });
+    Ok(object)
+}
+
+/// A client that was found alive. Every use borrows it for a moment only.
+#[derive(Clone, Copy)]
+pub(super) struct MqttRef(*const mote_mqtt);
+
+impl MqttRef {
+    /// Checks a pointer from C.
+    ///
+    /// # Safety
+    /// `mqtt` is NULL or came from `mote_mqtt_init`, and its block has not been reused.
+    pub(super) unsafe fn new(mqtt: *mut mote_mqtt) -> Result<MqttRef> {
+        if mqtt.is_null() || !mqtt.is_aligned() {
+            return Err(Error::Invalid);
+        }
+        // SAFETY: the caller vouches that this is, or was, a client.
+        if unsafe { (&raw const (*mqtt).magic).read() } != MAGIC {
+            return Err(Error::Stale);
+        }
+        Ok(MqttRef(mqtt))
+    }
+
+    const fn pointer(self) -> *mut mote_mqtt {
+        self.0.cast_mut()
+    }
+
+    fn node(self) -> NodeRef {
+        // SAFETY: alive by construction, and `node` never changes.
+        unsafe { (&raw const (*self.0).node).read() }
+    }
+
+    /// Borrows the inside for the length of `use_it`, which must not call the application.
+    pub(super) fn with<R>(self, use_it: impl FnOnce(&mut Core) -> R) -> R {
+        // SAFETY: one thread at a time drives the node and all on it (the contract of the C
+        // API), and `use_it` does not come back here, so that this is the only reference.
+        use_it(unsafe { &mut *(*self.0).core.get() })
+    }
+
+    /// Lends the engine together with its context.
+    pub(super) fn engine<R>(self, use_it: impl FnOnce(&mut Client<'static>, &mut Context<'_, '_>) -> R) -> R {
+        let mut random = self.node();
+        let now = random.now();
+        self.with(|core| {
+            let mut stream = StreamContext { now, transport: &mut core.stream, random: &mut random };
+            let store = core.store.as_mut().map(|store| store as &mut dyn Store);
+            use_it(&mut core.client, &mut Context { stream: &mut stream, store })
+        })
+    }
+
+    /// A command of the application: there may be something to do now, so the node polls.
+    pub(super) fn command<R>(
+        self,
+        use_it: impl FnOnce(&mut Client<'static>, &mut Context<'_, '_>) -> Result<R>,
+    ) -> Result<R> {
+        let result = self.engine(use_it);
+        self.node().touch(self.with(|core| core.handle));
+        result
+    }
+
+    /// Leaves the node. From here on every use of the pointer is stale.
+    pub(super) fn detach(self) {
+        use crate::transport::Stream;
+        let handle = self.with(|core| {
+            core.stream.close();
+            core.handle
+        });
+        self.node().detach(handle);
+        // SAFETY: alive, and no reference to it is held here.
+        unsafe { (&raw mut (*self.pointer()).magic).write(0) };
+    }
+
+    /// Ends every operation that has a callback with `MOTE_ERR_CLOSED`. The client is stale.
+    pub(super) fn end_all(self) {
+        for index in 0..self.with(|core| core.callers.len()) {
+            let caller = self.with(|core| core.callers.get_mut(index).map(core::mem::take));
+            if let Some(Caller { callback: Some(callback), user, operation, done }) = caller {
+                let mut shown = blank(self.pointer(), MOTE_MQTT_ENDED);
+                if !done {
+                    (shown.operation, shown.status) = (operation, Error::Closed.code());
+                }
+                // SAFETY: the application's function; nothing of the object is borrowed. The block
+                // is the client's until `mote_mqtt_close` returns.
+                unsafe { callback(user, &raw const shown) }
+            }
+        }
+    }
+
+    /// Makes sure that there is a place for the callback of an operation about to be started.
+    pub(super) fn room(self, callback: mote_mqtt_callback) -> Result<()> {
+        let free = |core: &mut Core| core.callers.iter().any(|caller| caller.callback.is_none());
+        if callback.is_none() || self.with(free) { Ok(()) } else { Err(Error::Full) }
+    }
+
+    /// Remembers who is told of an operation; `None` has ended already.
+    pub(super) fn register(self, operation: Option<u32>, callback: mote_mqtt_callback, user: *mut c_void) {
+        if callback.is_none() {
+            return;
+        }
+        let caller = Caller { operation: operation.unwrap_or(0), done: operation.is_none(), callback, user };
+        self.with(|core| {
+            if let Some(place) = core.callers.iter_mut().find(|caller| caller.callback.is_none()) {
+                *place = caller;
+            }
+        });
+    }
+
+    /// A place for the handler of a subscription: its cookie. 0 without a handler.
+    pub(super) fn handler(self, callback: mote_mqtt_callback, user: *mut c_void) -> Result<u32> {
+        if callback.is_none() {
+            return Ok(0);
+        }
+        self.with(|core| {
+            for (index, place) in core.handlers.iter_mut().enumerate() {
+                let cookie = index as u32 + 1;
+                if place.callback.is_none() || !core.client.is_subscribed(cookie) {
+                    *place = Caller { operation: cookie, done: false, callback, user };
+                    return Ok(cookie);
+                }
+            }
+            Err(Error::Full)
+        })
+    }
+
+    /// Brings an event to the application. Nothing of the object may be touched afterwards.
+    fn dispatch(self, event: &Event<'_>) {
+        let (mut shown, cookie) = show(self.pointer(), event);
+        if let Event::Message(message) = event
+            && shown.topic.len == 0
+        {
+            shown.topic = self.with(|core| {
+                // SAFETY: the room lies in the object's block and is used here alone.
+                let room = unsafe { &mut *core.topic };
+                let count = copy(room, core.client.topic(message).as_bytes());
+                lend(room.get(..count).unwrap_or_default())
+            });
+        }
+        let told = self.with(|core| match shown.kind {
+            MOTE_MQTT_ENDED | MOTE_MQTT_WANTED => {
+                let ours = |caller: &&mut Caller| caller.operation == shown.operation && !caller.done;
+                let caller = core.callers.iter_mut().find(ours)?;
+                Some(if shown.kind == MOTE_MQTT_ENDED { core::mem::take(caller) } else { *caller })
+            }
+            _ => core.handlers.get((cookie as usize).checked_sub(1)?).copied(),
+        });
+        let (callback, user) = match told {
+            Some(Caller { callback: Some(callback), user, .. }) => (Some(callback), user),
+            _ => self.with(|core| (core.callback, core.user)),
+        };
+        call(callback, user, &shown);
+    }
+
+    /// Tells of one QoS 0 message that left within `publish`, if there is one.
+    fn tell_done(self) -> bool {
+        let done = self.with(|core| {
+            let caller = core.callers.iter_mut().find(|caller| caller.done)?;
+            Some(core::mem::take(caller))
+        });
+        let Some(Caller { callback, user, .. }) = done else { return false };
+        call(callback, user, &blank(self.pointer(), MOTE_MQTT_ENDED));
+        true
+    }
+
+    /// Takes what the stream has brought, up to the next event.
+    fn receive(self) -> Option<Event<'static>> {
+        loop {
+            // They lie in the inlet until it is filled again, which happens in `poll` alone.
+            let bytes = self.with(|core| core.inlet.bytes());
+            if bytes.is_empty() {
+                return None;
+            }
+            let (count, event) = self.engine(|client, cx| client.receive(cx, StreamEvent::Received(bytes)));
+            self.with(|core| core.inlet.consume(count));
+            if event.is_some() || count == 0 {
+                return event;
+            }
+        }
+    }
+}
+
+fn call(callback: mote_mqtt_callback, user: *mut c_void, event: &mote_mqtt_event) {
+    if let Some(callback) = callback {
+        // SAFETY: the application's function, as the header describes it; nothing of the object
+        // is borrowed.
+        unsafe { callback(user, core::ptr::from_ref(event)) }
+    }
+}
+
+static DRIVER: Driver = Driver { poll, deadline, datagram: Driver::NO_DATAGRAM, ready };
+
+unsafe fn poll(object: *mut c_void) -> bool {
+    let mqtt = MqttRef(object.cast());
+    if mqtt.tell_done() {
+        return true;
+    }
+    loop {
+        // All that came is looked at before anything is sent, so that answers leave together.
+        if let Some(event) = mqtt.receive().or_else(|| mqtt.engine(|client, cx| client.poll(cx))) {
+            mqtt.dispatch(&event);
+            return true;
+        }
+        let now = mqtt.node().now();
+        let signal = mqtt.with(|core| core.stream.advance(now, &mut core.inlet));
+        let brought = match signal {
+            None => return false,
+            Some(Signal::Received) => continue,
+            Some(Signal::Connected) => StreamEvent::Connected,
+            Some(Signal::Writable) => StreamEvent::Writable,
+            Some(Signal::Closed) => StreamEvent::Closed,
+            Some(Signal::Failed(error)) => StreamEvent::Failed(error),
+        };
+        if let (_, Some(event)) = mqtt.engine(|client, cx| client.receive(cx, brought)) {
+            mqtt.dispatch(&event);
+            return true;
+        }
+    }
+}
+
+unsafe fn deadline(object: *const c_void) -> Instant {
+    let mqtt = MqttRef(object.cast());
+    mqtt.with(|core| core.client.next_deadline().min(core.stream.next_deadline()))
+}
+
+unsafe fn ready(object: *mut c_void, source: Handle, readable: bool, writable: bool) -> bool {
+    let mqtt = MqttRef(object.cast());
+    mqtt.with(|core| core.stream.ready(source, readable, writable));
+    mqtt.node().touch(mqtt.with(|core| core.handle));
+    false
+}
