@@ -251,6 +251,81 @@ fn replayed_attacks_on_other_engines() {
     }
 }
 
+/// A transfer in both directions and an observation, with whatever goes wrong: each request
+/// ends exactly once, by an error of `request` or by an event, and nothing is left over.
+fn scene(config: &Config, server_config: &Config, upset: impl Fn(&mut Net)) -> bool {
+    let resource = Resource { methods: 0x7f, flags: flags::OBSERVABLE, ..COUNT };
+    let server = Node::serving(server_config, resource, |endpoint, cx, incoming| {
+        if !incoming.part.more {
+            let _ = endpoint.respond(cx, incoming.exchange, &content(&bytes(300)));
+        }
+    });
+    let mut pair = Pair::new(Node::new(config), server);
+    upset(&mut pair.net);
+    pair.client.body = bytes(200);
+    let body = bytes(200);
+    let get =
+        Request { options: &COUNT_PATH, szx: 2, timeout: 10_000, ..Request::new(to_server(), Code::GET) };
+    let wanted = [
+        get,
+        Request { observe: true, ..get },
+        Request { method: Code::PUT, payload: &body, ..get },
+        Request { confirmable: false, ..get },
+    ];
+    let mut handles = Vec::new();
+    for request in &wanted {
+        handles.extend(pair.try_request(request));
+    }
+    pair.run(100_000);
+    let resource = mote::table::Handle::from_raw(1 << 16).unwrap();
+    pair.at_server(|endpoint, _| endpoint.notify(resource)).unwrap();
+    pair.run(100_000);
+    for handle in &handles {
+        let _ = pair.at_client(|endpoint, cx| endpoint.cancel(cx, *handle));
+    }
+    pair.run(600_000);
+    let ends: Vec<_> = handles.iter().map(|handle| pair.client.end(*handle)).collect();
+    assert_eq!(pair.client.endpoint.requests(), 0);
+    assert_eq!(pair.client.endpoint.next_deadline(), Instant::NEVER);
+    ends.len() == 4 && ends.iter().filter(|end| end.is_ok()).count() == 3
+}
+
+#[test]
+fn the_nth_send_fails() {
+    assert!(scene(&Config::DEFAULT, &Config::DEFAULT, |_| {}));
+    for error in [Error::WouldBlock, Error::Unreachable, Error::TooLarge] {
+        for host in [CLIENT, SERVER] {
+            for number in 1..40 {
+                let fine =
+                    scene(&Config::DEFAULT, &Config::DEFAULT, |net| net.fail_send(host, number, error));
+                // A client's transport that is full for once is overcome.
+                assert!(fine || host == SERVER || error != Error::WouldBlock, "{number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_size_of_the_pool_and_the_tables_ends_well() {
+    for pool in (0..400).step_by(7) {
+        let config = Config { pool, ..Config::DEFAULT };
+        scene(&config, &Config::DEFAULT, |_| {});
+        scene(&Config::DEFAULT, &config, |_| {});
+    }
+    for count in 0..4 {
+        let tight = Config {
+            peers: 1,
+            requests: count,
+            exchanges: count,
+            observers: count,
+            transfers: count,
+            ..Config::DEFAULT
+        };
+        scene(&tight, &Config::DEFAULT, |_| {});
+        scene(&Config::DEFAULT, &tight, |_| {});
+    }
+}
+
 fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }

@@ -10,6 +10,7 @@ use super::pending::{self, Pending, Wait};
 use super::pool::Key;
 use super::response::NO_SEQUENCE;
 use super::wire::{Block, Code, Encoder, Message, Type, number, uint};
+use crate::address::Ip;
 use crate::backoff::{Backoff, Policy};
 use crate::bytes;
 use crate::status::{Error, Result};
@@ -227,7 +228,13 @@ impl Endpoint<'_> {
                 pending.due = cx.now.after(pending.timeout.into());
             }
             Err(Error::WouldBlock) => pending.due = cx.now.after(BLOCKED),
-            Err(error) => pending.end(cx.now, error),
+            Err(error) => {
+                pending.end(cx.now, error);
+                // Perhaps the own address is gone: let the transport choose next time.
+                if let Some(peer) = self.peers.get_mut(pending.peer) {
+                    peer.path.local = Ip::UNSPECIFIED;
+                }
+            }
         }
         if pending.wait != Wait::Turn && !pending.is(pending::GROUP | pending::OUTSTANDING) {
             pending.flags |= pending::OUTSTANDING;

@@ -4,7 +4,7 @@
 
 use super::event::Event;
 use super::exchange::{Exchange, Transfer};
-use super::params::Config;
+use super::params::{Config, Params};
 use super::peers::{Peer, Peers};
 use super::pending::Pending;
 use super::pool::{Key, Place, Pool};
@@ -83,6 +83,8 @@ impl<'m> Endpoint<'m> {
         }
         let mut carver = Carver::new(block);
         let (requests, exchanges) = (config.requests, config.exchanges);
+        let nstart = config.params.nstart.max(1);
+        let config = Config { params: Params { nstart, ..config.params }, ..config };
         Ok(Endpoint {
             peers: Peers::new(carver.table(config.peers.into())?),
             requests: Table::new(carver.table(config.requests.into())?),
@@ -320,8 +322,11 @@ impl<'m> Endpoint<'m> {
     /// The peer at the other end of `path`, made known if it was not. `ours` when it is for a
     /// request of ours, which must not take a message ID that the peer may remember.
     pub(super) fn peer(&mut self, cx: &mut DatagramContext<'_>, path: &Path, ours: bool) -> Result<u16> {
-        if let Some(peer) = self.peers.find(path) {
-            return Ok(peer);
+        if let Some(found) = self.peers.find(path) {
+            if let Some(peer) = self.peers.get_mut(found).filter(|peer| peer.path.local.is_unspecified()) {
+                peer.path.local = path.local;
+            }
+            return Ok(found);
         }
         let place = self.peers.place(cx.now, self.lifetime, ours).ok_or(Error::Full)?;
         // What is kept of the former peer's answered exchanges goes with it.

@@ -13,7 +13,8 @@ pub struct Params {
     pub ack_random_factor: u16,
     /// MAX_RETRANSMIT, at most 16.
     pub max_retransmit: u8,
-    /// NSTART: how many requests may be outstanding at one peer.
+    /// NSTART: how many requests, and how many notifications, may be outstanding at one peer;
+    /// 0 is taken for 1.
     pub nstart: u8,
     /// DEFAULT_LEISURE in milliseconds: how long answers to a group are spread over.
     pub leisure: u32,
@@ -90,7 +91,8 @@ impl Params {
 /// The capacities and habits of an endpoint. Memory is taken for exactly these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Peers known at a time. A peer that nothing depends on is forgotten when room is needed.
+    /// Peers known at a time. When room is needed, the one that was idle for longest and has
+    /// nothing under way is forgotten, and with it what was kept to tell its duplicates.
     pub peers: u16,
     /// Requests of ours under way at a time, observations included.
     pub requests: u16,
