@@ -4572,6 +4572,26 @@ mote_status mote_mesh_group(struct mote_mesh *mesh, const struct mote_address *g
 mote_status mote_mesh_host_packet(struct mote_mesh *mesh, struct mote_bytes packet);
 
 /**
+ * Opens a network interface of the host as the host side of this border router, routes the mesh's
+ * prefix into it, and passes packets both ways from now on. There is no
+ * `MOTE_MESH_HOST_PACKET` any more.
+ *
+ * Call it after `MOTE_MESH_ADDRESS`. `name` may be empty: the host chooses one. `address`, with
+ * the prefix of `prefix_len` bits that it is in, becomes the host's on this interface; it must
+ * not be of the mesh's prefix, and may be NULL. `MOTE_ERR_STATE` without an own address, with a
+ * `host_queue` of 0, and when it is open already; `MOTE_ERR_UNSUPPORTED` when the port has no such
+ * interfaces, or the host does not let us have one; `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`, what the
+ * port says.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_mesh_host_open(struct mote_mesh *mesh,
+                                struct mote_bytes name,
+                                const struct mote_address *address,
+                                uint8_t prefix_len);
+
+/**
  * The neighbour at place `index`, counted from 0.
  *
  * `neighbour->size` must be set. Places change when neighbours come and go.

@@ -5,6 +5,9 @@
 use crate::bytes::copy;
 use crate::status::{Error, Result};
 
+/// The MTU of the interface on the host side: that of 6LoWPAN (RFC 4944 §4).
+pub const MTU: u32 = 1280;
+
 /// Packets one behind the other, each with its length in front.
 #[derive(Debug)]
 pub struct HostQueue<'m> {

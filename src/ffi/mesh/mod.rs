@@ -3,6 +3,7 @@
 
 mod config;
 mod event;
+mod host;
 mod object;
 mod tables;
 #[cfg(all(test, feature = "std"))]
@@ -353,4 +354,32 @@ pub unsafe extern "C" fn mote_mesh_host_packet(mesh: *mut mote_mesh, packet: mot
         Ok(())
     };
     outcome(hand())
+}
+
+/// Opens a network interface of the host as the host side of this border router, routes the mesh's
+/// prefix into it, and passes packets both ways from now on. There is no
+/// `MOTE_MESH_HOST_PACKET` any more.
+///
+/// Call it after `MOTE_MESH_ADDRESS`. `name` may be empty: the host chooses one. `address`, with
+/// the prefix of `prefix_len` bits that it is in, becomes the host's on this interface; it must
+/// not be of the mesh's prefix, and may be NULL. `MOTE_ERR_STATE` without an own address, with a
+/// `host_queue` of 0, and when it is open already; `MOTE_ERR_UNSUPPORTED` when the port has no such
+/// interfaces, or the host does not let us have one; `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`, what the
+/// port says.
+///
+/// # Safety
+/// The pointers are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mote_mesh_host_open(
+    mesh: *mut mote_mesh,
+    name: mote_bytes,
+    address: *const mote_address,
+    prefix_len: u8,
+) -> mote_status {
+    let open = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let (mesh, _, address) = unsafe { (MeshRef::new(mesh)?, slice(name)?, address.as_ref()) };
+        host::open(mesh, name, address.map(|address| (*address, prefix_len)))
+    };
+    outcome(open())
 }

@@ -3,6 +3,7 @@
 
 use super::config::mote_mesh_config;
 use super::event::{mote_mesh_callback, to_c};
+use super::host::{self, HostSide};
 use super::transport;
 use crate::ffi::PortRadio;
 use crate::ffi::node::{Channel, Driver, NodeRef, deliver};
@@ -33,6 +34,8 @@ pub(super) struct Core {
     pub(super) mesh: Mesh<'static>,
     pub(super) radio: PortRadio,
     scratch: *mut [u8],
+    /// The interface of the host side, once it is open.
+    pub(super) host: Option<HostSide>,
     /// Packets of the host side that wait for the next turn.
     pub(super) inbound: HostQueue<'static>,
     /// For each UDP socket, by its slot, the transport that it is for others.
@@ -72,7 +75,15 @@ pub(super) fn init(
     let mut random = node;
     let mesh = Mesh::new(inner, config, node.now(), &mut random)?;
     let radio = PortRadio::open(node)?;
-    let core = Core { mesh, radio, scratch: core::ptr::from_mut(scratch), inbound, transports, handle: None };
+    let core = Core {
+        mesh,
+        radio,
+        scratch: core::ptr::from_mut(scratch),
+        host: None,
+        inbound,
+        transports,
+        handle: None,
+    };
     let object: *mut mote_mesh = carver.place(mote_mesh {
         magic: MAGIC,
         node,
@@ -198,6 +209,11 @@ impl MeshRef {
                 return;
             }
         }
+        if let Event::HostPacket { packet } = event
+            && host::send(self, packet)
+        {
+            return;
+        }
         // SAFETY: alive by construction, and neither ever changes.
         let (callback, user) =
             unsafe { ((&raw const (*self.0).on_event).read(), (&raw const (*self.0).user).read()) };
@@ -238,14 +254,29 @@ unsafe fn deadline(object: *const c_void) -> Instant {
     })
 }
 
-unsafe fn ready(object: *mut c_void, _source: Handle, _readable: bool, _writable: bool) -> bool {
+unsafe fn ready(object: *mut c_void, source: Handle, _readable: bool, _writable: bool) -> bool {
     let mesh = MeshRef::of(object);
-    let mut frame = [0; FRAME_SIZE];
-    let Some(event) = mesh.node().take_radio_event(&mut frame) else { return false };
     let scratch = mesh.with(|core| core.scratch);
     // SAFETY: as in `poll`.
     let scratch = unsafe { &mut *scratch };
-    if let Some(event) = mesh.engine(|engine, cx| engine.receive(cx, event, scratch)) {
+    let mut frame = [0; FRAME_SIZE];
+    let event = if mesh.with(|core| core.host.is_some_and(|host| host.source == source)) {
+        let length = match host::receive(mesh, scratch) {
+            Ok(length) => length,
+            Err(Error::TooLarge) => return true,
+            Err(Error::Io) => {
+                host::lose(mesh);
+                return false;
+            }
+            Err(_) => return false,
+        };
+        let packet = scratch.get_mut(..length).unwrap_or_default();
+        mesh.engine(|engine, cx| engine.receive_from_host(cx, packet))
+    } else {
+        let Some(event) = mesh.node().take_radio_event(&mut frame) else { return false };
+        mesh.engine(|engine, cx| engine.receive(cx, event, scratch))
+    };
+    if let Some(event) = event {
         mesh.dispatch(&event);
     }
     true

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The root of a mesh over ZEP, and the way between it and the host by a network interface. */
+#include <unistd.h>
+#include "tool-mesh.h"
+
+static const char usage[] =
+    "usage: mote-border-router --zep ADDR:PORT[,...] [OPTION...]\n"
+    TOOL_MESH_USAGE
+    "  --tun NAME             the network interface; the host chooses a name if not given\n"
+    "  --host ADDR/LEN        the host's address on it (fd01::1/64); of another prefix than the mesh's\n"
+    "  --mode MODE            storing or non-storing (non-storing)\n"
+    "  --objective O          mrhof or of0 (mrhof)\n"
+    "  --prefix P             the first 64 bits of all addresses of the mesh (fd00::)\n"
+    "  --routes N             for how many nodes there is room (256)\n"
+    "  --fast                 trickle begins at a quarter of a second, for demonstrations\n"
+    "  -v                     tell what happens\n";
+
+static mote_mesh *mesh;
+static const char *tun = "";
+static mote_address host;
+static uint8_t host_len = 64;
+static int verbose;
+
+static void on_event(void *user, const mote_mesh_event *event) {
+    (void)user;
+    if (event->kind == MOTE_MESH_ADDRESS) {
+        tool_check(mote_mesh_host_open(mesh, tool_bytes(tun), &host, host_len), "network interface");
+        printf("ready %s\n", tool_ip(&event->address));
+        fflush(stdout);
+    }
+    if (verbose) (void)tool_mesh_tell(event);
+}
+
+int main(int argc, char **argv) {
+    tool_mesh given = { .pan = 0 };
+    mote_mesh_config config = { MOTE_MESH_CONFIG_INIT, .role = MOTE_MESH_ROOT, .on_event = on_event, .routes = 256,
+                                .neighbours = 32, .queue = 16, .blocks = 96, .reassemblies = 8, .outgoing = 4, .host_queue = 8192 };
+    mote_mesh_root_config root = { MOTE_MESH_ROOT_CONFIG_INIT };
+    tool_check(mote_address_parse(tool_bytes("fd01::1"), &host), "host");
+    for (int i = 1; i < argc; i++) {
+        const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
+        if (tool_mesh_option(&given, &i, argc, argv)) continue;
+        if (strcmp(option, "-v") == 0) {
+            verbose = 1;
+            continue;
+        }
+        if (strcmp(option, "--fast") == 0) {
+            root.interval_min = 8;
+            continue;
+        }
+        if (strcmp(option, "--tun") == 0) tun = value;
+        else if (strcmp(option, "--host") == 0) {
+            mote_bytes text = { (const uint8_t *)value, strcspn(value, "/") };
+            tool_check(mote_address_parse(text, &host), "--host");
+            if (value[text.len] == '/') host_len = (uint8_t)strtoul(value + text.len + 1, NULL, 10);
+        } else if (strcmp(option, "--mode") == 0) root.mode = strcmp(value, "storing") == 0 ? MOTE_MESH_STORING : MOTE_MESH_NON_STORING;
+        else if (strcmp(option, "--objective") == 0) root.objective = strcmp(value, "of0") == 0 ? MOTE_MESH_OF0 : MOTE_MESH_MRHOF;
+        else if (strcmp(option, "--prefix") == 0) {
+            mote_address prefix;
+            tool_check(mote_address_parse(tool_bytes(value), &prefix), "--prefix");
+            memcpy(root.prefix, prefix.ip, 16);
+        } else if (strcmp(option, "--routes") == 0) config.routes = (uint16_t)strtoul(value, NULL, 10);
+        else {
+            fputs(usage, stderr);
+            return 1;
+        }
+        i++;
+    }
+    if (given.peer_count == 0) {
+        fputs(usage, stderr);
+        return 1;
+    }
+    signal(SIGINT, tool_stop);
+    signal(SIGTERM, tool_stop);
+    mote_node *node = tool_mesh_node(&given, 2);
+    config.node = node;
+    mesh = tool_mesh_make(&given, &config);
+    tool_check(mote_mesh_start_root(mesh, &root), "start");
+    while (!tool_stopping) (void)mote_node_run(node, 1000);
+    (void)mote_mesh_close(mesh);
+    (void)mote_node_close(node);
+    return 0;
+}
