@@ -77,8 +77,9 @@ impl Ipv6<'_> {
         };
         // RFC 8200 §5: the room for a tunnel is a matter of its ends, below the minimum MTU.
         let mtu = match self.config.medium {
-            // RFC 4944 §4, whatever more the link carries for tunnels.
-            Medium::Ieee802154 => MIN_MTU,
+            // RFC 4944 §4 for what comes in; within, the link carries the tunnels too.
+            Medium::Ieee802154 if arrival.outside => MIN_MTU,
+            Medium::Ieee802154 => cx.link.mtu(),
             Medium::Ethernet => cx.link.mtu().saturating_sub(overhead).max(MIN_MTU),
         };
         if packet.len() > mtu {

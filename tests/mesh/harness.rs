@@ -222,6 +222,23 @@ impl Network {
         self.node(id).events.borrow_mut().drain(..).map(|(_, event)| event).collect()
     }
 
+    /// Hands the root a packet of the host, and collects what comes back to it.
+    pub(crate) fn from_host(&mut self, packet: &[u8], seconds: u64) -> Vec<Vec<u8>> {
+        self.took(0);
+        let mut scratch = packet.to_vec();
+        let event = self.air.with(0, |host, cx| host.mesh.receive_from_host(cx, &mut scratch).map(told));
+        let mut back = Vec::new();
+        for second in 0..=seconds {
+            for event in self.took(0).into_iter().chain(event.clone().flatten().filter(|_| second == 0)) {
+                if let Told::HostPacket(packet) = event {
+                    back.push(packet);
+                }
+            }
+            self.run(1);
+        }
+        back
+    }
+
     /// Pings and waits; the hop limit of the reply, or why there was none.
     pub(crate) fn ping(
         &mut self,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The mesh as a whole: nodes that join, ping and talk over a simulated radio channel.
 
+mod border;
 mod harness;
 mod networks;
