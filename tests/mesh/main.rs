@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The mesh as a whole: nodes that join, ping and talk over a simulated radio channel.
 
+mod behaviour;
 mod border;
 mod harness;
+mod hostile;
 mod networks;

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Inside a network namespace: mesh_scene.sh BIN WORK MODE
+set -euo pipefail
+bin=$1 work=$2 mode=$3
+cd "$work"
+die() { echo "mesh scene: $*" >&2; tail -n 5 border.log node*.log >&2 || true; exit 1; }
+ip link set lo up
+cat >topology <<T
+0210000000000000 0210000000000001
+0210000000000001 0210000000000002
+0210000000000002 0210000000000003
+T
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
+"$bin/mote-zep-switch" -t topology ::1 17754 &
+pids+=($!)
+sleep 0.5
+"$bin/mote-border-router" --zep '[::1]:17754' --eui64 0210000000000000 --tun mote0 --mode "$mode" --fast -v >border.log 2>&1 &
+pids+=($!)
+for id in 1 2 3; do
+    "$bin/mote-node" --zep '[::1]:17754' --eui64 "021000000000000$id" -v >"node$id.log" 2>&1 &
+    pids+=($!)
+done
+far=fd00::10:0:0:3
+for _ in $(seq 120); do
+    grep -q "route $far/128" border.log && break
+    sleep 0.5
+done
+grep -q "route $far/128" border.log || die "the third node did not join"
+sleep 2
+for size in 8 56 500 1000 1200 1232; do
+    ping -6 -c 5 -i 0.2 -s "$size" -W 5 "$far" >ping.log || true
+    grep -q ' 0% packet loss' ping.log || { cat ping.log; die "$size bytes were lost"; }
+done
+# Over the MTU of the mesh: the kernel is told by the border router and fragments.
+hops=$(traceroute -6 -n -q 1 -w 5 "$far" | awk 'NR > 1 { print $2 }' | tr '\n' ' ')
+[ "$hops" = "fd00::10:0:0:0 fd00::10:0:0:1 fd00::10:0:0:2 $far " ] || die "traceroute saw $hops"
+coap-client-notls -m get "coap://[$far]/reading" >reading.txt 2>/dev/null
+grep -Eq '^[0-9]+\.[0-9]' reading.txt || die "libcoap's client read $(cat reading.txt)"
+"$bin/mote-coap-client" "coap://[$far]/parent" | grep -q 'fe80::10:0:0:2' || die "mote-coap-client did not see the parent"
+echo "$mode: ping6 with 8 to 1232 bytes, traceroute and two CoAP clients reach the third hop"
