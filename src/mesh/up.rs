@@ -205,7 +205,9 @@ impl Mesh<'_> {
             }
         }
         if self.config.role != Role::Leaf {
-            self.ipv6.advertise_prefix(now, network, 64, valid, preferred)?;
+            // Full of the prefix of a DODAG left before: hosts are not told of the new one, but the
+            // node has its address.
+            let _ = self.ipv6.advertise_prefix(now, network, 64, valid, preferred);
         }
         self.ipv6.add_address(now, address, 64, valid, preferred)?;
         self.with_rpl(now, random, |rpl, cx| rpl.add_target(cx, &address, 128, false))

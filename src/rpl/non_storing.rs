@@ -189,6 +189,9 @@ impl Rpl<'_> {
                 compressed = shared.min(compressed);
             }
         }
+        // Each address is completed from the one before it, which the last shares no more with than
+        // all share.
+        compressed_last = compressed_last.min(compressed);
         let shape = Shape { compressed, compressed_last, count: segments };
         let pad = shape.emit(0, segments, out)?;
         for (position, hop) in path.first(count).enumerate().skip(1) {

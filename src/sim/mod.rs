@@ -12,6 +12,8 @@
 #![forbid(unsafe_code)]
 
 mod link;
+#[cfg(feature = "mesh")]
+pub mod mesh;
 pub mod net;
 pub mod pcap;
 #[cfg(feature = "ieee802154")]
