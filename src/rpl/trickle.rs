@@ -25,13 +25,16 @@ const SHORTEST_MAX: u8 = 12;
 const LONGEST: u8 = 31;
 
 impl Parameters {
+    // `clamp` would panic on bounds in the wrong order, and the linker cannot see that these are not.
+    #[allow(clippy::manual_clamp)]
     fn min_exponent(self) -> u8 {
-        self.interval_min.clamp(SHORTEST_MIN, LONGEST)
+        self.interval_min.max(SHORTEST_MIN).min(LONGEST)
     }
 
+    #[allow(clippy::manual_clamp)]
     fn max_exponent(self) -> u8 {
         let exponent = self.min_exponent().saturating_add(self.doublings);
-        exponent.clamp(SHORTEST_MAX.max(self.min_exponent()), LONGEST)
+        exponent.max(SHORTEST_MAX).min(LONGEST)
     }
 
     /// Imin, in milliseconds.
@@ -87,7 +90,7 @@ impl Trickle {
             self.remainder = 0;
             return parameters.redundancy == 0 || self.heard < parameters.redundancy;
         }
-        let exponent = (self.exponent + 1).clamp(parameters.min_exponent(), parameters.max_exponent());
+        let exponent = (self.exponent + 1).max(parameters.min_exponent()).min(parameters.max_exponent());
         self.begin(now, exponent, random);
         false
     }

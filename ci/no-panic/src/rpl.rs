@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! RPL and IPv6: wire formats.
+//! RPL and IPv6: wire formats, and the RPL engine.
 
-use crate::{block, bytes};
+use crate::{Dice, World, block, bytes};
 use mote::address::Ip;
 use mote::bytes::Writer;
+use mote::ipv6::link::LinkAddress;
+use mote::ipv6::routing::{ControlMessage, ControlPlane, Flow, Routing, RoutingError};
 use mote::ipv6::wire::exthdr::{Extension, finish_options};
 use mote::ipv6::wire::icmpv6::{Echo, ErrorMessage, Icmpv6};
 use mote::ipv6::wire::nd::{DuplicateAddress, Neighbor, Options, RouterAdvertisement};
 use mote::ipv6::wire::{Header, udp::Udp};
+use mote::rpl::{Config, RootConfig, Rpl, RplContext};
 use mote::rpl::wire::{Message, PacketInformation, SourceRoute, advance};
 use mote::status::{Error, Result};
+use mote::time::Instant;
 
 /// # Safety
 /// Both ranges are valid.
@@ -105,4 +109,70 @@ pub unsafe extern "C" fn check_ipv6_packet(from: *const u8, length: usize, to: *
         Ok(out.finish().len())
     }
     run(from, to).map_or_else(Error::code, |count| count as i32)
+}
+
+impl ControlPlane for World {
+    fn send(&mut self, message: &ControlMessage<'_>) -> Result<()> {
+        self.outcome(message.body).map(|_| ())
+    }
+}
+
+/// The whole engine: what an application, IPv6 and the clock ask of it.
+///
+/// # Safety
+/// All ranges are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn check_rpl_engine(
+    start: *mut u8,
+    length: usize,
+    config: &Config,
+    root: &RootConfig,
+    from: *mut u8,
+    count: usize,
+    world: &mut World,
+    dice: &mut Dice,
+    now: u64,
+) -> i32 {
+    // SAFETY: as the caller promises.
+    let (start, from) = unsafe { (block(start, length), block(from, count)) };
+    let mut address = root.dodag_id;
+    let now = Instant(now);
+    let Ok(mut rpl) = Rpl::new(start, config, &address) else { return -1 };
+    let mut cx = RplContext { now, transport: world, random: dice };
+    rpl.start(&mut cx);
+    let mut sum = rpl.start_root(&mut cx, root).map_or_else(Error::code, |()| 0);
+    for error in [
+        rpl.add_target(&mut cx, &address, config.targets, config.leaf),
+        rpl.remove_target(&mut cx, &address, config.targets),
+        rpl.global_repair(config.dodags),
+        rpl.refresh_routes(config.dodags),
+    ] {
+        sum += error.map_or_else(Error::code, |()| 0);
+    }
+    let event = rpl.receive(&mut cx, &address, &root.dodag_id, config.dodags, from);
+    sum += i32::from(event.is_some());
+    while rpl.poll(&mut cx).is_some() {
+        sum += 1;
+    }
+    let mut room = [0; 64];
+    let mut headers = Writer::new(&mut room);
+    let neighbour = LinkAddress::Short(config.routes);
+    sum += i32::from(rpl.hop_by_hop(now, config.dodags, from, neighbour, config.leaf));
+    sum += i32::from(rpl.source_route(from, &mut address, &|ip| ip.0[15] == 1).is_ok());
+    let flow = Flow {
+        now,
+        source: address,
+        destination: address,
+        from: neighbour,
+        own: config.leaf,
+        hop_limit: config.targets,
+        source_routed: config.dodags == 0,
+        rpl_option: Some(from),
+    };
+    sum += i32::from(rpl.route(flow, &mut headers).is_ok());
+    rpl.on_error(now, RoutingError::SourceRoute { reporter: address, unreachable: address });
+    rpl.link_metric(now, neighbour, config.routes);
+    rpl.link_failed(now, neighbour);
+    sum += rpl.routes().count() as i32 + rpl.neighbours().count() as i32 + rpl.dodags().count() as i32;
+    sum + rpl.next_deadline().0 as i32
 }
