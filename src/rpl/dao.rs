@@ -156,7 +156,7 @@ impl Rpl<'_> {
         let mut body = [0; MAX_BODY];
         let mut out = Writer::new(&mut body);
         let sequence = lollipop::next(dodag.dao.sequence);
-        match self.write_dao(seconds(cx.now), index, sequence, &mut out) {
+        match self.write_dao(seconds(cx.now), index, sequence, false, &mut out) {
             Ok(true) => {}
             _ => return false,
         }
@@ -172,8 +172,17 @@ impl Rpl<'_> {
         true
     }
 
-    /// Writes a DAO with the own targets and as many routes as fit. Whether it says anything.
-    fn write_dao(&mut self, now: u32, index: usize, sequence: u8, out: &mut Writer<'_>) -> Result<bool> {
+    /// Writes a DAO with the own targets and as many routes as fit: those that are due, or with
+    /// `farewell` No-Paths for those that the former parent has to forget. Whether it says
+    /// anything.
+    fn write_dao(
+        &mut self,
+        now: u32,
+        index: usize,
+        sequence: u8,
+        farewell: bool,
+        out: &mut Writer<'_>,
+    ) -> Result<bool> {
         let dodag = self.dodags.get(index).ok_or(Error::State)?;
         let non_storing = dodag.is_non_storing();
         let transit = Transit {
@@ -183,9 +192,9 @@ impl Rpl<'_> {
             ..Transit::default()
         };
         let dodag_id = is_local_instance(dodag.instance).then_some(dodag.id);
-        Dao { instance: dodag.instance, acknowledge: true, sequence, dodag_id }.emit(out)?;
+        Dao { instance: dodag.instance, acknowledge: !farewell, sequence, dodag_id }.emit(out)?;
         let mut count = 0;
-        if dodag.dao.dirty {
+        if if farewell { dodag.dao.left } else { dodag.dao.dirty } {
             let own = self.own_address(dodag);
             if non_storing && own.is_none() {
                 return Ok(false);
@@ -193,7 +202,8 @@ impl Rpl<'_> {
             let parent = if non_storing { self.routable(dodag, dodag.preferred) } else { None };
             for target in self.targets.iter().filter(|target| target.used) {
                 target.target.emit(out)?;
-                let path_lifetime = if target.withdrawn { 0 } else { transit.path_lifetime };
+                let gone = farewell || target.withdrawn;
+                let path_lifetime = if gone { 0 } else { transit.path_lifetime };
                 // A target that is no RPL node hangs below this one (RFC 6550 §9.4).
                 let parent = if target.external && non_storing { own } else { parent };
                 Transit { path_lifetime, parent, external: target.external, ..transit }.emit(out)?;
@@ -201,27 +211,30 @@ impl Rpl<'_> {
             }
         }
         let unit = dodag.configuration.lifetime_unit;
-        let dirty = |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(mark::DIRTY);
-        if !non_storing {
-            for route in self.routes.iter_mut().filter(dirty) {
-                if count >= BATCH {
-                    break;
-                }
-                let gone = route.is(mark::NO_PATH);
-                let path_lifetime = if gone { 0 } else { routes::lifetime_left(now, route.expiry, unit) };
-                if path_lifetime == 0 && !gone {
-                    route.marks &= !mark::DIRTY;
-                    continue;
-                }
-                route.target().emit(out)?;
-                let (path_sequence, external) = (route.path_sequence, route.is(mark::EXTERNAL));
-                Transit { path_sequence, path_lifetime, external, ..transit }.emit(out)?;
-                route.marks = route.marks & !mark::DIRTY | mark::PENDING;
-                count += 1;
+        let (due, done) = if farewell { (mark::LEFT, 0) } else { (mark::DIRTY, mark::PENDING) };
+        let due_here = |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(due);
+        for route in self.routes.iter_mut().filter(due_here) {
+            if count >= BATCH || non_storing {
+                break;
             }
+            route.marks &= !due;
+            let gone = farewell || route.is(mark::NO_PATH);
+            let path_lifetime = if gone { 0 } else { routes::lifetime_left(now, route.expiry, unit) };
+            if path_lifetime == 0 && !gone {
+                continue;
+            }
+            route.marks |= done;
+            route.target().emit(out)?;
+            let (path_sequence, external) = (route.path_sequence, route.is(mark::EXTERNAL));
+            Transit { path_sequence, path_lifetime, external, ..transit }.emit(out)?;
+            count += 1;
         }
         if let Some(dodag) = self.dodags.get_mut(index) {
-            dodag.dao.pending |= core::mem::take(&mut dodag.dao.dirty);
+            if farewell {
+                dodag.dao.left = false;
+            } else {
+                dodag.dao.pending |= core::mem::take(&mut dodag.dao.dirty);
+            }
         }
         Ok(count > 0)
     }
@@ -396,56 +409,26 @@ impl Rpl<'_> {
 
     /// Sends the next No-Path to the parent that was left.
     fn send_farewell(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if dodag.dao.backoff.is_none() {
+            // The number that an answer is awaited for stays as it is.
+            dodag.dao.sequence = lollipop::next(dodag.dao.sequence);
+        }
+        let (sequence, left) = (dodag.dao.sequence, dodag.left);
         let mut body = [0; MAX_BODY];
         let mut out = Writer::new(&mut body);
-        let written = self.write_farewell(index, &mut out);
+        let written = self.write_dao(seconds(cx.now), index, sequence, true, &mut out);
         let Some(dodag) = self.dodags.get_mut(index) else { return };
-        let former = self.neighbours.get(usize::from(dodag.left)).map(|entry| entry.link_local());
-        match (written, former) {
+        match (written, self.neighbours.get(usize::from(left))) {
             (Ok(true), Some(former)) => {
                 dodag.leave_at = cx.now.after(PACE);
                 self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
-                transmit(cx, &former, code::DAO, out.written());
+                transmit(cx, &former.link_local(), code::DAO, out.written());
             }
             _ => {
                 dodag.leave_at = Instant::NEVER;
                 dodag.left = NONE;
             }
         }
-    }
-
-    fn write_farewell(&mut self, index: usize, out: &mut Writer<'_>) -> Result<bool> {
-        let dodag = self.dodags.get_mut(index).ok_or(Error::State)?;
-        dodag.dao.sequence = match dodag.dao.backoff {
-            // The number that an answer is awaited for stays as it is.
-            Some(_) => dodag.dao.sequence,
-            None => lollipop::next(dodag.dao.sequence),
-        };
-        let path_control = !(0x7f >> dodag.configuration.path_control_size.min(7));
-        let dodag_id = is_local_instance(dodag.instance).then_some(dodag.id);
-        let (instance, sequence) = (dodag.instance, dodag.dao.sequence);
-        Dao { instance, acknowledge: false, sequence, dodag_id }.emit(out)?;
-        let mut count = 0;
-        let path_sequence = dodag.dao.path_sequence;
-        if core::mem::take(&mut dodag.dao.left) {
-            for target in self.targets.iter().filter(|target| target.used) {
-                target.target.emit(out)?;
-                let external = target.external;
-                Transit { external, path_control, path_sequence, ..Transit::default() }.emit(out)?;
-                count += 1;
-            }
-        }
-        let left = |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(mark::LEFT);
-        for route in self.routes.iter_mut().filter(left) {
-            if count >= BATCH {
-                break;
-            }
-            route.marks &= !mark::LEFT;
-            route.target().emit(out)?;
-            let (path_sequence, external) = (route.path_sequence, route.is(mark::EXTERNAL));
-            Transit { external, path_control, path_sequence, ..Transit::default() }.emit(out)?;
-            count += 1;
-        }
-        Ok(count > 0)
     }
 }

@@ -3,7 +3,7 @@
 //! root of non-storing mode by parent, which is another entry of the table.
 #![forbid(unsafe_code)]
 
-use super::wire::Target;
+use super::wire::{Target, mask};
 use crate::address::Ip;
 
 /// In `via`: there is no next hop or parent.
@@ -66,8 +66,7 @@ impl Route {
     }
 
     fn covers(&self, address: &Ip) -> bool {
-        let differing = (u128::from_be_bytes(self.target) ^ u128::from_be_bytes(address.0)).leading_zeros();
-        differing >= u32::from(self.prefix_len)
+        mask(*address, self.prefix_len).0 == self.target
     }
 }
 

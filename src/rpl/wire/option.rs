@@ -162,11 +162,18 @@ fn parse_prefix(prefix_len: u8, bytes: &[u8]) -> Result<Ip> {
     Ok(mask(Ip(prefix), prefix_len))
 }
 
-/// The first `prefix_len` bits of an address, the others zero.
+/// The first `prefix_len` bits of an address, the others zero. By bytes, since 128-bit shifts
+/// are long on a small processor.
+#[inline(never)]
 pub(crate) fn mask(address: Ip, prefix_len: u8) -> Ip {
-    let shift = u32::from(prefix_len.min(128));
-    let keep = u128::MAX.checked_shl(128 - shift).unwrap_or(0);
-    Ip((u128::from_be_bytes(address.0) & keep).to_be_bytes())
+    let mut left = prefix_len;
+    let mut masked = address;
+    for byte in &mut masked.0 {
+        let bits = left.min(8);
+        *byte &= !(0xff_u32 >> bits) as u8;
+        left -= bits;
+    }
+    masked
 }
 
 /// DODAG Configuration (RFC 6550 §6.7.6).
