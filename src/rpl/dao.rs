@@ -55,7 +55,7 @@ impl Rpl<'_> {
     pub(super) fn advertise_everything(&mut self, cx: &mut RplContext<'_>, index: usize) {
         if self.dodags.get(index).is_some_and(Dodag::stores) {
             for route in self.routes.iter_mut().filter(|route| route.owner == routes::owner(index)) {
-                route.marks = route.marks & !mark::PENDING | mark::DIRTY;
+                route.must_tell();
             }
         }
         if let Some(dodag) = self.dodags.get_mut(index) {
@@ -125,7 +125,7 @@ impl Rpl<'_> {
         let pending =
             |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(mark::PENDING);
         for route in self.routes.iter_mut().filter(pending) {
-            route.marks = route.marks & !mark::PENDING | mark::DIRTY;
+            route.must_tell();
         }
     }
 
@@ -410,6 +410,12 @@ impl Rpl<'_> {
     /// Sends the next No-Path to the parent that was left.
     fn send_farewell(&mut self, cx: &mut RplContext<'_>, index: usize) {
         let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if dodag.left == dodag.preferred {
+            // It is the parent again.
+            dodag.left = NONE;
+            dodag.leave_at = Instant::NEVER;
+            return;
+        }
         if dodag.dao.backoff.is_none() {
             // The number that an answer is awaited for stays as it is.
             dodag.dao.sequence = lollipop::next(dodag.dao.sequence);

@@ -84,6 +84,8 @@ pub(super) struct Dodag {
     pub(super) hop_count: u8,
     /// The preferred parent, by index into the neighbours.
     pub(super) preferred: u16,
+    /// When the preferred parent was chosen, in seconds.
+    pub(super) chosen: u32,
     /// The parent before, which has to hear a No-Path.
     pub(super) left: u16,
     /// When the next No-Path to it is due.
@@ -126,6 +128,7 @@ impl Default for Dodag {
             advertised: INFINITE_RANK,
             hop_count: u8::MAX,
             preferred: NONE,
+            chosen: 0,
             left: NONE,
             leave_at: Instant::NEVER,
             trickle: Trickle::default(),
@@ -194,6 +197,12 @@ impl Dodag {
         if self.leaf || !self.is_usable() || !self.allows(self.rank) { INFINITE_RANK } else { self.rank }
     }
 
+    /// The rank that the neighbours know of: what they chose by, and what packets are to be
+    /// checked against, while small changes of the own rank wait for the next DIO.
+    pub(super) fn known_rank(&self) -> u16 {
+        if self.advertised == INFINITE_RANK { self.rank } else { self.advertised }
+    }
+
     /// The base object of our DIO.
     pub(super) fn dio(&self, rank: u16) -> Dio {
         Dio {
@@ -228,16 +237,16 @@ impl Dodag {
     }
 
     /// An inconsistency of packets: trickle is to be reset, at most 20 times an hour
-    /// (RFC 6553 §5.1).
-    pub(super) fn inconsistency(&mut self, now: Instant) {
+    /// (RFC 6553 §5.1). Whether that is to be done.
+    pub(super) fn inconsistency(&mut self, now: Instant) -> bool {
         const MAX_RPL_OPTION_RANK_ERRORS: u8 = 20;
         if self.resets_until == Instant::NEVER || self.resets_until.is_due(now) {
             self.resets_left = MAX_RPL_OPTION_RANK_ERRORS;
             self.resets_until = now.after(3_600_000);
         }
-        if let Some(left) = self.resets_left.checked_sub(1) {
-            self.resets_left = left;
-            self.inconsistent = true;
-        }
+        let Some(left) = self.resets_left.checked_sub(1) else { return false };
+        self.resets_left = left;
+        self.inconsistent = true;
+        true
     }
 }

@@ -7,7 +7,7 @@ use super::dodag::{Dodag, Membership};
 use super::neighbours::{Neighbour, interface_identifier, link_local};
 use super::routes::{self, mark};
 use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance, mask};
-use super::{Rpl, count, seconds};
+use super::{Rpl, count, lollipop, seconds};
 use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::ipv6::link::LinkAddress;
@@ -54,7 +54,7 @@ impl Rpl<'_> {
     ) -> Way {
         let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
         let leaf = self.leaf || dodag.leaf;
-        let sender_rank = if leaf { 0 } else { dodag.dag_rank(dodag.rank) };
+        let sender_rank = if leaf { 0 } else { dodag.dag_rank(dodag.known_rank()) };
         let on_link = Route::on_link(next_hop, LinkAddress::None);
         if let Some(data) = flow.rpl_option.as_deref_mut() {
             let info = PacketInformation::parse(data).map_err(|_| NoRoute::Discard)?;
@@ -89,22 +89,32 @@ impl Rpl<'_> {
             None => PacketInformation::default(),
         };
         let mut found = routes::lookup(self.routes, index, &flow.destination, now);
-        // Whoever sends a packet up, or back, has no route to its destination.
-        if let (Some(entry), Some(slot)) = (found, came_from) {
-            let stale = self.routes.get(entry).filter(|route| usize::from(route.via) == slot);
-            if let Some(path_sequence) = stale.map(|route| route.path_sequence) {
-                if self.withdraw_route(now, index, entry, slot as u16, path_sequence) {
-                    if let Some(dodag) = self.dodags.get_mut(index).filter(|dodag| !dodag.is_root()) {
+        let returned = core::mem::take(&mut info.forwarding_error);
+        let preferred = self.dodags.get(index).map(|dodag| usize::from(dodag.preferred));
+        let back = found.and_then(|entry| Some((entry, self.routes.get(entry)?)));
+        let back = back.filter(|(_, route)| came_from == Some(usize::from(route.via)));
+        if let Some((entry, slot, path_sequence)) =
+            back.map(|(entry, route)| (entry, route.via, route.path_sequence))
+        {
+            found = None;
+            // Whoever sends a packet up, or back, has no route to its destination, and the
+            // parent never gets there through us. But if a child sends it down, the child errs.
+            if returned || !info.down || came_from == preferred {
+                self.withdraw_route(now, index, entry, slot, path_sequence);
+                found = routes::lookup(self.routes, index, &flow.destination, now);
+                if let Some(dodag) = self.dodags.get_mut(index) {
+                    // Others may know the way: all children are asked (RFC 6550 §9.6).
+                    if returned && dodag.inconsistency(flow.now) {
+                        dodag.dtsn = lollipop::next(dodag.dtsn);
+                    }
+                    if !dodag.is_root() && dodag.dao.backoff.is_none() {
                         dodag.dao.at = dodag.dao.at.min(flow.now.after(1_000));
                     }
                 }
-                found = routes::lookup(self.routes, index, &flow.destination, now);
             }
         }
-        if core::mem::take(&mut info.forwarding_error) {
-            if let Some(data) = flow.rpl_option.as_deref_mut() {
-                info.update(data).map_err(|_| NoRoute::Discard)?;
-            }
+        if let Some(data) = flow.rpl_option.as_deref_mut().filter(|_| returned) {
+            info.update(data).map_err(|_| NoRoute::Discard)?;
         }
         let next = found.and_then(|entry| self.routes.get(entry));
         let next = next.and_then(|route| Some((route, self.neighbours.get(usize::from(route.via))?)));
@@ -125,17 +135,16 @@ impl Rpl<'_> {
             // A packet that goes down never goes up again (RFC 6550 §11.2.2.3): back it goes,
             // to be tried elsewhere.
             count(&mut self.statistics.forwarding_errors);
-            let from_child = came_from.is_some_and(|slot| slot != usize::from(dodag.preferred));
             info.forwarding_error = true;
             let Some(data) = flow.rpl_option.as_deref_mut() else { return Err(NoRoute::Discard) };
             info.update(data).map_err(|_| NoRoute::Discard)?;
+            if !returned {
+                return Err(NoRoute::Return);
+            }
+            // A child gave it back; who sent it to us is forgotten, but most likely the parent.
             let parent = self.neighbours.get(usize::from(dodag.preferred)).filter(|_| !dodag.is_root());
-            return match parent {
-                // It was a child that gave it back: the parent had sent it.
-                Some(parent) if from_child => Ok(Route::on_link(parent.link_local(), LinkAddress::None)),
-                Some(_) => Err(NoRoute::Return),
-                None => Err(NoRoute::Unreachable),
-            };
+            let parent = parent.ok_or(NoRoute::Unreachable)?;
+            return Ok(Route::on_link(parent.link_local(), LinkAddress::None));
         }
         if dodag.is_root() {
             return self.beyond_root(index, &flow);
@@ -262,7 +271,7 @@ impl Routing for Rpl<'_> {
         if info.sender_rank == 0 || info.forwarding_error || dodag.membership == Membership::Detached {
             return true;
         }
-        let own = if dodag.leaf { INFINITE_RANK } else { dodag.dag_rank(dodag.rank) };
+        let own = if dodag.leaf { INFINITE_RANK } else { dodag.dag_rank(dodag.known_rank()) };
         let mismatch = if info.down { info.sender_rank > own } else { info.sender_rank < own };
         if !mismatch {
             return true;

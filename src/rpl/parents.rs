@@ -19,6 +19,10 @@ const POISON_TIME: u64 = 2_000;
 /// How long it remembers the limit on its rank, in ms: by then nobody is below it.
 const FORGET_TIME: u64 = 60_000;
 
+/// For so long after a change of parent another has to be better by twice the threshold: the
+/// links and ranks of a network that has just changed are not known well yet.
+const SETTLE_SECONDS: u32 = 60;
+
 /// A path that could be taken.
 #[derive(Clone, Copy)]
 struct Choice {
@@ -125,12 +129,17 @@ impl Rpl<'_> {
         }
         if is_current && dodag.membership == Membership::Joined && !is_preferred {
             // Only who is nearer to the root than we are cannot be below us.
-            if dodag.rank != INFINITE_RANK && dodag.dag_rank(neighbour.rank) >= dodag.dag_rank(dodag.rank) {
+            let own = dodag.rank.min(dodag.known_rank());
+            let nearer = own == INFINITE_RANK || dodag.dag_rank(neighbour.rank) < dodag.dag_rank(own);
+            // A neighbour that routes lead through is a child.
+            if !nearer || neighbour.routes > 0 {
                 return None;
             }
         }
         // Hysteresis (RFC 6719 §3.2.2): whoever is preferred stays, unless another is cheaper
         // by the threshold or more. Another DODAG has to be better by more than that.
+        let settling = super::seconds(now).saturating_sub(dodag.chosen) < SETTLE_SECONDS;
+        let threshold = if settling { threshold.saturating_mul(2) } else { threshold };
         if is_preferred {
             cost = cost.saturating_sub(threshold.saturating_sub(1));
         } else if member.is_some() && !is_current {
@@ -144,6 +153,9 @@ impl Rpl<'_> {
 
     /// Stays in the DODAG, perhaps with another parent.
     fn follow(&mut self, cx: &mut RplContext<'_>, choice: Choice) {
+        let now = super::seconds(cx.now);
+        let parent = self.neighbours.get(usize::from(choice.neighbour));
+        let parent_rank = parent.map_or(INFINITE_RANK, |parent| parent.rank);
         let Some(dodag) = self.dodags.get_mut(choice.dodag) else { return };
         let rejoined = dodag.membership == Membership::Detached;
         let changed = dodag.preferred != choice.neighbour;
@@ -159,18 +171,29 @@ impl Rpl<'_> {
         // Small changes wait for the next DIO; a packet that meets them in the wrong order
         // (RFC 6550 §11.2) brings that forward.
         let drifted = choice.rank.abs_diff(dodag.advertised) >= unit.saturating_mul(3);
+        // Whoever trusts the rank from before could take this node for a parent that is below it.
+        let sunk = dodag.membership == Membership::Joined
+            && dodag.advertised != INFINITE_RANK
+            && parent_rank >= dodag.advertised;
         if rejoined || moved || (drifted && dodag.advertised != INFINITE_RANK) {
             let parameters = dodag.parameters();
             dodag.trickle.reset(cx.now, parameters, cx.random);
         }
         self.set_hop_count(choice);
+        if sunk {
+            self.send_dio(cx, choice.dodag, &ALL_RPL_NODES);
+        }
         if changed || moved {
             if changed {
                 count(&mut self.statistics.parent_switches);
                 if let Some(dodag) = self.dodags.get_mut(choice.dodag) {
+                    dodag.chosen = now;
                     dodag.tell |= tell::PARENT;
                 }
                 self.say_farewell(cx, choice.dodag, former);
+                if self.dodags.get(choice.dodag).is_some_and(Dodag::stores) {
+                    self.withdraw_through(now, choice.dodag, choice.neighbour);
+                }
             }
             self.advertise_everything(cx, choice.dodag);
         }

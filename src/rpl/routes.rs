@@ -56,6 +56,11 @@ impl Route {
         self.marks & mark != 0
     }
 
+    /// The parent has to hear of it; an answer under way is about what was before.
+    pub(super) fn must_tell(&mut self) {
+        self.marks = self.marks & !mark::PENDING | mark::DIRTY;
+    }
+
     /// Whether packets may take it.
     pub(super) fn is_live(&self, seconds: u32) -> bool {
         self.via != NOWHERE && !self.is(mark::NO_PATH) && self.expiry > seconds

@@ -79,8 +79,8 @@ impl Rpl<'_> {
         let mut through_parent = false;
         let mut news = false;
         let outcome = for_each_pair(options, &mut |target, transit| {
-            if usize::from(preferred) == slot {
-                through_parent |= transit.path_lifetime > 0;
+            if usize::from(preferred) == slot && transit.path_lifetime > 0 {
+                through_parent = true;
                 return Ok(());
             }
             let change = self.learn_route(now, index, slot as u16, target, transit)?;
@@ -156,7 +156,9 @@ impl Rpl<'_> {
         route.marks &= !(mark::NO_PATH | mark::EXTERNAL);
         route.marks |= if transit.external { mark::EXTERNAL } else { 0 };
         route.marks |= if fresh { mark::NEW } else { 0 };
-        route.marks |= if news && !is_root { mark::DIRTY } else { 0 };
+        if news && !is_root {
+            route.must_tell();
+        }
         let via = route.via;
         if via != slot || order == Ordering::Greater {
             // With an equal sequence both hold: the later one is used, the other kept.
@@ -199,12 +201,24 @@ impl Rpl<'_> {
         if is_root {
             route.expiry = now;
         } else {
-            route.marks |= mark::DIRTY;
+            route.must_tell();
             route.expiry = now.saturating_add(LINGER);
         }
         let by = route.expiry;
         self.sweep_by(by);
         true
+    }
+
+    /// A neighbour has become the parent: nothing is below it any more.
+    pub(super) fn withdraw_through(&mut self, now: u32, index: usize, slot: u16) {
+        for entry in 0..self.routes.len() {
+            let Some(route) = self.routes.get(entry) else { return };
+            let through = route.via == slot || route.other == slot;
+            if route.owner == routes::owner(index) && through && !route.is(mark::NO_PATH) {
+                let path_sequence = route.path_sequence;
+                self.withdraw_route(now, index, entry, slot, path_sequence);
+            }
+        }
     }
 
     /// Sets the neighbours that a route leads through, and keeps their counts.

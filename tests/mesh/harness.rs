@@ -247,8 +247,29 @@ impl Network {
         hop_limit: u8,
         size: usize,
     ) -> Result<u8, PingFailure> {
+        self.ping_for(from, to, hop_limit, size, 20_000)
+    }
+
+    /// A small ping that gives up after so many milliseconds.
+    pub(crate) fn ping_within(&mut self, from: NodeId, to: &Ip, timeout: u32) -> Result<u8, PingFailure> {
+        self.ping_for(from, to, 0, 8, timeout)
+    }
+
+    /// The time, in milliseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.air.now() / 1_000
+    }
+
+    fn ping_for(
+        &mut self,
+        from: NodeId,
+        to: &Ip,
+        hop_limit: u8,
+        size: usize,
+        timeout: u32,
+    ) -> Result<u8, PingFailure> {
         let data: Vec<u8> = (0..size).map(|byte| byte as u8).collect();
-        let sent = self.air.with(from, |host, cx| host.mesh.ping(cx, to, hop_limit, 20_000, &data));
+        let sent = self.air.with(from, |host, cx| host.mesh.ping(cx, to, hop_limit, timeout, &data));
         let handle = sent.unwrap().map_err(PingFailure::Local)?;
         for _ in 0..500 {
             self.air.run_for(50_000);

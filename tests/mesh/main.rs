@@ -6,3 +6,4 @@ mod border;
 mod harness;
 mod hostile;
 mod networks;
+mod scale;
