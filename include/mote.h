@@ -517,6 +517,11 @@
 #define MOTE_COAP_SCHEME_COAPS_WS 5
 
 /**
+ * A block of this many bytes holds a look-up.
+ */
+#define MOTE_LOOKUP_MEM 192
+
+/**
  * In place of a capacity of `mote_mesh_config`: none at all, since 0 means the default.
  */
 #define MOTE_MESH_NONE 65535
@@ -877,6 +882,11 @@ typedef struct mote_air mote_air;
  * A CoAP endpoint: client and server over one UDP socket.
  */
 typedef struct mote_coap mote_coap;
+
+/**
+ * One look-up of a host name.
+ */
+typedef struct mote_lookup mote_lookup;
 
 /**
  * A node of the mesh: IEEE 802.15.4, 6LoWPAN, IPv6 and RPL over the radio of a port.
@@ -2430,6 +2440,17 @@ typedef struct mote_coap_uri {
      */
     struct mote_bytes zone;
 } mote_coap_uri;
+
+/**
+ * Is told what became of a look-up, once, by the thread that drives the node; the look-up's
+ * memory is the application's again. `addresses` are `count` addresses with port 0, best first,
+ * lent until it returns; none unless `status` is success. Otherwise `status` is
+ * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_TIMEOUT` or what the port said.
+ */
+typedef void (*mote_lookup_callback)(void *user,
+                                     mote_status status,
+                                     const struct mote_address *addresses,
+                                     size_t count);
 
 /**
  * What happened. Members that an event does not speak of are 0.
@@ -4132,7 +4153,7 @@ mote_status mote_coap_problem_unprocessed(struct mote_bytes body, size_t index, 
  * `MOTE_ERR_INVALID` for NULL, a config that contradicts itself or a code that is no method;
  * `MOTE_ERR_MALFORMED` for a text that is no URI; `MOTE_ERR_UNSUPPORTED` for a scheme other
  * than `coap`; `MOTE_ERR_NOT_FOUND` when the URI names a host and `remote` does not say where
- * that is; `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
+ * that is (`mote_lookup_start` finds out); `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
  * `MOTE_ERR_TOO_LARGE` when the options leave no room in a message; `MOTE_ERR_STALE`,
  * `MOTE_ERR_VERSION`, and what the transport says.
  *
@@ -4382,6 +4403,45 @@ mote_status mote_coap_uri_compose(uint32_t uri_scheme,
                                   uint8_t *text,
                                   size_t capacity,
                                   size_t *len);
+
+/**
+ * Looks a host name up; an address literal stands for itself. The callback is called once, from
+ * `mote_node_run` or `mote_node_poll`, never from inside this call, unless this call fails or
+ * `mote_lookup_cancel` comes first.
+ *
+ * ```c
+ * static uint8_t memory[MOTE_LOOKUP_MEM];
+ * mote_bytes host = MOTE_STR("example.com");
+ * mote_status status = mote_lookup_start(memory, sizeof memory, node, host, 10000, on_address, NULL, NULL);
+ * ```
+ *
+ * `memory` is the look-up's until the callback is called or it is cancelled. `host` is copied.
+ * `timeout` is in milliseconds; 0 stands for 30,000. `lookup` may be NULL.
+ *
+ * `MOTE_ERR_INVALID` for NULL or an empty name; `MOTE_ERR_NO_MEMORY` when the block is too
+ * small; `MOTE_ERR_FULL` when the node or the port has no room for it; `MOTE_ERR_UNSUPPORTED`
+ * when the port resolves no names; `MOTE_ERR_STALE` when the node is closed.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_lookup_start(uint8_t *memory,
+                              size_t memory_size,
+                              struct mote_node *node,
+                              struct mote_bytes host,
+                              uint32_t timeout,
+                              mote_lookup_callback callback,
+                              void *user,
+                              struct mote_lookup **lookup);
+
+/**
+ * Ends a look-up without calling its callback; its memory is the application's again. NULL is
+ * a no-op. `MOTE_ERR_STALE` when it has ended already.
+ *
+ * # Safety
+ * `lookup` is NULL or came from `mote_lookup_start`, and its block has not been reused.
+ */
+mote_status mote_lookup_cancel(struct mote_lookup *lookup);
 
 /**
  * How many bytes `mote_mesh_init` needs for `config`, whatever the alignment of the block.

@@ -18,6 +18,7 @@ mod air;
 pub(crate) mod arguments;
 #[cfg(any(feature = "coap-client", feature = "coap-server"))]
 mod coap;
+mod lookup;
 mod mailbox;
 #[cfg(feature = "mesh")]
 mod mesh;
@@ -38,6 +39,7 @@ pub use address::*;
 pub use air::*;
 #[cfg(any(feature = "coap-client", feature = "coap-server"))]
 pub use coap::*;
+pub use lookup::*;
 #[cfg(feature = "mesh")]
 pub use mesh::*;
 #[cfg(any(feature = "mqtt-v3", feature = "mqtt-v5"))]
