@@ -181,6 +181,15 @@ pub fn copy(to: &mut [u8], from: &[u8]) -> usize {
     count
 }
 
+/// Moves what starts at `from` to the front; what was behind it stays as it was. Unlike
+/// `copy_within` this can never panic.
+pub fn move_to_front(bytes: &mut [u8], from: usize) {
+    let cells = core::cell::Cell::from_mut(bytes).as_slice_of_cells();
+    for (to, from) in cells.iter().zip(cells.iter().skip(from)) {
+        to.set(from.get());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,5 +232,14 @@ mod tests {
         writer.truncate(1);
         assert_eq!(writer.finish(), &[3]);
         assert!(Writer::new(&mut [0; 2]).reserve(usize::MAX).is_err());
+    }
+
+    #[test]
+    fn what_is_moved_to_the_front_overlaps() {
+        let mut bytes = [1, 2, 3, 4, 5];
+        move_to_front(&mut bytes, 2);
+        assert_eq!(bytes, [3, 4, 5, 4, 5]);
+        move_to_front(&mut bytes, 9);
+        assert_eq!(bytes, [3, 4, 5, 4, 5]);
     }
 }

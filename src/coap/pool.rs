@@ -2,7 +2,7 @@
 //! The one place where messages are kept, each as long as it is.
 #![forbid(unsafe_code)]
 
-use crate::bytes::Writer;
+use crate::bytes::{self, Writer};
 use crate::status::{Error, Result};
 
 /// Whose message it is: the kind of owner and the place in its table.
@@ -170,9 +170,7 @@ impl<'m> Pool<'m> {
             if key != REMOVED {
                 let room = self.bytes.get_mut(to..from + whole).unwrap_or_default();
                 let shift = from - to;
-                if shift <= room.len() {
-                    room.copy_within(shift.., 0);
-                }
+                bytes::move_to_front(room, shift);
                 if let Some(place) = self.place(key) {
                     place.0 = to as u32 + 1;
                 }

@@ -2,7 +2,7 @@
 //! The host side of a border router: packets that wait for it.
 #![forbid(unsafe_code)]
 
-use crate::bytes::copy;
+use crate::bytes::{self, copy};
 use crate::status::{Error, Result};
 
 /// The MTU of the interface on the host side: that of 6LoWPAN (RFC 4944 §4).
@@ -58,23 +58,9 @@ impl<'m> HostQueue<'m> {
         let packet = rest.get(..length)?;
         let fits = copy(scratch, packet) == length;
         let taken = 2 + length;
-        self.buffer.copy_within_checked(taken, self.used);
+        bytes::move_to_front(self.buffer.get_mut(..self.used).unwrap_or_default(), taken);
         self.used -= taken;
         if fits { scratch.get_mut(..length) } else { None }
-    }
-}
-
-/// Moves bytes to the front of a slice.
-trait CopyToFront {
-    fn copy_within_checked(&mut self, from: usize, to: usize);
-}
-
-impl CopyToFront for [u8] {
-    fn copy_within_checked(&mut self, from: usize, to: usize) {
-        // `copy_within` has a path that panics, which this bound takes away.
-        if from <= to && to <= self.len() {
-            self.copy_within(from..to, 0);
-        }
     }
 }
 

@@ -11,6 +11,7 @@ mod tests;
 use super::arguments::check;
 use super::node::{Channel, NodeRef};
 use crate::address::{Ip, SocketAddress};
+use crate::bytes;
 use crate::memory::{Carver, Plan};
 use crate::port::{mote_address, mote_port_resolver, mote_port_tcp};
 use crate::status::{Error, Result};
@@ -60,7 +61,8 @@ impl Inlet {
     /// Room for more, after moving what is left to the front.
     fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
-            self.buffer.copy_within(self.start.min(self.end)..self.end, 0);
+            let held = self.buffer.get_mut(..self.end).unwrap_or_default();
+            bytes::move_to_front(held, self.start);
             (self.start, self.end) = (0, self.end - self.start);
         }
         self.buffer.get_mut(self.end..).unwrap_or_default()
