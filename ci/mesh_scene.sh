@@ -33,8 +33,7 @@ for size in 8 56 500 1000 1200 1232; do
     ping -6 -c 5 -i 0.2 -s "$size" -W 5 "$far" >ping.log || true
     grep -q ' 0% packet loss' ping.log || { cat ping.log; die "$size bytes were lost"; }
 done
-# Over the MTU of the mesh: the kernel is told by the border router and fragments.
-hops=$(traceroute -6 -n -q 1 -w 5 "$far" | awk 'NR > 1 { print $2 }' | tr '\n' ' ')
+hops=$(traceroute -6 -n -N 1 -q 1 -w 5 "$far" | awk 'NR > 1 { print $2 }' | tr '\n' ' ')
 [ "$hops" = "fd00::10:0:0:0 fd00::10:0:0:1 fd00::10:0:0:2 $far " ] || die "traceroute saw $hops"
 coap-client-notls -m get "coap://[$far]/reading" >reading.txt 2>/dev/null
 grep -Eq '^[0-9]+\.[0-9]' reading.txt || die "libcoap's client read $(cat reading.txt)"

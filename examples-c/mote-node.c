@@ -58,7 +58,7 @@ static void get_neighbours(void *user, const mote_coap_incoming *in) {
 int main(int argc, char **argv) {
     static uint8_t coap_memory[MOTE_COAP_MEM(1, 4, 1152)];
     tool_mesh given = { .pan = 0 };
-    mote_mesh_config config = { MOTE_MESH_CONFIG_INIT, .on_event = on_event, .sockets = 2, .routes = 64 };
+    mote_mesh_config config = { MOTE_MESH_CONFIG_INIT, .on_event = on_event, .sockets = 2, .routes = 64, .queue = 16, .blocks = 48 };
     mote_mesh_root_config root = { MOTE_MESH_ROOT_CONFIG_INIT };
     mote_address any = { .port = 5683 };
     mote_transport transport;

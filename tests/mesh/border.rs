@@ -45,7 +45,7 @@ fn packets_of_every_size_cross_the_border_both_ways() {
         for rpi_0x23 in [false, true] {
             let mut network = border(mode, 4, rpi_0x23);
             for size in [48, 200, 1000, 1248, 1280] {
-                let back = network.from_host(&echo(&address(3), 64, size), 3);
+                let back = network.hand_in(&echo(&address(3), 64, size), 3);
                 assert_eq!(back.len(), 1, "{mode:?} {size}");
                 // A plain echo reply: nothing of the routing protocol has left the mesh.
                 assert_eq!((back[0].len(), back[0][6], back[0][40]), (size, 58, 129));
@@ -58,7 +58,7 @@ fn packets_of_every_size_cross_the_border_both_ways() {
 #[test]
 fn a_packet_over_1280_bytes_is_too_big_for_the_mesh() {
     let mut network = border(Mode::NonStoring, 2, false);
-    let back = network.from_host(&echo(&address(1), 64, 1281), 2);
+    let back = network.hand_in(&echo(&address(1), 64, 1281), 2);
     assert_eq!((back[0][40], &back[0][44..48]), (2, &1280u32.to_be_bytes()[..]));
     assert!(back[0].len() <= 1280);
 }
@@ -68,7 +68,7 @@ fn traceroute_from_outside_shows_every_hop() {
     for mode in [Mode::NonStoring, Mode::Storing] {
         let mut network = border(mode, 4, false);
         for hop_limit in 1..=4 {
-            let back = network.from_host(&echo(&address(3), hop_limit, 60), 3);
+            let back = network.hand_in(&echo(&address(3), hop_limit, 60), 3);
             assert_eq!(back.len(), 1, "{mode:?} {hop_limit}");
             let reporter = &back[0][8..24];
             assert_eq!(reporter, &address(usize::from(hop_limit) - 1).0[..], "{mode:?}");
@@ -80,6 +80,6 @@ fn traceroute_from_outside_shows_every_hop() {
 #[test]
 fn an_address_that_nobody_has_is_unreachable() {
     let mut network = border(Mode::NonStoring, 2, false);
-    let back = network.from_host(&echo(&address(9), 64, 60), 2);
+    let back = network.hand_in(&echo(&address(9), 64, 60), 2);
     assert_eq!((back[0][40], back[0][41], &back[0][8..24]), (1, 0, &address(0).0[..]));
 }

@@ -223,7 +223,7 @@ impl Network {
     }
 
     /// Hands the root a packet of the host, and collects what comes back to it.
-    pub(crate) fn from_host(&mut self, packet: &[u8], seconds: u64) -> Vec<Vec<u8>> {
+    pub(crate) fn hand_in(&mut self, packet: &[u8], seconds: u64) -> Vec<Vec<u8>> {
         self.took(0);
         let mut scratch = packet.to_vec();
         let event = self.air.with(0, |host, cx| host.mesh.receive_from_host(cx, &mut scratch).map(told));
