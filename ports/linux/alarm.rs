@@ -63,7 +63,8 @@ fn set_timer(state: &State, deadline: u64) -> Result<(), mote_status> {
         // A zero would disarm.
         0 => libc::timespec { tv_sec: 0, tv_nsec: 1 },
         _ => libc::timespec {
-            tv_sec: libc::time_t::try_from(deadline / 1000).unwrap_or(libc::time_t::MAX),
+            // 68 years are enough, and no more fits everywhere.
+            tv_sec: (deadline / 1000).min(i32::MAX as u64) as _,
             tv_nsec: (deadline % 1000 * 1_000_000) as libc::c_long,
         },
     };

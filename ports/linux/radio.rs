@@ -243,7 +243,7 @@ fn run(shared: &Shared) {
             revents: 0,
         });
         let wait = timeout.map(|timeout| libc::timespec {
-            tv_sec: timeout.as_secs() as libc::time_t,
+            tv_sec: timeout.as_secs() as _,
             tv_nsec: timeout.subsec_nanos() as libc::c_long,
         });
         let wait = wait.as_ref().map_or(ptr::null(), ptr::from_ref);
