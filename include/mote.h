@@ -2140,7 +2140,8 @@ typedef struct mote_coap_request_config {
     struct mote_bytes payload;
     /**
      * 1: `payload` is the whole body and stays as it is until the last event, so that the
-     * library takes the blocks from there, without asking.
+     * library takes the blocks from there; `MOTE_COAP_NEED_BLOCK` comes only when a block finds
+     * no room, and may then be answered later.
      */
     uint16_t payload_stays;
     /**

@@ -110,7 +110,8 @@ pub struct mote_coap_request_config {
     /// in the first message is asked for by `MOTE_COAP_NEED_BLOCK`.
     pub payload: mote_bytes,
     /// 1: `payload` is the whole body and stays as it is until the last event, so that the
-    /// library takes the blocks from there, without asking.
+    /// library takes the blocks from there; `MOTE_COAP_NEED_BLOCK` comes only when a block finds
+    /// no room, and may then be answered later.
     pub payload_stays: u16,
     /// 1: the body goes on after `payload`.
     pub more: u16,
