@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Publishes messages, with the options of mosquitto_pub. */
 #include "mqtt_tool.h"
+#include <poll.h>
 
 static const char usage[] =
     "usage: mote-mqtt-pub [OPTIONS] -t TOPIC (-m MESSAGE | -f FILE | -l | -s | -n)\n"
@@ -71,6 +72,41 @@ static void publish(mote_bytes payload) {
     }
 }
 
+/* The next line of standard input, while the node goes on; 0 at its end. */
+static int next_line(mote_bytes *line) {
+    static char buffer[1 << 20];
+    static size_t start, end;
+    struct pollfd wait[2] = { { .fd = 0, .events = POLLIN }, { .events = POLLIN } };
+    tool_check(mote_node_descriptor(tool.node, &wait[1].fd), "descriptor");
+    for (;;) {
+        char *found = memchr(buffer + start, '\n', end - start);
+        if (found != NULL) {
+            line->ptr = (const uint8_t *)buffer + start;
+            line->len = (size_t)(found - (buffer + start));
+            start += line->len + 1;
+            return 1;
+        }
+        memmove(buffer, buffer + start, end - start);
+        end -= start;
+        start = 0;
+        if (end == sizeof buffer) mqtt_die("a line is too long", NULL);
+        tool_check(mote_node_poll(tool.node), "poll");
+        if (over || mqtt_stopped) return 0;
+        if (poll(wait, 2, 1000) < 0) continue;
+        if (wait[0].revents != 0) {
+            ssize_t got = read(0, buffer + end, sizeof buffer - end);
+            if (got > 0) {
+                end += (size_t)got;
+                continue;
+            }
+            line->ptr = (const uint8_t *)buffer;
+            line->len = end;
+            end = 0;
+            return line->len != 0;
+        }
+    }
+}
+
 static uint8_t *read_all(FILE *from, size_t *length) {
     size_t capacity = 65536, got;
     uint8_t *bytes = malloc(capacity);
@@ -127,11 +163,11 @@ int main(int argc, char **argv) {
     /* Without a session to keep there is no use in trying for ever. */
     tool_check(mote_mqtt_connect(tool.mqtt), "connect");
     if (lines) {
-        static char line[65536];
-        while (!over && !mqtt_stopped && fgets(line, sizeof line, stdin) != NULL) {
-            line[strcspn(line, "\n")] = '\0';
-            publish(tool_bytes(line));
-            if (open_count % 64 == 0) mote_node_poll(tool.node);
+        mote_bytes line;
+        unsigned long number = 0;
+        while (!over && !mqtt_stopped && next_line(&line)) {
+            publish(line);
+            if (++number % 64 == 0) tool_check(mote_node_poll(tool.node), "poll");
         }
     } else if (!drain) {
         publish(payload);

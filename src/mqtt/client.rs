@@ -114,6 +114,8 @@ pub(super) mod mark {
     pub(crate) const NO_SHARED: u16 = 0x2000;
     /// What the server has said about itself.
     pub(crate) const SERVER: u16 = NO_RETAIN | NO_WILDCARD | NO_IDENTIFIER | NO_SHARED;
+    /// The connection has been good for something.
+    pub(crate) const USEFUL: u16 = 0x8000;
     /// CONNECT asked for problem information to be left out.
     pub(crate) const NO_PROBLEMS: u16 = 0x4000;
 }

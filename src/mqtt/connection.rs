@@ -12,8 +12,8 @@ use crate::bytes;
 use crate::status::{Error, Result};
 use crate::time::Instant;
 
-/// A connection that lasted so long, in milliseconds, was a good one: the next attempts begin
-/// with short delays again.
+/// A connection that lasted so long, in milliseconds, or over which a message went, was a good
+/// one: the next attempts begin with short delays again.
 const STABLE: u64 = 5000;
 /// How often in a row a server may refer to another one.
 const REDIRECTS: u8 = 4;
@@ -228,6 +228,7 @@ impl Client<'_> {
             State::Connected => cx.stream.now.since(self.connected_at),
             _ => 0,
         };
+        let useful = self.has(mark::USEFUL);
         self.reset();
         self.deadline = Instant::NEVER;
         self.state = State::Idle;
@@ -236,7 +237,7 @@ impl Client<'_> {
         if referred {
             retry_after = Some(0);
         } else if !closing && !is_final(self.config.version, error, reason) {
-            if lived >= STABLE {
+            if lived >= STABLE || useful {
                 self.backoff = None;
                 self.redirects = 0;
             }
@@ -272,7 +273,7 @@ impl Client<'_> {
         self.output.clear();
         self.ping = Instant::NEVER;
         self.sending = Sending::default();
-        self.marks &= !(mark::RELEASES | mark::WANTED | mark::SHUT);
+        self.marks &= !(mark::RELEASES | mark::WANTED | mark::SHUT | mark::USEFUL);
         self.alias_used = 0;
         self.alias_max = 0;
         self.forget_kind(kind::ALIAS_IN);

@@ -226,6 +226,7 @@ impl Client<'_> {
         if skip {
             return Ok((consumed, None));
         }
+        self.marks |= mark::USEFUL;
         self.statistics.received = self.statistics.received.wrapping_add(1);
         let message = Message {
             topic: head.topic,
@@ -390,7 +391,7 @@ impl Client<'_> {
         if !fits || half {
             return Err(Reason::PROTOCOL_ERROR);
         }
-        self.marks |= mark::DUE;
+        self.marks |= mark::DUE | mark::USEFUL;
         if ack.packet == PacketType::Pubrec && !ack.reason.is_error() {
             if !meta.has(flag::RELEASED) {
                 meta.flags |= flag::RELEASED;

@@ -82,10 +82,11 @@ impl Client<'_> {
         let Some(store) = cx.store.as_deref_mut() else { return Ok(()) };
         let owner = self.config.store_owner;
         let session = [FORMAT, self.config.version as u8];
-        let mut found = session;
+        let mut found = [0; 2];
         match store.read(owner, SESSION, &mut found) {
-            Ok(_) | Err(Error::NotFound) if found == session => {}
-            Ok(_) | Err(Error::NotFound | Error::TooLarge) => return Err(Error::Version),
+            Ok(length) if length == session.len() && found == session => {}
+            Err(Error::NotFound) => {}
+            Ok(_) | Err(Error::TooLarge) => return Err(Error::Version),
             Err(error) => return Err(error),
         }
         let mut from = OUT;

@@ -87,6 +87,8 @@ impl Memory {
 
 impl Store for Memory {
     fn read(&mut self, owner: u32, record: u32, out: &mut [u8]) -> Result<usize> {
+        // What the buffer held is gone, found or not.
+        out.fill(0xee);
         let bytes = self.records.get(&(owner, record)).ok_or(Error::NotFound)?;
         out.get_mut(..bytes.len()).ok_or(Error::TooLarge)?.copy_from_slice(bytes);
         Ok(bytes.len())
