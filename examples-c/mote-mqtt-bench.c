@@ -117,6 +117,7 @@ int main(int argc, char **argv) {
     config.clean_start = 1;
     config.callback = on_event;
     config.receive_maximum = 1000;
+    config.send_maximum = (uint16_t)window;
     config.reconnect_tries = MOTE_MQTT_NO_RECONNECT;
     tool_check(mote_mqtt_size(&config, &bytes), "client");
     for (unsigned long i = 0; i < subscriber_count + publisher_count; i++) {

@@ -166,6 +166,8 @@ static TOOL_UNUSED void mqtt_defaults(mqtt_tool *tool) {
     tool->config.input = 256u << 10;
     tool->config.handlers = TOOL_LIST;
     tool->config.operations = 1024;
+    /* 3.1.1 has no Receive Maximum, and a broker may send all it has after a reconnection. */
+    tool->config.receive_maximum = 1000;
 }
 
 /* Makes the node and the client; the options have been read. */

@@ -3259,9 +3259,14 @@ typedef struct mote_mqtt_config {
      */
     uint16_t handlers;
     /**
+     * QoS 1 and 2 messages that may be on their way to the server; a server of 5.0 may allow
+     * less. Default 20.
+     */
+    uint16_t send_maximum;
+    /**
      * Must be 0.
      */
-    uint32_t reserved2;
+    uint16_t reserved2;
     /**
      * Is told of the connection, of messages without a handler, and of operations without a
      * callback of their own. May be NULL.

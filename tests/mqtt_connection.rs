@@ -777,6 +777,35 @@ fn with_3_1_1_further_messages_wait_unread() {
 }
 
 #[test]
+fn with_3_1_1_too_many_qos_2_at_once_come_again_over_the_next_connection() {
+    let mut rig = Rig::new(Config { receive_maximum: 2, ..config(Version::V311) }).connected();
+    let mut burst = Vec::new();
+    for id in 1..=4 {
+        burst.extend(publish(Version::V311, "t", 2, id, false, &[id as u8]));
+    }
+    burst.extend(publish(Version::V311, "t", 1, 5, false, &[5]));
+    rig.feed(&burst);
+    assert_eq!(rig.messages(), [[1], [2]]);
+    assert_eq!(rig.sent(), [[0x50, 2, 0, 1], [0x50, 2, 0, 2]]);
+    rig.ack(PacketType::Pubrel, 1, 0);
+    rig.deliver("t", 2, 6, false, &[6]);
+    assert!(rig.wire.open, "the second one is still under way");
+    rig.ack(PacketType::Pubrel, 2, 0);
+    assert!(!rig.wire.open);
+    assert_eq!(rig.seen.pop(), Some(disconnected(Error::Full, 0, true)));
+    rig.wire.out.clear();
+    rig.until_due();
+    rig.handshake();
+    rig.connack(true, &[]);
+    for id in 3..=4 {
+        rig.deliver("t", 2, id, true, &[id as u8]);
+        rig.ack(PacketType::Pubrel, id, 0);
+    }
+    rig.deliver("t", 1, 5, true, &[5]);
+    assert_eq!(rig.messages(), [[1], [2], [3], [4], [5]]);
+}
+
+#[test]
 fn a_packet_over_our_maximum_closes_with_its_reason() {
     let small = Config { maximum_packet_size: 40, ..config(Version::V5) };
     let mut rig = Rig::new(small).connected();

@@ -252,7 +252,7 @@ fn a_clean_session_of_3_1_1_ends_with_its_connection() {
 
 #[test]
 fn messages_leave_in_the_order_in_which_they_were_published() {
-    let mut rig = Rig::new(Config { queue_bytes: 16384, ..config(Version::V5) });
+    let mut rig = Rig::new(Config { queue_bytes: 16384, send_maximum: 100, ..config(Version::V5) });
     let mut expected = Vec::new();
     for number in 0..100u8 {
         rig.publish("a", number % 3, &[number]);
@@ -273,7 +273,8 @@ fn messages_leave_in_the_order_in_which_they_were_published() {
 
 #[test]
 fn identifiers_in_use_are_not_given_again() {
-    let mut rig = Rig::new(Config { queue_bytes: 4096, ..config(Version::V311) }).connected();
+    let mut rig =
+        Rig::new(Config { queue_bytes: 4096, send_maximum: 100, ..config(Version::V311) }).connected();
     // One message stays unacknowledged while identifiers come round.
     rig.publish("a", 1, b"straggler");
     let mut open = vec![1u16];
@@ -395,6 +396,21 @@ fn only_so_many_messages_are_on_their_way_as_the_server_takes() {
     assert_eq!(types(&rig.sent()), [6]);
     rig.ack(PacketType::Pubcomp, 5, 0);
     assert_eq!(types(&rig.sent()), [3]);
+}
+
+#[test]
+fn with_3_1_1_the_own_limit_holds() {
+    let mut rig = Rig::new(Config { send_maximum: 2, ..config(Version::V311) }).connected();
+    for _ in 0..4 {
+        rig.publish("a", 2, b"x");
+    }
+    assert_eq!(rig.sent().len(), 2);
+    rig.reconnect();
+    rig.connack(true, &[]);
+    assert_eq!(types(&rig.sent()), [3, 3]);
+    rig.ack(PacketType::Pubrec, 1, 0);
+    rig.ack(PacketType::Pubcomp, 1, 0);
+    assert_eq!(types(&rig.sent()), [6, 3]);
 }
 
 #[test]

@@ -85,39 +85,42 @@ pub(super) mod flag {
 /// Marks of the client.
 pub(super) mod mark {
     /// A connection of this session has been accepted since the start.
-    pub(crate) const STARTED: u16 = 1;
+    pub(crate) const STARTED: u32 = 1;
     /// The store has been read.
-    pub(crate) const RESTORED: u16 = 2;
+    pub(crate) const RESTORED: u32 = 2;
     /// Some record is marked RELEASE_DUE.
-    pub(crate) const RELEASES: u16 = 4;
+    pub(crate) const RELEASES: u32 = 4;
     /// Some filter is marked RENEW.
-    pub(crate) const RENEWALS: u16 = 8;
+    pub(crate) const RENEWALS: u32 = 8;
     /// Some SUBSCRIBE or UNSUBSCRIBE has not been sent.
-    pub(crate) const REQUESTS: u16 = 0x10;
+    pub(crate) const REQUESTS: u32 = 0x10;
     /// The message being received was cut off.
-    pub(crate) const ABORTED: u16 = 0x20;
+    pub(crate) const ABORTED: u32 = 0x20;
     /// The application is to give the next part of a message.
-    pub(crate) const WANTED: u16 = 0x40;
+    pub(crate) const WANTED: u32 = 0x40;
     /// There is something for `poll` to do.
-    pub(crate) const DUE: u16 = 0x80;
+    pub(crate) const DUE: u32 = 0x80;
     /// Packet identifiers have come round to one in use.
-    pub(crate) const WRAPPED: u16 = 0x100;
+    pub(crate) const WRAPPED: u32 = 0x100;
     /// Our direction of the stream is closed.
-    pub(crate) const SHUT: u16 = 0x200;
+    pub(crate) const SHUT: u32 = 0x200;
     /// The server keeps no retained messages.
-    pub(crate) const NO_RETAIN: u16 = 0x400;
+    pub(crate) const NO_RETAIN: u32 = 0x400;
     /// No wildcards in filters.
-    pub(crate) const NO_WILDCARD: u16 = 0x800;
+    pub(crate) const NO_WILDCARD: u32 = 0x800;
     /// No subscription identifiers.
-    pub(crate) const NO_IDENTIFIER: u16 = 0x1000;
+    pub(crate) const NO_IDENTIFIER: u32 = 0x1000;
     /// No shared subscriptions.
-    pub(crate) const NO_SHARED: u16 = 0x2000;
+    pub(crate) const NO_SHARED: u32 = 0x2000;
     /// What the server has said about itself.
-    pub(crate) const SERVER: u16 = NO_RETAIN | NO_WILDCARD | NO_IDENTIFIER | NO_SHARED;
+    pub(crate) const SERVER: u32 = NO_RETAIN | NO_WILDCARD | NO_IDENTIFIER | NO_SHARED;
     /// The connection has been good for something.
-    pub(crate) const USEFUL: u16 = 0x8000;
+    pub(crate) const USEFUL: u32 = 0x8000;
+    /// A message of 3.1.1 found no room and was passed over: once all others are done with, a
+    /// new connection brings it again.
+    pub(crate) const OVERFLOW: u32 = 0x1_0000;
     /// CONNECT asked for problem information to be left out.
-    pub(crate) const NO_PROBLEMS: u16 = 0x4000;
+    pub(crate) const NO_PROBLEMS: u32 = 0x4000;
 }
 
 /// Where a received message of QoS 1 or 2 stands.
@@ -216,7 +219,7 @@ pub struct Client<'m> {
     /// The earliest `time` of a record that waits, in units of 1024 ms.
     pub(super) next_expiry: u32,
     pub(super) maximum_packet_size: u32,
-    pub(super) marks: u16,
+    pub(super) marks: u32,
     pub(super) last_id: u16,
     pub(super) generation: u16,
     /// The length of the used part of `inbound`.
@@ -355,7 +358,7 @@ impl<'m> Client<'m> {
         core::str::from_utf8(self.names.body(position)).unwrap_or_default()
     }
 
-    pub(super) const fn has(&self, mark: u16) -> bool {
+    pub(super) const fn has(&self, mark: u32) -> bool {
         self.marks & mark != 0
     }
 

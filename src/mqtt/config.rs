@@ -36,6 +36,9 @@ pub struct Config<'m> {
     /// How many QoS 1 and 2 messages may be on their way to us: the Receive Maximum of 5.0.
     /// With 3.1.1, which has none, as many are remembered; further ones wait unread.
     pub receive_maximum: u16,
+    /// How many QoS 1 and 2 messages may be on their way to the server, 0 as 1. A server of 5.0 may
+    /// allow less; one of 3.1.1 does not say what it bears, and mostly bears 20.
+    pub send_maximum: u16,
     /// Topic aliases that the server may use (5.0). Their topics take room of `names_bytes`.
     pub topic_alias_maximum: u16,
     /// The largest packet that we take, in bytes, as announced to a server of 5.0; 0 for any.
@@ -94,6 +97,7 @@ impl Config<'_> {
         session_expiry: 0,
         keep_alive: 60,
         receive_maximum: 20,
+        send_maximum: 20,
         topic_alias_maximum: 0,
         maximum_packet_size: 0,
         connect_timeout: 30_000,

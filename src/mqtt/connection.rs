@@ -177,7 +177,8 @@ impl Client<'_> {
     fn read_limits(&mut self, properties: &Properties) {
         let number = |id: u8, default: u32| properties.number(id).unwrap_or(default);
         self.keep_alive = number(id::SERVER_KEEP_ALIVE, u32::from(self.config.keep_alive)) as u16;
-        self.quota_max = number(id::RECEIVE_MAXIMUM, 0xffff) as u16;
+        let server = number(id::RECEIVE_MAXIMUM, 0xffff) as u16;
+        self.quota_max = self.config.send_maximum.max(1).min(server);
         self.quota = self.quota_max;
         self.alias_max = number(id::TOPIC_ALIAS_MAXIMUM, 0) as u16;
         self.maximum_qos = number(id::MAXIMUM_QOS, 2) as u8;
@@ -273,7 +274,7 @@ impl Client<'_> {
         self.output.clear();
         self.ping = Instant::NEVER;
         self.sending = Sending::default();
-        self.marks &= !(mark::RELEASES | mark::WANTED | mark::SHUT | mark::USEFUL);
+        self.marks &= !(mark::RELEASES | mark::WANTED | mark::SHUT | mark::USEFUL | mark::OVERFLOW);
         self.alias_used = 0;
         self.alias_max = 0;
         self.forget_kind(kind::ALIAS_IN);

@@ -209,8 +209,11 @@ impl Client<'_> {
                     entry.receipt = Receipt::Again;
                 }
             } else {
-                token = self.admit(cx, &head)?;
-                if token.is_none() {
+                if !self.has(mark::OVERFLOW) {
+                    token = self.admit(cx, &head)?;
+                }
+                skip = self.has(mark::OVERFLOW);
+                if token.is_none() && !skip {
                     return Ok((0, None));
                 }
             }
@@ -252,15 +255,17 @@ impl Client<'_> {
         let unacknowledged = |entry: &&Inbound| entry.receipt != Receipt::Unknown;
         let count = self.receipts().iter().filter(unacknowledged).count();
         if count >= maximum || usize::from(self.receipts) >= self.inbound.len() {
-            // 5.0 has promised not to send more [MQTT-3.3.4-9]. With 3.1.1 the message waits,
-            // unless nothing but a packet behind it could make room.
-            let entries = self.receipts();
-            let stuck = entries.iter().all(|entry| entry.receipt == Receipt::Received);
-            return match self.config.version.is_v5() && count >= maximum {
-                true => Err(Reason::RECEIVE_MAXIMUM_EXCEEDED),
-                false if stuck => Err(Reason::QUOTA_EXCEEDED),
-                false => Ok(None),
-            };
+            // 5.0 has promised not to send more [MQTT-3.3.4-9].
+            if self.config.version.is_v5() && count >= maximum {
+                return Err(Reason::RECEIVE_MAXIMUM_EXCEEDED);
+            }
+            // With 3.1.1 the message waits. If nothing but a PUBREL behind it could make room, it
+            // and all after it are passed over without an answer, so that they come again, in
+            // their order, over the next connection.
+            if self.receipts().iter().all(|entry| entry.receipt == Receipt::Received) {
+                self.marks |= mark::OVERFLOW;
+            }
+            return Ok(None);
         }
         self.generation = self.generation.wrapping_add(1);
         let entry = Inbound {

@@ -131,6 +131,10 @@ impl Client<'_> {
                 self.output.failed = Some(Error::Io);
                 return;
             }
+            if self.has(mark::OVERFLOW) && self.receipts == 0 && self.incoming.remaining == 0 {
+                self.output.failed = Some(Error::Full);
+                return;
+            }
             self.release(cx);
             if self.has(mark::RENEWALS) {
                 self.renew(cx);

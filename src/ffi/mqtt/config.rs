@@ -186,8 +186,11 @@ pub struct mote_mqtt_config {
     pub operations: u16,
     /// Handlers of subscriptions. Default 8.
     pub handlers: u16,
+    /// QoS 1 and 2 messages that may be on their way to the server; a server of 5.0 may allow
+    /// less. Default 20.
+    pub send_maximum: u16,
     /// Must be 0.
-    pub reserved2: u32,
+    pub reserved2: u16,
     /// Is told of the connection, of messages without a handler, and of operations without a
     /// callback of their own. May be NULL.
     pub callback: mote_mqtt_callback,
@@ -294,6 +297,7 @@ pub(super) unsafe fn read(config: *const mote_mqtt_config) -> Result<Given> {
                 seconds => seconds,
             },
             receive_maximum: or(given.receive_maximum.into(), base.receive_maximum.into()) as u16,
+            send_maximum: or(given.send_maximum.into(), base.send_maximum.into()) as u16,
             topic_alias_maximum: given.topic_alias_maximum,
             maximum_packet_size: given.maximum_packet_size,
             connect_timeout: or(given.connect_timeout, base.connect_timeout),
