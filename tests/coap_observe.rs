@@ -63,7 +63,7 @@ fn notifications_come_until_cancelled() {
     assert_eq!(pair.server.endpoint.observers(), 1);
     for step in 1..=3u8 {
         change(&mut pair, &state, &[b'0' + step]);
-        pair.run(1000);
+        pair.run(3000);
     }
     assert_eq!(payloads(&pair), [b"0", b"1", b"2", b"3"]);
     // Each in one NON.
@@ -218,11 +218,11 @@ fn an_older_notification_that_comes_late_is_not_shown() {
     let (mut pair, state) = pair(&Config::DEFAULT);
     pair.request(&observe());
     pair.run(1000);
-    pair.net.script(SERVER, CLIENT, 2, Action::Delay(500));
+    pair.net.script(SERVER, CLIENT, 2, Action::Delay(3500));
     change(&mut pair, &state, b"old");
-    pair.run(100);
+    pair.run(3100);
     change(&mut pair, &state, b"new");
-    pair.run(1000);
+    pair.run(3000);
     assert_eq!(payloads(&pair), [&b"0"[..], b"new"]);
 }
 
@@ -269,7 +269,7 @@ fn a_large_notification_is_fetched_in_blocks() {
     for length in [2500, 10, 4000] {
         pair.client.seen.clear();
         change(&mut pair, &state, &bytes(length));
-        pair.run(1000);
+        pair.run(3000);
         assert_eq!(pair.client.received(), bytes(length));
         assert!(pair.client.seen.iter().all(
             |(_, seen)| matches!(seen, Seen::Response { request: of, last: false, .. } if *of == request)
@@ -355,7 +355,8 @@ fn many_observers_are_told() {
     assert_eq!(bench.node.endpoint.observers(), 300);
     bench.take();
     bench.at_node(|endpoint, _| endpoint.notify(resource())).unwrap();
-    bench.run(10);
+    // They are all of one client, which acknowledges nothing.
+    bench.run(300 * 3000);
     let mut tokens: Vec<Vec<u8>> = bench.take().iter().map(|bytes| parse(bytes).token.to_vec()).collect();
     tokens.sort();
     tokens.dedup();
@@ -384,4 +385,75 @@ fn one_client_gets_one_confirmable_notification_at_a_time() {
     let times = times.borrow();
     assert_eq!(times.len(), 3);
     assert_eq!((times[1] - times[0], times[2] - times[1]), (200, 200));
+}
+
+/// RFC 7641 §4.5.1: what a client does not acknowledge comes no more often than every three
+/// seconds, or once its round-trip time is known, than that; in between, changes coalesce.
+#[test]
+fn unconfirmed_notifications_are_spaced_by_the_round_trip_time() {
+    let (mut pair, state) = pair(&Config::DEFAULT);
+    pair.net.both(CLIENT, SERVER, Link { delay: 100, ..Link::default() });
+    pair.request(&observe());
+    pair.run(1000);
+    let burst = |pair: &mut Pair| {
+        pair.client.seen.clear();
+        for step in 1..=95u8 {
+            change(pair, &state, &[step]);
+            pair.run(100);
+        }
+        pair.run(3500);
+        let times: Vec<u64> = pair.client.seen.iter().map(|(at, _)| *at).collect();
+        assert_eq!(payloads(pair).last().unwrap(), &[95], "the newest state arrives");
+        assert!(pair.client.endpoint.requests() == 1 && pair.server.endpoint.observers() == 1);
+        times.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<u64>>()
+    };
+    assert_eq!(burst(&mut pair), [3000, 3000, 3000, 3000]);
+    // One that is acknowledged shows the round-trip time.
+    state.borrow_mut().1 = true;
+    change(&mut pair, &state, b"x");
+    pair.run(4000);
+    state.borrow_mut().1 = false;
+    let gaps = burst(&mut pair);
+    assert!(gaps.len() >= 40 && gaps.iter().all(|gap| *gap >= 200), "{gaps:?}");
+}
+
+#[test]
+fn observations_of_one_client_take_turns() {
+    let (mut pair, state) = pair(&Config::DEFAULT);
+    let rare = Resource { path: "/rare", ..OBS };
+    let rare = pair.at_server(|endpoint, _| endpoint.add_resource(rare)).unwrap();
+    let options = [(PATH, &b"rare"[..])];
+    pair.request(&observe());
+    pair.run(1000);
+    let second = pair.request(&Request { options: &options, ..observe() });
+    pair.run(1000);
+    pair.client.seen.clear();
+    pair.at_server(|endpoint, _| endpoint.notify(rare)).unwrap();
+    for step in 1..=70u8 {
+        change(&mut pair, &state, &[step]);
+        pair.run(100);
+    }
+    let told =
+        |(_, seen): &&(u64, Seen)| matches!(seen, Seen::Response { request, .. } if *request == second);
+    assert_eq!(pair.client.seen.iter().filter(told).count(), 1);
+    assert_eq!(pair.client.seen.len(), 3);
+}
+
+/// A copy of the answer to the registration that comes late takes nothing back.
+#[test]
+fn duplicates_of_notifications_are_not_shown() {
+    let (mut pair, state) = pair(&Config::DEFAULT);
+    pair.net.rule(|passing| if passing.from == SERVER { Action::Copies(3) } else { Action::Pass });
+    pair.request(&observe());
+    pair.run(1000);
+    for (step, confirmable) in [(1, false), (2, true), (3, false)] {
+        state.borrow_mut().1 = confirmable;
+        change(&mut pair, &state, &[step]);
+        pair.run(3000);
+    }
+    assert_eq!(payloads(&pair), [&b"0"[..], &[1], &[2], &[3]]);
+    assert_eq!(pair.client.endpoint.stats().duplicates, 6);
+    // Each copy of the confirmable one was acknowledged, and nothing else was said.
+    assert_eq!(pair.net.count(CLIENT, SERVER), 1 + 3);
+    assert_eq!(pair.server.endpoint.observers(), 1);
 }

@@ -40,6 +40,8 @@ pub struct Endpoint<'m> {
     pub(super) next: Instant,
     /// When observers are looked at again.
     pub(super) notify_at: Instant,
+    /// Behind the observer that had its turn last.
+    pub(super) turn: u16,
     /// Behind the exchange that made room last.
     pub(super) hand: u16,
     /// The order of requests, and their Request-Tag.
@@ -103,6 +105,7 @@ impl<'m> Endpoint<'m> {
             non_lifetime: config.params.non_lifetime(),
             next: Instant::NEVER,
             notify_at: Instant::NEVER,
+            turn: 0,
             hand: 0,
             order: 0,
             tokens: 0,
@@ -330,8 +333,10 @@ impl<'m> Endpoint<'m> {
         }
         let place = self.peers.place(cx.now, self.lifetime, ours).ok_or(Error::Full)?;
         // What is kept of the former peer's answered exchanges goes with it.
-        while let Some(exchange) = self.exchanges.find(|exchange| exchange.peer == place) {
-            self.drop_exchange(exchange);
+        while let Some(gone) = self.exchanges.find(|exchange| exchange.peer == place) {
+            let live = self.exchanges.get(gone).is_some_and(|record| !record.due.is_due(cx.now));
+            self.stats.forgotten = self.stats.forgotten.wrapping_add(live.into());
+            self.drop_exchange(gone);
         }
         self.peers.settle(place, path, cx.now, cx.random);
         Ok(place)

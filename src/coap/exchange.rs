@@ -211,6 +211,9 @@ impl Endpoint<'_> {
         exchange.transfer = None;
         exchange.observer = None;
         let due = exchange.due;
+        if let Some(peer) = self.peers.get_mut(before.peer).filter(|_| !before.is(IDEMPOTENT)) {
+            peer.remembered = peer.remembered.max(due);
+        }
         if before.stage != Stage::Done {
             self.peers.unpin(before.peer);
             self.settle(&before);
@@ -248,6 +251,12 @@ impl Endpoint<'_> {
     /// A confirmable answer has arrived, or (`!taken`) the peer wants none of it.
     pub(super) fn delivered(&mut self, now: Instant, handle: Handle, taken: bool) {
         let Some(exchange) = self.exchanges.get(handle).copied() else { return };
+        if let Some(peer) = self.peers.get_mut(exchange.peer) {
+            // What was sent more than once says nothing of the round-trip time.
+            if taken && exchange.backoff.retries() == 0 {
+                peer.acknowledged(now.after(exchange.backoff.bound().into()).since(exchange.due));
+            }
+        }
         if let Some(observer) = exchange.observer {
             if taken {
                 if let Some(observer) = self.observers.get_mut(observer) {

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::wire::{Message, number};
+use crate::address::SocketAddress;
 
 /// The state of an empty FNV-1a hash.
 pub(super) const EMPTY: u32 = 0x811c_9dc5;
@@ -11,6 +12,11 @@ pub(super) const EMPTY: u32 = 0x811c_9dc5;
 /// Takes more bytes into a hash.
 pub(super) fn hash(state: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(state, |state, byte| (state ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Who answers for a group.
+pub(super) fn sender(address: &SocketAddress) -> u32 {
+    hash(hash(EMPTY, &address.ip.0), &address.port.to_be_bytes())
 }
 
 /// What the requests of one block-wise transfer have in common: method and cache key, with

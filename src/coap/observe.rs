@@ -102,23 +102,39 @@ impl Endpoint<'_> {
         }
     }
 
+    /// The observer whose turn it is. If there is none, notes when there may be one.
+    ///
+    /// To one client no more than NSTART notifications are on their way at a time, and what it
+    /// does not acknowledge is spaced by the round-trip time, or what stands for it (RFC 7641
+    /// §4.5.1). Its observers take turns.
+    fn next_observer(&mut self, now: Instant) -> Option<Handle> {
+        let most = self.config.params.nstart;
+        let count = self.observers.capacity();
+        let start = usize::from(self.turn).min(count);
+        let mut later = Instant::NEVER;
+        for index in (start..count).chain(0..start) {
+            let Some((handle, observer)) = self.observers.at(index) else { continue };
+            let Some(peer) = self.peers.get(observer.peer) else { continue };
+            if !observer.dirty || observer.exchange.is_some() || peer.notifying >= most {
+                continue;
+            }
+            if peer.notify_from.is_due(now) {
+                return Some(handle);
+            }
+            later = later.min(peer.notify_from);
+        }
+        self.notify_at = later;
+        None
+    }
+
     /// Asks the handler for the state that the next observer is to be told, if there is one.
     pub(super) fn next_notification<'d>(
         &mut self,
         cx: &mut DatagramContext<'_>,
         scratch: &'d mut [u8],
     ) -> Option<Event<'d>> {
-        // No more than NSTART at a time to one client (RFC 7641 §4.5.1).
-        let most = self.config.params.nstart;
-        let due = |observer: &Observer| {
-            observer.dirty
-                && observer.exchange.is_none()
-                && self.peers.get(observer.peer).is_some_and(|peer| peer.notifying < most)
-        };
-        let Some(handle) = self.observers.find(due) else {
-            self.notify_at = Instant::NEVER;
-            return None;
-        };
+        let handle = self.next_observer(cx.now)?;
+        self.turn = handle.index() as u16 + 1;
         let observer = *self.observers.get(handle)?;
         let registration = self.pool.get(Key::observer(handle.index())).unwrap_or_default();
         let length = bytes::copy(scratch, registration);

@@ -91,8 +91,9 @@ impl Params {
 /// The capacities and habits of an endpoint. Memory is taken for exactly these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Peers known at a time. When room is needed, the one that was idle for longest and has
-    /// nothing under way is forgotten, and with it what was kept to tell its duplicates.
+    /// Peers known at a time. When room is needed, one that has nothing under way is forgotten,
+    /// and with it what was kept to tell its duplicates: one whose duplicates do no harm if
+    /// there is any, and of those the one that was idle for longest.
     pub peers: u16,
     /// Requests of ours under way at a time, observations included.
     pub requests: u16,

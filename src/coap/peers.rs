@@ -10,6 +10,10 @@ use crate::transport::Path;
 /// blocks and answers take, two lifetimes stay below the 65,536 there are.
 const IDS_PER_LIFETIME: u16 = 28_000;
 
+/// How far apart unconfirmed notifications are while the round-trip time is not known, in
+/// milliseconds (RFC 7641 §4.5.1).
+const PACE: u16 = 3000;
+
 /// One peer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Peer {
@@ -18,6 +22,11 @@ pub(super) struct Peer {
     pub(super) used: Instant,
     /// Until when it is left alone because it does not answer (PROBING_RATE).
     pub(super) quiet_until: Instant,
+    /// When the next notification may start (RFC 7641 §4.5.1).
+    pub(super) notify_from: Instant,
+    /// Until when a record is kept by which a duplicate of something that must not be done twice
+    /// is told.
+    pub(super) remembered: Instant,
     /// When counting of `ids` began.
     window: Instant,
     /// What it is to send back in an Echo option to show that it is there.
@@ -26,6 +35,8 @@ pub(super) struct Peer {
     next_id: u16,
     /// How many message IDs were taken since `window`.
     ids: u16,
+    /// The round-trip time in milliseconds, smoothed; 0 when nothing was acknowledged yet.
+    rtt: u16,
     /// How many entries of other tables depend on it.
     pub(super) pins: u16,
     /// How many requests are outstanding at it (NSTART).
@@ -53,6 +64,27 @@ impl Peer {
     /// Whether so many message IDs are taken that a new request has to wait.
     pub(super) fn is_exhausted(&self, now: Instant, lifetime: u32) -> bool {
         self.ids >= IDS_PER_LIFETIME && now.since(self.window) < lifetime.into()
+    }
+
+    /// It acknowledged a message so long after it was sent for the first and only time.
+    pub(super) fn acknowledged(&mut self, after: u64) {
+        let sample = u16::try_from(after).unwrap_or(u16::MAX).max(1);
+        // A quarter of the new, once there is an old.
+        let old = if self.rtt == 0 { sample } else { self.rtt };
+        self.rtt = old - old / 4 + sample / 4;
+    }
+
+    /// A notification that nothing acknowledges is sent: the next has to wait.
+    pub(super) fn pace(&mut self, now: Instant) {
+        let pause = if self.rtt == 0 { PACE } else { self.rtt };
+        self.notify_from = now.after(pause.into());
+    }
+
+    /// How much would be lost with it: 2 for the records of what must not be done twice, 1 for
+    /// the message IDs that it may remember.
+    fn worth(&self, now: Instant, lifetime: u32) -> u64 {
+        let records = u64::from(self.remembered > now);
+        records * 2 + u64::from(!self.is_forgettable(now, lifetime))
     }
 
     /// Whether it may be forgotten without a message ID being used twice within its lifetime.
@@ -92,8 +124,9 @@ impl<'m> Peers<'m> {
         self.slots.get_mut(usize::from(index))
     }
 
-    /// The place that a new peer may take: a free one, else that of the peer which was idle
-    /// for longest. `strictly` spares those whose message IDs may still be remembered.
+    /// The place that a new peer may take: a free one, else that of a peer with which the least
+    /// is lost, and of those the one that was idle for longest. `strictly` spares those whose
+    /// message IDs may still be remembered.
     pub(super) fn place(&self, now: Instant, lifetime: u32, strictly: bool) -> Option<u16> {
         let places = self.slots.iter().enumerate();
         let free = places
@@ -101,7 +134,8 @@ impl<'m> Peers<'m> {
                 !peer.live || (peer.pins == 0 && (!strictly || peer.is_forgettable(now, lifetime)))
             })
             .min_by_key(|(_, peer)| {
-                if peer.live { (!peer.is_forgettable(now, lifetime), peer.used.0) } else { (false, 0) }
+                // Times are far below 2^62 milliseconds.
+                if peer.live { peer.worth(now, lifetime) << 62 | (peer.used.0 & (u64::MAX >> 2)) } else { 0 }
             });
         free.map(|(index, _)| index as u16)
     }
@@ -113,6 +147,8 @@ impl<'m> Peers<'m> {
                 path: *path,
                 used: now,
                 quiet_until: Instant::ZERO,
+                notify_from: Instant::ZERO,
+                remembered: Instant::ZERO,
                 window: now,
                 live: true,
                 ..Peer::default()
@@ -183,5 +219,26 @@ mod tests {
         assert_eq!(peers.place(Instant(20), 1000, true), None);
         assert_eq!(peers.place(Instant(20), 1000, false), Some(1));
         assert_eq!(peers.place(Instant(3000), 1000, true), Some(1));
+        // One whose duplicates would do harm goes last, until its records have expired.
+        peers.get_mut(1).unwrap().remembered = Instant(4000);
+        assert_eq!(peers.place(Instant(3000), 1000, true), Some(0));
+        assert_eq!(peers.place(Instant(4000), 1000, true), Some(1));
+    }
+
+    #[test]
+    fn the_round_trip_time_is_smoothed() {
+        let mut peer = Peer::default();
+        peer.pace(Instant(10));
+        assert_eq!(peer.notify_from, Instant(3010));
+        for (sample, smoothed) in [(400, 400), (800, 500), (0, 375)] {
+            peer.acknowledged(sample);
+            peer.pace(Instant(10));
+            assert_eq!(peer.notify_from, Instant(10 + smoothed));
+        }
+        peer.acknowledged(u64::MAX);
+        assert!(peer.rtt > 16_000);
+        let mut near = Peer::default();
+        near.acknowledged(0);
+        assert_eq!(near.rtt, 1);
     }
 }

@@ -159,6 +159,9 @@ impl Endpoint<'_> {
         let message = self.scratch.get(..length).unwrap_or_default();
         let _ = message::send(cx, &mut self.stats, &path, message);
         if exchange.is(exchange::NOTIFY) {
+            if let Some(peer) = self.peers.get_mut(exchange.peer) {
+                peer.pace(cx.now);
+            }
             if let Some(observer) = exchange.observer.and_then(|observer| self.observers.get_mut(observer)) {
                 observer.last_id = id;
             }

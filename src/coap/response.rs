@@ -13,6 +13,7 @@ use super::wire::{Block, Code, Encoder, Message, Type, number, uint_bytes};
 use crate::backoff::Backoff;
 use crate::status::{Error, Result};
 use crate::table::Handle;
+use crate::time::Instant;
 use crate::transport::{DatagramContext, Path};
 
 /// Of an observation that has had no notification yet.
@@ -35,7 +36,7 @@ impl Endpoint<'_> {
                 && !pending.is(pending::PING)
                 && !matches!(pending.wait, Wait::End | Wait::Block)
                 && (Some(pending.peer) == peer || (pending.is(pending::GROUP) && !ack))
-                && (!ack || pending.message_id == message.message_id)
+                && (!ack || pending.awaits(pending.peer, message.message_id))
         };
         let Some(request) = self.requests.find(suits) else {
             // Nobody waits for it. The Reset tells a server to forget its observer (RFC 7641 §3.6).
@@ -44,19 +45,25 @@ impl Endpoint<'_> {
             }
             return self.rejected();
         };
+        let pending = *self.requests.get(request)?;
+        let group = pending.is(pending::GROUP);
         if self.option_fault(&message).is_some() {
             if message.kind == Type::Con {
                 self.send_empty(cx, &path.reply(), Type::Rst, message.message_id);
             }
-            self.fail(cx.now, request, Error::Protocol);
+            // Of a group, the others may do better.
+            if !group {
+                self.fail(cx.now, request, Error::Protocol);
+            }
             return self.rejected();
         }
         if message.kind == Type::Con {
             self.send_empty(cx, &path.reply(), Type::Ack, message.message_id);
-            self.remember(cx, peer, message.message_id);
         }
-        let pending = *self.requests.get(request)?;
-        if pending.is(pending::GROUP) {
+        if !ack && self.is_repeated(cx.now, &pending, path, &message) {
+            return None;
+        }
+        if group {
             let part = part(&message);
             return Some(Event::Response { request, path: *path, message, part, last: false });
         }
@@ -79,27 +86,43 @@ impl Endpoint<'_> {
         self.downloaded(cx, request, path, message)
     }
 
-    /// Keeps the message ID of a confirmable response, so that its duplicates are acknowledged
-    /// and nothing else.
-    fn remember(&mut self, cx: &mut DatagramContext<'_>, peer: Option<u16>, message_id: u16) {
-        let Some(peer) = peer else { return };
+    /// Keeps the message ID of a response of its own, so that its duplicates are acknowledged and
+    /// nothing else (RFC 7252 §4.5): `true` for one of them. Only those that answer for a group are
+    /// told apart here, since they need not be known as peers: their records last for as long as
+    /// answers are gathered, and hang on the group with a fingerprint of the sender. In a full
+    /// table a record takes the place of an older one.
+    fn is_repeated(&mut self, now: Instant, pending: &Pending, path: &Path, message: &Message<'_>) -> bool {
+        let group = pending.is(pending::GROUP);
+        let (peer, message_id) = (pending.peer, message.message_id);
+        let confirmable = if message.kind == Type::Con { exchange::CON | exchange::ACKED } else { 0 };
+        let lifetime = if confirmable != 0 { self.lifetime } else { self.non_lifetime };
+        let from = if group { key::sender(&path.remote) } else { 0 };
+        let (own_id, size) = ((from >> 16) as u16, from as u16);
         let record = Exchange {
-            born: cx.now,
-            due: cx.now.after(self.lifetime.into()),
+            born: now,
+            due: if group { pending.due } else { now.after(lifetime.into()) },
             resource: None,
             observer: None,
             transfer: None,
             backoff: Backoff::default(),
             peer,
             message_id,
-            own_id: 0,
-            size: 0,
+            own_id,
+            size,
             stage: Stage::Done,
-            flags: exchange::CON | exchange::ACKED | exchange::IDEMPOTENT,
+            flags: confirmable | exchange::IDEMPOTENT,
         };
+        let same = |kept: &Exchange| {
+            kept.peer == peer && kept.message_id == message_id && kept.own_id == own_id && kept.size == size
+        };
+        if group && self.exchanges.find(same).is_some() {
+            self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
+            return true;
+        }
         if self.open_exchange(record).is_ok() {
             self.peers.unpin(peer);
         }
+        false
     }
 
     /// The peer wants to see that we are there: sends the request again with its Echo value

@@ -19,7 +19,7 @@ pub struct Stats {
     pub send_failed: u32,
     /// Requests and observers refused, or replies not kept, because a table or the pool was full.
     pub full: u32,
-    /// Records of answered exchanges forgotten early to make room.
+    /// Records of answered exchanges forgotten early, to make room for others or for a new peer.
     pub forgotten: u32,
     /// Requests and confirmable messages of ours that nobody answered, and requests of peers
     /// that the application never answered.

@@ -54,6 +54,8 @@ fn td_coap_obs_02_non_confirmable_notifications() {
     let mut world = World::new();
     observe(&mut world, "/obs-non", false);
     world.change("/obs-non", b"1");
+    // What nobody acknowledges is spaced (RFC 7641 §4.5.1).
+    world.pair.run(3000);
     world.change("/obs-non", b"2");
     assert_eq!(payloads(&world), [b"0", b"1", b"2"]);
     assert!(world.sent_by(SERVER).iter().all(|passed| passed.message().kind == Type::Non));
