@@ -18,8 +18,9 @@ use crate::table::Handle;
 use crate::time::Instant;
 use crate::transport::{DatagramContext, Path};
 
-/// How soon to try again when the transport has no room and does not tell when it has.
-const BLOCKED: u64 = 50;
+/// By how much sooner than for an acknowledgement to look again when the transport has no room and
+/// does not tell when it has: 62 milliseconds at first by default.
+const BLOCKED: u32 = 32;
 
 impl Endpoint<'_> {
     /// Starts a request. Exactly one terminal event follows ([`Event::terminates`]).
@@ -215,6 +216,7 @@ impl Endpoint<'_> {
         let Some(mut pending) = self.requests.get(handle).copied() else { return };
         let Some(path) = self.peers.get(pending.peer).map(|peer| peer.path) else { return };
         pending.message_id = self.take_id(cx, pending.peer);
+        let policy = Policy { retries: pending.retries, ..self.config.params.policy() };
         let Some(message) = self.pool.get_mut(Key::request(handle.index())) else { return };
         message::stamp(message, pending.message_id);
         match message::send(cx, &mut self.stats, &path, message) {
@@ -227,7 +229,16 @@ impl Endpoint<'_> {
                 pending.wait = Wait::Response;
                 pending.due = cx.now.after(pending.timeout.into());
             }
-            Err(Error::WouldBlock) => pending.due = cx.now.after(BLOCKED),
+            // A few looks at growing distance; then it counts as sent and lost, so that it ends.
+            Err(Error::WouldBlock) if pending.backoff.again(&policy) => {
+                pending.due = cx.now.after(u64::from(pending.backoff.bound() / BLOCKED));
+            }
+            Err(Error::WouldBlock) if pending.is(pending::CON) => {
+                pending.wait = Wait::Ack;
+                pending.backoff.restart();
+                pending.due = cx.now.after(pending.backoff.bound().into());
+            }
+            Err(Error::WouldBlock) => pending.end(cx.now, Error::Transport),
             Err(error) => {
                 pending.end(cx.now, error);
                 // Perhaps the own address is gone: let the transport choose next time.
