@@ -48,7 +48,6 @@ case ${1:-table} in
         row "MQTT 3.1.1" mqtt-v3
         row "MQTT 5" mqtt-v5
         row "MQTT, both versions" mqtt
-        row "mesh, non-storing, OF0" rpl-non-storing,of0
         row "mesh, all of it" mesh
         row "everything" coap,mqtt,mesh
         for target in $mcu_targets; do
