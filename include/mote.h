@@ -2634,7 +2634,7 @@ typedef struct mote_mesh_root_config {
      */
     uint32_t mode;
     /**
-     * `MOTE_MESH_MRHOF` (the default) or `MOTE_MESH_OF0`.
+     * `MOTE_MESH_MRHOF` (the default, where the build has it) or `MOTE_MESH_OF0`.
      */
     uint32_t objective;
     /**

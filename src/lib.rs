@@ -39,7 +39,7 @@ pub mod linux;
 #[cfg(feature = "lowpan")]
 pub mod lowpan;
 pub mod memory;
-#[cfg(feature = "mesh")]
+#[cfg(any(feature = "rpl-storing", feature = "rpl-non-storing"))]
 pub mod mesh;
 #[cfg(any(feature = "mqtt-v3", feature = "mqtt-v5"))]
 pub mod mqtt;

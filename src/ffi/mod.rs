@@ -13,14 +13,14 @@
 #![allow(dead_code, unused_imports)] // until the first engine is attached
 
 mod address;
-#[cfg(all(feature = "std", feature = "mesh"))]
+#[cfg(all(feature = "std", any(feature = "rpl-storing", feature = "rpl-non-storing")))]
 mod air;
 pub(crate) mod arguments;
 #[cfg(any(feature = "coap-client", feature = "coap-server"))]
 mod coap;
 mod lookup;
 mod mailbox;
-#[cfg(feature = "mesh")]
+#[cfg(any(feature = "rpl-storing", feature = "rpl-non-storing"))]
 mod mesh;
 #[cfg(any(feature = "mqtt-v3", feature = "mqtt-v5"))]
 mod mqtt;
@@ -35,12 +35,12 @@ mod store;
 mod tcp;
 
 pub use address::*;
-#[cfg(all(feature = "std", feature = "mesh"))]
+#[cfg(all(feature = "std", any(feature = "rpl-storing", feature = "rpl-non-storing")))]
 pub use air::*;
 #[cfg(any(feature = "coap-client", feature = "coap-server"))]
 pub use coap::*;
 pub use lookup::*;
-#[cfg(feature = "mesh")]
+#[cfg(any(feature = "rpl-storing", feature = "rpl-non-storing"))]
 pub use mesh::*;
 #[cfg(any(feature = "mqtt-v3", feature = "mqtt-v5"))]
 pub use mqtt::*;

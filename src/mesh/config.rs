@@ -180,7 +180,11 @@ impl Default for Root {
             mode: Mode::NonStoring,
             preference: 0,
             grounded: true,
-            configuration: Configuration::default(),
+            configuration: Configuration {
+                // MRHOF where this build has it.
+                ocp: u16::from(cfg!(feature = "mrhof")),
+                ..Configuration::default()
+            },
         }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The mesh as a whole: nodes that join, ping and talk over a simulated radio channel.
+#![cfg(all(feature = "std", feature = "mesh"))]
 
 mod behaviour;
 mod border;

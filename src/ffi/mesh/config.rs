@@ -100,7 +100,7 @@ pub struct mote_mesh_root_config {
     pub size: u32,
     /// `MOTE_MESH_NON_STORING` (the default) or `MOTE_MESH_STORING`.
     pub mode: u32,
-    /// `MOTE_MESH_MRHOF` (the default) or `MOTE_MESH_OF0`.
+    /// `MOTE_MESH_MRHOF` (the default, where the build has it) or `MOTE_MESH_OF0`.
     pub objective: u32,
     /// RPLInstanceID, 0 to 127 for a global instance. Default 0.
     pub instance: u8,
@@ -196,7 +196,8 @@ pub(super) fn root(given: &mote_mesh_root_config) -> Result<Root> {
         _ => return Err(Error::Invalid),
     };
     let ocp = match given.objective {
-        0 | MOTE_MESH_MRHOF => 1,
+        0 => base.configuration.ocp,
+        MOTE_MESH_MRHOF => 1,
         MOTE_MESH_OF0 => 0,
         _ => return Err(Error::Invalid),
     };

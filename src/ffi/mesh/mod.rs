@@ -6,7 +6,7 @@ mod event;
 mod host;
 mod object;
 mod tables;
-#[cfg(all(test, feature = "std"))]
+#[cfg(all(test, feature = "std", feature = "mesh"))]
 mod tests;
 mod transport;
 
