@@ -414,6 +414,25 @@ fn with_3_1_1_the_own_limit_holds() {
 }
 
 #[test]
+fn repeated_pubrels_let_no_more_be_under_way() {
+    for version in BOTH {
+        let mut rig = Rig::new(Config { send_maximum: 4, ..config(version) }).connected();
+        for _ in 0..8 {
+            rig.publish("a", 2, b"x");
+        }
+        rig.ack(PacketType::Pubrec, 1, 0);
+        rig.ack(PacketType::Pubrec, 2, 0);
+        assert_eq!(types(&rig.sent()), [3, 3, 3, 3, 6, 6]);
+        rig.reconnect();
+        rig.connack(true, &[]);
+        assert_eq!(types(&rig.sent()), [6, 6, 3, 3]);
+        rig.ack(PacketType::Pubcomp, 1, 0);
+        rig.ack(PacketType::Pubcomp, 2, 0);
+        assert_eq!(types(&rig.sent()), [3, 3], "one for each");
+    }
+}
+
+#[test]
 fn cancelling_ends_what_has_not_been_sent() {
     let mut rig = Rig::new(config(Version::V5));
     let unsent = rig.publish("a", 1, b"x").unwrap();

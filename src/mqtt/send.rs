@@ -389,8 +389,14 @@ impl Client<'_> {
     /// on: it has been sent whole, or has ended otherwise.
     fn send_message(&mut self, cx: &mut Context, position: u32, mut meta: Meta) -> bool {
         if meta.has(flag::RELEASED) {
-            // In a resumed session PUBREL stands for the message.
-            return meta.kind & kind::RELEASE_DUE != 0 || self.send_pubrel(cx, meta.id, Reason::SUCCESS);
+            // In a resumed session PUBREL stands for the message. It waits for no quota, but takes
+            // its part: the PUBCOMP to come gives one back, and would else let more be under way
+            // than the server bears.
+            let gone = meta.kind & kind::RELEASE_DUE != 0 || self.send_pubrel(cx, meta.id, Reason::SUCCESS);
+            if gone {
+                self.quota = self.quota.saturating_sub(1);
+            }
+            return gone;
         }
         let qos = meta.flags & flag::QOS;
         if !self.sending.active {
