@@ -309,3 +309,30 @@ fn twenty_seeds_of_a_lossy_grid_all_deliver() {
         }
     }
 }
+
+/// Writes what three networks send to the directory in `MOTE_CAPTURES`, for other dissectors to read.
+#[test]
+#[ignore = "ci/steps gives the captures to tshark"]
+fn captures_for_other_dissectors() {
+    let Some(directory) = std::env::var_os("MOTE_CAPTURES") else { return };
+    for (name, mode, size) in [
+        ("storing", Mode::Storing, 300),
+        ("non-storing", Mode::NonStoring, 300),
+        ("large", Mode::NonStoring, 1100),
+    ] {
+        let setup = Setup { seed: 23, ..Setup::default() };
+        let topology = grid(25, 100, 23);
+        let mut network: Network<Vec<u8>> = Network::new(topology, root(mode), &setup, |_, config| {
+            config.routes = 25;
+        });
+        network.air.capture(Vec::new()).unwrap();
+        network.start_all(2000);
+        assert!(network.until(120, Network::is_complete).is_some());
+        for size in [40, size] {
+            assert!(network.probe_up(size, 500).ratio() >= 960);
+            assert!(network.probe_down(size, 500).ratio() >= 960);
+        }
+        let path = std::path::Path::new(&directory).join(format!("{name}.pcap"));
+        std::fs::write(path, network.air.end_capture().unwrap()).unwrap();
+    }
+}
