@@ -372,8 +372,7 @@ impl Endpoint<'_> {
             Wait::End => return self.ended(cx.now, request, pending.error().map_or(Ok(()), Err)),
             Wait::Ack if pending.backoff.again(&Policy { retries: pending.retries, ..policy }) => {
                 self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
-                let path = self.peers.get(pending.peer)?.path;
-                self.send_stored(cx, &path, key);
+                self.send_stored(cx, pending.peer, key);
                 pending.due = cx.now.after(pending.backoff.bound().into());
                 self.arm(pending.due);
                 *self.requests.get_mut(request)? = pending;
@@ -396,11 +395,12 @@ impl Endpoint<'_> {
                 }
                 self.stats.timeouts = self.stats.timeouts.wrapping_add(1);
                 // Leave a silent peer alone for as long as PROBING_RATE says.
-                let rate = u64::from(self.config.params.probing_rate);
-                let pause = (length as u64 * 1000).checked_div(rate).unwrap_or(0);
-                let waited = if pending.wait == Wait::Ack { u64::MAX } else { pending.timeout.into() };
+                // A message is shorter than 64 KiB, so that 32 bits suffice.
+                let rate = self.config.params.probing_rate;
+                let pause = (length as u32).saturating_mul(1000).checked_div(rate).unwrap_or(0);
+                let waited = if pending.wait == Wait::Ack { u32::MAX } else { pending.timeout };
                 if let Some(peer) = self.peers.get_mut(pending.peer) {
-                    peer.quiet_until = cx.now.after(pause.saturating_sub(waited));
+                    peer.quiet_until = cx.now.after(pause.saturating_sub(waited).into());
                 }
                 return self.ended(cx.now, request, Err(Error::Timeout));
             }

@@ -4,7 +4,7 @@
 
 use super::event::Event;
 use super::exchange::{Exchange, Transfer};
-use super::params::{Config, Params};
+use super::params::Config;
 use super::peers::{Peer, Peers};
 use super::pending::Pending;
 use super::pool::{Key, Place, Pool};
@@ -78,15 +78,14 @@ impl<'m> Endpoint<'m> {
     /// [`Error::Invalid`] for a message size below 64, for no peers, and for more than 16,384
     /// requests, exchanges or observers.
     pub fn new(block: &'m mut [u8], config: &Config) -> Result<Endpoint<'m>> {
-        let config = config.within_build();
+        let mut config = config.within_build();
+        config.params.nstart = config.params.nstart.max(1);
         let most = config.requests.max(config.exchanges).max(config.observers);
         if config.message_size < 64 || config.peers == 0 || most > Key::LIMIT {
             return Err(Error::Invalid);
         }
         let mut carver = Carver::new(block);
         let (requests, exchanges) = (config.requests, config.exchanges);
-        let nstart = config.params.nstart.max(1);
-        let config = Config { params: Params { nstart, ..config.params }, ..config };
         Ok(Endpoint {
             peers: Peers::new(carver.table(config.peers.into())?),
             requests: Table::new(carver.table(config.requests.into())?),
@@ -197,7 +196,7 @@ impl<'m> Endpoint<'m> {
             // A format error, a ping or a reserved class: a CON gets a Reset, and no group
             // ever does (§4.2, §4.3, §8.1).
             if header.kind == Type::Con && !path.is_multicast() {
-                self.send_empty(cx, &path.reply(), Type::Rst, header.message_id);
+                self.send_empty(cx, path, Type::Rst, header.message_id);
             }
             return self.rejected();
         };
@@ -251,17 +250,26 @@ impl<'m> Endpoint<'m> {
         // entry are enough; what is left over comes with the next call.
         if cfg!(feature = "coap-client") {
             for _ in 0..=self.requests.len() {
-                let Some(due) = self.requests.find(|request| request.due.is_due(now)) else { break };
+                let (at, Some(due)) = self.first_request() else { break };
+                if !at.is_due(now) {
+                    break;
+                }
                 if let Some(event) = self.request_due(cx, due) {
                     return Some(event);
                 }
             }
         }
         for _ in 0..=self.exchanges.len() {
-            let Some(due) = self.exchanges.find(|exchange| exchange.due.is_due(now)) else { break };
+            let (at, Some(due)) = self.first_exchange() else { break };
+            if !at.is_due(now) {
+                break;
+            }
             self.exchange_due(cx, due);
         }
-        while let Some(due) = self.transfers.find(|transfer| transfer.due.is_due(now)) {
+        while let (at, Some(due)) = self.first_transfer() {
+            if !at.is_due(now) {
+                break;
+            }
             self.transfers.remove(due);
         }
         if cfg!(feature = "coap-observe") && self.notify_at.is_due(now) {
@@ -269,17 +277,25 @@ impl<'m> Endpoint<'m> {
                 return Some(event);
             }
         }
-        self.next = self.earliest();
+        let others = self.first_exchange().0.min(self.first_transfer().0);
+        self.next = self.first_request().0.min(others).min(self.notify_at);
         None
     }
 
-    /// When something is due next, from all tables.
-    fn earliest(&self) -> Instant {
-        let requests = self.requests.iter().map(|(_, request)| request.due);
-        let exchanges = self.exchanges.iter().map(|(_, exchange)| exchange.due);
-        let transfers = self.transfers.iter().map(|(_, transfer)| transfer.due);
-        let all = requests.chain(exchanges).chain(transfers);
-        all.fold(self.notify_at, Instant::min)
+    // One copy each of these, since each is called twice.
+    #[inline(never)]
+    fn first_request(&self) -> (Instant, Option<Handle>) {
+        first(&self.requests, |request| request.due)
+    }
+
+    #[inline(never)]
+    fn first_exchange(&self) -> (Instant, Option<Handle>) {
+        first(&self.exchanges, |exchange| exchange.due)
+    }
+
+    #[inline(never)]
+    fn first_transfer(&self) -> (Instant, Option<Handle>) {
+        first(&self.transfers, |transfer| transfer.due)
     }
 
     /// When [`poll`](Endpoint::poll) is to be called next.
@@ -349,4 +365,16 @@ impl<'m> Endpoint<'m> {
             self.pool.remove(Key::observer(observer.index()));
         }
     }
+}
+
+/// The entry of a table that is due first, and when that is.
+fn first<T>(table: &Table<'_, T>, due: impl Fn(&T) -> Instant) -> (Instant, Option<Handle>) {
+    let mut first = (Instant::NEVER, None);
+    for (handle, entry) in table.iter() {
+        let at = due(entry);
+        if at < first.0 {
+            first = (at, Some(handle));
+        }
+    }
+    first
 }

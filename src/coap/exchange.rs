@@ -66,6 +66,24 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
+    /// A message that came now, or a notification that is to be made.
+    pub(super) fn new(now: Instant, age: u32, peer: u16, message_id: u16, flags: u8) -> Exchange {
+        Exchange {
+            born: now,
+            due: now.after(age.into()),
+            resource: None,
+            observer: None,
+            transfer: None,
+            backoff: Backoff::default(),
+            peer,
+            message_id,
+            own_id: 0,
+            size: 0,
+            stage: Stage::Working,
+            flags,
+        }
+    }
+
     pub(super) const fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
@@ -241,9 +259,9 @@ impl Endpoint<'_> {
         }
         self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
         if exchange.is(ACKED) && message.kind == Type::Con {
-            self.send_empty(cx, &path.reply(), Type::Ack, message.message_id);
+            self.send_empty(cx, path, Type::Ack, message.message_id);
         } else if exchange.stage == Stage::Done && exchange.is(CON) {
-            self.send_stored(cx, &path.reply(), Key::exchange(handle.index()));
+            self.send_stored(cx, peer, Key::exchange(handle.index()));
         }
         true
     }
@@ -286,7 +304,7 @@ impl Endpoint<'_> {
             }
             Stage::Sending if exchange.backoff.again(&self.config.params.policy()) => {
                 self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
-                self.send_stored(cx, &path, key);
+                self.send_stored(cx, exchange.peer, key);
                 exchange.due = cx.now.after(exchange.backoff.bound().into());
             }
             Stage::Sending => {
@@ -295,7 +313,7 @@ impl Endpoint<'_> {
                 return self.delivered(cx.now, handle, false);
             }
             Stage::Leisure => {
-                self.send_stored(cx, &path, key);
+                self.send_stored(cx, exchange.peer, key);
                 return self.finish_exchange(handle);
             }
             Stage::Working => {

@@ -31,16 +31,16 @@ pub(super) fn send(
 }
 
 impl Endpoint<'_> {
-    /// Sends an empty message. Should it be lost, the peer's next retransmission brings it anew.
+    /// Sends an empty message back along a path. Should it be lost, the peer's next retransmission brings it anew.
     pub(super) fn send_empty(&mut self, cx: &mut DatagramContext<'_>, path: &Path, kind: Type, id: u16) {
         let [high, low] = id.to_be_bytes();
-        let _ = send(cx, &mut self.stats, path, &[0x40 | (kind as u8) << 4, 0, high, low]);
+        let _ = send(cx, &mut self.stats, &path.reply(), &[0x40 | (kind as u8) << 4, 0, high, low]);
     }
 
-    /// Sends a message of the pool, if it is there.
-    pub(super) fn send_stored(&mut self, cx: &mut DatagramContext<'_>, path: &Path, key: Key) {
-        if let Some(message) = self.pool.get(key) {
-            let _ = send(cx, &mut self.stats, path, message);
+    /// Sends a message of the pool to a peer, if both are there.
+    pub(super) fn send_stored(&mut self, cx: &mut DatagramContext<'_>, peer: u16, key: Key) {
+        if let (Some(peer), Some(message)) = (self.peers.get(peer), self.pool.get(key)) {
+            let _ = send(cx, &mut self.stats, &peer.path, message);
         }
     }
 

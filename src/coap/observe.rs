@@ -4,12 +4,11 @@
 
 use super::endpoint::Endpoint;
 use super::event::{Cause, Event, Part};
-use super::exchange::{self, Exchange, Observer, Stage};
+use super::exchange::{self, Exchange, Observer};
 use super::pool::Key;
 use super::resources::flags;
 use super::server::incoming;
 use super::wire::{Code, Message, number};
-use crate::backoff::Backoff;
 use crate::bytes;
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -145,20 +144,9 @@ impl Endpoint<'_> {
             self.drop_observer(handle);
             return None;
         };
-        let exchange = Exchange {
-            born: cx.now,
-            due: cx.now.after(self.lifetime.into()),
-            resource: Some(observer.resource),
-            observer: Some(handle),
-            transfer: None,
-            backoff: Backoff::default(),
-            peer: observer.peer,
-            message_id: 0,
-            own_id: 0,
-            size: 0,
-            stage: Stage::Working,
-            flags: exchange::NOTIFY,
-        };
+        let mut exchange = Exchange::new(cx.now, self.lifetime, observer.peer, 0, exchange::NOTIFY);
+        exchange.resource = Some(observer.resource);
+        exchange.observer = Some(handle);
         let opened = self.open_exchange(exchange);
         if let Some(peer) = self.peers.get_mut(observer.peer).filter(|_| opened.is_ok()) {
             peer.notifying = peer.notifying.saturating_add(1);

@@ -148,13 +148,20 @@ impl Config {
 impl Config {
     /// The capacities of what this build has.
     pub(super) const fn within_build(&self) -> Config {
-        Config {
-            requests: if cfg!(feature = "coap-client") { self.requests } else { 0 },
-            observers: if cfg!(feature = "coap-observe") { self.observers } else { 0 },
-            resources: if cfg!(feature = "coap-server") { self.resources } else { 0 },
-            transfers: if cfg!(feature = "coap-block") { self.transfers } else { 0 },
-            ..*self
+        let mut built = *self;
+        if !cfg!(feature = "coap-client") {
+            built.requests = 0;
         }
+        if !cfg!(feature = "coap-observe") {
+            built.observers = 0;
+        }
+        if !cfg!(feature = "coap-server") {
+            built.resources = 0;
+        }
+        if !cfg!(feature = "coap-block") {
+            built.transfers = 0;
+        }
+        built
     }
 
     /// How many messages may be kept.

@@ -80,13 +80,6 @@ impl Peer {
         self.notify_from = now.after(pause.into());
     }
 
-    /// How much would be lost with it: 2 for the records of what must not be done twice, 1 for
-    /// the message IDs that it may remember.
-    fn worth(&self, now: Instant, lifetime: u32) -> u64 {
-        let records = u64::from(self.remembered > now);
-        records * 2 + u64::from(!self.is_forgettable(now, lifetime))
-    }
-
     /// Whether it may be forgotten without a message ID being used twice within its lifetime.
     fn is_forgettable(&self, now: Instant, lifetime: u32) -> bool {
         self.ids == 0 || now.since(self.window) >= u64::from(lifetime) * 2
@@ -128,16 +121,23 @@ impl<'m> Peers<'m> {
     /// is lost, and of those the one that was idle for longest. `strictly` spares those whose
     /// message IDs may still be remembered.
     pub(super) fn place(&self, now: Instant, lifetime: u32, strictly: bool) -> Option<u16> {
-        let places = self.slots.iter().enumerate();
-        let free = places
-            .filter(|(_, peer)| {
-                !peer.live || (peer.pins == 0 && (!strictly || peer.is_forgettable(now, lifetime)))
-            })
-            .min_by_key(|(_, peer)| {
+        let (mut place, mut least) = (None, u64::MAX);
+        for (index, peer) in self.slots.iter().enumerate() {
+            let fresh = !peer.is_forgettable(now, lifetime);
+            // What would be lost with it: the records of what must not be done twice count most,
+            // then the message IDs that it may remember.
+            let lost = u64::from(peer.remembered > now) * 2 + u64::from(fresh);
+            let cost = match peer.live {
+                false => 0,
+                true if peer.pins != 0 || (strictly && fresh) => continue,
                 // Times are far below 2^62 milliseconds.
-                if peer.live { peer.worth(now, lifetime) << 62 | (peer.used.0 & (u64::MAX >> 2)) } else { 0 }
-            });
-        free.map(|(index, _)| index as u16)
+                true => lost << 62 | (peer.used.0 & (u64::MAX >> 2)),
+            };
+            if cost < least {
+                (place, least) = (Some(index as u16), cost);
+            }
+        }
+        place
     }
 
     /// Puts a new peer in its place.

@@ -151,7 +151,7 @@ impl Endpoint<'_> {
             let due = place.due;
             self.arm(due);
             if !group {
-                self.send_stored(cx, &path, key);
+                self.send_stored(cx, exchange.peer, key);
             }
             return Ok(());
         }

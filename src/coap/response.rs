@@ -10,7 +10,6 @@ use super::message;
 use super::pending::{self, Pending, Wait};
 use super::pool::Key;
 use super::wire::{Block, Code, Encoder, Message, Type, number, uint_bytes};
-use crate::backoff::Backoff;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -41,7 +40,7 @@ impl Endpoint<'_> {
         let Some(request) = self.requests.find(suits) else {
             // Nobody waits for it. The Reset tells a server to forget its observer (RFC 7641 §3.6).
             if !ack && !path.is_multicast() {
-                self.send_empty(cx, &path.reply(), Type::Rst, message.message_id);
+                self.send_empty(cx, path, Type::Rst, message.message_id);
             }
             return self.rejected();
         };
@@ -49,7 +48,7 @@ impl Endpoint<'_> {
         let group = pending.is(pending::GROUP);
         if self.option_fault(&message).is_some() {
             if message.kind == Type::Con {
-                self.send_empty(cx, &path.reply(), Type::Rst, message.message_id);
+                self.send_empty(cx, path, Type::Rst, message.message_id);
             }
             // Of a group, the others may do better.
             if !group {
@@ -58,7 +57,7 @@ impl Endpoint<'_> {
             return self.rejected();
         }
         if message.kind == Type::Con {
-            self.send_empty(cx, &path.reply(), Type::Ack, message.message_id);
+            self.send_empty(cx, path, Type::Ack, message.message_id);
         }
         if !ack && self.is_repeated(cx.now, &pending, path, &message) {
             return None;
@@ -98,20 +97,12 @@ impl Endpoint<'_> {
         let lifetime = if confirmable != 0 { self.lifetime } else { self.non_lifetime };
         let from = if group { key::sender(&path.remote) } else { 0 };
         let (own_id, size) = ((from >> 16) as u16, from as u16);
-        let record = Exchange {
-            born: now,
-            due: if group { pending.due } else { now.after(lifetime.into()) },
-            resource: None,
-            observer: None,
-            transfer: None,
-            backoff: Backoff::default(),
-            peer,
-            message_id,
-            own_id,
-            size,
-            stage: Stage::Done,
-            flags: confirmable | exchange::IDEMPOTENT,
-        };
+        let flags = confirmable | exchange::IDEMPOTENT;
+        let mut record = Exchange::new(now, lifetime, peer, message_id, flags);
+        (record.own_id, record.size, record.stage) = (own_id, size, Stage::Done);
+        if group {
+            record.due = pending.due;
+        }
         let same = |kept: &Exchange| {
             kept.peer == peer && kept.message_id == message_id && kept.own_id == own_id && kept.size == size
         };

@@ -10,7 +10,6 @@ use super::pool::Key;
 use super::resources::{Resource, flags, method_bit, suits};
 use super::transfer::Step;
 use super::wire::{Block, Code, Encoder, Message, Options, Type, number, rule, uint};
-use crate::backoff::Backoff;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::{DatagramContext, Path};
@@ -81,20 +80,8 @@ impl Endpoint<'_> {
             flags |= exchange::IDEMPOTENT;
         }
         let due = if confirmable { self.config.ack_delay } else { self.non_lifetime };
-        let exchange = Exchange {
-            born: cx.now,
-            due: cx.now.after(due.into()),
-            resource: None,
-            observer: None,
-            transfer: None,
-            backoff: Backoff::default(),
-            peer,
-            message_id: message.message_id,
-            own_id: 0,
-            size: u16::try_from(datagram.len()).unwrap_or(u16::MAX),
-            stage: Stage::Working,
-            flags,
-        };
+        let mut exchange = Exchange::new(cx.now, due, peer, message.message_id, flags);
+        exchange.size = u16::try_from(datagram.len()).unwrap_or(u16::MAX);
         let Ok(handle) = self.open_exchange(exchange) else { return self.refuse(cx, path, &message) };
         // All but the payload is kept until it is answered.
         let body = if message.payload.is_empty() { 0 } else { message.payload.len() + 1 };
