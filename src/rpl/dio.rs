@@ -21,6 +21,8 @@ struct Carried {
     configuration: Option<Configuration>,
     prefix: Option<PrefixInformation>,
     hop_count: Option<u8>,
+    /// A metric that no objective function here minimises.
+    strange_metric: bool,
 }
 
 impl Carried {
@@ -33,12 +35,12 @@ impl Carried {
                 }
                 Ok(ControlOption::PrefixInformation(prefix)) => carried.prefix = Some(prefix),
                 Ok(ControlOption::MetricContainer(data)) => {
-                    for object in Metrics::new(data) {
-                        if let Ok(MetricObject {
-                            constraint: false, metric: Metric::HopCount(hops), ..
-                        }) = object
-                        {
-                            carried.hop_count = Some(hops);
+                    for object in Metrics::new(data).flatten().filter(|object| !object.constraint) {
+                        match object.metric {
+                            Metric::HopCount(hops) => carried.hop_count = Some(hops),
+                            // The rank stands for it (RFC 6719 §3.4).
+                            Metric::Etx(_) => {}
+                            _ => carried.strange_metric = true,
                         }
                     }
                 }
@@ -158,6 +160,7 @@ impl Rpl<'_> {
             dodag.grounded = dio.grounded;
             dodag.preference = dio.preference;
             dodag.mode = dio.mode;
+            dodag.strange_metric = carried.strange_metric;
         }
         if let Some(configuration) = carried.configuration {
             if !dodag.configured || is_parent || !dodag.is_member() {

@@ -70,6 +70,8 @@ pub(super) struct Dodag {
     pub(super) configured: bool,
     /// Whether this node joins as a leaf, for lack of what the DODAG asks of routers.
     pub(super) leaf: bool,
+    /// Its metric is none that this build's MRHOF can minimise.
+    pub(super) strange_metric: bool,
     /// Own DTSN.
     pub(super) dtsn: u8,
     pub(super) configuration: Configuration,
@@ -120,6 +122,7 @@ impl Default for Dodag {
             grounded: false,
             configured: false,
             leaf: false,
+            strange_metric: false,
             dtsn: lollipop::START,
             configuration: Configuration::default(),
             prefix: PrefixInformation::default(),
@@ -223,7 +226,9 @@ impl Dodag {
         let mode = self.mode == Mode::NoDownwardRoutes as u8
             || (self.mode == Mode::NonStoring as u8 && cfg!(feature = "rpl-non-storing"))
             || (self.mode == Mode::Storing as u8 && cfg!(feature = "rpl-storing"));
-        mode && objective_function(self.configuration.ocp).is_some()
+        // OF0 ignores metric containers (RFC 6552 §1).
+        let metric = !self.strange_metric || self.configuration.ocp == 0;
+        mode && metric && objective_function(self.configuration.ocp).is_some()
     }
 
     /// The next version: ranks of the one before no longer bind.

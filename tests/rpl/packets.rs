@@ -450,6 +450,27 @@ fn what_a_dodag_asks_and_we_lack_makes_us_a_leaf() {
 }
 
 #[test]
+fn a_metric_that_mrhof_cannot_minimise_makes_us_a_leaf_too() {
+    use mote::rpl::wire::{ControlOption, Metric, MetricObject};
+    for (metric, leaf) in
+        [(Metric::Latency(9), true), (Metric::HopCount(1), false), (Metric::Etx(128), false)]
+    {
+        let mut bench = Bench::new(&Config::default());
+        let container = emitted(|out| MetricObject::aggregated(metric).emit(out));
+        let body = emitted(|out| {
+            let dodag_id = address(0);
+            Dio { version: 240, rank: 128, mode: 2, dodag_id, ..Dio::default() }.emit(out)?;
+            ControlOption::MetricContainer(&container).emit(out)?;
+            Configuration::default().emit(out)
+        });
+        bench.receive(0, code::DIO, &body);
+        assert!(bench.rpl.is_joined());
+        let sent = bench.run(60_000);
+        assert_eq!(sent.iter().all(|(_, code, _)| *code != code::DIO), leaf, "{metric:?}");
+    }
+}
+
+#[test]
 fn solicitations_are_answered_when_their_predicates_hold() {
     use mote::rpl::wire::{Dis, SolicitedInformation};
     let mut bench = Bench::joined(Mode::Storing);
