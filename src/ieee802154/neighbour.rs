@@ -63,6 +63,13 @@ impl<'m> Neighbours<'m> {
         }
     }
 
+    /// Lets go of all that were pinned.
+    pub fn unpin_all(&mut self) {
+        for entry in self.0.iter_mut() {
+            entry.is_pinned = false;
+        }
+    }
+
     /// Forgets a neighbour.
     pub fn remove(&mut self, address: LinkAddress) {
         if let Some(entry) = self.entry(address, false) {
@@ -173,6 +180,9 @@ mod tests {
         table.heard(LinkAddress::Short(5), 1, -70, Instant(50));
         assert_eq!(table.iter().count(), 2);
         assert_eq!(table.get(LinkAddress::Short(5)), None);
+        table.unpin_all();
+        table.heard(LinkAddress::Short(5), 1, -70, Instant(50));
+        assert!(table.get(LinkAddress::Short(5)).is_some() && table.get(LinkAddress::Short(2)).is_none());
         table.remove(LinkAddress::Short(4));
         table.heard(LinkAddress::BROADCAST, 1, -70, Instant(50));
         assert_eq!(table.iter().count(), 1);

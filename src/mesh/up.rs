@@ -164,8 +164,13 @@ impl Mesh<'_> {
         Some(match event {
             rpl::Event::Joined { instance, dodag_id } => Event::Joined { instance, dodag_id },
             rpl::Event::ParentChanged { instance, parent } => {
-                let link = LinkAddress::from_interface_identifier(&parent);
-                self.interface.mac_mut().neighbours_mut().pin(super::plane::to_mac(link), true);
+                // The links to the parents are kept, and to no others: places would run out.
+                let links = self.interface.mac_mut().neighbours_mut();
+                links.unpin_all();
+                for parent in self.rpl.dodags().filter_map(|dodag| dodag.parent) {
+                    let link = LinkAddress::from_interface_identifier(&parent);
+                    links.pin(super::plane::to_mac(link), true);
+                }
                 Event::ParentChanged { instance, parent }
             }
             rpl::Event::Lost { instance } => Event::Lost { instance },
