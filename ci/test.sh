@@ -8,7 +8,7 @@
 cd "$root"
 
 # Seconds that a step may take before it is stopped and counts as failed.
-limit=${MOTE_STEP_LIMIT:-840}
+limit=${MOTE_STEP_LIMIT:-1800}
 passed=0 failed=0 skipped=0
 start=$SECONDS
 
