@@ -80,7 +80,14 @@ impl Backoff {
 
     /// The wait is over without success. Whether to try again; if not, the sequence has failed.
     pub const fn again(&mut self, policy: &Policy) -> bool {
-        if policy.retries != u8::MAX && self.retries >= policy.retries {
+        self.again_within(policy.retries)
+    }
+
+    /// The same where all that is known of the policy is how often it repeats ([`u8::MAX`] for
+    /// without end).
+    #[inline(never)] // One copy for all engines.
+    pub const fn again_within(&mut self, retries: u8) -> bool {
+        if retries != u8::MAX && self.retries >= retries {
             return false;
         }
         self.retries = self.retries.saturating_add(1);

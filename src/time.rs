@@ -14,6 +14,7 @@ impl Instant {
 
     /// This instant moved `ms` milliseconds later; stays [`Instant::NEVER`] once there.
     #[must_use]
+    #[inline(never)] // It is everywhere, and 64-bit saturation takes more code than a call.
     pub const fn after(self, ms: u64) -> Instant {
         Instant(self.0.saturating_add(ms))
     }

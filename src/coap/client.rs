@@ -11,7 +11,7 @@ use super::pool::Key;
 use super::response::NO_SEQUENCE;
 use super::wire::{Block, Code, Encoder, Message, Type, number, uint};
 use crate::address::Ip;
-use crate::backoff::{Backoff, Policy};
+use crate::backoff::Backoff;
 use crate::bytes;
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -216,7 +216,6 @@ impl Endpoint<'_> {
         let Some(mut pending) = self.requests.get(handle).copied() else { return };
         let Some(path) = self.peers.get(pending.peer).map(|peer| peer.path) else { return };
         pending.message_id = self.take_id(cx, pending.peer);
-        let policy = Policy { retries: pending.retries, ..self.config.params.policy() };
         let Some(message) = self.pool.get_mut(Key::request(handle.index())) else { return };
         message::stamp(message, pending.message_id);
         match message::send(cx, &mut self.stats, &path, message) {
@@ -230,7 +229,7 @@ impl Endpoint<'_> {
                 pending.due = cx.now.after(pending.timeout.into());
             }
             // A few looks at growing distance; then it counts as sent and lost, so that it ends.
-            Err(Error::WouldBlock) if pending.backoff.again(&policy) => {
+            Err(Error::WouldBlock) if pending.backoff.again_within(pending.retries) => {
                 pending.due = cx.now.after(u64::from(pending.backoff.bound() / BLOCKED));
             }
             Err(Error::WouldBlock) if pending.is(pending::CON) => {
@@ -366,11 +365,10 @@ impl Endpoint<'_> {
     ) -> Option<Event<'d>> {
         let mut pending = *self.requests.get(request)?;
         let key = Key::request(request.index());
-        let policy = self.config.params.policy();
         match pending.wait {
             Wait::Turn => self.take_turn(cx, request),
             Wait::End => return self.ended(cx.now, request, pending.error().map_or(Ok(()), Err)),
-            Wait::Ack if pending.backoff.again(&Policy { retries: pending.retries, ..policy }) => {
+            Wait::Ack if pending.backoff.again_within(pending.retries) => {
                 self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
                 self.send_stored(cx, pending.peer, key);
                 pending.due = cx.now.after(pending.backoff.bound().into());

@@ -304,6 +304,7 @@ impl<'m> Endpoint<'m> {
     }
 
     /// Something becomes due at `at`.
+    #[inline(never)] // For its size: it is called from everywhere.
     pub(super) fn arm(&mut self, at: Instant) {
         self.next = self.next.min(at);
     }

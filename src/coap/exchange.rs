@@ -302,7 +302,7 @@ impl Endpoint<'_> {
                 exchange.flags |= ACKED;
                 exchange.due = exchange.born.after(self.lifetime.into());
             }
-            Stage::Sending if exchange.backoff.again(&self.config.params.policy()) => {
+            Stage::Sending if exchange.backoff.again_within(self.config.params.max_retransmit) => {
                 self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
                 self.send_stored(cx, exchange.peer, key);
                 exchange.due = cx.now.after(exchange.backoff.bound().into());
