@@ -537,7 +537,7 @@ int main(int argc, char **argv) {
     strcpy((char *)validated.bytes, "validate me");
     validated.len = 11;
 
-    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux(), .receive_batch = 32, .send_batch = 32,
+    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux(), .receive_batch = 64, .send_batch = 64,
                                      .receive_size = 1500 };
     size_t size = 0;
     tool_check(mote_node_size(&node_config, &size), "node");

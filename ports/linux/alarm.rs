@@ -7,6 +7,7 @@ use super::{State, status};
 use crate::port::{mote_port_alarm, mote_port_ready, mote_status};
 use crate::status::Error;
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 use core::ptr;
 
 pub(super) static ALARM: mote_port_alarm = mote_port_alarm {
@@ -126,7 +127,7 @@ fn wait_for_events(
     capacity: usize,
     report: impl Fn(usize, mote_port_ready) -> bool,
 ) -> Result<usize, mote_status> {
-    let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
+    let mut events = [const { MaybeUninit::<libc::epoll_event>::uninit() }; BATCH];
     let limit = capacity.clamp(1, BATCH) as c_int;
     loop {
         socket::watch_left(state);
@@ -138,7 +139,7 @@ fn wait_for_events(
         }
         // SAFETY: `events` is writable for `limit` entries.
         let taken = unsafe {
-            libc::epoll_wait(state.epoll.raw(), events.as_mut_ptr(), limit, if due { 0 } else { -1 })
+            libc::epoll_wait(state.epoll.raw(), events.as_mut_ptr().cast(), limit, if due { 0 } else { -1 })
         };
         let Ok(taken) = usize::try_from(taken) else {
             // A signal ends the wait: its handler may have something to tell the application.
@@ -146,6 +147,8 @@ fn wait_for_events(
         };
         let (mut reported, mut woken) = (0, false);
         for event in events.iter().take(taken) {
+            // SAFETY: the system has written as many as it says.
+            let event = unsafe { event.assume_init_ref() };
             match event.u64 {
                 TIMER => {
                     drain(&state.timer);

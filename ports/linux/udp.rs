@@ -26,7 +26,7 @@ pub(super) static UDP: mote_port_udp = mote_port_udp {
 };
 
 /// How many datagrams go through one system call.
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 
 /// How many errors about earlier datagrams are passed over at once.
 const PASSED_OVER: usize = 16;
@@ -142,7 +142,7 @@ unsafe extern "C" fn local_address(
 struct Entry {
     name: SocketName,
     buffer: libc::iovec,
-    control: [u64; CONTROL],
+    control: MaybeUninit<[u64; CONTROL]>,
 }
 
 /// What one system call works on. Only the front in use is ever initialised or looked at.
@@ -159,17 +159,17 @@ impl Batch {
         }
     }
 
-    /// Initialises message `index` and gives its header and control buffer. The pointers in it hold until the
-    /// batch moves.
+    /// Initialises message `index` and gives its header and the control buffer, which is not initialised. The
+    /// pointers in it hold until the batch moves.
     fn put(
         &mut self,
         index: usize,
         name: SocketName,
         data: *mut u8,
         len: usize,
-    ) -> (&mut libc::msghdr, &mut [u64; CONTROL]) {
+    ) -> (&mut libc::msghdr, &mut MaybeUninit<[u64; CONTROL]>) {
         let buffer = libc::iovec { iov_base: data.cast(), iov_len: len };
-        let entry = self.entries[index].write(Entry { name, buffer, control: [0; CONTROL] });
+        let entry = self.entries[index].write(Entry { name, buffer, control: MaybeUninit::uninit() });
         // SAFETY: integers and pointers; all zero is a value of each.
         let message = self.messages[index].write(unsafe { zeroed() });
         let header = &mut message.msg_hdr;
@@ -401,7 +401,7 @@ fn send_batch(socket: &Socket, datagrams: &[mote_port_datagram]) -> Result<usize
 /// matters. False when no datagram can go between the two addresses.
 fn put_departure(
     header: &mut libc::msghdr,
-    control: &mut [u64; CONTROL],
+    control: &mut MaybeUninit<[u64; CONTROL]>,
     datagram: &mote_port_datagram,
     family: c_int,
 ) -> bool {
@@ -418,7 +418,8 @@ fn put_departure(
     if !known && scope == 0 {
         return true;
     }
-    header.msg_control = control.as_mut_ptr().cast();
+    // The system takes its padding, too.
+    header.msg_control = control.write([0; CONTROL]).as_mut_ptr().cast();
     header.msg_controllen = size_of::<[u64; CONTROL]>() as _;
     if family == libc::AF_INET {
         let address = local.to_v4().unwrap_or([0; 4]);

@@ -207,7 +207,7 @@ impl<'m> Endpoint<'m> {
             return self.on_empty(cx, peer?, &message);
         }
         if cfg!(feature = "coap-server") && message.code.is_request() {
-            return self.on_request(cx, path, datagram, message);
+            return self.on_request(cx, path, peer, datagram, message);
         }
         if cfg!(feature = "coap-client") { self.on_response(cx, path, peer, message) } else { None }
     }

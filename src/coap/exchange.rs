@@ -249,7 +249,8 @@ impl Endpoint<'_> {
         message: &Message<'_>,
     ) -> bool {
         let same = |exchange: &Exchange| {
-            exchange.peer == peer && exchange.message_id == message.message_id && !exchange.is(NOTIFY)
+            // What tells most apart comes first: this is asked of every exchange for every message.
+            exchange.message_id == message.message_id && exchange.peer == peer && !exchange.is(NOTIFY)
         };
         let Some(handle) = self.exchanges.find(same) else { return false };
         let Some(exchange) = self.exchanges.get(handle).copied() else { return false };

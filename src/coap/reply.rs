@@ -296,7 +296,8 @@ impl Endpoint<'_> {
             length: out.finish().len(),
             code,
             more,
-            key: key::transfer(&request),
+            // A GET needs none: it can be done again for each block.
+            key: if request.code == Code::GET { 0 } else { key::transfer(&request) },
             method: request.code,
             no_response: request.uint(number::NO_RESPONSE),
         })

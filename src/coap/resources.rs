@@ -83,6 +83,13 @@ pub(super) fn suits(path: &str, options: Options<'_>) -> Option<usize> {
     if asked.next().is_none() { Some(usize::MAX) } else { None }
 }
 
+/// Whether the first byte alone says that a path cannot suit a request whose first segment is `asked`.
+/// There may be many resources, and this spares the look at nearly all of them.
+pub(super) fn differs(path: &str, asked: Option<&[u8]>) -> bool {
+    let first = path.as_bytes().get(1);
+    first != asked.map(|segment| segment.first().unwrap_or(&b'/')) && first != Some(&b'*')
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::wire::{Encoder, Message, Type};
@@ -94,7 +101,11 @@ mod tests {
         for segment in segments {
             out.option(number::URI_PATH, segment.as_bytes()).unwrap();
         }
-        suits(path, Message::parse(out.finish()).unwrap().options)
+        let found = suits(path, Message::parse(out.finish()).unwrap().options);
+        if path.starts_with('/') && found.is_some() {
+            assert!(!differs(path, segments.first().map(|segment| segment.as_bytes())));
+        }
+        found
     }
 
     #[test]
@@ -112,6 +123,21 @@ mod tests {
         assert_eq!(suited("a/", &["a", ""]), Some(usize::MAX));
         assert_eq!(suited("/", &[]), Some(usize::MAX));
         assert_eq!(suited("/a/b", &["a", "b"]), Some(usize::MAX));
+        assert_eq!(suited("//", &["", ""]), Some(usize::MAX));
+        assert_eq!(suited("//a", &["", "a"]), Some(usize::MAX));
+        assert_eq!(suited("/*", &[""]), Some(0));
+        assert_eq!(suited("/", &[""]), None);
+    }
+
+    #[test]
+    fn the_first_byte_tells_most_paths_apart() {
+        assert!(differs("/a", Some(b"b")));
+        assert!(differs("/a", Some(b"")));
+        assert!(differs("/a", None));
+        assert!(differs("/", Some(b"a")));
+        assert!(!differs("/", None));
+        assert!(!differs("/a/b", Some(b"ab")));
+        assert!(!differs("/*", Some(b"b")));
     }
 
     #[test]

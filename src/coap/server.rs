@@ -7,7 +7,7 @@ use super::event::{Cause, Event, Incoming, Part, Response};
 use super::exchange::{self, Exchange, Stage};
 use super::message;
 use super::pool::Key;
-use super::resources::{Resource, flags, method_bit, suits};
+use super::resources::{Resource, differs, flags, method_bit, suits};
 use super::transfer::Step;
 use super::wire::{Block, Code, Encoder, Message, Options, Type, number, rule, uint};
 use crate::status::{Error, Result};
@@ -58,11 +58,12 @@ impl<'m> Endpoint<'m> {
 }
 
 impl Endpoint<'_> {
-    /// A request came that is no duplicate.
+    /// A request came that is no duplicate, from a peer that may be `known`.
     pub(super) fn on_request<'d>(
         &mut self,
         cx: &mut DatagramContext<'_>,
         path: &Path,
+        known: Option<u16>,
         datagram: &'d [u8],
         message: Message<'d>,
     ) -> Option<Event<'d>> {
@@ -71,7 +72,8 @@ impl Endpoint<'_> {
         if group && confirmable {
             return self.rejected();
         }
-        let Ok(peer) = self.peer(cx, &path.reply(), false) else { return self.refuse(cx, path, &message) };
+        let peer = known.map_or_else(|| self.peer(cx, &path.reply(), false), Ok);
+        let Ok(peer) = peer else { return self.refuse(cx, path, &message) };
         let mut flags = if confirmable { exchange::CON } else { 0 };
         if group {
             flags |= exchange::GROUP;
@@ -191,7 +193,11 @@ impl Endpoint<'_> {
     /// The resource that suits a path best.
     fn route(&self, options: Options<'_>) -> Option<(usize, Handle)> {
         let mut best = None;
+        let first = options.all(number::URI_PATH).next();
         for (handle, resource) in self.resources.iter() {
+            if differs(resource.path, first) {
+                continue;
+            }
             let depth = suits(resource.path, options);
             if depth > best.map(|(depth, _)| depth) {
                 best = depth.map(|depth| (depth, handle));

@@ -496,7 +496,7 @@ impl NodeRef {
 
 impl Random for NodeRef {
     fn fill(&mut self, out: &mut [u8]) {
-        let services = *self.services();
+        let services = self.services();
         self.with(|core| core.pool.fill(out, |portion| services.entropy(portion)));
     }
 }

@@ -209,13 +209,13 @@ fn ready(node: NodeRef, source: Handle, readable: bool, writable: bool) -> bool 
 /// Takes one batch and brings it to the owner. A socket that is broken for good is closed, so
 /// that the loop never spins on it.
 fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
-    let services = *node.services();
+    let services = node.services();
     let Some(function) = services.udp.and_then(|udp| udp.receive) else {
         return node.with(|core| core.schedule.drained(source));
     };
     let (parcels, capacity, size) = node.with(|core| {
-        core.receiver.prepare();
-        (core.receiver.parcels.as_mut_ptr(), core.receiver.parcels.len(), core.receiver.size)
+        let capacity = core.receiver.prepare();
+        (core.receiver.parcels.as_mut_ptr(), capacity, core.receiver.size)
     });
     let mut count = 0;
     // SAFETY: the port's contract; the parcels and their buffers lie in the node's block.
@@ -231,12 +231,13 @@ fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
             return node.close_source(source);
         }
     }
+    node.with(|core| core.receiver.received(count));
     if count < capacity {
         // That was all: asking once more would only be told so.
         node.with(|core| core.schedule.drained(source));
     }
     let here = match services.udp {
-        Some(table) if services.has_tap() => udp::local_address(&services, &table, socket),
+        Some(table) if services.has_tap() => udp::local_address(services, &table, socket),
         _ => mote_address::default(),
     };
     for index in 0..count.min(capacity) {

@@ -43,11 +43,17 @@ impl Parcel {
     }
 }
 
+/// How many datagrams are asked for at least, where there is room for as many.
+const FEWEST: usize = 4;
+
 /// Buffers into which the port receives.
 pub(super) struct Receiver {
     pub(super) parcels: &'static mut [Parcel],
     buffers: *mut u8,
     pub(super) size: usize,
+    /// How many datagrams are asked for next: twice as many as came last. Each costs some
+    /// preparation, here and in the port, whether it comes or not.
+    asked: usize,
 }
 
 impl Receiver {
@@ -58,17 +64,24 @@ impl Receiver {
     pub(super) fn new(carver: &mut Carver<'static>, batch: usize, size: usize) -> Result<Receiver> {
         let parcels = carver.table(batch)?;
         let buffers = carver.table::<u8>(batch.saturating_mul(size))?.as_mut_ptr();
-        Ok(Receiver { parcels, buffers, size })
+        Ok(Receiver { parcels, buffers, size, asked: FEWEST })
     }
 
-    /// Makes the buffers ready for the port.
-    pub(super) fn prepare(&mut self) {
-        for (index, parcel) in self.parcels.iter_mut().enumerate() {
+    /// Makes buffers ready for the port, and says how many.
+    pub(super) fn prepare(&mut self) -> usize {
+        let count = self.asked.min(self.parcels.len());
+        for (index, parcel) in self.parcels.iter_mut().take(count).enumerate() {
             *parcel = Parcel::default();
             // `index * size` stays inside the table of `batch * size` bytes.
             parcel.0.data = self.buffers.wrapping_add(index * self.size);
             parcel.0.len = self.size;
         }
+        count
+    }
+
+    /// So many came.
+    pub(super) fn received(&mut self, count: usize) {
+        self.asked = count.saturating_mul(2).max(FEWEST);
     }
 }
 
@@ -147,12 +160,12 @@ pub(super) fn flush(node: NodeRef) -> Option<(Handle, Path, Error)> {
         // SAFETY: the parcels lie in the node's block; the port's functions do not come back here.
         let parcels = unsafe { &*parcels };
         let first = parcels.first()?.path();
-        let services = *node.services();
+        let services = node.services();
         let Some(Channel::Udp { socket }) = node.channel(source) else {
             node.with(|core| core.outbox.pop(1));
             continue;
         };
-        match send(&services, socket, parcels) {
+        match send(services, socket, parcels) {
             Ok(count) => node.with(|core| {
                 core.statistics.sent = core.statistics.sent.wrapping_add(count as u32);
                 core.outbox.pop(count);
