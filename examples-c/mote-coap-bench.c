@@ -104,7 +104,7 @@ int main(int argc, char **argv) {
 
     mote_node *node;
     mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux(), .objects = MAX_CLIENTS,
-                                     .sources = MAX_CLIENTS, .receive_batch = 32, .send_batch = 32 };
+                                     .sources = MAX_CLIENTS, .receive_batch = 64, .send_batch = 64 };
     size_t size = 0;
     tool_check(mote_node_size(&node_config, &size), "node");
     tool_check(mote_node_init(malloc(size), size, &node_config, &node), "node");
