@@ -109,9 +109,9 @@ int main(int argc, char **argv) {
     tool_check(mote_node_size(&node_config, &size), "node");
     tool_check(mote_node_init(malloc(size), size, &node_config, &node), "node");
     /* A load generator is the reason to raise NSTART, and to have message IDs free again soon: no more than
-     * 28,000 are taken within EXCHANGE_LIFETIME, which is 252 ms with these. */
+     * 28,000 are taken within EXCHANGE_LIFETIME, which is 127 ms with these. */
     mote_coap_params params = { MOTE_COAP_PARAMS_INIT, .nstart = (uint16_t)(window < 255 ? window : 255),
-                                .ack_timeout = 100, .max_retransmit = 1, .max_latency = 1 };
+                                .ack_timeout = 50, .max_retransmit = 1, .max_latency = 1 };
     mote_coap_config config = { MOTE_COAP_CONFIG_INIT, .node = node, .params = &params, .peers = 2,
                                 .requests = (uint16_t)window, .pool = (uint32_t)(window * 512 + 4096),
                                 .observers = MOTE_COAP_NONE, .resources = MOTE_COAP_NONE };
