@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The Internet checksum (RFC 1071) of an upper-layer packet over IPv6 (RFC 8200 §8.1).
+//! The Internet checksum (RFC 1071) over the IPv6 pseudo-header (RFC 8200 §8.1).
 #![forbid(unsafe_code)]
 
 use crate::address::Ip;
@@ -40,6 +40,7 @@ mod tests {
 
     #[test]
     fn the_example_of_rfc_1071_section_3() {
+        // 00 01 f2 03 f4 f5 f6 f7 sums to ddf2 (RFC 1071 §3, in "normal" order).
         let sum = add(0, &[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
         assert_eq!((sum & 0xffff) + (sum >> 16), 0xddf2);
     }
@@ -52,9 +53,11 @@ mod tests {
             let (source, destination) = (Ip(source), Ip(destination));
             payload[0] = 0;
             payload[1] = 0;
-            let sum = transport(&source, &destination, 17, &payload);
+            let sum = transport(&source, &destination, 58, &payload);
             payload[..2].copy_from_slice(&sum.to_be_bytes());
-            prop_assert_eq!(transport(&source, &destination, 17, &payload), 0);
+            prop_assert_eq!(transport(&source, &destination, 58, &payload), 0);
+            payload[1] ^= 1;
+            prop_assert_ne!(transport(&source, &destination, 58, &payload), 0);
         }
     }
 }

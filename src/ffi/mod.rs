@@ -10,7 +10,6 @@
 //! After a callback nothing of the object is touched any more; the node learns from its
 //! schedule whether the object is still there.
 #![allow(unsafe_code, non_camel_case_types)]
-#![allow(dead_code, unused_imports)] // until the first engine is attached
 
 mod address;
 #[cfg(all(feature = "std", any(feature = "rpl-storing", feature = "rpl-non-storing")))]

@@ -11,7 +11,7 @@ mod udp;
 
 pub(crate) use self::core::{Channel, NodeRef};
 pub use self::core::{MOTE_NODE_MEM, mote_node, mote_node_config, mote_node_statistics};
-pub(crate) use self::driver::{Attachment, Driver, Provider};
+pub(crate) use self::driver::{Driver, Provider};
 pub(crate) use self::services::Services;
 pub(crate) use self::turn::deliver;
 

@@ -6,8 +6,8 @@ use super::udp;
 use crate::ffi::arguments::check;
 use crate::node::Work;
 use crate::port::{
-    MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE, MOTE_TAP_UDP, MOTE_UDP_TRUNCATED,
-    mote_address,
+    MOTE_LOG_ERROR, MOTE_LOG_WARNING, MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE,
+    MOTE_TAP_UDP, MOTE_UDP_TRUNCATED, mote_address,
 };
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -227,6 +227,7 @@ fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
                 core.statistics.broken = core.statistics.broken.wrapping_add(1);
                 core.schedule.drained(source);
             });
+            services.log(MOTE_LOG_ERROR, "a UDP socket broke and was closed");
             deliver(node, source, DatagramEvent::Closed);
             return node.close_source(source);
         }
@@ -244,6 +245,7 @@ fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
         let Some(parcel) = node.with(|core| core.receiver.parcels.get(index).copied()) else { break };
         if parcel.0.flags & MOTE_UDP_TRUNCATED != 0 || parcel.0.len > size {
             node.with(|core| core.statistics.truncated = core.statistics.truncated.wrapping_add(1));
+            services.log(MOTE_LOG_WARNING, "a datagram longer than receive_size was dropped");
             continue;
         }
         let data = parcel.data();

@@ -75,7 +75,7 @@ fn no_error_about_multicast_errors_or_nobody() {
     let own = node.engine.link_local();
     let peer = eui64(2).link_local();
     let udp = [0, 1, 0, 2, 0, 9, 0, 0, 5];
-    let sum = wire::checksum::transport(&peer, &own, 17, &udp);
+    let sum = crate::checksum::transport(&peer, &own, 17, &udp);
     let mut datagram = udp;
     datagram[6..8].copy_from_slice(&sum.to_be_bytes());
     node.receive(0, eui64(2), false, &packet(peer, own, 17, 64, &datagram));
@@ -85,7 +85,7 @@ fn no_error_about_multicast_errors_or_nobody() {
     assert_eq!(error_in(&mut node), None);
     // From nobody, or from a group.
     let mut nobody = udp;
-    let sum = wire::checksum::transport(&Ip::UNSPECIFIED, &own, 17, &udp);
+    let sum = crate::checksum::transport(&Ip::UNSPECIFIED, &own, 17, &udp);
     nobody[6..8].copy_from_slice(&sum.to_be_bytes());
     node.receive(0, eui64(2), false, &packet(Ip::UNSPECIFIED, own, 17, 64, &nobody));
     assert_eq!(error_in(&mut node), None);

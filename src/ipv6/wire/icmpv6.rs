@@ -2,9 +2,10 @@
 //! ICMPv6 (RFC 4443): the common header, echo and the error messages.
 #![forbid(unsafe_code)]
 
-use super::{checksum, protocol};
+use super::protocol;
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer};
+use crate::checksum;
 use crate::status::{Error, Result};
 
 /// ICMPv6 types.

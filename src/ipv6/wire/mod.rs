@@ -4,7 +4,6 @@
 //! Nothing here keeps state or knows of the engine.
 #![forbid(unsafe_code)]
 
-pub mod checksum;
 pub mod exthdr;
 pub mod header;
 pub mod icmpv6;

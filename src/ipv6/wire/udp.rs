@@ -2,9 +2,10 @@
 //! UDP (RFC 768) over IPv6 (RFC 8200 §8.1).
 #![forbid(unsafe_code)]
 
-use super::{checksum, protocol};
+use super::protocol;
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer};
+use crate::checksum;
 use crate::status::{Error, Result};
 
 /// A UDP header; length and checksum follow from the payload.
