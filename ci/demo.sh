@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Builds the library and the C examples, and runs a scene that needs no server: a device and a client, GET, PUT,
-# observing, a block-wise upload and download, over a simulated network that loses every fifth datagram.
+# observing, a block-wise upload and download, over a simulated network that loses every fifth datagram. Then a mesh: a border
+# router and nodes, and a reading from one that is three hops away.
 . "$(dirname "$0")/lib.sh"
 cd "$root"
 have cargo || die "Rust is needed: https://rustup.rs"
@@ -14,9 +15,25 @@ port=$(free_port)
 "$build/bin/mote-coap-server" -A ::1 -p "$port" >"$build/ci/demo-server.log" 2>&1 &
 server=$!
 trap 'kill $server 2>/dev/null || true' EXIT
+answered=no
 for _ in 1 2 3 4 5 6 7 8 9 10; do
-    if "$build/bin/quickstart" "coap://[::1]:$port/time" 2>"$build/ci/demo-client.log"; then echo; exit 0; fi
+    if "$build/bin/quickstart" "coap://[::1]:$port/time" 2>"$build/ci/demo-client.log"; then answered=yes; break; fi
     sleep 0.2
 done
-cat "$build/ci/demo-client.log" "$build/ci/demo-server.log"
-exit 1
+echo
+if [ $answered = no ]; then
+    cat "$build/ci/demo-client.log" "$build/ci/demo-server.log"
+    exit 1
+fi
+echo
+if have ip || need_deb ip=iproute2 2>/dev/null; then
+    if unshare -n true 2>/dev/null; then
+        echo "And a mesh: a border router and three nodes in a line; a reading from the one three hops away, through IPv6 of this system:"
+        mkdir -p "$build/ci/demo-mesh"
+        timeout 120 unshare -n bash ci/mesh_scene.sh "$build/bin" "$build/ci/demo-mesh" non-storing reading
+        echo
+        exit 0
+    fi
+fi
+echo "And a mesh, simulated, since network namespaces are not allowed here:"
+"$build/bin/mote-mesh" --nodes 20 --topology grid --duration 120

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Inside a network namespace: mesh_scene.sh BIN WORK MODE
+# Inside a network namespace: mesh_scene.sh BIN WORK MODE [reading]
+# Builds a mesh of four processes in a line and tries everything at its far end; with `reading`, only fetches that.
 set -euo pipefail
 bin=$1 work=$2 mode=$3
 cd "$work"
@@ -29,6 +30,10 @@ for _ in $(seq 120); do
 done
 grep -q "route $far/128" border.log || die "the third node did not join"
 sleep 2
+if [ "${4:-}" = reading ]; then
+    "$bin/mote-coap-client" "coap://[$far]/reading"
+    exit 0
+fi
 for size in 8 56 500 1000 1200 1232; do
     ping -6 -c 5 -i 0.2 -s "$size" -W 5 "$far" >ping.log || true
     grep -q ' 0% packet loss' ping.log || { cat ping.log; die "$size bytes were lost"; }

@@ -6,12 +6,10 @@ need_deb gcc=gcc ping=iputils-ping traceroute=traceroute ip=iproute2 coap-client
 ci/build.sh >/dev/null
 work=$build/ci/mesh
 mkdir -p "$work"
-if ! unshare -n true 2>/dev/null; then
-    echo "network namespaces are not allowed here: left out"
-    exit 0
-fi
+spaces=yes
+unshare -n true 2>/dev/null || spaces=no
 for mode in non-storing storing; do
-    timeout 180 unshare -n bash ci/mesh_scene.sh "$build/bin" "$work" "$mode"
+    [ $spaces = no ] || timeout 180 unshare -n bash ci/mesh_scene.sh "$build/bin" "$work" "$mode"
 done
 # The simulator: complete, and nothing lost on perfect links.
 for mode in non-storing storing; do
@@ -32,3 +30,4 @@ seen = json.load(open(sys.argv[1]))
 for way in ("down", "up"):
     assert seen[way]["answered"] >= 0.99 * seen[way]["sent"], seen
 P
+[ $spaces = yes ] || skip "network namespaces are not allowed here: the kernel's ping, traceroute and the CoAP clients were left out"

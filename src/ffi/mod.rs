@@ -10,6 +10,8 @@
 //! After a callback nothing of the object is touched any more; the node learns from its
 //! schedule whether the object is still there.
 #![allow(unsafe_code, non_camel_case_types)]
+// A build with fewer protocols leaves parts of the frame unused; one with all must use everything.
+#![cfg_attr(not(all(feature = "coap", feature = "mqtt", feature = "mesh")), allow(dead_code, unused_imports))]
 
 mod address;
 #[cfg(all(feature = "std", any(feature = "rpl-storing", feature = "rpl-non-storing")))]
