@@ -65,6 +65,8 @@ uint32_t board_stack_used(void)
     return (uint32_t)((const char *)stack_top - (const char *)at);
 }
 
-__attribute__((section(".vectors"), used)) static void *const vectors[16] = {
-    stack_top, (void *)reset, (void *)fault, (void *)fault, (void *)fault, (void *)fault, (void *)fault,
-};
+/* Where the stack begins and the handlers of the first exceptions. */
+static const struct {
+    uint32_t *stack;
+    void (*handlers[15])(void);
+} vectors __attribute__((section(".vectors"), used)) = { stack_top, { reset, fault, fault, fault, fault, fault } };
