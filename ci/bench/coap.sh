@@ -5,8 +5,18 @@ free_udp_port() {
     python3 -c 'import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::1", 0)); print(s.getsockname()[1])'
 }
 
-# rate PORT PATH WINDOW SECONDS: requests per second.
-coap_rate() { "$build/bin/mote-coap-bench" -w "$3" -t "$4" "coap://[::1]:$1$2" | sed -n 's/.* s: \([0-9]*\) requests.*/\1/p'; }
+# coap_rate SERVER PORT PATH WINDOW SECONDS: requests per second, and the nanoseconds of processor that each takes of the
+# server, in the kernel too. Raw, so that the load costs as little as can be: the server is the limit.
+coap_rate() {
+    local before after output
+    before=$(cut -d ' ' -f 1 "/proc/$1/schedstat")
+    output=$("$build/bin/mote-coap-bench" -r -w "$4" -t "$5" "coap://[::1]:$2$3")
+    after=$(cut -d ' ' -f 1 "/proc/$1/schedstat")
+    awk -v spent=$((after - before)) '/requests in/ { print $6, int(spent / $1) }' <<<"$output"
+}
+
+# The median of what comes in, by a column.
+median() { cut -d ' ' -f "$1" | sort -n | awk '{ line[NR] = $1 } END { print line[int((NR + 1) / 2)] }'; }
 
 # Instructions that a server spends on one request: the difference between two runs.
 coap_instructions() {
@@ -20,7 +30,7 @@ coap_instructions() {
         valgrind --tool=callgrind --callgrind-out-file="$out" "$@" -A ::1 -p "$port" >"$build/ci/callgrind-coap.log" 2>&1 &
         server=$!
         for _ in $(seq 50); do "$build/bin/mote-coap-client" -B 1 "coap://[::1]:$port$path" >/dev/null 2>&1 && break; sleep 0.2; done
-        "$build/bin/mote-coap-bench" -w 8 -n "$count" "coap://[::1]:$port$path" >/dev/null || true
+        "$build/bin/mote-coap-bench" -r -w 8 -n "$count" "coap://[::1]:$port$path" >/dev/null || true
         kill -INT $server
         wait $server || true
         counts+=("$(sed -n 's/^\(summary\|totals\): \([0-9]*\).*/\2/p' "$out" | tail -n 1)")
@@ -39,16 +49,17 @@ bench_coap() {
     coap-server-notls -A ::1 -p "$theirs" >/dev/null 2>&1 &
     b=$!
     sleep 0.5
-    echo "## CoAP servers: requests per second over loopback, GET of a short text, medians of 5 runs in turns"
+    echo "## CoAP servers over loopback, GET of a short text, medians of 5 runs in turns: requests per second, and microseconds"
+    echo "## of processor that the server takes for one, in the kernel too"
     for window in 1 16 64; do
         mine=() libcoap=()
         for _ in 1 2 3 4 5; do
-            mine+=("$(coap_rate "$ours" /hello "$window" "$seconds")")
-            libcoap+=("$(coap_rate "$theirs" / "$window" "$seconds")")
+            mine+=("$(coap_rate $a "$ours" /hello "$window" "$seconds")")
+            libcoap+=("$(coap_rate $b "$theirs" / "$window" "$seconds")")
         done
-        mine=$(printf '%s\n' "${mine[@]}" | sort -n | sed -n 3p)
-        libcoap=$(printf '%s\n' "${libcoap[@]}" | sort -n | sed -n 3p)
-        awk -v w="$window" -v m="$mine" -v l="$libcoap" 'BEGIN { printf "window %2d: mote %7d, libcoap %7d, ratio %.2f\n", w, m, l, m / l }'
+        awk -v w="$window" -v m="$(printf '%s\n' "${mine[@]}" | median 1)" -v l="$(printf '%s\n' "${libcoap[@]}" | median 1)" \
+            -v mc="$(printf '%s\n' "${mine[@]}" | median 2)" -v lc="$(printf '%s\n' "${libcoap[@]}" | median 2)" \
+            'BEGIN { printf "window %2d: mote %7d, libcoap %7d, ratio %.2f; mote %5.2f us, libcoap %5.2f us, ratio %.2f\n", w, m, l, m / l, mc / 1000, lc / 1000, lc / mc }'
     done
     kill $a $b
     wait $a $b 2>/dev/null || true

@@ -21,6 +21,11 @@ trap 'kill $server 2>/dev/null || true' EXIT
 for _ in 1 2 3 4 5 6 7 8 9 10; do build/bin/mote-coap-client -B 1 "coap://[::1]:$port/" >/dev/null 2>&1 && break; sleep 0.2; done
 timeout 20 build/bin/quickstart "coap://[::1]:$port/hello" | grep -q 'hello world' || die "the quickstart gets nothing"
 timeout 60 build/bin/mote-coap-bench -c 2 -w 8 -n 20000 "coap://[::1]:$port/hello"
+timeout 60 build/bin/mote-coap-bench -r -c 2 -w 8 -n 20000 "coap://[::1]:$port/hello?what=is+this"
+timeout 60 build/bin/mote-coap-bench -r -N -w 64 -n 20000 -m post -e text "coap://[::1]:$port/test"
+status=0
+timeout 60 build/bin/mote-coap-bench -r -w 2 -n 2 "coap://[::1]:$port/nothing" || status=$?
+[ $status = 1 ] || die "the load generator takes an error for an answer"
 client() { timeout 20 build/bin/mote-coap-client "$@"; }
 uri=coap://[::1]:$port
 client -m put -e one "$uri/a"
