@@ -21,6 +21,8 @@ mod tap;
 mod tcp;
 mod tun;
 mod udp;
+mod udp_batch;
+mod udp_send;
 #[cfg(feature = "ieee802154")]
 mod zep;
 

@@ -8,7 +8,7 @@
 
 use super::sys::{self, Fd};
 use super::{State, alarm};
-use crate::port::{MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE, mote_status};
+use crate::port::{MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE, mote_address, mote_status};
 use crate::status::Error;
 use core::cell::Cell;
 use core::ffi::c_int;
@@ -64,6 +64,10 @@ pub(super) struct Socket {
     pub(super) connecting: Cell<bool>,
     /// What receiving says from now on; 0 while the connection lives.
     pub(super) ended: Cell<mote_status>,
+    /// UDP: the only address that datagrams come to and leave from, all zero where there may be several.
+    pub(super) here: Cell<mote_address>,
+    /// UDP: the system cuts apart what is handed over joined.
+    pub(super) segments: Cell<bool>,
 }
 
 impl Socket {
@@ -179,6 +183,8 @@ pub(super) fn open(state: &State, fd: Fd, kind: Kind, token: u32) -> Result<*mut
             announced: Cell::new(false),
             connecting: Cell::new(kind == Kind::Tcp),
             ended: Cell::new(0),
+            here: Cell::default(),
+            segments: Cell::new(false),
         });
     }
     // SAFETY: just written; the list holds open sockets only.

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! UDP: batches by `recvmmsg` and `sendmmsg`, straight over the caller's arrays.
+//! UDP: sockets, and batches that come in by `recvmmsg`, straight over the caller's arrays.
 
 use super::socket::{self, Kind, Socket};
 use super::sys::{self, Fd, SocketName, errno, open_failure, set_option};
-use super::{State, multicast, status};
+use super::udp_batch::{BATCH, Batch, CONTROL, PASSED_OVER};
+use super::{State, multicast, status, udp_send};
 use crate::address::Ip;
 use crate::port::{
     MOTE_UDP_REUSE, MOTE_UDP_TRUNCATED, mote_address, mote_port_datagram, mote_port_udp, mote_status,
 };
 use crate::status::Error;
 use core::ffi::{c_int, c_void};
-use core::mem::{MaybeUninit, zeroed};
 use core::ptr;
 
 pub(super) static UDP: mote_port_udp = mote_port_udp {
@@ -20,19 +20,10 @@ pub(super) static UDP: mote_port_udp = mote_port_udp {
     close: Some(close),
     local_address: Some(local_address),
     receive: Some(receive),
-    send: Some(send),
+    send: Some(udp_send::send),
     join: Some(join),
     leave: Some(leave),
 };
-
-/// How many datagrams go through one system call.
-const BATCH: usize = 64;
-
-/// How many errors about earlier datagrams are passed over at once.
-const PASSED_OVER: usize = 16;
-
-/// Room for the ancillary data of one datagram, a packet info of either family, aligned for its header.
-const CONTROL: usize = 8;
 
 /// Linux since 4.20; not in every C library's headers.
 const IPV6_MULTICAST_ALL: c_int = 29;
@@ -53,7 +44,14 @@ unsafe extern "C" fn open(
         _ => return Error::Invalid.code(),
     };
     status(open_socket(local, options).and_then(|(fd, family)| {
-        *handle = socket::open(state, fd, Kind::Udp(family), token)? as usize;
+        let segments = udp_send::can_segment(&fd);
+        let here = only_address(&fd);
+        let socket = socket::open(state, fd, Kind::Udp(family), token)?;
+        // SAFETY: just opened.
+        let opened = unsafe { &*socket };
+        opened.segments.set(segments);
+        opened.here.set(here);
+        *handle = socket as usize;
         Ok(())
     }))
 }
@@ -81,6 +79,8 @@ fn bind(local: &mote_address, options: u32, family: c_int) -> Result<Fd, c_int> 
     })?;
     let (on, off): (c_int, c_int) = (1, 0);
     let set = |level, name, value: c_int| set_option(fd.raw(), level, name, &value);
+    // What comes to one address alone need not tell where it came to.
+    let tell = if is_one(local) { off } else { on };
     if options & MOTE_UDP_REUSE != 0 {
         set(libc::SOL_SOCKET, libc::SO_REUSEADDR, on)?;
     }
@@ -88,14 +88,14 @@ fn bind(local: &mote_address, options: u32, family: c_int) -> Result<Fd, c_int> 
     if family == libc::AF_INET6 {
         set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, if Ip(local.ip).is_unspecified() { off } else { on })?;
         // Covers IPv4 too: the address comes in its mapped form.
-        set(libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, on)?;
+        set(libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, tell)?;
         set(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_LOOP, on)?;
         set(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS, MULTICAST_HOPS)?;
         // Only groups that this socket has joined. Older kernels lack the option: the engines
         // see the group a datagram was sent to, so it is no more than a filter that saves work.
         let _ = set(libc::IPPROTO_IPV6, IPV6_MULTICAST_ALL, off);
     } else {
-        set(libc::IPPROTO_IP, libc::IP_PKTINFO, on)?;
+        set(libc::IPPROTO_IP, libc::IP_PKTINFO, tell)?;
     }
     // The IPv4 side, of a dual-stack socket too. The path MTU is used where it is known, and larger datagrams
     // are fragmented here, whatever the system's default says.
@@ -108,6 +108,30 @@ fn bind(local: &mote_address, options: u32, family: c_int) -> Result<Fd, c_int> 
         return Err(errno());
     }
     Ok(fd)
+}
+
+/// Whether a socket bound to this address gets what is sent to it alone: no group's datagrams, no broadcasts.
+fn is_one(address: &mote_address) -> bool {
+    !Ip(address.ip).is_unspecified() && !Ip(address.ip).is_multicast() && !is_limited_broadcast(address)
+}
+
+fn is_limited_broadcast(address: &mote_address) -> bool {
+    Ip(address.ip).to_v4() == Some([255; 4])
+}
+
+/// The one address that a socket is bound to; all zero when there may be others.
+fn only_address(fd: &Fd) -> mote_address {
+    let bound = sys::bound_name(fd.raw()).map(|name| name.address()).unwrap_or_default();
+    if is_one(&bound) { as_arrival(bound) } else { mote_address::default() }
+}
+
+/// An address as that of an arrival: without a port, and with a scope only where it means something.
+fn as_arrival(mut address: mote_address) -> mote_address {
+    address.port = 0;
+    if !Ip(address.ip).is_link_local() && !Ip(address.ip).is_multicast() {
+        address.scope = 0;
+    }
+    address
 }
 
 unsafe extern "C" fn close(state: *mut c_void, handle: usize) {
@@ -135,58 +159,6 @@ unsafe extern "C" fn local_address(
             0
         }
         Err(_) => Error::Io.code(),
-    }
-}
-
-/// What belongs to one datagram of a system call.
-struct Entry {
-    name: SocketName,
-    buffer: libc::iovec,
-    control: MaybeUninit<[u64; CONTROL]>,
-}
-
-/// What one system call works on. Only the front in use is ever initialised or looked at.
-struct Batch {
-    messages: [MaybeUninit<libc::mmsghdr>; BATCH],
-    entries: [MaybeUninit<Entry>; BATCH],
-}
-
-impl Batch {
-    const fn empty() -> Batch {
-        Batch {
-            messages: [const { MaybeUninit::uninit() }; BATCH],
-            entries: [const { MaybeUninit::uninit() }; BATCH],
-        }
-    }
-
-    /// Initialises message `index` and gives its header and the control buffer, which is not initialised. The
-    /// pointers in it hold until the batch moves.
-    fn put(
-        &mut self,
-        index: usize,
-        name: SocketName,
-        data: *mut u8,
-        len: usize,
-    ) -> (&mut libc::msghdr, &mut MaybeUninit<[u64; CONTROL]>) {
-        let buffer = libc::iovec { iov_base: data.cast(), iov_len: len };
-        let entry = self.entries[index].write(Entry { name, buffer, control: MaybeUninit::uninit() });
-        // SAFETY: integers and pointers; all zero is a value of each.
-        let message = self.messages[index].write(unsafe { zeroed() });
-        let header = &mut message.msg_hdr;
-        header.msg_name = ptr::from_mut(&mut entry.name).cast();
-        header.msg_namelen = name.len();
-        header.msg_iov = &mut entry.buffer;
-        header.msg_iovlen = 1;
-        (header, &mut entry.control)
-    }
-
-    /// The message and the name at `index`.
-    ///
-    /// # Safety
-    /// They have been put.
-    unsafe fn get(&self, index: usize) -> (&libc::mmsghdr, &SocketName) {
-        // SAFETY: by the contract above.
-        unsafe { (self.messages[index].assume_init_ref(), &self.entries[index].assume_init_ref().name) }
     }
 }
 
@@ -227,18 +199,23 @@ fn receive_batch(
     socket: &Socket,
     datagrams: &mut [mote_port_datagram],
 ) -> Result<usize, Error> {
+    let here = socket.here.get();
+    let alone = !Ip(here.ip).is_unspecified();
     let mut batch = Batch::empty();
     for (index, datagram) in datagrams.iter().enumerate() {
-        let (header, control) = batch.put(index, SocketName::empty(), datagram.data, datagram.len);
-        header.msg_control = control.as_mut_ptr().cast();
-        header.msg_controllen = size_of::<[u64; CONTROL]>() as _;
+        batch.buffer(index, datagram.data, datagram.len);
+        let (header, control) = batch.put(index, SocketName::empty(), index, 1);
+        if !alone {
+            header.msg_control = control.as_mut_ptr().cast();
+            header.msg_controllen = size_of::<[u64; CONTROL]>() as _;
+        }
     }
     let received = receive_messages(state, socket, &mut batch, datagrams.len())?;
     for (datagram, index) in datagrams.iter_mut().zip(0..received) {
         // SAFETY: put above; the system has filled in as many as it received.
         let (message, name) = unsafe { batch.get(index) };
         datagram.remote = name.address();
-        datagram.local = arrival_address(&message.msg_hdr);
+        datagram.local = if alone { here } else { arrival_address(&message.msg_hdr) };
         datagram.len = message.msg_len as usize;
         datagram.flags =
             if message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 { MOTE_UDP_TRUNCATED } else { 0 };
@@ -310,147 +287,7 @@ fn arrival_address(header: &libc::msghdr) -> mote_address {
             control = libc::CMSG_NXTHDR(header, control);
         }
     }
-    if !Ip(address.ip).is_link_local() && !Ip(address.ip).is_multicast() {
-        address.scope = 0;
-    }
-    address
-}
-
-unsafe extern "C" fn send(
-    state: *mut c_void,
-    handle: usize,
-    datagrams: *const mote_port_datagram,
-    count: usize,
-    sent: *mut usize,
-) -> mote_status {
-    // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
-    let (state, socket, sent) =
-        match unsafe { (State::of(state), Socket::of(handle, Kind::is_udp), sent.as_mut()) } {
-            (Ok(state), Ok(socket), Some(sent)) if !datagrams.is_null() && count > 0 => (state, socket, sent),
-            _ => return Error::Invalid.code(),
-        };
-    // SAFETY: initialised by the caller, by the service's contract, for `count` entries.
-    let datagrams = unsafe { core::slice::from_raw_parts(datagrams, count) };
-    let mut taken = 0;
-    for datagrams in datagrams.chunks(BATCH) {
-        match send_batch(socket, datagrams) {
-            Ok(accepted) => {
-                taken += accepted;
-                if accepted < datagrams.len() {
-                    break;
-                }
-            }
-            Err(error) if taken == 0 => {
-                if error == Error::WouldBlock {
-                    socket.block(state);
-                }
-                return error.code();
-            }
-            Err(_) => break,
-        }
-    }
-    *sent = taken;
-    0
-}
-
-fn send_batch(socket: &Socket, datagrams: &[mote_port_datagram]) -> Result<usize, Error> {
-    let mut batch = Batch::empty();
-    let mut ready = 0;
-    let Kind::Udp(family) = socket.kind else { return Err(Error::Invalid) };
-    for datagram in datagrams {
-        let Some(name) = SocketName::new(&datagram.remote, family) else { break };
-        let (header, control) = batch.put(ready, name, datagram.data, datagram.len);
-        if !put_departure(header, control, datagram, family) {
-            break;
-        }
-        ready += 1;
-    }
-    if ready == 0 {
-        return Err(Error::Unreachable);
-    }
-    for _ in 0..PASSED_OVER {
-        // SAFETY: the first `ready` messages point at the caller's buffers, which are only read, and at parts of
-        // the batch, which does not move meanwhile.
-        let sent = unsafe {
-            libc::sendmmsg(
-                socket.fd.raw(),
-                batch.messages.as_mut_ptr().cast(),
-                ready as _,
-                (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
-            )
-        };
-        if let Ok(sent) = usize::try_from(sent) {
-            return Ok(sent);
-        }
-        return Err(match errno() {
-            libc::EAGAIN => Error::WouldBlock,
-            libc::EMSGSIZE => Error::TooLarge,
-            // The system is short of memory for it: lost, as the network may lose any datagram.
-            libc::ENOBUFS | libc::ENOMEM => return Ok(1),
-            // What the network said about an earlier datagram, or an interruption.
-            libc::ECONNREFUSED | libc::EINTR => continue,
-            libc::EBADF | libc::ENOTSOCK | libc::EFAULT => Error::Io,
-            // No route, no such source address, refused by a filter.
-            _ => Error::Unreachable,
-        });
-    }
-    Err(Error::Unreachable)
-}
-
-/// Says in the ancillary data from which address and interface a datagram leaves, where that
-/// matters. False when no datagram can go between the two addresses.
-fn put_departure(
-    header: &mut libc::msghdr,
-    control: &mut MaybeUninit<[u64; CONTROL]>,
-    datagram: &mote_port_datagram,
-    family: c_int,
-) -> bool {
-    let (remote, local) = (Ip(datagram.remote.ip), Ip(datagram.local.ip));
-    let known = !local.is_unspecified();
-    if known && local.to_v4().is_some() != remote.to_v4().is_some() {
-        return false;
-    }
-    let scope = if remote.is_multicast() || (known && local.is_link_local()) {
-        if datagram.remote.scope != 0 { datagram.remote.scope } else { datagram.local.scope }
-    } else {
-        0
-    };
-    if !known && scope == 0 {
-        return true;
-    }
-    // The system takes its padding, too.
-    header.msg_control = control.write([0; CONTROL]).as_mut_ptr().cast();
-    header.msg_controllen = size_of::<[u64; CONTROL]>() as _;
-    if family == libc::AF_INET {
-        let address = local.to_v4().unwrap_or([0; 4]);
-        let info = libc::in_pktinfo {
-            ipi_ifindex: scope as c_int,
-            ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(address) },
-            ipi_addr: libc::in_addr { s_addr: 0 },
-        };
-        put_control(header, libc::IPPROTO_IP, libc::IP_PKTINFO, info);
-    } else {
-        // An IPv4 datagram of a dual-stack socket wants its source mapped, "any" too.
-        let address = if !known && remote.to_v4().is_some() { Ip::v4([0; 4]) } else { local };
-        let info =
-            libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: address.0 }, ipi6_ifindex: scope as _ };
-        put_control(header, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
-    }
-    true
-}
-
-fn put_control<T>(header: &mut libc::msghdr, level: c_int, kind: c_int, info: T) {
-    const { assert!(size_of::<T>() + size_of::<libc::cmsghdr>() + 8 <= size_of::<[u64; CONTROL]>()) };
-    // SAFETY: the header names a control buffer that has room for a header and `T`, as asserted; both are
-    // written within it, the payload unaligned.
-    unsafe {
-        header.msg_controllen = libc::CMSG_SPACE(size_of::<T>() as u32) as _;
-        let head = libc::CMSG_FIRSTHDR(header);
-        (*head).cmsg_level = level;
-        (*head).cmsg_type = kind;
-        (*head).cmsg_len = libc::CMSG_LEN(size_of::<T>() as u32) as _;
-        libc::CMSG_DATA(head).cast::<T>().write_unaligned(info);
-    }
+    as_arrival(address)
 }
 
 unsafe extern "C" fn join(_state: *mut c_void, handle: usize, group: *const mote_address) -> mote_status {

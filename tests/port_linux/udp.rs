@@ -121,6 +121,49 @@ fn more_than_one_system_call_takes_goes_through_in_order() {
     assert!(seen.into_iter().eq(0..100));
 }
 
+/// What is handed over joined comes apart at the same places, for whomever else something lies between.
+fn neighbours(any: &str, server_at: &str, own: &str) {
+    let port = Port::new();
+    let servers = [1, 2].map(|token| port.udp_open(address(server_at, 0), 0, token).unwrap());
+    let remotes = servers.map(|server| address(server_at, port.udp_port(server)));
+    let client = port.udp_open(address(any, 0), 0, 3).unwrap();
+    // Alike; the last shorter; longer; empty; beyond what is joined; to another peer; from where it is told.
+    let lengths = [9, 9, 9, 4, 4, 30, 0, 7, 7, 7, 1, 1300, 1300, 1300, 9, 9, 9, 9, 9, 1232, 1232, 1];
+    let payloads: Vec<Vec<u8>> =
+        lengths.iter().enumerate().map(|(index, length)| vec![index as u8; *length]).collect();
+    let datagrams: Vec<_> = payloads
+        .iter()
+        .enumerate()
+        .map(|(index, payload)| mote_port_datagram {
+            local: if index % 2 < index / 8 { address(own, 0) } else { mote_address::default() },
+            ..to(remotes[usize::from(index == 16)], payload)
+        })
+        .collect();
+    assert_eq!(port.udp_send(client, &datagrams), Ok(lengths.len()));
+    let mut seen = Vec::new();
+    for server in servers {
+        let mut buffers = [[0u8; 1500]; 32];
+        let mut datagrams = buffers.each_mut().map(|buffer| datagram(buffer));
+        let count = port.udp_receive(server, &mut datagrams).unwrap();
+        for (datagram, buffer) in datagrams.iter().zip(&buffers).take(count) {
+            assert_eq!(datagram.remote, address(own, port.udp_port(client)));
+            assert_eq!(datagram.local, address(server_at, 0));
+            seen.push(buffer[..datagram.len].to_vec());
+        }
+    }
+    let other = seen.pop().unwrap();
+    seen.insert(16, other);
+    assert_eq!(seen, payloads);
+}
+
+#[test]
+fn datagrams_that_leave_together_arrive_apart() {
+    neighbours("::1", "::1", "::1");
+    neighbours("::", "::1", "::1");
+    neighbours("::", "127.0.0.2", "127.0.0.1");
+    neighbours("127.0.0.1", "127.0.0.1", "127.0.0.1");
+}
+
 /// An interface with a link-local address, whose multicast comes back to us. The loopback has no route for
 /// IPv6 multicast unless somebody adds one.
 fn ipv6_interface() -> Option<u32> {

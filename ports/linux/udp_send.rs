@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! UDP: batches that go out by `sendmmsg`.
+//!
+//! Neighbours in a batch that go the same way and are of one length go down the system's stack as one (UDP
+//! segmentation offload, Linux since 4.18), which cuts them apart at the latest possible place: for many short
+//! answers to one peer that is most of the work saved. A capture on the sending machine shows them still joined.
+
+use super::State;
+use super::socket::{Kind, Socket};
+use super::sys::{Fd, SocketName, errno, set_option};
+use super::udp_batch::{BATCH, Batch, CONTROL, PASSED_OVER};
+use crate::address::Ip;
+use crate::port::{mote_address, mote_port_datagram, mote_status};
+use crate::status::Error;
+use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
+
+/// Not in every C library's headers.
+const UDP_SEGMENT: c_int = 103;
+
+/// The largest datagram that is joined with others: one that fits every link of IPv6, since the system would not
+/// fragment it.
+const LARGEST_SEGMENT: usize = 1280 - 40 - 8;
+
+/// Whether the system knows how to cut datagrams apart. One that does not would send them as one.
+pub(super) fn can_segment(fd: &Fd) -> bool {
+    set_option(fd.raw(), libc::IPPROTO_UDP, UDP_SEGMENT, &0 as &c_int).is_ok()
+}
+
+/// The service: hands over as many datagrams as the system takes.
+pub(super) unsafe extern "C" fn send(
+    state: *mut c_void,
+    handle: usize,
+    datagrams: *const mote_port_datagram,
+    count: usize,
+    sent: *mut usize,
+) -> mote_status {
+    // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
+    let (state, socket, sent) =
+        match unsafe { (State::of(state), Socket::of(handle, Kind::is_udp), sent.as_mut()) } {
+            (Ok(state), Ok(socket), Some(sent)) if !datagrams.is_null() && count > 0 => (state, socket, sent),
+            _ => return Error::Invalid.code(),
+        };
+    // SAFETY: initialised by the caller, by the service's contract, for `count` entries.
+    let datagrams = unsafe { core::slice::from_raw_parts(datagrams, count) };
+    let mut taken = 0;
+    for datagrams in datagrams.chunks(BATCH) {
+        match send_batch(socket, datagrams) {
+            Ok(accepted) => {
+                taken += accepted;
+                if accepted < datagrams.len() {
+                    break;
+                }
+            }
+            Err(error) if taken == 0 => {
+                if error == Error::WouldBlock {
+                    socket.block(state);
+                }
+                return error.code();
+            }
+            Err(_) => break,
+        }
+    }
+    *sent = taken;
+    0
+}
+
+/// How many of the datagrams at the front can go as one: the same way, of one length but for the last, which may be
+/// shorter.
+fn run_of(datagrams: &[mote_port_datagram]) -> usize {
+    let Some(first) = datagrams.first().filter(|first| (1..=LARGEST_SEGMENT).contains(&first.len)) else {
+        return 1;
+    };
+    // All together are one datagram to the system, whose length it keeps in 16 bits.
+    let most = datagrams.len().min((usize::from(u16::MAX) - 48) / first.len).max(1);
+    let fits = |other: &&mote_port_datagram| {
+        other.len == first.len && other.remote == first.remote && other.local == first.local
+    };
+    let equal = 1 + datagrams[1..most].iter().take_while(fits).count();
+    let shorter = |last: &mote_port_datagram| {
+        (1..first.len).contains(&last.len) && last.remote == first.remote && last.local == first.local
+    };
+    equal + usize::from(datagrams[..most].get(equal).is_some_and(shorter))
+}
+
+fn send_batch(socket: &Socket, datagrams: &[mote_port_datagram]) -> Result<usize, Error> {
+    let joined = socket.segments.get();
+    match send_messages(socket, datagrams, joined) {
+        // Something on the way may not be able to cut them apart, or it was about the first of them.
+        Err(error) if joined && error != Error::WouldBlock && run_of(datagrams) > 1 => {
+            let outcome = send_messages(socket, datagrams, false);
+            socket.segments.set(outcome.is_err());
+            outcome
+        }
+        outcome => outcome,
+    }
+}
+
+fn send_messages(socket: &Socket, datagrams: &[mote_port_datagram], joined: bool) -> Result<usize, Error> {
+    let mut batch = Batch::empty();
+    let (mut messages, mut taken) = (0, 0);
+    let Kind::Udp(family) = socket.kind else { return Err(Error::Invalid) };
+    while let Some(datagram) = datagrams.get(taken) {
+        let Some(name) = SocketName::new(&datagram.remote, family) else { break };
+        let count = if joined { run_of(&datagrams[taken..]) } else { 1 };
+        for (index, datagram) in datagrams.iter().enumerate().skip(taken).take(count) {
+            batch.buffer(index, datagram.data, datagram.len);
+        }
+        let (header, control) = batch.put(messages, name, taken, count);
+        if !put_departure(header, control, datagram, &socket.here.get(), family) {
+            break;
+        }
+        if count > 1 {
+            put_control(header, control, libc::IPPROTO_UDP, UDP_SEGMENT, datagram.len as u16);
+        }
+        messages += 1;
+        taken += count;
+    }
+    if messages == 0 {
+        return Err(Error::Unreachable);
+    }
+    for _ in 0..PASSED_OVER {
+        // SAFETY: the first `messages` messages point at the caller's buffers, which are only read, and at parts of
+        // the batch, which does not move meanwhile.
+        let sent = unsafe {
+            libc::sendmmsg(
+                socket.fd.raw(),
+                batch.messages.as_mut_ptr().cast(),
+                messages as _,
+                (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
+            )
+        };
+        if let Ok(sent) = usize::try_from(sent) {
+            // SAFETY: put above.
+            return Ok((0..sent.min(messages)).map(|index| unsafe { batch.buffers_of(index) }).sum());
+        }
+        return Err(match errno() {
+            libc::EAGAIN => Error::WouldBlock,
+            libc::EMSGSIZE => Error::TooLarge,
+            // The system is short of memory for it: lost, as the network may lose any datagram.
+            libc::ENOBUFS | libc::ENOMEM => {
+                // SAFETY: put above.
+                return Ok(unsafe { batch.buffers_of(0) });
+            }
+            // What the network said about an earlier datagram, or an interruption.
+            libc::ECONNREFUSED | libc::EINTR => continue,
+            libc::EBADF | libc::ENOTSOCK | libc::EFAULT => Error::Io,
+            // No route, no such source address, refused by a filter.
+            _ => Error::Unreachable,
+        });
+    }
+    Err(Error::Unreachable)
+}
+
+/// Says in the ancillary data from which address and interface a datagram leaves, where that
+/// matters. False when no datagram can go between the two addresses.
+fn put_departure(
+    header: &mut libc::msghdr,
+    control: &mut MaybeUninit<[u64; CONTROL]>,
+    datagram: &mote_port_datagram,
+    here: &mote_address,
+    family: c_int,
+) -> bool {
+    let (remote, local) = (Ip(datagram.remote.ip), Ip(datagram.local.ip));
+    // A socket bound to one address sends from there anyway.
+    let known = !local.is_unspecified() && (local.0 != here.ip || remote.is_multicast());
+    if known && local.to_v4().is_some() != remote.to_v4().is_some() {
+        return false;
+    }
+    let scope = if remote.is_multicast() || (known && local.is_link_local()) {
+        if datagram.remote.scope != 0 { datagram.remote.scope } else { datagram.local.scope }
+    } else {
+        0
+    };
+    if !known && scope == 0 {
+        return true;
+    }
+    if family == libc::AF_INET {
+        let address = local.to_v4().unwrap_or([0; 4]);
+        let info = libc::in_pktinfo {
+            ipi_ifindex: scope as c_int,
+            ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(address) },
+            ipi_addr: libc::in_addr { s_addr: 0 },
+        };
+        put_control(header, control, libc::IPPROTO_IP, libc::IP_PKTINFO, info);
+    } else {
+        // An IPv4 datagram of a dual-stack socket wants its source mapped, "any" too.
+        let address = if !known && remote.to_v4().is_some() { Ip::v4([0; 4]) } else { local };
+        let info =
+            libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: address.0 }, ipi6_ifindex: scope as _ };
+        put_control(header, control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+    }
+    true
+}
+
+/// Adds a control message.
+fn put_control<T>(
+    header: &mut libc::msghdr,
+    control: &mut MaybeUninit<[u64; CONTROL]>,
+    level: c_int,
+    kind: c_int,
+    info: T,
+) {
+    // Not of the same type in every C library.
+    #[allow(clippy::unnecessary_cast)]
+    let before = header.msg_controllen as usize;
+    // SAFETY: plain computation.
+    let space = unsafe { libc::CMSG_SPACE(size_of::<T>() as u32) };
+    let space = space as usize;
+    if before == 0 {
+        // The system takes its padding, too.
+        header.msg_control = control.write([0; CONTROL]).as_mut_ptr().cast();
+    }
+    if before + space > size_of::<[u64; CONTROL]>() {
+        return;
+    }
+    header.msg_controllen = (before + space) as _;
+    // SAFETY: the control buffer has room for a header and `T` behind what is there, aligned for a header as all
+    // spaces are; the payload is written unaligned.
+    unsafe {
+        let head = header.msg_control.cast::<u8>().add(before).cast::<libc::cmsghdr>();
+        (*head).cmsg_level = level;
+        (*head).cmsg_type = kind;
+        (*head).cmsg_len = libc::CMSG_LEN(size_of::<T>() as u32) as _;
+        libc::CMSG_DATA(head).cast::<T>().write_unaligned(info);
+    }
+}
