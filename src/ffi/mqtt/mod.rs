@@ -259,7 +259,7 @@ pub unsafe extern "C" fn mote_mqtt_disconnect(
 ///
 /// ```c
 /// mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = 1, .callback = on_done };
-/// message.topic = MOTE_STR("sensors/1"), message.payload = reading;
+/// message.topic = (mote_bytes)MOTE_STR("sensors/1"), message.payload = reading;
 /// mote_status status = mote_mqtt_publish(mqtt, &message, &operation);
 /// ```
 ///
