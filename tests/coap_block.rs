@@ -516,3 +516,25 @@ fn a_request_tag_tells_one_upload_from_the_next() {
     }
     assert_eq!(tags.borrow().len(), 2);
 }
+
+/// RFC 7959 §2.10: later blocks would find the resource that the first has created.
+#[test]
+fn if_none_match_goes_with_the_first_block_only() {
+    let (mut pair, bodies) = taking(&Config::DEFAULT, Resource { flags: flags::CONDITIONAL, ..BIG });
+    let conditional = Rc::new(RefCell::new(Vec::new()));
+    let seen = conditional.clone();
+    pair.net.rule(move |passing| {
+        if passing.from == CLIENT {
+            seen.borrow_mut().push(parse(passing.data).option(number::IF_NONE_MATCH).is_some());
+        }
+        Action::Pass
+    });
+    pair.client.body = bytes(3000);
+    let options = [(number::IF_NONE_MATCH, &b""[..]), BIG_PATH[0]];
+    let body = bytes(3000);
+    let request = pair.request(&Request { options: &options, ..put(&body) });
+    pair.run(1000);
+    assert_eq!(pair.client.end(request), Ok(Code::CHANGED));
+    assert_eq!(*conditional.borrow(), [true, false, false]);
+    assert_eq!(*bodies.borrow(), [body]);
+}

@@ -352,6 +352,21 @@ fn what_the_endpoint_decides_by_itself() {
     let long = format!("coap://{}/", "h".repeat(1000));
     assert_eq!(code(&[(number::PROXY_URI, long.as_bytes())], Code::GET), Code::PROXYING_NOT_SUPPORTED);
     assert_eq!(code(&[hello, (number::BLOCK2, b"\x07")], Code::GET), Code::BAD_REQUEST);
+    // RFC 8768 §3: no request has hops left to count below one or beyond 255.
+    for (hops, expected) in [
+        (&b"\x00"[..], Code::BAD_REQUEST),
+        (b"", Code::BAD_REQUEST),
+        (b"\x01\x00", Code::BAD_REQUEST),
+        (b"\x01", Code::CONTENT),
+        (b"\xff", Code::CONTENT),
+    ] {
+        assert_eq!(code(&[hello, (number::HOP_LIMIT, hops)], Code::GET), expected, "{hops:?}");
+    }
+    let twice = [hello, (number::HOP_LIMIT, b"\x01"), (number::HOP_LIMIT, b"\x00")];
+    assert_eq!(code(&twice, Code::GET), Code::CONTENT);
+    // The diagnostic payload says what was not understood (RFC 7252 §5.4.1).
+    let answers = bench.ask(&raw(Type::Con, Code::GET, 998, b"t", &[hello, (0x1001, b"")], &[]));
+    assert_eq!(parse(&answers[0]).payload, b"option 4097");
     // A NON with an unknown critical option is rejected without a word.
     assert!(bench.ask(&raw(Type::Non, Code::GET, 999, b"t", &[hello, (9, b"")], &[])).is_empty());
 }
@@ -425,6 +440,24 @@ fn groups_are_asked_and_answer_within_the_leisure() {
     assert!(times.iter().all(|at| *at <= 5002) && times[0] != times[3], "{times:?}");
     // A group never hears CON requests, Resets or 5.03.
     assert_eq!(servers[0].endpoint.stats().sent, 1);
+}
+
+/// RFC 6690 §4.1: a member of a group whose list the filter leaves empty does not answer.
+#[test]
+fn a_group_is_not_told_of_an_empty_list() {
+    let group = mote::address::Ip::v4([224, 0, 1, 187]);
+    let mut bench = Bench::new(Node::serving(&Config::DEFAULT, HELLO, |_, _, _| panic!("not asked")));
+    bench.net.join(SERVER, group);
+    let to = mote::address::SocketAddress::new(group, 5683);
+    let core = [(PATH, &b".well-known"[..]), (PATH, b"core")];
+    let mut ask = |id, query: &[u8]| {
+        let options = [core[0], core[1], (number::URI_QUERY, query)];
+        bench.send_to(to, &raw(Type::Non, Code::GET, id, b"t", &options, &[]));
+        bench.run(20_000);
+        bench.take()
+    };
+    assert!(ask(1, b"rt=nothing").is_empty());
+    assert_eq!(parse(&ask(2, b"rt=greeting")[0]).payload, b"</hello>;rt=\"greeting\"");
 }
 
 #[test]

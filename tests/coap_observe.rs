@@ -417,6 +417,34 @@ fn unconfirmed_notifications_are_spaced_by_the_round_trip_time() {
     assert!(gaps.len() >= 40 && gaps.iter().all(|gap| *gap >= 200), "{gaps:?}");
 }
 
+/// RFC 7641 §7: without a sign of interest only so much is sent, should the observer's address be
+/// that of a victim.
+#[test]
+fn an_observer_that_never_acknowledges_is_forgotten() {
+    let (mut pair, state) = pair(&Config::DEFAULT);
+    pair.request(&observe());
+    pair.run(1000);
+    let confirmable = Rc::new(RefCell::new(Vec::new()));
+    let seen = confirmable.clone();
+    pair.net.rule(move |passing| {
+        if passing.from == SERVER {
+            // Not the answers to the client's trying to register again.
+            let kind = passing.data[0] >> 4 & 3;
+            seen.borrow_mut().extend((kind < 2).then_some(kind == 0));
+            return Action::Drop;
+        }
+        Action::Pass
+    });
+    for step in 0..60u8 {
+        change(&mut pair, &state, &[step]);
+        pair.run(4000);
+    }
+    let confirmable = confirmable.borrow();
+    assert_eq!(confirmable.iter().position(|confirmable| *confirmable), Some(20));
+    assert_eq!(confirmable.len(), 20 + 5, "the confirmable one is sent five times");
+    assert_eq!(pair.server.endpoint.observers(), 0);
+}
+
 #[test]
 fn observations_of_one_client_take_turns() {
     let (mut pair, state) = pair(&Config::DEFAULT);

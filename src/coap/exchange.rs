@@ -106,6 +106,8 @@ pub(super) struct Observer {
     pub(super) peer: u16,
     /// The message ID of the last notification sent.
     pub(super) last_id: u16,
+    /// How many notifications went out since then without being confirmable.
+    pub(super) unconfirmed: u8,
     /// Whether the resource has changed since.
     pub(super) dirty: bool,
 }
@@ -280,6 +282,7 @@ impl Endpoint<'_> {
             if taken {
                 if let Some(observer) = self.observers.get_mut(observer) {
                     observer.confirmed = now;
+                    observer.unconfirmed = 0;
                 }
             } else {
                 self.drop_observer(observer);

@@ -20,11 +20,13 @@ pub(super) fn sender(address: &SocketAddress) -> u32 {
 }
 
 /// What the requests of one block-wise transfer have in common: method and cache key, with
-/// the Request-Tag but without the block options (RFC 7959 §2, RFC 9175 §3.3).
+/// the Request-Tag but without the block options (RFC 7959 §2, RFC 9175 §3.3), and without
+/// If-None-Match, which only the first may carry (RFC 7959 §2.10).
 pub(super) fn transfer(message: &Message<'_>) -> u32 {
     let mut state = hash(EMPTY, &[message.code.0]);
     for (number, value) in message.options {
-        let varies = matches!(number, number::BLOCK1 | number::BLOCK2 | number::OBSERVE);
+        let varies =
+            matches!(number, number::BLOCK1 | number::BLOCK2 | number::OBSERVE | number::IF_NONE_MATCH);
         if !varies && !number::is_no_cache_key(number) {
             state = hash(state, &number.to_be_bytes());
             state = hash(state, &(value.len() as u16).to_be_bytes());

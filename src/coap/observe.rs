@@ -43,7 +43,15 @@ impl Endpoint<'_> {
             }
             return Cause::Request;
         }
-        let entry = Observer { confirmed: cx.now, resource, exchange: None, peer, last_id: 0, dirty: false };
+        let entry = Observer {
+            confirmed: cx.now,
+            resource,
+            exchange: None,
+            peer,
+            last_id: 0,
+            unconfirmed: 0,
+            dirty: false,
+        };
         let observer = match known {
             Some(known) => known,
             None => match self.observers.insert(entry) {

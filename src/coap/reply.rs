@@ -22,6 +22,8 @@ use crate::transport::DatagramContext;
 const UNVERIFIED_SIZE: usize = 136;
 /// Room for the payload marker's neighbours Block2 and Size2 at their longest.
 const BLOCK_OPTIONS: usize = 10;
+/// So many notifications in a row an observer gets without having to acknowledge one.
+const MAX_UNCONFIRMED: u8 = 20;
 /// A body beyond this goes in blocks even if one message could hold it (RFC 7252 §4.6).
 const MAX_PAYLOAD: usize = 1024;
 
@@ -164,6 +166,7 @@ impl Endpoint<'_> {
             }
             if let Some(observer) = exchange.observer.and_then(|observer| self.observers.get_mut(observer)) {
                 observer.last_id = id;
+                observer.unconfirmed = observer.unconfirmed.saturating_add(1);
             }
         } else if kind == Type::Ack {
             if self.store_built(key, length).is_ok() {
@@ -304,11 +307,13 @@ impl Endpoint<'_> {
     }
 
     /// Whether a notification has to be confirmable, because the last that was is a day ago
-    /// (RFC 7641 §4.5).
+    /// (RFC 7641 §4.5), or because a client of whose interest nothing shows has got many since (§7).
     fn wants_confirmation(&self, now: Instant, exchange: &Exchange) -> bool {
         const DAY: u64 = 24 * 60 * 60 * 1000;
         let observer = exchange.observer.and_then(|observer| self.observers.get(observer));
-        observer.is_some_and(|observer| now.since(observer.confirmed) >= DAY)
+        observer.is_some_and(|observer| {
+            observer.unconfirmed >= MAX_UNCONFIRMED || now.since(observer.confirmed) >= DAY
+        })
     }
 }
 

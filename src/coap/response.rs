@@ -231,12 +231,14 @@ impl Endpoint<'_> {
             pending.flags &= !pending::UPLOAD;
             pending.offset = 0;
         }
-        // Size1 goes with the first block only, unless that is sent again.
-        let skip = if block.num == 0 { [number::BLOCK1; 2] } else { [number::BLOCK1, number::SIZE1] };
+        // Size1 and If-None-Match go with the first block only, unless that is sent again
+        // (RFC 7959 §2.10).
+        let skip = [number::BLOCK1, number::SIZE1, number::IF_NONE_MATCH];
+        let skip = skip.get(..if block.num == 0 { 1 } else { 3 }).unwrap_or_default();
         let mut value = [0; 4];
         let option = (number::BLOCK1, uint_bytes(block.bits(), &mut value));
         self.draw_token(cx, &mut pending);
-        let length = self.rebuild(cx, request, &pending, &skip, option, Some(bytes))?;
+        let length = self.rebuild(cx, request, &pending, skip, option, Some(bytes))?;
         self.store_built(Key::request(request.index()), length)?;
         self.go_on(cx, request, pending, Ok(()));
         Ok(())
@@ -297,7 +299,14 @@ impl Endpoint<'_> {
         request: Handle,
         pending: &mut Pending,
     ) -> Result<usize> {
-        const SKIP: [u16; 5] = [number::OBSERVE, number::BLOCK1, number::BLOCK2, number::SIZE1, number::ETAG];
+        const SKIP: [u16; 6] = [
+            number::OBSERVE,
+            number::BLOCK1,
+            number::BLOCK2,
+            number::SIZE1,
+            number::ETAG,
+            number::IF_NONE_MATCH,
+        ];
         self.draw_token(cx, pending);
         let block = Block::at(pending.offset, false, pending.szx)?;
         let mut value = [0; 4];

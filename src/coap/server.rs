@@ -5,11 +5,14 @@
 use super::endpoint::Endpoint;
 use super::event::{Cause, Event, Incoming, Part, Response};
 use super::exchange::{self, Exchange, Stage};
+use super::listing;
 use super::message;
 use super::pool::Key;
 use super::resources::{Resource, differs, flags, method_bit, suits};
 use super::transfer::Step;
 use super::wire::{Block, Code, Encoder, Message, Options, Type, number, rule, uint};
+use crate::address::put_decimal;
+use crate::bytes::Writer;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::{DatagramContext, Path};
@@ -23,6 +26,8 @@ enum Admitted {
     Handler(Handle, Cause, Part),
     /// The endpoint itself answers with this code.
     Answer(Code),
+    /// The endpoint does not understand this option.
+    BadOption(u16),
     /// The endpoint lists its resources.
     Listing,
     /// It is to be forgotten.
@@ -98,6 +103,15 @@ impl Endpoint<'_> {
                 let _ = self.respond(cx, handle, &Response::new(code));
                 return None;
             }
+            Admitted::BadOption(number) => {
+                // The diagnostic payload that RFC 7252 §5.4.1 asks for names the option.
+                let mut words = [0; 12];
+                let mut out = Writer::new(&mut words);
+                let _ = out.put(b"option ").and_then(|()| put_decimal(number.into(), &mut out));
+                let payload = out.written();
+                let _ = self.respond(cx, handle, &Response { payload, ..Response::new(Code::BAD_OPTION) });
+                return None;
+            }
             Admitted::Listing => {
                 let _ = self.respond_with(cx, handle, &Response::new(Code::CONTENT), true);
                 return None;
@@ -139,10 +153,14 @@ impl Endpoint<'_> {
         datagram: &[u8],
         message: &Message<'_>,
     ) -> Admitted {
-        if let Some(fault) = self.option_fault(message) {
+        if let Some((fault, number)) = self.option_fault(message) {
             // A NON is rejected as a message, without an answer (RFC 7252 §5.4.1).
-            let answered = message.kind == Type::Con || fault == Code::PROXYING_NOT_SUPPORTED;
-            return if answered { Admitted::Answer(fault) } else { Admitted::Silence };
+            return match (fault, message.kind) {
+                (Code::PROXYING_NOT_SUPPORTED, _) => Admitted::Answer(fault),
+                (_, Type::Non) => Admitted::Silence,
+                (Code::BAD_OPTION, _) => Admitted::BadOption(number),
+                _ => Admitted::Answer(fault),
+            };
         }
         if let Some(known) = self.peers.get_mut(peer) {
             if message.option(number::ECHO).is_some_and(|echo| echo == known.echo) {
@@ -161,7 +179,14 @@ impl Endpoint<'_> {
         // A wildcard that stands for everything does not stand for the list of resources.
         let whole = |(depth, _): &(usize, Handle)| !listing || *depth == usize::MAX;
         let Some((_, found)) = self.route(message.options).filter(whole) else {
+            let group = self.exchanges.get(handle).is_some_and(|exchange| exchange.is(exchange::GROUP));
             return match message.code {
+                // A group's member that has nothing to show stays silent (RFC 6690 §4.1).
+                Code::GET
+                    if listing && group && listing::measure(&self.resources, message.options).length == 0 =>
+                {
+                    Admitted::Silence
+                }
                 Code::GET if listing => Admitted::Listing,
                 _ if listing => Admitted::Answer(Code::METHOD_NOT_ALLOWED),
                 _ => Admitted::Answer(Code::NOT_FOUND),
@@ -206,28 +231,34 @@ impl Endpoint<'_> {
         best
     }
 
-    /// The fault of a message that carries a critical option which is not understood, has a
-    /// value of the wrong length, or occurs too often (RFC 7252 §5.4).
-    pub(super) fn option_fault(&self, message: &Message<'_>) -> Option<Code> {
+    /// The fault of a message, and the option to blame, that carries a critical option which is not
+    /// understood, has a value of the wrong length, or occurs too often (RFC 7252 §5.4); or a
+    /// Hop-Limit that no request may have (RFC 8768 §3).
+    pub(super) fn option_fault(&self, message: &Message<'_>) -> Option<(Code, u16)> {
         let mut last = None;
         for (number, value) in message.options {
             let again = last.replace(number) == Some(number);
+            let hops = || uint(value).unwrap_or_default();
+            let counted = number == number::HOP_LIMIT && !again && message.code.is_request();
+            if counted && !(1..=255).contains(&hops()) {
+                return Some((Code::BAD_REQUEST, number));
+            }
             if !number::is_critical(number) || self.recognised.contains(&number) {
                 continue;
             }
             if matches!(number, number::PROXY_URI | number::PROXY_SCHEME) {
-                return Some(Code::PROXYING_NOT_SUPPORTED);
+                return Some((Code::PROXYING_NOT_SUPPORTED, number));
             }
             if rule(number).is_none_or(|rule| !rule.allows(value.len()) || (again && !rule.repeatable)) {
-                return Some(Code::BAD_OPTION);
+                return Some((Code::BAD_OPTION, number));
             }
             if matches!(number, number::BLOCK1 | number::BLOCK2) {
                 if !cfg!(feature = "coap-block") {
-                    return Some(Code::BAD_OPTION);
+                    return Some((Code::BAD_OPTION, number));
                 }
                 // The reserved size (RFC 7959 §2.2).
                 if Block::parse(value).is_err() {
-                    return Some(Code::BAD_REQUEST);
+                    return Some((Code::BAD_REQUEST, number));
                 }
             }
         }
