@@ -62,26 +62,22 @@ impl Ip {
     /// # Errors
     /// [`Error::Malformed`] when the text is neither.
     pub fn parse(text: &str) -> Result<Ip> {
+        Ip::parse_bytes(text.as_bytes())
+    }
+
+    /// As [`Ip::parse`], from text that was not looked at yet.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when it is no literal.
+    pub fn parse_bytes(text: &[u8]) -> Result<Ip> {
         // The core library's own parser can panic as far as a linker sees.
-        let text = text.as_bytes();
-        if let Some(bytes) = parse_v4(text) {
-            return Ok(Ip::v4(bytes));
+        let mut groups = Groups { bytes: [0; 16], length: 0 };
+        if parse_v4(text, &mut groups).is_some() {
+            let [a, b, c, d, ..] = groups.bytes;
+            return Ok(Ip::v4([a, b, c, d]));
         }
-        let Some(gap) = text.windows(2).position(|pair| pair == b"::") else {
-            let (bytes, length) = parse_groups(text, true)?;
-            return if length == 16 { Ok(Ip(bytes)) } else { Err(Error::Malformed) };
-        };
-        let (head, tail) = text.split_at_checked(gap).ok_or(Error::Malformed)?;
-        let (mut bytes, start) = parse_groups(head, false)?;
-        let (end, length) = parse_groups(tail.get(2..).unwrap_or_default(), true)?;
-        // The gap stands for at least one group.
-        if start + length > 14 {
-            return Err(Error::Malformed);
-        }
-        for (to, from) in bytes.iter_mut().skip(16 - length).zip(end) {
-            *to = from;
-        }
-        Ok(Ip(bytes))
+        groups.length = 0;
+        parse_v6(text, &mut groups).ok_or(Error::Malformed)
     }
 
     /// Writes the literal: dotted for IPv4, otherwise as RFC 5952 recommends.
@@ -90,104 +86,132 @@ impl Ip {
     /// [`Error::TooLarge`] when `out` has no room; 45 bytes always suffice.
     pub fn emit(self, out: &mut Writer<'_>) -> Result<()> {
         if let Some(bytes) = self.to_v4() {
-            for (index, byte) in bytes.into_iter().enumerate() {
+            return bytes.into_iter().enumerate().try_for_each(|(index, byte)| {
                 if index > 0 {
                     out.u8(b'.')?;
                 }
-                put_decimal(u32::from(byte), out)?;
-            }
-            return Ok(());
+                put_decimal(byte.into(), out)
+            });
         }
-        let zeros = self.longest_zero_run();
-        let mut separate = false;
+        // What `::` stands for: the first longest run of at least two zero groups. Runs are noted as
+        // the group after their end and their length.
+        let (mut end, mut longest, mut run) = (0, 1, 0);
         for (index, pair) in self.0.chunks_exact(2).enumerate() {
-            if zeros.contains(&index) {
-                if index == zeros.start {
-                    out.put(b"::")?;
+            run = if pair == [0, 0] { run + 1 } else { 0 };
+            if run > longest {
+                (end, longest) = (index + 1, run);
+            }
+        }
+        for (index, pair) in self.0.chunks_exact(2).enumerate() {
+            if index < end && index + longest >= end {
+                if index + longest == end {
+                    out.u8(b':')?;
                 }
-                separate = false;
+                if index == 7 {
+                    out.u8(b':')?;
+                }
                 continue;
             }
-            if separate {
+            if index > 0 {
                 out.u8(b':')?;
             }
-            separate = true;
-            let group = pair.iter().fold(0u16, |group, byte| group << 8 | u16::from(*byte));
-            put_hexadecimal(group, out)?;
+            let group = pair.iter().fold(0, |group, byte| group << 8 | u32::from(*byte));
+            put_number(group, 16, out)?;
         }
         Ok(())
     }
+}
 
-    /// The groups that `::` stands for: the first longest run of at least two zero groups.
-    fn longest_zero_run(self) -> core::ops::Range<usize> {
-        let (mut best, mut run) = (0..0, 0..0);
-        for (index, pair) in self.0.chunks_exact(2).enumerate() {
-            if pair == [0, 0] {
-                run =
-                    if run.end == index && !run.is_empty() { run.start..index + 1 } else { index..index + 1 };
-            } else {
-                run = 0..0;
-            }
-            if run.len() >= 2 && run.len() > best.len() {
-                best = run.clone();
-            }
-        }
-        best
+/// The bytes of an address, as they are read.
+struct Groups {
+    bytes: [u8; 16],
+    length: usize,
+}
+
+impl Groups {
+    fn put(&mut self, byte: u8) -> Option<()> {
+        *self.bytes.get_mut(self.length)? = byte;
+        self.length += 1;
+        Some(())
     }
+}
+
+/// Takes the digits of a number below 65,536 off the front of `text`; how many they were comes too.
+fn take_number(text: &mut &[u8], radix: u16) -> Option<(usize, u16)> {
+    let (mut digits, mut value) = (0, 0u16);
+    while let Some((first, rest)) = text.split_first() {
+        let digit = match first {
+            b'0'..=b'9' => first - b'0',
+            b'a'..=b'f' | b'A'..=b'F' => (first | 0x20) - b'a' + 10,
+            _ => break,
+        };
+        if u16::from(digit) >= radix {
+            break;
+        }
+        value = value.checked_mul(radix)?.checked_add(digit.into())?;
+        (*text, digits) = (rest, digits + 1);
+    }
+    Some((digits, value))
 }
 
 /// Four decimal numbers of at most three digits, without leading zeros.
-fn parse_v4(text: &[u8]) -> Option<[u8; 4]> {
-    let mut bytes = [0; 4];
-    let mut parts = text.split(|byte| *byte == b'.');
-    for byte in &mut bytes {
-        let part = parts.next()?;
-        let mut value = 0u16;
-        for digit in part {
-            value = value
-                .checked_mul(10)?
-                .checked_add(u16::from(digit.checked_sub(b'0').filter(|n| *n < 10)?))?;
+fn parse_v4(text: &[u8], out: &mut Groups) -> Option<()> {
+    let mut rest = text;
+    for index in 0..4 {
+        if index > 0 {
+            rest = rest.strip_prefix(b".")?;
         }
-        if part.is_empty() || (part.len() > 1 && part.first() == Some(&b'0')) {
+        let zero = rest.first() == Some(&b'0');
+        let (digits, value) = take_number(&mut rest, 10)?;
+        if digits == 0 || (zero && digits > 1) {
             return None;
         }
-        *byte = u8::try_from(value).ok()?;
+        out.put(u8::try_from(value).ok()?)?;
     }
-    if parts.next().is_some() { None } else { Some(bytes) }
+    rest.is_empty().then_some(())
 }
 
-/// Groups of one to four hexadecimal digits between colons, the last two perhaps as an IPv4
-/// address (RFC 4291 §2.2), and how many bytes they make.
-fn parse_groups(text: &[u8], last: bool) -> Result<([u8; 16], usize)> {
-    let mut bytes = [0; 16];
-    let mut out = Writer::new(&mut bytes);
-    let mut parts = text.split(|byte| *byte == b':').peekable();
-    while let Some(part) = parts.next() {
-        if text.is_empty() {
+/// Groups of one to four hexadecimal digits between colons, a run of them perhaps left out, the last
+/// two perhaps as an IPv4 address (RFC 4291 §2.2).
+fn parse_v6(text: &[u8], out: &mut Groups) -> Option<Ip> {
+    let mut rest = text;
+    let mut gap = None;
+    loop {
+        if let Some(after) = rest.strip_prefix(b"::") {
+            if gap.replace(out.length).is_some() {
+                return None;
+            }
+            rest = after;
+            if rest.is_empty() {
+                break;
+            }
+        } else if out.length > 0 {
+            rest = rest.strip_prefix(b":")?;
+        }
+        let start = rest;
+        let (digits, group) = take_number(&mut rest, 16)?;
+        if rest.first() == Some(&b'.') {
+            parse_v4(start, out)?;
             break;
         }
-        if last && parts.peek().is_none() && part.contains(&b'.') {
-            let address = parse_v4(part).ok_or(Error::Malformed)?;
-            out.put(&address).map_err(|_| Error::Malformed)?;
+        if !(1..=4).contains(&digits) {
+            return None;
+        }
+        out.put((group >> 8) as u8)?;
+        out.put(group as u8)?;
+        if rest.is_empty() {
             break;
         }
-        if part.is_empty() || part.len() > 4 {
-            return Err(Error::Malformed);
-        }
-        let mut group = 0u16;
-        for digit in part {
-            let value = match digit {
-                b'0'..=b'9' => digit - b'0',
-                b'a'..=b'f' => digit - b'a' + 10,
-                b'A'..=b'F' => digit - b'A' + 10,
-                _ => return Err(Error::Malformed),
-            };
-            group = group << 4 | u16::from(value);
-        }
-        out.u16(group).map_err(|_| Error::Malformed)?;
     }
-    let length = out.position();
-    Ok((bytes, length))
+    let Some(gap) = gap else { return (out.length == 16).then_some(Ip(out.bytes)) };
+    // The gap stands for at least one group.
+    let missing = 16usize.checked_sub(out.length).filter(|missing| *missing >= 2)?;
+    let mut bytes = [0; 16];
+    for (index, byte) in out.bytes.iter().take(out.length).enumerate() {
+        let index = if index < gap { index } else { index + missing };
+        *bytes.get_mut(index)? = *byte;
+    }
+    Some(Ip(bytes))
 }
 
 /// Writes `value` in decimal digits.
@@ -195,29 +219,22 @@ fn parse_groups(text: &[u8], last: bool) -> Result<([u8; 16], usize)> {
 /// # Errors
 /// [`Error::TooLarge`] when `out` has no room; ten bytes always suffice.
 pub fn put_decimal(value: u32, out: &mut Writer<'_>) -> Result<()> {
-    let mut scale = 1_000_000_000;
-    let mut started = false;
-    while scale > 0 {
-        let digit = (value / scale % 10) as u8;
-        started |= digit != 0 || scale == 1;
-        if started {
-            out.u8(b'0' + digit)?;
-        }
-        scale /= 10;
-    }
-    Ok(())
+    put_number(value, 10, out)
 }
 
-fn put_hexadecimal(group: u16, out: &mut Writer<'_>) -> Result<()> {
-    let mut started = false;
-    for shift in [12, 8, 4, 0] {
-        let digit = (group >> shift & 0xf) as u8;
-        started |= digit != 0 || shift == 0;
-        if started {
-            out.u8(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 })?;
+fn put_number(value: u32, radix: u32, out: &mut Writer<'_>) -> Result<()> {
+    let (mut digits, mut left) = ([0; 10], value);
+    let mut start = digits.len();
+    for (index, digit) in digits.iter_mut().enumerate().rev() {
+        let rest = left.checked_div(radix).unwrap_or(0);
+        let number = (left - rest * radix) as u8;
+        *digit = if number < 10 { b'0' + number } else { b'a' + number - 10 };
+        (start, left) = (index, rest);
+        if rest == 0 {
+            break;
         }
     }
-    Ok(())
+    out.put(digits.get(start..).unwrap_or_default())
 }
 
 /// Where a datagram or a connection ends: address, port, and for link-local and multicast

@@ -9,6 +9,22 @@ use crate::status::{Error, Result};
 use core::marker::PhantomData;
 use core::mem::{align_of, size_of};
 
+/// The shape of a table's elements: for objects that list their tables once, for [`Plan::tables`]
+/// and for [`Carver::tables`].
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    align: u16,
+    size: u16,
+}
+
+impl Shape {
+    /// The shape of `T`, which is smaller than 64 KB and is valid as zeros or written before it is read.
+    pub const fn of<T>() -> Shape {
+        const { assert!(size_of::<T>() <= u16::MAX as usize && align_of::<T>() <= u16::MAX as usize) };
+        Shape { align: align_of::<T>() as u16, size: size_of::<T>() as u16 }
+    }
+}
+
 /// Adds up how many bytes a sequence of tables takes, alignment included.
 ///
 /// The result holds for a block of any alignment.
@@ -29,6 +45,17 @@ impl Plan {
     #[must_use]
     pub const fn table<T>(self, count: usize) -> Plan {
         self.add(align_of::<T>(), size_of::<T>(), count)
+    }
+
+    /// As many tables as there are shapes, of so many elements each.
+    #[must_use]
+    pub const fn tables<const N: usize>(self, shapes: &[Shape; N], counts: &[usize; N]) -> Plan {
+        let (mut plan, mut index) = (self, 0);
+        while index < N {
+            plan = plan.add(shapes[index].align as usize, shapes[index].size as usize, counts[index]);
+            index += 1;
+        }
+        plan
     }
 
     /// The one copy of what [`table`](Plan::table) does for every type.
@@ -98,6 +125,25 @@ impl<'m> Carver<'m> {
             }
             Ok(core::slice::from_raw_parts_mut(start, count))
         }
+    }
+
+    /// The tables of [`Plan::tables`], zeroed: where each begins.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] when the block is used up.
+    pub fn tables<const N: usize>(
+        &mut self,
+        shapes: &[Shape; N],
+        counts: &[usize; N],
+        places: &mut [*mut u8; N],
+    ) -> Result<()> {
+        for ((shape, count), place) in shapes.iter().zip(counts).zip(places) {
+            let size = usize::from(shape.size);
+            *place = self.take(shape.align.into(), size, *count)?;
+            // SAFETY: `take` gave room for as many bytes; the product was checked there.
+            unsafe { place.write_bytes(0, size * *count) };
+        }
+        Ok(())
     }
 
     /// The one copy of what [`table`](Carver::table) does for every type: finds the place.

@@ -63,68 +63,76 @@ impl Error {
     }
 
     /// A few words for a log.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Error::Invalid => "invalid argument",
-            Error::NoMemory => "memory block too small",
-            Error::Full => "table full",
-            Error::Stale => "stale handle",
-            Error::State => "not allowed in this state",
-            Error::WouldBlock => "would block",
-            Error::TooLarge => "too large",
-            Error::Malformed => "malformed input",
-            Error::Unsupported => "unsupported",
-            Error::Timeout => "timed out",
-            Error::Reset => "reset by peer",
-            Error::Cancelled => "cancelled",
-            Error::Transport => "transport lost",
-            Error::Refused => "refused by peer",
-            Error::NotFound => "not found",
-            Error::Unreachable => "unreachable",
-            Error::Security => "security failure",
-            Error::Io => "input/output error",
-            Error::Closed => "closed",
-            Error::Version => "configuration from a newer version",
-            Error::AddressInUse => "address in use",
-            Error::Protocol => "protocol error",
-            Error::SessionLost => "session lost",
-            Error::End => "no more",
-        }
+    pub fn text(self) -> &'static [u8] {
+        text(self.code())
     }
 
     /// The error with that C status value, if there is one.
-    pub fn from_code(code: i32) -> Option<Error> {
-        ALL.iter().copied().find(|error| error.code() == code)
+    pub const fn from_code(code: i32) -> Option<Error> {
+        Some(match code {
+            -1 => Error::Invalid,
+            -2 => Error::NoMemory,
+            -3 => Error::Full,
+            -4 => Error::Stale,
+            -5 => Error::State,
+            -6 => Error::WouldBlock,
+            -7 => Error::TooLarge,
+            -8 => Error::Malformed,
+            -9 => Error::Unsupported,
+            -10 => Error::Timeout,
+            -11 => Error::Reset,
+            -12 => Error::Cancelled,
+            -13 => Error::Transport,
+            -14 => Error::Refused,
+            -15 => Error::NotFound,
+            -16 => Error::Unreachable,
+            -17 => Error::Security,
+            -18 => Error::Io,
+            -19 => Error::Closed,
+            -20 => Error::Version,
+            -21 => Error::AddressInUse,
+            -22 => Error::Protocol,
+            -23 => Error::SessionLost,
+            -24 => Error::End,
+            _ => return None,
+        })
     }
 }
 
-/// Every error, in the order of its number.
-pub const ALL: [Error; 24] = [
-    Error::Invalid,
-    Error::NoMemory,
-    Error::Full,
-    Error::Stale,
-    Error::State,
-    Error::WouldBlock,
-    Error::TooLarge,
-    Error::Malformed,
-    Error::Unsupported,
-    Error::Timeout,
-    Error::Reset,
-    Error::Cancelled,
-    Error::Transport,
-    Error::Refused,
-    Error::NotFound,
-    Error::Unreachable,
-    Error::Security,
-    Error::Io,
-    Error::Closed,
-    Error::Version,
-    Error::AddressInUse,
-    Error::Protocol,
-    Error::SessionLost,
-    Error::End,
-];
+/// The words for success, for every error in the order of its number, and for numbers beyond.
+const TEXTS: &[u8] = b"success\n\
+    invalid argument\n\
+    memory block too small\n\
+    table full\n\
+    stale handle\n\
+    not allowed in this state\n\
+    would block\n\
+    too large\n\
+    malformed input\n\
+    unsupported\n\
+    timed out\n\
+    reset by peer\n\
+    cancelled\n\
+    transport lost\n\
+    refused by peer\n\
+    not found\n\
+    unreachable\n\
+    security failure\n\
+    input/output error\n\
+    closed\n\
+    configuration from a newer version\n\
+    address in use\n\
+    protocol error\n\
+    session lost\n\
+    no more\n\
+    unknown status";
+
+/// A few words for a C status value, in ASCII.
+pub fn text(code: i32) -> &'static [u8] {
+    const BEYOND: u32 = 25;
+    let line = code.wrapping_neg().cast_unsigned().min(BEYOND);
+    TEXTS.split(|byte| *byte == b'\n').nth(line as usize).unwrap_or_default()
+}
 
 /// Result of anything that can fail.
 pub type Result<T> = core::result::Result<T, Error>;
@@ -135,12 +143,15 @@ mod tests {
 
     #[test]
     fn numbers_are_dense_and_map_back() {
-        for (index, error) in ALL.into_iter().enumerate() {
-            assert_eq!(error.code(), -(index as i32) - 1);
-            assert_eq!(Error::from_code(error.code()), Some(error));
-            assert!(!error.text().is_empty());
+        for code in -24..0 {
+            let error = Error::from_code(code).unwrap();
+            assert_eq!(error.code(), code);
+            assert!(!error.text().is_empty() && error.text() != text(1));
         }
-        assert_eq!(Error::from_code(0), None);
-        assert_eq!(Error::from_code(-25), None);
+        assert_eq!((Error::from_code(0), text(0)), (None, &b"success"[..]));
+        assert_eq!((Error::End.text(), Error::Malformed.text()), (&b"no more"[..], &b"malformed input"[..]));
+        for unknown in [-25, 1, i32::MIN, i32::MAX] {
+            assert_eq!((Error::from_code(unknown), text(unknown)), (None, &b"unknown status"[..]));
+        }
     }
 }

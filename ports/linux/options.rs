@@ -46,8 +46,9 @@ impl mote_linux_options {
             // SAFETY: all zero is a value, as for every config.
             return Ok(unsafe { zeroed() });
         }
+        let mut room = arguments::room();
         // SAFETY: passed on.
-        unsafe { arguments::config(options) }.map_err(Error::code)
+        unsafe { arguments::config(options, &mut room) }.copied().map_err(Error::code)
     }
 
     /// The log level with its default.

@@ -24,8 +24,7 @@ pub unsafe extern "C" fn mote_address_parse(text: mote_bytes, address: *mut mote
     let parse = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         let (text, out) = unsafe { (slice(text)?, output(address)?) };
-        let text = core::str::from_utf8(text).map_err(|_| Error::Malformed)?;
-        out.write(SocketAddress::new(Ip::parse(text)?, 0).into());
+        out.write(SocketAddress::new(Ip::parse_bytes(text)?, 0).into());
         Ok(())
     };
     outcome(parse())

@@ -380,8 +380,9 @@ pub unsafe extern "C" fn mote_air_new(
     air: *mut *mut mote_air,
 ) -> mote_status {
     let make = || -> Result<()> {
+        let mut room = arguments::room();
         // SAFETY: passed on to the caller of this function.
-        let (out, given) = unsafe { (output(air)?, arguments::config(config)?) };
+        let (out, given) = unsafe { (output(air)?, arguments::config(config, &mut room)?) };
         let count = given.nodes as usize;
         if !(1..=65_535).contains(&count)
             || given.loss > 1000
@@ -628,7 +629,7 @@ pub unsafe extern "C" fn mote_air_get_statistics(
             receptions: stats.receptions,
         };
         // SAFETY: passed on to the caller of this function.
-        unsafe { arguments::fill(statistics, counted) }
+        unsafe { arguments::fill(statistics, &counted) }
     };
     outcome(read())
 }
@@ -663,7 +664,7 @@ pub unsafe extern "C" fn mote_air_get_place(
             sleep: energy.sleep,
         };
         // SAFETY: passed on to the caller of this function.
-        unsafe { arguments::fill(place, found) }
+        unsafe { arguments::fill(place, &found) }
     };
     outcome(read())
 }

@@ -16,43 +16,57 @@ pub(crate) unsafe trait Config: Copy {}
 /// No config grows beyond this, so that a garbage `size` is not followed far.
 const CONFIG_LIMIT: usize = 1024;
 
+/// Where a copy of a config is to lie; see [`config`].
+pub(crate) const fn room<T: Config>() -> MaybeUninit<T> {
+    MaybeUninit::uninit()
+}
+
 /// Reads a config as the growth rule demands: a shorter one, of an older header, is extended
 /// by zeros; a longer one, of a newer header, is accepted when what we do not know is zero.
 ///
+/// The copy lies in `room`, which the caller has, so that it is made once and moved nowhere.
+///
 /// # Safety
 /// `config` is NULL or points to as many readable bytes as its first member says.
-pub(crate) unsafe fn config<T: Config>(config: *const T) -> Result<T> {
-    let mut copy = MaybeUninit::<T>::zeroed();
+pub(crate) unsafe fn config<T: Config>(config: *const T, room: &mut MaybeUninit<T>) -> Result<&T> {
     // SAFETY: passed on to the caller; a `Config` is valid when all of what was not copied is zero.
     unsafe {
-        copy_config(config.cast(), copy.as_mut_ptr().cast(), size_of::<T>())?;
-        Ok(copy.assume_init())
+        copy_config(config.cast(), room.as_mut_ptr().cast(), size_of::<T>())?;
+        Ok(room.assume_init_ref())
     }
 }
 
 /// The one copy of what [`config`] does for every type.
 ///
 /// # Safety
-/// `config` as there; `copy` has room for `known` bytes.
-unsafe fn copy_config(config: *const u8, copy: *mut u8, known: usize) -> Result<()> {
-    if config.is_null() {
-        return Err(Error::Invalid);
-    }
-    // SAFETY: the caller vouches for the first member and for `size` bytes in all. The copy is
-    // made byte by byte since nothing is known of the caller's alignment.
+/// `config` as there; `copy` has room for `known` bytes, all of which are written on success.
+pub(super) unsafe fn copy_config(config: *const u8, copy: *mut u8, known: usize) -> Result<()> {
+    // SAFETY: passed on to the caller. The copy is made byte by byte since nothing is known of the
+    // caller's alignment.
     unsafe {
-        let size = config.cast::<u32>().read_unaligned() as usize;
-        if !(size_of::<u32>()..=CONFIG_LIMIT).contains(&size) {
-            return Err(Error::Invalid);
-        }
+        let size = stated_size(config)?;
         for index in known..size {
             if config.add(index).read() != 0 {
                 return Err(Error::Version);
             }
         }
+        copy.write_bytes(0, known);
         config.copy_to_nonoverlapping(copy, size.min(known));
     }
     Ok(())
+}
+
+/// What the first member of a config says, when that can be.
+///
+/// # Safety
+/// `config` is NULL or points to at least four readable bytes.
+unsafe fn stated_size(config: *const u8) -> Result<usize> {
+    if config.is_null() {
+        return Err(Error::Invalid);
+    }
+    // SAFETY: passed on to the caller.
+    let size = unsafe { config.cast::<u32>().read_unaligned() } as usize;
+    if (size_of::<u32>()..=CONFIG_LIMIT).contains(&size) { Ok(size) } else { Err(Error::Invalid) }
 }
 
 /// Copies `value` out, as much of it as the caller's header knows: the caller set the first
@@ -60,9 +74,9 @@ unsafe fn copy_config(config: *const u8, copy: *mut u8, known: usize) -> Result<
 ///
 /// # Safety
 /// `out` is NULL or points to as many writable bytes as its first member says.
-pub(crate) unsafe fn fill<T: Config>(out: *mut T, value: T) -> Result<()> {
+pub(crate) unsafe fn fill<T: Config>(out: *mut T, value: &T) -> Result<()> {
     // SAFETY: passed on to the caller; `value` is as long as its type.
-    unsafe { copy_out(out.cast(), (&raw const value).cast(), size_of::<T>()) }
+    unsafe { copy_out(out.cast(), core::ptr::from_ref(value).cast(), size_of::<T>()) }
 }
 
 /// The one copy of what [`fill`] does for every type.
@@ -70,15 +84,9 @@ pub(crate) unsafe fn fill<T: Config>(out: *mut T, value: T) -> Result<()> {
 /// # Safety
 /// `out` as there; `value` has `known` bytes.
 unsafe fn copy_out(out: *mut u8, value: *const u8, known: usize) -> Result<()> {
-    if out.is_null() {
-        return Err(Error::Invalid);
-    }
     // SAFETY: the caller vouches for `size` bytes; no more are written.
     unsafe {
-        let size = out.cast::<u32>().read_unaligned() as usize;
-        if !(size_of::<u32>()..=CONFIG_LIMIT).contains(&size) {
-            return Err(Error::Invalid);
-        }
+        let size = stated_size(out)?;
         let head = size_of::<u32>();
         value.add(head).copy_to_nonoverlapping(out.add(head), size.min(known) - head);
     }
@@ -161,17 +169,19 @@ mod tests {
         let older = Older { size: 8, a: 7 };
         // SAFETY: `size` tells the truth in each call.
         unsafe {
-            let read = config::<Newer>((&raw const older).cast()).unwrap();
+            let mut room = super::room::<Newer>();
+            let read = config((&raw const older).cast(), &mut room).unwrap();
             assert_eq!((read.a, read.b), (7, 0));
             let mut newer = Newer { size: 16, a: 9, b: 0 };
-            assert_eq!(config::<Older>((&raw const newer).cast()).unwrap().a, 9);
+            let mut small = super::room::<Older>();
+            assert_eq!(config((&raw const newer).cast(), &mut small).unwrap().a, 9);
             newer.b = 1 << 63;
-            assert_eq!(config::<Older>((&raw const newer).cast()).err(), Some(Error::Version));
+            assert_eq!(config((&raw const newer).cast(), &mut small).err(), Some(Error::Version));
             newer.size = 3;
-            assert_eq!(config(&raw const newer).err(), Some(Error::Invalid));
+            assert_eq!(config(&raw const newer, &mut room).err(), Some(Error::Invalid));
             newer.size = 1 << 30;
-            assert_eq!(config(&raw const newer).err(), Some(Error::Invalid));
-            assert_eq!(config::<Newer>(core::ptr::null()).err(), Some(Error::Invalid));
+            assert_eq!(config(&raw const newer, &mut room).err(), Some(Error::Invalid));
+            assert_eq!(config(core::ptr::null(), &mut room).err(), Some(Error::Invalid));
         }
     }
 }

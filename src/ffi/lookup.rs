@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Host names to addresses, without blocking.
 
-use super::arguments::{block, check, outcome, output, slice};
+use super::arguments::{block, check, outcome, output, room, slice};
 use super::node::{Channel, Driver, NodeRef, mote_node};
 use super::status::MOTE_OK;
 use crate::address::{Ip, SocketAddress};
@@ -111,10 +111,11 @@ impl LookupRef {
         let Some((source, query)) = self.with(|core| core.query) else { return false };
         let mut addresses = [mote_address::default(); ADDRESSES];
         let mut count = 0;
-        let services = *self.node().services();
+        let node = self.node();
+        let services = node.services();
         let mut answer = || -> Result<()> {
-            let resolver: mote_port_resolver = services.service(|port| port.resolver)?;
-            let take = resolver.take.ok_or(Error::Unsupported)?;
+            let mut room = room::<mote_port_resolver>();
+            let take = services.service(&mut room)?.take.ok_or(Error::Unsupported)?;
             // SAFETY: the port's contract.
             check(unsafe { take(services.state, query, addresses.as_mut_ptr(), ADDRESSES, &raw mut count) })
         };
@@ -190,7 +191,7 @@ pub unsafe extern "C" fn mote_lookup_start(
         if host.is_empty() {
             return Err(Error::Invalid);
         }
-        let literal = core::str::from_utf8(host).ok().and_then(|text| Ip::parse(text).ok());
+        let literal = Ip::parse_bytes(host).ok();
         let after = if timeout == 0 { 30_000 } else { timeout };
         let core = Core {
             handle: None,
@@ -226,8 +227,9 @@ fn begin_query(lookup: LookupRef, host: &[u8]) -> Result<()> {
     if lookup.with(|core| core.literal.is_some()) {
         return Ok(());
     }
-    let services = *node.services();
-    let resolver: mote_port_resolver = services.service(|port| port.resolver)?;
+    let services = node.services();
+    let mut room = room::<mote_port_resolver>();
+    let resolver = services.service(&mut room)?;
     let start = resolver.start.ok_or(Error::Unsupported)?;
     let mut query = 0;
     let source = node.open_source(handle, |token| {

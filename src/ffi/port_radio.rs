@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How the mesh reaches the port's radio, and hears from it.
 
-use super::arguments::check;
+use super::arguments::{check, room};
 use super::node::NodeRef;
 use super::radio::{FRAME_SIZE, MOTE_RADIO_BUSY, MOTE_RADIO_NO_ACK, MOTE_RADIO_SENT};
 use crate::port::{mote_port_radio, mote_radio_addresses};
@@ -41,7 +41,8 @@ impl PortRadio {
     /// [`Error::Unsupported`] when the port has none, [`Error::State`] when the node has no room
     /// for frames, what the port says.
     pub(crate) fn open(node: NodeRef) -> Result<PortRadio> {
-        let table: mote_port_radio = node.services().service(|port| port.radio)?;
+        let mut room = room::<mote_port_radio>();
+        let table = *node.services().service(&mut room)?;
         if !node.has_radio_room() {
             return Err(Error::State);
         }

@@ -347,8 +347,9 @@ pub unsafe extern "C" fn mote_sim_host(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mote_sim_set_link(sim: *mut mote_sim, link: *const mote_sim_link) -> mote_status {
     let set = || -> Result<()> {
+        let mut room = arguments::room();
         // SAFETY: passed on to the caller of this function.
-        let (sim, given) = unsafe { (self::sim(sim)?, arguments::config(link)?) };
+        let (sim, given) = unsafe { (self::sim(sim)?, arguments::config(link, &mut room)?) };
         let base = Link::default();
         sim.net.borrow_mut().every(Link {
             loss: given.loss,
@@ -484,7 +485,7 @@ pub unsafe extern "C" fn mote_sim_get_statistics(
             unrouted: stats.unrouted,
         };
         // SAFETY: passed on to the caller of this function.
-        unsafe { arguments::fill(statistics, counted) }
+        unsafe { arguments::fill(statistics, &counted) }
     };
     outcome(read())
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The port's store, as the engines see it.
 
-use super::arguments::check;
+use super::arguments::{check, room};
 use super::node::NodeRef;
 use crate::port::{mote_bytes, mote_port_store};
 use crate::status::{Error, Result};
@@ -23,7 +23,7 @@ impl PortStore {
     /// # Errors
     /// [`Error::Unsupported`] when the port has none.
     pub(crate) fn of(node: NodeRef) -> Result<PortStore> {
-        let table = node.services().service(|port| port.store)?;
+        let table = *node.services().service(&mut room())?;
         Ok(PortStore { table, state: node.services().state })
     }
 }

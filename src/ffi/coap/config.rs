@@ -137,8 +137,9 @@ pub(super) unsafe fn params(params: *const mote_coap_params, base: &Params) -> R
     if params.is_null() {
         return Ok(*base);
     }
+    let mut room = arguments::room();
     // SAFETY: passed on to the caller.
-    let given = unsafe { arguments::config(params) }?;
+    let given = unsafe { arguments::config(params, &mut room) }?;
     let or = |value: u32, default: u32| if value == 0 { default } else { value };
     let short = |value: u16, default: u8, most: u16| match value {
         0 => Ok(default),

@@ -47,7 +47,8 @@ pub unsafe extern "C" fn mote_coap_size(config: *const mote_coap_config, size: *
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(size)?;
-            let wanted = config::engine(&arguments::config(config)?)?;
+            let mut room = arguments::room();
+            let wanted = config::engine(arguments::config(config, &mut room)?)?;
             out.write(object::plan(&wanted).bytes());
         }
         Ok(())
@@ -87,11 +88,12 @@ pub unsafe extern "C" fn mote_coap_init(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(coap)?;
-            let given = arguments::config(config)?;
-            let wanted = config::engine(&given)?;
+            let mut room = arguments::room();
+            let given = arguments::config(config, &mut room)?;
+            let wanted = config::engine(given)?;
             let node = NodeRef::new(given.node)?;
             let block = block(memory, memory_size)?;
-            out.write(object::init(block, &wanted, node, &given)?);
+            out.write(object::init(block, &wanted, node, given)?);
         }
         Ok(())
     };
@@ -191,7 +193,7 @@ pub unsafe extern "C" fn mote_coap_get_statistics(
 ) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        unsafe { arguments::fill(statistics, CoapRef::new(coap.cast_mut())?.statistics()) }
+        unsafe { arguments::fill(statistics, &CoapRef::new(coap.cast_mut())?.statistics()) }
     };
     outcome(read())
 }

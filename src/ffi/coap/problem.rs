@@ -115,7 +115,8 @@ pub unsafe extern "C" fn mote_coap_problem_write(
     let write = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         unsafe {
-            let (given, len) = (arguments::config(problem)?, output(len)?);
+            let mut room = arguments::room();
+            let (given, len) = (arguments::config(problem, &mut room)?, output(len)?);
             let numbers = match given.unprocessed_count {
                 0 => None,
                 count if given.unprocessed.is_null() || count > 256 => return Err(Error::Invalid),
@@ -175,7 +176,7 @@ pub unsafe extern "C" fn mote_coap_problem_read(
             unprocessed_count: found.unprocessed.map_or(0, |numbers| numbers.iter().count()),
         };
         // SAFETY: passed on to the caller of this function.
-        unsafe { arguments::fill(problem, shown) }
+        unsafe { arguments::fill(problem, &shown) }
     };
     outcome(read())
 }

@@ -389,8 +389,9 @@ pub unsafe extern "C" fn mote_coap_start(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let coap = CoapRef::new(coap)?;
-            let given = arguments::config(config)?;
-            let handle = start(coap, &given)?;
+            let mut room = arguments::room();
+            let given = arguments::config(config, &mut room)?;
+            let handle = start(coap, given)?;
             if let Some(out) = request.as_mut() {
                 *out = handle.raw();
             }

@@ -196,10 +196,11 @@ pub(super) fn ask(coap: CoapRef, incoming: &Incoming<'_>) {
         served.copied()
     });
     let Some(served) = served else { return };
+    let mut room = arguments::room();
     // SAFETY: the application keeps it as long as the resource is there.
-    let Ok(config) = (unsafe { arguments::config(served.config) }) else { return };
+    let Ok(config) = (unsafe { arguments::config(served.config, &mut room) }) else { return };
     let index = usize::from(message.code.0).wrapping_sub(1);
-    let Some(handler) = handlers(&config).get(index).copied().flatten() else { return };
+    let Some(handler) = handlers(config).get(index).copied().flatten() else { return };
     let payload = if incoming.assembled {
         coap.with(|core| core.endpoint.body(*exchange).map(lend)).unwrap_or(lend(&[]))
     } else {
@@ -290,8 +291,10 @@ pub unsafe extern "C" fn mote_coap_resource_add(
     resource: *mut mote_coap_resource,
 ) -> mote_status {
     let add = || -> Result<()> {
+        let mut room = arguments::room();
         // SAFETY: passed on to the caller of this function.
-        let (coap, entry) = unsafe { (CoapRef::new(coap)?, resource_of(&arguments::config(config)?)?) };
+        let (coap, entry) =
+            unsafe { (CoapRef::new(coap)?, resource_of(arguments::config(config, &mut room)?)?) };
         let handle = coap.command(|core, _| core.endpoint.add_resource(entry))?;
         coap.with(|core| {
             // There is one for every resource that the engine has room for.
@@ -374,8 +377,9 @@ pub unsafe extern "C" fn mote_coap_respond(
     response: *const mote_coap_response,
 ) -> mote_status {
     let respond = || -> Result<()> {
+        let mut room = arguments::room();
         // SAFETY: passed on to the caller of this function.
-        let (coap, given) = unsafe { (CoapRef::new(coap)?, arguments::config(response)?) };
+        let (coap, given) = unsafe { (CoapRef::new(coap)?, arguments::config(response, &mut room)?) };
         if given.confirmable > 1 || given.more > 1 || given.reserved != 0 {
             return Err(Error::Invalid);
         }

@@ -3,7 +3,7 @@
 
 use super::object::MeshRef;
 use crate::address::{Ip, SocketAddress};
-use crate::ffi::arguments::check;
+use crate::ffi::arguments::{check, room};
 use crate::ffi::node::Channel;
 use crate::mesh::host::MTU;
 use crate::port::{mote_address, mote_bytes, mote_port_tun};
@@ -27,7 +27,8 @@ pub(super) fn open(mesh: MeshRef, name: mote_bytes, address: Option<(mote_addres
     }
     let node = mesh.node();
     let state = node.services().state;
-    let table: mote_port_tun = node.services().service(|port| port.tun)?;
+    let mut room = room::<mote_port_tun>();
+    let table = *node.services().service(&mut room)?;
     let (Some(open), Some(add_address), Some(add_route)) = (table.open, table.add_address, table.add_route)
     else {
         return Err(Error::Unsupported);

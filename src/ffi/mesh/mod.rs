@@ -39,7 +39,8 @@ pub unsafe extern "C" fn mote_mesh_size(config: *const mote_mesh_config, size: *
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(size)?;
-            let wanted = config::engine(&arguments::config(config)?)?;
+            let mut room = arguments::room();
+            let wanted = config::engine(arguments::config(config, &mut room)?)?;
             out.write(object::plan(&wanted).bytes());
         }
         Ok(())
@@ -78,11 +79,12 @@ pub unsafe extern "C" fn mote_mesh_init(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(mesh)?;
-            let given = arguments::config(config)?;
-            let wanted = config::engine(&given)?;
+            let mut room = arguments::room();
+            let given = arguments::config(config, &mut room)?;
+            let wanted = config::engine(given)?;
             let node = NodeRef::new(given.node)?;
             let block = block(memory, memory_size)?;
-            out.write(object::init(block, &wanted, node, &given)?);
+            out.write(object::init(block, &wanted, node, given)?);
         }
         Ok(())
     };
@@ -143,8 +145,9 @@ pub unsafe extern "C" fn mote_mesh_start_root(
     mesh: *mut mote_mesh,
     root: *const mote_mesh_root_config,
 ) -> mote_status {
+    let mut room = arguments::room();
     // SAFETY: passed on to the caller of this function.
-    let given = unsafe { arguments::config(root) }.and_then(|given| config::root(&given));
+    let given = unsafe { arguments::config(root, &mut room) }.and_then(config::root);
     // SAFETY: as above.
     unsafe { command(mesh, |engine, cx| engine.start_root(cx, &given?)) }
 }

@@ -178,7 +178,7 @@ unsafe fn read<T: Config>(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let found = MeshRef::new(mesh.cast_mut())?.with(|core| find(&core.mesh));
-            fill(out, found.ok_or(Error::End)?)
+            fill(out, &found.ok_or(Error::End)?)
         }
     };
     outcome(read())

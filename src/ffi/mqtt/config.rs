@@ -259,8 +259,11 @@ pub(super) struct Given {
 pub(super) unsafe fn read(config: *const mote_mqtt_config) -> Result<Given> {
     // SAFETY: passed on to the caller.
     unsafe {
-        let given = arguments::config(config)?;
-        let will = if given.will.is_null() { None } else { Some(arguments::config(given.will)?) };
+        let mut room = arguments::room();
+        let given = *arguments::config(config, &mut room)?;
+        let mut will_room = arguments::room();
+        let will =
+            if given.will.is_null() { None } else { Some(arguments::config(given.will, &mut will_room)?) };
         let known =
             MOTE_MQTT_FOLLOW_SERVER | MOTE_MQTT_DEFERRED | MOTE_MQTT_DROP_OLDEST | MOTE_MQTT_NO_REPUBLISH;
         if given.options & !known != 0 || given.clean_start > 1 || given.reserved != 0 || given.reserved2 != 0

@@ -280,9 +280,10 @@ pub unsafe extern "C" fn mote_mqtt_publish(
     operation: *mut mote_mqtt_operation,
 ) -> mote_status {
     let publish = || -> Result<()> {
+        let mut room = arguments::room();
         // SAFETY: passed on to the caller of this function.
         let (mqtt, given, list, topic, payload) = unsafe {
-            let given = arguments::config(config)?;
+            let given = arguments::config(config, &mut room)?;
             let list = List::read(given.properties, given.property_count)?;
             (MqttRef::new(mqtt)?, given, list, text(given.topic)?, slice(given.payload)?)
         };
@@ -384,15 +385,16 @@ unsafe fn request(
     subscribe: bool,
 ) -> mote_status {
     let start = || -> Result<()> {
+        let mut room = arguments::room();
         // SAFETY: passed on to the caller.
         let (mqtt, given, list) = unsafe {
-            let given = arguments::config(config)?;
+            let given = arguments::config(config, &mut room)?;
             (MqttRef::new(mqtt)?, given, List::read(given.properties, given.property_count)?)
         };
         mqtt.room(given.callback)?;
         let cookie = if subscribe { mqtt.handler(given.handler, given.handler_user)? } else { 0 };
         // SAFETY: passed on to the caller.
-        let filters = unsafe { filters(&given, cookie) }?;
+        let filters = unsafe { filters(given, cookie) }?;
         let filters = filters.get(..given.filter_count).unwrap_or_default();
         let started = mqtt.command(|client, cx| {
             if subscribe {
@@ -587,7 +589,7 @@ pub unsafe extern "C" fn mote_mqtt_get_statistics(
                 connections: counters.connections,
                 pending,
             };
-            arguments::fill(statistics, shown)
+            arguments::fill(statistics, &shown)
         }
     };
     outcome(read())

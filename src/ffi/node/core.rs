@@ -3,11 +3,11 @@
 
 use super::driver::{Attachment, Driver, Provider};
 use super::services::Services;
-use super::udp::{Outbox, Receiver};
-use crate::ffi::arguments::{Config, check};
+use super::udp::{Outbox, Parcel, Receiver};
+use crate::ffi::arguments::{self, Config, check};
 use crate::ffi::mailbox::{Mailbox, Place};
 use crate::ffi::radio::RadioLetter;
-use crate::memory::{Carver, Plan};
+use crate::memory::{Carver, Plan, Shape};
 use crate::node::{Attached, Pool, Schedule, Source};
 use crate::port::{mote_port, mote_port_ready};
 use crate::random::Random;
@@ -16,13 +16,15 @@ use crate::table::{Handle, Slot};
 use crate::time::Instant;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::slice::{from_raw_parts, from_raw_parts_mut};
 
 const MAGIC: u32 = 0x6d6f_7465;
 
 /// A block of this many bytes holds a node of the default config on any port whose state
 /// takes at most 512 bytes.
 pub const MOTE_NODE_MEM: usize = 4096;
-const PORT_STATE_ALLOWANCE: usize = 512;
+const PORT_STATE_ALLOWANCE: u32 = 512;
 
 /// How a node is to be. Zero means the default, in every member but `size` and `port`.
 #[repr(C)]
@@ -150,124 +152,163 @@ pub(crate) enum Channel {
     },
 }
 
-fn or(value: usize, default: usize) -> usize {
-    if value == 0 { default } else { value }
-}
-
-struct Sizes {
-    objects: usize,
-    sources: usize,
-    receive_size: usize,
-    receive_batch: usize,
-    send_size: usize,
-    send_batch: usize,
-    radio_frames: usize,
-}
-
-impl Sizes {
-    fn of(config: &mote_node_config) -> Sizes {
-        let receive_size = or(config.receive_size as usize, 1280);
-        Sizes {
-            objects: or(config.objects.into(), 8),
-            sources: or(config.sources.into(), 12),
-            receive_size,
-            receive_batch: or(config.receive_batch.into(), 1),
-            send_size: or(config.send_size as usize, receive_size),
-            send_batch: config.send_batch.into(),
-            radio_frames: config.radio_frames.into(),
-        }
-    }
-}
-
 #[derive(Clone, Copy, Default)]
 #[repr(align(16))]
 struct StateUnit {
     _bytes: [u8; 16],
 }
 
-/// The block that a node takes. `init` takes the same tables in the same order.
-pub(super) const fn plan_for(state: usize, sizes: &[usize; 7]) -> Plan {
-    let [objects, sources, receive_size, receive_batch, send_size, send_batch, radio_frames] = *sizes;
-    let plan = Plan::new()
-        .table::<StateUnit>(state.div_ceil(16))
-        .table::<Slot<Attached<Attachment>>>(objects)
-        .table::<Slot<Source<Channel>>>(sources)
-        .table::<mote_port_ready>(sources)
-        .table::<Place<Post>>(POSTS)
-        .table::<Place<RadioLetter>>(radio_frames);
-    let plan = Receiver::plan(plan, receive_batch, receive_size);
-    Outbox::plan(plan, send_batch, send_size).table::<mote_node>(1)
+/// How many tables make up a node.
+const TABLES: usize = 12;
+
+/// Their elements' shapes, in the order in which the block holds them.
+const SHAPES: [Shape; TABLES] = [
+    Shape::of::<StateUnit>(),
+    Shape::of::<mote_node>(),
+    Shape::of::<Slot<Attached<Attachment>>>(),
+    Shape::of::<Slot<Source<Channel>>>(),
+    Shape::of::<mote_port_ready>(),
+    Shape::of::<Place<Post>>(),
+    Shape::of::<Place<RadioLetter>>(),
+    Shape::of::<Parcel>(),
+    Shape::of::<Parcel>(),
+    Shape::of::<Option<Handle>>(),
+    Shape::of::<u8>(),
+    Shape::of::<u8>(),
+];
+
+/// How a node is laid out: its config, with the defaults in place.
+struct Sizes {
+    receive_size: usize,
+    send_size: usize,
+    /// How many elements each table has.
+    counts: [usize; TABLES],
 }
 
-const _: () = assert!(
-    plan_for(PORT_STATE_ALLOWANCE, &[8, 12, 1280, 1, 1280, 0, 0]).bytes() <= MOTE_NODE_MEM,
-    "MOTE_NODE_MEM must hold the default config",
-);
-
-pub(super) fn plan(config: &mote_node_config, services: &Services) -> Plan {
-    let sizes = Sizes::of(config);
-    plan_for(
-        services.state_size,
-        &[
-            sizes.objects,
-            sizes.sources,
-            sizes.receive_size,
-            sizes.receive_batch,
-            sizes.send_size,
-            sizes.send_batch,
-            sizes.radio_frames,
-        ],
-    )
-}
-
-pub(super) fn init(
-    block: &'static mut [u8],
-    config: &mote_node_config,
-    services: Services,
-) -> Result<*mut mote_node> {
-    let sizes = Sizes::of(config);
-    let mut services = services;
-    let mut carver = Carver::new(block);
-    let state = carver.table::<StateUnit>(services.state_size.div_ceil(16))?;
-    let attached = carver.table(sizes.objects)?;
-    let sources = carver.table(sizes.sources)?;
-    let ready = carver.table(sizes.sources)?;
-    let posts = Mailbox::new(carver.table(POSTS)?);
-    let frames = Mailbox::new(carver.table(sizes.radio_frames)?);
-    let receiver = Receiver::new(&mut carver, sizes.receive_batch, sizes.receive_size)?;
-    let outbox = Outbox::new(&mut carver, sizes.send_batch, sizes.send_size)?;
-    let mut pool = Pool::default();
-
-    let table = services.table()?;
-    if services.state_size > 0 {
-        services.state = state.as_mut_ptr().cast();
-    }
-    if let Some(open) = table.open {
-        // SAFETY: the port's contract; the state is as large and aligned as it asked for.
-        check(unsafe { open(services.state, table.user) })?;
-    }
-    services.opened();
-    let primed = pool.prime(|out| services.entropy(out));
-    let core = Core {
-        schedule: Schedule::new(attached, sources),
-        receiver,
-        outbox,
-        ready,
-        statistics: mote_node_statistics::default(),
-        pool,
-        now: services.now(),
-        running: false,
-    };
-    let node = mote_node { magic: MAGIC, services, posts, frames, core: UnsafeCell::new(core) };
-    match primed.and_then(|()| carver.place(node)) {
-        Ok(node) => Ok(node),
-        Err(error) => {
-            if let Some(close) = table.close {
-                // SAFETY: the port's contract; `open` succeeded and nothing else was called since.
-                unsafe { close(services.state) };
-            }
-            Err(error)
+impl Sizes {
+    const fn of(config: &mote_node_config, state_size: u32) -> Sizes {
+        const fn or(value: usize, default: usize) -> usize {
+            if value == 0 { default } else { value }
         }
+        let receive_size = or(config.receive_size as usize, 1280);
+        let send_size = or(config.send_size as usize, receive_size);
+        let sources = or(config.sources as usize, 12);
+        let receive_batch = or(config.receive_batch as usize, 1);
+        let send_batch = config.send_batch as usize;
+        let counts = [
+            state_size.div_ceil(16) as usize,
+            1,
+            or(config.objects as usize, 8),
+            sources,
+            sources,
+            POSTS,
+            config.radio_frames as usize,
+            receive_batch,
+            send_batch,
+            send_batch,
+            receive_batch.saturating_mul(receive_size),
+            send_batch.saturating_mul(send_size),
+        ];
+        Sizes { receive_size, send_size, counts }
+    }
+
+    const fn plan(&self) -> Plan {
+        Plan::new().tables(&SHAPES, &self.counts)
+    }
+}
+
+const fn default_bytes() -> usize {
+    // SAFETY: integers and a pointer, for which all zeros is valid.
+    let config: mote_node_config = unsafe { core::mem::zeroed() };
+    Sizes::of(&config, PORT_STATE_ALLOWANCE).plan().bytes()
+}
+
+const _: () = assert!(default_bytes() <= MOTE_NODE_MEM, "MOTE_NODE_MEM must hold the default config");
+
+/// See `mote_node_size`.
+///
+/// # Safety
+/// `config.port` is NULL or valid with all that it points to.
+pub(super) unsafe fn size(config: &mote_node_config) -> Result<usize> {
+    let mut room = MaybeUninit::uninit();
+    // SAFETY: passed on to the caller.
+    let services = unsafe { Services::read(config.port, &mut room) }?;
+    Ok(Sizes::of(config, services.table(&mut arguments::room())?.state_size).plan().bytes())
+}
+
+/// See `mote_node_init`.
+///
+/// # Safety
+/// `config.port` is NULL or valid with all that it points to, and stays so while the node lives.
+pub(super) unsafe fn init(block: &'static mut [u8], config: &mote_node_config) -> Result<*mut mote_node> {
+    let mut table = arguments::room();
+    // SAFETY: passed on to the caller; `read` below checks the tables.
+    let table = unsafe { arguments::config(config.port, &mut table) }?;
+    let sizes = Sizes::of(config, table.state_size);
+    let [_, _, objects, sources, _, _, radio_frames, receive_batch, send_batch, ..] = sizes.counts;
+    let mut places = [core::ptr::null_mut(); TABLES];
+    Carver::new(block).tables(&SHAPES, &sizes.counts, &mut places)?;
+    let [state, node, attached, source, ready, posts, frames, received, sent, senders, inputs, outputs] =
+        places;
+    let node = node.cast::<mote_node>();
+    // SAFETY: each place is aligned and large enough for its table, zeroed, and used for it alone. All
+    // zeros is valid for everything but slots, which `slots` makes.
+    unsafe {
+        let place = &mut *(&raw mut (*node).services).cast::<MaybeUninit<Services>>();
+        let services = Services::read(config.port, place)?;
+        if table.state_size > 0 {
+            services.state = state.cast();
+        }
+        if let Some(open) = table.open {
+            check(open(services.state, table.user))?;
+        }
+        services.opened();
+        let mut pool = Pool::default();
+        if let Err(error) = pool.prime(|out| services.entropy(out)) {
+            if let Some(close) = table.close {
+                close(services.state);
+            }
+            return Err(error);
+        }
+        let core = Core {
+            schedule: Schedule::new(slots(attached, objects), slots(source, sources)),
+            receiver: Receiver::new(
+                from_raw_parts_mut(received.cast(), receive_batch),
+                inputs,
+                sizes.receive_size,
+            ),
+            outbox: Outbox::new(
+                from_raw_parts_mut(sent.cast(), send_batch),
+                from_raw_parts_mut(senders.cast(), send_batch),
+                outputs,
+                sizes.send_size,
+            ),
+            ready: from_raw_parts_mut(ready.cast(), sources),
+            statistics: mote_node_statistics::default(),
+            pool,
+            now: services.now(),
+            running: false,
+        };
+        (&raw mut (*node).core).write(UnsafeCell::new(core));
+        (&raw mut (*node).posts).write(Mailbox::new(from_raw_parts(posts.cast(), POSTS)));
+        (&raw mut (*node).frames).write(Mailbox::new(from_raw_parts(frames.cast(), radio_frames)));
+        (&raw mut (*node).magic).write(MAGIC);
+    }
+    Ok(node)
+}
+
+/// Makes the slots of a table.
+///
+/// # Safety
+/// `place` has room for `count` slots, and is used for them alone.
+unsafe fn slots<T>(place: *mut u8, count: usize) -> &'static mut [Slot<T>] {
+    let first = place.cast::<Slot<T>>();
+    // SAFETY: passed on to the caller; every slot is written before the slice is made.
+    unsafe {
+        for index in 0..count {
+            first.add(index).write(Slot::default());
+        }
+        from_raw_parts_mut(first, count)
     }
 }
 
@@ -446,9 +487,8 @@ impl NodeRef {
 
     /// Closes a source. One that is closed already is no error.
     pub(crate) fn close_source(self, source: Handle) {
-        let services = *self.services();
         if let Some(channel) = self.with(|core| core.schedule.close(source)) {
-            channel.close(&services);
+            channel.close(self.services());
         }
     }
 
@@ -459,7 +499,7 @@ impl NodeRef {
 
     /// See `mote_node_wake`.
     pub(super) fn wake(self) -> Result<()> {
-        let wake = self.services().alarm.and_then(|alarm| alarm.wake).ok_or(Error::Unsupported)?;
+        let wake = self.services().alarm.wake.ok_or(Error::Unsupported)?;
         // SAFETY: the port's contract allows any context.
         unsafe { wake(self.services().state) };
         Ok(())
@@ -475,16 +515,12 @@ impl NodeRef {
         self.wake_if_possible()
     }
 
-    pub(super) fn statistics(self) -> mote_node_statistics {
-        self.with(|core| core.statistics)
-    }
-
     /// See `mote_node_close`.
     pub(super) fn close(self) -> Result<()> {
         if self.with(|core| core.running || !core.schedule.is_empty()) {
             return Err(Error::State);
         }
-        if let Some(close) = self.services().table()?.close {
+        if let Some(close) = self.services().table(&mut arguments::room())?.close {
             // SAFETY: the port's contract; nothing is attached, so nothing is called after.
             unsafe { close(self.services().state) };
         }
@@ -504,7 +540,7 @@ impl Random for NodeRef {
 impl Channel {
     fn close(self, services: &Services) {
         let (socket, close) = match self {
-            Channel::Udp { socket } => (socket, services.udp.and_then(|udp| udp.close)),
+            Channel::Udp { socket } => (socket, services.udp.close),
             Channel::Owned { socket, close } => (socket, close),
             Channel::Radio => return,
             Channel::Provided { object, id, provider } => {

@@ -12,10 +12,9 @@ mod udp;
 pub(crate) use self::core::{Channel, NodeRef};
 pub use self::core::{MOTE_NODE_MEM, mote_node, mote_node_config, mote_node_statistics};
 pub(crate) use self::driver::{Driver, Provider};
-pub(crate) use self::services::Services;
 pub(crate) use self::turn::deliver;
 
-use super::arguments::{block, config, outcome, output};
+use super::arguments::{block, config, fill, outcome, output, room};
 use super::status::mote_status;
 use crate::port::mote_port;
 use crate::status::{Error, Result};
@@ -41,9 +40,7 @@ pub unsafe extern "C" fn mote_node_size(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(size)?;
-            let wanted = config(node_config)?;
-            let services = Services::read(wanted.port)?;
-            out.write(core::plan(&wanted, &services).bytes());
+            out.write(core::size(config(node_config, &mut room())?)?);
         }
         Ok(())
     };
@@ -80,9 +77,9 @@ pub unsafe extern "C" fn mote_node_init(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(node)?;
-            let wanted = config(node_config)?;
-            let services = Services::read(wanted.port)?;
-            out.write(core::init(block(memory, memory_size)?, &wanted, services)?);
+            let mut room = room();
+            let wanted = config(node_config, &mut room)?;
+            out.write(core::init(block(memory, memory_size)?, wanted)?);
         }
         Ok(())
     };
@@ -244,10 +241,7 @@ pub unsafe extern "C" fn mote_node_get_statistics(
 ) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        unsafe {
-            let counters = NodeRef::new(node.cast_mut())?.statistics();
-            super::arguments::fill(statistics, counters)
-        }
+        unsafe { NodeRef::new(node.cast_mut())?.with(|core| fill(statistics, &core.statistics)) }
     };
     outcome(read())
 }

@@ -29,10 +29,10 @@ pub(super) fn run(node: NodeRef, timeout: u64) -> Result<()> {
 /// See `mote_node_poll`.
 pub(super) fn poll(node: NodeRef) -> Result<()> {
     begin(node)?;
-    let waits = node.services().alarm.is_some_and(|alarm| alarm.wait.is_some());
-    let result = if waits { wait(node, 0) } else { Ok(()) }.and_then(|()| turn(node));
+    let alarm = &node.services().alarm;
+    let result = if alarm.wait.is_some() { wait(node, 0) } else { Ok(()) }.and_then(|()| turn(node));
     end(node);
-    if let Some(arm) = node.services().alarm.and_then(|alarm| alarm.arm) {
+    if let Some(arm) = alarm.arm {
         let Instant(deadline) = deadline(node);
         // SAFETY: the port's contract.
         check(unsafe { arm(node.services().state, deadline) })?;
@@ -58,7 +58,7 @@ pub(super) fn deadline(node: NodeRef) -> Instant {
 
 /// See `mote_node_descriptor`.
 pub(super) fn descriptor(node: NodeRef) -> Result<i32> {
-    let alarm = node.services().alarm.ok_or(Error::Unsupported)?;
+    let alarm = &node.services().alarm;
     let (Some(function), Some(arm)) = (alarm.descriptor, alarm.arm) else { return Err(Error::Unsupported) };
     let Instant(next) = deadline(node);
     let mut descriptor = -1;
@@ -72,8 +72,8 @@ pub(super) fn descriptor(node: NodeRef) -> Result<i32> {
 
 /// Sleeps until something is due, but not longer than `timeout`, and notes what became ready.
 fn wait(node: NodeRef, timeout: u64) -> Result<()> {
-    let services = *node.services();
-    let alarm = services.alarm.ok_or(Error::Unsupported)?;
+    let services = node.services();
+    let alarm = &services.alarm;
     let function = alarm.wait.ok_or(Error::Unsupported)?;
     let now = node.tick();
     // Datagrams that found no room wait for the socket, not for the clock.
@@ -104,7 +104,8 @@ fn wait(node: NodeRef, timeout: u64) -> Result<()> {
 /// Does what is due.
 fn turn(node: NodeRef) -> Result<()> {
     let now = node.tick();
-    if node.services().alarm.is_none_or(|alarm| alarm.reports_readiness == 0 && alarm.wait.is_none()) {
+    let alarm = &node.services().alarm;
+    if alarm.reports_readiness == 0 && alarm.wait.is_none() {
         node.with(|core| core.schedule.all_ready());
     }
     node.with(|core| core.statistics.turns = core.statistics.turns.wrapping_add(1));
@@ -210,7 +211,7 @@ fn ready(node: NodeRef, source: Handle, readable: bool, writable: bool) -> bool 
 /// that the loop never spins on it.
 fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
     let services = node.services();
-    let Some(function) = services.udp.and_then(|udp| udp.receive) else {
+    let Some(function) = services.udp.receive else {
         return node.with(|core| core.schedule.drained(source));
     };
     let (parcels, capacity, size) = node.with(|core| {
@@ -237,10 +238,8 @@ fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
         // That was all: asking once more would only be told so.
         node.with(|core| core.schedule.drained(source));
     }
-    let here = match services.udp {
-        Some(table) if services.has_tap() => udp::local_address(services, &table, socket),
-        _ => mote_address::default(),
-    };
+    let here =
+        if services.has_tap() { udp::local_address(services, socket) } else { mote_address::default() };
     for index in 0..count.min(capacity) {
         let Some(parcel) = node.with(|core| core.receiver.parcels.get(index).copied()) else { break };
         if parcel.0.flags & MOTE_UDP_TRUNCATED != 0 || parcel.0.len > size {

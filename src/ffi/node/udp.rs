@@ -6,8 +6,7 @@ use super::services::Services;
 use crate::address::{Ip, SocketAddress};
 use crate::bytes;
 use crate::ffi::arguments::check;
-use crate::memory::{Carver, Plan};
-use crate::port::{MOTE_TAP_UDP, mote_address, mote_port_datagram, mote_port_udp};
+use crate::port::{MOTE_TAP_UDP, mote_address, mote_port_datagram};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::{Datagram, DatagramContext, Path};
@@ -15,20 +14,6 @@ use crate::transport::{Datagram, DatagramContext, Path};
 /// A datagram of the port's, in a table.
 #[derive(Clone, Copy)]
 pub(super) struct Parcel(pub(super) mote_port_datagram);
-
-impl Default for Parcel {
-    fn default() -> Parcel {
-        let nowhere = SocketAddress::new(Ip::UNSPECIFIED, 0).into();
-        Parcel(mote_port_datagram {
-            remote: nowhere,
-            local: nowhere,
-            data: core::ptr::null_mut(),
-            len: 0,
-            flags: 0,
-            reserved: 0,
-        })
-    }
-}
 
 impl Parcel {
     pub(super) fn path(&self) -> Path {
@@ -57,24 +42,18 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) const fn plan(plan: Plan, batch: usize, size: usize) -> Plan {
-        plan.table::<Parcel>(batch).table::<u8>(batch.saturating_mul(size))
-    }
-
-    pub(super) fn new(carver: &mut Carver<'static>, batch: usize, size: usize) -> Result<Receiver> {
-        let parcels = carver.table(batch)?;
-        let buffers = carver.table::<u8>(batch.saturating_mul(size))?.as_mut_ptr();
-        Ok(Receiver { parcels, buffers, size, asked: FEWEST })
+    /// `buffers` points to a run of `size` bytes for each parcel.
+    pub(super) const fn new(parcels: &'static mut [Parcel], buffers: *mut u8, size: usize) -> Receiver {
+        Receiver { parcels, buffers, size, asked: FEWEST }
     }
 
     /// Makes buffers ready for the port, and says how many.
     pub(super) fn prepare(&mut self) -> usize {
         let count = self.asked.min(self.parcels.len());
         for (index, parcel) in self.parcels.iter_mut().take(count).enumerate() {
-            *parcel = Parcel::default();
             // `index * size` stays inside the table of `batch * size` bytes.
-            parcel.0.data = self.buffers.wrapping_add(index * self.size);
-            parcel.0.len = self.size;
+            let data = self.buffers.wrapping_add(index * self.size);
+            parcel.0 = outgoing(&Path::to(SocketAddress::default()), data, self.size);
         }
         count
     }
@@ -96,15 +75,14 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) const fn plan(plan: Plan, batch: usize, size: usize) -> Plan {
-        plan.table::<Parcel>(batch).table::<Option<Handle>>(batch).table::<u8>(batch.saturating_mul(size))
-    }
-
-    pub(super) fn new(carver: &mut Carver<'static>, batch: usize, size: usize) -> Result<Outbox> {
-        let parcels = carver.table(batch)?;
-        let sources = carver.table(batch)?;
-        let buffers = carver.table::<u8>(batch.saturating_mul(size))?.as_mut_ptr();
-        Ok(Outbox { parcels, sources, buffers, size, start: 0, end: 0 })
+    /// `buffers` points to a run of `size` bytes for each parcel; there is a source for each.
+    pub(super) const fn new(
+        parcels: &'static mut [Parcel],
+        sources: &'static mut [Option<Handle>],
+        buffers: *mut u8,
+        size: usize,
+    ) -> Outbox {
+        Outbox { parcels, sources, buffers, size, start: 0, end: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -183,8 +161,7 @@ pub(super) fn flush(node: NodeRef) -> Option<(Handle, Path, Error)> {
 }
 
 fn send(services: &Services, socket: usize, parcels: &[Parcel]) -> Result<usize> {
-    let udp = services.udp.ok_or(Error::Unsupported)?;
-    let function = udp.send.ok_or(Error::Unsupported)?;
+    let function = services.udp.send.ok_or(Error::Unsupported)?;
     let mut sent = 0;
     // SAFETY: the port's contract; a `Parcel` is a `mote_port_datagram`, see below.
     check(unsafe {
@@ -192,7 +169,7 @@ fn send(services: &Services, socket: usize, parcels: &[Parcel]) -> Result<usize>
     })?;
     let sent = sent.min(parcels.len());
     if services.has_tap() {
-        let here = local_address(services, &udp, socket);
+        let here = local_address(services, socket);
         for parcel in parcels.iter().take(sent) {
             services.tap(MOTE_TAP_UDP, Some((&tapped(parcel, here), &parcel.0.remote)), parcel.data());
         }
@@ -208,9 +185,9 @@ fn tapped(parcel: &Parcel, here: mote_address) -> mote_address {
 }
 
 /// Where a socket is bound, as far as the port knows.
-pub(super) fn local_address(services: &Services, udp: &mote_port_udp, socket: usize) -> mote_address {
+pub(super) fn local_address(services: &Services, socket: usize) -> mote_address {
     let mut local = SocketAddress::default().into();
-    if let Some(function) = udp.local_address {
+    if let Some(function) = services.udp.local_address {
         // SAFETY: the port's contract.
         let _unknown_stays_zero = unsafe { function(services.state, socket, &raw mut local) };
     }
@@ -273,8 +250,8 @@ impl NodeRef {
     /// # Errors
     /// [`Error::Unsupported`] without UDP in the port, [`Error::Full`], what the port says.
     pub(crate) fn open_udp(self, owner: Handle, local: &mote_address, options: u32) -> Result<Handle> {
-        let services = *self.services();
-        let open = services.udp.and_then(|udp| udp.open).ok_or(Error::Unsupported)?;
+        let services = self.services();
+        let open = services.udp.open.ok_or(Error::Unsupported)?;
         self.open_source(owner, |token| {
             let mut socket = 0;
             // SAFETY: the port's contract.
@@ -293,8 +270,7 @@ impl NodeRef {
             return Ok(unsafe { (provider.address)(object, id) });
         }
         let Some(Channel::Udp { socket }) = self.channel(source) else { return Err(Error::Stale) };
-        let udp = self.services().udp.ok_or(Error::Unsupported)?;
-        Ok(local_address(self.services(), &udp, socket))
+        Ok(local_address(self.services(), socket))
     }
 
     /// Joins or leaves a group on a datagram source.
@@ -307,7 +283,7 @@ impl NodeRef {
             return unsafe { (provider.group)(object, id, group, join) };
         }
         let Some(Channel::Udp { socket }) = self.channel(source) else { return Err(Error::Stale) };
-        let udp = self.services().udp.ok_or(Error::Unsupported)?;
+        let udp = &self.services().udp;
         let function = if join { udp.join } else { udp.leave }.ok_or(Error::Unsupported)?;
         // SAFETY: the port's contract.
         check(unsafe { function(self.services().state, socket, group) })

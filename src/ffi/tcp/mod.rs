@@ -8,7 +8,7 @@
 #[cfg(all(test, feature = "std", target_os = "linux"))]
 mod tests;
 
-use super::arguments::check;
+use super::arguments::{check, room};
 use super::node::{Channel, NodeRef};
 use crate::address::{Ip, SocketAddress};
 use crate::bytes;
@@ -180,7 +180,7 @@ impl TcpStream {
     }
 
     fn tcp(&self) -> Result<mote_port_tcp> {
-        self.node.services().service(|port| port.tcp)
+        self.node.services().service(&mut room()).copied()
     }
 
     fn port_state(&self) -> *mut c_void {
@@ -205,8 +205,8 @@ impl TcpStream {
     }
 
     fn take_addresses(&self, query: usize, port: u16, now: Instant, give_up_at: Instant) -> Result<Dial> {
-        let resolver: mote_port_resolver = self.node.services().service(|table| table.resolver)?;
-        let take = resolver.take.ok_or(Error::Unsupported)?;
+        let mut room = room::<mote_port_resolver>();
+        let take = self.node.services().service(&mut room)?.take.ok_or(Error::Unsupported)?;
         let mut addresses = [mote_address::default(); DIAL_ADDRESSES];
         let mut count = 0;
         // SAFETY: the port's contract; the table has the stated capacity.
@@ -318,7 +318,8 @@ impl TcpStream {
 }
 
 fn open(node: NodeRef, owner: Handle, target: SocketAddress) -> Result<Handle> {
-    let tcp: mote_port_tcp = node.services().service(|port| port.tcp)?;
+    let mut room = room::<mote_port_tcp>();
+    let tcp = node.services().service(&mut room)?;
     let function = tcp.open.ok_or(Error::Unsupported)?;
     let remote = mote_address::from(target);
     node.open_source(owner, |token| {
@@ -346,7 +347,8 @@ impl Stream for TcpStream {
             let target = SocketAddress::new(ip, port);
             self.state = State::Dialing(Dial::new(now, &[target], CONNECT_TIMEOUT));
         } else {
-            let resolver: mote_port_resolver = self.node.services().service(|table| table.resolver)?;
+            let mut room = room::<mote_port_resolver>();
+            let resolver = self.node.services().service(&mut room)?;
             let start = resolver.start.ok_or(Error::Unsupported)?;
             let mut query = 0;
             let source = self.node.open_source(self.owner, |token| {
