@@ -87,3 +87,11 @@ impl Default for Config {
         }
     }
 }
+
+impl Config {
+    /// The medium as the compiler may know it: a build without the feature `ethernet` is for
+    /// IEEE 802.15.4 alone, and holds no code of the other.
+    pub(super) const fn medium(&self) -> Medium {
+        if cfg!(feature = "ethernet") { self.medium } else { Medium::Ieee802154 }
+    }
+}

@@ -4,7 +4,7 @@
 
 use super::input::Arrival;
 use super::output::Outgoing;
-use super::wire::icmpv6::{ErrorMessage, kind, parameter};
+use super::wire::icmpv6::{kind, parameter};
 use super::wire::{Header, exthdr, protocol};
 use super::{Context, Ipv6};
 use crate::address::Ip;
@@ -121,25 +121,20 @@ impl Ipv6<'_> {
             self.statistics.errors_suppressed = self.statistics.errors_suppressed.wrapping_add(1);
             return;
         }
-        let error = ErrorMessage {
-            kind: problem.kind,
-            code: problem.code,
-            parameter: problem.parameter,
-            invoking: packet,
-        };
         // The source is the address that the packet was sent to if that is ours (RFC 4443 §2.2).
-        let source = self.addresses.is_own(&header.destination).then_some(header.destination);
         let outgoing = Outgoing {
-            source,
-            destination: header.source,
+            source: self.addresses.is_own(&header.destination).then_some(&header.destination),
+            destination: &header.source,
             hop_limit: self.config.hop_limit,
-            protocol: protocol::ICMPV6,
+            icmp: Some((problem.kind, problem.code)),
         };
-        let room = usize::from(self.config.packet).min(MAX_ERROR_PACKET).saturating_sub(Header::LEN);
-        let sent = self.send_upper(cx, &outgoing, &mut |source, destination, out| {
-            // What the headers of the way left of the buffer may be less than the room.
+        // As much of the packet as the minimum MTU leaves room for (RFC 4443 §2.4 (c)), or what the
+        // headers of the way leave of the buffer.
+        let room = usize::from(self.config.packet).min(MAX_ERROR_PACKET).saturating_sub(Header::LEN + 8);
+        let sent = self.send_upper(cx, &outgoing, &mut |out| {
+            out.u32(problem.parameter)?;
             let room = room.min(out.remaining());
-            error.emit(source, destination, room, out)
+            out.put(packet.get(..room).unwrap_or(packet))
         });
         if sent.is_ok() {
             self.statistics.errors_sent = self.statistics.errors_sent.wrapping_add(1);

@@ -5,7 +5,6 @@
 use super::errors::Problem;
 use super::extensions::Walk;
 use super::input::{Arrival, Outcome};
-use super::link::LinkAddress;
 use super::routing::{Encapsulation, Flow, MAX_ROUTE_HEADERS, NoRoute, Route};
 use super::wire::header::HeaderMut;
 use super::wire::icmpv6::{kind, time_exceeded, unreachable};
@@ -50,7 +49,20 @@ impl Ipv6<'_> {
             return Outcome::Done;
         }
         header.hop_limit -= 1;
-        let (answer, headers) = self.way(cx, arrival, &header, packet, walk, source_routed);
+        // Only a tunnel carries the headers, around the packet.
+        let room = usize::from(self.config.packet).saturating_sub(Header::LEN + packet.len());
+        let flow = Flow {
+            now: cx.now,
+            source: header.source,
+            destination: header.destination,
+            from: arrival.from,
+            own: false,
+            hop_limit: header.hop_limit,
+            source_routed,
+            rpl_option: walk.rpl_option.clone().and_then(|range| packet.get_mut(range)),
+        };
+        let mut headers = 0;
+        let answer = self.way(cx, flow, Header::LEN + room.min(MAX_ROUTE_HEADERS), &mut headers);
         let route = match answer {
             Ok(route) => route,
             Err(NoRoute::Discard) => {
@@ -65,10 +77,6 @@ impl Ipv6<'_> {
                 self.leave(cx, &header, packet, walk);
                 return Outcome::Done;
             }
-            Err(NoRoute::NotMine) if !source_routed => match self.own_next_hop(cx, &header.destination) {
-                Some(next_hop) => Route::on_link(next_hop, LinkAddress::None),
-                None => return self.no_way(cx, arrival, packet, source_routed),
-            },
             Err(_) => return self.no_way(cx, arrival, packet, source_routed),
         };
         let overhead = match route.encapsulation {
@@ -76,7 +84,7 @@ impl Ipv6<'_> {
             _ => 0,
         };
         // RFC 8200 §5: the room for a tunnel is a matter of its ends, below the minimum MTU.
-        let mtu = match self.config.medium {
+        let mtu = match self.config.medium() {
             // RFC 4944 §4 for what comes in; within, the link carries the tunnels too.
             Medium::Ieee802154 if arrival.outside => MIN_MTU,
             Medium::Ieee802154 => cx.link.mtu(),
@@ -99,40 +107,6 @@ impl Ipv6<'_> {
             Err(_) => self.statistics.link_refused = self.statistics.link_refused.wrapping_add(1),
         }
         Outcome::Done
-    }
-
-    /// Asks for the way, and for how many bytes of headers go with it.
-    fn way(
-        &mut self,
-        cx: &mut Context<'_>,
-        arrival: &Arrival,
-        header: &Header,
-        packet: &mut [u8],
-        walk: &Walk,
-        source_routed: bool,
-    ) -> (core::result::Result<Route, NoRoute>, usize) {
-        // A host that registered with us is a neighbour, whatever the routes say. So is the
-        // next segment of a source route between link-local addresses.
-        if self.neighbours.is_registered(&header.destination) || header.destination.is_link_local() {
-            return (Ok(Route::on_link(header.destination, LinkAddress::None)), 0);
-        }
-        // Only a tunnel carries the headers, around the packet.
-        let room = usize::from(self.config.packet).saturating_sub(Header::LEN + packet.len());
-        let end = Header::LEN + room.min(MAX_ROUTE_HEADERS);
-        let room = self.buffer.get_mut(Header::LEN..end).unwrap_or_default();
-        let mut out = Writer::new(room);
-        let flow = Flow {
-            now: cx.now,
-            source: header.source,
-            destination: header.destination,
-            from: arrival.from,
-            own: false,
-            hop_limit: header.hop_limit,
-            source_routed,
-            rpl_option: walk.rpl_option.clone().and_then(|range| packet.get_mut(range)),
-        };
-        let answer = cx.routing.route(flow, &mut out);
-        (answer, out.position())
     }
 
     fn no_way(

@@ -15,7 +15,6 @@ use super::wire::udp::Udp;
 use super::wire::{Header, exthdr, protocol};
 use super::{Context, Ipv6};
 use crate::address::{Ip, SocketAddress};
-use crate::bytes::Writer;
 use crate::table::Handle;
 use crate::transport::Path;
 use core::ops::Range;
@@ -175,7 +174,7 @@ impl Ipv6<'_> {
     /// Whether an address of ours waits for its registration: the answer is sent to it by routers
     /// that know RFC 6775 alone.
     fn is_being_registered(&self, ip: &Ip) -> bool {
-        self.config.medium == Medium::Ieee802154
+        self.config.medium() == Medium::Ieee802154
             && self.addresses.find(ip).is_some_and(|address| address.state == AddressState::Tentative)
     }
 
@@ -277,18 +276,16 @@ impl Ipv6<'_> {
                 // (RFC 4443 §4.2).
                 let to_group = header.destination.is_multicast();
                 let outgoing = Outgoing {
-                    source: if to_group { None } else { Some(header.destination) },
-                    destination: header.source,
+                    source: if to_group { None } else { Some(&header.destination) },
+                    destination: &header.source,
                     hop_limit: self.config.hop_limit,
-                    protocol: protocol::ICMPV6,
+                    icmp: Some((kind::ECHO_REPLY, 0)),
                 };
                 if header.source.is_unspecified() {
                     return Outcome::Done;
                 }
                 // Lost if the link has no room, as any reply can be.
-                let _ = self.send_icmp(cx, &outgoing, (kind::ECHO_REPLY, 0), &mut |out: &mut Writer<'_>| {
-                    out.put(message.body)
-                });
+                let _ = self.send_upper(cx, &outgoing, &mut |out| out.put(message.body));
                 Outcome::Done
             }
             kind::ECHO_REPLY => {

@@ -34,7 +34,6 @@ pub mod wire;
 pub use config::{Config, Role};
 pub use input::{Arrival, Event};
 pub use nd::{BorderRouter, ContextEntry, Prefix, Router};
-pub use output::Outgoing;
 
 use crate::address::Ip;
 use crate::memory::{Carver, Plan};
@@ -146,6 +145,9 @@ impl<'m> Ipv6<'m> {
     /// # Errors
     /// As [`Ipv6::new`].
     pub fn carve(carver: &mut Carver<'m>, config: &Config, now: Instant) -> Result<Ipv6<'m>> {
+        if config.medium() != config.medium {
+            return Err(Error::Unsupported);
+        }
         if config.addresses == 0 || config.packet < 128 || !config.link_address.is_some() {
             return Err(Error::Invalid);
         }
@@ -224,7 +226,7 @@ impl<'m> Ipv6<'m> {
         if ip.is_multicast() || ip.is_unspecified() || ip == Ip::LOOPBACK {
             return Err(Error::Invalid);
         }
-        let checked = match self.config.medium {
+        let checked = match self.config.medium() {
             wire::nd::Medium::Ethernet => true,
             wire::nd::Medium::Ieee802154 => {
                 self.config.role == Role::Host && self.config.registers && !ip.is_link_local()

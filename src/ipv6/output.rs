@@ -2,31 +2,34 @@
 //! Packets of our own, and the last step of every packet: to which link address it goes.
 #![forbid(unsafe_code)]
 
-use super::link::{LinkAddress, LinkDestination};
+use super::link::{Link, LinkAddress, LinkDestination};
 use super::neighbours::NeighbourState;
 use super::routing::{ControlMessage, Encapsulation, Flow, NoRoute, Route};
 use super::source_selection::in_prefix;
 use super::wire::header::Header;
-use super::wire::icmpv6::{self, Icmpv6, kind};
+use super::wire::icmpv6::{self, kind};
 use super::wire::nd::Medium;
-use super::wire::protocol;
+use super::wire::{protocol, seal};
 use super::{Context, Ipv6, Role, nd};
 use crate::address::Ip;
 use crate::bytes::{Writer, copy};
 use crate::status::{Error, Result};
 
 /// A packet of our own, but for its payload.
-#[derive(Clone, Copy, Debug)]
-pub struct Outgoing {
+#[derive(Clone, Copy)]
+pub(super) struct Outgoing<'a> {
     /// The source; `None` leaves the choice to RFC 6724.
-    pub source: Option<Ip>,
+    pub(super) source: Option<&'a Ip>,
     /// The destination.
-    pub destination: Ip,
+    pub(super) destination: &'a Ip,
     /// The hop limit.
-    pub hop_limit: u8,
-    /// What the payload is, see [`protocol`].
-    pub protocol: u8,
+    pub(super) hop_limit: u8,
+    /// Type and code of an ICMPv6 message; a UDP datagram has none.
+    pub(super) icmp: Option<(u8, u8)>,
 }
+
+/// What appends the payload: a UDP datagram without its checksum, or the body of an ICMPv6 message.
+pub(super) type Write<'w> = &'w mut dyn FnMut(&mut Writer<'_>) -> Result<()>;
 
 /// One packet that waits for the link address of its next hop (RFC 4861 §7.2.2).
 #[derive(Debug)]
@@ -41,9 +44,22 @@ impl<'m> Held<'m> {
         Held { buffer, length: 0, next_hop: Ip::UNSPECIFIED }
     }
 
-    /// Keeps `packet`; one that waited before gives way to it.
-    fn hold(&mut self, next_hop: &Ip, packet: &[u8]) -> Result<()> {
-        if packet.len() > self.buffer.len() {
+    /// Sends `packet` to a neighbour, or keeps it while the neighbour has not said where it is: one
+    /// that waited before gives way to it.
+    fn send(
+        &mut self,
+        link: &mut dyn Link,
+        next_hop: &Ip,
+        address: LinkAddress,
+        packet: &[u8],
+    ) -> Result<()> {
+        if packet.len() > link.mtu() {
+            return Err(Error::TooLarge);
+        }
+        if address.is_some() {
+            return link.send(packet, LinkDestination::Unicast(address));
+        }
+        if !cfg!(feature = "ethernet") || packet.len() > self.buffer.len() {
             return Err(Error::Unreachable);
         }
         self.length = copy(self.buffer, packet);
@@ -52,19 +68,9 @@ impl<'m> Held<'m> {
     }
 }
 
-/// What to do to reach a next hop.
-pub(super) enum Resolution {
-    /// Send there.
-    Link(LinkDestination),
-    /// Wait for the neighbour to say where it is.
-    Wait,
-    /// There is no telling.
-    Unknown,
-}
-
 /// The way of a packet of our own.
-enum Way {
-    Hop(Route),
+enum Way<'r> {
+    Hop(&'r Route),
     Multicast,
     Outside,
 }
@@ -86,66 +92,102 @@ fn chain(headers: &mut [u8], last: u8) -> u8 {
     first
 }
 
+/// Writes the IPv6 header in front of `headers` bytes of extension headers, which stand in
+/// `packet` already, and of `length` bytes behind them, which are of type `last`.
+fn put_front(
+    packet: &mut [u8],
+    (headers, length): (usize, usize),
+    last: u8,
+    hop_limit: u8,
+    source: &Ip,
+    destination: &Ip,
+) -> Result<()> {
+    let (header, rest) = packet.split_first_chunk_mut::<{ Header::LEN }>().ok_or(Error::TooLarge)?;
+    let next_header = chain(rest.get_mut(..headers).unwrap_or_default(), last);
+    // No buffer is longer than 64 KiB.
+    let [high, low] = ((headers + length) as u16).to_be_bytes();
+    let [first, rest @ ..] = header;
+    *first = 0x60;
+    for (to, from) in rest.iter_mut().zip([0, 0, 0, high, low, next_header, hop_limit]) {
+        *to = from;
+    }
+    header[8..24].copy_from_slice(&source.0);
+    header[24..].copy_from_slice(&destination.0);
+    Ok(())
+}
+
 impl Ipv6<'_> {
-    /// Sends a packet of our own whose payload `write` appends, given source and destination for
-    /// the checksum.
+    /// Sends a packet of our own whose payload `write` appends.
     ///
     /// # Errors
     /// [`Error::Unreachable`] when there is no source address or no way, [`Error::TooLarge`],
     /// and what the link says.
-    pub fn send_upper(
+    pub(super) fn send_upper(
         &mut self,
         cx: &mut Context<'_>,
-        outgoing: &Outgoing,
-        write: &mut dyn FnMut(&Ip, &Ip, &mut Writer<'_>) -> Result<()>,
+        outgoing: &Outgoing<'_>,
+        write: Write<'_>,
     ) -> Result<()> {
         let destination = outgoing.destination;
         let source = match outgoing.source {
-            Some(source) => source,
-            None => self.addresses.source_for(&destination, cx.now).ok_or(Error::Unreachable)?,
+            Some(source) => *source,
+            None => self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
         };
         let mut headers = 0;
+        let answer;
         let way = if destination.is_multicast() {
             Way::Multicast
         } else {
-            let room = self.buffer.get_mut(Header::LEN..).unwrap_or_default();
-            let mut out = Writer::new(room);
             let flow = Flow {
                 now: cx.now,
                 source,
-                destination,
+                destination: *destination,
                 from: LinkAddress::None,
                 own: true,
                 hop_limit: outgoing.hop_limit,
                 source_routed: false,
                 rpl_option: None,
             };
-            let direct = destination.is_link_local() || self.neighbours.is_registered(&destination);
-            let answer = if direct {
-                Ok(Route::on_link(destination, LinkAddress::None))
-            } else {
-                cx.routing.route(flow, &mut out)
-            };
-            headers = out.position();
-            match answer {
+            answer = self.way(cx, flow, usize::MAX, &mut headers);
+            match &answer {
                 Ok(route) => Way::Hop(route),
                 Err(NoRoute::Outside) => Way::Outside,
-                Err(NoRoute::NotMine) => {
-                    match self.own_next_hop(cx, &destination) {
-                        Some(hop) => Way::Hop(Route::on_link(hop, LinkAddress::None)),
-                        // Where the mesh ends, the rest of the world begins.
-                        None if self.config.role == Role::BorderRouter => Way::Outside,
-                        None => return Err(Error::Unreachable),
-                    }
-                }
+                // Where the mesh ends, the rest of the world begins.
+                Err(NoRoute::NotMine) if self.config.role == Role::BorderRouter => Way::Outside,
                 Err(_) => {
                     self.statistics.no_route = self.statistics.no_route.wrapping_add(1);
                     return Err(Error::Unreachable);
                 }
             }
         };
-        let complete = Outgoing { source: Some(source), ..*outgoing };
-        self.send_along(cx, &complete, way, headers, write)
+        self.send_along(cx, outgoing, &source, way, headers, write)
+    }
+
+    /// Where a packet goes next. `headers` becomes the length of the extension headers for its
+    /// way, which stand in the buffer then, behind the room for the IPv6 header and before `end`.
+    pub(super) fn way(
+        &mut self,
+        cx: &mut Context<'_>,
+        flow: Flow<'_>,
+        end: usize,
+        headers: &mut usize,
+    ) -> core::result::Result<Route, NoRoute> {
+        let (destination, source_routed) = (flow.destination, flow.source_routed);
+        // A host that registered with us is a neighbour, whatever the routes say. So is the
+        // next segment of a source route between link-local addresses.
+        if destination.is_link_local() || self.neighbours.is_registered(&destination) {
+            return Ok(Route::on_link(destination, LinkAddress::None));
+        }
+        let end = end.min(self.buffer.len());
+        let mut out = Writer::new(self.buffer.get_mut(Header::LEN..end).unwrap_or_default());
+        let answer = cx.routing.route(flow, &mut out);
+        *headers = out.position();
+        if answer == Err(NoRoute::NotMine) && !source_routed {
+            if let Some(next_hop) = self.own_next_hop(cx, &destination) {
+                return Ok(Route::on_link(next_hop, LinkAddress::None));
+            }
+        }
+        answer
     }
 
     /// Sends a message of the routing protocol along the way that it chose itself.
@@ -153,30 +195,29 @@ impl Ipv6<'_> {
     /// # Errors
     /// As [`ControlPlane::send`](super::routing::ControlPlane::send).
     pub fn send_control(&mut self, cx: &mut Context<'_>, message: &ControlMessage<'_>) -> Result<()> {
-        let destination = message.destination;
-        let source = if !message.source.is_unspecified() {
-            message.source
-        } else if destination.is_multicast() || destination.is_link_local() {
-            self.link_local()
-        } else {
-            self.addresses.source_for(&destination, cx.now).ok_or(Error::Unreachable)?
-        };
-        let on_link = destination.is_multicast() || destination.is_link_local();
+        let destination = &message.destination;
+        let multicast = destination.is_multicast();
+        let on_link = multicast || destination.is_link_local();
+        let mut source = message.source;
+        if source.is_unspecified() {
+            source = if on_link {
+                self.link_local()
+            } else {
+                self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?
+            };
+        }
         let outgoing = Outgoing {
-            source: Some(source),
+            source: None,
             destination,
             hop_limit: if on_link { nd::HOP_LIMIT } else { self.config.hop_limit },
-            protocol: protocol::ICMPV6,
+            icmp: Some((kind::RPL_CONTROL, message.code)),
         };
         let room = self.buffer.get_mut(Header::LEN..).unwrap_or_default();
         if copy(room, message.headers) != message.headers.len() {
             return Err(Error::TooLarge);
         }
-        let way = if destination.is_multicast() { Way::Multicast } else { Way::Hop(message.route) };
-        let icmp = Icmpv6 { kind: kind::RPL_CONTROL, code: message.code, body: message.body };
-        self.send_along(cx, &outgoing, way, message.headers.len(), &mut |source, destination, out| {
-            icmp.emit(source, destination, out)
-        })
+        let way = if multicast { Way::Multicast } else { Way::Hop(&message.route) };
+        self.send_along(cx, &outgoing, &source, way, message.headers.len(), &mut |out| out.put(message.body))
     }
 
     /// Sends a packet whose way is known; its `headers` bytes of extension headers stand in the
@@ -184,82 +225,71 @@ impl Ipv6<'_> {
     fn send_along(
         &mut self,
         cx: &mut Context<'_>,
-        outgoing: &Outgoing,
-        way: Way,
+        outgoing: &Outgoing<'_>,
+        source: &Ip,
+        way: Way<'_>,
         headers: usize,
-        write: &mut dyn FnMut(&Ip, &Ip, &mut Writer<'_>) -> Result<()>,
+        write: Write<'_>,
     ) -> Result<()> {
-        let source = outgoing.source.unwrap_or(Ip::UNSPECIFIED);
-        let encapsulation = match &way {
-            Way::Hop(route) => route.encapsulation,
-            Way::Multicast | Way::Outside => Encapsulation::None,
-        };
-        let resolution = match &way {
-            Way::Hop(route) => self.resolve(cx, &route.next_hop, route.link),
-            Way::Multicast => Resolution::Link(LinkDestination::Multicast(outgoing.destination)),
-            Way::Outside => Resolution::Wait,
-        };
-        if matches!(resolution, Resolution::Unknown) {
-            return Err(Error::Unreachable);
+        let mut link = LinkAddress::None;
+        let mut encapsulation = &Encapsulation::None;
+        if let Way::Hop(route) = way {
+            link = self.resolve(cx, &route.next_hop, route.link).ok_or(Error::Unreachable)?;
+            encapsulation = &route.encapsulation;
         }
-        let headers = if encapsulation == Encapsulation::None { 0 } else { headers };
-        let tunnel = if matches!(encapsulation, Encapsulation::Tunnel { .. }) { Header::LEN } else { 0 };
-        let front = Header::LEN + headers + tunnel;
-        let (head, body) = self.buffer.split_at_mut_checked(front).ok_or(Error::TooLarge)?;
-        let mut out = Writer::new(body);
-        write(&source, &outgoing.destination, &mut out)?;
-        let length = out.position();
-        let payload = u16::try_from(length + headers + tunnel).map_err(|_| Error::TooLarge)?;
-        let mut header = Header {
-            traffic_class: 0,
-            flow_label: 0,
-            payload_length: payload,
-            next_header: outgoing.protocol,
-            hop_limit: outgoing.hop_limit,
-            source,
-            destination: outgoing.destination,
+        let (headers, inner) = match encapsulation {
+            Encapsulation::None => (0, 0),
+            Encapsulation::Insert { .. } => (headers, 0),
+            Encapsulation::Tunnel { .. } => (headers, Header::LEN),
         };
-        let (outer, rest) = head.split_at_mut_checked(Header::LEN).ok_or(Error::TooLarge)?;
-        let (extension, inner) = rest.split_at_mut_checked(headers).ok_or(Error::TooLarge)?;
+        let front = Header::LEN + headers + inner;
+        let mut out = Writer::new(self.buffer.get_mut(front..).ok_or(Error::TooLarge)?);
+        let protocol = match outgoing.icmp {
+            Some((kind, code)) => {
+                out.put(&[kind, code, 0, 0])?;
+                protocol::ICMPV6
+            }
+            None => protocol::UDP,
+        };
+        write(&mut out)?;
+        let length = out.position();
+        seal(source, outgoing.destination, protocol, out.written_mut());
+        let (mut last, mut hop_limit, mut to) = (protocol, outgoing.hop_limit, outgoing.destination);
+        let mut from = *source;
         match encapsulation {
             Encapsulation::None => {}
-            Encapsulation::Insert { destination } => {
-                header.next_header = chain(extension, outgoing.protocol);
-                header.destination = destination;
-            }
+            Encapsulation::Insert { destination } => to = destination,
             Encapsulation::Tunnel { destination, segments_left } => {
-                Header {
-                    payload_length: length as u16,
-                    hop_limit: outgoing.hop_limit.saturating_sub(segments_left).max(1),
-                    ..header
-                }
-                .emit(&mut Writer::new(inner))?;
-                header.next_header = chain(extension, protocol::IPV6);
-                header.destination = destination;
-                header.hop_limit = self.config.hop_limit.max(segments_left.saturating_add(1));
-                if let Some(own) = self.addresses.source_for(&destination, cx.now) {
-                    header.source = own;
+                let inner = self.buffer.get_mut(Header::LEN + headers..).unwrap_or_default();
+                let left = hop_limit.saturating_sub(*segments_left).max(1);
+                put_front(inner, (0, length), protocol, left, source, to)?;
+                (last, to) = (protocol::IPV6, destination);
+                hop_limit = self.tunnel_hop_limit(*segments_left);
+                if let Some(own) = self.addresses.source_for(to, cx.now) {
+                    from = own;
                 }
             }
         }
-        header.emit(&mut Writer::new(outer))?;
+        put_front(self.buffer, (headers, inner + length), last, hop_limit, &from, to)?;
         let packet = self.buffer.get(..front + length).unwrap_or_default();
-        let sent = match (way, resolution) {
-            (Way::Outside, _) => cx.link.send_outside(packet),
-            (_, Resolution::Link(to)) => {
-                if packet.len() > cx.link.mtu() {
-                    return Err(Error::TooLarge);
-                }
-                cx.link.send(packet, to)
-            }
-            (Way::Hop(route), _) => self.held.hold(&route.next_hop, packet),
-            (Way::Multicast, _) => Err(Error::Unreachable),
+        let sent = match way {
+            Way::Hop(route) => self.held.send(cx.link, &route.next_hop, link, packet),
+            Way::Multicast if packet.len() > cx.link.mtu() => Err(Error::TooLarge),
+            Way::Multicast => cx.link.send(packet, LinkDestination::Multicast(*outgoing.destination)),
+            Way::Outside => cx.link.send_outside(packet),
         };
-        match sent {
-            Ok(()) => self.statistics.sent = self.statistics.sent.wrapping_add(1),
-            Err(_) => self.statistics.link_refused = self.statistics.link_refused.wrapping_add(1),
-        }
+        let counter = match sent {
+            Ok(()) => &mut self.statistics.sent,
+            Err(Error::TooLarge) => return sent,
+            Err(_) => &mut self.statistics.link_refused,
+        };
+        *counter = counter.wrapping_add(1);
         sent
+    }
+
+    /// Enough for the source route within, at least the usual.
+    fn tunnel_hop_limit(&self, segments_left: u8) -> u8 {
+        self.config.hop_limit.max(segments_left.saturating_add(1))
     }
 
     /// Puts a packet that came, or its tunnel, onto its way. `packet` is whole.
@@ -270,55 +300,34 @@ impl Ipv6<'_> {
         route: &Route,
         headers: usize,
     ) -> Result<()> {
-        let resolution = self.resolve(cx, &route.next_hop, route.link);
-        if matches!(resolution, Resolution::Unknown) {
-            return Err(Error::Unreachable);
-        }
-        let packet = match route.encapsulation {
+        let link = self.resolve(cx, &route.next_hop, route.link).ok_or(Error::Unreachable)?;
+        let packet = match &route.encapsulation {
             Encapsulation::None => &*packet,
             // Nothing is inserted into packets of others (RFC 8200 §4).
             Encapsulation::Insert { .. } => return Err(Error::Protocol),
             Encapsulation::Tunnel { destination, segments_left } => {
                 // RFC 6554 §4.1; the usual 1 has been taken off already.
                 if let [_, _, _, _, _, _, _, hop_limit, ..] = packet {
-                    *hop_limit = hop_limit.saturating_sub(segments_left).max(1);
+                    *hop_limit = hop_limit.saturating_sub(*segments_left).max(1);
                 }
-                let source = self.addresses.source_for(&destination, cx.now).ok_or(Error::Unreachable)?;
+                let source = self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?;
                 let front = Header::LEN + headers;
-                let (head, body) = self.buffer.split_at_mut_checked(front).ok_or(Error::TooLarge)?;
-                if copy(body, packet) != packet.len() {
+                let length = copy(self.buffer.get_mut(front..).unwrap_or_default(), packet);
+                if length != packet.len() {
                     return Err(Error::TooLarge);
                 }
-                let (outer, extension) = head.split_at_mut_checked(Header::LEN).ok_or(Error::TooLarge)?;
-                Header {
-                    traffic_class: 0,
-                    flow_label: 0,
-                    payload_length: u16::try_from(headers + packet.len()).map_err(|_| Error::TooLarge)?,
-                    next_header: chain(extension, protocol::IPV6),
-                    hop_limit: self.config.hop_limit.max(segments_left.saturating_add(1)),
-                    source,
-                    destination,
-                }
-                .emit(&mut Writer::new(outer))?;
-                self.buffer.get(..front + packet.len()).unwrap_or_default()
+                let hop_limit = self.tunnel_hop_limit(*segments_left);
+                put_front(self.buffer, (headers, length), protocol::IPV6, hop_limit, &source, destination)?;
+                self.buffer.get(..front + length).unwrap_or_default()
             }
         };
-        if packet.len() > cx.link.mtu() {
-            return Err(Error::TooLarge);
-        }
-        match resolution {
-            Resolution::Link(to) => cx.link.send(packet, to),
-            _ => self.held.hold(&route.next_hop, packet),
-        }
+        self.held.send(cx.link, &route.next_hop, link, packet)
     }
 
-    /// The next hop by our own tables: the destination itself when it is a neighbour or its
-    /// prefix is on the link, else a default router (RFC 4861 §5.2, RFC 6775 §5.6).
-    pub(super) fn own_next_hop(&self, cx: &Context<'_>, destination: &Ip) -> Option<Ip> {
-        if destination.is_link_local() || self.neighbours.is_registered(destination) {
-            return Some(*destination);
-        }
-        let on_link = self.config.medium == Medium::Ethernet
+    /// The next hop by our own tables for what is not a neighbour: the destination itself when
+    /// its prefix is on the link, else a default router (RFC 4861 §5.2, RFC 6775 §5.6).
+    fn own_next_hop(&self, cx: &Context<'_>, destination: &Ip) -> Option<Ip> {
+        let on_link = self.config.medium() == Medium::Ethernet
             && self.prefixes().any(|prefix| {
                 prefix.on_link
                     && !prefix.valid_until.is_due(cx.now)
@@ -330,24 +339,21 @@ impl Ipv6<'_> {
         self.default_router(cx.now)
     }
 
-    /// The link address of a next hop. Starts address resolution on Ethernet.
-    pub(super) fn resolve(&mut self, cx: &mut Context<'_>, next_hop: &Ip, hint: LinkAddress) -> Resolution {
+    /// The link address of a next hop, [`LinkAddress::None`] while it is being asked for, which
+    /// is begun on Ethernet; `None` when there is no telling.
+    fn resolve(&mut self, cx: &Context<'_>, next_hop: &Ip, hint: LinkAddress) -> Option<LinkAddress> {
         if hint.is_some() {
-            return Resolution::Link(LinkDestination::Unicast(hint));
+            return Some(hint);
         }
-        if self.config.medium == Medium::Ieee802154 {
+        if self.config.medium() == Medium::Ieee802154 {
             let link = self.neighbours.link_address(next_hop);
             // RFC 6775 §5.6 for link-local addresses; the same holds for those of routers.
             let link = link.unwrap_or_else(|| LinkAddress::from_interface_identifier(next_hop));
-            return if link.is_some() {
-                Resolution::Link(LinkDestination::Unicast(link))
-            } else {
-                Resolution::Unknown
-            };
+            return link.is_some().then_some(link);
         }
         let Ok(neighbour) = self.neighbours.obtain(next_hop, NeighbourState::Incomplete) else {
             self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
-            return Resolution::Unknown;
+            return None;
         };
         if neighbour.state == NeighbourState::Incomplete {
             if neighbour.probes == 0 {
@@ -355,7 +361,7 @@ impl Ipv6<'_> {
                 neighbour.probes = 1;
                 neighbour.timer = cx.now;
             }
-            return Resolution::Wait;
+            return Some(LinkAddress::None);
         }
         let expired = neighbour.state == NeighbourState::Reachable && neighbour.until.is_due(cx.now);
         if expired || neighbour.state == NeighbourState::Stale {
@@ -363,12 +369,12 @@ impl Ipv6<'_> {
             neighbour.probes = 0;
             neighbour.timer = cx.now.after(nd::DELAY_FIRST_PROBE_TIME);
         }
-        Resolution::Link(LinkDestination::Unicast(neighbour.link))
+        Some(neighbour.link)
     }
 
     /// Sends the packet that waited for this neighbour, now that its link address is known.
     pub(super) fn release_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip, link: LinkAddress) {
-        if self.held.length > 0 && self.held.next_hop == *next_hop {
+        if cfg!(feature = "ethernet") && self.held.length > 0 && self.held.next_hop == *next_hop {
             let packet = self.held.buffer.get(..self.held.length).unwrap_or_default();
             // Refused by the link as any other packet would be.
             let _ = cx.link.send(packet, LinkDestination::Unicast(link));
@@ -376,31 +382,12 @@ impl Ipv6<'_> {
         }
     }
 
-    /// Sends an ICMPv6 message whose body `write` appends.
-    ///
-    /// # Errors
-    /// As [`Ipv6::send_upper`].
-    pub(super) fn send_icmp(
-        &mut self,
-        cx: &mut Context<'_>,
-        outgoing: &Outgoing,
-        (kind, code): (u8, u8),
-        write: &mut dyn FnMut(&mut Writer<'_>) -> Result<()>,
-    ) -> Result<()> {
-        self.send_upper(cx, outgoing, &mut |source, destination, out| {
-            let start = out.position();
-            out.put(&[kind, code, 0, 0])?;
-            write(out)?;
-            icmpv6::seal(source, destination, out, start);
-            Ok(())
-        })
-    }
-
     /// Sends an echo request (RFC 4443 §4.1). The reply comes as
     /// [`Event::EchoReply`](super::Event::EchoReply); that there is none is for the caller's clock to notice.
     ///
     /// # Errors
-    /// As [`Ipv6::send_upper`].
+    /// [`Error::Unreachable`] when there is no source address or no way, [`Error::TooLarge`],
+    /// and what the link says.
     pub fn ping(
         &mut self,
         cx: &mut Context<'_>,
@@ -410,10 +397,24 @@ impl Ipv6<'_> {
     ) -> Result<()> {
         let outgoing = Outgoing {
             source: None,
-            destination: *destination,
+            destination,
             hop_limit: hop_limit.unwrap_or(self.config.hop_limit),
-            protocol: protocol::ICMPV6,
+            icmp: Some((kind::ECHO_REQUEST, 0)),
         };
-        self.send_icmp(cx, &outgoing, (kind::ECHO_REQUEST, 0), &mut |out| echo.emit(out))
+        self.send_upper(cx, &outgoing, &mut |out| echo.emit(out))
+    }
+
+    /// Sends a message of neighbour discovery: with the hop limit that only neighbours can send.
+    /// What is lost is asked for again, so that nobody needs to know whether it was sent.
+    pub(super) fn send_nd(
+        &mut self,
+        cx: &mut Context<'_>,
+        kind: u8,
+        source: Option<&Ip>,
+        destination: &Ip,
+        write: Write<'_>,
+    ) {
+        let outgoing = Outgoing { source, destination, hop_limit: nd::HOP_LIMIT, icmp: Some((kind, 0)) };
+        let _ = self.send_upper(cx, &outgoing, write);
     }
 }

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use super::output::Outgoing;
-use super::wire::protocol;
 use super::wire::udp::Udp;
 use super::{Context, Ipv6};
 use crate::address::Ip;
@@ -90,20 +89,19 @@ impl<'m> Ipv6<'m> {
         datagram: &[u8],
     ) -> Result<()> {
         let socket = *self.sockets.get(socket).ok_or(Error::Stale)?;
-        let local = if path.local.is_unspecified() { socket.local } else { path.local };
-        if !local.is_unspecified() && !self.addresses.is_own(&local) {
+        let local = if path.local.is_unspecified() { &socket.local } else { &path.local };
+        let bound = !local.is_unspecified();
+        if bound && !self.addresses.is_own(local) {
             return Err(Error::AddressInUse);
         }
         let udp = Udp { source_port: socket.port, destination_port: path.remote.port };
         let outgoing = Outgoing {
-            source: if local.is_unspecified() { None } else { Some(local) },
-            destination: path.remote.ip,
+            source: if bound { Some(local) } else { None },
+            destination: &path.remote.ip,
             hop_limit: self.config.hop_limit,
-            protocol: protocol::UDP,
+            icmp: None,
         };
-        self.send_upper(cx, &outgoing, &mut |source, destination, out| {
-            udp.emit(source, destination, datagram, out)
-        })
+        self.send_upper(cx, &outgoing, &mut |out| udp.put(datagram, out))
     }
 
     /// The largest datagram that any peer can be sent, in bytes: what the buffer holds behind

@@ -5,21 +5,19 @@
 #![forbid(unsafe_code)]
 
 use super::registry::next_tid;
-use super::{BorderRouter, ContextEntry, HOP_LIMIT, MAX_SOLICIT, Prefix, Router, ends};
+use super::{BorderRouter, ContextEntry, MAX_SOLICIT, Prefix, Router, ends};
 use crate::address::Ip;
-use crate::bytes::Writer;
 use crate::ipv6::addresses::{ALL_ROUTERS, AddressState};
 use crate::ipv6::input::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
 use crate::ipv6::neighbours::NeighbourState;
-use crate::ipv6::output::Outgoing;
 use crate::ipv6::source_selection::in_prefix;
+use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{
-    self, Authoritative, Medium, NdOption, Neighbor, Options, PrefixInformation, Registration,
-    RegistrationStatus, RouterAdvertisement, capability,
+    self, Authoritative, Medium, Neighbor, Options, PrefixInformation, Registration, RegistrationStatus,
+    RouterAdvertisement, capability, option,
 };
-use crate::ipv6::wire::{Header, protocol};
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::time::Instant;
 
@@ -41,29 +39,19 @@ impl Ipv6<'_> {
 
     /// RFC 4861 §6.3.7 with the intervals of RFC 6775 §5.3.
     pub(super) fn send_router_solicitation(&mut self, cx: &mut Context<'_>) {
-        let lowpan = self.config.medium == Medium::Ieee802154;
+        let lowpan = self.config.medium() == Medium::Ieee802154;
         let interval: u64 = if lowpan { 10_000 } else { 4000 };
         let doublings = self.nd.solicited.saturating_sub(MAX_SOLICIT - 1).min(4);
         let wait = (interval << doublings).min(MAX_RTR_SOLICITATION_INTERVAL);
         self.nd.solicited = self.nd.solicited.saturating_add(1);
         self.nd.solicit = cx.now.after(wait);
-        let outgoing = Outgoing {
-            source: Some(self.link_local()),
-            destination: ALL_ROUTERS,
-            hop_limit: HOP_LIMIT,
-            protocol: protocol::ICMPV6,
-        };
         let link_address = self.config.link_address;
         let flags = self.capabilities();
-        // Sent again in any case.
-        let _ = self.send_icmp(cx, &outgoing, (kind::ROUTER_SOLICITATION, 0), &mut |out| {
+        let source = self.link_local();
+        self.send_nd(cx, kind::ROUTER_SOLICITATION, Some(&source), &ALL_ROUTERS, &mut |out| {
             out.reserve(nd::ROUTER_SOLICITATION_LEN)?;
             nd::put_link_layer_address(false, &link_address, out)?;
-            if lowpan {
-                NdOption::Capability(flags & !capability::EXTENDED_DUPLICATE).emit(out)
-            } else {
-                Ok(())
-            }
+            if lowpan { capability::put(flags & !capability::EXTENDED_DUPLICATE, out) } else { Ok(()) }
         });
     }
 
@@ -73,7 +61,7 @@ impl Ipv6<'_> {
         header: &Header,
         body: &[u8],
     ) -> Option<Event<'static>> {
-        let lowpan = self.config.medium == Medium::Ieee802154;
+        let lowpan = self.config.medium() == Medium::Ieee802154;
         // RFC 4861 §6.1.2.
         let Ok((advertisement, options)) = RouterAdvertisement::parse(body) else {
             self.malformed();
@@ -83,20 +71,18 @@ impl Ipv6<'_> {
             self.malformed();
             return None;
         }
-        let facts = Facts::gather(options);
         match self.config.role {
             Role::BorderRouter => return None,
             Role::Router => {
                 // RFC 4861 §6.2.7 lets routers ignore them; RFC 6775 §8.1.3 has 6LRs learn from
                 // those with an ABRO.
-                if !lowpan || !self.accept_authority(cx, &facts) {
+                if !lowpan || !self.accept_authority(cx, options) {
                     return None;
                 }
             }
             Role::Host => {}
         }
-        let link =
-            facts.link.map_or(LinkAddress::None, |body| nd::link_layer_address(self.config.medium, body));
+        let link = self.source_link(options);
         if link.is_some() {
             self.learn_router_link(cx, &header.source, link);
         }
@@ -104,11 +90,14 @@ impl Ipv6<'_> {
             self.config.hop_limit = advertisement.hop_limit;
         }
         let had_router = self.default_router(cx.now).is_some();
-        let known = self.learn_router(cx.now, &header.source, &advertisement, facts.extended);
-        for option in options {
-            match option {
-                Ok(NdOption::Prefix(prefix)) => self.learn_prefix(cx, &prefix, lowpan),
-                Ok(NdOption::Context(context)) => self.learn_context(cx.now, &context),
+        let flags = options.find(option::CAPABILITY_INDICATION).and_then(capability::parse).unwrap_or(0);
+        let extended = flags & capability::EARO != 0;
+        let known = self.learn_router(cx.now, &header.source, &advertisement, extended);
+        let mut rest = options;
+        while let Some((kind, body)) = rest.next_body() {
+            match kind {
+                option::PREFIX_INFORMATION => self.learn_prefix(cx, body, lowpan),
+                option::CONTEXT => self.learn_context(cx.now, body),
                 _ => {}
             }
         }
@@ -157,8 +146,9 @@ impl Ipv6<'_> {
 
     /// Whether the information of an advertisement is to be taken over, by the version of the
     /// border router that it comes from (RFC 6775 §8.1.3).
-    fn accept_authority(&mut self, cx: &Context<'_>, facts: &Facts<'_>) -> bool {
-        let Some(authority) = facts.authority else { return false };
+    fn accept_authority(&mut self, cx: &Context<'_>, options: Options<'_>) -> bool {
+        let option = options.find(option::AUTHORITATIVE_BORDER_ROUTER);
+        let Some(authority) = option.and_then(Authoritative::parse) else { return false };
         let minutes = if authority.valid_lifetime == 0 { 10_000 } else { authority.valid_lifetime };
         let until = cx.now.after(u64::from(minutes) * 60_000);
         if let Some(border) = &self.nd.border {
@@ -174,7 +164,8 @@ impl Ipv6<'_> {
         true
     }
 
-    fn learn_prefix(&mut self, cx: &mut Context<'_>, option: &PrefixInformation, lowpan: bool) {
+    fn learn_prefix(&mut self, cx: &mut Context<'_>, body: &[u8], lowpan: bool) {
+        let Some(option) = PrefixInformation::parse(body) else { return };
         let on_link = option.flags & PrefixInformation::ON_LINK != 0;
         let autonomous = option.flags & PrefixInformation::AUTONOMOUS != 0;
         // RFC 4861 §6.3.4, RFC 6775 §5.4.
@@ -227,7 +218,8 @@ impl Ipv6<'_> {
         }
     }
 
-    fn learn_context(&mut self, now: Instant, option: &nd::Context) {
+    fn learn_context(&mut self, now: Instant, body: &[u8]) {
+        let Some(option) = nd::Context::parse(body) else { return };
         let gone = option.valid_lifetime == 0;
         let entry = ContextEntry {
             id: option.id,
@@ -267,7 +259,7 @@ impl Ipv6<'_> {
     /// When to ask for fresh information: well before the first lifetime ends (RFC 6775
     /// §5.4.3). On Ethernet routers advertise by themselves.
     fn refresh_time(&self, now: Instant) -> Instant {
-        if self.config.medium == Medium::Ethernet {
+        if self.config.medium() == Medium::Ethernet {
             return Instant::NEVER;
         }
         let mut first = Instant::NEVER;
@@ -307,7 +299,6 @@ impl Ipv6<'_> {
         address.timer = cx.now.after(super::RETRANS_TIMER << address.probes);
         address.probes += 1;
         let eui64 = self.own_rovr();
-        let link_address = self.config.link_address;
         let registration = Registration {
             status: 0,
             opaque: 0,
@@ -316,20 +307,11 @@ impl Ipv6<'_> {
             lifetime: self.config.registration_lifetime,
             rovr: &eui64,
         };
-        let outgoing = Outgoing {
-            source: Some(if router.extended { self.link_local() } else { *ip }),
-            destination: router.ip,
-            hop_limit: HOP_LIMIT,
-            protocol: protocol::ICMPV6,
-        };
-        let target = if router.extended { *ip } else { router.ip };
-        // Repeated when no answer comes.
-        let _ =
-            self.send_icmp(cx, &outgoing, (kind::NEIGHBOR_SOLICITATION, 0), &mut |out: &mut Writer<'_>| {
-                Neighbor { flags: 0, target }.emit(out)?;
-                nd::put_link_layer_address(false, &link_address, out)?;
-                NdOption::Registration(registration).emit(out)
-            });
+        let own = self.link_local();
+        let (source, target) = if router.extended { (&own, *ip) } else { (ip, router.ip) };
+        let neighbor = Neighbor { flags: 0, target };
+        let kind = kind::NEIGHBOR_SOLICITATION;
+        self.send_neighbor(cx, kind, Some(source), &router.ip, &neighbor, true, Some(&registration));
     }
 
     /// The outcome of a registration (RFC 6775 §5.5.2). `target` is the address that the
@@ -337,8 +319,7 @@ impl Ipv6<'_> {
     pub(super) fn registration_result(
         &mut self,
         cx: &mut Context<'_>,
-        router: &Ip,
-        destination: &Ip,
+        header: &Header,
         target: &Ip,
         registration: &Registration<'_>,
     ) -> Option<Event<'static>> {
@@ -348,7 +329,7 @@ impl Ipv6<'_> {
         // RFC 8505 has the address in the target; RFC 6775 sends the answer to it. An error goes
         // to the link-local address, and then the one under way is meant.
         let under_way = self.addresses.iter().find(|address| address.probes > 0).map(|address| address.ip);
-        let ip = [Some(*target), Some(*destination), under_way]
+        let ip = [Some(*target), Some(header.destination), under_way]
             .into_iter()
             .flatten()
             .find(|ip| self.addresses.find(ip).is_some_and(|address| address.probes > 0))?;
@@ -371,7 +352,7 @@ impl Ipv6<'_> {
             status if status == RegistrationStatus::NeighborCacheFull as u8 => {
                 // RFC 6775 §5.5.3: try another router.
                 address.timer = cx.now.after(super::RETRANS_TIMER);
-                self.lose_router(cx, router);
+                self.lose_router(cx, &header.source);
                 None
             }
             _ => {
@@ -427,7 +408,7 @@ impl Ipv6<'_> {
         for _ in 0..self.addresses.entries.len() {
             let due = self.addresses.iter().find(|address| address.timer.is_due(now));
             let Some(ip) = due.map(|address| address.ip) else { break };
-            match self.config.medium {
+            match self.config.medium() {
                 Medium::Ethernet => self.detect_duplicate(cx, &ip),
                 Medium::Ieee802154 => self.register_address(cx, &ip),
             }
@@ -463,7 +444,7 @@ impl Ipv6<'_> {
     /// There is a new router: addresses are registered with it now.
     fn resume_registrations(&mut self, now: Instant) {
         let registers = self.config.role == Role::Host && self.config.registers;
-        if self.config.medium == Medium::Ethernet || !registers {
+        if self.config.medium() == Medium::Ethernet || !registers {
             return;
         }
         for address in self.addresses.entries.iter_mut().flatten() {
@@ -480,27 +461,5 @@ impl Ipv6<'_> {
             LinkAddress::Extended(eui64) => eui64,
             other => other.interface_identifier(),
         }
-    }
-}
-
-/// What has to be known of an advertisement before its other options are looked at.
-struct Facts<'p> {
-    link: Option<&'p [u8]>,
-    authority: Option<Authoritative>,
-    extended: bool,
-}
-
-impl<'p> Facts<'p> {
-    fn gather(options: Options<'p>) -> Facts<'p> {
-        let mut facts = Facts { link: None, authority: None, extended: false };
-        for option in options {
-            match option {
-                Ok(NdOption::SourceLinkLayer(body)) => facts.link = Some(body),
-                Ok(NdOption::Authoritative(authority)) => facts.authority = Some(authority),
-                Ok(NdOption::Capability(flags)) => facts.extended = flags & capability::EARO != 0,
-                _ => {}
-            }
-        }
-        facts
     }
 }

@@ -19,8 +19,10 @@ pub(super) use resolution::{DELAY_FIRST_PROBE_TIME, REACHABLE_TIME};
 pub(super) use super::wire::nd::HOP_LIMIT;
 
 use super::input::{Arrival, Event};
+use super::link::LinkAddress;
 use super::wire::Header;
 use super::wire::icmpv6::{Icmpv6, kind};
+use super::wire::nd::{Neighbor, Registration, put_link_layer_address};
 use super::{Config, Context, Ipv6, Role};
 use crate::address::Ip;
 use crate::memory::Carver;
@@ -174,6 +176,27 @@ impl Ipv6<'_> {
             // Redirects are not followed: a host may do without (RFC 4861 §8.3 is a SHOULD).
             _ => None,
         }
+    }
+
+    /// Sends a solicitation or an advertisement of a neighbour, with the link address of ours if
+    /// `link` says so, and with a registration or what became of it.
+    #[allow(clippy::too_many_arguments)]
+    fn send_neighbor(
+        &mut self,
+        cx: &mut Context<'_>,
+        kind: u8,
+        source: Option<&Ip>,
+        destination: &Ip,
+        neighbor: &Neighbor,
+        link: bool,
+        registration: Option<&Registration<'_>>,
+    ) {
+        let link = if link { self.config.link_address } else { LinkAddress::None };
+        self.send_nd(cx, kind, source, destination, &mut |out| {
+            neighbor.emit(out)?;
+            put_link_layer_address(kind == kind::NEIGHBOR_ADVERTISEMENT, &link, out)?;
+            registration.map_or(Ok(()), |registration| registration.put(out))
+        });
     }
 
     pub(super) fn poll_nd(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {

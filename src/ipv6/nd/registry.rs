@@ -8,9 +8,9 @@ use crate::address::Ip;
 use crate::ipv6::input::Event;
 use crate::ipv6::neighbours::NeighbourState;
 use crate::ipv6::output::Outgoing;
+use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::{Icmpv6, kind};
 use crate::ipv6::wire::nd::{DuplicateAddress, Registration, RegistrationStatus};
-use crate::ipv6::wire::{Header, protocol};
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::time::Instant;
 
@@ -228,12 +228,12 @@ impl Ipv6<'_> {
     ) {
         let outgoing = Outgoing {
             source: None,
-            destination: *destination,
+            destination,
             hop_limit: MULTIHOP_HOPLIMIT,
-            protocol: protocol::ICMPV6,
+            icmp: Some((kind, message.code())),
         };
         // Requests are repeated, and a lost confirmation is asked for again.
-        let _ = self.send_icmp(cx, &outgoing, (kind, message.code()), &mut |out| message.emit(out));
+        let _ = self.send_upper(cx, &outgoing, &mut |out| message.emit(out));
     }
 }
 

@@ -3,16 +3,15 @@
 //! address detection (RFC 4861 §7, RFC 4862 §5.4).
 #![forbid(unsafe_code)]
 
-use super::{HOP_LIMIT, MAX_SOLICIT, RETRANS_TIMER};
+use super::{MAX_SOLICIT, RETRANS_TIMER};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_NODES, AddressState, solicited_node};
 use crate::ipv6::input::Event;
 use crate::ipv6::link::LinkAddress;
 use crate::ipv6::neighbours::NeighbourState;
-use crate::ipv6::output::Outgoing;
+use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
-use crate::ipv6::wire::nd::{self, Medium, NdOption, Neighbor};
-use crate::ipv6::wire::{Header, protocol};
+use crate::ipv6::wire::nd::{Medium, Neighbor, Registration, option};
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::time::Instant;
 
@@ -42,15 +41,14 @@ impl Ipv6<'_> {
             return None;
         }
         if !probe && link.is_some() && self.config.role != Role::Host {
-            for option in options {
-                if let Ok(NdOption::Registration(registration)) = option {
-                    return self.receive_registration(cx, header, &target, link, &registration);
-                }
+            let registration = options.find(option::ADDRESS_REGISTRATION).and_then(Registration::parse);
+            if let Some(registration) = registration {
+                return self.receive_registration(cx, header, &target, link, &registration);
             }
         }
         let address = self.addresses.find(&target)?;
         match address.state {
-            AddressState::Tentative if self.config.medium == Medium::Ethernet => {
+            AddressState::Tentative if self.config.medium() == Medium::Ethernet => {
                 // RFC 4862 §5.4.3: somebody else is about to use it too. Our own probe does not
                 // come back to us, so this one is not ours.
                 return if probe { self.duplicate(&target) } else { None };
@@ -62,17 +60,11 @@ impl Ipv6<'_> {
             self.learn_stale(cx.now, &header.source, link);
         }
         let (destination, solicited) =
-            if probe { (ALL_NODES, 0) } else { (header.source, Neighbor::SOLICITED) };
+            if probe { (&ALL_NODES, 0) } else { (&header.source, Neighbor::SOLICITED) };
         let router = if self.config.role == Role::Host { 0 } else { Neighbor::ROUTER };
-        let link_address = self.config.link_address;
-        let outgoing =
-            Outgoing { source: Some(target), destination, hop_limit: HOP_LIMIT, protocol: protocol::ICMPV6 };
-        let flags = router | solicited | Neighbor::OVERRIDE;
-        // Asked for again when lost.
-        let _ = self.send_icmp(cx, &outgoing, (kind::NEIGHBOR_ADVERTISEMENT, 0), &mut |out| {
-            Neighbor { flags, target }.emit(out)?;
-            nd::put_link_layer_address(true, &link_address, out)
-        });
+        let answer = Neighbor { flags: router | solicited | Neighbor::OVERRIDE, target };
+        let kind = kind::NEIGHBOR_ADVERTISEMENT;
+        self.send_neighbor(cx, kind, Some(&target), destination, &answer, true, None);
         None
     }
 
@@ -94,28 +86,15 @@ impl Ipv6<'_> {
             self.malformed();
             return None;
         }
-        let mut link = LinkAddress::None;
-        for option in options {
-            match option {
-                Ok(NdOption::Registration(registration)) if self.config.medium == Medium::Ieee802154 => {
-                    return self.registration_result(
-                        cx,
-                        &header.source,
-                        &header.destination,
-                        &target,
-                        &registration,
-                    );
-                }
-                Ok(NdOption::TargetLinkLayer(body)) => {
-                    link = nd::link_layer_address(self.config.medium, body);
-                }
-                _ => {}
-            }
+        let registration = options.find(option::ADDRESS_REGISTRATION).and_then(Registration::parse);
+        if let (Some(registration), Medium::Ieee802154) = (registration, self.config.medium()) {
+            return self.registration_result(cx, header, &target, &registration);
         }
+        let link = self.link_of(options.find(option::TARGET_LINK_LAYER_ADDRESS));
         if let Some(address) = self.addresses.find(&target) {
             // RFC 4862 §5.4.4.
             let tentative = address.state == AddressState::Tentative;
-            return if tentative && self.config.medium == Medium::Ethernet {
+            return if tentative && self.config.medium() == Medium::Ethernet {
                 self.duplicate(&target)
             } else {
                 None
@@ -204,7 +183,7 @@ impl Ipv6<'_> {
 
     /// What happens to neighbours by time on Ethernet: RFC 4861 §7.2.2, §7.3.
     pub(super) fn poll_resolution(&mut self, cx: &mut Context<'_>) {
-        if self.config.medium == Medium::Ieee802154 {
+        if self.config.medium() == Medium::Ieee802154 {
             self.age(cx.now);
             return;
         }
@@ -242,7 +221,7 @@ impl Ipv6<'_> {
     /// Neighbours that were not heard for a while become stale. On IEEE 802.15.4, where nothing
     /// asks about them, entries that served one answer go.
     fn age(&mut self, now: Instant) {
-        let lowpan = self.config.medium == Medium::Ieee802154;
+        let lowpan = self.config.medium() == Medium::Ieee802154;
         for entry in self.neighbours.0.iter_mut() {
             let Some(neighbour) = entry else { continue };
             if !neighbour.until.is_due(now) {
@@ -261,14 +240,9 @@ impl Ipv6<'_> {
     }
 
     fn solicit(&mut self, cx: &mut Context<'_>, target: &Ip, source: Option<Ip>, destination: Ip) {
-        let outgoing = Outgoing { source, destination, hop_limit: HOP_LIMIT, protocol: protocol::ICMPV6 };
-        let link_address = self.config.link_address;
-        let probe = source == Some(Ip::UNSPECIFIED);
-        let target = *target;
-        // Repeated when lost.
-        let _ = self.send_icmp(cx, &outgoing, (kind::NEIGHBOR_SOLICITATION, 0), &mut |out| {
-            Neighbor { flags: 0, target }.emit(out)?;
-            if probe { Ok(()) } else { nd::put_link_layer_address(false, &link_address, out) }
-        });
+        let link = source != Some(Ip::UNSPECIFIED);
+        let neighbor = Neighbor { flags: 0, target: *target };
+        let kind = kind::NEIGHBOR_SOLICITATION;
+        self.send_neighbor(cx, kind, source.as_ref(), &destination, &neighbor, link, None);
     }
 }

@@ -4,19 +4,18 @@
 #![forbid(unsafe_code)]
 
 use super::registry::is_newer;
-use super::{BorderRouter, ContextEntry, HOP_LIMIT, MAX_SOLICIT, MINUTE, Prefix, SECOND, left};
+use super::{BorderRouter, ContextEntry, MAX_SOLICIT, MINUTE, Prefix, SECOND, left};
 use crate::address::Ip;
 use crate::ipv6::addresses::ALL_NODES;
 use crate::ipv6::input::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
 use crate::ipv6::neighbours::NeighbourState;
-use crate::ipv6::output::Outgoing;
+use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{
-    self, Authoritative, Medium, NdOption, Neighbor, Options, PrefixInformation, Registration,
-    RegistrationStatus, RouterAdvertisement, capability,
+    self, Authoritative, Medium, Neighbor, Options, PrefixInformation, Registration, RegistrationStatus,
+    RouterAdvertisement, capability, option,
 };
-use crate::ipv6::wire::{Header, protocol};
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::status::{Error, Result};
 use crate::time::Instant;
@@ -48,7 +47,7 @@ impl Ipv6<'_> {
             return Err(Error::Invalid);
         }
         // RFC 6775 §6.1: never on-link on IEEE 802.15.4.
-        let on_link = self.config.medium == Medium::Ethernet;
+        let on_link = self.config.medium() == Medium::Ethernet;
         let entry = Prefix { prefix, prefix_len, on_link, autonomous: true, valid_until, preferred_until };
         self.store_prefix(&entry, now);
         self.new_version(now);
@@ -93,7 +92,7 @@ impl Ipv6<'_> {
                 border.version = border.version.wrapping_add(1);
             }
         }
-        if self.config.medium == Medium::Ethernet && self.config.role != Role::Host {
+        if self.config.medium() == Medium::Ethernet && self.config.role != Role::Host {
             self.nd.advertised = 0;
             self.nd.advertise = now;
         }
@@ -128,7 +127,7 @@ impl Ipv6<'_> {
             self.malformed();
             return;
         }
-        if self.config.medium == Medium::Ethernet {
+        if self.config.medium() == Medium::Ethernet {
             if link.is_some() {
                 self.learn_stale(cx.now, &header.source, link);
             }
@@ -159,7 +158,7 @@ impl Ipv6<'_> {
 
     fn send_router_advertisement(&mut self, cx: &mut Context<'_>, destination: &Ip) {
         let now = cx.now;
-        let lowpan = self.config.medium == Medium::Ieee802154;
+        let lowpan = self.config.medium() == Medium::Ieee802154;
         // The options are written into the packet's buffer by a closure that cannot borrow the
         // engine as well, so the tables are lent to it for the moment.
         let prefixes = core::mem::take(&mut self.nd.prefixes);
@@ -172,49 +171,43 @@ impl Ipv6<'_> {
             retrans_timer: 0,
         };
         let (link_address, border, flags) = (self.config.link_address, self.nd.border, self.capabilities());
-        let outgoing = Outgoing {
-            source: Some(self.link_local()),
-            destination: *destination,
-            hop_limit: HOP_LIMIT,
-            protocol: protocol::ICMPV6,
-        };
-        // A lost advertisement is asked for again.
-        let _ = self.send_icmp(cx, &outgoing, (kind::ROUTER_ADVERTISEMENT, 0), &mut |out| {
+        let source = self.link_local();
+        self.send_nd(cx, kind::ROUTER_ADVERTISEMENT, Some(&source), destination, &mut |out| {
             advertisement.emit(out)?;
             nd::put_link_layer_address(false, &link_address, out)?;
             for prefix in prefixes.iter().flatten() {
-                NdOption::Prefix(PrefixInformation {
+                PrefixInformation {
                     prefix_len: prefix.prefix_len,
                     flags: if prefix.autonomous { PrefixInformation::AUTONOMOUS } else { 0 }
                         | if prefix.on_link { PrefixInformation::ON_LINK } else { 0 },
                     valid_lifetime: left(now, prefix.valid_until, SECOND),
                     preferred_lifetime: left(now, prefix.preferred_until, SECOND),
                     prefix: prefix.prefix,
-                })
-                .emit(out)?;
+                }
+                .put(out)?;
             }
             if !lowpan {
                 return Ok(());
             }
             for context in contexts.iter().flatten() {
-                NdOption::Context(nd::Context {
+                nd::Context {
                     prefix_len: context.prefix_len,
                     compress: context.compress,
                     id: context.id,
                     valid_lifetime: left(now, context.valid_until, MINUTE).min(0xffff) as u16,
                     prefix: context.prefix,
-                })
-                .emit(out)?;
+                }
+                .put(out)?;
             }
             if let Some(border) = border {
-                NdOption::Authoritative(Authoritative {
+                Authoritative {
                     version: border.version,
                     valid_lifetime: left(now, border.until, MINUTE).clamp(1, 10_000) as u16,
                     border_router: border.ip,
-                })
-                .emit(out)?;
+                }
+                .put(out)?;
             }
-            NdOption::Capability(flags).emit(out)
+            capability::put(flags, out)
         });
         self.nd.prefixes = prefixes;
         self.nd.contexts = contexts;
@@ -335,7 +328,7 @@ impl Ipv6<'_> {
         // RFC 8505 the link-local address, before it the address that is registered.
         let destination = if status != 0 {
             let eui64 = registration.rovr.first_chunk::<8>().copied().unwrap_or_default();
-            match self.config.medium {
+            match self.config.medium() {
                 Medium::Ieee802154 => LinkAddress::Extended(eui64).link_local(),
                 Medium::Ethernet => with_prefix(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0], eui64),
             }
@@ -345,29 +338,19 @@ impl Ipv6<'_> {
             *ip
         };
         let answer = Registration { status, ..*registration };
-        let target = *ip;
-        let outgoing = Outgoing {
-            source: Some(self.link_local()),
-            destination,
-            hop_limit: HOP_LIMIT,
-            protocol: protocol::ICMPV6,
-        };
-        let flags = Neighbor::ROUTER | Neighbor::SOLICITED;
-        // The host asks again when the answer is lost.
-        let _ = self.send_icmp(cx, &outgoing, (kind::NEIGHBOR_ADVERTISEMENT, 0), &mut |out| {
-            Neighbor { flags, target }.emit(out)?;
-            NdOption::Registration(answer).emit(out)
-        });
+        let source = self.link_local();
+        let neighbor = Neighbor { flags: Neighbor::ROUTER | Neighbor::SOLICITED, target: *ip };
+        let kind = kind::NEIGHBOR_ADVERTISEMENT;
+        self.send_neighbor(cx, kind, Some(&source), &destination, &neighbor, false, Some(&answer));
     }
 
     /// The link address in a source link-layer address option, if there is one.
     pub(super) fn source_link(&self, options: Options<'_>) -> LinkAddress {
-        let mut link = LinkAddress::None;
-        for option in options {
-            if let Ok(NdOption::SourceLinkLayer(body)) = option {
-                link = nd::link_layer_address(self.config.medium, body);
-            }
-        }
-        link
+        self.link_of(options.find(option::SOURCE_LINK_LAYER_ADDRESS))
+    }
+
+    /// The address in the body of a link-layer address option, if there is one.
+    pub(super) fn link_of(&self, body: Option<&[u8]>) -> LinkAddress {
+        body.map_or(LinkAddress::None, |body| nd::link_layer_address(self.config.medium(), body))
     }
 }

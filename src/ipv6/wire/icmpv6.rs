@@ -126,12 +126,9 @@ impl<'p> Icmpv6<'p> {
 
 /// Fills in the checksum of the message that began at `start` of what `out` has written with a
 /// checksum of zero.
-pub fn seal(source: &Ip, destination: &Ip, out: &mut Writer<'_>, start: usize) {
+fn seal(source: &Ip, destination: &Ip, out: &mut Writer<'_>, start: usize) {
     let message = out.written_mut().get_mut(start..).unwrap_or_default();
-    let sum = checksum::transport(source, destination, protocol::ICMPV6, message);
-    if let Some([_, _, high, low]) = message.first_chunk_mut::<4>() {
-        [*high, *low] = sum.to_be_bytes();
-    }
+    super::seal(source, destination, protocol::ICMPV6, message);
 }
 
 /// The body of an echo request or reply (RFC 4443 §4).

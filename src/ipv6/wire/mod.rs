@@ -12,6 +12,9 @@ pub mod udp;
 
 pub use header::Header;
 
+use crate::address::Ip;
+use crate::checksum;
+
 /// Values of the Next Header field (RFC 8200 §4 and IANA's protocol numbers).
 pub mod protocol {
     /// Hop-by-Hop Options header.
@@ -30,4 +33,18 @@ pub mod protocol {
     pub const NO_NEXT_HEADER: u8 = 59;
     /// Destination Options header.
     pub const DESTINATION_OPTIONS: u8 = 60;
+}
+
+/// Puts the checksum into an upper-layer message that holds zero in its place (RFC 8200 §8.1).
+pub(super) fn seal(source: &Ip, destination: &Ip, next_header: u8, message: &mut [u8]) {
+    let sum = checksum::transport(source, destination, next_header, message);
+    // Zero would mean "no checksum" of UDP (RFC 768).
+    let (at, sum) = match (next_header, sum) {
+        (protocol::UDP, 0) => (6, 0xffff),
+        (protocol::UDP, sum) => (6, sum),
+        (_, sum) => (2, sum),
+    };
+    for (to, from) in message.iter_mut().skip(at).zip(sum.to_be_bytes()) {
+        *to = from;
+    }
 }

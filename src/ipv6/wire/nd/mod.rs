@@ -7,6 +7,7 @@ mod duplicate;
 mod options;
 
 pub use duplicate::DuplicateAddress;
+pub(in crate::ipv6) use options::option;
 pub use options::{
     Authoritative, Context, Medium, NdOption, Options, PrefixInformation, Registration, RegistrationStatus,
     capability, link_layer_address, put_link_layer_address,

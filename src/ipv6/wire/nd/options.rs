@@ -3,22 +3,28 @@
 #![forbid(unsafe_code)]
 
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer};
+use crate::bytes::{Reader, Writer, copy};
 use crate::ipv6::link::LinkAddress;
 use crate::status::{Error, Result};
 
-const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
-const TARGET_LINK_LAYER_ADDRESS: u8 = 2;
-const PREFIX_INFORMATION: u8 = 3;
-const REDIRECTED_HEADER: u8 = 4;
-const MTU: u8 = 5;
-const ADDRESS_REGISTRATION: u8 = 33;
-const CONTEXT: u8 = 34;
-const AUTHORITATIVE_BORDER_ROUTER: u8 = 35;
-const CAPABILITY_INDICATION: u8 = 36;
+/// Types of options.
+pub(in crate::ipv6) mod option {
+    pub(in crate::ipv6) const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
+    pub(in crate::ipv6) const TARGET_LINK_LAYER_ADDRESS: u8 = 2;
+    pub(in crate::ipv6) const PREFIX_INFORMATION: u8 = 3;
+    pub(in crate::ipv6) const REDIRECTED_HEADER: u8 = 4;
+    pub(in crate::ipv6) const MTU: u8 = 5;
+    pub(in crate::ipv6) const ADDRESS_REGISTRATION: u8 = 33;
+    pub(in crate::ipv6) const CONTEXT: u8 = 34;
+    pub(in crate::ipv6) const AUTHORITATIVE_BORDER_ROUTER: u8 = 35;
+    pub(in crate::ipv6) const CAPABILITY_INDICATION: u8 = 36;
+}
 
 /// Flags of the 6LoWPAN Capability Indication Option (RFC 7400 §3.3, RFC 8505 §4.3).
 pub mod capability {
+    use crate::bytes::Writer;
+    use crate::status::Result;
+
     /// Generic header compression is understood.
     pub const GHC: u16 = 0x01;
     /// The extended address registration option is understood.
@@ -31,6 +37,18 @@ pub mod capability {
     pub const ROUTER: u16 = 0x10;
     /// The 6LBR understands extended duplicate address messages.
     pub const EXTENDED_DUPLICATE: u16 = 0x20;
+
+    /// Reads what stands behind type and length; `None` for what means nothing.
+    pub(in crate::ipv6) fn parse(body: &[u8]) -> Option<u16> {
+        let &[high, low, _, _, _, _] = body else { return None };
+        Some(u16::from_be_bytes([high, low]))
+    }
+
+    /// Writes the option.
+    pub(in crate::ipv6) fn put(flags: u16, out: &mut Writer<'_>) -> Result<()> {
+        let [high, low] = flags.to_be_bytes();
+        out.put(&[super::option::CAPABILITY_INDICATION, 1, high, low, 0, 0, 0, 0])
+    }
 }
 
 /// What kind of link the addresses of an option belong to: an option of 8 bytes holds a short
@@ -66,6 +84,32 @@ impl PrefixInformation {
     pub const AUTONOMOUS: u8 = 0x40;
     /// The prefix holds the whole address of the router (RFC 6275 §7.2, RFC 6550 §6.7.10).
     pub const ROUTER_ADDRESS: u8 = 0x20;
+
+    /// Reads what stands behind type and length; `None` for what means nothing.
+    pub(in crate::ipv6) fn parse(body: &[u8]) -> Option<PrefixInformation> {
+        let body: &[u8; 30] = body.try_into().ok()?;
+        let [prefix_len, flags, a, b, c, d, e, f, g, h, _, _, _, _, prefix @ ..] = *body;
+        // A length over 128 has cost other stacks their memory: such an option means nothing.
+        (prefix_len <= 128).then_some(PrefixInformation {
+            prefix_len,
+            flags,
+            valid_lifetime: u32::from_be_bytes([a, b, c, d]),
+            preferred_lifetime: u32::from_be_bytes([e, f, g, h]),
+            prefix: Ip(prefix),
+        })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when `out` has no room.
+    pub(in crate::ipv6) fn put(&self, out: &mut Writer<'_>) -> Result<()> {
+        out.put(&[option::PREFIX_INFORMATION, 4, self.prefix_len, self.flags])?;
+        out.u32(self.valid_lifetime)?;
+        out.u32(self.preferred_lifetime)?;
+        out.u32(0)?;
+        out.put(&self.prefix.0)
+    }
 }
 
 /// The 6LoWPAN Context Option (RFC 6775 §4.2).
@@ -83,6 +127,36 @@ pub struct Context {
     pub prefix: Ip,
 }
 
+impl Context {
+    /// Reads what stands behind type and length; `None` for what means nothing.
+    pub(in crate::ipv6) fn parse(body: &[u8]) -> Option<Context> {
+        let (&[prefix_len, flags, _, _, high, low], bytes) = body.split_first_chunk()?;
+        if !matches!(bytes.len(), 8 | 16) || usize::from(prefix_len) > 8 * bytes.len() {
+            return None;
+        }
+        let mut prefix = Ip::UNSPECIFIED;
+        copy(&mut prefix.0, bytes);
+        let valid_lifetime = u16::from_be_bytes([high, low]);
+        Some(Context { prefix_len, compress: flags & 0x10 != 0, id: flags & 0xf, valid_lifetime, prefix })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when `out` has no room.
+    pub(in crate::ipv6) fn put(&self, out: &mut Writer<'_>) -> Result<()> {
+        let units = self.units();
+        let flags = u8::from(self.compress) << 4 | self.id & 0xf;
+        out.put(&[option::CONTEXT, units, self.prefix_len, flags, 0, 0])?;
+        out.u16(self.valid_lifetime)?;
+        out.put(self.prefix.0.get(..8 * usize::from(units) - 8).unwrap_or_default())
+    }
+
+    const fn units(&self) -> u8 {
+        if self.prefix_len > 64 { 3 } else { 2 }
+    }
+}
+
 /// The Authoritative Border Router Option (RFC 6775 §4.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Authoritative {
@@ -92,6 +166,31 @@ pub struct Authoritative {
     pub valid_lifetime: u16,
     /// The border router.
     pub border_router: Ip,
+}
+
+impl Authoritative {
+    /// Reads what stands behind type and length; `None` for what means nothing.
+    pub(in crate::ipv6) fn parse(body: &[u8]) -> Option<Authoritative> {
+        let body: &[u8; 22] = body.try_into().ok()?;
+        let [c, d, a, b, high, low, border_router @ ..] = *body;
+        Some(Authoritative {
+            version: u32::from_be_bytes([a, b, c, d]),
+            valid_lifetime: u16::from_be_bytes([high, low]),
+            border_router: Ip(border_router),
+        })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when `out` has no room.
+    pub(in crate::ipv6) fn put(&self, out: &mut Writer<'_>) -> Result<()> {
+        out.put(&[option::AUTHORITATIVE_BORDER_ROUTER, 3])?;
+        // Its less significant half comes first.
+        out.u32(self.version.rotate_left(16))?;
+        out.u16(self.valid_lifetime)?;
+        out.put(&self.border_router.0)
+    }
 }
 
 /// Outcomes of a registration (RFC 6775 §4.1, RFC 8505 table 1).
@@ -128,6 +227,34 @@ pub struct Registration<'p> {
     pub lifetime: u16,
     /// Who owns the address: 8, 16, 24 or 32 bytes.
     pub rovr: &'p [u8],
+}
+
+impl<'p> Registration<'p> {
+    /// Reads what stands behind type and length; `None` for what means nothing.
+    pub(in crate::ipv6) fn parse(body: &'p [u8]) -> Option<Registration<'p>> {
+        let (&[status, opaque, flags, tid, high, low], rovr) = body.split_first_chunk()?;
+        matches!(rovr.len(), 8 | 16 | 24 | 32).then_some(Registration {
+            status,
+            opaque,
+            reachability: flags & 2 != 0,
+            tid: if flags & 1 != 0 { Some(tid) } else { None },
+            lifetime: u16::from_be_bytes([high, low]),
+            rovr,
+        })
+    }
+
+    /// Writes the option.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when `out` has no room.
+    pub(in crate::ipv6) fn put(&self, out: &mut Writer<'_>) -> Result<()> {
+        let units = 1 + self.rovr.len().div_ceil(8) as u8;
+        let flags = u8::from(self.reachability) << 1 | u8::from(self.tid.is_some());
+        let tid = self.tid.unwrap_or(0);
+        out.put(&[option::ADDRESS_REGISTRATION, units, self.status, self.opaque, flags, tid])?;
+        out.u16(self.lifetime)?;
+        out.put(self.rovr)
+    }
 }
 
 /// One option. Link-layer addresses are as the link writes them, see [`link_layer_address`].
@@ -176,7 +303,28 @@ impl<'p> Options<'p> {
     /// Whether all options are whole and none has length 0; a message of which this is not
     /// true is discarded (RFC 4861 §6.1, §7.1).
     pub fn are_valid(mut self) -> bool {
-        self.all(|option| option.is_ok())
+        while self.next_body().is_some() {}
+        self.reader.is_empty()
+    }
+
+    /// Type of the next option and what stands behind type and length; `None` at the end, or at
+    /// an option that is not whole.
+    pub(in crate::ipv6) fn next_body(&mut self) -> Option<(u8, &'p [u8])> {
+        let rest = self.reader.rest();
+        let [kind, units, ..] = *rest else { return None };
+        let body = rest.get(2..8 * usize::from(units))?;
+        self.reader.take(2 + body.len()).ok()?;
+        Some((kind, body))
+    }
+
+    /// What stands behind type and length of the first option of this type.
+    pub(in crate::ipv6) fn find(mut self, wanted: u8) -> Option<&'p [u8]> {
+        while let Some((kind, body)) = self.next_body() {
+            if kind == wanted {
+                return Some(body);
+            }
+        }
+        None
     }
 }
 
@@ -184,58 +332,36 @@ impl<'p> Iterator for Options<'p> {
     type Item = Result<NdOption<'p>>;
 
     fn next(&mut self) -> Option<Result<NdOption<'p>>> {
-        if self.reader.is_empty() {
-            return None;
+        match self.next_body() {
+            Some((kind, body)) => {
+                Some(Ok(NdOption::known(kind, body).unwrap_or(NdOption::Unknown { kind, body })))
+            }
+            None if self.reader.is_empty() => None,
+            None => {
+                self.reader.take_rest();
+                Some(Err(Error::Malformed))
+            }
         }
-        let option = NdOption::parse(&mut self.reader);
-        if option.is_err() {
-            self.reader.take_rest();
-        }
-        Some(option)
     }
 }
 
 impl<'p> NdOption<'p> {
-    fn parse(reader: &mut Reader<'p>) -> Result<NdOption<'p>> {
-        let kind = reader.u8()?;
-        let units = usize::from(reader.u8()?);
-        let body = reader.take((8 * units).checked_sub(2).ok_or(Error::Malformed)?)?;
-        Ok(NdOption::known(kind, body).unwrap_or(NdOption::Unknown { kind, body }))
-    }
-
     fn known(kind: u8, body: &'p [u8]) -> Option<NdOption<'p>> {
-        let mut reader = Reader::new(body);
-        let option = match kind {
-            SOURCE_LINK_LAYER_ADDRESS => return Some(NdOption::SourceLinkLayer(body)),
-            TARGET_LINK_LAYER_ADDRESS => return Some(NdOption::TargetLinkLayer(body)),
-            PREFIX_INFORMATION => NdOption::Prefix(parse_prefix(&mut reader)?),
-            REDIRECTED_HEADER => {
-                reader.take(6).ok()?;
-                return Some(NdOption::Redirected(reader.rest()));
+        Some(match kind {
+            option::SOURCE_LINK_LAYER_ADDRESS => NdOption::SourceLinkLayer(body),
+            option::TARGET_LINK_LAYER_ADDRESS => NdOption::TargetLinkLayer(body),
+            option::PREFIX_INFORMATION => NdOption::Prefix(PrefixInformation::parse(body)?),
+            option::REDIRECTED_HEADER => NdOption::Redirected(body.get(6..)?),
+            option::MTU => {
+                let &[_, _, a, b, c, d] = body else { return None };
+                NdOption::Mtu(u32::from_be_bytes([a, b, c, d]))
             }
-            MTU => {
-                reader.u16().ok()?;
-                NdOption::Mtu(reader.u32().ok()?)
-            }
-            ADDRESS_REGISTRATION => NdOption::Registration(parse_registration(&mut reader)?),
-            CONTEXT => NdOption::Context(parse_context(&mut reader)?),
-            AUTHORITATIVE_BORDER_ROUTER => {
-                let low = reader.u16().ok()?;
-                let high = reader.u16().ok()?;
-                NdOption::Authoritative(Authoritative {
-                    version: u32::from(high) << 16 | u32::from(low),
-                    valid_lifetime: reader.u16().ok()?,
-                    border_router: Ip(reader.array().ok()?),
-                })
-            }
-            CAPABILITY_INDICATION => {
-                let flags = reader.u16().ok()?;
-                reader.u32().ok()?;
-                NdOption::Capability(flags)
-            }
+            option::ADDRESS_REGISTRATION => NdOption::Registration(Registration::parse(body)?),
+            option::CONTEXT => NdOption::Context(Context::parse(body)?),
+            option::AUTHORITATIVE_BORDER_ROUTER => NdOption::Authoritative(Authoritative::parse(body)?),
+            option::CAPABILITY_INDICATION => NdOption::Capability(capability::parse(body)?),
             _ => return None,
-        };
-        if reader.is_empty() { Some(option) } else { None }
+        })
     }
 
     /// Writes the option, padded to a multiple of 8 bytes.
@@ -243,75 +369,38 @@ impl<'p> NdOption<'p> {
     /// # Errors
     /// [`Error::TooLarge`] when `out` has no room.
     pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
-        let start = out.position();
-        out.u8(self.kind())?;
-        out.u8((self.encoded_len() >> 3) as u8)?;
         match self {
             NdOption::SourceLinkLayer(body)
             | NdOption::TargetLinkLayer(body)
-            | NdOption::Unknown { body, .. } => out.put(body)?,
-            NdOption::Prefix(prefix) => {
-                out.u8(prefix.prefix_len)?;
-                out.u8(prefix.flags)?;
-                out.u32(prefix.valid_lifetime)?;
-                out.u32(prefix.preferred_lifetime)?;
-                out.u32(0)?;
-                out.put(&prefix.prefix.0)?;
-            }
+            | NdOption::Unknown { body, .. } => put_body(self.kind(), body, out),
+            NdOption::Prefix(prefix) => prefix.put(out),
             NdOption::Redirected(packet) => {
-                out.put(&[0; 6])?;
+                out.put(&[option::REDIRECTED_HEADER, (self.encoded_len() >> 3) as u8, 0, 0, 0, 0, 0, 0])?;
                 out.put(packet)?;
+                out.reserve(packet.len().wrapping_neg() & 7).map(|_| ())
             }
             NdOption::Mtu(mtu) => {
-                out.u16(0)?;
-                out.u32(*mtu)?;
+                out.put(&[option::MTU, 1, 0, 0])?;
+                out.u32(*mtu)
             }
-            NdOption::Registration(registration) => {
-                out.u8(registration.status)?;
-                out.u8(registration.opaque)?;
-                out.u8(u8::from(registration.reachability) << 1 | u8::from(registration.tid.is_some()))?;
-                out.u8(registration.tid.unwrap_or(0))?;
-                out.u16(registration.lifetime)?;
-                out.put(registration.rovr)?;
-            }
-            NdOption::Context(context) => {
-                out.u8(context.prefix_len)?;
-                out.u8(u8::from(context.compress) << 4 | context.id & 0xf)?;
-                out.u16(0)?;
-                out.u16(context.valid_lifetime)?;
-                let prefix = &context.prefix.0;
-                out.put(if context.prefix_len > 64 {
-                    prefix
-                } else {
-                    prefix.first_chunk::<8>().map_or(&[], |head| head)
-                })?;
-            }
-            NdOption::Authoritative(authoritative) => {
-                out.u16(authoritative.version as u16)?;
-                out.u16((authoritative.version >> 16) as u16)?;
-                out.u16(authoritative.valid_lifetime)?;
-                out.put(&authoritative.border_router.0)?;
-            }
-            NdOption::Capability(flags) => {
-                out.u16(*flags)?;
-                out.u32(0)?;
-            }
+            NdOption::Registration(registration) => registration.put(out),
+            NdOption::Context(context) => context.put(out),
+            NdOption::Authoritative(authoritative) => authoritative.put(out),
+            NdOption::Capability(flags) => capability::put(*flags, out),
         }
-        let written = out.position().saturating_sub(start);
-        out.reserve(self.encoded_len().saturating_sub(written)).map(|_| ())
     }
 
     const fn kind(&self) -> u8 {
         match self {
-            NdOption::SourceLinkLayer(_) => SOURCE_LINK_LAYER_ADDRESS,
-            NdOption::TargetLinkLayer(_) => TARGET_LINK_LAYER_ADDRESS,
-            NdOption::Prefix(_) => PREFIX_INFORMATION,
-            NdOption::Redirected(_) => REDIRECTED_HEADER,
-            NdOption::Mtu(_) => MTU,
-            NdOption::Registration(_) => ADDRESS_REGISTRATION,
-            NdOption::Context(_) => CONTEXT,
-            NdOption::Authoritative(_) => AUTHORITATIVE_BORDER_ROUTER,
-            NdOption::Capability(_) => CAPABILITY_INDICATION,
+            NdOption::SourceLinkLayer(_) => option::SOURCE_LINK_LAYER_ADDRESS,
+            NdOption::TargetLinkLayer(_) => option::TARGET_LINK_LAYER_ADDRESS,
+            NdOption::Prefix(_) => option::PREFIX_INFORMATION,
+            NdOption::Redirected(_) => option::REDIRECTED_HEADER,
+            NdOption::Mtu(_) => option::MTU,
+            NdOption::Registration(_) => option::ADDRESS_REGISTRATION,
+            NdOption::Context(_) => option::CONTEXT,
+            NdOption::Authoritative(_) => option::AUTHORITATIVE_BORDER_ROUTER,
+            NdOption::Capability(_) => option::CAPABILITY_INDICATION,
             NdOption::Unknown { kind, .. } => *kind,
         }
     }
@@ -325,13 +414,7 @@ impl<'p> NdOption<'p> {
             NdOption::Prefix(_) => 32,
             NdOption::Redirected(packet) => 8 + packet.len(),
             NdOption::Registration(registration) => 8 + registration.rovr.len(),
-            NdOption::Context(context) => {
-                if context.prefix_len > 64 {
-                    24
-                } else {
-                    16
-                }
-            }
+            NdOption::Context(context) => 8 * context.units() as usize,
             NdOption::Authoritative(_) => 24,
             NdOption::Mtu(_) | NdOption::Capability(_) => 8,
         };
@@ -339,57 +422,12 @@ impl<'p> NdOption<'p> {
     }
 }
 
-fn parse_prefix(reader: &mut Reader<'_>) -> Option<PrefixInformation> {
-    let prefix_len = reader.u8().ok()?;
-    let flags = reader.u8().ok()?;
-    let valid_lifetime = reader.u32().ok()?;
-    let preferred_lifetime = reader.u32().ok()?;
-    reader.u32().ok()?;
-    let prefix = Ip(reader.array().ok()?);
-    // A length over 128 has cost other stacks their memory: such an option means nothing.
-    if prefix_len > 128 {
-        return None;
-    }
-    Some(PrefixInformation { prefix_len, flags, valid_lifetime, preferred_lifetime, prefix })
-}
-
-fn parse_registration<'p>(reader: &mut Reader<'p>) -> Option<Registration<'p>> {
-    let status = reader.u8().ok()?;
-    let opaque = reader.u8().ok()?;
-    let flags = reader.u8().ok()?;
-    let tid = reader.u8().ok()?;
-    let lifetime = reader.u16().ok()?;
-    let rovr = reader.take_rest();
-    if !matches!(rovr.len(), 8 | 16 | 24 | 32) {
-        return None;
-    }
-    Some(Registration {
-        status,
-        opaque,
-        reachability: flags & 2 != 0,
-        tid: if flags & 1 != 0 { Some(tid) } else { None },
-        lifetime,
-        rovr,
-    })
-}
-
-fn parse_context(reader: &mut Reader<'_>) -> Option<Context> {
-    let prefix_len = reader.u8().ok()?;
-    let flags = reader.u8().ok()?;
-    reader.u16().ok()?;
-    let valid_lifetime = reader.u16().ok()?;
-    let mut prefix = Ip::UNSPECIFIED;
-    let bytes = reader.take_rest();
-    let fits = match bytes.len() {
-        8 => prefix_len <= 64,
-        16 => prefix_len <= 128,
-        _ => false,
-    };
-    if !fits {
-        return None;
-    }
-    crate::bytes::copy(&mut prefix.0, bytes);
-    Some(Context { prefix_len, compress: flags & 0x10 != 0, id: flags & 0xf, valid_lifetime, prefix })
+/// Writes an option with this behind type and length, and what is missing to a multiple of 8.
+fn put_body(kind: u8, body: &[u8], out: &mut Writer<'_>) -> Result<()> {
+    let units = (2 + body.len()).div_ceil(8);
+    out.put(&[kind, units as u8])?;
+    out.put(body)?;
+    out.reserve(8 * units - 2 - body.len()).map(|_| ())
 }
 
 /// The link-layer address in the body of a source or target link-layer address option;
@@ -412,11 +450,11 @@ pub fn link_layer_address(medium: Medium, body: &[u8]) -> LinkAddress {
 /// [`Error::TooLarge`] when `out` has no room.
 pub fn put_link_layer_address(target: bool, address: &LinkAddress, out: &mut Writer<'_>) -> Result<()> {
     let (bytes, length) = address.bytes();
-    if length == 0 {
-        return Ok(());
+    let kind = if target { option::TARGET_LINK_LAYER_ADDRESS } else { option::SOURCE_LINK_LAYER_ADDRESS };
+    match bytes.get(..length) {
+        Some(bytes) if length > 0 => put_body(kind, bytes, out),
+        _ => Ok(()),
     }
-    let bytes = bytes.get(..length).unwrap_or_default();
-    if target { NdOption::TargetLinkLayer(bytes) } else { NdOption::SourceLinkLayer(bytes) }.emit(out)
 }
 
 #[cfg(test)]
