@@ -79,7 +79,7 @@ impl Endpoint<'_> {
         } else {
             exchange.is(exchange::CON) || (response.confirmable && !exchange.is(exchange::GROUP))
         };
-        let kind = match (piggybacked, confirmable) {
+        let mut kind = match (piggybacked, confirmable) {
             (true, _) => Type::Ack,
             (false, true) => Type::Con,
             (false, false) => Type::Non,
@@ -93,6 +93,8 @@ impl Endpoint<'_> {
             && !exchange.is(exchange::NOTIFY)
             && !cx.transport.is_secure(&path)
         {
+            // Never retransmitted, since it may go to a victim.
+            kind = if piggybacked { Type::Ack } else { Type::Non };
             let challenge = Response::new(Code::UNAUTHORIZED);
             built = self.build(cx, handle, &exchange, &challenge, false, kind, id)?;
         }
