@@ -6,9 +6,10 @@
  * sends pings down from the root and up to it, and prints what it saw.
  */
 #include "tool.h"
+#include "tool-picture.h"
 #include <math.h>
 
-enum { MAX_PLACES = 5000, PING_SIZE = 60, NODE_MEMORY = 16384 };
+enum { MAX_PLACES = 5000, PING_SIZE = 60, NEIGHBOURS = 32 };
 
 static const char usage[] =
     "usage: mote-mesh [OPTION...]\n"
@@ -66,9 +67,7 @@ static place *owner(const mote_address *address) {
     return id >= 1 && id <= wanted.nodes ? &places[id - 1] : NULL;
 }
 
-static void settle(place *at) {
-    int is_complete = at->joined && at->routed;
-    (void)is_complete;
+static void count_complete(void) {
     complete = 0;
     for (uint32_t i = 1; i < wanted.nodes; i++) complete += places[i].joined && places[i].routed;
 }
@@ -80,7 +79,7 @@ static void on_event(void *user, const mote_mesh_event *event) {
         at->address = event->address;
         at->joined = 1;
         if (wanted.verbose) printf("%8.1f s  node %u has an address\n", (double)now() / 1000, at->id);
-        settle(at);
+        count_complete();
         break;
     case MOTE_MESH_ROUTE:
     case MOTE_MESH_ROUTE_LOST:
@@ -88,7 +87,7 @@ static void on_event(void *user, const mote_mesh_event *event) {
         other = owner(&event->address);
         if (other == NULL) break;
         other->routed = event->kind == MOTE_MESH_ROUTE;
-        settle(other);
+        count_complete();
         break;
     case MOTE_MESH_PING_REPLY: {
         tally *count = going_down ? &down : &up;
@@ -135,7 +134,7 @@ static void start(uint32_t id) {
     config.eui64[5] = 1;
     config.eui64[6] = (uint8_t)((id + 1) >> 8);
     config.eui64[7] = (uint8_t)(id + 1);
-    config.neighbours = 32;
+    config.neighbours = NEIGHBOURS;
     config.routes = (uint16_t)(id == 0 || storing ? wanted.nodes + 16 : 0);
     config.blocks = id == 0 ? 64 : 0;
     config.queue = id == 0 ? 16 : 0;
@@ -222,61 +221,36 @@ static void print_json(double converged) {
     fclose(out);
 }
 
-/* The DODAG: nodes where they stand, coloured by rank, with a line to each parent as wide as its link is good. */
+/* The DODAG and all links that the nodes know of. */
 static void draw(void) {
+    char title[128], subtitle[256];
+    size_t links_count = 0;
+    picture_node *nodes = memory(wanted.nodes * sizeof *nodes);
+    picture_link *links = memory((size_t)wanted.nodes * NEIGHBOURS * sizeof *links);
     FILE *out = fopen(wanted.svg, "w");
-    double left = 1e9, top = 1e9, right = -1e9, bottom = -1e9, scale, width, height;
-    double *x = memory(wanted.nodes * sizeof *x), *y = memory(wanted.nodes * sizeof *y);
     if (out == NULL) {
         perror(wanted.svg);
         exit(2);
     }
     for (uint32_t i = 0; i < wanted.nodes; i++) {
         mote_air_place p = { MOTE_AIR_PLACE_INIT };
+        mote_mesh_dodag dodag = { MOTE_MESH_DODAG_INIT };
+        mote_mesh_neighbour neighbour = { MOTE_MESH_NEIGHBOUR_INIT };
+        int in = mote_mesh_get_dodag(places[i].mesh, 0, &dodag) == MOTE_OK && dodag.joined && dodag.min_hop_rank_increase > 0;
         tool_check(mote_air_get_place(air, i, &p), "place");
-        x[i] = p.x / 100.0;
-        y[i] = p.y / 100.0;
-        left = fmin(left, x[i]), right = fmax(right, x[i]);
-        top = fmin(top, y[i]), bottom = fmax(bottom, y[i]);
-    }
-    scale = fmax(6, fmin(60, 900 / fmax(10, fmax(right - left, bottom - top))) );
-    width = (right - left) * scale + 120, height = (bottom - top) * scale + 160;
-    fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" font-family=\"sans-serif\">\n", width, height);
-    fprintf(out, "<rect width=\"100%%\" height=\"100%%\" fill=\"#fbfbf8\"/>\n");
-    fprintf(out, "<text x=\"24\" y=\"34\" font-size=\"18\" fill=\"#222\">%u nodes, %s, %s mode</text>\n", wanted.nodes, wanted.topology, wanted.mode);
-    fprintf(out, "<text x=\"24\" y=\"56\" font-size=\"12\" fill=\"#666\">loss %g %%, delivered %.1f %% down, %.1f %% up</text>\n", wanted.loss, share(&down), share(&up));
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < wanted.nodes; i++) {
-            mote_mesh_dodag dodag = { MOTE_MESH_DODAG_INIT };
-            double px = (x[i] - left) * scale + 60, py = (y[i] - top) * scale + 100;
-            if (mote_mesh_get_dodag(places[i].mesh, 0, &dodag) != MOTE_OK) memset(&dodag, 0, sizeof dodag);
-            double hops = dodag.joined && dodag.min_hop_rank_increase > 0 ? (double)dodag.rank / dodag.min_hop_rank_increase - 1 : -1;
-            if (pass == 0 && dodag.has_parent) {
-                place *parent = owner(&dodag.parent);
-                double quality = 1;
-                mote_mesh_neighbour neighbour = { MOTE_MESH_NEIGHBOUR_INIT };
-                for (uint32_t n = 0; mote_mesh_get_neighbour(places[i].mesh, n, &neighbour) == MOTE_OK; n++)
-                    if (neighbour.parent && neighbour.etx > 0) quality = 128.0 / neighbour.etx;
-                if (parent != NULL)
-                    fprintf(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"hsl(%.0f,70%%,42%%)\" stroke-width=\"%.1f\" stroke-linecap=\"round\"/>\n",
-                            px, py, (x[parent->id] - left) * scale + 60, (y[parent->id] - top) * scale + 100, 120 * quality, 1 + 4 * quality);
-            } else if (pass == 1) {
-                double radius = fmax(5, fmin(16, scale * 3.2));
-                fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"%s\" stroke=\"#333\" stroke-width=\"1\"><title>node %u, rank %u</title></circle>\n", px, py,
-                        i == 0 ? radius * 1.3 : radius, hops < 0 ? "#ddd" : i == 0 ? "#d4372c" : "none", i, dodag.rank);
-                if (hops >= 0 && i != 0)
-                    fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"hsl(%.0f,65%%,%.0f%%)\" stroke=\"#333\"/>\n", px, py, radius, 210.0, fmin(92, 45 + 5 * hops));
-                if (radius >= 9)
-                    fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.0f\" text-anchor=\"middle\" fill=\"%s\">%u</text>\n", px, py + radius * 0.35,
-                            radius * 0.95, i == 0 || hops < 4 ? "#fff" : "#222", i);
-            }
+        nodes[i] = (picture_node){ p.x / 100.0, p.y / 100.0, in ? (double)dodag.rank / dodag.min_hop_rank_increase : -1 };
+        for (uint32_t n = 0; n < NEIGHBOURS && mote_mesh_get_neighbour(places[i].mesh, n, &neighbour) == MOTE_OK; n++) {
+            place *other = owner(&neighbour.address);
+            if (other != NULL) links[links_count++] = (picture_link){ i, other->id, fmax(1, neighbour.etx / 128.0), neighbour.parent };
         }
     }
-    fprintf(out, "<text x=\"24\" y=\"%.0f\" font-size=\"12\" fill=\"#666\">Red: the root. The paler a node, the higher its rank; the greener and wider a line, the better the link.</text>\n", height - 18);
-    fprintf(out, "</svg>\n");
+    snprintf(title, sizeof title, "%u nodes, %s, %s mode, %s", wanted.nodes, wanted.topology, wanted.mode, strcmp(wanted.objective, "of0") == 0 ? "OF0" : "MRHOF");
+    snprintf(subtitle, sizeof subtitle, "%g %% of the frames lost on each link; %.1f %% of the pings answered down, %.1f %% up; %.0f hops at most", wanted.loss, share(&down),
+             share(&up), summarise().depth);
+    picture_draw(out, title, subtitle, nodes, wanted.nodes, links, links_count);
     fclose(out);
-    free(x);
-    free(y);
+    free(nodes);
+    free(links);
 }
 
 static void save_capture(void) {
