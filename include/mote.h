@@ -2619,6 +2619,20 @@ typedef struct mote_mesh_config {
      * nodes that have another notion of their contexts. Default 0.
      */
     uint16_t no_context;
+    /**
+     * 1: generic header compression (RFC 7400) is announced to neighbours, and used towards those
+     * that announce it. Needs a build with the feature `ghc`. Default 0.
+     */
+    uint16_t ghc;
+    /**
+     * 1: the headers of RPL are sent compressed (RFC 8138), which all nodes of the network must
+     * understand. Needs a build with the feature `sixlorh`. Default 0.
+     */
+    uint16_t sixlorh;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
 } mote_mesh_config;
 
 /**

@@ -31,12 +31,14 @@ fuzz_target!(|data: &[u8]| {
         missing.fill(&mut plain[..length]);
     }
     let plain = &plain[..length];
-    let mut small = [0; 2048];
-    let Ok(compressed) = packet::compress(plain, ends, &contexts, false, &mut small) else { return };
-    let mut whole = small[..compressed.len].to_vec();
-    whole.extend_from_slice(&plain[compressed.consumed..]);
-    let mut back = [0; 2048];
-    let again =
-        packet::decompress(&whole, ends, &contexts, None, &mut back).expect("what we compress decompresses");
-    assert_eq!(&back[..again.len], plain);
+    for compress in [packet::compress, packet::compress_generic] {
+        let mut small = [0; 2048];
+        let Ok(compressed) = compress(plain, ends, &contexts, false, &mut small) else { return };
+        let mut whole = small[..compressed.len].to_vec();
+        whole.extend_from_slice(&plain[compressed.consumed..]);
+        let mut back = [0; 2048];
+        let again =
+            packet::decompress(&whole, ends, &contexts, None, &mut back).expect("what we compress decompresses");
+        assert_eq!(&back[..again.len], plain);
+    }
 });

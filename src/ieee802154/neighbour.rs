@@ -11,6 +11,10 @@ pub const ETX_ONE: u16 = 128;
 pub const ETX_MAX: u16 = 16 * ETX_ONE;
 /// How many transmissions a frame counts for that was never acknowledged.
 const FAILURE: u32 = 12;
+/// After how many frames given up in a row a neighbour is no longer taken to understand generic
+/// header compression.
+#[cfg(feature = "ghc")]
+const GENERIC_FAILURES: u8 = 2;
 
 /// The link to one neighbour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +38,9 @@ pub struct Neighbour {
     pub heard: Instant,
     /// Kept when room is needed for others: a parent, a child, a correspondent.
     pub is_pinned: bool,
+    /// It has announced generic header compression (RFC 7400 §3.3).
+    #[cfg(feature = "ghc")]
+    pub is_generic: bool,
 }
 
 /// The neighbours, as many as the caller's memory holds.
@@ -60,6 +67,15 @@ impl<'m> Neighbours<'m> {
     pub fn pin(&mut self, address: LinkAddress, is_pinned: bool) {
         if let Some(entry) = self.entry(address, false) {
             entry.is_pinned = is_pinned;
+        }
+    }
+
+    /// Whether a neighbour understands generic header compression. It is taken not to once frames
+    /// to it have failed repeatedly: it may have become another (RFC 7400 §3.3).
+    #[cfg(feature = "ghc")]
+    pub fn set_generic(&mut self, address: LinkAddress, is_generic: bool) {
+        if let Some(entry) = self.entry(address, false) {
+            entry.is_generic = is_generic;
         }
     }
 
@@ -128,6 +144,10 @@ impl<'m> Neighbours<'m> {
         } else {
             entry.failures = entry.failures.saturating_add(1);
             entry.failures_in_row = entry.failures_in_row.saturating_add(1);
+            #[cfg(feature = "ghc")]
+            {
+                entry.is_generic &= entry.failures_in_row < GENERIC_FAILURES;
+            }
         }
     }
 }

@@ -58,6 +58,9 @@ pub struct Config {
     /// Bytes of the buffer in which packets are made: the largest packet of our own, headers
     /// and tunnels included. At least 128; 1280 lets the minimum MTU be used in full.
     pub packet: u16,
+    /// Whether generic header compression (RFC 7400) is announced to neighbours.
+    #[cfg(feature = "ghc")]
+    pub ghc: bool,
     /// Bytes of the buffer in which a packet waits for address resolution; needed on Ethernet
     /// only, 0 drops such packets.
     pub held: u16,
@@ -83,6 +86,8 @@ impl Default for Config {
             registry: 0,
             sockets: 2,
             packet: 1280,
+            #[cfg(feature = "ghc")]
+            ghc: false,
             held: 0,
         }
     }

@@ -112,4 +112,9 @@ pub trait Link {
     fn send_outside(&mut self, _packet: &[u8]) -> Result<()> {
         Err(Error::Unreachable)
     }
+
+    /// A neighbour has announced that it understands generic header compression (RFC 7400), or
+    /// that it does not announce it.
+    #[cfg(feature = "ghc")]
+    fn understands_ghc(&mut self, _neighbour: LinkAddress, _understands: bool) {}
 }

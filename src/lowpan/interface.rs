@@ -49,6 +49,10 @@ pub struct Config {
     /// UDP checksums are elided, and accepted elided. Only where the upper layers have authorised
     /// it and another integrity check covers all frames (RFC 6282 §4.3.2).
     pub elide_udp_checksum: bool,
+    /// Generic header compression (RFC 7400) is used towards neighbours of which it is known that
+    /// they understand it.
+    #[cfg(feature = "ghc")]
+    pub ghc: bool,
 }
 
 impl Default for Config {
@@ -62,6 +66,8 @@ impl Default for Config {
             reassembly_timeout: 8000,
             mesh_routes: 0,
             elide_udp_checksum: false,
+            #[cfg(feature = "ghc")]
+            ghc: false,
         }
     }
 }
@@ -179,6 +185,8 @@ pub struct Interface<'m> {
     own: [LinkAddress; 2],
     tag: u16,
     elide_udp_checksum: bool,
+    #[cfg(feature = "ghc")]
+    ghc: bool,
     /// The address of the DODAG's root, which 6LoRH elides.
     #[cfg(feature = "sixlorh")]
     root: Option<Ip>,
@@ -227,6 +235,8 @@ impl<'m> Interface<'m> {
             own: [LinkAddress::Extended(config.mac.extended), LinkAddress::Short(config.mac.short)],
             tag: seed,
             elide_udp_checksum: config.elide_udp_checksum,
+            #[cfg(feature = "ghc")]
+            ghc: config.ghc,
             #[cfg(feature = "sixlorh")]
             root: None,
             stats: Stats::default(),
@@ -285,6 +295,22 @@ impl<'m> Interface<'m> {
         self.root = root;
     }
 
+    /// A neighbour has announced that it understands generic header compression (RFC 7400), or
+    /// announces it no longer.
+    #[cfg(feature = "ghc")]
+    pub fn set_generic(&mut self, neighbour: LinkAddress, understands: bool) {
+        self.mac.neighbours_mut().set_generic(neighbour, understands);
+    }
+
+    /// How the headers of packets for a node on the link are compressed.
+    fn codec(&self, _destination: LinkAddress) -> Codec {
+        #[cfg(feature = "ghc")]
+        if self.ghc && self.mac.neighbours().get(_destination).is_some_and(|link| link.is_generic) {
+            return packet::compress_generic;
+        }
+        packet::compress
+    }
+
     /// Mesh-under: packets for `destination` go through the neighbour `next_hop`;
     /// [`LinkAddress::None`] ends that.
     ///
@@ -304,8 +330,9 @@ impl<'m> Interface<'m> {
     pub fn send(&mut self, packet: &[u8], destination: LinkAddress, priority: Priority) -> Result<()> {
         let (draft, at) = self.begin(destination, priority)?;
         let ends = Ends::of_link(self.mac.address(), destination);
+        let compress = self.codec(destination);
         let room = self.pool.get_mut(draft.block).get_mut(at..MAX_PAYLOAD_END).unwrap_or_default();
-        let compressed = packet::compress(packet, ends, &self.contexts, self.elide_udp_checksum, room);
+        let compressed = compress(packet, ends, &self.contexts, self.elide_udp_checksum, room);
         let compressed = match compressed {
             Ok(compressed) => compressed,
             Err(error) => {
@@ -357,6 +384,7 @@ impl<'m> Interface<'m> {
         if packet.len() > MAX_DATAGRAM {
             return Err(Error::TooLarge);
         }
+        let compress = self.codec(destination);
         let outgoing = self.outgoing.iter_mut().find(|it| !it.is_used).ok_or(Error::Full)?;
         // One block is left for a frame to go in.
         let first = self.pool.take(1).ok_or(Error::Full)?;
@@ -369,7 +397,7 @@ impl<'m> Interface<'m> {
         let limit = room.saturating_sub(FIRST_HEADER);
         let block = self.pool.get_mut(first);
         let headers = block.get_mut(..limit).unwrap_or_default();
-        let compressed = packet::compress(packet, ends, &self.contexts, self.elide_udp_checksum, headers);
+        let compressed = compress(packet, ends, &self.contexts, self.elide_udp_checksum, headers);
         let compressed = match compressed {
             Ok(compressed) => compressed,
             Err(error) => {
@@ -536,6 +564,7 @@ impl<'m> Interface<'m> {
         let fragment = reader.peek().is_some_and(FragmentHeader::is_dispatch);
         if !fragment {
             let packet = self.decompress(reader.rest(), ends, None, scratch)?;
+            self.notice(source, &packet);
             if let Some(missing) = packet.missing_checksum {
                 self.check_elision()?;
                 missing.fill(scratch.get_mut(..packet.len).unwrap_or_default());
@@ -549,6 +578,7 @@ impl<'m> Interface<'m> {
             None => {
                 let total = Some(usize::from(header.size));
                 let first = self.decompress(reader.rest(), ends, total, scratch)?;
+                self.notice(source, &first);
                 if first.missing_checksum.is_some() {
                     self.check_elision()?;
                 }
@@ -576,6 +606,14 @@ impl<'m> Interface<'m> {
         packet::decompress(payload, ends, &self.contexts, total, scratch)
     }
 
+    /// Who makes use of generic header compression understands it (RFC 7400 §3.3).
+    fn notice(&mut self, _source: LinkAddress, _packet: &packet::Decompressed) {
+        #[cfg(feature = "ghc")]
+        if _packet.is_generic {
+            self.set_generic(_source, true);
+        }
+    }
+
     /// Without a promise that another integrity check covers it, a packet whose checksum was elided
     /// is dropped (RFC 6282 §4.3.2).
     const fn check_elision(&self) -> Result<()> {
@@ -599,6 +637,9 @@ impl<'m> Interface<'m> {
         Ok(())
     }
 }
+
+/// How headers are compressed: [`packet::compress`] or what does more.
+type Codec = fn(&[u8], Ends, &Contexts<'_>, bool, &mut [u8]) -> Result<packet::Compressed>;
 
 /// How long a fragment for a node beyond the next hop waits for that before it to be forwarded, in
 /// milliseconds, that the forwarders' queues do not overflow (RFC 8930 §5 calls for such a gap).

@@ -7,6 +7,7 @@
 //! | [`iphc`] | the compressed IPv6 header (RFC 6282 §3) |
 //! | [`nhc`] | the compressed headers behind it (RFC 6282 §4), of extensions and UDP |
 //! | [`packet`] | both, for whole packets |
+//! | `ghc` | bytecode for headers and payloads (RFC 7400) |
 //! | [`fragment`] | fragmentation and reassembly (RFC 4944 §5.3) |
 //! | [`mesh`] | mesh-under (RFC 4944 §5.2, §11) |
 //! | `sixlorh` | RPL's headers compressed (RFC 8138), on receipt |
@@ -15,6 +16,8 @@
 
 pub mod context;
 pub mod fragment;
+#[cfg(feature = "ghc")]
+mod ghc;
 pub mod interface;
 pub mod iphc;
 pub mod mesh;

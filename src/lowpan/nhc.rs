@@ -12,6 +12,8 @@ pub(super) mod next_header {
     pub(crate) const IPV6: u8 = 41;
     pub(crate) const ROUTING: u8 = 43;
     pub(crate) const FRAGMENT: u8 = 44;
+    #[cfg(feature = "ghc")]
+    pub(crate) const ICMPV6: u8 = 58;
     pub(crate) const DESTINATION: u8 = 60;
     pub(crate) const MOBILITY: u8 = 135;
 }
@@ -147,21 +149,36 @@ pub(super) fn decompress_extension(
     let next_header = if next_is_compressed { 0 } else { input.u8()? };
     let length = input.u8()?;
     let kept = input.take(usize::from(length))?;
-    let padding = (8 - (2 + kept.len()) % 8) % 8;
-    if padding != 0 && !matches!(kind, HOP_BY_HOP | DESTINATION) || kind == FRAGMENT && kept.len() != 6 {
+    let units_at = out.position() + 1;
+    out.put(&[next_header, 0])?;
+    out.put(kept)?;
+    let units = pad_extension(kind, 2 + kept.len(), out)?;
+    if let Some(at) = out.written_mut().get_mut(units_at) {
+        *at = units;
+    }
+    Ok(())
+}
+
+/// Pads an extension header of which `len` bytes have been written, and says what its length field
+/// is to hold.
+///
+/// # Errors
+/// [`Error::Malformed`] when its kind cannot be padded, or its length cannot be told;
+/// [`Error::TooLarge`].
+pub(super) fn pad_extension(kind: u8, len: usize, out: &mut Writer<'_>) -> Result<u8> {
+    let padding = (8 - len % 8) % 8;
+    if padding != 0 && !matches!(kind, HOP_BY_HOP | DESTINATION) || kind == FRAGMENT && len != 8 {
         return Err(Error::Malformed);
     }
-    let units = (2 + kept.len() + padding) / 8 - 1;
-    out.put(&[next_header, units as u8])?;
-    out.put(kept)?;
     match padding {
-        0 => Ok(()),
-        1 => out.u8(0),
+        0 => {}
+        1 => out.u8(0)?,
         _ => {
             out.put(&[1, padding as u8 - 2])?;
-            out.reserve(padding - 2).map(|_| ())
+            out.reserve(padding - 2)?;
         }
     }
+    u8::try_from((len + padding) / 8 - 1).map_err(|_| Error::Malformed)
 }
 
 /// Writes a UDP header compressed (RFC 6282 §4.3).

@@ -4,7 +4,11 @@
 
 use super::DISPATCH_IPV6;
 use super::context::Contexts;
+#[cfg(feature = "ghc")]
+use super::ghc::{self, Dictionary};
 use super::iphc::{self, Ends, IPV6_HEADER, addresses};
+#[cfg(feature = "ghc")]
+use super::nhc::next_header::ICMPV6;
 use super::nhc::next_header::{IPV6, ROUTING, UDP};
 use super::nhc::{self, Extension, MAX_UDP, NHC_IPV6, UDP_HEADER};
 use crate::address::Ip;
@@ -24,9 +28,22 @@ pub struct Compressed {
     pub consumed: usize,
 }
 
+/// Where bytecode (RFC 7400) is written instead of what RFC 6282 has, when it is shorter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Generic {
+    Nowhere,
+    #[cfg(feature = "ghc")]
+    Extensions,
+    /// In extension headers, ICMPv6 and what UDP carries.
+    #[cfg(feature = "ghc")]
+    Everywhere,
+}
+
 /// A header that can be compressed.
 #[derive(Clone, Copy)]
 enum Next<'a> {
+    #[cfg(feature = "ghc")]
+    Icmpv6,
     Ipv6(&'a [u8; IPV6_HEADER]),
     Extension(Extension<'a>),
     Udp(&'a [u8; UDP_HEADER]),
@@ -34,8 +51,10 @@ enum Next<'a> {
 
 impl<'a> Next<'a> {
     /// Looks at the header of that kind at the front of `bytes`, which reach to the packet's end.
-    fn parse(kind: u8, bytes: &'a [u8]) -> Option<Next<'a>> {
+    fn parse(kind: u8, bytes: &'a [u8], _generic: Generic) -> Option<Next<'a>> {
         match kind {
+            #[cfg(feature = "ghc")]
+            ICMPV6 => (_generic == Generic::Everywhere).then_some(Next::Icmpv6),
             IPV6 => {
                 let header = bytes.first_chunk::<IPV6_HEADER>()?;
                 let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
@@ -55,6 +74,9 @@ impl<'a> Next<'a> {
     /// The most bytes that it takes compressed.
     const fn most(&self) -> usize {
         match self {
+            // If it turns out to take more, everything is done again without.
+            #[cfg(feature = "ghc")]
+            Next::Icmpv6 => 1,
             Next::Ipv6(_) => 1 + iphc::MAX_ENCODED,
             Next::Extension(extension) => 1 + extension.encoded_len(),
             Next::Udp(_) => MAX_UDP,
@@ -75,14 +97,47 @@ impl<'a> Next<'a> {
 /// fits.
 pub fn compress(
     packet: &[u8],
-    mut ends: Ends,
+    ends: Ends,
     contexts: &Contexts<'_>,
     elide_udp_checksum: bool,
     room: &mut [u8],
 ) -> Result<Compressed> {
+    compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Nowhere, room)
+}
+
+/// As [`compress`], for a neighbour that understands generic header compression (RFC 7400): extension
+/// headers, ICMPv6 and what UDP carries are written in its bytecode where that is shorter and
+/// the packet then fits `room`.
+///
+/// # Errors
+/// Those of [`compress`].
+#[cfg(feature = "ghc")]
+pub fn compress_generic(
+    packet: &[u8],
+    ends: Ends,
+    contexts: &Contexts<'_>,
+    elide_udp_checksum: bool,
+    room: &mut [u8],
+) -> Result<Compressed> {
+    match compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Everywhere, room) {
+        Err(Error::TooLarge) => {
+            compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Extensions, room)
+        }
+        other => other,
+    }
+}
+
+fn compress_chain(
+    packet: &[u8],
+    mut ends: Ends,
+    contexts: &Contexts<'_>,
+    elide_udp_checksum: bool,
+    generic: Generic,
+    room: &mut [u8],
+) -> Result<Compressed> {
     let mut out = Writer::new(room);
     let mut rest = packet;
-    let mut current = Next::parse(IPV6, packet).ok_or(Error::Malformed)?;
+    let mut current = Next::parse(IPV6, packet, generic).ok_or(Error::Malformed)?;
     let mut inner: Option<&[u8; IPV6_HEADER]> = None;
     let mut routed = false;
     for count in 1..=MAX_HEADERS {
@@ -93,7 +148,7 @@ pub fn compress(
                     out.u8(NHC_IPV6)?;
                 }
                 let after = rest.get(IPV6_HEADER..).unwrap_or_default();
-                let mut next = if may_follow { Next::parse(header[6], after) } else { None };
+                let mut next = if may_follow { Next::parse(header[6], after, generic) } else { None };
                 let start = out.position();
                 let written = iphc::compress(header, next.is_some(), ends, contexts, &mut out);
                 if let Some(following) = next {
@@ -114,12 +169,21 @@ pub fn compress(
                 let after = rest.get(extension.size..).unwrap_or_default();
                 let room = out.remaining().saturating_sub(extension.encoded_len());
                 let next = if may_follow && !extension.is_opaque {
-                    Next::parse(extension.next_header, after).filter(|next| next.most() <= room)
+                    Next::parse(extension.next_header, after, generic).filter(|next| next.most() <= room)
                 } else {
                     None
                 };
                 routed |= extension.is(ROUTING);
+                #[cfg(feature = "ghc")]
+                let start = out.position();
                 extension.emit(next.is_some(), &mut out)?;
+                #[cfg(feature = "ghc")]
+                if let (true, Some(inner)) = (generic != Generic::Nowhere, inner) {
+                    let whole = rest.get(..extension.size).unwrap_or_default();
+                    if !put_generic(start, whole, next.is_some(), &dictionary(inner), &mut out) {
+                        extension.emit(next.is_some(), &mut out)?;
+                    }
+                }
                 (extension.size, next)
             }
             Next::Udp(header) => {
@@ -130,8 +194,36 @@ pub fn compress(
                         return Err(Error::Malformed);
                     }
                 }
+                #[cfg(feature = "ghc")]
+                let start = out.position();
                 nhc::compress_udp(header, elide, &mut out)?;
+                #[cfg(feature = "ghc")]
+                if let (Generic::Everywhere, Some(inner)) = (generic, inner) {
+                    let payload = rest.get(UDP_HEADER..).unwrap_or_default();
+                    let before = out.position();
+                    let done = ghc::compress(&dictionary(inner), false, payload, &mut out).is_ok();
+                    if done && out.position() - before < payload.len() {
+                        if let Some(nhc) = out.written_mut().get_mut(start) {
+                            *nhc = ghc::NHC_UDP | *nhc & 7;
+                        }
+                        rest = &[];
+                        break;
+                    }
+                    out.truncate(before);
+                }
                 (UDP_HEADER, None)
+            }
+            #[cfg(feature = "ghc")]
+            Next::Icmpv6 => {
+                let start = out.position();
+                out.u8(ghc::NHC_ICMPV6)?;
+                let inner = inner.ok_or(Error::Malformed)?;
+                ghc::compress(&dictionary(inner), false, rest, &mut out)?;
+                // In line, the number of ICMPv6 takes a byte as well.
+                if out.position() - start > rest.len() {
+                    return Err(Error::TooLarge);
+                }
+                (rest.len(), None)
             }
         };
         rest = rest.get(size..).unwrap_or_default();
@@ -143,6 +235,42 @@ pub fn compress(
     Ok(Compressed { len: out.position(), consumed: packet.len() - rest.len() })
 }
 
+/// The dictionary of what follows an IPv6 header.
+#[cfg(feature = "ghc")]
+fn dictionary(header: &[u8; IPV6_HEADER]) -> Dictionary {
+    let (source, destination) = addresses(header);
+    Dictionary::new(source, destination)
+}
+
+/// Writes the extension header `whole` as bytecode in place of what stands in `out` from `start` on,
+/// if that is shorter. If not, nothing stands there any more, and it says so.
+#[cfg(feature = "ghc")]
+fn put_generic(
+    start: usize,
+    whole: &[u8],
+    next_is_compressed: bool,
+    dictionary: &Dictionary,
+    out: &mut Writer<'_>,
+) -> bool {
+    let plain = out.position() - start;
+    let nhc = out.written().get(start).copied().and_then(ghc::extension_of_nhc);
+    out.truncate(start);
+    let mut put = || -> Result<()> {
+        let (next_header, content) = whole.split_first().ok_or(Error::Malformed)?;
+        out.u8(nhc.ok_or(Error::Unsupported)?)?;
+        if !next_is_compressed {
+            out.u8(*next_header)?;
+        }
+        // Without the length.
+        ghc::compress(dictionary, true, content.get(1..).unwrap_or_default(), out)
+    };
+    let shorter = put().is_ok() && out.position() - start < plain;
+    if !shorter {
+        out.truncate(start);
+    }
+    shorter
+}
+
 /// What [`decompress`] made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decompressed {
@@ -151,6 +279,10 @@ pub struct Decompressed {
     pub len: usize,
     /// Where a UDP checksum that was elided is to be put once the packet is complete.
     pub missing_checksum: Option<MissingChecksum>,
+    /// Whether the sender made use of generic header compression, and so understands it
+    /// (RFC 7400 §3.3).
+    #[cfg(feature = "ghc")]
+    pub is_generic: bool,
 }
 
 /// A UDP checksum that was elided.
@@ -190,6 +322,34 @@ impl MissingChecksum {
     }
 }
 
+/// The dictionary of what follows the IPv6 header that stands at `at` of what was written.
+#[cfg(feature = "ghc")]
+fn dictionary_at(out: &Writer<'_>, at: usize) -> Result<Dictionary> {
+    let header = out.written().get(at..).and_then(|it| it.first_chunk()).ok_or(Error::Malformed)?;
+    Ok(dictionary(header))
+}
+
+/// Writes the extension header of that kind from its bytecode behind the NHC byte; padding that was
+/// left out is put back as in RFC 6282.
+#[cfg(feature = "ghc")]
+fn decompress_generic(
+    kind: u8,
+    next_is_compressed: bool,
+    dictionary: &Dictionary,
+    input: &mut Reader<'_>,
+    out: &mut Writer<'_>,
+) -> Result<()> {
+    let at = out.position();
+    let next_header = if next_is_compressed { 0 } else { input.u8()? };
+    out.put(&[next_header, 0])?;
+    ghc::decompress(dictionary, true, input, out)?;
+    let units = nhc::pad_extension(kind, out.position() - at, out)?;
+    if let Some(length) = out.written_mut().get_mut(at + 1) {
+        *length = units;
+    }
+    Ok(())
+}
+
 /// Turns what a frame carries into an IPv6 packet in `out`: `payload` begins with the dispatch of
 /// an IPv6 or LOWPAN_IPHC header. `total` is the size of the whole packet when this is but its
 /// first fragment.
@@ -217,8 +377,15 @@ pub fn decompress(
             return Err(Error::Malformed);
         }
         out.put(packet)?;
-        return Ok(Decompressed { len: out.position(), missing_checksum });
+        return Ok(Decompressed {
+            len: out.position(),
+            missing_checksum,
+            #[cfg(feature = "ghc")]
+            is_generic: false,
+        });
     }
+    #[cfg(feature = "ghc")]
+    let mut is_generic = false;
     // Where length fields wait for the size of the whole, each with what the size exceeds it by.
     let mut lengths = [(0usize, 0usize); MAX_HEADERS];
     let mut places = lengths.iter_mut();
@@ -231,10 +398,22 @@ pub fn decompress(
         let at = out.position();
         let mut kind = IPV6;
         let mut nhc = NHC_IPV6;
+        #[cfg(feature = "ghc")]
+        let mut bytecode = None;
         if count > 0 {
             nhc = input.u8()?;
+            #[cfg(feature = "ghc")]
+            if let Some(plain) = ghc::plain_of_nhc(nhc) {
+                bytecode = Some(dictionary_at(&out, ipv6_at)?);
+                nhc = plain;
+            }
             kind = match nhc::extension(nhc) {
                 Some(kind) => kind,
+                #[cfg(feature = "ghc")]
+                None if nhc == ghc::NHC_ICMPV6 => {
+                    bytecode = Some(dictionary_at(&out, ipv6_at)?);
+                    ICMPV6
+                }
                 None if nhc::is_udp(nhc) => UDP,
                 None => return Err(Error::Unsupported),
             };
@@ -263,16 +442,43 @@ pub fn decompress(
                     }
                     missing_checksum = Some(MissingChecksum { ipv6: ipv6_at as u16, udp: at as u16 });
                 }
+                #[cfg(feature = "ghc")]
+                if let Some(dictionary) = &bytecode {
+                    ghc::decompress(dictionary, false, &mut input, &mut out)?;
+                }
+                false
+            }
+            #[cfg(feature = "ghc")]
+            ICMPV6 => {
+                if let Some(dictionary) = &bytecode {
+                    ghc::decompress(dictionary, false, &mut input, &mut out)?;
+                }
                 false
             }
             _ => {
                 let more = nhc & 1 != 0;
-                nhc::decompress_extension(kind, more, &mut input, &mut out)?;
+                #[cfg(feature = "ghc")]
+                let plain = match &bytecode {
+                    Some(dictionary) => {
+                        decompress_generic(kind, more, dictionary, &mut input, &mut out)?;
+                        false
+                    }
+                    None => true,
+                };
+                #[cfg(not(feature = "ghc"))]
+                let plain = true;
+                if plain {
+                    nhc::decompress_extension(kind, more, &mut input, &mut out)?;
+                }
                 next_at = Some(at);
                 routed |= kind == ROUTING;
                 more
             }
         };
+        #[cfg(feature = "ghc")]
+        {
+            is_generic |= bytecode.is_some();
+        }
         if !more {
             break;
         }
@@ -292,7 +498,12 @@ pub fn decompress(
         }
     }
     out.put(input.rest())?;
-    Ok(Decompressed { len: out.position(), missing_checksum })
+    Ok(Decompressed {
+        len: out.position(),
+        missing_checksum,
+        #[cfg(feature = "ghc")]
+        is_generic,
+    })
 }
 
 #[cfg(test)]
@@ -450,6 +661,18 @@ mod tests {
             let cut = &frame[..done.len + rest.len() / 2];
             let back = decompress(cut, ends(), &contexts, Some(packet.len()), &mut out).unwrap();
             prop_assert_eq!(&out[..back.len], &packet[..done.consumed + rest.len() / 2]);
+            #[cfg(feature = "ghc")]
+            {
+                let mut shorter = [0; 1400];
+                let generic = compress_generic(&packet, ends(), &contexts, false, &mut shorter[..room]).unwrap();
+                let rest = &packet[generic.consumed..];
+                prop_assert!(generic.len <= room && generic.len + rest.len() <= frame.len());
+                shorter[generic.len..generic.len + rest.len()].copy_from_slice(rest);
+                let shorter = &shorter[..generic.len + rest.len()];
+                let back = decompress(shorter, ends(), &contexts, None, &mut out).unwrap();
+                prop_assert_eq!(&out[..back.len], &packet[..]);
+                prop_assert!(back.is_generic || shorter == frame);
+            }
         }
 
         #[test]
@@ -547,6 +770,61 @@ mod tests {
     fn refused(frame: &[u8], total: Option<usize>, out: usize) -> Error {
         let mut entries = [Context::default(); 16];
         decompress(frame, ends(), &contexts(&mut entries), total, &mut [0; 1280][..out]).unwrap_err()
+    }
+
+    #[cfg(feature = "ghc")]
+    #[test]
+    fn icmpv6_udp_and_extension_headers_shrink_as_bytecode() {
+        let mut entries = [Context::default(); 16];
+        let contexts = contexts(&mut entries);
+        let both = |packet: &[u8]| {
+            let (mut frame, mut out) = ([0; 200], [0; 200]);
+            let done = compress_generic(packet, ends(), &contexts, false, &mut frame).unwrap();
+            assert_eq!(done.consumed, packet.len());
+            let back = decompress(&frame[..done.len], ends(), &contexts, None, &mut out).unwrap();
+            assert!(back.is_generic);
+            assert_eq!(&out[..back.len], packet);
+            let plain = compress(packet, ends(), &contexts, false, &mut [0; 200]).unwrap();
+            (done.len, plain.len + packet.len() - plain.consumed)
+        };
+        let source = Ip::v6([0xfe80, 0, 0, 0, 0x21c, 0xdaff, 0xfe00, 0x3023]).0;
+        let all = Ip::v6([0xff02, 0, 0, 0, 0, 0, 0, 0x1a]).0;
+        let mut dio = vec![0x9b, 1, 0x7a, 0x5f, 0, 0xf0, 1, 0, 0x88, 0, 0, 0];
+        dio.extend([0x20, 2, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0xfa, 0xce]);
+        dio.extend([8, 0x1e, 0x80, 0x20, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0]);
+        dio.extend([0x20, 2, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0xfa, 0xce]);
+        let (len, plain) = both(&ipv6(58, &dio, source, all, 255, 0));
+        assert!(len + 20 < plain, "{len} of {plain}");
+        // A source route of three, whose addresses are alike; then UDP with a text of repeats.
+        let mut routed = vec![UDP, 6, 3, 3, 0, 0, 0, 0];
+        for hop in 1..=3 {
+            routed.extend(Ip::v6([0xfd00, 0, 0, 0, 0x11, 0x22, 0x33, hop]).0);
+        }
+        routed.extend([0x16, 0x33, 0x16, 0x33, 0, 24, 1, 2]);
+        routed.extend(b"abcdabcdabcdabcd");
+        let (from, to) = (
+            Ip::v6([0xfd00, 0, 0, 0, 0x11, 0x22, 0x33, 9]).0,
+            Ip::v6([0xfd00, 0, 0, 0, 0x11, 0x22, 0x33, 8]).0,
+        );
+        let (len, plain) = both(&ipv6(ROUTING, &routed, from, to, 64, 0));
+        assert!(len + 40 < plain, "{len} of {plain}");
+    }
+
+    /// Without anything to gain, and where the payload goes on in further fragments.
+    #[cfg(feature = "ghc")]
+    #[test]
+    fn what_does_not_shrink_is_left_alone() {
+        let mut entries = [Context::default(); 16];
+        let contexts = contexts(&mut entries);
+        let noise: Vec<u8> = (1..=40u8).map(|i| i.wrapping_mul(167) ^ i >> 1).collect();
+        let long: Vec<u8> = (0..1200u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        for payload in [&noise[..], &long[..]] {
+            let packet = ipv6(58, payload, [1; 16], [2; 16], 64, 0);
+            let (mut one, mut other) = ([0; 102], [0; 102]);
+            let plain = compress(&packet, ends(), &contexts, false, &mut one).unwrap();
+            assert_eq!(compress_generic(&packet, ends(), &contexts, false, &mut other), Ok(plain));
+            assert_eq!(one[..plain.len], other[..plain.len]);
+        }
     }
 
     /// CVE-2021-21280: a chain of extension headers longer than the output.

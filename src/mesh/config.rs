@@ -70,6 +70,10 @@ pub struct Config {
     /// Whether context 0 stands for the prefix of the DODAG, on all nodes. It saves the
     /// distribution of contexts; nodes of other makes must be told so.
     pub context_from_prefix: bool,
+    /// Whether generic header compression (RFC 7400) is announced to neighbours, and used towards
+    /// those that announce it.
+    #[cfg(feature = "ghc")]
+    pub ghc: bool,
 }
 
 impl Default for Config {
@@ -95,6 +99,8 @@ impl Default for Config {
             host_queue: 0,
             registry: 0,
             context_from_prefix: true,
+            #[cfg(feature = "ghc")]
+            ghc: false,
         }
     }
 }
@@ -113,6 +119,8 @@ impl Config {
             reassemblies: usize::from(self.reassemblies),
             outgoing: usize::from(self.outgoing),
             contexts: usize::from(self.contexts),
+            #[cfg(feature = "ghc")]
+            ghc: self.ghc,
             ..interface::Config::default()
         }
     }
@@ -139,6 +147,8 @@ impl Config {
             registry: self.registry,
             sockets: self.sockets,
             packet: self.packet,
+            #[cfg(feature = "ghc")]
+            ghc: self.ghc,
             ..ipv6::Config::default()
         }
     }

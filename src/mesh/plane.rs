@@ -67,6 +67,11 @@ impl Link for Air<'_, '_> {
         MAX_DATAGRAM
     }
 
+    #[cfg(feature = "ghc")]
+    fn understands_ghc(&mut self, neighbour: LinkAddress, understands: bool) {
+        self.interface.set_generic(to_mac(neighbour), understands);
+    }
+
     fn send_outside(&mut self, packet: &[u8]) -> Result<()> {
         self.host.push(packet)
     }

@@ -171,6 +171,8 @@ impl Mesh<'_> {
                     let link = LinkAddress::from_interface_identifier(&parent);
                     links.pin(super::plane::to_mac(link), true);
                 }
+                #[cfg(feature = "ghc")]
+                self.with_ipv6(now, random, |ipv6, cx| ipv6.announce_capabilities(cx, &parent));
                 Event::ParentChanged { instance, parent }
             }
             rpl::Event::Lost { instance } => Event::Lost { instance },

@@ -10,6 +10,9 @@ static void scene_fault(const char *what)
 
 int main(void)
 {
+    size_t mesh = 0, node = 0;
+    CHECK(scene_sizes(&mesh, &node));
+    CHECK(mesh <= SCENE_MESH && node <= MOTE_NODE_MEM);
     for (uint32_t lose = 0; lose <= 50; lose += 25) {
         CHECK_IS(scene_run(MOTE_MESH_NON_STORING, lose), 0);
         CHECK_IS(scene_run(MOTE_MESH_STORING, lose), 0);

@@ -189,6 +189,12 @@ impl Network {
         self.air.start(id, Host { mesh, root, events: Rc::default(), echoes: false });
     }
 
+    /// Changes how a node is to be at its next start.
+    #[cfg(any(feature = "ghc", feature = "sixlorh"))]
+    pub(crate) fn set(&mut self, id: NodeId, change: impl Fn(&mut Config)) {
+        change(&mut self.configs[id]);
+    }
+
     pub(crate) fn node(&self, id: NodeId) -> &Host {
         self.air.node(id).unwrap()
     }

@@ -4,6 +4,8 @@
 
 mod behaviour;
 mod border;
+#[cfg(feature = "ghc")]
+mod ghc;
 mod harness;
 mod hostile;
 mod networks;

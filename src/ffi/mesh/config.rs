@@ -87,6 +87,14 @@ pub struct mote_mesh_config {
     /// 1: compression context 0 is not set from the prefix of the DODAG. For networks with
     /// nodes that have another notion of their contexts. Default 0.
     pub no_context: u16,
+    /// 1: generic header compression (RFC 7400) is announced to neighbours, and used towards those
+    /// that announce it. Needs a build with the feature `ghc`. Default 0.
+    pub ghc: u16,
+    /// 1: the headers of RPL are sent compressed (RFC 8138), which all nodes of the network must
+    /// understand. Needs a build with the feature `sixlorh`. Default 0.
+    pub sixlorh: u16,
+    /// Must be 0.
+    pub reserved: u32,
 }
 
 // SAFETY: `repr(C)`, `size` first, integers, pointers and an optional function.
@@ -161,6 +169,13 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     if given.eui64 == [0; 8] || !(11..=26).contains(&channel) || given.no_context > 1 {
         return Err(Error::Invalid);
     }
+    if given.ghc > 1 || given.sixlorh > 1 || given.reserved != 0 {
+        return Err(Error::Invalid);
+    }
+    let lacks_ghc = given.ghc != 0 && !cfg!(feature = "ghc");
+    if lacks_ghc || given.sixlorh != 0 && !cfg!(feature = "sixlorh") {
+        return Err(Error::Unsupported);
+    }
     let packet = if role == Role::Root { 2047 } else { base.packet };
     Ok(Config {
         eui64: given.eui64,
@@ -183,6 +198,8 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
         host_queue: or(given.host_queue, 0),
         registry: or(given.registry, 0),
         context_from_prefix: given.no_context == 0,
+        #[cfg(feature = "ghc")]
+        ghc: given.ghc != 0,
     })
 }
 

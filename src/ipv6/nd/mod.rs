@@ -8,6 +8,8 @@
 //! unreachability detection, duplicate address detection.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "ghc")]
+mod capability;
 mod host;
 mod registry;
 mod resolution;
@@ -165,6 +167,8 @@ impl Ipv6<'_> {
             self.malformed();
             return None;
         }
+        #[cfg(feature = "ghc")]
+        self.notice_capability(cx, arrival, message);
         match message.kind {
             kind::ROUTER_SOLICITATION => {
                 self.receive_router_solicitation(cx, header, message.body);

@@ -63,6 +63,10 @@ impl Ipv6<'_> {
             if probe { (&ALL_NODES, 0) } else { (&header.source, Neighbor::SOLICITED) };
         let router = if self.config.role == Role::Host { 0 } else { Neighbor::ROUTER };
         let answer = Neighbor { flags: router | solicited | Neighbor::OVERRIDE, target };
+        #[cfg(feature = "ghc")]
+        if self.answer_with_capabilities(cx, options, &target, destination, &answer) {
+            return None;
+        }
         let kind = kind::NEIGHBOR_ADVERTISEMENT;
         self.send_neighbor(cx, kind, Some(&target), destination, &answer, true, None);
         None

@@ -100,16 +100,21 @@ impl Ipv6<'_> {
 
     /// The capability flags that this node announces (RFC 8505 §4.3).
     pub(super) fn capabilities(&self) -> u16 {
-        match self.config.role {
-            Role::Host => capability::EARO,
-            Role::Router => capability::EARO | capability::ROUTER | capability::EXTENDED_DUPLICATE,
-            Role::BorderRouter => {
-                capability::EARO
-                    | capability::ROUTER
-                    | capability::BORDER_ROUTER
-                    | capability::EXTENDED_DUPLICATE
+        #[cfg(feature = "ghc")]
+        let generic = if self.config.ghc { capability::GHC } else { 0 };
+        #[cfg(not(feature = "ghc"))]
+        let generic = 0;
+        generic
+            | match self.config.role {
+                Role::Host => capability::EARO,
+                Role::Router => capability::EARO | capability::ROUTER | capability::EXTENDED_DUPLICATE,
+                Role::BorderRouter => {
+                    capability::EARO
+                        | capability::ROUTER
+                        | capability::BORDER_ROUTER
+                        | capability::EXTENDED_DUPLICATE
+                }
             }
-        }
     }
 
     pub(super) fn receive_router_solicitation(&mut self, cx: &mut Context<'_>, header: &Header, body: &[u8]) {

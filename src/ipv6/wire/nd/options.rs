@@ -38,9 +38,10 @@ pub mod capability {
     /// The 6LBR understands extended duplicate address messages.
     pub const EXTENDED_DUPLICATE: u16 = 0x20;
 
-    /// Reads what stands behind type and length; `None` for what means nothing.
+    /// Reads what stands behind type and length; `None` for what means nothing. More than is known
+    /// may follow (RFC 7400 §3.4).
     pub(in crate::ipv6) fn parse(body: &[u8]) -> Option<u16> {
-        let &[high, low, _, _, _, _] = body else { return None };
+        let &[high, low, _, _, _, _, ..] = body else { return None };
         Some(u16::from_be_bytes([high, low]))
     }
 
@@ -359,7 +360,9 @@ impl<'p> NdOption<'p> {
             option::ADDRESS_REGISTRATION => NdOption::Registration(Registration::parse(body)?),
             option::CONTEXT => NdOption::Context(Context::parse(body)?),
             option::AUTHORITATIVE_BORDER_ROUTER => NdOption::Authoritative(Authoritative::parse(body)?),
-            option::CAPABILITY_INDICATION => NdOption::Capability(capability::parse(body)?),
+            option::CAPABILITY_INDICATION if body.len() == 6 => {
+                NdOption::Capability(capability::parse(body)?)
+            }
             _ => return None,
         })
     }
@@ -534,6 +537,15 @@ mod tests {
         assert_eq!(bytes.len(), 16);
         bytes[2] = 65;
         assert!(matches!(Options::new(&bytes).next(), Some(Ok(NdOption::Unknown { kind: 34, .. }))));
+    }
+
+    /// RFC 7400 §3.4.
+    #[test]
+    fn a_capability_option_longer_than_known_is_taken() {
+        let long = [36, 2, 0, 0x11, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        let body = Options::new(&long).find(option::CAPABILITY_INDICATION).unwrap();
+        assert_eq!(capability::parse(body), Some(capability::GHC | capability::ROUTER));
+        assert_eq!(capability::parse(&body[..4]), None);
     }
 
     #[test]
