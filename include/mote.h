@@ -3993,8 +3993,9 @@ mote_status mote_coap_init(uint8_t *memory,
  * Closes the endpoint and gives its memory back. NULL is a no-op.
  *
  * The callback of every request under way is called once more, with `MOTE_ERR_CLOSED`, before
- * this returns; exchanges and resources are forgotten. May be called inside any callback, of
- * this endpoint too. `MOTE_ERR_STALE` when it is closed already.
+ * this returns; exchanges and resources are forgotten. What is observed is deregistered at its
+ * server, once and without waiting for an answer (RFC 7641 section 3.6). May be called inside any
+ * callback, of this endpoint too. `MOTE_ERR_STALE` when it is closed already.
  *
  * # Safety
  * `coap` is NULL or came from `mote_coap_init`.

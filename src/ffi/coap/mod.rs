@@ -103,8 +103,9 @@ pub unsafe extern "C" fn mote_coap_init(
 /// Closes the endpoint and gives its memory back. NULL is a no-op.
 ///
 /// The callback of every request under way is called once more, with `MOTE_ERR_CLOSED`, before
-/// this returns; exchanges and resources are forgotten. May be called inside any callback, of
-/// this endpoint too. `MOTE_ERR_STALE` when it is closed already.
+/// this returns; exchanges and resources are forgotten. What is observed is deregistered at its
+/// server, once and without waiting for an answer (RFC 7641 §3.6). May be called inside any
+/// callback, of this endpoint too. `MOTE_ERR_STALE` when it is closed already.
 ///
 /// # Safety
 /// `coap` is NULL or came from `mote_coap_init`.
@@ -116,6 +117,8 @@ pub unsafe extern "C" fn mote_coap_close(coap: *mut mote_coap) -> mote_status {
     let close = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         let coap = unsafe { CoapRef::new(coap) }?;
+        #[cfg(feature = "coap-client")]
+        request::cancel_all(coap);
         coap.detach();
         #[cfg(feature = "coap-client")]
         request::end_all(coap);

@@ -246,6 +246,17 @@ fn supply_from_body(coap: CoapRef, handle: Handle, offset: u32, length: u16) -> 
     coap.command(|core, cx| core.endpoint.supply(cx, handle, block, more)).is_ok()
 }
 
+/// Has the engine cancel every request, so that observations are deregistered. No callback is called.
+pub(super) fn cancel_all(coap: CoapRef) {
+    for index in 0..coap.with(|core| core.callers.len()) {
+        // Without a socket there is nobody to tell.
+        let _gone = coap.engine(|core, cx| {
+            let handle = core.callers.get(index).and_then(|caller| Handle::from_raw(caller.handle));
+            handle.map(|handle| core.endpoint.cancel(cx, handle))
+        });
+    }
+}
+
 /// Ends every request with `MOTE_ERR_CLOSED`. The endpoint is stale already.
 pub(super) fn end_all(coap: CoapRef) {
     for index in 0..coap.with(|core| core.callers.len()) {

@@ -46,8 +46,11 @@ fn node_on(sim: *mut mote_sim, last: u8) -> *mut mote_node {
     let mut node = null_mut();
     unsafe {
         assert_eq!(mote_sim_host(sim, &raw const *leak(address(last, 0)), &raw mut port), MOTE_OK);
-        let config = mote_node_config { size: size_of::<mote_node_config>() as u32, port, ..zeroed() };
-        let memory = vec![0u8; 8192].leak();
+        // The client gathers what it sends, the server does not.
+        let send_batch = if last == 2 { 4 } else { 0 };
+        let size = size_of::<mote_node_config>() as u32;
+        let config = mote_node_config { size, port, send_batch, ..zeroed() };
+        let memory = vec![0u8; 16384].leak();
         let status = mote_node_init(memory.as_mut_ptr(), memory.len(), &raw const config, &raw mut node);
         assert_eq!(status, MOTE_OK);
     }
@@ -394,6 +397,42 @@ fn an_observation_brings_states_until_it_is_cancelled() {
     assert_eq!(count, 0);
     assert_eq!(unsafe { mote_coap_resource_remove(world.server, resource) }, MOTE_OK);
     assert_eq!(unsafe { mote_coap_notify(world.server, resource) }, MOTE_ERR_STALE);
+    world.end();
+}
+
+#[test]
+fn closing_deregisters_what_is_observed() {
+    let world = World::new();
+    let state = leak(b"one".to_vec());
+    let resource = world.add(
+        mote_coap_resource_config {
+            path: bytes(b"/obs"),
+            flags: MOTE_COAP_OBSERVABLE,
+            get: Some(store),
+            ..zeroed()
+        },
+        core::ptr::from_mut(state).cast(),
+    );
+    let uri = c"coap://[fd00::1]/obs".as_ptr();
+    let mut seen = [Seen::default(), Seen::default()];
+    for seen in &mut seen {
+        let status = unsafe { mote_coap_observe(world.client, uri, Some(on_states), user(seen), null_mut()) };
+        assert_eq!(status, MOTE_OK);
+    }
+    world.run(100);
+    let observers = || {
+        let mut count = 0;
+        assert_eq!(unsafe { mote_coap_observers(world.server, &raw mut count) }, MOTE_OK);
+        count
+    };
+    assert_eq!(observers(), 2);
+    assert_eq!(unsafe { mote_coap_close(world.client) }, MOTE_OK);
+    for seen in &seen {
+        assert_eq!((seen.lasts, seen.events.last().unwrap().1), (1, MOTE_ERR_CLOSED));
+    }
+    world.run(100);
+    assert_eq!(observers(), 0);
+    assert_eq!(unsafe { mote_coap_notify(world.server, resource) }, MOTE_OK);
     world.end();
 }
 

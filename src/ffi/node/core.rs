@@ -487,6 +487,8 @@ impl NodeRef {
 
     /// Closes a source. One that is closed already is no error.
     pub(crate) fn close_source(self, source: Handle) {
+        // What its owner sent last goes out first.
+        super::udp::flush_all(self);
         if let Some(channel) = self.with(|core| core.schedule.close(source)) {
             channel.close(self.services());
         }

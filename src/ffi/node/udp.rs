@@ -129,6 +129,12 @@ fn outgoing(path: &Path, data: *mut u8, len: usize) -> mote_port_datagram {
     mote_port_datagram { remote: path.remote.into(), local: local.into(), data, len, flags: 0, reserved: 0 }
 }
 
+/// Hands over what can be, and drops what is refused.
+#[inline(never)] // For its size.
+pub(super) fn flush_all(node: NodeRef) {
+    while flush(node).is_some() {}
+}
+
 /// Hands over what waits. What the port refuses for good is taken out and returned, so that its
 /// owner can be told; `None` when nothing (more) can be handed over now.
 pub(super) fn flush(node: NodeRef) -> Option<(Handle, Path, Error)> {
@@ -213,7 +219,7 @@ impl Datagram for Sender {
             }
             // Full: what goes now makes room. A refusal is this transport's loss of a datagram,
             // like any on the way; its sender repeats what matters.
-            while flush(node).is_some() {}
+            flush_all(node);
             let pushed = node.with(|core| core.outbox.push(self.source, path, datagram));
             return if pushed { Ok(()) } else { Err(Error::WouldBlock) };
         }
