@@ -5,6 +5,9 @@
 # That tree can be copied anywhere: its package files find it from their own place.
 . "$(dirname "$0")/lib.sh"
 cd "$root"
+# One at a time, and what is in use is replaced rather than written over.
+exec 8>"$build/ci/build.lock"
+flock 8
 need_deb gcc=gcc || have cc || die "a C compiler is needed"
 cc=${CC:-gcc}
 
@@ -16,11 +19,11 @@ out=$target_dir/release
 
 lib=$build/lib
 mkdir -p "$lib/pkgconfig" "$lib/cmake/mote" "$build/include" "$build/bin"
-install -m 644 "$out/libmote.a" "$lib/libmote.a"
-install -m 755 "$out/libmote.so" "$lib/libmote.so.$version"
+install -C -m 644 "$out/libmote.a" "$lib/libmote.a"
+install -C -m 755 "$out/libmote.so" "$lib/libmote.so.$version"
 ln -sf "libmote.so.$version" "$lib/libmote.so.$abi"
 ln -sf "libmote.so.$abi" "$lib/libmote.so"
-install -m 644 include/mote.h "$build/include/mote.h"
+install -C -m 644 include/mote.h "$build/include/mote.h"
 
 # What a static library of Rust with its standard library wants on Linux.
 system="-lgcc_s -lutil -lrt -lpthread -lm -ldl"
@@ -30,11 +33,13 @@ for name in mote.pc moteConfig.cmake moteConfigVersion.cmake; do
 done
 
 warnings="-std=c99 -Wall -Wextra -Wpedantic -Werror"
+newest=$(ls -t examples-c/*.h include/mote.h | head -n 1)
 for source in examples-c/*.c; do
     [ -e "$source" ] || continue
     tool=$build/bin/$(basename "$source" .c)
-    if ! [ "$tool" -nt "$source" ] || ! [ "$tool" -nt "$lib/libmote.a" ]; then
-        $cc $warnings -D_POSIX_C_SOURCE=200809L -O2 -Iinclude -Iexamples-c "$source" -o "$tool" "$lib/libmote.a" $system
+    if [ -z "$(find "$tool" -newer "$lib/libmote.a" -newer "$source" -newer "$newest" 2>/dev/null)" ]; then
+        $cc $warnings -D_POSIX_C_SOURCE=200809L -O2 -Iinclude -Iexamples-c "$source" -o "$tool.new" "$lib/libmote.a" $system
+        mv "$tool.new" "$tool"
     fi
 done
 echo "built: $(cd "$build" && ls lib/*.a lib/*.so.* bin/* 2>/dev/null | tr '\n' ' ')"

@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Runs every check of the project: `ci/test.sh`, or some of them: `ci/test.sh rust c-abi`.
 #
-# A check is a file ci/steps/NN-NAME.sh. It passes with exit status 0, is skipped with 77 (its last line
+# A check is a file ci/steps/NN-NAME.sh; as many run at a time as there are processors. It passes with exit status 0, is skipped with 77 (its last line
 # says why) and fails with any other. Its output goes to build/ci/NAME.log. The last line that this prints counts them.
 . "$(dirname "$0")/lib.sh"
 cd "$root"
 
-# Seconds that a step may take before it is stopped and counts as failed.
+# Seconds that a step may take before it is stopped and counts as failed, and how many steps run at a time.
 limit=${MOTE_STEP_LIMIT:-1800}
+jobs=${MOTE_JOBS:-$(nproc)}
 passed=0 failed=0 skipped=0
 start=$SECONDS
+declare -A running=() # process: name and start of its step
 
 wanted() {
     [ $# = 1 ] && return 0
@@ -20,15 +22,13 @@ wanted() {
     return 1
 }
 
-for file in ci/steps/[0-9][0-9]-*.sh; do
-    name=$(basename "$file" .sh)
-    name=${name#*-}
-    wanted "$name" "$@" || continue
-    log=$build/ci/$name.log
-    began=$SECONDS
-    status=0
-    timeout --kill-after=10 "$limit" bash "$file" >"$log" 2>&1 </dev/null || status=$?
-    took=$((SECONDS - began))
+# Waits until a step has ended, and reports it.
+report() {
+    local process status=0 name began took log
+    wait -n -p process || status=$?
+    read -r name began <<<"${running[$process]}"
+    unset "running[$process]"
+    took=$((SECONDS - began)) log=$build/ci/$name.log
     case $status in
         0) passed=$((passed + 1)); printf 'PASS  %-16s %4d s\n' "$name" "$took" ;;
         77) skipped=$((skipped + 1)); printf 'SKIP  %-16s %4d s  %s\n' "$name" "$took" "$(tail -n 1 "$log")" ;;
@@ -39,7 +39,17 @@ for file in ci/steps/[0-9][0-9]-*.sh; do
             tail -n 40 "$log" | sed 's/^/      /'
             ;;
     esac
+}
+
+for file in ci/steps/[0-9][0-9]-*.sh; do
+    name=$(basename "$file" .sh)
+    name=${name#*-}
+    wanted "$name" "$@" || continue
+    [ ${#running[@]} -lt "$jobs" ] || report
+    timeout --kill-after=10 "$limit" bash "$file" >"$build/ci/$name.log" 2>&1 </dev/null &
+    running[$!]="$name $SECONDS"
 done
+while [ ${#running[@]} != 0 ]; do report; done
 
 [ $((passed + failed + skipped)) != 0 ] || die "no such step: $*"
 echo "took $((SECONDS - start)) s; the logs are in build/ci/"

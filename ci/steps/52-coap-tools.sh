@@ -3,15 +3,15 @@
 . ci/lib.sh
 need_deb gcc=gcc tshark=tshark
 ci/build.sh
-build/bin/mote-coap-demo build/demo.pcap
-ours=$(tshark -r build/demo.pcap -Y coap 2>/dev/null | wc -l)
-broken=$(tshark -r build/demo.pcap -Y '_ws.malformed || !coap' 2>/dev/null | wc -l)
+build/bin/mote-coap-demo build/ci/demo.pcap
+ours=$(tshark -r build/ci/demo.pcap -Y coap 2>/dev/null | wc -l)
+broken=$(tshark -r build/ci/demo.pcap -Y '_ws.malformed || !coap' 2>/dev/null | wc -l)
 # Request-Tag (292) is newer than this tshark, which marks it like a broken option.
-tags=$(tshark -r build/demo.pcap -Y _ws.malformed -T fields -e _ws.expert.message 2>/dev/null | grep -c 'Invalid Option Number 292' || true)
+tags=$(tshark -r build/ci/demo.pcap -Y _ws.malformed -T fields -e _ws.expert.message 2>/dev/null | grep -c 'Invalid Option Number 292' || true)
 [ "$ours" != 0 ] && [ "$broken" = "$tags" ] || die "tshark finds $broken of $ours messages broken, $tags of them for Request-Tag"
 # The same seed gives the same run to the byte.
 build/bin/mote-coap-demo build/ci/demo-again.pcap >/dev/null
-cmp build/demo.pcap build/ci/demo-again.pcap
+cmp build/ci/demo.pcap build/ci/demo-again.pcap
 
 log=build/ci/coap-tools-server.log
 port=$(python3 -c 'import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::1", 0)); print(s.getsockname()[1])')
