@@ -38,6 +38,12 @@ case ${1:-table} in
             read -r text data bss stack < <(python3 ci/footprint.py "$library" mote_)
             printf '| %s | %s | %d | %d | %d | %d |\n' "$1" "${target%%-*}" "$text" "$data" "$bss" "$stack"
         }
+        # An engine without the node, the port and the C functions around it.
+        engine() {
+            build_room "$target" "$2"
+            read -r text data bss stack < <(python3 ci/footprint.py "$library" check_)
+            printf '| %s | %s | %d | %d | %d | %d |\n' "$1" "${target%%-*}" "$text" "$data" "$bss" "$stack"
+        }
         target=thumbv7em-none-eabihf
         row "the frame alone: node, port, addresses" ""
         row "CoAP client" coap-client
@@ -48,6 +54,9 @@ case ${1:-table} in
         row "MQTT 3.1.1" mqtt-v3
         row "MQTT 5" mqtt-v5
         row "MQTT, both versions" mqtt
+        engine "MQTT client engine alone, 3.1.1" mqtt_client_v3
+        engine "MQTT client engine alone, 5" mqtt_client_v5
+        engine "MQTT client engine alone, both versions" mqtt_client
         row "mesh, all of it" mesh
         row "everything" coap,mqtt,mesh
         for target in $mcu_targets; do
