@@ -4,10 +4,9 @@
 
 use super::config::Config;
 use super::event::Message;
-use super::log::{Log, Meta};
+use super::log::Log;
 use super::output::Output;
-use super::topic;
-use super::wire::Version;
+use super::wire::{Version, text};
 use crate::backoff::Backoff;
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
@@ -41,45 +40,59 @@ pub(super) enum State {
     Closing,
 }
 
-/// Kinds of records in the queue.
+/// The kind of a record, in the highest byte of its word.
 pub(super) mod kind {
+    /// Where the kind stands, without the marks beside it.
+    pub(crate) const MASK: u32 = 0x0f00_0000;
+    /// The same but for what tells the two kinds of messages apart, or the two of requests.
+    pub(crate) const CLASS: u32 = 0x0e00_0000;
     /// A whole message.
-    pub(crate) const PUBLISH: u8 = 0;
+    pub(crate) const PUBLISH: u32 = 0;
     /// A message whose payload the application gives in parts; its length stands in `time`.
-    pub(crate) const STREAM: u8 = 1;
-    pub(crate) const SUBSCRIBE: u8 = 2;
-    pub(crate) const UNSUBSCRIBE: u8 = 3;
+    pub(crate) const STREAM: u32 = 0x0100_0000;
+    pub(crate) const SUBSCRIBE: u32 = 0x0200_0000;
+    pub(crate) const UNSUBSCRIBE: u32 = 0x0300_0000;
     /// PUBREL could not be sent when PUBREC came.
-    pub(crate) const RELEASE_DUE: u8 = 0x80;
+    pub(crate) const RELEASE_DUE: u32 = 0x8000_0000;
     /// Sent before over an earlier connection: DUP.
-    pub(crate) const REPEATED: u8 = 0x40;
+    pub(crate) const REPEATED: u32 = 0x4000_0000;
     // Kinds of records among the names.
-    /// A subscription: `key` is the cookie, `time` the subscription identifier, `flags` the
-    /// options, `id` the packet identifier of the SUBSCRIBE that renews it.
-    pub(crate) const FILTER: u8 = 4;
-    /// A topic by its alias `id`, as the server uses it, and as we do.
-    pub(crate) const ALIAS_IN: u8 = 5;
-    pub(crate) const ALIAS_OUT: u8 = 6;
+    /// A subscription: `key` is the cookie, `time` the subscription identifier, the flags are
+    /// the options, the identifier is that of the SUBSCRIBE that renews it.
+    pub(crate) const FILTER: u32 = 0x0400_0000;
     /// The Client Identifier that the server assigned.
-    pub(crate) const CLIENT_ID: u8 = 7;
-    /// The host that the server refers to; `id` is the port.
-    pub(crate) const SERVER: u8 = 8;
+    pub(crate) const CLIENT_ID: u32 = 0x0500_0000;
+    /// The host that the server refers to, by its port.
+    pub(crate) const SERVER: u32 = 0x0600_0000;
+    /// A topic by its alias, as the server uses it, and as we do: one class.
+    pub(crate) const ALIAS_IN: u32 = 0x0800_0000;
+    pub(crate) const ALIAS_OUT: u32 = 0x0900_0000;
     /// The server has granted the subscription.
-    pub(crate) const CONFIRMED: u8 = 0x10;
+    pub(crate) const CONFIRMED: u32 = 0x1000_0000;
     /// The subscription is to be made again in a new session.
-    pub(crate) const RENEW: u8 = 0x20;
+    pub(crate) const RENEW: u32 = 0x2000_0000;
+    /// It has been made again; the answer is awaited.
+    pub(crate) const ASKED: u32 = 0x4000_0000;
+    /// Everything about the kind.
+    pub(crate) const ALL: u32 = 0xff00_0000;
 }
 
-/// Flags of records in the queue; the lowest two bits are the QoS.
+/// The rest of the word of a record in the queue: flags above the packet identifier.
 pub(super) mod flag {
-    pub(crate) const QOS: u8 = 0x03;
-    pub(crate) const RETAIN: u8 = 0x04;
+    pub(crate) const ID: u32 = 0xffff;
+    /// Where QoS or subscription options start.
+    pub(crate) const SHIFT: u32 = 16;
+    pub(crate) const QOS: u32 = 0x03_0000;
+    pub(crate) const QOS_2: u32 = 0x02_0000;
+    pub(crate) const RETAIN: u32 = 0x04_0000;
     /// Sent at least in part, over this connection or an earlier one of the session.
-    pub(crate) const SENT: u8 = 0x08;
+    pub(crate) const SENT: u32 = 0x08_0000;
     /// PUBREC has come: from now on PUBREL stands for the message.
-    pub(crate) const RELEASED: u8 = 0x10;
+    pub(crate) const RELEASED: u32 = 0x10_0000;
     /// Has ended; `time` says why, and the application is yet to be told.
-    pub(crate) const ENDED: u8 = 0x20;
+    pub(crate) const ENDED: u32 = 0x20_0000;
+    /// The options of a subscription.
+    pub(crate) const OPTIONS: u32 = 0x3f_0000;
 }
 
 /// Marks of the client.
@@ -119,6 +132,8 @@ pub(super) mod mark {
     /// A message of 3.1.1 found no room and was passed over: once all others are done with, a
     /// new connection brings it again.
     pub(crate) const OVERFLOW: u32 = 0x1_0000;
+    /// Some record is marked ENDED.
+    pub(crate) const ENDED: u32 = 0x2_0000;
     /// CONNECT asked for problem information to be left out.
     pub(crate) const NO_PROBLEMS: u32 = 0x4000;
 }
@@ -169,12 +184,16 @@ pub(super) struct Incoming {
 /// The message being sent, which lies under the queue's cursor.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sending {
+    /// Some of it has been sent.
     pub(super) active: bool,
     /// The server knows the alias already.
     pub(super) known: bool,
     pub(super) alias: u16,
     /// Bytes of the packet sent.
     pub(super) offset: u32,
+    /// How many bytes come before the payload, and how many there are.
+    pub(super) head: u32,
+    pub(super) total: u32,
 }
 
 /// Counters. All only grow, and wrap around.
@@ -195,46 +214,46 @@ pub struct Statistics {
 /// It keeps one connection, and connects again by itself if told so. What the application
 /// publishes, subscribes and unsubscribes is queued until it can be sent; each ends in exactly
 /// one [`Ended`](super::Event::Ended).
+// Small and much used members come first: there the shortest instructions reach them.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Client<'m> {
-    pub(super) config: &'m Config<'m>,
-    /// Outgoing messages and requests in the order in which they were given. Those behind the
-    /// cursor have been sent over this connection, the others have not.
-    pub(super) queue: Log<'m>,
-    /// Filters, aliases, and what the server assigned.
-    pub(super) names: Log<'m>,
-    pub(super) inbound: &'m mut [Inbound],
-    pub(super) output: Output<'m>,
-    /// When connecting or closing is given up, or a further attempt is made.
-    pub(super) deadline: Instant,
-    /// When PINGRESP is given up.
-    pub(super) ping: Instant,
-    pub(super) connected_at: Instant,
-    pub(super) backoff: Option<Backoff>,
-    pub(super) incoming: Incoming,
-    pub(super) sending: Sending,
-    pub(super) statistics: Statistics,
-    /// The number of the last operation.
-    pub(super) sequence: u32,
-    /// The earliest `time` of a record that waits, in units of 1024 ms.
-    pub(super) next_expiry: u32,
-    pub(super) maximum_packet_size: u32,
     pub(super) marks: u32,
-    pub(super) last_id: u16,
-    pub(super) generation: u16,
+    pub(super) state: State,
+    pub(super) maximum_qos: u8,
+    pub(super) redirects: u8,
     /// The length of the used part of `inbound`.
     pub(super) receipts: u16,
     /// How many more messages of QoS 1 and 2 the server takes, and how many it takes at all.
     pub(super) quota: u16,
     pub(super) quota_max: u16,
+    pub(super) last_id: u16,
+    pub(super) generation: u16,
     pub(super) alias_max: u16,
     pub(super) alias_used: u16,
     pub(super) keep_alive: u16,
-    /// Records marked ENDED.
-    pub(super) ended: u16,
-    pub(super) state: State,
-    pub(super) maximum_qos: u8,
-    pub(super) redirects: u8,
+    pub(super) config: &'m Config<'m>,
+    pub(super) sending: Sending,
+    pub(super) incoming: Incoming,
+    /// Outgoing messages and requests in the order in which they were given. Those behind the
+    /// cursor have been sent over this connection, the others have not.
+    pub(super) queue: Log<'m>,
+    /// Filters, aliases, and what the server assigned.
+    pub(super) names: Log<'m>,
+    pub(super) output: Output<'m>,
+    pub(super) inbound: &'m mut [Inbound],
+    /// When connecting or closing is given up, or a further attempt is made.
+    pub(super) deadline: Instant,
+    /// When PINGRESP is given up.
+    pub(super) ping: Instant,
+    pub(super) connected_at: Instant,
+    /// The number of the last operation.
+    pub(super) sequence: u32,
+    /// The earliest `time` of a record that waits, in units of 1024 ms.
+    pub(super) next_expiry: u32,
+    pub(super) maximum_packet_size: u32,
+    pub(super) backoff: Option<Backoff>,
+    pub(super) statistics: Statistics,
 }
 
 /// Places for PUBRELs that we know nothing of, beside the Receive Maximum.
@@ -243,11 +262,8 @@ const SPARE: usize = 2;
 impl<'m> Client<'m> {
     /// How much memory a client takes.
     pub const fn plan(config: &Config) -> Plan {
-        Plan::new()
-            .table::<Inbound>(config.receive_maximum as usize + SPARE)
-            .table::<u8>(config.queue_bytes)
-            .table::<u8>(config.names_bytes)
-            .table::<u8>(config.output_bytes)
+        let bytes = config.queue_bytes.saturating_add(config.names_bytes).saturating_add(config.output_bytes);
+        Plan::new().table::<Inbound>(config.receive_maximum as usize + SPARE).table::<u8>(bytes)
     }
 
     /// A client in `block`. Nothing is connected before [`connect`](Client::connect).
@@ -267,35 +283,38 @@ impl<'m> Client<'m> {
         }
         let mut carver = Carver::new(block);
         let inbound = carver.table(usize::from(config.receive_maximum) + SPARE)?;
+        let (queue, names) = (config.queue_bytes, config.names_bytes);
+        let bytes = carver.table(queue.saturating_add(names).saturating_add(config.output_bytes))?;
+        let (queue, rest) = bytes.split_at_mut_checked(queue).ok_or(Error::NoMemory)?;
+        let (names, output) = rest.split_at_mut_checked(names).ok_or(Error::NoMemory)?;
         Ok(Client {
-            config,
-            queue: Log::new(carver.table(config.queue_bytes)?),
-            names: Log::new(carver.table(config.names_bytes)?),
-            inbound,
-            output: Output::new(carver.table(config.output_bytes)?),
-            deadline: Instant::NEVER,
-            ping: Instant::NEVER,
-            connected_at: Instant::ZERO,
-            backoff: None,
-            incoming: Incoming::default(),
-            sending: Sending::default(),
-            statistics: Statistics::default(),
-            sequence: 0,
-            next_expiry: u32::MAX,
-            maximum_packet_size: u32::MAX,
             marks: 0,
-            last_id: 0,
-            generation: 0,
-            receipts: 0,
-            quota: 0,
-            quota_max: 0,
-            alias_max: 0,
-            alias_used: 0,
-            keep_alive: config.keep_alive,
-            ended: 0,
             state: State::Idle,
             maximum_qos: 2,
             redirects: 0,
+            receipts: 0,
+            quota: 0,
+            quota_max: 0,
+            last_id: 0,
+            generation: 0,
+            alias_max: 0,
+            alias_used: 0,
+            keep_alive: config.keep_alive,
+            config,
+            sending: Sending::default(),
+            incoming: Incoming::default(),
+            queue: Log::new(queue),
+            names: Log::new(names),
+            output: Output::new(output),
+            inbound,
+            deadline: Instant::NEVER,
+            ping: Instant::NEVER,
+            connected_at: Instant::ZERO,
+            sequence: 0,
+            next_expiry: u32::MAX,
+            maximum_packet_size: u32::MAX,
+            backoff: None,
+            statistics: Statistics::default(),
         })
     }
 
@@ -321,13 +340,17 @@ impl<'m> Client<'m> {
 
     /// How many operations have not ended.
     pub fn pending(&self) -> usize {
-        self.queue.from(0).count()
+        let (mut count, mut next) = (0, 0);
+        while let Some(at) = self.queue.find(next, 0, 0) {
+            next = self.queue.behind(at);
+            count += 1;
+        }
+        count
     }
 
     /// The Client Identifier: the one assigned by the server, if it assigned one.
     pub fn client_id(&self) -> &str {
-        let assigned = self.names.find(&|meta| meta.kind == kind::CLIENT_ID);
-        assigned.map_or(self.config.client_id, |(position, _)| self.name(position))
+        self.name_of(kind::CLIENT_ID).unwrap_or(self.config.client_id)
     }
 
     /// The topic of a message, whether the server wrote it out or sent an alias. Call it before
@@ -336,26 +359,34 @@ impl<'m> Client<'m> {
         if !message.topic.is_empty() {
             return message.topic;
         }
-        let alias = |meta: &Meta| meta.kind == kind::ALIAS_IN && meta.id == message.alias;
-        self.names.find(&alias).map_or("", |(position, _)| self.name(position))
-    }
-
-    /// The subscriptions that match a topic, by what they were made with, in their order.
-    pub fn matching(&self, topic: &str) -> impl Iterator<Item = u32> {
-        self.names.from(0).filter_map(move |(position, meta)| {
-            let filter = meta.what() == kind::FILTER;
-            (filter && topic::matches(self.name(position), topic)).then_some(meta.key)
-        })
+        let alias = kind::ALIAS_IN | u32::from(message.alias);
+        self.names.find(0, kind::MASK | flag::ID, alias).map_or("", |at| self.name(at))
     }
 
     /// Whether there is a subscription that was made with this cookie.
     pub fn is_subscribed(&self, cookie: u32) -> bool {
-        self.names.find(&|meta| meta.what() == kind::FILTER && meta.key == cookie).is_some()
+        let mut next = 0;
+        while let Some(at) = self.names.find(next, kind::MASK, kind::FILTER) {
+            if self.names.key(at) == cookie {
+                return true;
+            }
+            next = self.names.behind(at);
+        }
+        false
+    }
+
+    /// The first name of a kind.
+    pub(super) fn name_of(&self, kind: u32) -> Option<&str> {
+        self.names.find(0, kind::MASK, kind).map(|at| self.name(at))
     }
 
     /// A name, which was text when it was put there.
     pub(super) fn name(&self, position: u32) -> &str {
-        core::str::from_utf8(self.names.body(position)).unwrap_or_default()
+        text(self.names.body(position)).unwrap_or_default()
+    }
+
+    pub(super) const fn is_v5(&self) -> bool {
+        self.config.version.is_v5()
     }
 
     pub(super) const fn has(&self, mark: u32) -> bool {
@@ -364,8 +395,7 @@ impl<'m> Client<'m> {
 
     /// Where the next event of time is due.
     pub fn next_deadline(&self) -> Instant {
-        if self.has(mark::DUE | mark::ABORTED)
-            || self.ended != 0
+        if self.has(mark::DUE | mark::ABORTED | mark::ENDED)
             || self.output.failed.is_some()
             || !(self.output.is_empty() || self.output.blocked)
             || (self.has(mark::WANTED) && !self.output.blocked)
@@ -381,25 +411,45 @@ impl<'m> Client<'m> {
             next = next.min(self.output.last_sent.after(u64::from(self.keep_alive) * 1000));
         }
         if self.next_expiry != u32::MAX {
-            next = next.min(Instant(u64::from(self.next_expiry) << 10));
+            let units = self.next_expiry;
+            next = next.min(Instant(u64::from(units >> 22) << 32 | u64::from(units << 10)));
         }
         next
     }
 }
 
 /// Time in units of 1024 ms, in which records keep it.
+#[inline(never)]
 pub(super) const fn units(now: Instant) -> u32 {
-    let units = now.0 >> 10;
-    if units < u32::MAX as u64 - 1 { units as u32 } else { u32::MAX - 1 }
+    // By halves: 64-bit shifts are calls on small machines.
+    let (high, low) = ((now.0 >> 32) as u32, now.0 as u32);
+    if high >> 10 != 0 { u32::MAX - 1 } else { high << 22 | low >> 10 }
 }
 
-/// A number of seconds in those units, rounded up.
+/// A number of seconds in those units, rounded up: 1000/1024 is 1 - 3/128.
 pub(super) const fn from_seconds(seconds: u32) -> u32 {
-    ((seconds as u64 * 125 + 127) >> 7) as u32
+    seconds - (seconds >> 7) * 3 - (((seconds & 127) * 3) >> 7)
 }
 
 /// Those units as seconds, rounded up.
 pub(super) const fn to_seconds(units: u32) -> u32 {
     // 1024/1000 is 1 + 3/125; a whole interval of 2^32 seconds may come out a little short.
     units.saturating_add((units / 125).saturating_mul(3)).saturating_add((units % 125 * 3).div_ceil(125))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_in_units_and_back() {
+        for seconds in (0..2000).chain([4_000_000, u32::MAX - 1, u32::MAX]) {
+            let expected = ((u64::from(seconds) * 125 + 127) >> 7) as u32;
+            assert_eq!(from_seconds(seconds), expected, "{seconds}");
+        }
+        for ms in [0, 1023, 1024, 0xffff_ffff, 0x1_0000_0000, 0x3ff_ffff_ffff] {
+            assert_eq!(u64::from(units(Instant(ms))), ms >> 10);
+        }
+        assert_eq!(units(Instant(0x400_0000_0000)), u32::MAX - 1);
+    }
 }

@@ -2,15 +2,14 @@
 //! What the application asks of a client.
 #![forbid(unsafe_code)]
 
-use super::client::{Client, Context, Receipt, State, flag, from_seconds, kind, mark, units};
+use super::client::{Client, Context, Inbound, Receipt, State, flag, from_seconds, kind, mark, units};
 use super::event::{Message, Operation, Token};
-use super::log::Meta;
+use super::send::HEAD;
+use super::topic;
 use super::wire::property::id;
 use super::wire::{
-    Auth, Disconnect, Filter, Filters, PacketType, Properties, Property, PublishHead, Reason, Side,
-    SubscriptionOptions, VARIABLE_MAX, subscription_body,
+    Filter, PacketType, Properties, Property, Reason, Side, Sink, VARIABLE_MAX, Version, emit_filter,
 };
-use crate::bytes::{Reader, Writer};
 use crate::status::{Error, Result};
 
 /// How long the server has to close its direction after DISCONNECT, in milliseconds.
@@ -76,16 +75,16 @@ impl Client<'_> {
     /// [`Error::State`] when idle or closing, [`Error::Invalid`] for a Reason Code or a property
     /// that DISCONNECT may not have, [`Error::TooLarge`] when the packet has no room.
     pub fn disconnect(&mut self, cx: &mut Context, reason: Reason, properties: Properties) -> Result<()> {
-        let linger = match self.state {
+        let mut linger = 0;
+        match self.state {
             State::Idle | State::Closing => return Err(Error::State),
             State::Handshake | State::Connected => {
                 self.pump(cx);
-                let packet = Disconnect { reason, properties };
-                self.stage(cx, &|version, writer| packet.emit(version, Side::Client, writer))?;
-                if self.sending.active { 0 } else { LINGER }
+                self.send_reason(cx, PacketType::Disconnect, reason, &properties)?;
+                linger = LINGER;
             }
-            _ => 0,
-        };
+            State::Waiting | State::Connecting => {}
+        }
         self.state = State::Closing;
         self.deadline = cx.stream.now.after(linger);
         self.marks |= mark::DUE;
@@ -102,7 +101,7 @@ impl Client<'_> {
     /// [`Error::Invalid`] for a bad topic, QoS or property, [`Error::Full`] when the queue has
     /// no room, or what the store says; nothing is published then.
     pub fn publish(&mut self, cx: &mut Context, publication: &Publication) -> Result<Option<Operation>> {
-        self.enqueue(cx, publication, kind::PUBLISH, 0)
+        self.enqueue(cx, publication, None)
     }
 
     /// Publishes a message whose payload of `total` bytes the application gives in parts when
@@ -118,8 +117,7 @@ impl Client<'_> {
         publication: &Publication,
         total: u32,
     ) -> Result<Operation> {
-        let whole = Publication { payload: &[], ..*publication };
-        self.enqueue(cx, &whole, kind::STREAM, total)?.ok_or(Error::State)
+        self.enqueue(cx, publication, Some(total))?.ok_or(Error::State)
     }
 
     /// Gives the next part of a payload, and says how much of it was taken. If not all, the rest
@@ -129,20 +127,18 @@ impl Client<'_> {
     /// [`Error::State`] when it is not this message's turn, [`Error::TooLarge`] for more than was
     /// announced.
     pub fn publish_chunk(&mut self, cx: &mut Context, operation: Operation, data: &[u8]) -> Result<usize> {
-        let (position, meta) = self.queue.at(self.queue.cursor).ok_or(Error::State)?;
-        let streaming = self.sending.active && meta.what() == kind::STREAM;
-        if !streaming || meta.key != operation.raw() {
+        let at = self.queue.cursor;
+        let streaming = self.sending.active && self.queue.word(at) & kind::MASK == kind::STREAM;
+        if !streaming || self.queue.key(at) != operation.raw() || self.sending.offset < self.sending.head {
             return Err(Error::State);
         }
-        let (head, total) = self.packet_len(position, &meta);
-        let given = self.sending.offset.checked_sub(head).ok_or(Error::State)?;
-        if data.len() > (meta.time - given.min(meta.time)) as usize {
+        if data.len() > (self.sending.total - self.sending.offset) as usize {
             return Err(Error::TooLarge);
         }
         let taken = self.output.take(cx.stream, data);
-        self.sending.offset = self.sending.offset.saturating_add(taken as u32);
-        if self.sending.offset >= total {
-            self.sent(position, meta);
+        self.sending.offset += taken as u32;
+        if self.sending.offset >= self.sending.total {
+            self.sent(at);
             self.pump(cx);
         } else {
             self.marks |= mark::WANTED;
@@ -157,105 +153,100 @@ impl Client<'_> {
     /// # Errors
     /// [`Error::Stale`] when there is none, [`Error::State`] when it is under way.
     pub fn cancel(&mut self, cx: &mut Context, operation: Operation) -> Result<()> {
-        let (position, meta) = self.queue.find(&|meta| meta.key == operation.raw()).ok_or(Error::Stale)?;
-        if meta.has(flag::ENDED) {
+        let at = self.queue.with_key(operation.raw()).ok_or(Error::Stale)?;
+        let word = self.queue.word(at);
+        if word & flag::ENDED != 0 {
             return Err(Error::Stale);
         }
-        if meta.has(flag::SENT) {
-            let under_way = self.sending.active && position == self.queue.cursor;
-            if meta.what() != kind::STREAM || !under_way {
+        if word & flag::SENT != 0 {
+            let under_way = self.sending.active && at == self.queue.cursor;
+            if word & kind::MASK != kind::STREAM || !under_way {
                 return Err(Error::State);
             }
             self.sending.active = false;
             self.output.failed = Some(Error::Cancelled);
         }
-        self.end(cx, position, meta, Some(Error::Cancelled));
+        self.end(cx, at, Some(Error::Cancelled));
         Ok(())
     }
 
+    /// Queues a message: whole, or with a payload of this length to come in parts.
+    #[inline(never)]
     fn enqueue(
         &mut self,
         cx: &mut Context,
         publication: &Publication,
-        kind: u8,
-        total: u32,
+        total: Option<u32>,
     ) -> Result<Option<Operation>> {
         self.restore(cx)?;
-        let version = self.config.version;
-        let Publication { topic, qos, retain, payload, properties } = *publication;
-        let head = PublishHead { dup: false, qos, retain, topic, packet_id: u16::from(qos != 0), properties };
-        head.check(version, Side::Client)?;
-        let mut size = 2 + topic.len() + payload.len();
-        let mut time = total;
-        if version.is_v5() {
-            if properties.get(id::TOPIC_ALIAS).is_some() {
-                return Err(Error::Invalid);
-            }
-            let properties_len = properties.content_len()?;
-            size += super::wire::variable(properties_len)?.1 + properties_len as usize;
-            if let (kind::PUBLISH, Some(expiry)) = (kind, properties.number(id::MESSAGE_EXPIRY_INTERVAL)) {
-                // The unit that has begun does not count.
-                time = units(cx.stream.now).saturating_add(from_seconds(expiry)).saturating_add(1);
-            }
+        let qos = publication.qos;
+        let mut time = total.unwrap_or(0);
+        let mut word = if total.is_some() { kind::STREAM } else { kind::PUBLISH };
+        if publication.retain {
+            word |= flag::RETAIN;
         }
+        let mut sink = Sink::new(&mut []);
+        publication.body(self.config.version, total.is_some(), &mut sink);
+        let size = sink.count()?;
         // The head that may come on top: fixed header, identifier, alias.
-        if size as u64 + u64::from(total) + 16 > u64::from(VARIABLE_MAX) {
+        if (size as u32).saturating_add(time).saturating_add(16) > VARIABLE_MAX {
             return Err(Error::TooLarge);
         }
-        let meta = Meta {
-            key: self.next_sequence()?,
-            time,
-            id: if qos == 0 { 0 } else { self.next_packet_id()? },
-            flags: qos | if retain { flag::RETAIN } else { 0 },
-            kind,
-            ..Meta::default()
-        };
-        let position = self.reserve(cx, meta, size)?;
-        let mut writer = Writer::new(self.queue.body_mut(position));
-        writer.u16(topic.len() as u16)?;
-        writer.put(topic.as_bytes())?;
-        if version.is_v5() {
-            properties.write(&mut writer)?;
-        }
-        writer.put(payload)?;
-        if qos != 0
-            && let Err(error) = self.keep(cx, position, false)
+        if self.is_v5()
+            && total.is_none()
+            && let Some(expiry) = publication.properties.number(id::MESSAGE_EXPIRY_INTERVAL)
         {
-            self.queue.truncate(position);
-            return Err(error);
-        }
-        if kind == kind::PUBLISH && time != 0 {
+            // The unit that has begun does not count.
+            time = units(cx.stream.now).saturating_add(from_seconds(expiry)).saturating_add(1);
             self.next_expiry = self.next_expiry.min(time);
+        }
+        word |= u32::from(qos) << flag::SHIFT;
+        if qos != 0 {
+            word |= u32::from(self.next_packet_id()?);
+        }
+        let at = self.reserve(cx, word, time, size)?;
+        publication.body(self.config.version, total.is_some(), &mut Sink::new(self.queue.body_mut(at)));
+        if qos != 0
+            && let Err(error) = self.keep(cx, at)
+        {
+            self.queue.truncate(at);
+            return Err(error);
         }
         self.marks |= mark::DUE;
         self.pump(cx);
         // A QoS 0 message that has left already is not worth an event.
-        let gone = |meta: &Meta| meta.key == self.sequence && meta.has(flag::ENDED);
-        if qos == 0
-            && self.ended != 0
-            && let Some((position, Meta { time: 0, .. })) = self.queue.find(&gone)
-        {
-            self.queue.remove(position);
-            self.ended -= 1;
+        if qos == 0 && self.queue.word(at) & flag::ENDED != 0 && self.queue.time(at) == 0 {
+            self.queue.remove(at);
             return Ok(None);
         }
         Ok(Operation::from_raw(self.sequence))
     }
 
-    /// Room in the queue, made at the cost of QoS 0 messages if the configuration says so.
-    fn reserve(&mut self, cx: &mut Context, meta: Meta, size: usize) -> Result<u32> {
+    /// A new record in the queue, made room for at the cost of QoS 0 messages if the configuration
+    /// says so.
+    #[inline(never)]
+    fn reserve(&mut self, cx: &mut Context, word: u32, time: u32, size: usize) -> Result<u32> {
+        // When numbers run out, the queue must empty first, so that their order stays the order of
+        // the messages.
+        if self.queue.is_empty() && self.sequence >= super::session::SEQUENCE_MAX / 2 {
+            self.sequence = 0;
+        }
+        if self.sequence >= super::session::SEQUENCE_MAX {
+            return Err(Error::Full);
+        }
+        self.sequence += 1;
         loop {
-            match self.queue.reserve(meta, size) {
-                Err(Error::Full) if self.config.drop_oldest => {
-                    let publish = |meta: &Meta| meta.what() <= kind::STREAM;
-                    let unsent = |meta: &Meta| {
-                        publish(meta) && meta.flags & (flag::QOS | flag::SENT | flag::ENDED) == 0
-                    };
-                    let (position, meta) = self.queue.find(&unsent).ok_or(Error::Full)?;
-                    self.end(cx, position, meta, Some(Error::Full));
-                }
-                result => return result,
+            let result = self.queue.reserve(word, self.sequence, time, size);
+            if result.is_ok() || !self.config.drop_oldest {
+                return result;
             }
+            let unsent = kind::CLASS | flag::QOS | flag::SENT | flag::ENDED;
+            let mut found = self.queue.find(0, unsent, 0);
+            // Not the one that is half sent.
+            if found.is_some_and(|at| self.sending.active && at == self.queue.cursor) {
+                found = self.queue.find(self.queue.behind(self.queue.cursor), unsent, 0);
+            }
+            self.end(cx, found.ok_or(Error::Full)?, Some(Error::Full));
         }
     }
 
@@ -272,47 +263,19 @@ impl Client<'_> {
         subscriptions: &[Subscription],
         properties: Properties,
     ) -> Result<Operation> {
-        // One filter a turn, so that there is no list to build.
-        let mut one = [Filter::default()];
-        let mut size = 0;
-        let mut prefix = 0;
-        for subscription in subscriptions {
-            let (filters, version) = (&mut one, self.config.version);
-            *filters = [subscription.filter];
-            let filters = Filters::List(filters);
-            let kind = PacketType::Subscribe;
-            let whole = subscription_body(kind, &properties, &filters, version, None)?;
-            let entry = subscription.filter.filter.len() + 3;
-            prefix = whole.saturating_sub(entry);
-            size += entry;
-        }
-        if subscriptions.is_empty() {
-            return Err(Error::Invalid);
-        }
-        let identifier = match self.config.version.is_v5() {
-            true => properties.number(id::SUBSCRIPTION_IDENTIFIER).unwrap_or(0),
-            false => 0,
-        };
-        let position = self.request(cx, kind::SUBSCRIBE, prefix + size)?;
         let version = self.config.version;
-        let mut writer = Writer::new(self.queue.body_mut(position));
-        if version.is_v5() {
-            properties.write(&mut writer)?;
-        }
-        for Subscription { filter, .. } in subscriptions {
-            writer.u16(filter.filter.len() as u16)?;
-            writer.put(filter.filter.as_bytes())?;
-            let mut options = filter.options;
-            if !version.is_v5() {
-                options = SubscriptionOptions { qos: options.qos, ..Default::default() };
-            }
-            writer.u8(options.to_byte())?;
-        }
+        let filter = |index: usize| subscriptions.get(index).map(|subscription| subscription.filter);
+        let at = self.request(cx, kind::SUBSCRIBE, &properties, &filter)?;
+        let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER).filter(|_| version.is_v5());
         for (index, subscription) in subscriptions.iter().enumerate() {
-            if let Err(error) = self.remember(subscription, identifier) {
-                self.queue.truncate(position);
+            if let Err(error) = self.remember(subscription, identifier.unwrap_or(0)) {
+                self.queue.truncate(at);
                 for Subscription { filter, .. } in subscriptions.iter().take(index) {
-                    self.forget(filter.filter, false);
+                    // Not one that the server has granted.
+                    let mask = kind::MASK | kind::CONFIRMED;
+                    if let Some(name) = self.names.named(mask, kind::FILTER, filter.filter.as_bytes()) {
+                        self.names.remove(name);
+                    }
                 }
                 return Err(error);
             }
@@ -330,25 +293,43 @@ impl Client<'_> {
         filters: &[Filter],
         properties: Properties,
     ) -> Result<Operation> {
-        let version = self.config.version;
-        let kind = PacketType::Unsubscribe;
-        let list = Filters::List(filters);
-        let size = subscription_body(kind, &properties, &list, version, None)?;
-        let position = self.request(cx, kind::UNSUBSCRIBE, size)?;
-        let mut writer = Writer::new(self.queue.body_mut(position));
-        subscription_body(kind, &properties, &list, version, Some(&mut writer))?;
+        self.request(cx, kind::UNSUBSCRIBE, &properties, &|index| filters.get(index).copied())?;
         self.requested(cx)
     }
 
-    fn request(&mut self, cx: &mut Context, kind: u8, size: usize) -> Result<u32> {
-        // Fixed header and packet identifier come on top.
-        if size + 7 > self.output.capacity() {
+    /// Queues a SUBSCRIBE or UNSUBSCRIBE.
+    #[inline(never)]
+    fn request<'f>(
+        &mut self,
+        cx: &mut Context,
+        kind: u32,
+        properties: &Properties,
+        filter: &dyn Fn(usize) -> Option<Filter<'f>>,
+    ) -> Result<u32> {
+        let version = self.config.version;
+        let packet = super::send::request_type(kind);
+        let body: &dyn Fn(&mut Sink) = &|sink| {
+            if version.is_v5() {
+                properties.emit(&[], Some(packet), Side::Client, sink);
+            }
+            let mut index = 0;
+            while let Some(filter) = filter(index) {
+                emit_filter(&filter, packet, version, sink);
+                index += 1;
+            }
+            sink.check(index != 0);
+        };
+        let mut counted = Sink::new(&mut []);
+        body(&mut counted);
+        let size = counted.count()?;
+        if size + HEAD > self.output.capacity() {
             return Err(Error::TooLarge);
         }
         self.restore(cx)?;
-        let key = self.next_sequence()?;
-        let meta = Meta { key, id: self.next_packet_id()?, kind, ..Meta::default() };
-        self.reserve(cx, meta, size)
+        let word = kind | u32::from(self.next_packet_id()?);
+        let at = self.reserve(cx, word, 0, size)?;
+        body(&mut Sink::new(self.queue.body_mut(at)));
+        Ok(at)
     }
 
     fn requested(&mut self, cx: &mut Context) -> Result<Operation> {
@@ -357,39 +338,23 @@ impl Client<'_> {
         Operation::from_raw(self.sequence).ok_or(Error::State)
     }
 
-    /// Notes a filter among the names, in place of the one that is there.
+    /// Notes a filter among the names, in place of the one that is there: the server keeps the old
+    /// subscription until it has answered.
     fn remember(&mut self, subscription: &Subscription, identifier: u32) -> Result<()> {
         let Subscription { filter: Filter { filter, options }, cookie } = *subscription;
-        let meta = Meta {
-            key: cookie,
-            time: identifier,
-            flags: options.to_byte(),
-            kind: kind::FILTER,
-            ..Meta::default()
-        };
-        if let Some((position, old)) = self.filter(filter) {
-            // The server keeps the old subscription until it has answered.
-            let kept = Meta { key: cookie, time: identifier, flags: meta.flags, ..old };
-            self.names.set(position, &kept);
-            return Ok(());
+        let options = u32::from(options.to_byte()) << flag::SHIFT;
+        let filter = filter.as_bytes();
+        match self.names.named(kind::MASK, kind::FILTER, filter) {
+            Some(at) => {
+                self.names.mark(at, flag::OPTIONS, options);
+                self.names.set_key(at, cookie);
+                self.names.set_time(at, identifier);
+            }
+            None => {
+                self.names.add(kind::FILTER | options, cookie, identifier, filter)?;
+            }
         }
-        let position = self.names.reserve(meta, filter.len())?;
-        crate::bytes::copy(self.names.body_mut(position), filter.as_bytes());
         Ok(())
-    }
-
-    /// Finds a filter among the names.
-    pub(super) fn filter(&self, filter: &str) -> Option<(u32, Meta)> {
-        self.names.search(&|position, meta| meta.what() == kind::FILTER && self.name(position) == filter)
-    }
-
-    /// Forgets a filter; `confirmed` even if the server has granted it.
-    pub(super) fn forget(&mut self, filter: &str, confirmed: bool) {
-        if let Some((position, meta)) = self.filter(filter)
-            && (confirmed || meta.kind & kind::CONFIRMED == 0)
-        {
-            self.names.remove(position);
-        }
     }
 
     /// Acknowledges a received message; only with `deferred`. A Reason Code of 0x80 or more
@@ -403,10 +368,11 @@ impl Client<'_> {
         if !reason.fits(PacketType::Puback) {
             return Err(Error::Invalid);
         }
-        let receipt = self.receipts().iter_mut().find(|entry| entry.token() == token);
-        let receipt = receipt.filter(|entry| entry.receipt == Receipt::Held).ok_or(Error::Stale)?;
-        receipt.receipt = Receipt::Ready;
-        receipt.reason = reason.0;
+        let mut receipts = self.receipts().iter_mut();
+        let held = |entry: &&mut Inbound| entry.token() == token && entry.receipt == Receipt::Held;
+        let entry = receipts.find(held).ok_or(Error::Stale)?;
+        entry.receipt = Receipt::Ready;
+        entry.reason = reason.0;
         self.marks |= mark::DUE;
         self.pump(cx);
         Ok(())
@@ -431,8 +397,10 @@ impl Client<'_> {
         let method = self.config.properties.get(id::AUTHENTICATION_METHOD).ok_or(Error::Invalid)?;
         let list = [method, Property::binary(id::AUTHENTICATION_DATA, data)];
         let list = if data.is_empty() { list.get(..1) } else { list.get(..) };
-        let packet = Auth { reason, properties: Properties::List(list.unwrap_or_default()) };
-        self.stage(cx, &|_, writer| packet.emit(Side::Client, writer))
+        if reason == Reason::SUCCESS {
+            return Err(Error::Invalid);
+        }
+        self.send_reason(cx, PacketType::Auth, reason, &Properties::List(list.unwrap_or_default()))
     }
 
     /// Publishes a response to a request (5.0 §4.10): to its response topic, with its
@@ -474,52 +442,49 @@ impl Client<'_> {
         self.publish(cx, &Publication { properties: Properties::List(&list), ..*request })
     }
 
-    /// The number of the next operation. When numbers run out, the queue must empty first, so
-    /// that their order stays the order of the messages.
-    fn next_sequence(&mut self) -> Result<u32> {
-        if self.queue.is_empty() && self.sequence >= super::session::SEQUENCE_MAX / 2 {
-            self.sequence = 0;
-        }
-        if self.sequence >= super::session::SEQUENCE_MAX {
-            return Err(Error::Full);
-        }
-        self.sequence += 1;
-        Ok(self.sequence)
-    }
-
     /// A packet identifier that is not in use [MQTT-2.2.1-3].
     ///
     /// Identifiers are given in turn and records keep that order, so that those in use lie
     /// between the oldest and the newest; only after coming round is a search needed.
+    #[inline(never)]
     pub(super) fn next_packet_id(&mut self) -> Result<u16> {
         if self.queue.is_empty() {
             self.marks &= !mark::WRAPPED;
         }
-        let oldest = self.queue.find(&|meta| meta.id != 0).map_or(0, |(_, meta)| meta.id);
+        let mut oldest = 0;
+        let mut next = 0;
+        while oldest == 0
+            && let Some(at) = self.queue.find(next, 0, 0)
+        {
+            oldest = self.queue.word(at) as u16;
+            next = self.queue.behind(at);
+        }
         for _ in 0..=u16::MAX {
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
-            let last_id = self.last_id;
-            let uses = |meta: &Meta| meta.id == last_id;
-            if last_id == oldest {
+            if self.last_id == oldest {
                 self.marks |= mark::WRAPPED;
             }
-            let renewing = |meta: &Meta| uses(meta) && meta.what() == kind::FILTER;
-            let used = self.has(mark::WRAPPED) && self.queue.find(&uses).is_some();
-            if !used && self.names.find(&renewing).is_none() {
-                return Ok(last_id);
+            let id = u32::from(self.last_id);
+            let used = self.has(mark::WRAPPED) && self.queue.find(0, flag::ID, id).is_some();
+            if !used && self.names.find(0, kind::MASK | flag::ID, kind::FILTER | id).is_none() {
+                return Ok(self.last_id);
             }
         }
         Err(Error::Full)
     }
+}
 
-    /// Reads what stands in the queue for a SUBSCRIBE or UNSUBSCRIBE.
-    pub(super) fn request_filters(&self, position: u32, packet: PacketType) -> Filters<'_> {
-        let mut reader = Reader::new(self.queue.body(position));
-        if self.config.version.is_v5()
-            && let Ok(Some(length)) = super::wire::read_variable(&mut reader, true)
-        {
-            let _ = reader.take(length as usize);
+impl Publication<'_> {
+    /// What stands in the queue: topic, properties with 5.0, and the payload unless it comes in
+    /// parts. Message Expiry Interval comes first, so that it is found when it is to be updated.
+    fn body(&self, version: Version, parts: bool, sink: &mut Sink) {
+        sink.check(self.qos <= 2 && topic::is_name(self.topic));
+        sink.string(self.topic.as_bytes());
+        if version.is_v5() {
+            self.properties.emit_publish(sink);
         }
-        Filters::Encoded(reader.take_rest(), packet)
+        if !parts {
+            sink.put(self.payload);
+        }
     }
 }

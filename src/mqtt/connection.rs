@@ -4,12 +4,10 @@
 
 use super::client::{Client, Context, Receipt, Sending, State, flag, kind, mark, units};
 use super::event::{Event, Operation};
-use super::log::{Log, Meta};
 use super::wire::property::id;
-use super::wire::{Connack, Properties, Reason, Version};
+use super::wire::{Answer, Properties, Reason, Version};
 use crate::backoff::{Backoff, Policy};
-use crate::bytes;
-use crate::status::{Error, Result};
+use crate::status::Error;
 use crate::time::Instant;
 
 /// A connection that lasted so long, in milliseconds, or over which a message went, was a good
@@ -22,106 +20,104 @@ impl Client<'_> {
     /// Does what is due, and says what came of it. Call it until it says nothing. A needless
     /// call is harmless.
     pub fn poll(&mut self, cx: &mut Context) -> Option<Event<'static>> {
+        let mut out = None;
         self.marks &= !mark::DUE;
         if self.has(mark::ABORTED) {
             self.marks &= !mark::ABORTED;
             return Some(Event::Aborted { cookie: self.incoming.cookie });
         }
-        if let Some(event) = self.tick(cx) {
-            return Some(event);
+        self.tick(cx, &mut out);
+        if out.is_some() {
+            return out;
         }
         self.expire(cx);
         self.pump(cx);
         self.output.flush(cx.stream);
         if let Some(error) = self.output.failed {
-            return self.lost(cx, error, Reason::SUCCESS, Properties::EMPTY);
-        }
-        if self.ended != 0 {
-            return self.report();
-        }
-        if self.has(mark::WANTED)
-            && !self.output.blocked
-            && let Some((position, meta)) = self.queue.at(self.queue.cursor)
-        {
+            self.failed(cx, error, &mut out);
+        } else if !self.report(&mut out) && self.has(mark::WANTED) && !self.output.blocked {
             self.marks &= !mark::WANTED;
-            let (head, _) = self.packet_len(position, &meta);
-            let operation = Operation::from_raw(meta.key)?;
-            let offset = self.sending.offset.saturating_sub(head);
-            return Some(Event::Wanted { operation, offset });
+            let operation = Operation::from_raw(self.queue.key(self.queue.cursor))?;
+            let offset = self.sending.offset.saturating_sub(self.sending.head);
+            out = Some(Event::Wanted { operation, offset });
         }
-        None
+        out
     }
 
-    /// An operation that has ended by itself.
-    fn report(&mut self) -> Option<Event<'static>> {
-        let Some((position, meta)) = self.queue.find(&|meta| meta.has(flag::ENDED)) else {
-            self.ended = 0;
-            return None;
+    /// Tells of an operation that has ended by itself, if there is one.
+    fn report(&mut self, out: &mut Option<Event<'_>>) -> bool {
+        let ended = self.queue.find(0, flag::ENDED, flag::ENDED);
+        let Some(at) = ended.filter(|_| self.has(mark::ENDED)) else {
+            self.marks &= !mark::ENDED;
+            return false;
         };
-        self.queue.remove(position);
-        self.ended = self.ended.saturating_sub(1);
-        Some(Event::Ended {
-            operation: Operation::from_raw(meta.key)?,
-            error: Error::from_code(-(meta.time as i32)),
-            reason: Reason::SUCCESS,
-            reasons: &[],
-            properties: Properties::EMPTY,
-        })
+        if let Some(operation) = Operation::from_raw(self.queue.key(at)) {
+            *out = Some(Event::Ended {
+                operation,
+                error: Error::from_code(-(self.queue.time(at) as i32)),
+                reason: Reason::SUCCESS,
+                reasons: &[],
+                properties: Properties::EMPTY,
+            });
+        }
+        self.queue.remove(at);
+        true
     }
 
     /// The deadlines of the connection.
-    fn tick(&mut self, cx: &mut Context) -> Option<Event<'static>> {
+    fn tick(&mut self, cx: &mut Context, out: &mut Option<Event<'_>>) {
         let now = cx.stream.now;
         if self.state == State::Connected {
-            let silent = self.output.last_sent.after(u64::from(self.keep_alive) * 1000);
             if self.ping.is_due(now) {
-                return self.lost(cx, Error::Timeout, Reason::SUCCESS, Properties::EMPTY);
+                return self.failed(cx, Error::Timeout, out);
             }
             // One PINGREQ at a time. Without room for it something is under way, and if that
             // gets nowhere the time for an answer runs all the same.
-            if self.keep_alive != 0
-                && self.ping == Instant::NEVER
-                && !self.sending.active
-                && silent.is_due(now)
-            {
-                let _ = self.stage(cx, &|_, writer| writer.put(&[0xc0, 0]));
+            if self.silent_until().is_due(now) {
+                self.gather(cx, &[0xc0, 0]);
                 self.ping = now.after(u64::from(self.config.response_timeout));
             }
         }
+        let due = self.deadline.is_due(now);
         if self.state == State::Closing {
             self.output.flush(cx.stream);
-            let done = self.output.is_empty() && !self.has(mark::SHUT);
-            if done && !self.deadline.is_due(now) {
+            if self.output.is_empty() && !self.has(mark::SHUT) && !due {
                 self.marks |= mark::SHUT;
                 cx.stream.transport.shutdown();
             }
         }
-        if !self.deadline.is_due(now) {
-            return None;
-        }
-        self.deadline = Instant::NEVER;
-        match self.state {
-            State::Waiting => self.attempt(cx),
-            State::Connecting | State::Handshake => {
-                self.lost(cx, Error::Timeout, Reason::SUCCESS, Properties::EMPTY)
+        if due {
+            self.deadline = Instant::NEVER;
+            match self.state {
+                State::Waiting => self.attempt(cx, out),
+                State::Connecting | State::Handshake => self.failed(cx, Error::Timeout, out),
+                State::Closing => self.failed(cx, Error::Closed, out),
+                State::Idle | State::Connected => {}
             }
-            State::Closing => self.lost(cx, Error::Closed, Reason::SUCCESS, Properties::EMPTY),
-            State::Idle | State::Connected => None,
         }
     }
 
-    fn attempt(&mut self, cx: &mut Context) -> Option<Event<'static>> {
-        let referred = self.names.find(&|meta| meta.what() == kind::SERVER);
-        let (host, port) = match referred {
-            Some((position, meta)) => (self.name(position), meta.id),
-            None => (self.config.host, self.config.port),
-        };
+    /// When PINGREQ is to be sent, if nothing else is before.
+    pub(super) fn silent_until(&self) -> Instant {
+        let awaited = self.ping != Instant::NEVER || self.sending.active;
+        if self.state != State::Connected || self.keep_alive == 0 || awaited {
+            return Instant::NEVER;
+        }
+        self.output.last_sent.after(u64::from(self.keep_alive) * 1000)
+    }
+
+    fn attempt(&mut self, cx: &mut Context, out: &mut Option<Event<'_>>) {
+        let (mut host, mut port) = (self.config.host, self.config.port);
+        if self.is_v5()
+            && let Some(at) = self.names.find(0, kind::MASK, kind::SERVER)
+        {
+            (host, port) = (self.name(at), self.names.word(at) as u16);
+        }
         let result = cx.stream.transport.connect(host, port);
         self.state = State::Connecting;
         self.deadline = cx.stream.now.after(u64::from(self.config.connect_timeout));
-        match result {
-            Ok(()) => None,
-            Err(error) => self.lost(cx, error, Reason::SUCCESS, Properties::EMPTY),
+        if let Err(error) = result {
+            self.failed(cx, error, out);
         }
     }
 
@@ -141,28 +137,32 @@ impl Client<'_> {
     pub(super) fn connack<'d>(
         &mut self,
         cx: &mut Context,
-        connack: Connack<'d>,
-    ) -> core::result::Result<Option<Event<'d>>, Reason> {
-        let Connack { session_present, reason, properties } = connack;
+        answer: &Answer<'d>,
+        out: &mut Option<Event<'d>>,
+    ) -> core::result::Result<(), Reason> {
+        let Answer { session_present, reason, properties, .. } = *answer;
         if reason != Reason::SUCCESS {
-            return Ok(self.lost(cx, Error::Refused, reason, properties));
+            self.lost(cx, Error::Refused, reason, &properties, out);
+            return Ok(());
         }
-        let v3 = self.config.version == Version::V311;
-        let resumed = self.has(mark::STARTED) && !v3;
-        let clean = self.config.clean_start && !resumed;
-        let method = self.config.properties.text(id::AUTHENTICATION_METHOD);
+        let v5 = self.is_v5();
+        let clean = self.config.clean_start;
         // A session that we said not to want [MQTT-3.2.2-4], another method [MQTT-4.12.0-5].
-        if (clean && session_present) || properties.text(id::AUTHENTICATION_METHOD) != method {
+        let resumed = v5 && self.has(mark::STARTED);
+        let foreign = v5 && {
+            let theirs = properties.get(id::AUTHENTICATION_METHOD);
+            theirs != self.config.properties.get(id::AUTHENTICATION_METHOD)
+        };
+        if (clean && !resumed && session_present) || foreign {
             return Err(Reason::PROTOCOL_ERROR);
         }
         self.read_limits(&properties);
-        if let Some(assigned) = properties.text(id::ASSIGNED_CLIENT_IDENTIFIER) {
+        if let Some(assigned) = properties.get(id::ASSIGNED_CLIENT_IDENTIFIER).filter(|_| v5) {
             // Without room for it the next connection is a new session.
-            let _ = self.note(kind::CLIENT_ID, assigned, 0);
+            self.note(kind::CLIENT_ID, assigned.data);
         }
         if !session_present {
-            self.session_lost(cx, v3 && !self.config.clean_start)
-                .map_err(|_| Reason::IMPLEMENTATION_SPECIFIC_ERROR)?;
+            self.session_lost(cx, !v5 && !clean).map_err(|_| Reason::IMPLEMENTATION_SPECIFIC_ERROR)?;
         }
         self.queue.cursor = 0;
         self.marks |= mark::STARTED | mark::DUE | mark::REQUESTS;
@@ -170,89 +170,107 @@ impl Client<'_> {
         self.deadline = Instant::NEVER;
         self.connected_at = cx.stream.now;
         self.statistics.connections = self.statistics.connections.wrapping_add(1);
-        Ok(Some(Event::Connected { session_present, properties }))
+        *out = Some(Event::Connected { session_present, properties });
+        Ok(())
     }
 
     /// What the server allows, and how it wants to be treated.
     fn read_limits(&mut self, properties: &Properties) {
-        let number = |id: u8, default: u32| properties.number(id).unwrap_or(default);
-        self.keep_alive = number(id::SERVER_KEEP_ALIVE, u32::from(self.config.keep_alive)) as u16;
-        let server = number(id::RECEIVE_MAXIMUM, 0xffff) as u16;
-        self.quota_max = self.config.send_maximum.max(1).min(server);
-        self.quota = self.quota_max;
-        self.alias_max = number(id::TOPIC_ALIAS_MAXIMUM, 0) as u16;
-        self.maximum_qos = number(id::MAXIMUM_QOS, 2) as u8;
-        self.maximum_packet_size = number(id::MAXIMUM_PACKET_SIZE, u32::MAX);
+        self.keep_alive = self.config.keep_alive;
+        self.quota_max = self.config.send_maximum.max(1);
+        self.alias_max = 0;
+        self.maximum_qos = 2;
+        self.maximum_packet_size = u32::MAX;
         self.marks &= !mark::SERVER;
-        for (id, mark) in [
-            (id::RETAIN_AVAILABLE, mark::NO_RETAIN),
-            (id::WILDCARD_SUBSCRIPTION_AVAILABLE, mark::NO_WILDCARD),
-            (id::SUBSCRIPTION_IDENTIFIER_AVAILABLE, mark::NO_IDENTIFIER),
-            (id::SHARED_SUBSCRIPTION_AVAILABLE, mark::NO_SHARED),
-        ] {
-            if number(id, 1) == 0 {
-                self.marks |= mark;
+        for property in properties.iter() {
+            let number = property.number;
+            let lacks = match property.id {
+                id::RETAIN_AVAILABLE => mark::NO_RETAIN,
+                id::WILDCARD_SUBSCRIPTION_AVAILABLE => mark::NO_WILDCARD,
+                id::SUBSCRIPTION_IDENTIFIER_AVAILABLE => mark::NO_IDENTIFIER,
+                id::SHARED_SUBSCRIPTION_AVAILABLE => mark::NO_SHARED,
+                _ => 0,
+            };
+            match property.id {
+                id::SERVER_KEEP_ALIVE => self.keep_alive = number as u16,
+                id::RECEIVE_MAXIMUM => self.quota_max = self.quota_max.min(number as u16),
+                id::TOPIC_ALIAS_MAXIMUM => self.alias_max = number as u16,
+                id::MAXIMUM_QOS => self.maximum_qos = number as u8,
+                id::MAXIMUM_PACKET_SIZE => self.maximum_packet_size = number,
+                _ if number == 0 => self.marks |= lacks,
+                _ => {}
             }
         }
+        self.quota = self.quota_max;
     }
 
-    /// Keeps one name of a kind, in place of the one before.
-    fn note(&mut self, kind: u8, name: &str, id: u16) -> Result<()> {
-        self.forget_kind(kind);
-        let meta = Meta { kind, id, ..Meta::default() };
-        let position = self.names.reserve(meta, name.len())?;
-        bytes::copy(self.names.body_mut(position), name.as_bytes());
-        Ok(())
+    /// Keeps one name of a kind, in place of the one before; whether there was room.
+    fn note(&mut self, word: u32, name: &[u8]) -> bool {
+        self.forget_kind(kind::MASK, word & kind::MASK);
+        self.names.add(word, 0, 0, name).is_ok()
     }
 
-    fn forget_kind(&mut self, kind: u8) {
-        while let Some((position, _)) = self.names.find(&|meta| meta.what() == kind) {
-            self.names.remove(position);
+    fn forget_kind(&mut self, mask: u32, kind: u32) {
+        while let Some(at) = self.names.find(0, mask, kind) {
+            self.names.remove(at);
         }
+    }
+
+    /// The connection is over, or came to nothing, and the server has not said why.
+    pub(super) fn failed(&mut self, cx: &mut Context, error: Error, out: &mut Option<Event<'_>>) {
+        self.lost(cx, error, Reason::SUCCESS, &Properties::EMPTY, out);
     }
 
     /// The connection is over, or came to nothing: settles what ends with it, and decides
     /// whether to try again.
+    #[inline(never)]
     pub(super) fn lost<'d>(
         &mut self,
         cx: &mut Context,
         error: Error,
         reason: Reason,
-        properties: Properties<'d>,
-    ) -> Option<Event<'d>> {
-        if self.state == State::Idle {
-            return None;
+        properties: &Properties<'d>,
+        out: &mut Option<Event<'d>>,
+    ) {
+        let state = self.state;
+        if state == State::Idle {
+            return;
         }
         cx.stream.transport.close();
-        let closing = self.state == State::Closing;
-        let lived = match self.state {
-            State::Connected => cx.stream.now.since(self.connected_at),
-            _ => 0,
-        };
-        let useful = self.has(mark::USEFUL);
+        let closing = state == State::Closing;
+        let lived = state == State::Connected && cx.stream.now.since(self.connected_at) >= STABLE;
+        let good = lived || self.has(mark::USEFUL);
         self.reset();
         self.deadline = Instant::NEVER;
         self.state = State::Idle;
         let mut retry_after = None;
-        let referred = !closing && self.follow(reason, &properties);
-        if referred {
-            retry_after = Some(0);
-        } else if !closing && !is_final(self.config.version, error, reason) {
-            if lived >= STABLE || useful {
-                self.backoff = None;
-                self.redirects = 0;
+        if !closing {
+            if self.is_v5() && self.follow(reason, properties) {
+                retry_after = Some(0);
+            } else if !is_final(self.config.version, error, reason) {
+                if good {
+                    self.backoff = None;
+                    self.redirects = 0;
+                }
+                if let Some(policy) = &self.config.reconnect {
+                    retry_after = self.delay(cx, policy);
+                }
             }
-            retry_after = self.config.reconnect.and_then(|policy| self.delay(cx, &policy));
         }
         match retry_after {
             Some(delay) => {
                 self.state = State::Waiting;
                 self.deadline = cx.stream.now.after(u64::from(delay));
             }
-            None => self.end_requests(cx),
+            // There is no further attempt: requests, which belong to no session, end.
+            None => {
+                while let Some(at) = self.queue.find(0, kind::CLASS | flag::ENDED, kind::SUBSCRIBE) {
+                    self.end(cx, at, Some(Error::Transport));
+                }
+            }
         }
         let error = if closing { Error::Closed } else { error };
-        Some(Event::Disconnected { error, reason, retry_after, properties })
+        *out = Some(Event::Disconnected { error, reason, retry_after, properties: *properties });
     }
 
     /// How long to wait for the next attempt, if there is to be one.
@@ -277,8 +295,7 @@ impl Client<'_> {
         self.marks &= !(mark::RELEASES | mark::WANTED | mark::SHUT | mark::USEFUL | mark::OVERFLOW);
         self.alias_used = 0;
         self.alias_max = 0;
-        self.forget_kind(kind::ALIAS_IN);
-        self.forget_kind(kind::ALIAS_OUT);
+        self.forget_kind(kind::CLASS, kind::ALIAS_IN);
         if self.incoming.remaining != 0 && !self.incoming.skip {
             self.marks |= mark::ABORTED | mark::DUE;
         }
@@ -286,15 +303,10 @@ impl Client<'_> {
         // What has not been acknowledged comes again, but for QoS 2 that the application has.
         let mut index = 0;
         while let Some(entry) = self.receipts().get_mut(index) {
-            let again = match entry.receipt {
-                Receipt::Coming | Receipt::Unknown => true,
-                Receipt::Releasing => {
-                    entry.receipt = Receipt::Received;
-                    false
-                }
-                _ => entry.qos < 2,
-            };
-            if again {
+            if entry.receipt == Receipt::Releasing {
+                entry.receipt = Receipt::Received;
+            }
+            if entry.qos < 2 || matches!(entry.receipt, Receipt::Coming | Receipt::Unknown) {
                 self.remove_receipt(index);
             } else {
                 index += 1;
@@ -302,37 +314,13 @@ impl Client<'_> {
         }
         // Requests are made anew, and a PUBREL is sent in its turn.
         self.queue.cursor = 0;
-        let mut next = 0;
-        while let Some((position, mut meta)) = self.queue.at(next) {
-            next = Log::behind(position, &meta);
-            meta.kind &= !kind::RELEASE_DUE;
-            if meta.what() >= kind::SUBSCRIBE && !meta.has(flag::ENDED) {
-                meta.flags &= !flag::SENT;
-                meta.time = 0;
-            }
-            self.queue.set(position, &meta);
-        }
+        self.queue.mark_all(kind::RELEASE_DUE, kind::RELEASE_DUE, kind::RELEASE_DUE, 0);
+        let sent = kind::SUBSCRIBE | flag::SENT;
+        self.queue.mark_all(kind::CLASS | flag::ENDED | flag::SENT, sent, flag::SENT, 0);
         // A subscription whose renewal was not answered is renewed again.
-        next = 0;
-        while let Some((position, mut meta)) = self.names.at(next) {
-            next = Log::behind(position, &meta);
-            if meta.what() == kind::FILTER && meta.id != 0 {
-                meta.id = 0;
-                meta.kind |= kind::RENEW;
-                self.names.set(position, &meta);
-                self.marks |= mark::RENEWALS;
-            }
-        }
-    }
-
-    /// There is no further attempt: requests, which belong to no session, end.
-    fn end_requests(&mut self, cx: &mut Context) {
-        let mut next = 0;
-        while let Some((position, meta)) = self.queue.at(next) {
-            next = Log::behind(position, &meta);
-            if meta.what() >= kind::SUBSCRIBE && !meta.has(flag::ENDED) {
-                self.end(cx, position, meta, Some(Error::Transport));
-            }
+        let asked = kind::FILTER | kind::ASKED;
+        if self.names.mark_all(kind::MASK | kind::ASKED, asked, kind::ASKED | flag::ID, kind::RENEW) {
+            self.marks |= mark::RENEWALS;
         }
     }
 
@@ -342,10 +330,10 @@ impl Client<'_> {
         if !referring || !self.config.follow_server_reference || self.redirects >= REDIRECTS {
             return false;
         }
-        let Some(reference) = properties.text(id::SERVER_REFERENCE) else { return false };
-        let Some((host, port)) = server(reference, self.config.port) else { return false };
+        let Some(reference) = properties.get(id::SERVER_REFERENCE) else { return false };
+        let Some((host, port)) = server(reference.data, self.config.port) else { return false };
         self.redirects += 1;
-        self.note(kind::SERVER, host, port).is_ok()
+        self.note(kind::SERVER | u32::from(port), host)
     }
 
     /// Ends what has waited too long: messages by their expiry, requests without an answer.
@@ -356,21 +344,22 @@ impl Client<'_> {
         }
         self.next_expiry = u32::MAX;
         let mut next = 0;
-        while let Some((position, meta)) = self.queue.at(next) {
-            next = Log::behind(position, &meta);
-            let sent = meta.has(flag::SENT);
-            let waits = match meta.what() {
-                kind::PUBLISH => !sent,
+        while let Some(at) = self.queue.find(next, flag::ENDED, 0) {
+            next = self.queue.behind(at);
+            let word = self.queue.word(at);
+            let waits = match word & kind::MASK {
+                kind::PUBLISH => word & flag::SENT == 0,
                 kind::STREAM => false,
-                _ => sent,
+                _ => word & flag::SENT != 0,
             };
-            if !waits || meta.has(flag::ENDED) || meta.time == 0 {
+            let time = self.queue.time(at);
+            if !waits || time == 0 {
                 continue;
             }
-            if meta.time <= now {
-                self.end(cx, position, meta, Some(Error::Timeout));
+            if time <= now {
+                self.end(cx, at, Some(Error::Timeout));
             } else {
-                self.next_expiry = self.next_expiry.min(meta.time);
+                self.next_expiry = self.next_expiry.min(time);
             }
         }
     }
@@ -390,29 +379,41 @@ fn is_final(version: Version, error: Error, reason: Reason) -> bool {
 
 /// Reads the first of the servers in a Server Reference: a host, perhaps with a port; an IPv6
 /// address with a port stands in brackets (5.0 §4.11).
-fn server(reference: &str, default: u16) -> Option<(&str, u16)> {
-    let end = reference.bytes().position(|byte| byte == b' ');
-    let first = reference.get(..end.unwrap_or(reference.len()))?;
-    let is_colon = |byte: u8| byte == b':';
-    let (host, port) = if first.as_bytes().first() == Some(&b'[') {
-        let end = first.bytes().position(|byte| byte == b']')?;
-        (first.get(1..end)?, first.get(end + 1..)?)
-    } else {
-        // More than one colon is an address without a port.
-        match (first.bytes().position(is_colon), first.bytes().rposition(is_colon)) {
-            (Some(at), Some(last)) if at == last => (first.get(..at)?, first.get(at..)?),
-            _ => (first, ""),
-        }
-    };
-    let mut number = default;
-    if let Some((b':', digits)) = port.as_bytes().split_first() {
-        number = 0;
-        for digit in digits {
-            let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
-            number = number.checked_mul(10)?.checked_add(u16::from(digit))?;
+fn server(reference: &[u8], default: u16) -> Option<(&[u8], u16)> {
+    let mut first = reference;
+    // Where the port begins: behind the only colon, or behind the colon behind the bracket.
+    let (mut colon, mut colons, mut bracket) = (0, 0, 0);
+    for (at, byte) in reference.iter().enumerate() {
+        match byte {
+            b' ' => {
+                first = reference.get(..at)?;
+                break;
+            }
+            b':' => (colon, colons) = (at, colons + 1),
+            b']' => (bracket, colons) = (at, 0),
+            _ => {}
         }
     }
-    if host.is_empty() || number == 0 { None } else { Some((host, number)) }
+    let bracketed = first.first() == Some(&b'[');
+    let end = match () {
+        () if bracketed => bracket,
+        // More than one colon is an address without a port.
+        () if colons == 1 => colon,
+        () => first.len(),
+    };
+    let host = first.get(usize::from(bracketed)..end)?;
+    let mut number = u32::from(default);
+    if colons == 1 {
+        number = 0;
+        for digit in first.get(colon + 1..)? {
+            let digit = u32::from(digit.wrapping_sub(b'0'));
+            number = number * 10 + digit;
+            if digit > 9 || number > 0xffff {
+                return None;
+            }
+        }
+    }
+    if host.is_empty() || number == 0 { None } else { Some((host, number as u16)) }
 }
 
 #[cfg(test)]
@@ -434,7 +435,8 @@ mod tests {
             ("a:0", None),
             ("a:65536", None),
         ] {
-            assert_eq!(server(reference, 9), expected, "{reference}");
+            let expected = expected.map(|(host, port)| (host.as_bytes(), port));
+            assert_eq!(server(reference.as_bytes(), 9), expected, "{reference}");
         }
     }
 }

@@ -3,66 +3,27 @@
 //!
 //! The client keeps its outgoing messages in one log and its topic filters and aliases in
 //! another. Records are removed anywhere; the gaps are closed when room is wanted at the end.
+//!
+//! What is known of a record besides its body stays where it lies and is read and written in
+//! place: copying it about would take more code than all that is done with it.
 #![forbid(unsafe_code)]
 
 use crate::bytes;
 use crate::status::{Error, Result};
 
-/// Bytes of a record beyond its body.
+/// Bytes of a record beyond its body: its length, its key, its time, and its word, which
+/// holds an identifier in the lower half, flags above and its kind in the highest byte. But for
+/// the length, their meaning is the owner's.
 pub(super) const HEADER: usize = 16;
 
 /// The record is gone; its room has not been reclaimed yet.
-const DEAD: u8 = 0x80;
+const DEAD: u32 = 0x80_0000;
 /// The body is wanted no more; its room has not been reclaimed yet.
-const BARE: u8 = 0x40;
+const BARE: u32 = 0x40_0000;
 
-/// What is known of a record besides its body. The meaning is its owner's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Meta {
-    pub(super) length: u32,
-    pub(super) key: u32,
-    pub(super) time: u32,
-    pub(super) id: u16,
-    /// The two highest bits are the log's own.
-    pub(super) flags: u8,
-    pub(super) kind: u8,
-}
-
-impl Meta {
-    pub(super) fn to_bytes(self) -> [u8; HEADER] {
-        let [l0, l1, l2, l3] = self.length.to_le_bytes();
-        let [k0, k1, k2, k3] = self.key.to_le_bytes();
-        let [t0, t1, t2, t3] = self.time.to_le_bytes();
-        let [i0, i1] = self.id.to_le_bytes();
-        [l0, l1, l2, l3, k0, k1, k2, k3, t0, t1, t2, t3, i0, i1, self.flags, self.kind]
-    }
-
-    pub(super) fn from_bytes(bytes: &[u8; HEADER]) -> Meta {
-        let [l0, l1, l2, l3, k0, k1, k2, k3, t0, t1, t2, t3, i0, i1, flags, kind] = *bytes;
-        Meta {
-            length: u32::from_le_bytes([l0, l1, l2, l3]),
-            key: u32::from_le_bytes([k0, k1, k2, k3]),
-            time: u32::from_le_bytes([t0, t1, t2, t3]),
-            id: u16::from_le_bytes([i0, i1]),
-            flags,
-            kind,
-        }
-    }
-
-    /// The kind of the record, without the marks in the upper half of `kind`.
-    pub(super) const fn what(&self) -> u8 {
-        self.kind & 0x0f
-    }
-
-    pub(super) const fn has(&self, flag: u8) -> bool {
-        self.flags & flag != 0
-    }
-
-    /// How many bytes the body has.
-    pub(super) const fn body_len(&self) -> usize {
-        if self.flags & BARE != 0 { 0 } else { self.length as usize }
-    }
-}
+const KEY: u32 = 4;
+const TIME: u32 = 8;
+const WORD: u32 = 12;
 
 /// The log. Positions name records until the next [`Log::reserve`].
 #[derive(Debug)]
@@ -79,42 +40,98 @@ impl<'m> Log<'m> {
         Log { bytes, start: 0, end: 0, cursor: 0 }
     }
 
-    /// The first record at or behind a position.
-    pub(super) fn at(&self, mut position: u32) -> Option<(u32, Meta)> {
-        position = position.max(self.start);
+    /// One of the four numbers of a record; 0 where there is none.
+    #[inline(never)]
+    fn number(&self, at: u32) -> u32 {
+        let bytes = self.bytes.get(at as usize..).and_then(|rest| rest.first_chunk());
+        bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+
+    #[inline(never)]
+    fn set(&mut self, at: u32, number: u32) {
+        if let Some(place) = self.bytes.get_mut(at as usize..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = number.to_le_bytes();
+        }
+    }
+
+    pub(super) fn key(&self, position: u32) -> u32 {
+        self.number(position.wrapping_add(KEY))
+    }
+
+    pub(super) fn set_key(&mut self, position: u32, key: u32) {
+        self.set(position.wrapping_add(KEY), key);
+    }
+
+    pub(super) fn time(&self, position: u32) -> u32 {
+        self.number(position.wrapping_add(TIME))
+    }
+
+    pub(super) fn set_time(&mut self, position: u32, time: u32) {
+        self.set(position.wrapping_add(TIME), time);
+    }
+
+    pub(super) fn word(&self, position: u32) -> u32 {
+        self.number(position.wrapping_add(WORD))
+    }
+
+    /// Changes the word: first some bits go, then some come.
+    #[inline(never)]
+    pub(super) fn mark(&mut self, position: u32, clear: u32, set: u32) {
+        let word = self.word(position) & !clear | set;
+        self.set(position.wrapping_add(WORD), word);
+    }
+
+    /// The position behind a record.
+    #[inline(never)]
+    pub(super) fn behind(&self, position: u32) -> u32 {
+        position.saturating_add(HEADER as u32).saturating_add(self.number(position))
+    }
+
+    /// The first record at or behind a position whose word is `wanted` in the bits of `mask`.
+    #[inline(never)]
+    pub(super) fn find(&self, from: u32, mask: u32, wanted: u32) -> Option<u32> {
+        let mut position = from.max(self.start);
         while position < self.end {
-            let meta = self.meta(position)?;
-            if !meta.has(DEAD) {
-                return Some((position, meta));
+            if self.word(position) & (mask | DEAD) == wanted {
+                return Some(position);
             }
-            position = Log::behind(position, &meta);
+            position = self.behind(position);
         }
         None
     }
 
-    /// The position behind a record.
-    pub(super) const fn behind(position: u32, meta: &Meta) -> u32 {
-        position.saturating_add(HEADER as u32).saturating_add(meta.length)
-    }
-
-    /// Every record from a position on.
-    pub(super) fn from(&self, position: u32) -> Records<'_, 'm> {
-        Records { log: self, position }
-    }
-
-    /// The first record that `wanted` accepts.
-    pub(super) fn find(&self, wanted: &dyn Fn(&Meta) -> bool) -> Option<(u32, Meta)> {
-        self.search(&|_, meta| wanted(meta))
-    }
-
-    /// The first record that `wanted` accepts by its position as well.
-    pub(super) fn search(&self, wanted: &dyn Fn(u32, &Meta) -> bool) -> Option<(u32, Meta)> {
+    /// Changes the word of every such record; whether there was one.
+    #[inline(never)]
+    pub(super) fn mark_all(&mut self, mask: u32, wanted: u32, clear: u32, set: u32) -> bool {
         let mut next = 0;
-        while let Some((position, meta)) = self.at(next) {
-            if wanted(position, &meta) {
-                return Some((position, meta));
+        while let Some(position) = self.find(next, mask, wanted) {
+            self.mark(position, clear, set);
+            next = self.behind(position);
+        }
+        next != 0
+    }
+
+    /// The first such record that has this body.
+    #[inline(never)]
+    pub(super) fn named(&self, mask: u32, wanted: u32, body: &[u8]) -> Option<u32> {
+        let mut next = 0;
+        while let Some(position) = self.find(next, mask, wanted) {
+            if self.body(position) == body {
+                return Some(position);
             }
-            next = Log::behind(position, &meta);
+            next = self.behind(position);
+        }
+        None
+    }
+
+    /// The record with this key.
+    pub(super) fn with_key(&self, key: u32) -> Option<u32> {
+        let mut next = 0;
+        while let Some(position) = self.find(next, 0, 0) {
+            if self.key(position) == key {
+                return Some(position);
+            }
+            next = self.behind(position);
         }
         None
     }
@@ -123,43 +140,38 @@ impl<'m> Log<'m> {
         self.start == self.end
     }
 
-    fn meta(&self, position: u32) -> Option<Meta> {
-        let header = self.bytes.get(position as usize..)?.first_chunk()?;
-        Some(Meta::from_bytes(header))
+    fn body_len(&self, position: u32) -> usize {
+        if self.word(position) & BARE != 0 { 0 } else { self.number(position) as usize }
     }
 
-    /// Writes back what is known of the record; its length stays.
-    pub(super) fn set(&mut self, position: u32, meta: &Meta) {
-        if let Some(header) = self.bytes.get_mut(position as usize..) {
-            bytes::copy(header, &meta.to_bytes());
-        }
-    }
-
+    #[inline(never)]
     pub(super) fn body(&self, position: u32) -> &[u8] {
-        let length = self.meta(position).map_or(0, |meta| meta.body_len());
-        let start = position as usize + HEADER;
+        let (start, length) = (position as usize + HEADER, self.body_len(position));
         self.bytes.get(start..start + length).unwrap_or_default()
     }
 
+    #[inline(never)]
     pub(super) fn body_mut(&mut self, position: u32) -> &mut [u8] {
-        let length = self.meta(position).map_or(0, |meta| meta.body_len());
-        let start = position as usize + HEADER;
+        let (start, length) = (position as usize + HEADER, self.body_len(position));
         self.bytes.get_mut(start..start + length).unwrap_or_default()
     }
 
-    /// Lets go of a record's body.
-    pub(super) fn strip(&mut self, position: u32, meta: &mut Meta) {
-        meta.flags |= BARE;
-        self.set(position, meta);
+    /// A record as it lies here: its header and its body.
+    pub(super) fn record(&self, position: u32) -> (&[u8], &[u8]) {
+        let header = self.bytes.get(position as usize..position as usize + HEADER);
+        (header.unwrap_or_default(), self.body(position))
     }
 
+    /// Lets go of a record's body.
+    pub(super) fn strip(&mut self, position: u32) {
+        self.mark(position, 0, BARE);
+    }
+
+    #[inline(never)]
     pub(super) fn remove(&mut self, position: u32) {
-        if let Some(mut meta) = self.meta(position) {
-            meta.flags |= DEAD;
-            self.set(position, &meta);
-        }
+        self.mark(position, 0, DEAD);
         // What is dead at the front is gone at once: the common case costs no copying.
-        self.start = self.at(0).map_or(self.end, |(position, _)| position);
+        self.start = self.find(0, 0, 0).unwrap_or(self.end);
         if self.is_empty() {
             (self.start, self.end, self.cursor) = (0, 0, 0);
         }
@@ -177,23 +189,39 @@ impl<'m> Log<'m> {
     ///
     /// # Errors
     /// [`Error::Full`].
-    pub(super) fn reserve(&mut self, meta: Meta, length: usize) -> Result<u32> {
-        let room = self.room(length)?;
-        let length = u32::try_from(length).map_err(|_| Error::Full)?;
-        self.set(room, &Meta { length, ..meta });
-        self.end = Log::behind(room, &Meta { length, ..meta });
-        Ok(room)
+    #[inline(never)]
+    pub(super) fn reserve(&mut self, word: u32, key: u32, time: u32, length: usize) -> Result<u32> {
+        let needed = length.saturating_add(HEADER);
+        if self.tail().len() < needed {
+            self.compact();
+            if self.tail().len() < needed {
+                return Err(Error::Full);
+            }
+        }
+        let position = self.end;
+        for (at, number) in [(0, length as u32), (KEY, key), (TIME, time), (WORD, word)] {
+            self.set(position.wrapping_add(at), number);
+        }
+        self.end = self.behind(position);
+        Ok(position)
+    }
+
+    /// Adds a record that has a body.
+    pub(super) fn add(&mut self, word: u32, key: u32, time: u32, body: &[u8]) -> Result<u32> {
+        let position = self.reserve(word, key, time, body.len())?;
+        bytes::copy(self.body_mut(position), body);
+        Ok(position)
     }
 
     /// Adds a record that lies complete, header included, in the first `length` bytes of
-    /// [`Log::tail`].
-    pub(super) fn adopt(&mut self, length: usize) -> Option<(u32, Meta)> {
+    /// [`Log::tail`], in place of whatever key it had.
+    pub(super) fn adopt(&mut self, length: usize, key: u32) -> u32 {
         let position = self.end;
-        let mut meta = self.meta(position)?;
-        meta.length = u32::try_from(length.checked_sub(HEADER)?).ok()?;
-        self.set(position, &meta);
-        self.end = Log::behind(position, &meta);
-        Some((position, meta))
+        // One that is shorter than its header was never written by us.
+        self.set(position, length.saturating_sub(HEADER) as u32);
+        self.set(position.wrapping_add(KEY), key);
+        self.end = self.behind(position).min(self.bytes.len() as u32);
+        position
     }
 
     /// The room behind the last record.
@@ -201,72 +229,27 @@ impl<'m> Log<'m> {
         self.bytes.get_mut(self.end as usize..).unwrap_or_default()
     }
 
-    fn room(&mut self, length: usize) -> Result<u32> {
-        let needed = length.checked_add(HEADER).ok_or(Error::Full)?;
-        for attempt in [false, true] {
-            if attempt {
-                self.compact();
-            }
-            if self.bytes.len().saturating_sub(self.end as usize) >= needed {
-                return Ok(self.end);
-            }
-        }
-        Err(Error::Full)
-    }
-
     fn compact(&mut self) {
         let (mut from, mut to) = (self.start, 0);
         let mut cursor = None;
         while from < self.end {
-            let Some(mut meta) = self.meta(from) else { break };
-            let next = Log::behind(from, &meta);
+            let next = self.behind(from);
             if from >= self.cursor && cursor.is_none() {
                 cursor = Some(to);
             }
-            if !meta.has(DEAD) {
-                meta.length = meta.body_len() as u32;
-                meta.flags &= !BARE;
-                self.set(from, &meta);
-                let size = HEADER + meta.length as usize;
-                shift(self.bytes, from as usize, to as usize, size);
-                to = Log::behind(to, &meta);
+            if self.word(from) & DEAD == 0 {
+                let length = self.body_len(from);
+                self.set(from, length as u32);
+                self.mark(from, BARE, 0);
+                let end = from as usize + HEADER + length;
+                let moved = self.bytes.get_mut(to as usize..end).unwrap_or_default();
+                bytes::move_to_front(moved, (from - to) as usize);
+                to = self.behind(to);
             }
             from = next;
         }
         (self.start, self.end) = (0, to);
         self.cursor = cursor.unwrap_or(to);
-    }
-}
-
-/// Moves `length` bytes towards the front, in steps that do not overlap. Records are at least
-/// [`HEADER`] bytes apart, so that there are few.
-fn shift(bytes: &mut [u8], from: usize, to: usize, length: usize) {
-    let Some(step) = from.checked_sub(to) else { return };
-    let mut done = 0;
-    while step != 0 && done < length {
-        let count = step.min(length - done);
-        if let Some((front, back)) = bytes.split_at_mut_checked(from + done) {
-            let target = front.get_mut(to + done..).unwrap_or_default();
-            bytes::copy(target, back.get(..count).unwrap_or_default());
-        }
-        done += count;
-    }
-}
-
-/// Iterates over the live records.
-#[derive(Debug)]
-pub(super) struct Records<'l, 'm> {
-    log: &'l Log<'m>,
-    position: u32,
-}
-
-impl Iterator for Records<'_, '_> {
-    type Item = (u32, Meta);
-
-    fn next(&mut self) -> Option<(u32, Meta)> {
-        let (position, meta) = self.log.at(self.position)?;
-        self.position = Log::behind(position, &meta);
-        Some((position, meta))
     }
 }
 
@@ -293,7 +276,7 @@ mod tests {
                 match step {
                     0 | 1 => {
                         let used: usize = list.iter().map(|(_, body)| HEADER + body.len()).sum();
-                        match log.reserve(Meta { key, ..Meta::default() }, size) {
+                        match log.reserve(0, key, 0, size) {
                             Ok(position) => {
                                 log.body_mut(position).fill(key as u8);
                                 list.push((key, vec![key as u8; size]));
@@ -304,7 +287,7 @@ mod tests {
                     }
                     2 => if let Some(index) = pick(&list) {
                         let (key, _) = list.remove(index);
-                        let (position, _) = log.find(&|meta| meta.key == key).unwrap();
+                        let position = log.with_key(key).unwrap();
                         log.remove(position);
                         if cursor == Some(key) {
                             cursor = list.get(index).map(|(key, _)| *key);
@@ -313,21 +296,22 @@ mod tests {
                     3 => if let Some(index) = pick(&list) {
                         let key = list[index].0;
                         list[index].1.clear();
-                        let (position, mut meta) = log.find(&|meta| meta.key == key).unwrap();
-                        log.strip(position, &mut meta);
+                        let position = log.with_key(key).unwrap();
+                        log.strip(position);
                     },
                     _ => if let Some(index) = pick(&list) {
-                        let (position, _) = log.find(&|meta| meta.key == list[index].0).unwrap();
+                        let position = log.with_key(list[index].0).unwrap();
                         log.cursor = position;
                         cursor = Some(list[index].0);
                     },
                 }
-                let got: Vec<_> = log
-                    .from(0)
-                    .map(|(position, meta)| (meta.key, log.body(position).to_vec()))
-                    .collect();
+                let (mut got, mut next) = (Vec::new(), 0);
+                while let Some(position) = log.find(next, 0, 0) {
+                    next = log.behind(position);
+                    got.push((log.key(position), log.body(position).to_vec()));
+                }
                 prop_assert_eq!(&got, &list);
-                prop_assert_eq!(log.at(log.cursor).map(|(_, meta)| meta.key), cursor);
+                prop_assert_eq!(log.find(log.cursor, 0, 0).map(|position| log.key(position)), cursor);
             }
         }
     }

@@ -42,6 +42,7 @@ impl<'m> Output<'m> {
         self.buffer.len()
     }
 
+    /// Writes as much as the stream takes.
     fn write(&mut self, cx: &mut StreamContext, from: Option<&[u8]>) -> usize {
         if self.blocked || self.failed.is_some() {
             return 0;
@@ -59,6 +60,7 @@ impl<'m> Output<'m> {
     }
 
     /// Writes what has been gathered, as far as the stream takes it.
+    #[inline(never)]
     pub(super) fn flush(&mut self, cx: &mut StreamContext) {
         while self.start < self.end {
             match self.write(cx, None) {
@@ -69,50 +71,41 @@ impl<'m> Output<'m> {
         (self.start, self.end) = (0, 0);
     }
 
-    /// Lends `count` bytes to be filled with a packet; [`Output::commit`] says how many were.
-    /// `None` when there is no room now.
+    /// Lends `count` bytes or more to be filled with a packet; [`Output::commit`] says how many
+    /// were. `None` when there is no room now.
+    #[inline(never)]
     pub(super) fn room(&mut self, cx: &mut StreamContext, count: usize) -> Option<&mut [u8]> {
         if self.buffer.len().saturating_sub(self.end as usize) < count {
             self.flush(cx);
-            self.close_up();
+            // What is left moves to the front of the buffer.
+            let used = self.buffer.get_mut(..self.end as usize).unwrap_or_default();
+            bytes::move_to_front(used, self.start as usize);
+            (self.start, self.end) = (0, self.end - self.start);
         }
-        let room = self.buffer.get_mut(self.end as usize..)?;
-        if room.len() < count { None } else { Some(room) }
+        self.buffer.get_mut(self.end as usize..).filter(|room| room.len() >= count)
     }
 
     pub(super) const fn commit(&mut self, count: usize) {
         self.end = self.end.saturating_add(count as u32);
     }
 
-    /// Moves what is left to the front of the buffer.
-    fn close_up(&mut self) {
-        let (start, end) = (self.start as usize, self.end as usize);
-        for index in start..end {
-            let byte = self.buffer.get(index).copied().unwrap_or_default();
-            if let Some(to) = self.buffer.get_mut(index - start) {
-                *to = byte;
-            }
-        }
-        (self.start, self.end) = (0, self.end - self.start);
-    }
-
     /// Takes as much of `from` as there is room for, in the buffer or in the stream.
     pub(super) fn take(&mut self, cx: &mut StreamContext, from: &[u8]) -> usize {
         let mut done = 0;
         while let Some(rest) = from.get(done..).filter(|rest| !rest.is_empty()) {
+            let mut count = 0;
             if rest.len() >= self.buffer.len() {
                 self.flush(cx);
                 if self.is_empty() {
-                    match self.write(cx, Some(rest)) {
-                        0 => break,
-                        count => done += count,
-                    }
-                    continue;
+                    count = self.write(cx, Some(rest));
                 }
+            } else if let Some(room) = self.room(cx, 1) {
+                count = bytes::copy(room, rest);
+                self.commit(count);
             }
-            let Some(room) = self.room(cx, 1) else { break };
-            let count = bytes::copy(room, rest);
-            self.commit(count);
+            if count == 0 {
+                break;
+            }
             done += count;
         }
         done

@@ -3,67 +3,74 @@
 #![forbid(unsafe_code)]
 
 use super::client::{Client, Context, Receipt, Sending, State, flag, kind, mark, to_seconds, units};
-use super::log::{Log, Meta};
 use super::topic;
 use super::wire::property::id;
 use super::wire::{
-    Ack, Connect, Filter, Filters, PacketType, Properties, Property, Reason, Side, Subscribe,
-    SubscriptionOptions, Version, read_variable, variable,
+    Connect, Filter, PacketType, Properties, Property, Reason, Side, Sink, Source, SubscriptionOptions,
+    emit_filter, emit_reason, text,
 };
-use crate::bytes::{Reader, Writer};
+use crate::bytes;
 use crate::status::{Error, Result};
 
-/// The parts of a PUBLISH in the queue.
-struct Parts<'q> {
-    topic: &'q [u8],
-    /// How many bytes of properties `rest` begins with.
-    properties: u32,
-    /// Properties, without their length, and the payload as far as it is here.
-    rest: &'q [u8],
-    /// How long the whole payload is.
-    payload: u32,
-}
+/// The longest fixed header with a packet identifier.
+pub(super) const HEAD: usize = 7;
 
 impl Client<'_> {
-    /// Writes one small packet into the output.
+    /// Sends a small packet; whether it had room. Nothing comes into the midst of a message.
+    pub(super) fn gather(&mut self, cx: &mut Context, packet: &[u8]) -> bool {
+        if self.sending.active || packet.len() > self.maximum_packet_size as usize {
+            return false;
+        }
+        let Some(room) = self.output.room(cx.stream, packet.len()) else { return false };
+        let length = bytes::copy(room, packet);
+        self.output.commit(length);
+        true
+    }
+
+    /// Sends an acknowledgement; whether it had room.
+    #[inline(never)]
+    pub(super) fn ack(
+        &mut self,
+        cx: &mut Context,
+        packet: PacketType,
+        packet_id: u16,
+        reason: Reason,
+    ) -> bool {
+        let [high, low] = packet_id.to_be_bytes();
+        let length = if self.is_v5() && reason.0 != 0 { 3 } else { 2 };
+        let packet = [packet.first_byte(), length as u8, high, low, reason.0];
+        self.gather(cx, packet.get(..2 + length).unwrap_or_default())
+    }
+
+    /// Sends DISCONNECT or AUTH.
     ///
     /// # Errors
     /// [`Error::WouldBlock`] without room now, [`Error::TooLarge`] when there never is, or when
-    /// the server takes no such packet, and what `emit` says.
-    pub(super) fn stage(
+    /// the server takes no such packet, [`Error::Invalid`] when it would be malformed.
+    pub(super) fn send_reason(
         &mut self,
         cx: &mut Context,
-        emit: &dyn Fn(Version, &mut Writer) -> Result<()>,
+        packet: PacketType,
+        reason: Reason,
+        properties: &Properties,
     ) -> Result<()> {
         if self.sending.active {
             return Err(Error::WouldBlock);
         }
-        let capacity = self.output.capacity();
-        // Most packets are this small; if not, room is made for as much as there can be.
-        for count in [8, capacity] {
-            let room = self.output.room(cx.stream, count).ok_or(Error::WouldBlock)?;
-            let mut writer = Writer::new(room);
-            match emit(self.config.version, &mut writer) {
-                Err(Error::TooLarge) if count < capacity => {}
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    let written = writer.position();
-                    if written > self.maximum_packet_size as usize {
-                        return Err(Error::TooLarge);
-                    }
-                    self.output.commit(written);
-                    return Ok(());
-                }
-            }
+        let v5 = self.is_v5();
+        let wanted = if v5 && !properties.is_empty() { properties.content_len()? as usize + 12 } else { 3 };
+        let wanted = wanted.min(self.output.capacity());
+        let room = self.output.room(cx.stream, wanted).ok_or(Error::WouldBlock)?;
+        let mut sink = Sink::packet(room, packet.first_byte());
+        if v5 {
+            emit_reason(reason, properties, packet, Side::Client, &mut sink);
         }
-        Err(Error::TooLarge)
-    }
-
-    /// Sends an acknowledgement; whether it had room.
-    fn ack(&mut self, cx: &mut Context, packet: PacketType, packet_id: u16, reason: Reason) -> bool {
-        let reason = if self.config.version.is_v5() { reason } else { Reason::SUCCESS };
-        let ack = Ack { packet, packet_id, reason, properties: Properties::EMPTY };
-        self.stage(cx, &|version, writer| ack.emit(version, Side::Client, writer)).is_ok()
+        let length = sink.end()?;
+        if length > self.maximum_packet_size as usize {
+            return Err(Error::TooLarge);
+        }
+        self.output.commit(length);
+        Ok(())
     }
 
     /// Sends CONNECT.
@@ -72,7 +79,7 @@ impl Client<'_> {
     /// [`Error::TooLarge`] when the output is too small, [`Error::Invalid`].
     pub(super) fn send_connect(&mut self, cx: &mut Context) -> Result<()> {
         let config = self.config;
-        let clean_start = config.clean_start && (config.version == Version::V311 || !self.has(mark::STARTED));
+        let started = self.is_v5() && self.has(mark::STARTED);
         let numbers = [
             (id::SESSION_EXPIRY_INTERVAL, config.session_expiry, 0),
             (id::RECEIVE_MAXIMUM, u32::from(config.receive_maximum), 0xffff),
@@ -89,31 +96,27 @@ impl Client<'_> {
                 used += 1;
             }
         }
-        // The name is copied out of the way of the output's borrow: it is short.
-        let assigned = self.names.find(&|meta| meta.what() == kind::CLIENT_ID);
-        let capacity = self.output.capacity();
-        let room = self.output.room(cx.stream, capacity).ok_or(Error::TooLarge)?;
-        let client_id = match assigned {
-            Some((position, _)) => core::str::from_utf8(self.names.body(position)).unwrap_or_default(),
-            None => config.client_id,
-        };
+        let assigned = self.names.find(0, kind::MASK, kind::CLIENT_ID);
+        let assigned = assigned.map(|at| text(self.names.body(at)).unwrap_or_default());
         let connect = Connect {
             version: config.version,
-            clean_start,
+            clean_start: config.clean_start && !started,
             keep_alive: config.keep_alive,
             properties: config.properties,
             more: list.get(..used).unwrap_or_default(),
-            client_id,
+            client_id: assigned.unwrap_or(config.client_id),
             will: config.will,
             user_name: config.user_name,
             password: config.password,
         };
-        let mut writer = Writer::new(room);
-        connect.emit(&mut writer)?;
-        let written = writer.position();
-        self.output.commit(written);
+        let capacity = self.output.capacity();
+        let room = self.output.room(cx.stream, capacity).ok_or(Error::TooLarge)?;
+        let mut sink = Sink::packet(room, PacketType::Connect.first_byte());
+        connect.body(&mut sink);
+        let length = sink.end()?;
+        self.output.commit(length);
         self.marks &= !mark::NO_PROBLEMS;
-        if config.properties.number(id::REQUEST_PROBLEM_INFORMATION) == Some(0) {
+        if self.is_v5() && config.properties.number(id::REQUEST_PROBLEM_INFORMATION) == Some(0) {
             self.marks |= mark::NO_PROBLEMS;
         }
         Ok(())
@@ -121,6 +124,7 @@ impl Client<'_> {
 
     /// Sends all that can be sent now: acknowledgements first, then requests, then messages in
     /// their order.
+    #[inline(never)]
     pub(super) fn pump(&mut self, cx: &mut Context) {
         if self.state != State::Connected {
             return;
@@ -143,12 +147,13 @@ impl Client<'_> {
                 self.send_requests(cx);
             }
         }
-        while let Some((position, meta)) = self.queue.at(self.queue.cursor) {
-            if meta.what() <= kind::STREAM && !meta.has(flag::ENDED) && !self.send_message(cx, position, meta)
-            {
+        // Requests lie between the messages and went their own way.
+        while let Some(at) = self.queue.find(self.queue.cursor, kind::CLASS | flag::ENDED, 0) {
+            self.queue.cursor = at;
+            if !self.send_message(cx, at) {
                 return;
             }
-            self.queue.cursor = self.queue.cursor.max(Log::behind(position, &meta));
+            self.queue.cursor = self.queue.behind(at);
         }
     }
 
@@ -157,294 +162,246 @@ impl Client<'_> {
     ///
     /// # Errors
     /// What the store says: the acknowledgement must not leave then.
+    #[inline(never)]
     pub(super) fn settle(&mut self, cx: &mut Context) -> Result<()> {
-        let mut held = [false; 3];
+        // A bit for each QoS of which an earlier message waits for the application.
+        let mut held = 0u8;
         let mut index = 0;
-        while let Some(mut entry) = self.receipts().get(index).copied() {
-            let qos = usize::from(entry.qos & 3).min(2);
-            let waits = held.get(qos).copied().unwrap_or(true);
-            let mut removed = false;
-            match entry.receipt {
+        while let Some(entry) = self.receipts().get(index).copied() {
+            let bit = 1 << (entry.qos & 3);
+            let (packet_id, keeps) = (entry.packet_id, entry.qos == 2 && entry.reason < 0x80);
+            let packet = match entry.receipt {
                 Receipt::Coming | Receipt::Held => {
-                    if let Some(held) = held.get_mut(qos) {
-                        *held = true;
-                    }
+                    held |= bit;
+                    None
                 }
-                Receipt::Ready | Receipt::Again if !waits => {
-                    let reason = Reason(entry.reason);
-                    let (mut packet, mut keeps) = (PacketType::Puback, false);
-                    if qos == 2 {
-                        packet = PacketType::Pubrec;
-                        keeps = !reason.is_error();
-                        if keeps && entry.receipt == Receipt::Ready {
-                            self.keep_receipt(cx, entry.packet_id, true)?;
-                            entry.receipt = Receipt::Again;
-                        }
-                    }
-                    if self.ack(cx, packet, entry.packet_id, reason) {
-                        entry.receipt = Receipt::Received;
-                        removed = !keeps;
-                    } else {
-                        self.write_receipt(index, entry);
-                        return Ok(());
-                    }
-                }
-                Receipt::Releasing => {
-                    self.keep_receipt(cx, entry.packet_id, false)?;
-                    entry.receipt = Receipt::Unknown;
-                    entry.reason = Reason::SUCCESS.0;
-                    self.write_receipt(index, entry);
+                Receipt::Ready | Receipt::Again if held & bit != 0 => None,
+                Receipt::Ready if keeps => {
+                    self.keep_receipt(cx, packet_id, true)?;
+                    self.set_receipt(index, Receipt::Again);
                     continue;
                 }
-                Receipt::Unknown => {
-                    let packet = PacketType::Pubcomp;
-                    removed = self.ack(cx, packet, entry.packet_id, Reason(entry.reason));
-                    if !removed {
-                        return Ok(());
-                    }
+                Receipt::Releasing => {
+                    self.keep_receipt(cx, packet_id, false)?;
+                    self.set_receipt(index, Receipt::Unknown);
+                    continue;
                 }
-                _ => {}
+                Receipt::Ready if entry.qos < 2 => Some(PacketType::Puback),
+                Receipt::Ready | Receipt::Again => Some(PacketType::Pubrec),
+                Receipt::Unknown => Some(PacketType::Pubcomp),
+                Receipt::Received => None,
+            };
+            if let Some(packet) = packet {
+                if !self.ack(cx, packet, packet_id, Reason(entry.reason)) {
+                    return Ok(());
+                }
+                if entry.receipt != Receipt::Again {
+                    self.remove_receipt(index);
+                    continue;
+                }
+                self.set_receipt(index, Receipt::Received);
             }
-            if removed {
-                self.remove_receipt(index);
-            } else {
-                self.write_receipt(index, entry);
-                index += 1;
-            }
+            index += 1;
         }
         Ok(())
     }
 
-    fn write_receipt(&mut self, index: usize, entry: super::client::Inbound) {
-        if let Some(place) = self.receipts().get_mut(index) {
-            *place = entry;
+    fn set_receipt(&mut self, index: usize, receipt: Receipt) {
+        if let Some(entry) = self.inbound.get_mut(index) {
+            entry.receipt = receipt;
         }
     }
 
     /// Sends the PUBRELs that had no room when PUBREC came.
+    #[inline(never)]
     fn release(&mut self, cx: &mut Context) {
         while self.has(mark::RELEASES) {
-            let due = |meta: &Meta| meta.kind & kind::RELEASE_DUE != 0;
-            let Some((position, mut meta)) = self.queue.find(&due) else {
+            let Some(at) = self.queue.find(0, kind::RELEASE_DUE, kind::RELEASE_DUE) else {
                 self.marks &= !mark::RELEASES;
                 return;
             };
-            if !self.ack(cx, PacketType::Pubrel, meta.id, Reason::SUCCESS) {
+            if !self.ack(cx, PacketType::Pubrel, self.queue.word(at) as u16, Reason::SUCCESS) {
                 return;
             }
-            meta.kind &= !kind::RELEASE_DUE;
-            self.queue.set(position, &meta);
+            self.queue.mark(at, kind::RELEASE_DUE, 0);
         }
     }
 
     /// PUBREC has come for this message: sends PUBREL, now or as soon as there is room. Those
     /// that wait already go first [MQTT-4.6.0-4].
-    pub(super) fn release_one(&mut self, cx: &mut Context, position: u32, mut meta: Meta) {
+    pub(super) fn release_one(&mut self, cx: &mut Context, at: u32) {
         self.release(cx);
-        if self.has(mark::RELEASES) || !self.ack(cx, PacketType::Pubrel, meta.id, Reason::SUCCESS) {
-            meta.kind |= kind::RELEASE_DUE;
-            self.queue.set(position, &meta);
-            self.marks |= mark::RELEASES;
+        let first = !self.has(mark::RELEASES);
+        self.queue.mark(at, 0, kind::RELEASE_DUE);
+        self.marks |= mark::RELEASES;
+        if first {
+            self.release(cx);
         }
-    }
-
-    pub(super) fn send_pubrel(&mut self, cx: &mut Context, packet_id: u16, reason: Reason) -> bool {
-        self.ack(cx, PacketType::Pubrel, packet_id, reason)
     }
 
     /// Makes the subscriptions again that went with the server's session.
     fn renew(&mut self, cx: &mut Context) {
-        loop {
-            let due = |meta: &Meta| meta.kind & kind::RENEW != 0;
-            let Some((position, mut meta)) = self.names.find(&due) else {
-                self.marks &= !mark::RENEWALS;
-                return;
-            };
+        while let Some(at) = self.names.find(0, kind::RENEW, kind::RENEW) {
             let Ok(packet_id) = self.next_packet_id() else { return };
-            // The packet is written by hand, from the names straight into the output.
-            let capacity = self.output.capacity();
-            let filter = core::str::from_utf8(self.names.body(position)).unwrap_or_default();
-            let identifier = [Property::number(id::SUBSCRIPTION_IDENTIFIER, meta.time)];
-            let properties = match meta.time {
-                0 => Properties::EMPTY,
-                _ => Properties::List(&identifier),
-            };
-            let options = SubscriptionOptions::from_byte(meta.flags & 0x3f);
-            let list = [Filter { filter, options }];
-            let packet = Subscribe { packet_id, properties, filters: Filters::List(&list) };
-            let wanted = (filter.len() + 20).min(capacity);
+            let (filter, identifier) = (self.names.body(at), self.names.time(at));
+            let options = (self.names.word(at) >> flag::SHIFT) as u8;
+            let options = SubscriptionOptions::from_byte(options);
+            let wanted = (filter.len() + 20).min(self.output.capacity());
             let Some(room) = self.output.room(cx.stream, wanted) else { return };
-            let mut writer = Writer::new(room);
-            let result = packet.emit(self.config.version, &mut writer);
-            let written = writer.position();
-            meta.kind &= !kind::RENEW;
-            if result.is_ok() {
-                meta.id = packet_id;
-                self.output.commit(written);
+            let mut sink = Sink::packet(room, PacketType::Subscribe.first_byte());
+            sink.u16(packet_id);
+            let version = self.config.version;
+            if version.is_v5() {
+                let list = [Property::number(id::SUBSCRIPTION_IDENTIFIER, identifier)];
+                let list = list.get(usize::from(identifier == 0)..).unwrap_or_default();
+                let (packet, side) = (Some(PacketType::Subscribe), Side::Client);
+                Properties::EMPTY.emit(list, packet, side, &mut sink);
             }
-            self.names.set(position, &meta);
+            let filter = Filter { filter: text(filter).unwrap_or_default(), options };
+            emit_filter(&filter, PacketType::Subscribe, version, &mut sink);
+            match sink.end() {
+                Ok(length) => {
+                    self.output.commit(length);
+                    let set = kind::ASKED | u32::from(packet_id);
+                    self.names.mark(at, kind::RENEW | flag::ID, set);
+                }
+                Err(_) => self.names.mark(at, kind::RENEW, 0),
+            }
         }
+        self.marks &= !mark::RENEWALS;
     }
 
     /// Sends SUBSCRIBE and UNSUBSCRIBE, which no quota holds up [MQTT-3.3.4-8].
     fn send_requests(&mut self, cx: &mut Context) {
         let mut next = 0;
-        while let Some((position, mut meta)) = self.queue.at(next) {
-            next = Log::behind(position, &meta);
-            let kind = meta.what();
-            if kind != kind::SUBSCRIBE && kind != kind::UNSUBSCRIBE {
+        while let Some(at) = self.queue.find(next, kind::CLASS | flag::SENT | flag::ENDED, kind::SUBSCRIBE) {
+            next = self.queue.behind(at);
+            let word = self.queue.word(at);
+            if self.request_barred(at) {
+                self.end(cx, at, Some(Error::Unsupported));
                 continue;
             }
-            if meta.flags & (flag::SENT | flag::ENDED) != 0 {
+            let body = self.queue.body(at);
+            let Some(room) = self.output.room(cx.stream, body.len() + HEAD) else { return };
+            let mut sink = Sink::packet(room, request_type(word).first_byte());
+            sink.u16(word as u16);
+            sink.put(body);
+            let length = sink.end().unwrap_or(usize::MAX);
+            if length > self.maximum_packet_size as usize {
+                self.end(cx, at, Some(Error::TooLarge));
                 continue;
             }
-            if self.request_barred(position, &meta) {
-                self.end(cx, position, meta, Some(Error::Unsupported));
-                continue;
-            }
-            let body = self.queue.body(position);
-            let packet = request_type(kind);
-            let Ok((prefix, size)) = variable(body.len() as u32 + 2) else { continue };
-            let total = 1 + size + 2 + body.len();
-            if total > self.maximum_packet_size as usize {
-                self.end(cx, position, meta, Some(Error::TooLarge));
-                continue;
-            }
-            let Some(room) = self.output.room(cx.stream, total) else { return };
-            let mut writer = Writer::new(room);
-            let _ = writer
-                .u8(packet.first_byte())
-                .and_then(|()| writer.put(prefix.get(..size).unwrap_or_default()))
-                .and_then(|()| writer.u16(meta.id))
-                .and_then(|()| writer.put(body));
-            self.output.commit(total);
-            meta.flags |= flag::SENT;
-            meta.time =
-                units(cx.stream.now).saturating_add(self.config.response_timeout >> 10).saturating_add(1);
-            self.next_expiry = self.next_expiry.min(meta.time);
-            self.queue.set(position, &meta);
+            self.output.commit(length);
+            self.queue.mark(at, 0, flag::SENT);
+            let time = units(cx.stream.now).saturating_add(self.config.response_timeout >> 10) + 1;
+            self.queue.set_time(at, time);
+            self.next_expiry = self.next_expiry.min(time);
         }
         self.marks &= !mark::REQUESTS;
     }
 
     /// Whether this server takes no such SUBSCRIBE (5.0 §3.2.2.3.11 to §3.2.2.3.13).
-    fn request_barred(&self, position: u32, meta: &Meta) -> bool {
-        if !self.config.version.is_v5() || self.marks & mark::SERVER == 0 || meta.what() != kind::SUBSCRIBE {
+    fn request_barred(&self, at: u32) -> bool {
+        let subscribe = self.queue.word(at) & kind::MASK == kind::SUBSCRIBE;
+        if !self.is_v5() || !self.has(mark::SERVER) || !subscribe {
             return false;
         }
-        // A subscription identifier is the first thing but perhaps for user properties.
-        let mut reader = Reader::new(self.queue.body(position));
-        let length = read_variable(&mut reader, true).ok().flatten().unwrap_or(0);
-        let properties = Properties::Encoded(reader.take(length as usize).unwrap_or_default());
-        if self.has(mark::NO_IDENTIFIER) && properties.get(id::SUBSCRIPTION_IDENTIFIER).is_some() {
-            return true;
+        let mut request = self.request_at(at);
+        let identifier = request.properties.get(id::SUBSCRIPTION_IDENTIFIER).is_some();
+        let mut barred = self.has(mark::NO_IDENTIFIER) && identifier;
+        while let Some(filter) = request.next() {
+            barred |= (self.has(mark::NO_SHARED) && topic::is_shared_bytes(filter))
+                || (self.has(mark::NO_WILDCARD) && topic::has_wildcard_bytes(filter));
         }
-        self.request_filters(position, PacketType::Subscribe).iter().any(|Filter { filter, .. }| {
-            (self.has(mark::NO_SHARED) && topic::is_shared(filter))
-                || (self.has(mark::NO_WILDCARD) && topic::has_wildcard(topic::without_share(filter)))
-        })
+        barred
     }
 
-    fn parts<'q>(queue: &'q Log, version: Version, position: u32, meta: &Meta) -> Parts<'q> {
-        let mut reader = Reader::new(queue.body(position));
-        let length = reader.u16().unwrap_or(0);
-        let topic = reader.take(usize::from(length)).unwrap_or_default();
-        let mut properties = 0;
-        if version.is_v5() {
-            properties = read_variable(&mut reader, true).ok().flatten().unwrap_or(0);
-        }
-        let rest = reader.rest();
-        let payload = match meta.what() {
-            kind::STREAM => meta.time,
-            _ => (rest.len() as u32).saturating_sub(properties),
-        };
-        Parts { topic, properties, rest, payload }
-    }
-
-    /// How many bytes of the PUBLISH being sent come before its payload, and how many it has.
-    pub(super) fn packet_len(&self, position: u32, meta: &Meta) -> (u32, u32) {
-        let parts = Client::parts(&self.queue, self.config.version, position, meta);
-        let (remaining, prefix) = self.remaining(&parts, meta);
-        let total = remaining.saturating_add(1 + prefix);
-        (total.saturating_sub(parts.payload), total)
-    }
-
-    /// The Remaining Length, and how many bytes that takes.
-    fn remaining(&self, parts: &Parts, meta: &Meta) -> (u32, u32) {
-        let mut remaining = 2 + parts.payload;
-        if !self.sending.known {
-            remaining += parts.topic.len() as u32;
-        }
-        if meta.flags & flag::QOS != 0 {
-            remaining += 2;
-        }
-        if self.config.version.is_v5() {
-            let properties = parts.properties + if self.sending.alias != 0 { 3 } else { 0 };
-            remaining += properties + variable(properties).map_or(4, |(_, size)| size as u32);
-        }
-        (remaining, variable(remaining).map_or(4, |(_, size)| size as u32))
+    /// Reads what stands in the queue for a SUBSCRIBE or UNSUBSCRIBE.
+    pub(super) fn request_at(&self, at: u32) -> Request<'_> {
+        Request::new(self.queue.body(at), self.is_v5(), self.queue.word(at))
     }
 
     /// Sends the message under the cursor, or goes on sending it. Whether the cursor may move
     /// on: it has been sent whole, or has ended otherwise.
-    fn send_message(&mut self, cx: &mut Context, position: u32, mut meta: Meta) -> bool {
-        if meta.has(flag::RELEASED) {
+    fn send_message(&mut self, cx: &mut Context, at: u32) -> bool {
+        let mut word = self.queue.word(at);
+        if word & flag::RELEASED != 0 {
             // In a resumed session PUBREL stands for the message. It waits for no quota, but takes
             // its part: the PUBCOMP to come gives one back, and would else let more be under way
             // than the server bears.
-            let gone = meta.kind & kind::RELEASE_DUE != 0 || self.send_pubrel(cx, meta.id, Reason::SUCCESS);
+            let gone = word & kind::RELEASE_DUE != 0
+                || self.ack(cx, PacketType::Pubrel, word as u16, Reason::SUCCESS);
             if gone {
                 self.quota = self.quota.saturating_sub(1);
             }
             return gone;
         }
-        let qos = meta.flags & flag::QOS;
+        let qos = word & flag::QOS;
         if !self.sending.active {
             if qos != 0 && self.quota == 0 {
                 return false;
             }
-            if let Some(error) = self.barred(cx, position, &meta) {
-                self.end(cx, position, meta, Some(error));
+            if let Some(error) = self.barred(cx, at, word) {
+                self.end(cx, at, Some(error));
                 return true;
             }
-            self.choose_alias(position, &meta);
-            if qos != 0 && meta.has(flag::SENT) {
-                meta.kind |= kind::REPEATED;
+            self.choose_alias(at, word);
+            if qos != 0 && word & flag::SENT != 0 {
+                word |= kind::REPEATED;
+                self.queue.mark(at, 0, kind::REPEATED);
             }
         }
-        let parts = Client::parts(&self.queue, self.config.version, position, &meta);
-        let (remaining, _) = self.remaining(&parts, &meta);
         // The packet in four pieces, of which the topic and the rest lie in the queue.
+        let mut source = Source::new(self.queue.body(at));
+        let mut topic = source.binary();
         let Sending { alias, known, .. } = self.sending;
-        let topic = if known { &[][..] } else { parts.topic };
-        let first = 0x30
-            | qos << 1
-            | u8::from(meta.has(flag::RETAIN))
-            | if meta.kind & kind::REPEATED != 0 { 8 } else { 0 };
-        let (mut front, mut middle) = ([0; 8], [0; 12]);
-        let mut writer = Writer::new(&mut front);
-        let (prefix, size) = variable(remaining).unwrap_or_default();
-        let _ = writer
-            .u8(first)
-            .and_then(|()| writer.put(prefix.get(..size).unwrap_or_default()))
-            .and_then(|()| writer.u16(topic.len() as u16));
-        let front = writer.finish();
-        let mut writer = Writer::new(&mut middle);
-        if qos != 0 {
-            let _ = writer.u16(meta.id);
+        if known {
+            topic = &[];
         }
-        if self.config.version.is_v5() {
-            let extra = if alias == 0 { 0 } else { 3 };
-            let (length, size) = variable(parts.properties + extra).unwrap_or_default();
-            let _ = writer.put(length.get(..size).unwrap_or_default());
+        let mut middle = [0; 12];
+        let mut sink = Sink::new(&mut middle);
+        if qos != 0 {
+            sink.u16(word as u16);
+        }
+        let mut properties = 0;
+        if self.is_v5() {
+            properties = source.variable();
+            sink.variable(properties + if alias == 0 { 0 } else { 3 });
             if alias != 0 {
-                let _ = writer.u8(id::TOPIC_ALIAS).and_then(|()| writer.u16(alias));
+                sink.u8(id::TOPIC_ALIAS);
+                sink.u16(alias);
             }
         }
-        let middle = writer.finish();
-        let mut skip = self.sending.offset as usize;
-        let mut offset = self.sending.offset;
-        for piece in [&*front, topic, &*middle, parts.rest] {
+        let middle_len = sink.count().unwrap_or_default();
+        let middle = middle.get(..middle_len).unwrap_or_default();
+        let rest = source.rest();
+        let payload = match word & kind::MASK {
+            kind::STREAM => self.queue.time(at),
+            _ => (rest.len() as u32).saturating_sub(properties),
+        };
+        let remaining = 2 + (topic.len() + middle_len) as u32 + properties + payload;
+        let repeated = word & kind::REPEATED != 0;
+        let first = 0x30
+            | (qos >> (flag::SHIFT - 1)) as u8
+            | u8::from(word & flag::RETAIN != 0)
+            | if repeated { 8 } else { 0 };
+        let mut front = [0; 8];
+        let mut sink = Sink::new(&mut front);
+        sink.u8(first);
+        sink.variable(remaining);
+        sink.u16(topic.len() as u16);
+        let front_len = sink.count().unwrap_or_default();
+        let front = front.get(..front_len).unwrap_or_default();
+        let total = remaining + front_len as u32 - 2;
+        let head = total - payload;
+        if total > self.maximum_packet_size {
+            self.end(cx, at, Some(Error::TooLarge));
+            return true;
+        }
+        let begun = self.sending.offset;
+        let mut skip = begun as usize;
+        let mut offset = begun;
+        for piece in [front, topic, middle, rest] {
             let Some(rest) = piece.get(skip..) else {
                 skip -= piece.len();
                 continue;
@@ -456,145 +413,148 @@ impl Client<'_> {
                 break;
             }
         }
-        let total = remaining + 1 + size as u32;
-        let payload = parts.payload;
-        let moved = offset != self.sending.offset;
-        let begun = offset != 0 && !self.sending.active;
-        self.sending.active |= begun;
-        self.sending.offset = offset;
-        if begun && qos != 0 {
-            self.quota = self.quota.saturating_sub(1);
-            meta.flags |= flag::SENT;
-            self.queue.set(position, &meta);
-            if meta.kind & kind::REPEATED != 0 {
-                self.statistics.repeated = self.statistics.repeated.wrapping_add(1);
+        (self.sending.offset, self.sending.head, self.sending.total) = (offset, head, total);
+        if offset != 0 && !self.sending.active {
+            self.sending.active = true;
+            if qos != 0 {
+                self.quota = self.quota.saturating_sub(1);
+                self.queue.mark(at, 0, flag::SENT);
+                if repeated {
+                    self.statistics.repeated = self.statistics.repeated.wrapping_add(1);
+                }
             }
         }
         if offset >= total {
-            self.sent(position, meta);
+            self.sent(at);
             return true;
         }
-        if moved && meta.what() == kind::STREAM && offset >= total - payload {
+        if offset != begun && word & kind::MASK == kind::STREAM && offset >= head {
             self.marks |= mark::WANTED;
         }
         false
     }
 
     /// A message has been sent whole.
-    pub(super) fn sent(&mut self, position: u32, mut meta: Meta) {
+    pub(super) fn sent(&mut self, at: u32) {
         self.statistics.sent = self.statistics.sent.wrapping_add(1);
         self.sending = Sending::default();
         self.marks &= !mark::WANTED;
-        if meta.flags & flag::QOS == 0 {
-            self.mark_ended(position, &mut meta, None);
+        if self.queue.word(at) & flag::QOS == 0 {
+            self.mark_ended(at, None);
         }
-        self.queue.cursor = self.queue.cursor.max(Log::behind(position, &meta));
+        self.queue.cursor = self.queue.behind(at);
     }
 
     /// Why this message cannot be sent to this server, or not any more.
-    fn barred(&mut self, cx: &Context, position: u32, meta: &Meta) -> Option<Error> {
-        if meta.flags & flag::QOS > self.maximum_qos || (meta.has(flag::RETAIN) && self.has(mark::NO_RETAIN))
-        {
+    fn barred(&mut self, cx: &Context, at: u32, word: u32) -> Option<Error> {
+        let qos = (word & flag::QOS) >> flag::SHIFT;
+        if qos > u32::from(self.maximum_qos) || (word & flag::RETAIN != 0 && self.has(mark::NO_RETAIN)) {
             return Some(Error::Unsupported);
         }
-        let (_, total) = self.packet_len(position, meta);
-        if total > self.maximum_packet_size {
-            return Some(Error::TooLarge);
-        }
         // Expiry applies until a message has been sent for the first time [MQTT-4.3.3-7].
-        if meta.what() == kind::PUBLISH && meta.time != 0 && !meta.has(flag::SENT) {
-            let left = meta.time.saturating_sub(units(cx.stream.now));
+        let time = self.queue.time(at);
+        if self.is_v5() && word & (kind::MASK | flag::SENT) == kind::PUBLISH && time != 0 {
+            let left = time.saturating_sub(units(cx.stream.now));
             if left == 0 {
                 return Some(Error::Timeout);
             }
-            self.write_expiry(position, meta, left);
+            // Tells the server how much of the interval is left: in seconds, rounded up, and
+            // never more than asked for. It stands first among the properties.
+            let body = self.queue.body_mut(at);
+            let length = body.len();
+            let mut source = Source::new(body);
+            source.binary();
+            source.variable();
+            source.u8();
+            let start = length - source.rest().len();
+            let seconds = to_seconds(left).min(source.number(4));
+            if let Some(place) = body.get_mut(start..start + 4) {
+                bytes::copy(place, &seconds.to_be_bytes());
+            }
         }
         None
     }
 
-    /// Tells the server how much of the Message Expiry Interval is left.
-    fn write_expiry(&mut self, position: u32, meta: &Meta, left: u32) {
-        let parts = Client::parts(&self.queue, self.config.version, position, meta);
-        let start = self.queue.body(position).len() - parts.rest.len();
-        let mut reader = Reader::new(parts.rest.get(..parts.properties as usize).unwrap_or_default());
-        let properties = Properties::Encoded(reader.rest());
-        // Ends behind the value of the property: its four bytes lie before.
-        let mut end = start;
-        for property in properties.iter() {
-            let one = [property];
-            let length = Properties::List(&one).content_len().unwrap_or(0) as usize;
-            end += length;
-            let _ = reader.take(length);
-            if property.id == id::MESSAGE_EXPIRY_INTERVAL {
-                // Seconds, rounded up, and never more than asked for.
-                let value = to_seconds(left).min(property.number).to_be_bytes();
-                if let Some(place) = self.queue.body_mut(position).get_mut(end - 4..end) {
-                    crate::bytes::copy(place, &value);
-                }
-                return;
-            }
-        }
-    }
-
     /// Chooses a topic alias for the message about to be sent (5.0 §3.3.2.3.4).
-    fn choose_alias(&mut self, position: u32, meta: &Meta) {
+    fn choose_alias(&mut self, at: u32, word: u32) {
         self.sending = Sending::default();
-        if self.alias_max == 0 {
+        if !self.is_v5() || self.alias_max == 0 {
             return;
         }
-        let topic = Client::parts(&self.queue, self.config.version, position, meta).topic;
-        let known = self
-            .names
-            .search(&|position, meta| meta.what() == kind::ALIAS_OUT && self.names.body(position) == topic);
-        if let Some((_, meta)) = known {
-            self.sending = Sending { alias: meta.id, known: true, ..Sending::default() };
-        } else if self.alias_used < self.alias_max {
-            let alias = self.alias_used + 1;
-            let meta = Meta { id: alias, kind: kind::ALIAS_OUT, ..Meta::default() };
-            if let Ok(position) = self.names.reserve(meta, topic.len()) {
-                crate::bytes::copy(self.names.body_mut(position), topic);
-                self.alias_used = alias;
-                self.sending.alias = alias;
-            }
+        let body = self.queue.body(at);
+        let topic = Source::new(body).binary();
+        if let Some(name) = self.names.named(kind::MASK, kind::ALIAS_OUT, topic) {
+            (self.sending.alias, self.sending.known) = (self.names.word(name) as u16, true);
+            return;
+        }
+        // A new alias makes the packet longer: not where that might be too long.
+        let stream = if word & kind::MASK == kind::STREAM { self.queue.time(at) } else { 0 };
+        let long = (body.len() as u32).saturating_add(stream).saturating_add(16) > self.maximum_packet_size;
+        let alias = self.alias_used + 1;
+        if !long
+            && self.alias_used < self.alias_max
+            && self.names.add(kind::ALIAS_OUT | u32::from(alias), 0, 0, topic).is_ok()
+        {
+            self.alias_used = alias;
+            self.sending.alias = alias;
         }
     }
 
     /// Ends an operation: the application is told by the next `poll`.
-    pub(super) fn end(&mut self, cx: &mut Context, position: u32, meta: Meta, error: Option<Error>) {
-        if meta.what() <= kind::STREAM {
+    #[inline(never)]
+    pub(super) fn end(&mut self, cx: &mut Context, at: u32, error: Option<Error>) {
+        let word = self.queue.word(at);
+        if word & kind::CLASS == kind::PUBLISH {
             // It is not to come back after a restart. If the store fails, it does, once more.
-            let _ = self.drop_kept(cx, &meta);
-        } else if meta.what() == kind::SUBSCRIBE {
-            self.forget_request(position);
-        }
-        let mut meta = meta;
-        self.mark_ended(position, &mut meta, error);
-    }
-
-    /// Forgets the filters of a SUBSCRIBE that came to nothing.
-    fn forget_request(&mut self, position: u32) {
-        let mut names = 0;
-        while let Some((at, meta)) = self.names.at(names) {
-            names = Log::behind(at, &meta);
-            let name = self.names.body(at);
-            let filters = self.request_filters(position, PacketType::Subscribe);
-            let named = filters.iter().any(|entry| entry.filter.as_bytes() == name);
-            // Exactly this kind: not one that the server has granted.
-            if named && meta.kind == kind::FILTER {
-                self.names.remove(at);
+            let _ = self.drop_kept(cx, at);
+        } else if word & kind::MASK == kind::SUBSCRIBE {
+            // Forgets the filters that came to nothing, but not those that the server granted.
+            let mut request = Request::new(self.queue.body(at), self.config.version.is_v5(), word);
+            while let Some(filter) = request.next() {
+                if let Some(name) = self.names.named(kind::ALL, kind::FILTER, filter) {
+                    self.names.remove(name);
+                }
             }
         }
+        self.mark_ended(at, error);
     }
 
-    pub(super) fn mark_ended(&mut self, position: u32, meta: &mut Meta, error: Option<Error>) {
-        meta.flags |= flag::ENDED;
-        meta.id = 0;
-        meta.time = error.map_or(0, |error| error.code().unsigned_abs());
-        self.queue.strip(position, meta);
-        self.ended = self.ended.saturating_add(1);
+    pub(super) fn mark_ended(&mut self, at: u32, error: Option<Error>) {
+        self.queue.mark(at, flag::ID, flag::ENDED);
+        self.queue.set_time(at, error.map_or(0, |error| error.code().unsigned_abs()));
+        self.queue.strip(at);
+        self.marks |= mark::ENDED;
     }
 }
 
-pub(super) const fn request_type(kind: u8) -> PacketType {
-    if kind == kind::SUBSCRIBE { PacketType::Subscribe } else { PacketType::Unsubscribe }
+/// What stands in the queue for a SUBSCRIBE or UNSUBSCRIBE: its filters, one by one.
+pub(super) struct Request<'q> {
+    pub(super) properties: Properties<'q>,
+    source: Source<'q>,
+    subscribe: bool,
+}
+
+impl<'q> Request<'q> {
+    pub(super) fn new(body: &'q [u8], v5: bool, word: u32) -> Request<'q> {
+        let mut source = Source::new(body);
+        let length = if v5 { source.variable() } else { 0 };
+        let properties = Properties::Encoded(source.take(length as usize));
+        Request { properties, source, subscribe: word & kind::MASK == kind::SUBSCRIBE }
+    }
+
+    #[inline(never)]
+    pub(super) fn next(&mut self) -> Option<&'q [u8]> {
+        if self.source.is_empty() {
+            return None;
+        }
+        let filter = self.source.binary();
+        if self.subscribe {
+            self.source.u8();
+        }
+        Some(filter)
+    }
+}
+
+pub(super) const fn request_type(word: u32) -> PacketType {
+    if word & kind::MASK == kind::SUBSCRIBE { PacketType::Subscribe } else { PacketType::Unsubscribe }
 }

@@ -30,7 +30,6 @@
 #![forbid(unsafe_code)]
 
 use super::client::{Client, Context, Inbound, Receipt, flag, kind, mark, units};
-use super::log::{Log, Meta};
 use crate::status::{Error, Result};
 
 const SESSION: u32 = 0;
@@ -42,31 +41,36 @@ pub(super) const SEQUENCE_MAX: u32 = OUT - 1;
 const FORMAT: u8 = 1;
 
 impl Client<'_> {
-    /// Writes a message of QoS 1 or 2 as it stands in the queue, with or without its body.
-    pub(super) fn keep(&mut self, cx: &mut Context, position: u32, bare: bool) -> Result<()> {
-        let (Some(store), Some((_, meta))) = (cx.store.as_deref_mut(), self.queue.at(position)) else {
-            return Ok(());
-        };
-        let mut kept = meta;
-        if kept.what() == kind::PUBLISH && kept.time != 0 {
+    /// Writes a message of QoS 1 or 2 as it stands in the queue, with its body or what is left of
+    /// that.
+    pub(super) fn keep(&mut self, cx: &mut Context, at: u32) -> Result<()> {
+        let Some(store) = cx.store.as_deref_mut() else { return Ok(()) };
+        let record = OUT | self.queue.key(at);
+        let time = self.queue.time(at);
+        let expires = time != 0 && self.queue.word(at) & kind::MASK == kind::PUBLISH;
+        if expires {
             // Clocks start anew: the time left is what lasts.
-            kept.time = kept.time.saturating_sub(units(cx.stream.now)).max(1);
+            self.queue.set_time(at, time.saturating_sub(units(cx.stream.now)).max(1));
         }
-        let body = if bare { &[][..] } else { self.queue.body(position) };
-        store.write(self.config.store_owner, OUT | meta.key, &[&kept.to_bytes(), body])
+        let (header, body) = self.queue.record(at);
+        let result = store.write(self.config.store_owner, record, &[header, body]);
+        self.queue.set_time(at, time);
+        result
     }
 
     /// Removes a message from the store.
-    pub(super) fn drop_kept(&self, cx: &mut Context, meta: &Meta) -> Result<()> {
+    #[inline(never)]
+    pub(super) fn drop_kept(&self, cx: &mut Context, at: u32) -> Result<()> {
         match cx.store.as_deref_mut() {
-            Some(store) if meta.flags & flag::QOS != 0 => {
-                store.remove(self.config.store_owner, OUT | meta.key)
+            Some(store) if self.queue.word(at) & flag::QOS != 0 => {
+                store.remove(self.config.store_owner, OUT | self.queue.key(at))
             }
             _ => Ok(()),
         }
     }
 
     /// Notes or forgets that a received message of QoS 2 is with the application.
+    #[inline(never)]
     pub(super) fn keep_receipt(&self, cx: &mut Context, packet_id: u16, keep: bool) -> Result<()> {
         let Some(store) = cx.store.as_deref_mut() else { return Ok(()) };
         let (owner, record) = (self.config.store_owner, IN | u32::from(packet_id));
@@ -75,52 +79,46 @@ impl Client<'_> {
 
     /// Reads the session from the store before anything is queued, or removes it when a clean
     /// start is asked for.
+    #[inline(never)]
     pub(super) fn restore(&mut self, cx: &mut Context) -> Result<()> {
+        let Some(store) = cx.store.as_deref_mut() else { return Ok(()) };
         if self.has(mark::RESTORED) {
             return Ok(());
         }
-        let Some(store) = cx.store.as_deref_mut() else { return Ok(()) };
         let owner = self.config.store_owner;
         let session = [FORMAT, self.config.version as u8];
         let mut found = [0; 2];
         match store.read(owner, SESSION, &mut found) {
-            Ok(length) if length == session.len() && found == session => {}
+            Ok(2) if found == session => {}
             Err(Error::NotFound) => {}
             Ok(_) | Err(Error::TooLarge) => return Err(Error::Version),
             Err(error) => return Err(error),
         }
         let mut from = OUT;
         while let Some(record) = store.next(owner, from)? {
-            from = match record.checked_add(1) {
-                Some(next) => next,
-                None => break,
-            };
             if self.config.clean_start {
                 store.remove(owner, record)?;
             } else if record & IN != 0 {
-                let inbound = self.inbound.get_mut(usize::from(self.receipts));
-                *inbound.ok_or(Error::Full)? = Inbound {
-                    packet_id: record as u16,
-                    qos: 2,
-                    receipt: Receipt::Received,
-                    ..Inbound::default()
-                };
+                let inbound = self.inbound.get_mut(usize::from(self.receipts)).ok_or(Error::Full)?;
+                inbound.packet_id = record as u16;
+                (inbound.qos, inbound.receipt) = (2, Receipt::Received);
                 self.receipts += 1;
             } else {
                 let length = store.read(owner, record, self.queue.tail())?;
-                if let Some((position, mut meta)) = self.queue.adopt(length) {
-                    meta.key = record & SEQUENCE_MAX;
-                    // Whether it was sent before power failed is not known: it counts as sent.
-                    meta.flags = (meta.flags & !flag::ENDED) | flag::SENT;
-                    if meta.what() == kind::PUBLISH && meta.time != 0 {
-                        meta.time = meta.time.saturating_add(units(cx.stream.now));
-                    }
-                    self.queue.set(position, &meta);
-                    self.sequence = self.sequence.max(meta.key);
-                    self.last_id = meta.id;
-                    self.marks |= mark::WRAPPED;
+                let key = record & SEQUENCE_MAX;
+                let at = self.queue.adopt(length, key);
+                // Whether it was sent before power failed is not known: it counts as sent.
+                self.queue.mark(at, flag::ENDED, flag::SENT);
+                let (word, time) = (self.queue.word(at), self.queue.time(at));
+                if word & kind::MASK == kind::PUBLISH && time != 0 {
+                    self.queue.set_time(at, time.saturating_add(units(cx.stream.now)));
                 }
+                self.sequence = self.sequence.max(key);
+                self.last_id = word as u16;
+                self.marks |= mark::WRAPPED;
             }
+            let Some(next) = record.checked_add(1) else { break };
+            from = next;
         }
         store.write(owner, SESSION, &[&session])?;
         self.marks |= mark::RESTORED;
@@ -137,48 +135,37 @@ impl Client<'_> {
             self.keep_receipt(cx, entry.packet_id, false)?;
             self.remove_receipt(0);
         }
-        let mut position = 0;
-        while let Some((at, mut meta)) = self.queue.at(position) {
-            position = Log::behind(at, &meta);
-            let message = meta.what() <= kind::STREAM;
-            if replay || !message || !meta.has(flag::SENT) || meta.has(flag::ENDED) {
-                continue;
-            }
-            if self.config.republish && meta.flags & flag::QOS == 1 {
-                meta.flags &= !flag::SENT;
-                meta.kind &= !kind::REPEATED;
-                self.queue.set(at, &meta);
+        let mut next = 0;
+        let mask = kind::CLASS | flag::SENT | flag::ENDED;
+        while let Some(at) = self.queue.find(next, mask, flag::SENT).filter(|_| !replay) {
+            next = self.queue.behind(at);
+            if self.config.republish && self.queue.word(at) & flag::QOS_2 == 0 {
+                self.queue.mark(at, flag::SENT | kind::REPEATED, 0);
             } else {
-                self.drop_kept(cx, &meta)?;
-                self.end(cx, at, meta, Some(Error::SessionLost));
+                self.drop_kept(cx, at)?;
+                self.end(cx, at, Some(Error::SessionLost));
             }
         }
         // The subscriptions went with the session.
-        let mut position = 0;
-        while let Some((at, mut meta)) = self.names.at(position) {
-            position = Log::behind(at, &meta);
-            if meta.kind == kind::FILTER | kind::CONFIRMED {
-                meta.kind |= kind::RENEW;
-                self.names.set(at, &meta);
-                self.marks |= mark::RENEWALS;
-            }
+        let confirmed = kind::FILTER | kind::CONFIRMED;
+        if self.names.mark_all(kind::ALL, confirmed, 0, kind::RENEW) {
+            self.marks |= mark::RENEWALS;
         }
         Ok(())
     }
 
     /// The received messages that have not been acknowledged completely, in their order.
+    #[inline(never)]
     pub(super) fn receipts(&mut self) -> &mut [Inbound] {
         self.inbound.get_mut(..usize::from(self.receipts)).unwrap_or_default()
     }
 
+    #[inline(never)]
     pub(super) fn remove_receipt(&mut self, index: usize) {
-        let entries = self.receipts();
-        let count = entries.len();
-        for at in index..count {
-            let next = entries.get(at + 1).copied().unwrap_or_default();
-            if let Some(entry) = entries.get_mut(at) {
-                *entry = next;
-            }
+        let entries = core::cell::Cell::from_mut(self.receipts()).as_slice_of_cells();
+        let entries = entries.get(index..).unwrap_or_default();
+        for (to, from) in entries.iter().zip(entries.iter().skip(1)) {
+            to.set(from.get());
         }
         self.receipts = self.receipts.saturating_sub(1);
     }

@@ -4,24 +4,24 @@
 
 /// Whether `name` may be published to: 1 to 65,535 bytes, no wildcard, no U+0000.
 pub fn is_name(name: &str) -> bool {
-    is_sized(name.as_bytes()) && !name.bytes().any(|byte| matches!(byte, b'+' | b'#' | 0))
+    is_name_bytes(name.as_bytes())
+}
+
+#[inline(never)]
+pub(super) fn is_name_bytes(name: &[u8]) -> bool {
+    is_sized(name) && !name.iter().any(|byte| matches!(byte, b'+' | b'#' | 0))
 }
 
 /// Whether `filter` may be subscribed to: wildcards stand alone in their level, `#` stands
 /// last, and a shared subscription (`$share/name/filter`, 5.0 §4.8.2) has a name without
 /// wildcards and a filter.
 pub fn is_filter(filter: &str) -> bool {
-    let mut rest = filter.as_bytes();
-    if is_shared(filter) {
-        let name_and_filter = filter.get(SHARE.len()..).unwrap_or_default();
-        rest = without_share(filter).as_bytes();
-        // What is left of the name, less the `/` behind it, which must be there.
-        let length = name_and_filter.len().saturating_sub(rest.len() + 1);
-        if !is_name(name_and_filter.get(..length).unwrap_or_default()) {
-            return false;
-        }
-    }
-    if !is_sized(rest) {
+    let all = filter.as_bytes();
+    let rest = unshared(all);
+    // What is left of the share name, less the `/` behind it, which must be there.
+    if let Some(length) = (all.len() - rest.len()).checked_sub(SHARE.len())
+        && !is_name_bytes(all.get(SHARE.len()..SHARE.len() + length.saturating_sub(1)).unwrap_or_default())
+    {
         return false;
     }
     // The byte before; the front counts as a `/`.
@@ -34,30 +34,49 @@ pub fn is_filter(filter: &str) -> bool {
         }
         before = byte;
     }
-    true
+    is_sized(rest)
 }
 
 const SHARE: &[u8] = b"$share/";
 
 /// Whether `filter` asks for a shared subscription.
 pub fn is_shared(filter: &str) -> bool {
-    filter.as_bytes().starts_with(SHARE)
+    is_shared_bytes(filter.as_bytes())
 }
 
-/// Whether `filter` has a wildcard.
+pub(super) fn is_shared_bytes(filter: &[u8]) -> bool {
+    filter.starts_with(SHARE)
+}
+
+/// Whether `filter` has a wildcard; in the name of a share there is none.
 pub fn has_wildcard(filter: &str) -> bool {
-    filter.bytes().any(|byte| matches!(byte, b'+' | b'#'))
+    has_wildcard_bytes(filter.as_bytes())
+}
+
+pub(super) fn has_wildcard_bytes(filter: &[u8]) -> bool {
+    filter.iter().any(|byte| matches!(byte, b'+' | b'#'))
 }
 
 /// The filter that topic names are matched against: what follows the share name of a shared
 /// subscription, else all of it.
 pub fn without_share(filter: &str) -> &str {
-    if !is_shared(filter) {
+    let start = filter.len() - unshared(filter.as_bytes()).len();
+    filter.get(start..).unwrap_or_default()
+}
+
+#[inline(never)]
+fn unshared(filter: &[u8]) -> &[u8] {
+    if !is_shared_bytes(filter) {
         return filter;
     }
-    let shared = filter.get(SHARE.len()..).unwrap_or_default();
-    let slash = shared.bytes().position(|byte| byte == b'/');
-    slash.and_then(|at| shared.get(at + 1..)).unwrap_or_default()
+    let mut rest = filter.get(SHARE.len()..).unwrap_or_default();
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        if *byte == b'/' {
+            break;
+        }
+    }
+    rest
 }
 
 /// Whether `filter` matches the topic `name`. A shared subscription matches by its filter.
@@ -66,7 +85,11 @@ pub fn without_share(filter: &str) -> &str {
 /// wildcard does not match a name that starts with `$` [MQTT-4.7.2-1]. Bytes are compared as
 /// they are [MQTT-4.7.3-4].
 pub fn matches(filter: &str, name: &str) -> bool {
-    let (mut filter, mut name) = (without_share(filter).as_bytes(), name.as_bytes());
+    matches_bytes(filter.as_bytes(), name.as_bytes())
+}
+
+pub(super) fn matches_bytes(filter: &[u8], mut name: &[u8]) -> bool {
+    let mut filter = unshared(filter);
     if name.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#')) {
         return false;
     }

@@ -2,12 +2,14 @@
 //! CONNECT and CONNACK (5.0 §3.1 and §3.2).
 #![forbid(unsafe_code)]
 
+use super::answer::Answer;
 use super::property::{Properties, Property};
 use super::sink::{self, Sink};
-use super::{PacketType, Reason, Side, Version, at_end, read_binary, read_text};
-use crate::bytes::{Reader, Writer};
+use super::source::Source;
+use super::{PacketType, Reason, Side, Version};
+use crate::bytes::Writer;
 use crate::mqtt::topic;
-use crate::status::{Error, Result};
+use crate::status::Result;
 
 const CLEAN: u8 = 0x02;
 const WILL: u8 = 0x04;
@@ -61,14 +63,15 @@ impl<'a> Connect<'a> {
     /// 3.1.1 nor 5.0, [`Reason::CLIENT_IDENTIFIER_NOT_VALID`] for an empty identifier without
     /// a clean session in 3.1.1, else the Reason Code for bad input.
     pub fn parse(body: &'a [u8]) -> core::result::Result<Connect<'a>, Reason> {
-        let mut reader = Reader::new(body);
-        let name = read_binary(&mut reader)?;
-        let version = match (name, reader.u8()?) {
+        let mut source = Source::new(body);
+        let (name, level) = (source.binary(), source.u8());
+        source.outcome()?;
+        let version = match (name, level) {
             (b"MQTT", 4) => Version::V311,
             (b"MQTT", 5) => Version::V5,
             _ => return Err(Reason::UNSUPPORTED_PROTOCOL_VERSION),
         };
-        let flags = reader.u8()?;
+        let flags = source.u8();
         let v5 = version == Version::V5;
         let qos = flags >> 3 & 3;
         // The reserved flag, QoS 3, will flags without a will, a password without a name.
@@ -79,29 +82,27 @@ impl<'a> Connect<'a> {
         {
             return Err(Reason::MALFORMED_PACKET);
         }
-        let keep_alive = reader.u16()?;
+        let keep_alive = source.u16();
         let mut properties = Properties::EMPTY;
         if v5 {
-            properties = Properties::parse(&mut reader, Some(PacketType::Connect), Side::Client)?;
+            properties = Properties::parse(&mut source, Some(PacketType::Connect), Side::Client);
         }
-        let client_id = read_text(&mut reader)?;
+        let client_id = source.text();
         let mut will = None;
         if flags & WILL != 0 {
             let mut properties = Properties::EMPTY;
             if v5 {
-                properties = Properties::parse(&mut reader, None, Side::Client)?;
+                properties = Properties::parse(&mut source, None, Side::Client);
             }
-            let topic = read_text(&mut reader)?;
-            if !topic::is_name(topic) {
-                return Err(Reason::TOPIC_NAME_INVALID);
-            }
-            let payload = read_binary(&mut reader)?;
+            let topic = source.text();
+            source.check(topic::is_name(topic), Reason::TOPIC_NAME_INVALID);
+            let payload = source.binary();
             let retain = flags & WILL_RETAIN != 0;
             will = Some(Will { qos, retain, topic, payload, properties });
         }
-        let user_name = if flags & USER_NAME != 0 { Some(read_text(&mut reader)?) } else { None };
-        let password = if flags & PASSWORD != 0 { Some(read_binary(&mut reader)?) } else { None };
-        at_end(&reader)?;
+        let user_name = if flags & USER_NAME != 0 { Some(source.text()) } else { None };
+        let password = if flags & PASSWORD != 0 { Some(source.binary()) } else { None };
+        source.end()?;
         let clean_start = flags & CLEAN != 0;
         if !v5 && client_id.is_empty() && !clean_start {
             return Err(Reason::CLIENT_IDENTIFIER_NOT_VALID);
@@ -119,62 +120,45 @@ impl<'a> Connect<'a> {
         })
     }
 
-    fn check(&self) -> Result<()> {
-        let v5 = self.version.is_v5();
-        if v5 {
-            Properties::check_both(&self.properties, self.more, PacketType::Connect)?;
-        } else if (self.client_id.is_empty() && !self.clean_start)
-            || (self.password.is_some() && self.user_name.is_none())
-        {
-            return Err(Error::Invalid);
-        }
-        if let Some(will) = &self.will {
-            if v5 {
-                will.properties.check(None, Side::Client)?;
-            }
-            if will.qos > 2 || !topic::is_name(will.topic) {
-                return Err(Error::Invalid);
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn body(&self, sink: &mut Sink) -> Result<()> {
+    pub(in crate::mqtt) fn body(&self, sink: &mut Sink) {
         let v5 = self.version.is_v5();
         let mut flags = if self.clean_start { CLEAN } else { 0 };
         if let Some(will) = &self.will {
+            sink.check(will.qos <= 2 && topic::is_name(will.topic));
             flags |= WILL | will.qos << 3 | if will.retain { WILL_RETAIN } else { 0 };
         }
         flags |= if self.password.is_some() { PASSWORD } else { 0 };
         flags |= if self.user_name.is_some() { USER_NAME } else { 0 };
-        sink.raw(&[0, 4, b'M', b'Q', b'T', b'T', self.version as u8, flags])?;
-        sink.u16(self.keep_alive)?;
+        sink.put(&[0, 4, b'M', b'Q', b'T', b'T', self.version as u8, flags]);
+        sink.u16(self.keep_alive);
         if v5 {
-            let more = Properties::List(self.more);
-            sink.variable(self.properties.content_len()? + more.content_len()?)?;
-            self.properties.content(sink)?;
-            more.content(sink)?;
+            self.properties.emit(self.more, Some(PacketType::Connect), Side::Client, sink);
+        } else {
+            sink.check(self.clean_start || !self.client_id.is_empty());
+            sink.check(flags & (USER_NAME | PASSWORD) != PASSWORD);
         }
-        sink.string(self.client_id.as_bytes())?;
+        sink.string(self.client_id.as_bytes());
         if let Some(will) = &self.will {
             if v5 {
-                will.properties.emit(sink)?;
+                will.properties.emit(&[], None, Side::Client, sink);
             }
-            sink.string(will.topic.as_bytes())?;
-            sink.binary(will.payload)?;
+            sink.string(will.topic.as_bytes());
+            sink.binary(will.payload);
         }
         if let Some(user_name) = self.user_name {
-            sink.string(user_name.as_bytes())?;
+            sink.string(user_name.as_bytes());
         }
-        self.password.map_or(Ok(()), |password| sink.binary(password))
+        if let Some(password) = self.password {
+            sink.binary(password);
+        }
     }
 
     /// Writes the packet.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it would be malformed, [`Error::TooLarge`] without room.
+    /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
+    /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, writer: &mut Writer) -> Result<()> {
-        self.check()?;
         sink::packet(writer, PacketType::Connect.first_byte(), &|sink| self.body(sink))
     }
 }
@@ -196,48 +180,25 @@ impl<'a> Connack<'a> {
     /// # Errors
     /// The Reason Code for bad input.
     pub fn parse(body: &'a [u8], version: Version) -> core::result::Result<Connack<'a>, Reason> {
-        let mut reader = Reader::new(body);
-        let flags = reader.u8()?;
-        let reason = Reason(reader.u8()?);
-        if flags & 0xfe != 0 {
-            return Err(Reason::MALFORMED_PACKET);
-        }
-        let session_present = flags != 0;
-        let mut properties = Properties::EMPTY;
+        let Answer { session_present, reason, properties, .. } =
+            Answer::parse(PacketType::Connack, body, version, Side::Server)?;
+        Ok(Connack { session_present, reason, properties })
+    }
+
+    pub(super) fn body(&self, version: Version, sink: &mut Sink) {
+        sink.check(Answer::connack(self.session_present, self.reason, version));
+        sink.put(&[u8::from(self.session_present), self.reason.0]);
         if version.is_v5() {
-            properties = Properties::parse(&mut reader, Some(PacketType::Connack), Side::Server)?;
+            self.properties.emit(&[], Some(PacketType::Connack), Side::Server, sink);
         }
-        at_end(&reader)?;
-        let connack = Connack { session_present, reason, properties };
-        if connack.is_valid(version) { Ok(connack) } else { Err(Reason::PROTOCOL_ERROR) }
-    }
-
-    /// A known code, and no session with a refusal [MQTT-3.2.2-6].
-    fn is_valid(&self, version: Version) -> bool {
-        let known = match version.is_v5() {
-            true => self.reason.fits(PacketType::Connack),
-            false => self.reason.0 <= 5,
-        };
-        known && !(self.session_present && self.reason.0 != 0)
-    }
-
-    pub(super) fn body(&self, version: Version, sink: &mut Sink) -> Result<()> {
-        sink.raw(&[u8::from(self.session_present), self.reason.0])?;
-        if version.is_v5() { self.properties.emit(sink) } else { Ok(()) }
     }
 
     /// Writes the packet.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it would be malformed, [`Error::TooLarge`] without room.
+    /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
+    /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, version: Version, writer: &mut Writer) -> Result<()> {
-        if !self.is_valid(version) {
-            return Err(Error::Invalid);
-        }
-        if version.is_v5() {
-            self.properties.check(Some(PacketType::Connack), Side::Server)?;
-        }
-        let first = PacketType::Connack.first_byte();
-        sink::packet(writer, first, &|sink| self.body(version, sink))
+        sink::packet(writer, PacketType::Connack.first_byte(), &|sink| self.body(version, sink))
     }
 }

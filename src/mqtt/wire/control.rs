@@ -2,12 +2,12 @@
 //! DISCONNECT and AUTH (5.0 §3.14 and §3.15).
 #![forbid(unsafe_code)]
 
+use super::answer::{Answer, emit_reason, foreign};
 use super::property::Properties;
-use super::publish::{emit_reason, read_reason};
 use super::sink::{self, Sink};
-use super::{PacketType, Reason, Side, Version, at_end};
-use crate::bytes::{Reader, Writer};
-use crate::status::{Error, Result};
+use super::{PacketType, Reason, Side, Version};
+use crate::bytes::Writer;
+use crate::status::Result;
 
 /// DISCONNECT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,26 +28,21 @@ impl<'a> Disconnect<'a> {
         version: Version,
         side: Side,
     ) -> core::result::Result<Disconnect<'a>, Reason> {
-        let mut reader = Reader::new(body);
-        let mut packet = Disconnect::default();
-        if version.is_v5() {
-            (packet.reason, packet.properties) = read_reason(&mut reader, PacketType::Disconnect, side)?;
-        }
-        at_end(&reader)?;
-        Ok(packet)
+        let Answer { reason, properties, .. } = Answer::parse(PacketType::Disconnect, body, version, side)?;
+        Ok(Disconnect { reason, properties })
     }
 
-    pub(super) fn body(&self, version: Version, side: Side, sink: &mut Sink) -> Result<()> {
-        if !version.is_v5() {
-            return Ok(());
+    pub(super) fn body(&self, version: Version, side: Side, sink: &mut Sink) {
+        if version.is_v5() {
+            emit_reason(self.reason, &self.properties, PacketType::Disconnect, side, sink);
         }
-        emit_reason(self.reason, &self.properties, PacketType::Disconnect, side, sink)
     }
 
     /// Writes the packet.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it would be malformed, [`Error::TooLarge`] without room.
+    /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
+    /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, version: Version, side: Side, writer: &mut Writer) -> Result<()> {
         let first = PacketType::Disconnect.first_byte();
         sink::packet(writer, first, &|sink| self.body(version, side, sink))
@@ -69,39 +64,23 @@ impl<'a> Auth<'a> {
     /// # Errors
     /// The Reason Code for bad input.
     pub fn parse(body: &'a [u8], side: Side) -> core::result::Result<Auth<'a>, Reason> {
-        let mut reader = Reader::new(body);
-        let (reason, properties) = read_reason(&mut reader, PacketType::Auth, side)?;
-        at_end(&reader)?;
-        // Only a server says Success, only a client Re-authenticate (table 3-11).
-        if (!body.is_empty() && properties.is_empty()) || reason == Auth::foreign(side) {
-            return Err(Reason::PROTOCOL_ERROR);
-        }
+        let Answer { reason, properties, .. } = Answer::parse(PacketType::Auth, body, Version::V5, side)?;
         Ok(Auth { reason, properties })
     }
 
-    /// The Reason Code that this side may not send.
-    const fn foreign(side: Side) -> Reason {
-        match side {
-            Side::Client => Reason::SUCCESS,
-            Side::Server => Reason::RE_AUTHENTICATE,
-        }
-    }
-
-    pub(super) fn body(&self, side: Side, sink: &mut Sink) -> Result<()> {
-        if self.reason == Auth::foreign(side) {
-            return Err(Error::Invalid);
-        }
+    pub(super) fn body(&self, side: Side, sink: &mut Sink) {
+        sink.check(self.reason != foreign(side));
         // A success without properties is the empty packet.
-        if self.properties.is_empty() && self.reason == Reason::SUCCESS {
-            return Ok(());
+        if !self.properties.is_empty() || self.reason != Reason::SUCCESS {
+            emit_reason(self.reason, &self.properties, PacketType::Auth, side, sink);
         }
-        emit_reason(self.reason, &self.properties, PacketType::Auth, side, sink)
     }
 
     /// Writes the packet.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it would be malformed, [`Error::TooLarge`] without room.
+    /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
+    /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, side: Side, writer: &mut Writer) -> Result<()> {
         sink::packet(writer, PacketType::Auth.first_byte(), &|sink| self.body(side, sink))
     }

@@ -6,25 +6,29 @@
 //! encoders refuse to write a packet that would be malformed.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod connect;
 mod control;
 pub mod property;
 mod publish;
 mod reason;
 mod sink;
+mod source;
 mod subscribe;
 #[cfg(test)]
 mod tests;
 
+pub(super) use answer::{Answer, emit_reason};
 pub use connect::{Connack, Connect, Will};
 pub use control::{Auth, Disconnect};
 pub use property::{Properties, Property};
 pub use publish::{Ack, Publish, PublishHead, publish_head_len};
 pub use reason::Reason;
+pub(super) use sink::Sink;
 pub use sink::{VARIABLE_MAX, read_variable, variable};
-pub use subscribe::{
-    Acknowledged, Filter, Filters, Subscribe, SubscriptionOptions, Unsubscribe, subscription_body,
-};
+pub(super) use source::Source;
+pub(super) use subscribe::emit_filter;
+pub use subscribe::{Acknowledged, Filter, Filters, Subscribe, SubscriptionOptions, Unsubscribe};
 
 use crate::bytes::{Reader, Writer};
 use crate::status::Error;
@@ -196,27 +200,6 @@ pub fn text(bytes: &[u8]) -> Result<&str, Reason> {
     }
 }
 
-fn read_text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Reason> {
-    text(read_binary(reader)?)
-}
-
-fn read_binary<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Reason> {
-    let length = reader.u16()?;
-    Ok(reader.take(usize::from(length))?)
-}
-
-/// A Packet Identifier, which is never 0 [MQTT-2.2.1-3].
-fn read_packet_id(reader: &mut Reader) -> Result<u16, Reason> {
-    match reader.u16()? {
-        0 => Err(Reason::PROTOCOL_ERROR),
-        packet_id => Ok(packet_id),
-    }
-}
-
-fn at_end(reader: &Reader) -> Result<(), Reason> {
-    if reader.is_empty() { Ok(()) } else { Err(Reason::MALFORMED_PACKET) }
-}
-
 /// Any Control Packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the standard's names say it")]
@@ -276,7 +259,7 @@ impl<'a> Packet<'a> {
                 Packet::Acknowledged(Acknowledged::parse(header.packet, body, version)?)
             }
             PacketType::Pingreq | PacketType::Pingresp => {
-                at_end(&Reader::new(body))?;
+                Source::new(body).end()?;
                 if header.packet == PacketType::Pingreq { Packet::Pingreq } else { Packet::Pingresp }
             }
             PacketType::Disconnect => Packet::Disconnect(Disconnect::parse(body, version, side)?),
@@ -310,10 +293,7 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// As [`Packet::emit`], room aside.
     pub fn encoded_len(&self, version: Version, side: Side) -> Result<usize, Error> {
-        let body = |body: sink::Body| {
-            let length = sink::count(body)?;
-            Ok(1 + variable(length)?.1 + length as usize)
-        };
+        let body = sink::count;
         match self {
             Packet::Connect(packet) => body(&|sink| packet.body(sink)),
             Packet::Connack(packet) => body(&|sink| packet.body(version, sink)),

@@ -2,11 +2,11 @@
 //! Properties of 5.0 (§2.2.2): one table says where each may stand and what it holds.
 #![forbid(unsafe_code)]
 
-use super::sink::{self, Sink, read_variable};
+use super::sink::{Sink, VARIABLE_MAX};
+use super::source::Source;
 use super::{PacketType, Reason, Side, text};
-use crate::bytes::Reader;
 use crate::mqtt::topic;
-use crate::status::{Error, Result};
+use crate::status::Result;
 
 /// Property Identifiers (5.0 §2.2.2.2).
 pub mod id {
@@ -135,8 +135,13 @@ static TABLE: [Row; 27] = [
     Row(id::SHARED_SUBSCRIPTION_AVAILABLE, Kind::Flag, CONNACK),
 ];
 
+#[inline(never)]
 fn row(id: u8) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.0 == id)
+}
+
+fn kind(id: u8) -> Option<Kind> {
+    row(id).map(|row| row.1)
 }
 
 /// One property. What it holds follows from its identifier: a number, a string or binary
@@ -180,64 +185,63 @@ impl<'a> Property<'a> {
         core::str::from_utf8(self.data).unwrap_or_default()
     }
 
-    fn read(reader: &mut Reader<'a>) -> core::result::Result<Property<'a>, Reason> {
+    fn read(source: &mut Source<'a>) -> Property<'a> {
         // Identifiers are Variable Byte Integers, but all that exist take one byte.
-        let id = reader.u8()?;
-        let mut property = Property { id, ..Property::default() };
-        match row(id).ok_or(Reason::MALFORMED_PACKET)?.1 {
-            Kind::Flag => property.number = u32::from(reader.u8()?),
-            Kind::Short | Kind::ShortNotZero => property.number = u32::from(reader.u16()?),
-            Kind::Long | Kind::LongNotZero => property.number = reader.u32()?,
-            Kind::Variable => {
-                property.number = read_variable(reader, true)?.ok_or(Reason::MALFORMED_PACKET)?;
-            }
-            kind => {
-                let length = reader.u16()?;
-                property.data = reader.take(usize::from(length))?;
+        let mut property = Property { id: source.u8(), ..Property::default() };
+        match kind(property.id) {
+            Some(Kind::Flag) => property.number = source.number(1),
+            Some(Kind::Short | Kind::ShortNotZero) => property.number = source.number(2),
+            Some(Kind::Long | Kind::LongNotZero) => property.number = source.number(4),
+            Some(Kind::Variable) => property.number = source.variable(),
+            Some(kind) => {
+                property.data = source.binary();
                 if kind == Kind::Pair {
-                    let length = reader.u16()?;
-                    property.value = reader.take(usize::from(length))?;
+                    property.value = source.binary();
                 }
             }
+            None => source.fail(Reason::MALFORMED_PACKET),
         }
-        Ok(property)
+        property
     }
 
-    fn emit(&self, sink: &mut Sink) -> Result<()> {
-        sink.u8(self.id)?;
-        match row(self.id).ok_or(Error::Invalid)?.1 {
-            Kind::Flag => sink.u8(self.number as u8),
-            Kind::Short | Kind::ShortNotZero => sink.u16(self.number as u16),
-            Kind::Long | Kind::LongNotZero => sink.u32(self.number),
-            Kind::Variable => sink.variable(self.number),
-            kind => {
-                sink.binary(self.data)?;
-                if kind == Kind::Pair { sink.binary(self.value) } else { Ok(()) }
+    fn emit(&self, sink: &mut Sink) {
+        sink.u8(self.id);
+        match kind(self.id) {
+            Some(Kind::Flag) => sink.number(self.number, 1),
+            Some(Kind::Short | Kind::ShortNotZero) => sink.number(self.number, 2),
+            Some(Kind::Long | Kind::LongNotZero) => sink.number(self.number, 4),
+            Some(Kind::Variable) => sink.variable(self.number),
+            Some(kind) => {
+                sink.binary(self.data);
+                if kind == Kind::Pair {
+                    sink.binary(self.value);
+                }
             }
+            None => sink.check(false),
         }
     }
 
-    /// The rules for this property alone.
-    fn check(&self, kind: Kind) -> core::result::Result<(), Reason> {
+    /// The rules for this property alone; success when it keeps them.
+    fn check(&self, kind: Kind) -> Reason {
+        let number = self.number;
         let good = match kind {
-            Kind::Flag => self.number <= 1,
-            Kind::Short => self.number <= 0xffff,
-            Kind::ShortNotZero => {
-                if self.id == id::TOPIC_ALIAS && self.number == 0 {
-                    return Err(Reason::TOPIC_ALIAS_INVALID);
-                }
-                self.number != 0 && self.number <= 0xffff
+            Kind::Flag => number <= 1,
+            Kind::Short => number <= 0xffff,
+            Kind::ShortNotZero if self.id == id::TOPIC_ALIAS && number == 0 => {
+                return Reason::TOPIC_ALIAS_INVALID;
             }
+            Kind::ShortNotZero => number != 0 && number <= 0xffff,
             Kind::Long | Kind::Binary => true,
-            Kind::LongNotZero => self.number != 0,
-            Kind::Variable => self.number != 0 && self.number <= sink::VARIABLE_MAX,
+            Kind::LongNotZero => number != 0,
+            Kind::Variable => number != 0 && number <= VARIABLE_MAX,
             Kind::Text | Kind::Pair => {
-                let content = text(self.data)?;
-                text(self.value)?;
-                self.id != id::RESPONSE_TOPIC || topic::is_name(content)
+                if text(self.data).is_err() || text(self.value).is_err() {
+                    return Reason::MALFORMED_PACKET;
+                }
+                self.id != id::RESPONSE_TOPIC || topic::is_name_bytes(self.data)
             }
         };
-        if good { Ok(()) } else { Err(Reason::PROTOCOL_ERROR) }
+        if good { Reason::SUCCESS } else { Reason::PROTOCOL_ERROR }
     }
 }
 
@@ -271,8 +275,8 @@ impl<'a> Properties<'a> {
     /// One after the other, in their order.
     pub fn iter(&self) -> PropertyIter<'a> {
         match *self {
-            Properties::Encoded(bytes) => PropertyIter { encoded: Reader::new(bytes), list: &[] },
-            Properties::List(list) => PropertyIter { encoded: Reader::new(&[]), list },
+            Properties::Encoded(bytes) => PropertyIter { encoded: Source::new(bytes), list: &[] },
+            Properties::List(list) => PropertyIter { encoded: Source::new(&[]), list },
         }
     }
 
@@ -301,94 +305,128 @@ impl<'a> Properties<'a> {
 
     /// Reads a property length and that many bytes of properties, and checks them against
     /// the rules for `packet` (`None`: the Will Properties) sent by `side`.
-    ///
-    /// # Errors
-    /// The Reason Code with which the standard answers such a packet.
-    pub(super) fn parse(
-        reader: &mut Reader<'a>,
+    pub(in crate::mqtt) fn parse(
+        source: &mut Source<'a>,
         packet: Option<PacketType>,
         side: Side,
-    ) -> core::result::Result<Properties<'a>, Reason> {
-        let length = read_variable(reader, true)?.ok_or(Reason::MALFORMED_PACKET)?;
-        let bytes = reader.take(length as usize)?;
-        let mut rest = Reader::new(bytes);
+    ) -> Properties<'a> {
+        let length = source.variable();
+        let bytes = source.take(length as usize);
+        let mut inside = Source::new(bytes);
         let mut rules = Rules::new(packet, side);
-        while !rest.is_empty() {
-            rules.next(&Property::read(&mut rest)?)?;
+        while !inside.is_empty() {
+            let property = Property::read(&mut inside);
+            inside.fail(rules.next(&property));
         }
-        rules.end()?;
-        Ok(Properties::Encoded(bytes))
-    }
-
-    /// Checks properties that are about to be sent.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for one that is unknown, not allowed in this packet, given twice, or
-    /// holds what it may not.
-    pub fn check(&self, packet: Option<PacketType>, side: Side) -> Result<()> {
-        let mut rules = Rules::new(packet, side);
-        for property in self.iter() {
-            rules.next(&property).map_err(|_| Error::Invalid)?;
+        inside.fail(rules.end());
+        if let Err(reason) = inside.outcome() {
+            source.fail(reason);
         }
-        rules.end().map_err(|_| Error::Invalid)
-    }
-
-    /// Checks what two lists make together in a packet of a client.
-    pub(super) fn check_both(&self, more: &[Property], packet: PacketType) -> Result<()> {
-        let mut rules = Rules::new(Some(packet), Side::Client);
-        for property in self.iter().chain(more.iter().copied()) {
-            rules.next(&property).map_err(|_| Error::Invalid)?;
-        }
-        rules.end().map_err(|_| Error::Invalid)
+        Properties::Encoded(bytes)
     }
 
     /// Writes the properties alone, without their length.
-    pub(super) fn content(&self, sink: &mut Sink) -> Result<()> {
-        match self {
-            Properties::Encoded(bytes) => sink.raw(bytes),
-            Properties::List(list) => list.iter().try_for_each(|property| property.emit(sink)),
+    fn content(&self, rules: &mut Rules, sink: &mut Sink) {
+        for turn in [true, false] {
+            for property in self.iter() {
+                if (property.id == rules.first) == turn {
+                    sink.check(rules.next(&property) == Reason::SUCCESS);
+                    property.emit(sink);
+                }
+            }
         }
     }
 
-    /// Writes the length and the properties. They have been checked.
-    pub(super) fn emit(&self, sink: &mut Sink) -> Result<()> {
-        sink.variable(self.content_len()?)?;
-        self.content(sink)
+    /// Writes properties of a packet (`None`: the Will Properties), and `more` behind them, with
+    /// their length in front. What breaks a rule is invalid.
+    pub(in crate::mqtt) fn emit(
+        &self,
+        more: &[Property],
+        packet: Option<PacketType>,
+        side: Side,
+        sink: &mut Sink,
+    ) {
+        self.emit_by(Rules::new(packet, side), more, sink);
     }
 
-    /// How many bytes the properties take, without their length in front.
+    /// Writes properties of a client's PUBLISH, Message Expiry Interval first. A Topic Alias is
+    /// not the application's affair.
+    pub(in crate::mqtt) fn emit_publish(&self, sink: &mut Sink) {
+        sink.check(self.get(id::TOPIC_ALIAS).is_none());
+        let mut rules = Rules::new(Some(PacketType::Publish), Side::Client);
+        rules.first = id::MESSAGE_EXPIRY_INTERVAL;
+        self.emit_by(rules, &[], sink);
+    }
+
+    #[inline(never)]
+    fn emit_by(&self, rules: Rules, more: &[Property], sink: &mut Sink) {
+        let write = |sink: &mut Sink| {
+            let mut rules = rules;
+            self.content(&mut rules, sink);
+            Properties::List(more).content(&mut rules, sink);
+            sink.check(rules.end() == Reason::SUCCESS);
+        };
+        let mut counted = Sink::new(&mut []);
+        write(&mut counted);
+        match counted.count() {
+            Ok(length) => sink.variable(length as u32),
+            Err(_) => sink.check(false),
+        }
+        write(sink);
+    }
+
+    /// How many bytes the properties take, without their length in front. Only what they are is
+    /// checked, not whether they may stand together.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::Invalid`] for an unknown property.
+    /// [`Error::TooLarge`](crate::status::Error::TooLarge),
+    /// [`Error::Invalid`](crate::status::Error::Invalid) for an unknown property.
     pub fn content_len(&self) -> Result<u32> {
-        sink::count(&|sink| self.content(sink))
+        let mut sink = Sink::new(&mut []);
+        self.iter().for_each(|property| property.emit(&mut sink));
+        sink.count().map(|count| count as u32)
     }
 
-    /// Writes the properties with their length in front.
+    /// Writes the properties with their length in front, as [`content_len`](Self::content_len)
+    /// counts them.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] when `writer` has no room.
+    /// [`Error::TooLarge`](crate::status::Error::TooLarge) when `writer` has no room.
     pub fn write(&self, writer: &mut crate::bytes::Writer) -> Result<()> {
-        sink::write(writer, &|sink| self.emit(sink))
+        let length = self.content_len()?;
+        let (prefix, size) = super::variable(length)?;
+        let mut sink = Sink::new(writer.reserve(size + length as usize)?);
+        sink.put(prefix.get(..size).unwrap_or_default());
+        self.iter().for_each(|property| property.emit(&mut sink));
+        Ok(())
     }
 }
 
 /// What has been seen of the properties of one packet.
+#[derive(Clone, Copy)]
 struct Rules {
     scope: u16,
     side: Side,
-    seen: u64,
+    /// Which property is to be written first, if any.
+    first: u8,
+    /// A bit for each row of the table.
+    seen: u32,
 }
 
 impl Rules {
     fn new(packet: Option<PacketType>, side: Side) -> Rules {
-        Rules { scope: packet.map_or(WILL, PacketType::bit), side, seen: 0 }
+        Rules { scope: packet.map_or(WILL, PacketType::bit), side, first: 0, seen: 0 }
     }
 
-    fn next(&mut self, property: &Property) -> core::result::Result<(), Reason> {
-        let Row(id, kind, scopes) = row(property.id).ok_or(Reason::MALFORMED_PACKET)?;
+    /// What is wrong with the next property, or success.
+    fn next(&mut self, property: &Property) -> Reason {
+        let Some(index) = TABLE.iter().position(|row| row.0 == property.id) else {
+            return Reason::MALFORMED_PACKET;
+        };
+        let bit = 1u32 << (index & 31);
+        let Some(Row(id, kind, scopes)) = TABLE.get(index) else { return Reason::MALFORMED_PACKET };
         if scopes & self.scope == 0 {
-            return Err(Reason::MALFORMED_PACKET);
+            return Reason::MALFORMED_PACKET;
         }
         // A server gives no session expiry on DISCONNECT [3.14.2-2] and only it refers to
         // another server; a client puts no subscription identifier on PUBLISH [3.3.4-6].
@@ -400,33 +438,35 @@ impl Rules {
             _ => false,
         };
         if barred {
-            return Err(Reason::PROTOCOL_ERROR);
+            return Reason::PROTOCOL_ERROR;
         }
-        property.check(*kind)?;
+        let wrong = property.check(*kind);
         let repeatable =
             *id == id::USER_PROPERTY || (*id == id::SUBSCRIPTION_IDENTIFIER && self.scope == PUBLISH);
-        let bit = 1u64 << (*id & 63);
-        if self.seen & bit != 0 && !repeatable {
-            return Err(Reason::PROTOCOL_ERROR);
+        if wrong == Reason::SUCCESS && self.seen & bit != 0 && !repeatable {
+            return Reason::PROTOCOL_ERROR;
         }
         self.seen |= bit;
-        Ok(())
+        wrong
     }
 
-    fn end(&self) -> core::result::Result<(), Reason> {
-        let method = self.seen & 1 << id::AUTHENTICATION_METHOD != 0;
-        let data = self.seen & 1 << id::AUTHENTICATION_DATA != 0;
-        if (data || self.scope == AUTH) && !method {
-            return Err(Reason::PROTOCOL_ERROR);
-        }
-        Ok(())
+    /// What is wrong with all of them together, or success.
+    fn end(&self) -> Reason {
+        let method = self.seen & METHOD != 0;
+        let data = self.seen & DATA != 0;
+        if (data || self.scope == AUTH) && !method { Reason::PROTOCOL_ERROR } else { Reason::SUCCESS }
     }
 }
+
+/// Where Authentication Method and Authentication Data stand in the table.
+const METHOD: u32 = 1 << 9;
+const DATA: u32 = 1 << 10;
+const _: () = assert!(TABLE[9].0 == id::AUTHENTICATION_METHOD && TABLE[10].0 == id::AUTHENTICATION_DATA);
 
 /// Iterates over [`Properties`].
 #[derive(Clone, Debug)]
 pub struct PropertyIter<'a> {
-    encoded: Reader<'a>,
+    encoded: Source<'a>,
     list: &'a [Property<'a>],
 }
 
@@ -440,6 +480,7 @@ impl<'a> PropertyIter<'a> {
 impl<'a> Iterator for PropertyIter<'a> {
     type Item = Property<'a>;
 
+    #[inline(never)]
     fn next(&mut self) -> Option<Property<'a>> {
         if let Some((first, rest)) = self.list.split_first() {
             self.list = rest;
@@ -448,12 +489,7 @@ impl<'a> Iterator for PropertyIter<'a> {
         if self.encoded.is_empty() {
             return None;
         }
-        match Property::read(&mut self.encoded) {
-            Ok(property) => Some(property),
-            Err(_) => {
-                self.encoded = Reader::new(&[]);
-                None
-            }
-        }
+        let property = Property::read(&mut self.encoded);
+        self.encoded.outcome().ok().map(|()| property)
     }
 }

@@ -2,12 +2,14 @@
 //! PUBLISH and its four acknowledgements (5.0 §3.3 to §3.7).
 #![forbid(unsafe_code)]
 
+use super::answer::{Answer, emit_reason};
 use super::property::{Properties, id};
 use super::sink::{self, Sink, read_variable};
-use super::{PacketType, Reason, Side, Version, at_end, read_packet_id, read_text};
+use super::source::Source;
+use super::{PacketType, Reason, Side, Version};
 use crate::bytes::{Reader, Writer};
 use crate::mqtt::topic;
-use crate::status::{Error, Result};
+use crate::status::Result;
 
 /// PUBLISH without its payload, which may be longer than any buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,23 +72,22 @@ impl<'a> PublishHead<'a> {
         version: Version,
         side: Side,
     ) -> core::result::Result<PublishHead<'a>, Reason> {
-        let mut reader = Reader::new(head);
-        let topic = read_text(&mut reader)?;
+        let mut source = Source::new(head);
+        let topic = source.text();
         let qos = flags >> 1 & 3;
-        let packet_id = if qos == 0 { 0 } else { read_packet_id(&mut reader)? };
+        let packet_id = if qos == 0 { 0 } else { source.packet_id() };
         let mut properties = Properties::EMPTY;
         if version.is_v5() {
-            properties = Properties::parse(&mut reader, Some(PacketType::Publish), side)?;
+            properties = Properties::parse(&mut source, Some(PacketType::Publish), side);
         }
-        at_end(&reader)?;
+        source.end()?;
         if topic.is_empty() {
             // Only an alias can stand for the topic.
-            if properties.get(id::TOPIC_ALIAS).is_none() {
-                return Err(Reason::PROTOCOL_ERROR);
-            }
-        } else if !topic::is_name(topic) {
-            return Err(Reason::TOPIC_NAME_INVALID);
+            source.check(properties.get(id::TOPIC_ALIAS).is_some(), Reason::PROTOCOL_ERROR);
+        } else {
+            source.check(topic::is_name(topic), Reason::TOPIC_NAME_INVALID);
         }
+        source.outcome()?;
         let (dup, retain) = (flags & 8 != 0, flags & 1 != 0);
         Ok(PublishHead { dup, qos, retain, topic, packet_id, properties })
     }
@@ -96,29 +97,18 @@ impl<'a> PublishHead<'a> {
         0x30 | (self.dup as u8) << 3 | self.qos << 1 | self.retain as u8
     }
 
-    /// Checks what is about to be sent by `side`.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] when the packet would be malformed.
-    pub fn check(&self, version: Version, side: Side) -> Result<()> {
-        let mut alias = false;
-        if version.is_v5() {
-            self.properties.check(Some(PacketType::Publish), side)?;
-            alias = self.topic.is_empty() && self.properties.get(id::TOPIC_ALIAS).is_some();
-        }
-        let bad = self.qos > 2
-            || (self.qos == 0) != (self.packet_id == 0)
-            || (self.dup && self.qos == 0)
-            || !(alias || topic::is_name(self.topic));
-        if bad { Err(Error::Invalid) } else { Ok(()) }
-    }
-
-    fn body(&self, version: Version, sink: &mut Sink) -> Result<()> {
-        sink.string(self.topic.as_bytes())?;
+    fn body(&self, version: Version, side: Side, sink: &mut Sink) {
+        let alias =
+            version.is_v5() && self.topic.is_empty() && self.properties.get(id::TOPIC_ALIAS).is_some();
+        sink.check(self.qos <= 2 && (self.qos == 0) == (self.packet_id == 0));
+        sink.check(!(self.dup && self.qos == 0) && (alias || topic::is_name(self.topic)));
+        sink.string(self.topic.as_bytes());
         if self.qos != 0 {
-            sink.u16(self.packet_id)?;
+            sink.u16(self.packet_id);
         }
-        if version.is_v5() { self.properties.emit(sink) } else { Ok(()) }
+        if version.is_v5() {
+            self.properties.emit(&[], Some(PacketType::Publish), side, sink);
+        }
     }
 }
 
@@ -148,16 +138,16 @@ impl<'a> Publish<'a> {
         Ok(Publish { head: PublishHead::parse(flags, head, version, side)?, payload })
     }
 
-    pub(super) fn body(&self, version: Version, side: Side, sink: &mut Sink) -> Result<()> {
-        self.head.check(version, side)?;
-        self.head.body(version, sink)?;
-        sink.raw(self.payload)
+    pub(super) fn body(&self, version: Version, side: Side, sink: &mut Sink) {
+        self.head.body(version, side, sink);
+        sink.put(self.payload);
     }
 
     /// Writes the packet.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it would be malformed, [`Error::TooLarge`] without room.
+    /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
+    /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, version: Version, side: Side, writer: &mut Writer) -> Result<()> {
         sink::packet(writer, self.head.first_byte(), &|sink| self.body(version, side, sink))
     }
@@ -187,68 +177,25 @@ impl<'a> Ack<'a> {
         version: Version,
         side: Side,
     ) -> core::result::Result<Ack<'a>, Reason> {
-        let mut reader = Reader::new(body);
-        let packet_id = read_packet_id(&mut reader)?;
-        let mut ack = Ack { packet, packet_id, reason: Reason::SUCCESS, properties: Properties::EMPTY };
-        if version.is_v5() {
-            (ack.reason, ack.properties) = read_reason(&mut reader, packet, side)?;
-        }
-        at_end(&reader)?;
-        Ok(ack)
+        let Answer { packet_id, reason, properties, .. } = Answer::parse(packet, body, version, side)?;
+        Ok(Ack { packet, packet_id, reason, properties })
     }
 
-    pub(super) fn body(&self, version: Version, side: Side, sink: &mut Sink) -> Result<()> {
-        if self.packet_id == 0 {
-            return Err(Error::Invalid);
-        }
-        sink.u16(self.packet_id)?;
+    pub(super) fn body(&self, version: Version, side: Side, sink: &mut Sink) {
+        sink.check(self.packet_id != 0);
+        sink.u16(self.packet_id);
         if version.is_v5() {
-            return emit_reason(self.reason, &self.properties, self.packet, side, sink);
+            emit_reason(self.reason, &self.properties, self.packet, side, sink);
         }
-        Ok(())
     }
 
     /// Writes the packet.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it would be malformed, [`Error::TooLarge`] without room.
+    /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
+    /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, version: Version, side: Side, writer: &mut Writer) -> Result<()> {
         let first = self.packet.first_byte();
         sink::packet(writer, first, &|sink| self.body(version, side, sink))
     }
-}
-
-/// The Reason Code and properties at the end of acknowledgements and of DISCONNECT: either
-/// may be left out when it says nothing (5.0 §3.4.2.1, §3.14.2.1).
-pub(super) fn read_reason<'a>(
-    reader: &mut Reader<'a>,
-    packet: PacketType,
-    side: Side,
-) -> core::result::Result<(Reason, Properties<'a>), Reason> {
-    let mut reason = Reason::SUCCESS;
-    let mut properties = Properties::EMPTY;
-    if !reader.is_empty() {
-        reason = Reason(reader.u8()?);
-    }
-    if !reader.is_empty() {
-        properties = Properties::parse(reader, Some(packet), side)?;
-    }
-    if reason.fits(packet) { Ok((reason, properties)) } else { Err(Reason::PROTOCOL_ERROR) }
-}
-
-pub(super) fn emit_reason(
-    reason: Reason,
-    properties: &Properties,
-    packet: PacketType,
-    side: Side,
-    sink: &mut Sink,
-) -> Result<()> {
-    if !reason.fits(packet) {
-        return Err(Error::Invalid);
-    }
-    properties.check(Some(packet), side)?;
-    if reason.0 != 0 || !properties.is_empty() {
-        sink.u8(reason.0)?;
-    }
-    if properties.is_empty() { Ok(()) } else { properties.emit(sink) }
 }

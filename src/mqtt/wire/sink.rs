@@ -1,99 +1,145 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where encoders write: into a buffer, or nowhere to learn the length first.
+//! Where encoders write: a cursor that counts what it has no room for, and remembers when
+//! something may not be written at all.
 //!
-//! A packet starts with its length, so each encoder runs twice over one body function. The
-//! counting run also validates, and so nothing is written of a packet that would be malformed.
+//! So an encoder writes all of a packet without looking, and asks once, at its end; and over no
+//! room at all it learns how long the packet is.
 #![forbid(unsafe_code)]
 
 use super::{Reason, text};
-use crate::bytes::{Reader, Writer};
+use crate::bytes::{self, Reader, Writer};
 use crate::status::{Error, Result};
+use core::cell::Cell;
 
 /// The largest Variable Byte Integer (5.0 §1.5.5).
 pub const VARIABLE_MAX: u32 = 268_435_455;
 
-/// The target of an encoder.
+/// The cursor.
 #[derive(Debug)]
-pub(super) struct Sink<'w, 'a> {
-    writer: Option<&'w mut Writer<'a>>,
+pub(in crate::mqtt) struct Sink<'a> {
+    room: &'a mut [u8],
     position: usize,
+    invalid: bool,
 }
 
-impl<'w, 'a> Sink<'w, 'a> {
-    fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        self.position = self.position.saturating_add(bytes.len());
-        match &mut self.writer {
-            Some(writer) => writer.put(bytes),
-            None => Ok(()),
-        }
+impl<'a> Sink<'a> {
+    pub(in crate::mqtt) const fn new(room: &'a mut [u8]) -> Sink<'a> {
+        Sink { room, position: 0, invalid: false }
+    }
+
+    /// Starts a packet: its type and flags, and one byte for its length.
+    pub(in crate::mqtt) fn packet(room: &'a mut [u8], first: u8) -> Sink<'a> {
+        let mut sink = Sink::new(room);
+        sink.put(&[first, 0]);
+        sink
     }
 
     /// Raw bytes without a length.
-    pub(super) fn raw(&mut self, bytes: &[u8]) -> Result<()> {
-        self.put(bytes)
+    #[inline(never)]
+    pub(in crate::mqtt) fn put(&mut self, bytes: &[u8]) {
+        let end = self.position.saturating_add(bytes.len());
+        if let Some(room) = self.room.get_mut(self.position..end) {
+            bytes::copy(room, bytes);
+        }
+        self.position = end;
     }
 
-    pub(super) fn u8(&mut self, value: u8) -> Result<()> {
-        self.put(&[value])
+    /// Demands a condition without which the packet would be malformed.
+    pub(in crate::mqtt) const fn check(&mut self, good: bool) {
+        self.invalid |= !good;
     }
 
-    pub(super) fn u16(&mut self, value: u16) -> Result<()> {
-        self.put(&value.to_be_bytes())
+    /// A number of this many bytes, at most four.
+    #[inline(never)]
+    pub(in crate::mqtt) fn number(&mut self, number: u32, count: usize) {
+        let bytes = number.to_be_bytes();
+        self.put(bytes.get(4 - count.min(4)..).unwrap_or_default());
     }
 
-    pub(super) fn u32(&mut self, value: u32) -> Result<()> {
-        self.put(&value.to_be_bytes())
+    pub(in crate::mqtt) fn u8(&mut self, value: u8) {
+        self.number(u32::from(value), 1);
+    }
+
+    pub(in crate::mqtt) fn u16(&mut self, value: u16) {
+        self.number(u32::from(value), 2);
     }
 
     /// A Variable Byte Integer in as few bytes as it takes.
-    pub(super) fn variable(&mut self, value: u32) -> Result<()> {
-        let (bytes, count) = variable(value)?;
-        self.put(bytes.get(..count).unwrap_or_default())
+    #[inline(never)]
+    pub(in crate::mqtt) fn variable(&mut self, value: u32) {
+        match variable(value) {
+            Ok((bytes, count)) => self.put(bytes.get(..count).unwrap_or_default()),
+            Err(_) => self.position = usize::MAX,
+        }
     }
 
     /// Binary Data: two bytes of length in front.
-    pub(super) fn binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.u16(u16::try_from(bytes.len()).map_err(|_| Error::TooLarge)?)?;
-        self.put(bytes)
+    #[inline(never)]
+    pub(in crate::mqtt) fn binary(&mut self, bytes: &[u8]) {
+        if bytes.len() > 0xffff {
+            self.position = usize::MAX;
+        }
+        self.u16(bytes.len() as u16);
+        self.put(bytes);
     }
 
     /// A UTF-8 Encoded String.
-    pub(super) fn string(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.writer.is_none() {
-            text(bytes).map_err(|_| Error::Invalid)?;
+    #[inline(never)]
+    pub(in crate::mqtt) fn string(&mut self, bytes: &[u8]) {
+        self.check(text(bytes).is_ok());
+        self.binary(bytes);
+    }
+
+    /// How many bytes were written, or would have been with room for them.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what may not be written.
+    pub(in crate::mqtt) const fn count(&self) -> Result<usize> {
+        match self.position {
+            _ if self.invalid => Err(Error::Invalid),
+            count if count > VARIABLE_MAX as usize => Err(Error::TooLarge),
+            count => Ok(count),
         }
-        self.binary(bytes)
+    }
+
+    /// Ends a packet: puts its length in its place.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::TooLarge`] without room.
+    #[inline(never)]
+    pub(in crate::mqtt) fn end(self) -> Result<usize> {
+        let (prefix, size) = variable((self.count()? as u32).saturating_sub(2))?;
+        let end = self.position + size - 1;
+        let room = self.room.get_mut(..end).ok_or(Error::TooLarge)?;
+        // A length of more than one byte moves what is behind it.
+        let cells = Cell::from_mut(&mut *room).as_slice_of_cells();
+        let moved = cells.get(2..).unwrap_or_default();
+        for (to, from) in moved.iter().rev().zip(moved.iter().rev().skip(size - 1)) {
+            to.set(from.get());
+        }
+        let place = room.get_mut(1..=size).unwrap_or_default();
+        bytes::copy(place, prefix.get(..size).unwrap_or_default());
+        Ok(end)
     }
 }
 
-/// A body function of an encoder.
-pub(super) type Body<'b> = &'b dyn Fn(&mut Sink) -> Result<()>;
+/// What a whole packet is written by, on a [`Sink::packet`].
+pub(super) type Body<'b> = &'b dyn Fn(&mut Sink);
 
-/// How many bytes `body` writes, and whether it may be written at all.
-pub(super) fn count(body: Body) -> Result<u32> {
-    let mut sink = Sink { writer: None, position: 0 };
-    body(&mut sink)?;
-    match u32::try_from(sink.position) {
-        Ok(length) if length <= VARIABLE_MAX => Ok(length),
-        _ => Err(Error::TooLarge),
-    }
-}
-
-/// Writes what `body` writes, behind nothing.
-pub(super) fn write(writer: &mut Writer, body: Body) -> Result<()> {
-    body(&mut Sink { writer: Some(writer), position: 0 })
+/// How many bytes a packet takes, and whether it may be written at all.
+pub(super) fn count(body: Body) -> Result<usize> {
+    let mut sink = Sink::new(&mut []);
+    body(&mut sink);
+    let length = sink.count()?;
+    Ok(1 + variable(length as u32)?.1 + length)
 }
 
 /// Writes a whole packet; either all of it or nothing.
 pub(super) fn packet(writer: &mut Writer, first: u8, body: Body) -> Result<()> {
     let length = count(body)?;
-    let (prefix, size) = variable(length)?;
-    if writer.remaining() < 1 + size + length as usize {
-        return Err(Error::TooLarge);
-    }
-    writer.u8(first)?;
-    writer.put(prefix.get(..size).unwrap_or_default())?;
-    write(writer, body)
+    let mut sink = Sink::packet(writer.reserve(length)?, first);
+    body(&mut sink);
+    sink.end().map(|_| ())
 }
 
 /// A Variable Byte Integer and how many of the bytes it takes (5.0 §1.5.5).

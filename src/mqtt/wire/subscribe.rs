@@ -2,12 +2,14 @@
 //! SUBSCRIBE, UNSUBSCRIBE and their answers (5.0 §3.8 to §3.11).
 #![forbid(unsafe_code)]
 
+use super::answer::Answer;
 use super::property::Properties;
 use super::sink::{self, Sink};
-use super::{PacketType, Reason, Side, Version, at_end, read_packet_id, read_text};
-use crate::bytes::{Reader, Writer};
+use super::source::Source;
+use super::{PacketType, Reason, Side, Version};
+use crate::bytes::Writer;
 use crate::mqtt::topic;
-use crate::status::{Error, Result};
+use crate::status::Result;
 
 /// Subscription Options (5.0 §3.8.3.1); 3.1.1 knows the QoS alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,27 +76,35 @@ impl PartialEq for Filters<'_> {
 
 impl Eq for Filters<'_> {}
 
-/// What is wrong with one entry, if anything.
-fn check(entry: &Filter, byte: u8, version: Version) -> core::result::Result<(), Reason> {
+/// What is wrong with one entry; success when nothing is.
+fn check(filter: &str, byte: u8, version: Version) -> Reason {
     let reserved = if version.is_v5() { 0xc0 } else { 0xfc };
-    if byte & reserved != 0 {
-        return Err(Reason::MALFORMED_PACKET);
-    }
     // QoS 3, Retain Handling 3, and No Local on a shared subscription [3.8.3-4].
-    let bad = byte & 3 == 3 || byte & 0x30 == 0x30 || byte & 4 != 0 && topic::is_shared(entry.filter);
-    if bad {
-        return Err(Reason::PROTOCOL_ERROR);
+    let bad = byte & 3 == 3 || byte & 0x30 == 0x30 || byte & 4 != 0 && topic::is_shared(filter);
+    match () {
+        () if byte & reserved != 0 => Reason::MALFORMED_PACKET,
+        () if bad => Reason::PROTOCOL_ERROR,
+        () if topic::is_filter(filter) => Reason::SUCCESS,
+        () => Reason::MALFORMED_PACKET,
     }
-    if topic::is_filter(entry.filter) { Ok(()) } else { Err(Reason::MALFORMED_PACKET) }
 }
 
-fn read_filter<'a>(
-    reader: &mut Reader<'a>,
-    packet: PacketType,
-) -> core::result::Result<(Filter<'a>, u8), Reason> {
-    let filter = read_text(reader)?;
-    let byte = if packet == PacketType::Subscribe { reader.u8()? } else { 0 };
-    Ok((Filter { filter, options: SubscriptionOptions::from_byte(byte) }, byte))
+/// Writes one entry of SUBSCRIBE or UNSUBSCRIBE.
+pub(in crate::mqtt) fn emit_filter(entry: &Filter, packet: PacketType, version: Version, sink: &mut Sink) {
+    let mut byte = 0;
+    if packet == PacketType::Subscribe {
+        byte = entry.options.to_byte() & if version.is_v5() { 0xff } else { 3 };
+    }
+    sink.check(check(entry.filter, byte, version) == Reason::SUCCESS);
+    sink.string(entry.filter.as_bytes());
+    if packet == PacketType::Subscribe {
+        sink.u8(byte);
+    }
+}
+
+fn read_filter<'a>(source: &mut Source<'a>, packet: PacketType) -> (&'a str, u8) {
+    let filter = source.text();
+    (filter, if packet == PacketType::Subscribe { source.u8() } else { 0 })
 }
 
 impl<'a> Filters<'a> {
@@ -104,78 +114,27 @@ impl<'a> Filters<'a> {
             Filters::Encoded(bytes, packet) => (bytes, packet, &[][..]),
             Filters::List(list) => (&[][..], PacketType::Subscribe, list),
         };
-        let mut reader = Reader::new(bytes);
-        let encoded = core::iter::from_fn(move || Some(read_filter(&mut reader, packet).ok()?.0));
+        let mut source = Source::new(bytes);
+        let encoded = core::iter::from_fn(move || {
+            if source.is_empty() {
+                return None;
+            }
+            let (filter, byte) = read_filter(&mut source, packet);
+            source.outcome().ok()?;
+            Some(Filter { filter, options: SubscriptionOptions::from_byte(byte) })
+        });
         list.iter().copied().chain(encoded)
     }
 
-    fn parse(
-        reader: &mut Reader<'a>,
-        packet: PacketType,
-        version: Version,
-    ) -> core::result::Result<Filters<'a>, Reason> {
-        let bytes = reader.take_rest();
-        if bytes.is_empty() {
-            return Err(Reason::PROTOCOL_ERROR);
+    fn parse(source: &mut Source<'a>, packet: PacketType, version: Version) -> Filters<'a> {
+        source.check(!source.is_empty(), Reason::PROTOCOL_ERROR);
+        let bytes = source.rest();
+        while !source.is_empty() {
+            let (filter, byte) = read_filter(source, packet);
+            source.fail(check(filter, byte, version));
         }
-        let mut rest = Reader::new(bytes);
-        while !rest.is_empty() {
-            let (entry, byte) = read_filter(&mut rest, packet)?;
-            check(&entry, byte, version)?;
-        }
-        Ok(Filters::Encoded(bytes, packet))
+        Filters::Encoded(bytes, packet)
     }
-
-    fn emit(&self, packet: PacketType, version: Version, sink: &mut Sink) -> Result<()> {
-        let mut count = 0usize;
-        for entry in self.iter() {
-            count += 1;
-            let mut options = entry.options;
-            if !version.is_v5() {
-                options = SubscriptionOptions { qos: options.qos, ..Default::default() };
-            }
-            let byte = if packet == PacketType::Subscribe { options.to_byte() } else { 0 };
-            check(&entry, byte, version).map_err(|_| Error::Invalid)?;
-            sink.string(entry.filter.as_bytes())?;
-            if packet == PacketType::Subscribe {
-                sink.u8(byte)?;
-            }
-        }
-        if count == 0 { Err(Error::Invalid) } else { Ok(()) }
-    }
-}
-
-/// Writes what follows the Packet Identifier of a SUBSCRIBE or UNSUBSCRIBE, or, without a
-/// writer, counts it.
-///
-/// # Errors
-/// [`Error::Invalid`] when the packet would be malformed, [`Error::TooLarge`] without room.
-pub fn subscription_body(
-    packet: PacketType,
-    properties: &Properties,
-    filters: &Filters,
-    version: Version,
-    writer: Option<&mut Writer>,
-) -> Result<usize> {
-    let body = |sink: &mut Sink| payload(packet, properties, filters, version, sink);
-    match writer {
-        None => Ok(sink::count(&body)? as usize),
-        Some(writer) => sink::write(writer, &body).map(|()| 0),
-    }
-}
-
-fn payload(
-    packet: PacketType,
-    properties: &Properties,
-    filters: &Filters,
-    version: Version,
-    sink: &mut Sink,
-) -> Result<()> {
-    if version.is_v5() {
-        properties.check(Some(packet), Side::Client)?;
-        properties.emit(sink)?;
-    }
-    filters.emit(packet, version, sink)
 }
 
 /// Declares SUBSCRIBE and UNSUBSCRIBE, which differ in type alone.
@@ -202,18 +161,23 @@ macro_rules! request {
                 Ok($name { packet_id, properties, filters })
             }
 
-            pub(super) fn body(&self, version: Version, sink: &mut Sink) -> Result<()> {
-                if self.packet_id == 0 {
-                    return Err(Error::Invalid);
+            pub(super) fn body(&self, version: Version, sink: &mut Sink) {
+                sink.check(self.packet_id != 0);
+                sink.u16(self.packet_id);
+                if version.is_v5() {
+                    self.properties.emit(&[], Some(PacketType::$name), Side::Client, sink);
                 }
-                sink.u16(self.packet_id)?;
-                payload(PacketType::$name, &self.properties, &self.filters, version, sink)
+                sink.check(self.filters.iter().next().is_some());
+                for entry in self.filters.iter() {
+                    emit_filter(&entry, PacketType::$name, version, sink);
+                }
             }
 
             /// Writes the packet.
             ///
             /// # Errors
-            /// [`Error::Invalid`] when it would be malformed, [`Error::TooLarge`] without room.
+            /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
+            /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
             pub fn emit(&self, version: Version, writer: &mut Writer) -> Result<()> {
                 let first = PacketType::$name.first_byte();
                 sink::packet(writer, first, &|sink| self.body(version, sink))
@@ -230,13 +194,17 @@ fn parse_request(
     body: &[u8],
     version: Version,
 ) -> core::result::Result<(u16, Properties<'_>, Filters<'_>), Reason> {
-    let mut reader = Reader::new(body);
-    let packet_id = read_packet_id(&mut reader)?;
+    let mut source = Source::new(body);
+    let packet_id = source.packet_id();
     let mut properties = Properties::EMPTY;
     if version.is_v5() {
-        properties = Properties::parse(&mut reader, Some(packet), Side::Client)?;
+        properties = Properties::parse(&mut source, Some(packet), Side::Client);
     }
-    Ok((packet_id, properties, Filters::parse(&mut reader, packet, version)?))
+    // What came before may be wrong already.
+    source.outcome()?;
+    let filters = Filters::parse(&mut source, packet, version);
+    source.outcome()?;
+    Ok((packet_id, properties, filters))
 }
 
 /// SUBACK or UNSUBACK.
@@ -262,54 +230,26 @@ impl<'a> Acknowledged<'a> {
         body: &'a [u8],
         version: Version,
     ) -> core::result::Result<Acknowledged<'a>, Reason> {
-        let mut reader = Reader::new(body);
-        let packet_id = read_packet_id(&mut reader)?;
-        let mut properties = Properties::EMPTY;
-        if version.is_v5() {
-            properties = Properties::parse(&mut reader, Some(packet), Side::Server)?;
-        } else if packet == PacketType::Unsuback {
-            at_end(&reader)?;
-        }
-        let acknowledged = Acknowledged { packet, packet_id, properties, reasons: reader.take_rest() };
-        acknowledged.check(version)?;
-        Ok(acknowledged)
+        let Answer { packet_id, properties, reasons, .. } =
+            Answer::parse(packet, body, version, Side::Server)?;
+        Ok(Acknowledged { packet, packet_id, properties, reasons })
     }
 
-    fn check(&self, version: Version) -> core::result::Result<(), Reason> {
-        if !version.is_v5() {
-            let known = |reason: &u8| matches!(reason, 0..=2 | 0x80);
-            let suback = self.packet == PacketType::Suback;
-            return match self.reasons.is_empty() {
-                true if suback => Err(Reason::MALFORMED_PACKET),
-                false if !suback || !self.reasons.iter().all(known) => Err(Reason::PROTOCOL_ERROR),
-                _ => Ok(()),
-            };
-        }
-        if self.reasons.is_empty() {
-            return Err(Reason::MALFORMED_PACKET);
-        }
-        match self.reasons.iter().all(|reason| Reason(*reason).fits(self.packet)) {
-            true => Ok(()),
-            false => Err(Reason::PROTOCOL_ERROR),
-        }
-    }
-
-    pub(super) fn body(&self, version: Version, sink: &mut Sink) -> Result<()> {
-        if self.packet_id == 0 || self.check(version).is_err() {
-            return Err(Error::Invalid);
-        }
-        sink.u16(self.packet_id)?;
+    pub(super) fn body(&self, version: Version, sink: &mut Sink) {
+        sink.check(self.packet_id != 0);
+        sink.check(Answer::reasons(self.packet, self.reasons, version) == Reason::SUCCESS);
+        sink.u16(self.packet_id);
         if version.is_v5() {
-            self.properties.check(Some(self.packet), Side::Server)?;
-            self.properties.emit(sink)?;
+            self.properties.emit(&[], Some(self.packet), Side::Server, sink);
         }
-        sink.raw(self.reasons)
+        sink.put(self.reasons);
     }
 
     /// Writes the packet.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it would be malformed, [`Error::TooLarge`] without room.
+    /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
+    /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, version: Version, writer: &mut Writer) -> Result<()> {
         sink::packet(writer, self.packet.first_byte(), &|sink| self.body(version, sink))
     }

@@ -12,6 +12,12 @@ fn parse(bytes: &[u8], version: Version, side: Side) -> Result<Option<(Packet<'_
     Packet::parse(bytes, version, side)
 }
 
+fn read(bytes: &[u8], packet: Option<PacketType>, side: Side) -> Result<Properties<'_>, Reason> {
+    let mut source = Source::new(bytes);
+    let properties = Properties::parse(&mut source, packet, side);
+    source.outcome().map(|()| properties)
+}
+
 /// What becomes of a packet that is all there and wrong.
 fn refused(bytes: &[u8], version: Version, side: Side) -> Reason {
     match parse(bytes, version, side) {
@@ -271,7 +277,7 @@ fn every_property_in_every_packet_and_twice() {
                     method = true;
                 }
                 for side in [Side::Client, Side::Server] {
-                    let result = Properties::parse(&mut Reader::new(&bytes), Some(packet), side);
+                    let result = read(&bytes, Some(packet), side);
                     let mut good = allowed(id).contains(&(packet as u8));
                     if method && !matches!(packet as u8, 1 | 2 | 15) {
                         good = false;
@@ -294,7 +300,7 @@ fn every_property_in_every_packet_and_twice() {
         }
         for unknown in [0u8, 4, 10, 27, 43, 0x7f, 0x80, 0xff] {
             let bytes = [2, unknown, 0];
-            let result = Properties::parse(&mut Reader::new(&bytes), Some(packet), Side::Server);
+            let result = read(&bytes, Some(packet), Side::Server);
             assert_eq!(result, Err(Reason::MALFORMED_PACKET));
         }
     }
@@ -305,7 +311,7 @@ fn values_that_properties_may_not_hold() {
     let parse = |bytes: &[u8], packet| {
         let mut all = vec![bytes.len() as u8];
         all.extend_from_slice(bytes);
-        Properties::parse(&mut Reader::new(&all), packet, Side::Server).map(|_| ())
+        read(&all, packet, Side::Server).map(|_| ())
     };
     let connack = Some(PacketType::Connack);
     let publish = Some(PacketType::Publish);

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What answers to something: CONNACK, the acknowledgements, DISCONNECT and AUTH are parts
+//! of one pattern, read here for all of them.
+#![forbid(unsafe_code)]
+
+use super::property::Properties;
+use super::sink::Sink;
+use super::source::Source;
+use super::{PacketType, Reason, Side, Version};
+
+/// What a packet of these types says; what its type does not have is empty.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::mqtt) struct Answer<'a> {
+    /// CONNACK alone.
+    pub(in crate::mqtt) session_present: bool,
+    pub(in crate::mqtt) packet_id: u16,
+    pub(in crate::mqtt) reason: Reason,
+    /// Those of SUBACK and UNSUBACK.
+    pub(in crate::mqtt) reasons: &'a [u8],
+    pub(in crate::mqtt) properties: Properties<'a>,
+}
+
+/// Packets without a Packet Identifier.
+const NAMELESS: u16 = PacketType::Connack.bit() | PacketType::Disconnect.bit() | PacketType::Auth.bit();
+/// Packets that end in a list of Reason Codes.
+const LISTS: u16 = PacketType::Suback.bit() | PacketType::Unsuback.bit();
+
+impl<'a> Answer<'a> {
+    /// Reads what follows the Fixed Header.
+    ///
+    /// # Errors
+    /// The Reason Code for bad input.
+    pub(in crate::mqtt) fn parse(
+        packet: PacketType,
+        body: &'a [u8],
+        version: Version,
+        side: Side,
+    ) -> core::result::Result<Answer<'a>, Reason> {
+        let (bit, v5) = (packet.bit(), version.is_v5());
+        let connack = packet == PacketType::Connack;
+        let mut source = Source::new(body);
+        let (mut flags, mut packet_id, mut reason) = (0, 0, Reason::SUCCESS);
+        let mut properties = Properties::EMPTY;
+        if connack {
+            (flags, reason) = (source.u8(), Reason(source.u8()));
+            source.check(flags & 0xfe == 0, Reason::MALFORMED_PACKET);
+        } else if bit & NAMELESS == 0 {
+            packet_id = source.packet_id();
+        }
+        // Either of these may be left out when it says nothing (5.0 §3.4.2.1, §3.14.2.1), but for
+        // the properties of CONNACK and of what ends in a list.
+        let whole = connack || bit & LISTS != 0;
+        if v5 {
+            if !whole && !source.is_empty() {
+                reason = Reason(source.u8());
+            }
+            if whole || !source.is_empty() {
+                properties = Properties::parse(&mut source, Some(packet), side);
+            }
+        }
+        let session_present = flags != 0;
+        let mut reasons: &[u8] = &[];
+        if bit & LISTS != 0 {
+            source.outcome()?;
+            reasons = source.take_rest();
+            source.fail(Answer::reasons(packet, reasons, version));
+        } else if connack {
+            source.end()?;
+            source.check(Answer::connack(session_present, reason, version), Reason::PROTOCOL_ERROR);
+        } else if v5 {
+            source.check(reason.fits(packet), Reason::PROTOCOL_ERROR);
+        }
+        source.end()?;
+        // Only a server says Success, only a client Re-authenticate (table 3-11); a packet
+        // without anything is a success (§3.15.2.1).
+        if packet == PacketType::Auth
+            && ((!body.is_empty() && properties.is_empty()) || reason == foreign(side))
+        {
+            return Err(Reason::PROTOCOL_ERROR);
+        }
+        Ok(Answer { session_present, packet_id, reason, reasons, properties })
+    }
+
+    /// A CONNACK has a known code, and no session with a refusal [MQTT-3.2.2-6].
+    pub(super) fn connack(session_present: bool, reason: Reason, version: Version) -> bool {
+        let known = match version.is_v5() {
+            true => reason.fits(PacketType::Connack),
+            false => reason.0 <= 5,
+        };
+        known && !(session_present && reason.0 != 0)
+    }
+
+    /// What is wrong with the codes of SUBACK or UNSUBACK; success when nothing is. UNSUBACK of
+    /// 3.1.1 has none.
+    pub(super) fn reasons(packet: PacketType, reasons: &[u8], version: Version) -> Reason {
+        let v5 = version.is_v5();
+        let bare = !v5 && packet == PacketType::Unsuback;
+        if reasons.is_empty() {
+            return if bare { Reason::SUCCESS } else { Reason::MALFORMED_PACKET };
+        }
+        let known =
+            |reason: &u8| if v5 { Reason(*reason).fits(packet) } else { matches!(reason, 0..=2 | 0x80) };
+        match () {
+            () if bare => Reason::MALFORMED_PACKET,
+            () if reasons.iter().all(known) => Reason::SUCCESS,
+            () => Reason::PROTOCOL_ERROR,
+        }
+    }
+}
+
+/// The Reason Code of AUTH that this side may not send.
+pub(super) const fn foreign(side: Side) -> Reason {
+    match side {
+        Side::Client => Reason::SUCCESS,
+        Side::Server => Reason::RE_AUTHENTICATE,
+    }
+}
+
+/// Writes a Reason Code and properties as far as they say something.
+pub(in crate::mqtt) fn emit_reason(
+    reason: Reason,
+    properties: &Properties,
+    packet: PacketType,
+    side: Side,
+    sink: &mut Sink,
+) {
+    sink.check(reason.fits(packet));
+    let empty = properties.is_empty();
+    if reason.0 != 0 || !empty {
+        sink.u8(reason.0);
+    }
+    // AUTH has properties, which are checked even if there are none.
+    if !empty || packet == PacketType::Auth {
+        properties.emit(&[], Some(packet), side, sink);
+    }
+}
