@@ -3,6 +3,7 @@
 
 use super::arguments::{block, check, outcome, output, room, slice};
 use super::node::{Channel, Driver, NodeRef, mote_node};
+use super::object::{self, Kind, Object, ObjectRef};
 use super::status::MOTE_OK;
 use crate::address::{Ip, SocketAddress};
 use crate::memory::Carver;
@@ -10,10 +11,8 @@ use crate::port::{mote_address, mote_bytes, mote_port_resolver, mote_status};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
-use core::cell::UnsafeCell;
 use core::ffi::c_void;
 
-const MAGIC: u32 = 0x6c6f_6f6b;
 /// How many addresses one look-up gives at most.
 const ADDRESSES: usize = 4;
 
@@ -21,19 +20,23 @@ const ADDRESSES: usize = 4;
 pub const MOTE_LOOKUP_MEM: usize = 192;
 
 const _: () = assert!(
-    size_of::<mote_lookup>() + align_of::<mote_lookup>() <= MOTE_LOOKUP_MEM,
+    size_of::<Object<Core>>() + align_of::<Object<Core>>() <= MOTE_LOOKUP_MEM,
     "MOTE_LOOKUP_MEM must hold a look-up",
 );
 
 /// One look-up of a host name.
 pub struct mote_lookup {
-    magic: u32,
-    node: NodeRef,
-    core: UnsafeCell<Core>,
+    _object: [u8; 0],
 }
 
+impl Kind for Core {
+    const MAGIC: u32 = 0x6c6f_6f6b;
+}
+
+/// A look-up that was found alive.
+type LookupRef = ObjectRef<Core>;
+
 struct Core {
-    handle: Option<Handle>,
     query: Option<(Handle, usize)>,
     /// What a literal stands for.
     literal: Option<Ip>,
@@ -55,43 +58,7 @@ pub type mote_lookup_callback = Option<
     ),
 >;
 
-/// A look-up that was found alive.
-#[derive(Clone, Copy)]
-struct LookupRef(*const mote_lookup);
-
 impl LookupRef {
-    /// # Safety
-    /// `lookup` is NULL or came from `mote_lookup_start`, and its block has not been reused.
-    unsafe fn new(lookup: *mut mote_lookup) -> Result<LookupRef> {
-        if lookup.is_null() || !lookup.is_aligned() {
-            return Err(Error::Invalid);
-        }
-        // SAFETY: the caller vouches that this is, or was, a look-up.
-        if unsafe { (&raw const (*lookup).magic).read() } != MAGIC {
-            return Err(Error::Stale);
-        }
-        Ok(LookupRef(lookup))
-    }
-
-    fn node(self) -> NodeRef {
-        // SAFETY: alive by construction, and `node` never changes.
-        unsafe { (&raw const (*self.0).node).read() }
-    }
-
-    fn with<R>(self, use_it: impl FnOnce(&mut Core) -> R) -> R {
-        // SAFETY: one thread drives the node and all on it, and `use_it` does not come back here.
-        use_it(unsafe { &mut *(*self.0).core.get() })
-    }
-
-    /// Leaves the node; a query that is still open is cancelled.
-    fn detach(self) {
-        if let Some(handle) = self.with(|core| core.handle.take()) {
-            self.node().detach(handle);
-        }
-        // SAFETY: alive, and no reference to it is held here.
-        unsafe { (&raw mut (*self.0.cast_mut()).magic).write(0) };
-    }
-
     /// Ends the look-up and tells the application. Nothing of it is touched afterwards.
     fn end(self, result: Result<&[mote_address]>) {
         let (callback, user) = self.with(|core| (core.callback, core.user));
@@ -134,7 +101,7 @@ impl LookupRef {
 static DRIVER: Driver = Driver { poll, deadline, datagram: Driver::NO_DATAGRAM, ready };
 
 unsafe fn poll(object: *mut c_void) -> bool {
-    let lookup = LookupRef(object.cast());
+    let lookup = LookupRef::of(object);
     if let Some(ip) = lookup.with(|core| core.literal) {
         lookup.end(Ok(&[SocketAddress::new(ip, 0).into()]));
         return true;
@@ -148,11 +115,11 @@ unsafe fn poll(object: *mut c_void) -> bool {
 }
 
 unsafe fn deadline(object: *const c_void) -> Instant {
-    LookupRef(object.cast()).with(|core| core.give_up_at)
+    LookupRef::of(object).with(|core| core.give_up_at)
 }
 
 unsafe fn ready(object: *mut c_void, _source: Handle, _readable: bool, _writable: bool) -> bool {
-    LookupRef(object.cast()).take()
+    LookupRef::of(object).take()
 }
 
 /// Looks a host name up; an address literal stands for itself. The callback is called once, from
@@ -193,24 +160,15 @@ pub unsafe extern "C" fn mote_lookup_start(
         }
         let literal = Ip::parse_bytes(host).ok();
         let after = if timeout == 0 { 30_000 } else { timeout };
-        let core = Core {
-            handle: None,
+        let started = LookupRef::attach(&mut Carver::new(block), node, &DRIVER)?;
+        started.put(Core {
             query: None,
             literal,
             give_up_at: node.now().after(after.into()),
             callback,
             user,
-        };
-        let object: *mut mote_lookup =
-            Carver::new(block).place(mote_lookup { magic: MAGIC, node, core: UnsafeCell::new(core) })?;
-        let started = LookupRef(object);
-        match begin_query(started, host) {
-            Ok(()) => {}
-            Err(error) => {
-                started.detach();
-                return Err(error);
-            }
-        }
+        });
+        let object = object::ready(started, begin_query(started, host))?;
         // SAFETY: passed on to the caller of this function.
         if let Ok(out) = unsafe { output(lookup) } {
             out.write(object);
@@ -222,8 +180,7 @@ pub unsafe extern "C" fn mote_lookup_start(
 
 fn begin_query(lookup: LookupRef, host: &[u8]) -> Result<()> {
     let node = lookup.node();
-    let handle = node.attach(lookup.0.cast_mut().cast(), &DRIVER)?;
-    lookup.with(|core| core.handle = Some(handle));
+    let handle = lookup.handle();
     if lookup.with(|core| core.literal.is_some()) {
         return Ok(());
     }

@@ -26,6 +26,7 @@ mod mesh;
 #[cfg(any(feature = "mqtt-v3", feature = "mqtt-v5"))]
 mod mqtt;
 mod node;
+mod object;
 #[cfg(feature = "ieee802154")]
 mod port_radio;
 mod radio;

@@ -140,7 +140,7 @@ pub unsafe extern "C" fn mote_coap_local_address(
 ) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let (coap, out) = unsafe { (CoapRef::new(coap.cast_mut())?, output(address)?) };
+        let (coap, out) = unsafe { (CoapRef::new(coap)?, output(address)?) };
         out.write(coap.node().datagram_address(coap.source()?)?);
         Ok(())
     };
@@ -196,7 +196,7 @@ pub unsafe extern "C" fn mote_coap_get_statistics(
 ) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        unsafe { arguments::fill(statistics, &CoapRef::new(coap.cast_mut())?.statistics()) }
+        unsafe { arguments::fill(statistics, &CoapRef::new(coap)?.statistics()) }
     };
     outcome(read())
 }

@@ -7,23 +7,26 @@ use super::request::{Caller, tell};
 #[cfg(feature = "coap-server")]
 use super::server::{Served, ask};
 use crate::coap::{Config, Endpoint, Event};
-use crate::ffi::node::{Driver, NodeRef};
+use crate::ffi::node::{Driver, Lent, NodeRef};
+use crate::ffi::object::{Kind, Object, ObjectRef, ready};
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
 use crate::transport::{DatagramContext, DatagramEvent};
-use core::cell::UnsafeCell;
 use core::ffi::c_void;
-
-const MAGIC: u32 = 0x636f_6170;
 
 /// A CoAP endpoint: client and server over one UDP socket.
 pub struct mote_coap {
-    magic: u32,
-    node: NodeRef,
-    core: UnsafeCell<Core>,
+    _object: [u8; 0],
 }
+
+impl Kind for Core {
+    const MAGIC: u32 = 0x636f_6170;
+}
+
+/// An endpoint that was found alive.
+pub(super) type CoapRef = ObjectRef<Core>;
 
 /// What only the node's thread touches.
 pub(super) struct Core {
@@ -36,7 +39,6 @@ pub(super) struct Core {
     /// The exchange whose handler was called and has returned by now.
     #[cfg(feature = "coap-server")]
     pub(super) returning: Option<Handle>,
-    handle: Option<Handle>,
     source: Option<Handle>,
 }
 
@@ -56,7 +58,7 @@ pub(super) const fn plan(config: &Config) -> Plan {
     let plan = plan.table::<Caller>(config.requests as usize);
     #[cfg(feature = "coap-server")]
     let plan = plan.table::<Served>(config.resources as usize);
-    plan.table::<mote_coap>(1)
+    plan.table::<Object<Core>>(1)
 }
 
 /// What the macro `MOTE_COAP_MEM` computes.
@@ -104,7 +106,8 @@ pub(super) fn init(
         let numbers = unsafe { core::slice::from_raw_parts(given.recognised, given.recognised_count) };
         endpoint.recognise(numbers);
     }
-    let core = Core {
+    let coap = CoapRef::attach(&mut carver, node, &DRIVER)?;
+    coap.put(Core {
         endpoint,
         scratch: core::ptr::from_mut(scratch),
         #[cfg(feature = "coap-client")]
@@ -113,15 +116,14 @@ pub(super) fn init(
         served,
         #[cfg(feature = "coap-server")]
         returning: None,
-        handle: None,
         source: None,
-    };
-    let object: *mut mote_coap =
-        carver.place(mote_coap { magic: MAGIC, node, core: UnsafeCell::new(core) })?;
-    let coap = CoapRef(object);
-    let open = || -> Result<()> {
-        let handle = node.attach(object.cast(), &DRIVER)?;
-        coap.with(|core| core.handle = Some(handle));
+    });
+    ready(coap, coap.open(given))
+}
+
+impl CoapRef {
+    fn open(self, given: &mote_coap_config) -> Result<()> {
+        let (node, handle) = (self.node(), self.handle());
         let source = match Handle::from_raw(given.transport) {
             None => node.open_udp(handle, &given.local, given.udp_options)?,
             Some(provided) => {
@@ -129,52 +131,8 @@ pub(super) fn init(
                 provided
             }
         };
-        coap.with(|core| core.source = Some(source));
+        self.with(|core| core.source = Some(source));
         Ok(())
-    };
-    match open() {
-        Ok(()) => Ok(object),
-        Err(error) => {
-            coap.detach();
-            Err(error)
-        }
-    }
-}
-
-/// An endpoint that was found alive. Every use borrows it for a moment only.
-#[derive(Clone, Copy)]
-pub(super) struct CoapRef(*const mote_coap);
-
-impl CoapRef {
-    /// Checks a pointer from C.
-    ///
-    /// # Safety
-    /// `coap` is NULL or came from `mote_coap_init`, and its block has not been reused.
-    pub(super) unsafe fn new(coap: *mut mote_coap) -> Result<CoapRef> {
-        if coap.is_null() || !coap.is_aligned() {
-            return Err(Error::Invalid);
-        }
-        // SAFETY: the caller vouches that this is, or was, an endpoint.
-        if unsafe { (&raw const (*coap).magic).read() } != MAGIC {
-            return Err(Error::Stale);
-        }
-        Ok(CoapRef(coap))
-    }
-
-    pub(super) const fn pointer(self) -> *mut mote_coap {
-        self.0.cast_mut()
-    }
-
-    pub(super) fn node(self) -> NodeRef {
-        // SAFETY: alive by construction, and `node` never changes.
-        unsafe { (&raw const (*self.0).node).read() }
-    }
-
-    /// Borrows the inside for the length of `use_it`, which must not call the application.
-    pub(super) fn with<R>(self, use_it: impl FnOnce(&mut Core) -> R) -> R {
-        // SAFETY: one thread at a time drives the node and all on it (the contract of the C
-        // API), and `use_it` does not come back here, so that this is the only reference.
-        use_it(unsafe { &mut *(*self.0).core.get() })
     }
 
     /// The socket.
@@ -187,8 +145,8 @@ impl CoapRef {
         self,
         use_it: impl FnOnce(&mut Core, &mut DatagramContext<'_>) -> R,
     ) -> Result<R> {
-        let source = self.source()?;
-        Ok(self.node().with_datagrams(source, |cx| self.with(|core| use_it(core, cx))))
+        let mut lent = Lent::of(self.node(), self.source()?);
+        Ok(self.with(|core| use_it(core, &mut lent.context())))
     }
 
     /// A command of the application: it may have moved the deadline, so the node polls.
@@ -196,20 +154,8 @@ impl CoapRef {
         self,
         use_it: impl FnOnce(&mut Core, &mut DatagramContext<'_>) -> Result<R>,
     ) -> Result<R> {
-        let result = self.engine(use_it)?;
-        if let Some(handle) = self.with(|core| core.handle) {
-            self.node().touch(handle);
-        }
-        result
-    }
-
-    /// Leaves the node. From here on every use of the pointer is stale.
-    pub(super) fn detach(self) {
-        if let Some(handle) = self.with(|core| core.handle.take()) {
-            self.node().detach(handle);
-        }
-        // SAFETY: alive, and no reference to it is held here.
-        unsafe { (&raw mut (*self.pointer()).magic).write(0) };
+        self.touch();
+        self.engine(use_it)?
     }
 
     pub(super) fn statistics(self) -> mote_coap_statistics {
@@ -253,7 +199,7 @@ impl CoapRef {
 static DRIVER: Driver = Driver { poll, deadline, datagram, ready: Driver::NOT_READY };
 
 unsafe fn poll(object: *mut c_void) -> bool {
-    let coap = CoapRef(object.cast());
+    let coap = CoapRef::of(object);
     coap.settle();
     let scratch = coap.with(|core| core.scratch);
     // SAFETY: the scratch lies in the object's block. It is lent to one event at a time: this
@@ -269,7 +215,7 @@ unsafe fn poll(object: *mut c_void) -> bool {
 }
 
 unsafe fn deadline(object: *const c_void) -> Instant {
-    let coap = CoapRef(object.cast());
+    let coap = CoapRef::of(object);
     #[cfg(feature = "coap-server")]
     if coap.with(|core| core.returning.is_some()) {
         return Instant::ZERO;
@@ -278,7 +224,7 @@ unsafe fn deadline(object: *const c_void) -> Instant {
 }
 
 unsafe fn datagram(object: *mut c_void, _source: Handle, event: DatagramEvent<'_>) {
-    let coap = CoapRef(object.cast());
+    let coap = CoapRef::of(object);
     coap.settle();
     if let Ok(Some(event)) = coap.engine(|core, cx| core.endpoint.receive(cx, event)) {
         coap.dispatch(&event);

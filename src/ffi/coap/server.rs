@@ -450,7 +450,7 @@ pub unsafe extern "C" fn mote_coap_reply(
 pub unsafe extern "C" fn mote_coap_observers(coap: *const mote_coap, count: *mut usize) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let (coap, out) = unsafe { (CoapRef::new(coap.cast_mut())?, output(count)?) };
+        let (coap, out) = unsafe { (CoapRef::new(coap)?, output(count)?) };
         out.write(coap.with(|core| core.endpoint.observers()));
         Ok(())
     };

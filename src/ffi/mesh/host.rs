@@ -33,7 +33,7 @@ pub(super) fn open(mesh: MeshRef, name: mote_bytes, address: Option<(mote_addres
     else {
         return Err(Error::Unsupported);
     };
-    let handle = mesh.handle().ok_or(Error::State)?;
+    let handle = mesh.handle();
     let mut tun = 0;
     let source = node.open_source(handle, |token| {
         // SAFETY: the port's contract; the name is lent for the call.

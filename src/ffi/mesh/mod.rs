@@ -105,7 +105,7 @@ pub unsafe extern "C" fn mote_mesh_close(mesh: *mut mote_mesh) -> mote_status {
         return super::MOTE_OK;
     }
     // SAFETY: passed on to the caller of this function.
-    outcome(unsafe { MeshRef::new(mesh) }.map(MeshRef::detach))
+    outcome(unsafe { MeshRef::new(mesh) }.map(MeshRef::close))
 }
 
 /// # Safety
@@ -351,9 +351,7 @@ pub unsafe extern "C" fn mote_mesh_host_packet(mesh: *mut mote_mesh, packet: mot
         // SAFETY: passed on to the caller of this function.
         let (mesh, packet) = unsafe { (MeshRef::new(mesh)?, slice(packet)?) };
         mesh.with(|core| core.inbound.push(packet))?;
-        if let Some(handle) = mesh.handle() {
-            mesh.node().touch(handle);
-        }
+        mesh.touch();
         Ok(())
     };
     outcome(hand())

@@ -7,6 +7,7 @@ use super::host::{self, HostSide};
 use super::transport;
 use crate::ffi::PortRadio;
 use crate::ffi::node::{Channel, Driver, NodeRef, deliver};
+use crate::ffi::object::{self, Kind, Object, ObjectRef};
 use crate::ffi::radio::FRAME_SIZE;
 use crate::memory::{Carver, Plan};
 use crate::mesh::host::HostQueue;
@@ -15,19 +16,19 @@ use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
 use crate::transport::{DatagramEvent, Radio, RadioContext};
-use core::cell::UnsafeCell;
 use core::ffi::c_void;
-
-const MAGIC: u32 = 0x6d65_7368;
 
 /// A node of the mesh: IEEE 802.15.4, 6LoWPAN, IPv6 and RPL over the radio of a port.
 pub struct mote_mesh {
-    magic: u32,
-    node: NodeRef,
-    on_event: mote_mesh_callback,
-    user: *mut c_void,
-    core: UnsafeCell<Core>,
+    _object: [u8; 0],
 }
+
+impl Kind for Core {
+    const MAGIC: u32 = 0x6d65_7368;
+}
+
+/// A mesh that was found alive.
+pub(super) type MeshRef = ObjectRef<Core>;
 
 /// What only the node's thread touches.
 pub(super) struct Core {
@@ -40,7 +41,8 @@ pub(super) struct Core {
     pub(super) inbound: HostQueue<'static>,
     /// For each UDP socket, by its slot, the transport that it is for others.
     pub(super) transports: &'static mut [Transport],
-    handle: Option<Handle>,
+    on_event: mote_mesh_callback,
+    user: *mut c_void,
 }
 
 /// A UDP socket that is a transport for another object.
@@ -58,7 +60,7 @@ pub(super) fn plan(config: &Config) -> Plan {
         .table::<u8>(SCRATCH)
         .table::<u8>(config.host_queue.into())
         .table::<Transport>(config.sockets.into())
-        .table::<mote_mesh>(1)
+        .table::<Object<Core>>(1)
 }
 
 pub(super) fn init(
@@ -75,78 +77,21 @@ pub(super) fn init(
     let mut random = node;
     let mesh = Mesh::new(inner, config, node.now(), &mut random)?;
     let radio = PortRadio::open(node)?;
-    let core = Core {
+    let object = MeshRef::attach(&mut carver, node, &DRIVER)?;
+    object.put(Core {
         mesh,
         radio,
         scratch: core::ptr::from_mut(scratch),
         host: None,
         inbound,
         transports,
-        handle: None,
-    };
-    let object: *mut mote_mesh = carver.place(mote_mesh {
-        magic: MAGIC,
-        node,
         on_event: given.on_event,
         user: given.user,
-        core: UnsafeCell::new(core),
-    })?;
-    let mesh = MeshRef(object);
-    let open = || -> Result<()> {
-        let handle = node.attach(object.cast(), &DRIVER)?;
-        mesh.with(|core| core.handle = Some(handle));
-        node.open_source(handle, |_| Ok(Channel::Radio)).map(|_| ())
-    };
-    match open() {
-        Ok(()) => Ok(object),
-        Err(error) => {
-            mesh.detach();
-            Err(error)
-        }
-    }
+    });
+    object::ready(object, node.open_source(object.handle(), |_| Ok(Channel::Radio)).map(|_| ()))
 }
 
-/// A mesh that was found alive. Every use borrows it for a moment only.
-#[derive(Clone, Copy)]
-pub(super) struct MeshRef(*const mote_mesh);
-
 impl MeshRef {
-    /// Checks a pointer from C.
-    ///
-    /// # Safety
-    /// `mesh` is NULL or came from `mote_mesh_init`, and its block has not been reused.
-    pub(super) unsafe fn new(mesh: *mut mote_mesh) -> Result<MeshRef> {
-        if mesh.is_null() || !mesh.is_aligned() {
-            return Err(Error::Invalid);
-        }
-        // SAFETY: the caller vouches that this is, or was, a mesh.
-        if unsafe { (&raw const (*mesh).magic).read() } != MAGIC {
-            return Err(Error::Stale);
-        }
-        Ok(MeshRef(mesh))
-    }
-
-    /// The object of a driver's or provider's call, which is alive.
-    pub(super) const fn of(object: *const c_void) -> MeshRef {
-        MeshRef(object.cast())
-    }
-
-    pub(super) const fn pointer(self) -> *mut mote_mesh {
-        self.0.cast_mut()
-    }
-
-    pub(super) fn node(self) -> NodeRef {
-        // SAFETY: alive by construction, and `node` never changes.
-        unsafe { (&raw const (*self.0).node).read() }
-    }
-
-    /// Borrows the inside for the length of `use_it`, which must not call the application.
-    pub(super) fn with<R>(self, use_it: impl FnOnce(&mut Core) -> R) -> R {
-        // SAFETY: one thread at a time drives the node and all on it (the contract of the C
-        // API), and `use_it` does not come back here, so that this is the only reference.
-        use_it(unsafe { &mut *(*self.0).core.get() })
-    }
-
     /// Lends the engine together with its context.
     pub(super) fn engine<R>(self, use_it: impl FnOnce(&mut Mesh<'static>, &mut RadioContext<'_>) -> R) -> R {
         let mut random = self.node();
@@ -159,24 +104,15 @@ impl MeshRef {
 
     /// A command: it may have moved the deadline, so the node polls.
     pub(super) fn command<R>(self, use_it: impl FnOnce(&mut Mesh<'static>, &mut RadioContext<'_>) -> R) -> R {
-        let result = self.engine(use_it);
-        if let Some(handle) = self.handle() {
-            self.node().touch(handle);
-        }
-        result
-    }
-
-    /// How the node knows it.
-    pub(super) fn handle(self) -> Option<Handle> {
-        self.with(|core| core.handle)
+        self.touch();
+        self.engine(use_it)
     }
 
     /// Leaves the node and turns the radio off. From here on every use of the pointer is stale.
-    pub(super) fn detach(self) {
+    pub(super) fn close(self) {
         // Turned off in any case; a port that cannot says so to nobody.
         let _ = self.with(|core| core.radio.enable(false));
-        // SAFETY: alive, and no reference to it is held here.
-        unsafe { (&raw mut (*self.pointer()).magic).write(0) };
+        self.retire();
         // Whoever took a transport over is told, and then has it no more.
         let count = self.with(|core| core.transports.len());
         for index in 0..count {
@@ -186,9 +122,7 @@ impl MeshRef {
                 self.node().close_source(source);
             }
         }
-        if let Some(handle) = self.with(|core| core.handle.take()) {
-            self.node().detach(handle);
-        }
+        self.detach();
     }
 
     /// Brings an event to whom it concerns. Nothing of the object may be touched afterwards.
@@ -214,9 +148,7 @@ impl MeshRef {
         {
             return;
         }
-        // SAFETY: alive by construction, and neither ever changes.
-        let (callback, user) =
-            unsafe { ((&raw const (*self.0).on_event).read(), (&raw const (*self.0).user).read()) };
+        let (callback, user) = self.with(|core| (core.on_event, core.user));
         if let Some(callback) = callback {
             let event = to_c(self.pointer(), event);
             // SAFETY: the application's callback, with nothing borrowed.

@@ -177,7 +177,7 @@ unsafe fn read<T: Config>(
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         unsafe {
-            let found = MeshRef::new(mesh.cast_mut())?.with(|core| find(&core.mesh));
+            let found = MeshRef::new(mesh)?.with(|core| find(&core.mesh));
             fill(out, &found.ok_or(Error::End)?)
         }
     };
@@ -289,7 +289,7 @@ pub unsafe extern "C" fn mote_mesh_get_address(
 ) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let (mesh, out) = unsafe { (MeshRef::new(mesh.cast_mut())?, output(address)?) };
+        let (mesh, out) = unsafe { (MeshRef::new(mesh)?, output(address)?) };
         let ip = mesh.with(|core| {
             let usable = core.mesh.addresses().filter(|entry| entry.state == AddressState::Preferred);
             usable.map(|entry| entry.ip).nth(index as usize)

@@ -17,9 +17,9 @@ static PROVIDER: Provider = Provider { send, max_size, is_secure, group, address
 /// # Errors
 /// [`Error::Full`], [`Error::AddressInUse`].
 pub(super) fn open(mesh: MeshRef, local: &mote_address) -> Result<mote_transport> {
-    let handle = mesh.handle().ok_or(Error::State)?;
+    let handle = mesh.handle();
     let socket = mesh.with(|core| core.mesh.udp_open(Ip(local.ip), local.port))?;
-    let object = mesh.pointer().cast::<c_void>();
+    let object = mesh.pointer::<c_void>();
     let id = socket.raw();
     let opened =
         mesh.node().open_source(handle, |_| Ok(Channel::Provided { object, id, provider: &PROVIDER }));

@@ -204,7 +204,7 @@ pub unsafe extern "C" fn mote_mqtt_close(mqtt: *mut mote_mqtt) -> mote_status {
     let close = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         let mqtt = unsafe { MqttRef::new(mqtt) }?;
-        mqtt.detach();
+        mqtt.close();
         mqtt.end_all();
         Ok(())
     };
@@ -535,7 +535,7 @@ pub unsafe extern "C" fn mote_mqtt_authenticate(
 pub unsafe extern "C" fn mote_mqtt_is_connected(mqtt: *const mote_mqtt, connected: *mut u8) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let (mqtt, out) = unsafe { (MqttRef::new(mqtt.cast_mut())?, output(connected)?) };
+        let (mqtt, out) = unsafe { (MqttRef::new(mqtt)?, output(connected)?) };
         out.write(u8::from(mqtt.with(|core| core.client.is_connected())));
         Ok(())
     };
@@ -556,7 +556,7 @@ pub unsafe extern "C" fn mote_mqtt_client_id(
 ) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let (mqtt, out) = unsafe { (MqttRef::new(mqtt.cast_mut())?, output(client_id)?) };
+        let (mqtt, out) = unsafe { (MqttRef::new(mqtt)?, output(client_id)?) };
         out.write(mqtt.with(|core| event::lend(core.client.client_id().as_bytes())));
         Ok(())
     };
@@ -578,7 +578,7 @@ pub unsafe extern "C" fn mote_mqtt_get_statistics(
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         unsafe {
-            let mqtt = MqttRef::new(mqtt.cast_mut())?;
+            let mqtt = MqttRef::new(mqtt)?;
             let counted = mqtt.with(|core| (*core.client.statistics(), core.client.pending() as u32));
             let (counters, pending) = counted;
             let shown = mote_mqtt_statistics {

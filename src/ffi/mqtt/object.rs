@@ -7,6 +7,7 @@ use super::event::{
 };
 use crate::bytes::{Writer, copy};
 use crate::ffi::node::{Driver, NodeRef};
+use crate::ffi::object::{Kind, Object, ObjectRef};
 use crate::ffi::store::PortStore;
 use crate::ffi::tcp::{Inlet, Signal, TcpStream};
 use crate::memory::{Carver, Plan};
@@ -16,17 +17,19 @@ use crate::store::Store;
 use crate::table::Handle;
 use crate::time::Instant;
 use crate::transport::{StreamContext, StreamEvent};
-use core::cell::UnsafeCell;
 use core::ffi::c_void;
-
-const MAGIC: u32 = 0x6d71_7474;
 
 /// An MQTT client.
 pub struct mote_mqtt {
-    magic: u32,
-    node: NodeRef,
-    core: UnsafeCell<Core>,
+    _object: [u8; 0],
 }
+
+impl Kind for Core {
+    const MAGIC: u32 = 0x6d71_7474;
+}
+
+/// A client that was found alive.
+pub(super) type MqttRef = ObjectRef<Core>;
 
 /// Who is told of an operation, or of what a subscription brings.
 #[derive(Clone, Copy)]
@@ -58,7 +61,6 @@ pub(super) struct Core {
     pub(super) handlers: &'static mut [Caller],
     callback: mote_mqtt_callback,
     user: *mut c_void,
-    handle: Handle,
 }
 
 /// A block of this many bytes holds a client of the default config without properties.
@@ -100,7 +102,7 @@ const fn plan_for(engine: &Config<'_>, sizes: &Sizes) -> Plan {
         .table::<u8>(sizes.topic)
         .table::<Caller>(sizes.callers)
         .table::<Caller>(sizes.handlers);
-    Inlet::plan(plan, engine.receive_bytes).table::<mote_mqtt>(1)
+    Inlet::plan(plan, engine.receive_bytes).table::<Object<Core>>(1)
 }
 
 const _: () = {
@@ -141,52 +143,14 @@ pub(super) fn init(block: &'static mut [u8], given: &Given) -> Result<*mut mote_
     let handlers = carver.table(sizes.handlers)?;
     let inlet = Inlet::new(&mut carver, engine.receive_bytes)?;
     let store = if engine.store_owner == 0 { None } else { Some(PortStore::of(node)?) };
-    let place = carver.place(core::mem::MaybeUninit::<mote_mqtt>::uninit())?;
-    let object: *mut mote_mqtt = place.as_mut_ptr();
-    let handle = node.attach(object.cast(), &DRIVER)?;
+    let object = MqttRef::attach(&mut carver, node, &DRIVER)?;
     let mote_mqtt_config { callback, user, .. } = given.config;
-    let stream = TcpStream::new(node, handle);
-    let core = Core { client, stream, inlet, store, topic, callers, handlers, callback, user, handle };
-    place.write(mote_mqtt { magic: MAGIC, node, core: UnsafeCell::new(core) });
-    Ok(object)
+    let stream = TcpStream::new(node, object.handle());
+    object.put(Core { client, stream, inlet, store, topic, callers, handlers, callback, user });
+    Ok(object.pointer())
 }
 
-/// A client that was found alive. Every use borrows it for a moment only.
-#[derive(Clone, Copy)]
-pub(super) struct MqttRef(*const mote_mqtt);
-
 impl MqttRef {
-    /// Checks a pointer from C.
-    ///
-    /// # Safety
-    /// `mqtt` is NULL or came from `mote_mqtt_init`, and its block has not been reused.
-    pub(super) unsafe fn new(mqtt: *mut mote_mqtt) -> Result<MqttRef> {
-        if mqtt.is_null() || !mqtt.is_aligned() {
-            return Err(Error::Invalid);
-        }
-        // SAFETY: the caller vouches that this is, or was, a client.
-        if unsafe { (&raw const (*mqtt).magic).read() } != MAGIC {
-            return Err(Error::Stale);
-        }
-        Ok(MqttRef(mqtt))
-    }
-
-    const fn pointer(self) -> *mut mote_mqtt {
-        self.0.cast_mut()
-    }
-
-    fn node(self) -> NodeRef {
-        // SAFETY: alive by construction, and `node` never changes.
-        unsafe { (&raw const (*self.0).node).read() }
-    }
-
-    /// Borrows the inside for the length of `use_it`, which must not call the application.
-    pub(super) fn with<R>(self, use_it: impl FnOnce(&mut Core) -> R) -> R {
-        // SAFETY: one thread at a time drives the node and all on it (the contract of the C
-        // API), and `use_it` does not come back here, so that this is the only reference.
-        use_it(unsafe { &mut *(*self.0).core.get() })
-    }
-
     /// Lends the engine together with its context.
     pub(super) fn engine<R>(self, use_it: impl FnOnce(&mut Client<'static>, &mut Context<'_, '_>) -> R) -> R {
         let mut random = self.node();
@@ -203,21 +167,15 @@ impl MqttRef {
         self,
         use_it: impl FnOnce(&mut Client<'static>, &mut Context<'_, '_>) -> Result<R>,
     ) -> Result<R> {
-        let result = self.engine(use_it);
-        self.node().touch(self.with(|core| core.handle));
-        result
+        self.touch();
+        self.engine(use_it)
     }
 
     /// Leaves the node. From here on every use of the pointer is stale.
-    pub(super) fn detach(self) {
+    pub(super) fn close(self) {
         use crate::transport::Stream;
-        let handle = self.with(|core| {
-            core.stream.close();
-            core.handle
-        });
-        self.node().detach(handle);
-        // SAFETY: alive, and no reference to it is held here.
-        unsafe { (&raw mut (*self.pointer()).magic).write(0) };
+        self.with(|core| core.stream.close());
+        self.detach();
     }
 
     /// Ends every operation that has a callback with `MOTE_ERR_CLOSED`. The client is stale.
@@ -339,7 +297,7 @@ fn call(callback: mote_mqtt_callback, user: *mut c_void, event: &mote_mqtt_event
 static DRIVER: Driver = Driver { poll, deadline, datagram: Driver::NO_DATAGRAM, ready };
 
 unsafe fn poll(object: *mut c_void) -> bool {
-    let mqtt = MqttRef(object.cast());
+    let mqtt = MqttRef::of(object);
     if mqtt.tell_done() {
         return true;
     }
@@ -367,13 +325,13 @@ unsafe fn poll(object: *mut c_void) -> bool {
 }
 
 unsafe fn deadline(object: *const c_void) -> Instant {
-    let mqtt = MqttRef(object.cast());
+    let mqtt = MqttRef::of(object);
     mqtt.with(|core| core.client.next_deadline().min(core.stream.next_deadline()))
 }
 
 unsafe fn ready(object: *mut c_void, source: Handle, readable: bool, writable: bool) -> bool {
-    let mqtt = MqttRef(object.cast());
+    let mqtt = MqttRef::of(object);
     mqtt.with(|core| core.stream.ready(source, readable, writable));
-    mqtt.node().touch(mqtt.with(|core| core.handle));
+    mqtt.touch();
     false
 }

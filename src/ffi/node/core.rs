@@ -6,6 +6,7 @@ use super::services::Services;
 use super::udp::{Outbox, Parcel, Receiver};
 use crate::ffi::arguments::{self, Config, check};
 use crate::ffi::mailbox::{Mailbox, Place};
+use crate::ffi::object;
 use crate::ffi::radio::RadioLetter;
 use crate::memory::{Carver, Plan, Shape};
 use crate::node::{Attached, Pool, Schedule, Source};
@@ -84,6 +85,12 @@ unsafe impl Config for mote_node_statistics {}
 
 /// One loop that drives any number of protocol objects over one port.
 pub struct mote_node {
+    _object: [u8; 0],
+}
+
+/// The node itself.
+#[repr(C)]
+struct Node {
     magic: u32,
     services: Services,
     posts: Mailbox<'static, Post>,
@@ -164,7 +171,7 @@ const TABLES: usize = 12;
 /// Their elements' shapes, in the order in which the block holds them.
 const SHAPES: [Shape; TABLES] = [
     Shape::of::<StateUnit>(),
-    Shape::of::<mote_node>(),
+    Shape::of::<Node>(),
     Shape::of::<Slot<Attached<Attachment>>>(),
     Shape::of::<Slot<Source<Channel>>>(),
     Shape::of::<mote_port_ready>(),
@@ -250,7 +257,7 @@ pub(super) unsafe fn init(block: &'static mut [u8], config: &mote_node_config) -
     Carver::new(block).tables(&SHAPES, &sizes.counts, &mut places)?;
     let [state, node, attached, source, ready, posts, frames, received, sent, senders, inputs, outputs] =
         places;
-    let node = node.cast::<mote_node>();
+    let node = node.cast::<Node>();
     // SAFETY: each place is aligned and large enough for its table, zeroed, and used for it alone. All
     // zeros is valid for everything but slots, which `slots` makes.
     unsafe {
@@ -294,7 +301,7 @@ pub(super) unsafe fn init(block: &'static mut [u8], config: &mote_node_config) -
         (&raw mut (*node).frames).write(Mailbox::new(from_raw_parts(frames.cast(), radio_frames)));
         (&raw mut (*node).magic).write(MAGIC);
     }
-    Ok(node)
+    Ok(node.cast())
 }
 
 /// Makes the slots of a table.
@@ -314,29 +321,24 @@ unsafe fn slots<T>(place: *mut u8, count: usize) -> &'static mut [Slot<T>] {
 
 /// A node that was found alive. Copied freely; every use borrows the node for a moment only.
 #[derive(Clone, Copy)]
-pub(crate) struct NodeRef(*const mote_node);
+pub(crate) struct NodeRef(*const Node);
 
 impl NodeRef {
     /// Checks a pointer from C.
     ///
     /// # Safety
     /// `node` is NULL or came from `mote_node_init`, and its block has not been reused.
-    pub(crate) unsafe fn new(node: *mut mote_node) -> Result<NodeRef> {
-        if node.is_null() || !node.is_aligned() {
-            return Err(Error::Invalid);
-        }
-        // SAFETY: the caller vouches that this is, or was, a node.
-        if unsafe { (&raw const (*node).magic).read() } != MAGIC {
-            return Err(Error::Stale);
-        }
-        Ok(NodeRef(node))
+    pub(crate) unsafe fn new(node: *const mote_node) -> Result<NodeRef> {
+        // SAFETY: passed on to the caller.
+        unsafe { object::check(node.cast(), align_of::<Node>(), MAGIC) }?;
+        Ok(NodeRef(node.cast()))
     }
 
     pub(crate) const fn pointer(self) -> *mut mote_node {
-        self.0.cast_mut()
+        self.0.cast_mut().cast()
     }
 
-    fn shared(&self) -> &mote_node {
+    fn shared(&self) -> &Node {
         // SAFETY: alive by construction; only shared references to the whole are ever made.
         unsafe { &*self.0 }
     }
@@ -527,7 +529,7 @@ impl NodeRef {
             unsafe { close(self.services().state) };
         }
         // SAFETY: alive, and no reference to the node is held here.
-        unsafe { (&raw mut (*self.pointer()).magic).write(0) };
+        unsafe { (&raw mut (*self.0.cast_mut()).magic).write(0) };
         Ok(())
     }
 }

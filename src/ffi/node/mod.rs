@@ -13,6 +13,7 @@ pub(crate) use self::core::{Channel, NodeRef};
 pub use self::core::{MOTE_NODE_MEM, mote_node, mote_node_config, mote_node_statistics};
 pub(crate) use self::driver::{Driver, Provider};
 pub(crate) use self::turn::deliver;
+pub(crate) use self::udp::Lent;
 
 use super::arguments::{block, config, fill, outcome, output, room};
 use super::status::mote_status;
@@ -146,7 +147,7 @@ pub unsafe extern "C" fn mote_node_poll(node: *mut mote_node) -> mote_status {
 pub unsafe extern "C" fn mote_node_next_deadline(node: *const mote_node, deadline: *mut u64) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let (node, out) = unsafe { (NodeRef::new(node.cast_mut())?, output(deadline)?) };
+        let (node, out) = unsafe { (NodeRef::new(node)?, output(deadline)?) };
         let Instant(next) = turn::deadline(node);
         out.write(next);
         Ok(())
@@ -183,7 +184,7 @@ pub unsafe extern "C" fn mote_node_descriptor(node: *mut mote_node, descriptor: 
 pub unsafe extern "C" fn mote_node_now(node: *const mote_node, now: *mut u64) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let (node, out) = unsafe { (NodeRef::new(node.cast_mut())?, output(now)?) };
+        let (node, out) = unsafe { (NodeRef::new(node)?, output(now)?) };
         out.write(node.now().0);
         Ok(())
     };
@@ -241,7 +242,7 @@ pub unsafe extern "C" fn mote_node_get_statistics(
 ) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        unsafe { NodeRef::new(node.cast_mut())?.with(|core| fill(statistics, &core.statistics)) }
+        unsafe { NodeRef::new(node)?.with(|core| fill(statistics, &core.statistics)) }
     };
     outcome(read())
 }
@@ -256,7 +257,7 @@ pub unsafe extern "C" fn mote_node_get_statistics(
 pub unsafe extern "C" fn mote_node_port(node: *const mote_node, port: *mut *const mote_port) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let (node, out) = unsafe { (NodeRef::new(node.cast_mut())?, output(port)?) };
+        let (node, out) = unsafe { (NodeRef::new(node)?, output(port)?) };
         out.write(node.services().port);
         Ok(())
     };

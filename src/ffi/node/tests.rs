@@ -264,7 +264,7 @@ unsafe fn datagram(object: *mut c_void, source: Handle, event: DatagramEvent<'_>
     let node = probe.node;
     match event {
         DatagramEvent::Received { path, data } => {
-            let sent = node.with_datagrams(source, |cx| cx.transport.send(&path.reply(), data));
+            let sent = Lent::of(node, source).context().transport.send(&path.reply(), data);
             probe.seen.push(format!("{} {:?}", String::from_utf8_lossy(data), sent));
             // SAFETY: a node; inside a turn these are refused and change nothing.
             unsafe {
@@ -305,7 +305,7 @@ impl Probe {
     fn send(&self, port: u16, data: &[u8]) -> Result<()> {
         let mut path = Path::default();
         path.remote.port = port;
-        self.node.with_datagrams(self.source.unwrap(), |cx| cx.transport.send(&path, data))
+        Lent::of(self.node, self.source.unwrap()).context().transport.send(&path, data)
     }
 }
 
@@ -450,12 +450,12 @@ fn a_transport_that_another_object_provides_is_claimed_used_and_given_back() {
     assert_eq!(probe.node.claim(probe.source.unwrap(), consumer), Err(Error::State));
     assert_eq!(probe.node.claim(source, consumer), Ok(()));
     assert_eq!(probe.node.claim(source, consumer), Err(Error::State));
-    probe.node.with_datagrams(source, |cx| {
-        assert_eq!(
-            (cx.transport.max_size(&Path::default()), cx.transport.is_secure(&Path::default())),
-            (99, true)
-        );
-    });
+    let mut lent = Lent::of(probe.node, source);
+    let cx = lent.context();
+    assert_eq!(
+        (cx.transport.max_size(&Path::default()), cx.transport.is_secure(&Path::default())),
+        (99, true)
+    );
     assert!(deliver(probe.node, source, DatagramEvent::Received { path: Path::default(), data: b"up" }));
     assert_eq!(probe.seen, ["up Ok(())"]);
     assert_eq!(shelf.sent, [b"up"]);

@@ -9,6 +9,7 @@ use crate::ffi::arguments::check;
 use crate::port::{MOTE_TAP_UDP, mote_address, mote_port_datagram};
 use crate::status::{Error, Result};
 use crate::table::Handle;
+use crate::time::Instant;
 use crate::transport::{Datagram, DatagramContext, Path};
 
 /// A datagram of the port's, in a table.
@@ -294,16 +295,21 @@ impl NodeRef {
         // SAFETY: the port's contract.
         check(unsafe { function(self.services().state, socket, group) })
     }
+}
 
-    /// Lends an engine what it needs to send datagrams from `source`.
-    pub(crate) fn with_datagrams<R>(
-        self,
-        source: Handle,
-        use_it: impl FnOnce(&mut DatagramContext<'_>) -> R,
-    ) -> R {
-        let now = self.now();
-        let mut transport = Sender { node: self, source };
-        let mut random = self;
-        use_it(&mut DatagramContext { now, transport: &mut transport, random: &mut random })
+/// What an engine needs to send datagrams from one source.
+pub(crate) struct Lent {
+    sender: Sender,
+    random: NodeRef,
+    now: Instant,
+}
+
+impl Lent {
+    pub(crate) fn of(node: NodeRef, source: Handle) -> Lent {
+        Lent { sender: Sender { node, source }, random: node, now: node.now() }
+    }
+
+    pub(crate) fn context(&mut self) -> DatagramContext<'_> {
+        DatagramContext { now: self.now, transport: &mut self.sender, random: &mut self.random }
     }
 }
