@@ -97,6 +97,7 @@ unsafe fn copy_out(out: *mut u8, value: *const u8, known: usize) -> Result<()> {
 ///
 /// # Safety
 /// `bytes.ptr` points to `bytes.len` bytes that live and stay unchanged for `'a`, or `len` is 0.
+#[inline(never)]
 pub(crate) unsafe fn slice<'a>(bytes: mote_bytes) -> Result<&'a [u8]> {
     if bytes.len == 0 {
         return Ok(&[]);
@@ -108,10 +109,21 @@ pub(crate) unsafe fn slice<'a>(bytes: mote_bytes) -> Result<&'a [u8]> {
     Ok(unsafe { core::slice::from_raw_parts(bytes.ptr, bytes.len) })
 }
 
+/// The text that C lends, checked.
+///
+/// # Safety
+/// As [`slice`].
+#[inline(never)]
+pub(crate) unsafe fn text<'a>(bytes: mote_bytes) -> Result<&'a str> {
+    // SAFETY: passed on to the caller.
+    core::str::from_utf8(unsafe { slice(bytes) }?).map_err(|_| Error::Malformed)
+}
+
 /// The block of memory that C hands over.
 ///
 /// # Safety
 /// `memory` points to `size` bytes that nobody else uses for `'a`.
+#[inline(never)]
 pub(crate) unsafe fn block<'a>(memory: *mut u8, size: usize) -> Result<&'a mut [u8]> {
     if memory.is_null() || size > isize::MAX as usize {
         return Err(Error::Invalid);

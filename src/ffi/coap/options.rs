@@ -2,10 +2,11 @@
 //! Options: those that the application gives, and those of a message.
 
 use crate::coap::OptionList;
-use crate::coap::wire::{Encoder, Options, uint, uint_bytes};
+use crate::coap::wire::{Encoder, Message, Options, uint, uint_bytes};
 use crate::ffi::arguments::{outcome, output, slice};
-use crate::port::{mote_bytes, mote_status};
+use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
+use crate::transport::Path;
 
 /// One option of a message.
 ///
@@ -42,8 +43,6 @@ pub struct mote_coap_options {
 }
 
 impl mote_coap_options {
-    pub(super) const NONE: mote_coap_options = mote_coap_options { bytes: lend(&[]), number: 0, reserved: 0 };
-
     pub(super) const fn new(options: Options<'_>) -> mote_coap_options {
         mote_coap_options { bytes: lend(options.bytes()), number: options.last_number(), reserved: 0 }
     }
@@ -53,6 +52,28 @@ impl mote_coap_options {
     pub(super) unsafe fn view<'a>(&self) -> Result<Options<'a>> {
         // SAFETY: passed on to the caller.
         Ok(Options::resume(unsafe { slice(self.bytes) }?, self.number))
+    }
+}
+
+/// How both a request and an answer end when they are shown to C.
+#[repr(C)]
+pub(super) struct Shown {
+    pub(super) remote: mote_address,
+    pub(super) local: mote_address,
+    pub(super) token: mote_bytes,
+    pub(super) payload: mote_bytes,
+    pub(super) options: mote_coap_options,
+}
+
+impl Shown {
+    /// Shows a message.
+    #[inline(never)]
+    pub(super) fn fill(&mut self, path: &Path, message: &Message<'_>) {
+        self.remote = path.remote.into();
+        self.local.ip = path.local.0;
+        self.token = lend(message.token);
+        self.payload = lend(message.payload);
+        self.options = mote_coap_options::new(message.options);
     }
 }
 

@@ -4,9 +4,10 @@
 use super::options::lend;
 use crate::bytes::Writer;
 use crate::coap::problem::{Direction, Problem, Text, Unprocessed};
-use crate::ffi::arguments::{self, Config, block, outcome, output, slice};
+use crate::ffi::arguments::{self, Config, block, outcome, output, slice, text};
 use crate::port::{mote_bytes, mote_status};
 use crate::status::{Error, Result};
+use core::mem::offset_of;
 
 /// Direction of a text: not given.
 pub const MOTE_COAP_DIRECTION_NONE: u8 = 0;
@@ -74,22 +75,30 @@ const fn number(direction: Option<Direction>) -> u8 {
     }
 }
 
-/// # Safety
-/// The bytes are valid for `'a`.
-unsafe fn words<'a>(bytes: mote_bytes) -> Result<Option<&'a str>> {
-    // SAFETY: passed on to the caller.
-    match unsafe { slice(bytes) }? {
-        [] => Ok(None),
-        text => core::str::from_utf8(text).map(Some).map_err(|_| Error::Malformed),
+/// How many texts there are.
+const TEXTS: usize = 7;
+
+const _: () = assert!(
+    offset_of!(mote_coap_problem, base_language) - offset_of!(mote_coap_problem, title)
+        == (TEXTS - 1) * size_of::<mote_bytes>()
+        && offset_of!(mote_coap_problem, detail_direction) - offset_of!(mote_coap_problem, base_direction)
+            == 2,
+    "texts and directions stand in a row",
+);
+
+impl mote_coap_problem {
+    /// All texts, `title` first.
+    const fn texts(&mut self) -> &mut [mote_bytes; TEXTS] {
+        // SAFETY: as many stand in a row.
+        unsafe { &mut *(&raw mut *self).byte_add(offset_of!(mote_coap_problem, title)).cast() }
     }
 }
 
-/// # Safety
-/// The bytes are valid for `'a`.
-unsafe fn tagged<'a>(text: mote_bytes, language: mote_bytes, way: u8) -> Result<Option<Text<'a>>> {
-    // SAFETY: passed on to the caller.
-    let (text, language) = unsafe { (words(text)?, words(language)?) };
-    let direction = direction(way)?;
+fn tagged<'a>(
+    text: Option<&'a str>,
+    language: Option<&'a str>,
+    direction: Option<Direction>,
+) -> Result<Option<Text<'a>>> {
     if direction.is_some() && language.is_none() {
         return Err(Error::Invalid);
     }
@@ -122,13 +131,19 @@ pub unsafe extern "C" fn mote_coap_problem_write(
                 count if given.unprocessed.is_null() || count > 256 => return Err(Error::Invalid),
                 count => Some(Unprocessed::new(core::slice::from_raw_parts(given.unprocessed, count))),
             };
+            let mut words = [None; TEXTS];
+            let mut copy = *given;
+            for (words, given) in words.iter_mut().zip(copy.texts()) {
+                *words = Some(text(*given)?).filter(|text| !text.is_empty());
+            }
+            let [title, title_language, detail, detail_language, instance, base_uri, base_lang] = words;
             let problem = Problem {
-                title: tagged(given.title, given.title_language, given.title_direction)?,
-                detail: tagged(given.detail, given.detail_language, given.detail_direction)?,
-                instance: words(given.instance)?,
-                response_code: if given.response_code == 0 { None } else { Some(given.response_code) },
-                base_uri: words(given.base_uri)?,
-                base_lang: words(given.base_language)?,
+                title: tagged(title, title_language, direction(given.title_direction)?)?,
+                detail: tagged(detail, detail_language, direction(given.detail_direction)?)?,
+                instance,
+                response_code: Some(given.response_code).filter(|code| *code != 0),
+                base_uri,
+                base_lang,
                 base_direction: direction(given.base_direction)?,
                 unprocessed: numbers,
             };
@@ -156,25 +171,21 @@ pub unsafe extern "C" fn mote_coap_problem_read(
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         let found = Problem::parse(unsafe { slice(body) }?)?;
-        let show = |text: Option<&str>| lend(text.unwrap_or_default().as_bytes());
-        let language = |text: Option<Text<'_>>| show(text.and_then(|text| text.language));
-        let way = |text: Option<Text<'_>>| number(text.and_then(|text| text.direction));
-        let shown = mote_coap_problem {
-            size: 0,
-            response_code: found.response_code.unwrap_or(0),
-            base_direction: number(found.base_direction),
-            title_direction: way(found.title),
-            detail_direction: way(found.detail),
-            title: show(found.title.map(|title| title.text)),
-            title_language: language(found.title),
-            detail: show(found.detail.map(|detail| detail.text)),
-            detail_language: language(found.detail),
-            instance: show(found.instance),
-            base_uri: show(found.base_uri),
-            base_language: show(found.base_lang),
-            unprocessed: core::ptr::null(),
-            unprocessed_count: found.unprocessed.map_or(0, |numbers| numbers.iter().count()),
-        };
+        // SAFETY: integers, pointers and lengths, for which zeros are valid.
+        let mut shown: mote_coap_problem = unsafe { core::mem::zeroed() };
+        shown.response_code = found.response_code.unwrap_or(0);
+        shown.base_direction = number(found.base_direction);
+        let mut words = [None, None, None, None, found.instance, found.base_uri, found.base_lang];
+        if let Some(Text { text, language, direction }) = found.title {
+            (words[0], words[1], shown.title_direction) = (Some(text), language, number(direction));
+        }
+        if let Some(Text { text, language, direction }) = found.detail {
+            (words[2], words[3], shown.detail_direction) = (Some(text), language, number(direction));
+        }
+        for (shown, words) in shown.texts().iter_mut().zip(words) {
+            *shown = lend(words.unwrap_or_default().as_bytes());
+        }
+        shown.unprocessed_count = found.unprocessed.map_or(0, |numbers| numbers.iter().count());
         // SAFETY: passed on to the caller of this function.
         unsafe { arguments::fill(problem, &shown) }
     };

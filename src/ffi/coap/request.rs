@@ -3,19 +3,20 @@
 
 use super::config::{self, mote_coap_params};
 use super::object::{CoapRef, mote_coap};
-use super::options::{Given, lend, mote_coap_option, mote_coap_options};
+use super::options::{Given, Shown, lend, mote_coap_option, mote_coap_options};
+use super::uri::scope;
 use crate::address::{Ip, SocketAddress};
 use crate::bytes::Writer;
 use crate::coap::uri::{Host, Scheme, Uri};
-use crate::coap::wire::{Code, Encoder, Message};
+use crate::coap::wire::{Code, Encoder};
 use crate::coap::{Event, OptionList, Request};
-use crate::ffi::arguments::{self, Config, outcome, slice};
-use crate::ffi::status::MOTE_OK;
+use crate::ffi::arguments::{self, Config, outcome, slice, text};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::Path;
 use core::ffi::{CStr, c_char, c_void};
+use core::mem::offset_of;
 
 /// Names a request of ours until it has ended; never 0. Once it has ended the name is stale.
 pub type mote_coap_request = u32;
@@ -155,76 +156,60 @@ impl Default for Caller {
     }
 }
 
-const NOWHERE: mote_address = mote_address { ip: [0; 16], scope: 0, port: 0, reserved: 0 };
+const _: () = assert!(
+    offset_of!(mote_coap_event, options) - offset_of!(mote_coap_event, remote) == offset_of!(Shown, options)
+        && offset_of!(mote_coap_event, payload) - offset_of!(mote_coap_event, remote)
+            == offset_of!(Shown, payload)
+        && offset_of!(mote_coap_event, remote) % align_of::<Shown>() == 0
+        && offset_of!(mote_coap_event, remote) + size_of::<Shown>() == size_of::<mote_coap_event>(),
+    "an answer is shown like a request",
+);
 
-fn blank(coap: CoapRef, kind: u32, request: u32) -> mote_coap_event {
-    mote_coap_event {
-        kind,
-        status: MOTE_OK,
-        coap: coap.pointer(),
-        request,
-        code: 0,
-        last: 0,
-        more: 0,
-        message_type: 0,
-        offset: 0,
-        total: 0,
-        length: 0,
-        message_id: 0,
-        reserved: 0,
-        remote: NOWHERE,
-        local: NOWHERE,
-        token: lend(&[]),
-        payload: lend(&[]),
-        options: mote_coap_options::NONE,
+impl mote_coap_event {
+    const fn message(&mut self) -> &mut Shown {
+        // SAFETY: its members stand there.
+        unsafe { &mut *(&raw mut *self).byte_add(offset_of!(mote_coap_event, remote)).cast() }
     }
-}
-
-fn set_message(event: &mut mote_coap_event, path: &Path, message: &Message<'_>) {
-    event.code = message.code.0;
-    event.message_type = message.kind as u8;
-    event.message_id = message.message_id;
-    event.remote = path.remote.into();
-    event.local = SocketAddress::new(path.local, 0).into();
-    event.token = lend(message.token);
-    event.payload = lend(message.payload);
-    event.options = mote_coap_options::new(message.options);
 }
 
 /// Calls the callback of the request that an event is about.
 pub(super) fn tell(coap: CoapRef, event: &Event<'_>) {
-    let (handle, shown) = match event {
+    // SAFETY: integers, pointers and lengths, for which zeros are valid.
+    let mut shown: mote_coap_event = unsafe { core::mem::zeroed() };
+    let handle = match event {
         Event::Response { request, path, message, part, last } => {
-            let mut shown = blank(coap, MOTE_COAP_RESPONSE, request.raw());
-            set_message(&mut shown, path, message);
-            shown.last = u8::from(*last);
-            shown.more = u8::from(part.more);
+            shown.message().fill(path, message);
+            shown.kind = MOTE_COAP_RESPONSE;
+            shown.code = message.code.0;
+            shown.message_type = message.kind as u8;
+            shown.message_id = message.message_id;
+            (shown.last, shown.more) = (u8::from(*last), u8::from(part.more));
             (shown.offset, shown.total) = (part.offset, part.total);
-            (*request, shown)
+            *request
         }
         Event::NeedBlock { request, offset, length } => {
-            let mut shown = blank(coap, MOTE_COAP_NEED_BLOCK, request.raw());
+            if supply_from_body(coap, *request, *offset, *length) {
+                return;
+            }
+            shown.kind = MOTE_COAP_NEED_BLOCK;
             (shown.offset, shown.length) = (*offset, u32::from(*length));
-            (*request, shown)
+            *request
         }
         Event::Ended { request, result } => {
-            let mut shown = blank(coap, MOTE_COAP_ENDED, request.raw());
-            shown.status = outcome(*result);
-            shown.last = 1;
-            (*request, shown)
+            (shown.kind, shown.status, shown.last) = (MOTE_COAP_ENDED, outcome(*result), 1);
+            *request
         }
         Event::Request(_) => return,
     };
-    if let Event::NeedBlock { offset, length, .. } = event
-        && supply_from_body(coap, handle, *offset, *length)
-    {
-        return;
-    }
-    let caller = coap.with(|core| {
+    (shown.coap, shown.request) = (coap.pointer(), handle.raw());
+    let told = coap.with(|core| {
         let caller = core.callers.get_mut(handle.index()).filter(|caller| caller.handle == handle.raw())?;
-        Some(if shown.last != 0 { core::mem::take(caller) } else { *caller })
+        if shown.last != 0 {
+            caller.handle = 0;
+        }
+        Some((caller.callback?, caller.user))
     });
-    if let Some(Caller { callback: Some(callback), user, .. }) = caller {
+    if let Some((callback, user)) = told {
         // SAFETY: the application's function, as `mote_coap_request_config` describes it;
         // nothing of the object is borrowed.
         unsafe { callback(user, &raw const shown) }
@@ -260,20 +245,17 @@ pub(super) fn cancel_all(coap: CoapRef) {
 /// Ends every request with `MOTE_ERR_CLOSED`. The endpoint is stale already.
 pub(super) fn end_all(coap: CoapRef) {
     for index in 0..coap.with(|core| core.callers.len()) {
-        let caller = coap.with(|core| core.callers.get_mut(index).map(core::mem::take));
-        if let Some(Caller { callback: Some(callback), user, handle, .. }) = caller {
-            let mut shown = blank(coap, MOTE_COAP_ENDED, handle);
-            shown.status = Error::Closed.code();
-            shown.last = 1;
-            // SAFETY: as in `tell`. The block is the endpoint's until `mote_coap_close` returns.
-            unsafe { callback(user, &raw const shown) }
+        let caller = coap.with(|core| core.callers.get(index).map_or(0, |caller| caller.handle));
+        if let Some(request) = Handle::from_raw(caller) {
+            // The block is the endpoint's until `mote_coap_close` returns.
+            tell(coap, &Event::Ended { request, result: Err(Error::Closed) });
         }
     }
 }
 
 /// The options of a URI.
 struct UriOptions<'a> {
-    uri: Option<Uri<'a>>,
+    uri: Option<&'a Uri<'a>>,
     destination: SocketAddress,
 }
 
@@ -289,46 +271,47 @@ impl OptionList for UriOptions<'_> {
     }
 }
 
-/// Where a URI leads without a name look-up.
-fn destination(uri: &Uri<'_>) -> Result<SocketAddress> {
-    let Host::Address { ip, zone } = uri.host else { return Err(Error::NotFound) };
-    let scope = zone.bytes().try_fold(0u32, |scope, byte| {
-        let digit = if byte.is_ascii_digit() { byte - b'0' } else { return Err(Error::NotFound) };
-        scope.checked_mul(10).and_then(|scope| scope.checked_add(u32::from(digit))).ok_or(Error::NotFound)
-    })?;
-    Ok(SocketAddress { ip, scope, port: uri.port })
+/// Where a request goes, without a name look-up.
+fn destination(remote: &mote_address, uri: Option<&Uri<'_>>) -> Result<SocketAddress> {
+    let mut to = SocketAddress::from(*remote);
+    let port = uri.map_or(Scheme::Coap.default_port(), |uri| uri.port);
+    if to.ip == Ip::UNSPECIFIED {
+        let Host::Address { ip, zone } = uri.ok_or(Error::Invalid)?.host else { return Err(Error::NotFound) };
+        to = SocketAddress { ip, scope: scope(zone).ok_or(Error::NotFound)?, port };
+    } else if to.port == 0 {
+        to.port = port;
+    }
+    Ok(to)
 }
 
 /// # Safety
 /// What `given` points to is valid.
 unsafe fn start(coap: CoapRef, given: &mote_coap_request_config) -> Result<Handle> {
     // SAFETY: passed on to the caller.
-    let (text, payload, token) = unsafe { (slice(given.uri)?, slice(given.payload)?, slice(given.token)?) };
-    let uri = match text {
-        [] => None,
-        text => Some(Uri::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)?),
-    };
-    if uri.is_some_and(|uri| uri.scheme != Scheme::Coap) {
-        return Err(Error::Unsupported);
+    let (words, payload, token) = unsafe { (text(given.uri)?, slice(given.payload)?, slice(given.token)?) };
+    let parsed;
+    let mut uri = None;
+    if !words.is_empty() {
+        parsed = Uri::parse(words)?;
+        uri = Some(&parsed);
+        if parsed.scheme != Scheme::Coap {
+            return Err(Error::Unsupported);
+        }
     }
-    let flags = [given.non_confirmable, given.observe, given.one_block].map(u16::from);
-    let flags = flags.into_iter().chain([given.payload_stays, given.more]);
-    if flags.max() > Some(1) || given.payload_stays + given.more > 1 || given.reserved != 0 {
+    // None is above 1 unless a higher bit of theirs is set.
+    let flags = u16::from(given.non_confirmable | given.observe | given.one_block);
+    if flags | given.payload_stays | given.more > 1
+        || given.payload_stays & given.more != 0
+        || given.reserved != 0
+    {
         return Err(Error::Invalid);
     }
-    let destination = match (uri, SocketAddress::from(given.remote)) {
-        (Some(uri), SocketAddress { ip: Ip::UNSPECIFIED, .. }) => destination(&uri)?,
-        (_, SocketAddress { ip: Ip::UNSPECIFIED, .. }) => return Err(Error::Invalid),
-        (_, SocketAddress { ip, scope, port: 0 }) => {
-            SocketAddress { ip, scope, port: uri.map_or(Scheme::Coap.default_port(), |uri| uri.port) }
-        }
-        (_, remote) => remote,
-    };
-    let szx = match given.block_size {
-        0 => 6,
-        size @ (16 | 32 | 64 | 128 | 256 | 512 | 1024) => (size.trailing_zeros() - 4) as u8,
-        _ => return Err(Error::Invalid),
-    };
+    let destination = destination(&given.remote, uri)?;
+    let size = if given.block_size == 0 { 1024 } else { given.block_size };
+    let szx = size.trailing_zeros().wrapping_sub(4);
+    if szx > 6 || size != 16 << szx {
+        return Err(Error::Invalid);
+    }
     let base = coap.with(|core| core.endpoint.config().params);
     // SAFETY: passed on to the caller.
     let params = unsafe { config::params(given.params, &base) }?;
@@ -336,6 +319,8 @@ unsafe fn start(coap: CoapRef, given: &mote_coap_request_config) -> Result<Handl
     // SAFETY: passed on to the caller.
     let options = unsafe { Given::new(&from_uri, given.options, given.option_count) }?;
     let request = Request {
+        path: Path { remote: destination, local: Ip(given.local.ip) },
+        method: if given.method == 0 { Code::GET } else { Code(given.method) },
         options: &options,
         payload,
         more: given.more != 0,
@@ -344,14 +329,10 @@ unsafe fn start(coap: CoapRef, given: &mote_coap_request_config) -> Result<Handl
         observe: given.observe != 0,
         offset: given.offset,
         one_block: given.one_block != 0,
-        szx,
+        szx: szx as u8,
         token: if token.is_empty() { None } else { Some(token) },
         timeout: given.timeout,
         params: if given.params.is_null() { None } else { Some(&params) },
-        ..Request::new(
-            Path { remote: destination, local: Ip(given.local.ip) },
-            if given.method == 0 { Code::GET } else { Code(given.method) },
-        )
     };
     let handle = coap.command(|core, cx| core.endpoint.request(cx, &request))?;
     let body = if given.payload_stays == 0 { lend(&[]) } else { given.payload };
@@ -417,7 +398,7 @@ pub unsafe extern "C" fn mote_coap_start(
 unsafe fn shortcut(
     coap: *mut mote_coap,
     uri: *const c_char,
-    mut config: mote_coap_request_config,
+    config: &mut mote_coap_request_config,
     request: *mut mote_coap_request,
 ) -> mote_status {
     if uri.is_null() {
@@ -426,34 +407,15 @@ unsafe fn shortcut(
     // SAFETY: the caller vouches for a NUL at the end.
     config.uri = lend(unsafe { CStr::from_ptr(uri) }.to_bytes());
     // SAFETY: passed on to the caller.
-    unsafe { mote_coap_start(coap, &raw const config, request) }
+    unsafe { mote_coap_start(coap, config, request) }
 }
 
+#[inline(never)]
 fn simple(method: u8, callback: mote_coap_callback, user: *mut c_void) -> mote_coap_request_config {
-    mote_coap_request_config {
-        size: size_of::<mote_coap_request_config>() as u32,
-        method,
-        non_confirmable: 0,
-        observe: 0,
-        one_block: 0,
-        uri: lend(&[]),
-        remote: NOWHERE,
-        local: NOWHERE,
-        options: core::ptr::null(),
-        option_count: 0,
-        payload: lend(&[]),
-        payload_stays: 0,
-        more: 0,
-        total: 0,
-        offset: 0,
-        block_size: 0,
-        timeout: 0,
-        reserved: 0,
-        token: lend(&[]),
-        params: core::ptr::null(),
-        callback,
-        user,
-    }
+    // SAFETY: integers, pointers, lengths and an optional function, for which zeros are valid.
+    let config: mote_coap_request_config = unsafe { core::mem::zeroed() };
+    let size = size_of::<mote_coap_request_config>() as u32;
+    mote_coap_request_config { size, method, callback, user, ..config }
 }
 
 /// Gets the resource at `uri`, which ends with a NUL: `mote_coap_start` with nothing but these.
@@ -471,7 +433,7 @@ pub unsafe extern "C" fn mote_coap_get(
     request: *mut mote_coap_request,
 ) -> mote_status {
     // SAFETY: passed on to the caller of this function.
-    unsafe { shortcut(coap, uri, simple(MOTE_GET, callback, user), request) }
+    unsafe { shortcut(coap, uri, &mut simple(MOTE_GET, callback, user), request) }
 }
 
 const MOTE_GET: u8 = super::codes::MOTE_COAP_GET;
@@ -491,9 +453,10 @@ pub unsafe extern "C" fn mote_coap_observe(
     user: *mut c_void,
     request: *mut mote_coap_request,
 ) -> mote_status {
-    let config = mote_coap_request_config { observe: 1, ..simple(MOTE_GET, callback, user) };
+    let mut config = simple(MOTE_GET, callback, user);
+    config.observe = 1;
     // SAFETY: passed on to the caller of this function.
-    unsafe { shortcut(coap, uri, config, request) }
+    unsafe { shortcut(coap, uri, &mut config, request) }
 }
 
 /// Sends `payload`, in the given content format, to the resource at `uri`, which ends with a
@@ -521,15 +484,11 @@ pub unsafe extern "C" fn mote_coap_send(
         integer: u32::from(content_format),
         value: mote_bytes { ptr: core::ptr::null(), len: 0 },
     };
-    let config = mote_coap_request_config {
-        options: &raw const format,
-        option_count: 1,
-        payload,
-        payload_stays: 1,
-        ..simple(method, callback, user)
-    };
+    let mut config = simple(method, callback, user);
+    (config.options, config.option_count) = (&raw const format, 1);
+    (config.payload, config.payload_stays) = (payload, 1);
     // SAFETY: passed on to the caller of this function.
-    unsafe { shortcut(coap, uri, config, request) }
+    unsafe { shortcut(coap, uri, &mut config, request) }
 }
 
 /// Asks whether the peer is there (RFC 7252 §4.3). Ends with `MOTE_COAP_ENDED`, with success if

@@ -3,16 +3,16 @@
 
 use super::codes;
 use super::object::{CoapRef, mote_coap};
-use super::options::{Given, lend, mote_coap_option, mote_coap_options};
-use crate::address::SocketAddress;
+use super::options::{Given, Shown, lend, mote_coap_option, mote_coap_options};
 use crate::coap::link::Link;
 use crate::coap::wire::{Code, Options};
 use crate::coap::{Cause, Incoming, Resource, Response, method_bit};
-use crate::ffi::arguments::{self, Config, outcome, output, slice};
+use crate::ffi::arguments::{self, Config, outcome, output, slice, text};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use core::ffi::c_void;
+use core::mem::offset_of;
 
 /// Names a resource of an endpoint until it is removed; never 0.
 pub type mote_coap_resource = u32;
@@ -183,8 +183,36 @@ impl Default for Served {
     }
 }
 
-fn handlers(config: &mote_coap_resource_config) -> [mote_coap_handler; 7] {
-    [config.get, config.post, config.put, config.delete_, config.fetch, config.patch, config.ipatch]
+/// How many methods there are.
+const METHODS: usize = 7;
+
+const _: () = assert!(
+    offset_of!(mote_coap_resource_config, ipatch) - offset_of!(mote_coap_resource_config, get)
+        == (METHODS - 1) * size_of::<mote_coap_handler>(),
+    "handlers stand in a row",
+);
+
+/// The handlers, in the order of their methods' codes.
+const fn handlers(config: &mote_coap_resource_config) -> &[mote_coap_handler; METHODS] {
+    // SAFETY: as many stand in a row.
+    unsafe { &*core::ptr::from_ref(config).byte_add(offset_of!(mote_coap_resource_config, get)).cast() }
+}
+
+const _: () = assert!(
+    offset_of!(mote_coap_incoming, options) - offset_of!(mote_coap_incoming, remote)
+        == offset_of!(Shown, options)
+        && offset_of!(mote_coap_incoming, payload) - offset_of!(mote_coap_incoming, remote)
+            == offset_of!(Shown, payload)
+        && offset_of!(mote_coap_incoming, remote) % align_of::<Shown>() == 0
+        && offset_of!(mote_coap_incoming, remote) + size_of::<Shown>() == size_of::<mote_coap_incoming>(),
+    "a request is shown like an answer",
+);
+
+impl mote_coap_incoming {
+    const fn message(&mut self) -> &mut Shown {
+        // SAFETY: its members stand there.
+        unsafe { &mut *(&raw mut *self).byte_add(offset_of!(mote_coap_incoming, remote)).cast() }
+    }
 }
 
 /// Calls the handler that a request is for.
@@ -192,8 +220,7 @@ pub(super) fn ask(coap: CoapRef, incoming: &Incoming<'_>) {
     let Incoming { exchange, resource, path, message, part, .. } = incoming;
     let served = coap.with(|core| {
         core.returning = Some(*exchange);
-        let served = core.served.get(resource.index()).filter(|served| served.handle == resource.raw());
-        served.copied()
+        core.served.get(resource.index()).filter(|served| served.handle == resource.raw()).copied()
     });
     let Some(served) = served else { return };
     let mut room = arguments::room();
@@ -201,58 +228,61 @@ pub(super) fn ask(coap: CoapRef, incoming: &Incoming<'_>) {
     let Ok(config) = (unsafe { arguments::config(served.config, &mut room) }) else { return };
     let index = usize::from(message.code.0).wrapping_sub(1);
     let Some(handler) = handlers(config).get(index).copied().flatten() else { return };
-    let payload = if incoming.assembled {
-        coap.with(|core| core.endpoint.body(*exchange).map(lend)).unwrap_or(lend(&[]))
-    } else {
-        lend(message.payload)
+    // SAFETY: integers, pointers and lengths, for which zeros are valid.
+    let mut shown: mote_coap_incoming = unsafe { core::mem::zeroed() };
+    shown.message().fill(path, message);
+    if incoming.assembled {
+        shown.payload = coap.with(|core| lend(core.endpoint.body(*exchange).unwrap_or_default()));
+    }
+    shown.coap = coap.pointer();
+    shown.exchange = exchange.raw();
+    shown.resource = resource.raw();
+    shown.method = message.code.0;
+    shown.cause = match incoming.cause {
+        Cause::Request => MOTE_COAP_CAUSE_REQUEST,
+        Cause::Register => MOTE_COAP_CAUSE_REGISTER,
+        Cause::Notify => MOTE_COAP_CAUSE_NOTIFY,
+        Cause::Continue => MOTE_COAP_CAUSE_CONTINUE,
     };
-    let shown = mote_coap_incoming {
-        coap: coap.pointer(),
-        exchange: exchange.raw(),
-        resource: resource.raw(),
-        method: message.code.0,
-        cause: match incoming.cause {
-            Cause::Request => MOTE_COAP_CAUSE_REQUEST,
-            Cause::Register => MOTE_COAP_CAUSE_REGISTER,
-            Cause::Notify => MOTE_COAP_CAUSE_NOTIFY,
-            Cause::Continue => MOTE_COAP_CAUSE_CONTINUE,
-        },
-        more: u8::from(part.more),
-        message_type: message.kind as u8,
-        offset: part.offset,
-        total: part.total,
-        answer_offset: incoming.offset,
-        answer_size: u32::from(incoming.size),
-        message_id: message.message_id,
-        reserved: 0,
-        remote: path.remote.into(),
-        local: SocketAddress::new(path.local, 0).into(),
-        token: lend(message.token),
-        payload,
-        options: mote_coap_options::new(message.options),
-    };
+    shown.more = u8::from(part.more);
+    shown.message_type = message.kind as u8;
+    (shown.offset, shown.total) = (part.offset, part.total);
+    (shown.answer_offset, shown.answer_size) = (incoming.offset, u32::from(incoming.size));
+    shown.message_id = message.message_id;
     // SAFETY: the application's function, as `mote_coap_resource_config` describes it; nothing of
     // the object is borrowed.
     unsafe { handler(served.user, &raw const shown) }
 }
 
+/// The content formats that C gave.
+///
 /// # Safety
-/// What `config` points to stays valid for as long as the resource is there.
-unsafe fn resource_of(config: &mote_coap_resource_config) -> Result<Resource<'static>> {
-    let text = |bytes| -> Result<&'static str> {
-        // SAFETY: passed on to the caller.
-        core::str::from_utf8(unsafe { slice(bytes) }?).map_err(|_| Error::Malformed)
-    };
-    let formats = |list: *const u16, count: usize| match count {
-        0 => Ok(&[][..]),
+/// `list` is NULL or points to `count` numbers that live as long as the result.
+#[inline(never)]
+unsafe fn formats(list: *const u16, count: usize) -> Result<&'static [u16]> {
+    match count {
+        0 => Ok(&[]),
         _ if list.is_null() || count > 256 => Err(Error::Invalid),
         // SAFETY: not NULL, and the caller vouches for the rest.
         _ => Ok(unsafe { core::slice::from_raw_parts(list, count) }),
-    };
+    }
+}
+
+/// # Safety
+/// What `config` points to stays valid for as long as the resource is there.
+unsafe fn resource_of(config: &mote_coap_resource_config) -> Result<Resource<'static>> {
     if config.flags > 31 || config.reserved != 0 {
         return Err(Error::Invalid);
     }
-    let (path, attributes) = (text(config.path)?, text(config.attributes)?);
+    // SAFETY: passed on to the caller.
+    let (path, attributes, produces, consumes) = unsafe {
+        (
+            text(config.path)?,
+            text(config.attributes)?,
+            formats(config.produces, config.produces_count)?,
+            formats(config.consumes, config.consumes_count)?,
+        )
+    };
     Link::new(path.as_bytes(), attributes.as_bytes())?;
     let methods = (1..).zip(handlers(config)).filter(|(_, handler)| handler.is_some());
     Ok(Resource {
@@ -260,8 +290,8 @@ unsafe fn resource_of(config: &mote_coap_resource_config) -> Result<Resource<'st
         methods: methods.fold(0, |bits, (method, _)| bits | method_bit(Code(method))),
         flags: config.flags as u8,
         attributes,
-        produces: formats(config.produces, config.produces_count)?,
-        consumes: formats(config.consumes, config.consumes_count)?,
+        produces,
+        consumes,
         max_body: config.max_body,
     })
 }

@@ -2,11 +2,11 @@
 //! URIs of CoAP.
 
 use super::options::{Given, lend, mote_coap_option, mote_coap_options, option};
-use crate::address::{Ip, SocketAddress};
+use crate::address::SocketAddress;
 use crate::bytes::Writer;
 use crate::coap::uri::{Host, Scheme, Uri, compose};
 use crate::coap::wire::Options;
-use crate::ffi::arguments::{block, outcome, output, slice};
+use crate::ffi::arguments::{self, block, outcome, output, slice};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
 
@@ -42,14 +42,16 @@ pub struct mote_coap_uri {
     pub zone: mote_bytes,
 }
 
-fn read(text: &[u8]) -> Result<Uri<'_>> {
-    Uri::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)
-}
+/// The schemes in the order of their numbers.
+const SCHEMES: [Scheme; 6] =
+    [Scheme::Coap, Scheme::Coaps, Scheme::CoapTcp, Scheme::CoapsTcp, Scheme::CoapWs, Scheme::CoapsWs];
 
-fn scheme(number: u32) -> Result<Scheme> {
-    let all =
-        [Scheme::Coap, Scheme::Coaps, Scheme::CoapTcp, Scheme::CoapsTcp, Scheme::CoapWs, Scheme::CoapsWs];
-    all.into_iter().find(|scheme| *scheme as u32 == number).ok_or(Error::Invalid)
+/// The number that a zone is; 0 for an empty one.
+pub(super) fn scope(zone: &str) -> Option<u32> {
+    zone.bytes().try_fold(0u32, |scope, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        scope.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 /// Checks a URI and says where it leads (RFC 7252 §6.4, steps 1 to 6).
@@ -65,22 +67,19 @@ fn scheme(number: u32) -> Result<Scheme> {
 pub unsafe extern "C" fn mote_coap_uri_parse(text: mote_bytes, uri: *mut mote_coap_uri) -> mote_status {
     let parse = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let (text, out) = unsafe { (slice(text)?, output(uri)?) };
-        let uri = read(text)?;
-        let (ip, host, zone) = match uri.host {
-            Host::Address { ip, zone } => (Some(ip), uri.host_text(), zone),
-            Host::Name(name) => (None, name.raw(), ""),
-        };
-        let scope = zone.parse().unwrap_or(0);
-        let address = SocketAddress { ip: ip.unwrap_or(Ip::UNSPECIFIED), scope, port: uri.port };
-        out.write(mote_coap_uri {
-            scheme: uri.scheme as u32,
-            is_address: u16::from(ip.is_some()),
-            port: uri.port,
-            address: address.into(),
-            host: lend(host),
-            zone: lend(zone.as_bytes()),
-        });
+        let (text, out) = unsafe { (arguments::text(text)?, output(uri)?) };
+        let uri = Uri::parse(text)?;
+        // SAFETY: integers, pointers and lengths, for which zeros are valid.
+        let shown = out.write(unsafe { core::mem::zeroed() });
+        (shown.scheme, shown.port, shown.address.port) = (uri.scheme as u32, uri.port, uri.port);
+        match &uri.host {
+            Host::Address { ip, zone } => {
+                shown.is_address = 1;
+                (shown.address.ip, shown.address.scope) = (ip.0, scope(zone).unwrap_or(0));
+                (shown.host, shown.zone) = (lend(uri.host_text()), lend(zone.as_bytes()));
+            }
+            Host::Name(name) => shown.host = lend(name.raw()),
+        }
         Ok(())
     };
     outcome(parse())
@@ -109,14 +108,15 @@ pub unsafe extern "C" fn mote_coap_uri_options(
 ) -> mote_status {
     let take_apart = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let (text, mut room, count) = unsafe { (slice(text)?, block(buffer, buffer_size)?, output(count)?) };
+        let (text, mut room, count) =
+            unsafe { (arguments::text(text)?, block(buffer, buffer_size)?, output(count)?) };
         if options.is_null() {
             return Err(Error::Invalid);
         }
         // SAFETY: as above.
         let destination = unsafe { destination.as_ref() }.map(|address| SocketAddress::from(*address));
         let mut written = 0;
-        for part in read(text)?.options(destination.as_ref()) {
+        for part in Uri::parse(text)?.options(destination.as_ref()) {
             if written >= capacity {
                 return Err(Error::TooLarge);
             }
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn mote_coap_uri_compose(
             unsafe { (destination.as_ref().ok_or(Error::Invalid)?, block(text, capacity)?, output(len)?) };
         let destination = SocketAddress::from(*destination);
         let mut out = Writer::new(room);
-        let scheme = scheme(uri_scheme)?;
+        let scheme = *SCHEMES.get(uri_scheme as usize).ok_or(Error::Invalid)?;
         if given.is_null() {
             // SAFETY: as above.
             let mut view = match unsafe { message.as_ref() } {
