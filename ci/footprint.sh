@@ -45,12 +45,18 @@ case ${1:-table} in
             printf '| %s | %s | %d | %d | %d | %d |\n' "$1" "${target%%-*}" "$text" "$data" "$bss" "$stack"
         }
         target=thumbv7em-none-eabihf
+        engine() {
+            build_room "$target" "$2"
+            read -r text data bss stack < <(python3 ci/footprint.py "$library" check_)
+            printf '| %s | %s | %d | %d | %d | %d |\n' "$1" "${target%%-*}" "$text" "$data" "$bss" "$stack"
+        }
         row "the frame alone: node, port, addresses" ""
         row "CoAP client" coap-client
         row "CoAP client with observe and block-wise" coap-client,coap-observe,coap-block
         row "CoAP server" coap-server
         row "CoAP client and server" coap-client,coap-server
         row "CoAP, all of it" coap
+        engine "the CoAP engine alone: without URI texts, problem details and the C layer" coap_engine
         row "MQTT 3.1.1" mqtt-v3
         row "MQTT 5" mqtt-v5
         row "MQTT, both versions" mqtt

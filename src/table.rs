@@ -11,7 +11,7 @@ use crate::status::{Error, Result};
 pub struct Handle(core::num::NonZeroU32);
 
 impl Handle {
-    const fn new(index: u16, generation: u16) -> Option<Handle> {
+    pub(crate) const fn new(index: u16, generation: u16) -> Option<Handle> {
         match core::num::NonZeroU32::new((generation as u32) << 16 | index as u32) {
             Some(raw) => Some(Handle(raw)),
             None => None,
@@ -36,7 +36,7 @@ impl Handle {
         (self.0.get() & 0xffff) as usize
     }
 
-    const fn generation(self) -> u16 {
+    pub(crate) const fn generation(self) -> u16 {
         (self.0.get() >> 16) as u16
     }
 }

@@ -3,11 +3,12 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
+use super::entry::{CON, GROUP, REQUEST, Stage};
 use super::event::{Event, Request};
 use super::message;
 use super::params::Params;
-use super::pending::{self, Pending, Wait};
-use super::pool::Key;
+use super::peers;
+use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
 use super::wire::{Block, Code, Encoder, Message, Type, number, uint};
 use crate::address::Ip;
@@ -22,7 +23,7 @@ use crate::transport::{DatagramContext, Path};
 /// does not tell when it has: 62 milliseconds at first by default.
 const BLOCKED: u32 = 32;
 
-impl Endpoint<'_> {
+impl<'m> Endpoint<'m> {
     /// Starts a request. Exactly one terminal event follows ([`Event::terminates`]).
     ///
     /// When NSTART requests are outstanding at the peer it waits for its turn.
@@ -36,68 +37,84 @@ impl Endpoint<'_> {
         if !request.method.is_request() {
             return Err(Error::Invalid);
         }
-        let params = request.params.copied().unwrap_or(self.config.params);
-        let group = request.path.remote.ip.is_multicast();
-        let mut pending = self.pending(cx, &request.path, &params)?;
-        match request.token {
-            Some(token) if token.len() > 8 => return Err(Error::Invalid),
-            Some(token) => pending.token_length = bytes::copy(&mut pending.token, token) as u8,
-            None => self.draw_token(cx, &mut pending),
+        let params = *request.params.unwrap_or(&self.config.params);
+        let pending = self.begin(cx, &request.path, &params)?;
+        let built = self.build_request(cx, pending, request, &params);
+        self.start(cx, pending, built)
+    }
+
+    /// Builds the first message of a request in the scratch buffer.
+    fn build_request(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        pending: &Pending,
+        request: &Request<'_>,
+        params: &Params,
+    ) -> Result<usize> {
+        let head = &pending.head;
+        if let Some(token) = request.token {
+            if token.len() > 8 {
+                return Err(Error::Invalid);
+            }
+            let mut own = [0; 8];
+            pending.token_length.set(bytes::copy(&mut own, token) as u8);
+            pending.token.set(own);
         }
-        pending.szx = request.szx.min(6);
-        pending.timeout = match request.timeout {
+        let group = request.path.remote.ip.is_multicast();
+        let mut flags = if group { GROUP } else { u16::from(request.confirmable) * CON };
+        let mut timeout = match request.timeout {
             0 if group => params.leisure.saturating_add(params.ack_timeout.saturating_mul(2)),
             0 if request.confirmable => params.exchange_lifetime(),
             0 => params.max_transmit_wait(),
             timeout => timeout,
         };
-        pending.flags = if group { pending::GROUP } else { u16::from(request.confirmable) * pending::CON };
         if request.observe && cfg!(feature = "coap-observe") {
-            pending.flags |= pending::OBSERVE;
-            pending.etag = NO_SEQUENCE;
+            flags |= pending::OBSERVE;
+            pending.etag.set(NO_SEQUENCE);
         }
         if request.one_block {
-            pending.flags |= pending::ONE_BLOCK;
+            flags |= pending::ONE_BLOCK;
         }
-        let limit = self.limit(cx, &request.path);
+        let mut szx = request.szx.min(6);
+        let limit = self.limit(cx, head.peer.get());
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
-        let kind = if pending.is(pending::CON) { Type::Con } else { Type::Non };
-        let mut out = Encoder::new(room, kind, request.method, 0, pending.token())?;
+        let kind = if flags & CON != 0 { Type::Con } else { Type::Non };
+        let token = pending.token.get();
+        let token = token.get(..pending.token_length.get().into()).unwrap_or_default();
+        let mut out = Encoder::start(room, kind, request.method, 0, token);
         request.options.put(&mut out)?;
-        if pending.is(pending::OBSERVE) {
-            out.uint(number::OBSERVE, 0)?;
-        }
-        if request.offset != 0 || (request.szx < 6 && !request.more && request.payload.is_empty()) {
-            pending.offset = request.offset;
-            out.uint(number::BLOCK2, Block::at(request.offset, false, pending.szx)?.bits())?;
+        if flags & pending::OBSERVE != 0 {
+            out.add(number::OBSERVE, 0);
         }
         let length = request.payload.len();
+        if request.offset != 0 || (szx < 6 && !request.more && length == 0) {
+            pending.offset.set(request.offset);
+            out.add(number::BLOCK2, Block::at(request.offset, false, szx)?.bits());
+        }
         let whole = !request.more && request.total as usize <= length;
-        if (whole && length <= out.room() && length <= 16 << pending.szx) || !cfg!(feature = "coap-block") {
-            out.payload(request.payload)?;
-        } else {
+        let mut payload = request.payload;
+        if cfg!(feature = "coap-block") && !(whole && length <= out.room().min(16 << szx)) {
             // Room for Block1, Size1 and Request-Tag, each at its longest.
-            pending.szx = pending.szx.min(Block::szx_for(out.room().saturating_sub(18)));
-            let size = 16 << pending.szx;
-            let first = request.payload.get(..size).ok_or(Error::Invalid)?;
-            out.uint(number::BLOCK1, Block { num: 0, more: true, szx: pending.szx }.bits())?;
+            szx = szx.min(Block::szx_for(out.room().saturating_sub(18)));
+            payload = payload.get(..16 << szx).ok_or(Error::Invalid)?;
+            out.add(number::BLOCK1, 8 | u32::from(szx));
             let total = if whole { length as u32 } else { request.total };
             if total != 0 {
-                out.uint(number::SIZE1, total)?;
+                out.add(number::SIZE1, total);
             }
             if !out.has(number::REQUEST_TAG) {
                 out.option(number::REQUEST_TAG, &self.order.to_be_bytes())?;
             }
-            out.payload(first)?;
-            pending.flags |= pending::UPLOAD;
+            flags |= pending::UPLOAD;
         }
-        if out.value(number::NO_RESPONSE).and_then(uint) == Some(NO_RESPONSE_AT_ALL)
-            && !pending.is(pending::CON)
-        {
-            pending.timeout = 0;
+        if flags & CON == 0 && out.value(number::NO_RESPONSE).and_then(uint) == Some(NO_RESPONSE_AT_ALL) {
+            timeout = 0;
         }
-        let length = out.finish().len();
-        self.start(cx, pending, length)
+        head.flags.set(head.flags.get() | flags);
+        pending.timeout.set(timeout);
+        pending.szx.set(szx);
+        out.payload(payload)?;
+        out.end()
     }
 
     /// Asks whether the peer is there (RFC 7252 §4.3, "CoAP ping"). Ends with
@@ -107,156 +124,138 @@ impl Endpoint<'_> {
     /// As [`request`](Endpoint::request).
     pub fn ping(&mut self, cx: &mut DatagramContext<'_>, path: &Path) -> Result<Handle> {
         let params = self.config.params;
-        let mut pending = self.pending(cx, path, &params)?;
-        pending.flags = pending::CON | pending::PING;
-        pending.timeout = params.max_transmit_wait();
-        let out = Encoder::new(self.scratch, Type::Con, Code::EMPTY, 0, &[])?;
-        let length = out.finish().len();
-        self.start(cx, pending, length)
+        let pending = self.begin(cx, path, &params)?;
+        pending.head.set(CON | pending::PING);
+        pending.timeout.set(params.max_transmit_wait());
+        let built = Encoder::start(self.scratch, Type::Con, Code::EMPTY, 0, &[]).end();
+        self.start(cx, pending, built)
     }
 
-    /// An entry for a request along `path`, not yet in the table.
-    fn pending(&mut self, cx: &mut DatagramContext<'_>, path: &Path, params: &Params) -> Result<Pending> {
-        if self.requests.is_full() {
+    /// A new entry for a request along `path`, with a token.
+    fn begin(&mut self, cx: &mut DatagramContext<'_>, path: &Path, params: &Params) -> Result<&'m Pending> {
+        let Some(pending) = self.take_request() else {
             self.count_full();
             return Err(Error::Full);
-        }
-        let peer = self.peer(cx, path, true)?;
-        let lifetime = self.lifetime;
-        if self.peers.get(peer).is_none_or(|peer| peer.is_exhausted(cx.now, lifetime)) {
+        };
+        let head = &pending.head;
+        let peer = self.peer(cx, path, true).ok();
+        let Some(peer) = peer.filter(|peer| !self.peers.get(*peer).is_exhausted(cx.now, self.lifetime))
+        else {
+            self.free(head);
             return Err(Error::Full);
-        }
+        };
         self.order = self.order.wrapping_add(1);
-        Ok(Pending {
-            due: cx.now,
-            token: [0; 8],
-            backoff: Backoff::start(&params.policy(), cx.random),
-            timeout: 0,
-            offset: 0,
-            etag: 0,
-            other: 0,
-            peer,
-            message_id: 0,
-            order: self.order,
-            flags: 0,
-            wait: Wait::Turn,
-            token_length: 0,
-            szx: 6,
-            retries: params.max_retransmit,
-        })
+        head.peer.set(peer);
+        head.flags.set(0);
+        head.backoff.set(Backoff::start(&params.policy(), cx.random));
+        pending.order.set(self.order);
+        pending.offset.set(0);
+        pending.etag.set(0);
+        head.count.set(params.max_retransmit);
+        self.draw_token(cx, pending);
+        Ok(pending)
+    }
+
+    pub(super) fn take_request(&self) -> Option<&'m Pending> {
+        self.tables.requests.get(self.tables.take(REQUEST, self.freed)?)
     }
 
     /// Draws a token: 32 random bits, which on a secured path are followed by a number that is
     /// never used again (RFC 7252 §5.3.1, RFC 9175 §4.2).
-    pub(super) fn draw_token(&mut self, cx: &mut DatagramContext<'_>, pending: &mut Pending) {
+    pub(super) fn draw_token(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
         let random = cx.random.u32();
-        let taken = |other: &Pending| {
-            other.token_length == 4 && other.token.first_chunk() == Some(&random.to_be_bytes())
-        };
-        let random = if self.requests.find(taken).is_some() { random.wrapping_add(1) } else { random };
+        let taken = self.tables.requests.iter().any(|other| other.has_token(&random.to_be_bytes()));
+        let [a, b, c, d] = random.wrapping_add(taken.into()).to_be_bytes();
         self.tokens = self.tokens.wrapping_add(1);
-        let [a, b, c, d] = random.to_be_bytes();
         let [e, f, g, h] = self.tokens.to_be_bytes();
-        pending.token = [a, b, c, d, e, f, g, h];
-        let secure = self.peers.get(pending.peer).is_some_and(|peer| cx.transport.is_secure(&peer.path));
-        pending.token_length = if secure { 8 } else { 4 };
+        pending.token.set([a, b, c, d, e, f, g, h]);
+        pending.token_length.set(if self.is_secure(cx, pending.head.peer.get()) { 8 } else { 4 });
     }
 
-    /// How long a message along this path may be.
-    pub(super) fn limit(&self, cx: &DatagramContext<'_>, path: &Path) -> usize {
-        cx.transport.max_size(path).min(self.scratch.len())
-    }
-
-    /// Puts a request in the table whose message lies in the scratch buffer, and sends it if it
-    /// is its turn.
+    /// Keeps a new request's message, which lies in the scratch buffer, and sends it if it is its turn.
+    /// If there is no message, there is no request.
     pub(super) fn start(
         &mut self,
         cx: &mut DatagramContext<'_>,
-        pending: Pending,
-        length: usize,
+        pending: &Pending,
+        built: Result<usize>,
     ) -> Result<Handle> {
-        let handle = self.requests.insert(pending)?;
-        if let Err(error) = self.store_built(Key::request(handle.index()), length) {
-            self.requests.remove(handle);
-            return Err(error);
+        let head = &pending.head;
+        match built.and_then(|length| self.store_built(head, length)) {
+            Ok(()) => {
+                self.peers.pin(head);
+                head.stage.set(Stage::Turn);
+                self.take_turn(cx, pending);
+                head.handle().ok_or(Error::Full)
+            }
+            Err(error) => {
+                self.free(head);
+                Err(error)
+            }
         }
-        self.peers.pin(pending.peer);
-        self.take_turn(cx, handle);
-        Ok(handle)
     }
 
     /// Sends a request's message if it is its turn.
-    pub(super) fn take_turn(&mut self, cx: &mut DatagramContext<'_>, handle: Handle) {
-        let Some(pending) = self.requests.get(handle).copied() else { return };
-        let Some(peer) = self.peers.get(pending.peer) else { return };
-        let (outstanding, quiet_until) = (peer.outstanding, peer.quiet_until);
+    #[inline(never)]
+    pub(super) fn take_turn(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
+        let head = &pending.head;
+        let peer = self.peers.get(head.peer.get());
         let ahead = |other: &Pending| {
-            other.wait == Wait::Turn
-                && other.peer == pending.peer
-                && (other.order.wrapping_sub(pending.order) as i16) < 0
+            other.head.at(Stage::Turn)
+                && other.head.peer.get() == head.peer.get()
+                && (other.order.get().wrapping_sub(pending.order.get()) as i16) < 0
         };
         let mut due = Instant::NEVER;
-        if pending.is(pending::GROUP) || pending.is(pending::OUTSTANDING) {
-            return self.send_request(cx, handle);
-        }
-        if outstanding < self.config.params.nstart && self.requests.find(ahead).is_none() {
-            if quiet_until <= cx.now {
-                return self.send_request(cx, handle);
+        if !head.is(GROUP | pending::OUTSTANDING) {
+            if peer.outstanding.get() >= self.config.params.nstart || self.tables.requests.iter().any(ahead) {
+                return head.due.set(due);
             }
-            due = quiet_until;
+            due = peer.quiet_until.get();
+            if due > cx.now {
+                return self.wait_until(head, due);
+            }
         }
-        if let Some(pending) = self.requests.get_mut(handle) {
-            pending.due = due;
-        }
-        self.arm(due);
+        self.send_request(cx, pending);
     }
 
     /// Sends a request's message for the first time, with a fresh message ID.
-    fn send_request(&mut self, cx: &mut DatagramContext<'_>, handle: Handle) {
-        let Some(mut pending) = self.requests.get(handle).copied() else { return };
-        let Some(path) = self.peers.get(pending.peer).map(|peer| peer.path) else { return };
-        pending.message_id = self.take_id(cx, pending.peer);
-        let Some(message) = self.pool.get_mut(Key::request(handle.index())) else { return };
-        message::stamp(message, pending.message_id);
-        match message::send(cx, &mut self.stats, &path, message) {
-            Ok(()) if pending.is(pending::CON) => {
-                pending.wait = Wait::Ack;
-                pending.backoff.restart();
-                pending.due = cx.now.after(pending.backoff.bound().into());
+    fn send_request(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
+        let head = &pending.head;
+        let index = head.peer.get();
+        let id = self.take_id(cx, index);
+        head.message_id.set(id);
+        message::stamp(self.pool.get_mut(head), id);
+        let con = head.is(CON);
+        let mut backoff = head.backoff.get();
+        match self.send_stored(cx, head) {
+            // A few looks at growing distance; then it counts as sent and lost, so that it ends.
+            Err(Error::WouldBlock) if backoff.again_within(head.count.get()) => {
+                head.backoff.set(backoff);
+                return self.wait(cx.now, head, backoff.bound() / BLOCKED);
+            }
+            sent if con && matches!(sent, Ok(()) | Err(Error::WouldBlock)) => {
+                backoff.restart();
+                head.backoff.set(backoff);
+                head.stage.set(Stage::Ack);
+                self.wait(cx.now, head, backoff.bound());
             }
             Ok(()) => {
-                pending.wait = Wait::Response;
-                pending.due = cx.now.after(pending.timeout.into());
+                head.stage.set(Stage::Response);
+                self.wait(cx.now, head, pending.timeout.get());
             }
-            // A few looks at growing distance; then it counts as sent and lost, so that it ends.
-            Err(Error::WouldBlock) if pending.backoff.again_within(pending.retries) => {
-                pending.due = cx.now.after(u64::from(pending.backoff.bound() / BLOCKED));
-            }
-            Err(Error::WouldBlock) if pending.is(pending::CON) => {
-                pending.wait = Wait::Ack;
-                pending.backoff.restart();
-                pending.due = cx.now.after(pending.backoff.bound().into());
-            }
-            Err(Error::WouldBlock) => pending.end(cx.now, Error::Transport),
             Err(error) => {
-                pending.end(cx.now, error);
+                let blocked = error == Error::WouldBlock;
+                self.end(cx.now, pending, if blocked { Error::Transport } else { error });
                 // Perhaps the own address is gone: let the transport choose next time.
-                if let Some(peer) = self.peers.get_mut(pending.peer) {
-                    peer.path.local = Ip::UNSPECIFIED;
+                if let Some(path) = self.peers.path(index).filter(|_| !blocked) {
+                    path.local = Ip::UNSPECIFIED;
                 }
             }
         }
-        if pending.wait != Wait::Turn && !pending.is(pending::GROUP | pending::OUTSTANDING) {
-            pending.flags |= pending::OUTSTANDING;
-            if let Some(peer) = self.peers.get_mut(pending.peer) {
-                peer.outstanding = peer.outstanding.saturating_add(1);
-            }
+        if !head.is(GROUP | pending::OUTSTANDING) {
+            head.set(pending::OUTSTANDING);
+            peers::more(&self.peers.get(index).outstanding);
         }
-        let due = pending.due;
-        if let Some(place) = self.requests.get_mut(handle) {
-            *place = pending;
-        }
-        self.arm(due);
     }
 
     /// Ends a request of ours. An observation is deregistered at the peer. The terminal event,
@@ -265,145 +264,138 @@ impl Endpoint<'_> {
     /// # Errors
     /// [`Error::Stale`] when it has ended already.
     pub fn cancel(&mut self, cx: &mut DatagramContext<'_>, request: Handle) -> Result<()> {
-        let pending = self.requests.get(request).filter(|pending| pending.wait != Wait::End);
-        let pending = *pending.ok_or(Error::Stale)?;
-        if pending.wait == Wait::Notification {
-            self.deregister(cx, request, &pending);
+        let pending = self.tables.request(request).filter(|pending| !pending.head.at(Stage::End));
+        let pending = pending.ok_or(Error::Stale)?;
+        if pending.head.at(Stage::Notification) {
+            self.deregister(cx, pending);
         }
-        self.fail(cx.now, request, Error::Cancelled);
+        self.fail(cx.now, pending, Error::Cancelled);
         Ok(())
     }
 
     /// Lets a request end with `error`.
-    pub(super) fn fail(&mut self, now: Instant, request: Handle, error: Error) {
-        self.release(now, request);
-        if let Some(pending) = self.requests.get_mut(request) {
-            pending.end(now, error);
-        }
-        self.arm(now);
+    #[inline(never)]
+    pub(super) fn fail(&mut self, now: Instant, pending: &Pending, error: Error) {
+        self.release(now, pending);
+        self.end(now, pending, error);
+    }
+
+    /// The terminal event of a request is to be taken.
+    pub(super) fn end(&mut self, now: Instant, pending: &Pending, error: Error) {
+        pending.head.stage.set(Stage::End);
+        pending.etag.set(error.code().unsigned_abs());
+        self.wait_until(&pending.head, now);
     }
 
     /// A request no longer counts as outstanding: the next one may have its turn.
-    pub(super) fn release(&mut self, now: Instant, request: Handle) {
-        let Some(pending) = self.requests.get_mut(request) else { return };
-        if !pending.is(pending::OUTSTANDING) {
-            return;
+    #[inline(never)]
+    pub(super) fn release(&mut self, now: Instant, pending: &Pending) {
+        let head = &pending.head;
+        if head.is(pending::OUTSTANDING) {
+            head.unset(pending::OUTSTANDING);
+            peers::less(&self.peers.get(head.peer.get()).outstanding);
+            self.wake(now, Some(head.peer.get()));
         }
-        pending.flags &= !pending::OUTSTANDING;
-        let index = pending.peer;
-        if let Some(peer) = self.peers.get_mut(index) {
-            peer.outstanding = peer.outstanding.saturating_sub(1);
-        }
-        for (_, next) in self.requests.iter_mut().filter(|(_, next)| next.peer == index && next.is_blocked())
-        {
-            next.due = now;
-        }
-        self.arm(now);
     }
 
     /// Takes a request out of the table, and what was fetched for it.
-    pub(super) fn close(&mut self, now: Instant, request: Handle) {
-        self.release(now, request);
-        let Some(gone) = self.requests.remove(request) else { return };
-        self.pool.remove(Key::request(request.index()));
-        self.peers.unpin(gone.peer);
-        if gone.is(pending::OBSERVE) {
-            while let Some(child) = self.requests.find(|other| other.parent() == Some(request)) {
+    #[inline(never)]
+    pub(super) fn close(&mut self, now: Instant, pending: &Pending) {
+        self.release(now, pending);
+        self.free(&pending.head);
+        if pending.head.is(pending::OBSERVE) {
+            self.close_children(now, pending);
+        }
+    }
+
+    /// Drops what is fetched for an observation.
+    pub(super) fn close_children(&mut self, now: Instant, parent: &Pending) {
+        for child in self.tables.requests {
+            if child.head.is_used() && child.parent() == parent.head.handle() {
                 self.release(now, child);
-                self.requests.remove(child);
-                self.pool.remove(Key::request(child.index()));
-                self.peers.unpin(gone.peer);
+                self.free(&child.head);
             }
         }
     }
 
     /// Closes a request and reports how it ended, unless it only served an observation.
-    fn ended<'d>(&mut self, now: Instant, request: Handle, result: Result<()>) -> Option<Event<'d>> {
-        let parent = self.requests.get(request)?.parent();
-        self.close(now, request);
-        if parent.is_some() {
+    #[inline(never)]
+    fn ended<'d>(&mut self, now: Instant, pending: &Pending, result: Result<()>) -> Option<Event<'d>> {
+        self.close(now, pending);
+        if pending.head.is(pending::CHILD) {
             return None;
         }
-        Some(Event::Ended { request, result })
+        Some(Event::Ended { request: pending.head.handle()?, result })
+    }
+
+    /// The No-Response option of a request (RFC 7967).
+    fn no_response(&self, pending: &Pending) -> Option<u32> {
+        Message::parse(self.pool.get(&pending.head)).ok()?.uint(number::NO_RESPONSE)
     }
 
     /// An empty ACK or a RST answers a request.
     pub(super) fn request_answered_empty<'d>(
         &mut self,
         cx: &mut DatagramContext<'_>,
-        request: Handle,
+        pending: &Pending,
         reset: bool,
     ) -> Option<Event<'d>> {
-        let pending = self.requests.get_mut(request)?;
-        if pending.is(pending::PING) {
-            return self.ended(cx.now, request, Ok(()));
-        }
-        if reset {
-            return self.ended(cx.now, request, Err(Error::Reset));
-        }
-        if pending.wait == Wait::Ack {
-            pending.wait = Wait::Response;
-            pending.due = cx.now.after(pending.timeout.into());
-            let due = pending.due;
-            self.arm(due);
-            let message = self.pool.get(Key::request(request.index())).map(Message::parse);
-            if let Some(Ok(message)) = message {
-                // Nobody shall answer (RFC 7967): the ACK is all there is.
-                if message.uint(number::NO_RESPONSE) == Some(NO_RESPONSE_AT_ALL) {
-                    return self.ended(cx.now, request, Ok(()));
+        let head = &pending.head;
+        let mut result = Ok(());
+        if !head.is(pending::PING) {
+            if reset {
+                result = Err(Error::Reset);
+            } else if head.at(Stage::Ack) {
+                head.stage.set(Stage::Response);
+                self.wait(cx.now, head, pending.timeout.get());
+                // Nobody shall answer: the ACK is all there is.
+                if self.no_response(pending) != Some(NO_RESPONSE_AT_ALL) {
+                    return None;
                 }
+            } else {
+                return None;
             }
         }
-        None
+        self.ended(cx.now, pending, result)
     }
 
     /// The time of a request has come.
     pub(super) fn request_due<'d>(
         &mut self,
         cx: &mut DatagramContext<'_>,
-        request: Handle,
+        pending: &Pending,
     ) -> Option<Event<'d>> {
-        let mut pending = *self.requests.get(request)?;
-        let key = Key::request(request.index());
-        match pending.wait {
-            Wait::Turn => self.take_turn(cx, request),
-            Wait::End => return self.ended(cx.now, request, pending.error().map_or(Ok(()), Err)),
-            Wait::Ack if pending.backoff.again_within(pending.retries) => {
-                self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
-                self.send_stored(cx, pending.peer, key);
-                pending.due = cx.now.after(pending.backoff.bound().into());
-                self.arm(pending.due);
-                *self.requests.get_mut(request)? = pending;
-            }
-            // The representation has gone stale and nobody said so: register again.
-            Wait::Notification => {
-                pending.wait = Wait::Turn;
-                pending.order = self.order;
-                *self.requests.get_mut(request)? = pending;
-                self.take_turn(cx, request);
-            }
-            Wait::Ack | Wait::Response | Wait::Block => {
-                let message = self.pool.get(key).unwrap_or_default();
-                let length = message.len();
-                let unanswered = Message::parse(message).ok().and_then(|m| m.uint(number::NO_RESPONSE));
-                let enough = pending.is(pending::GROUP)
-                    || (pending.wait == Wait::Response && unanswered.is_some_and(|bits| bits != 0));
-                if enough {
-                    return self.ended(cx.now, request, Ok(()));
+        let head = &pending.head;
+        let stage = head.stage.get();
+        let mut result = Ok(());
+        match stage {
+            Stage::Turn | Stage::Notification => {
+                if stage == Stage::Notification {
+                    // The representation has gone stale and nobody said so: register again.
+                    head.stage.set(Stage::Turn);
+                    pending.order.set(self.order);
                 }
-                self.stats.timeouts = self.stats.timeouts.wrapping_add(1);
-                // Leave a silent peer alone for as long as PROBING_RATE says.
-                // A message is shorter than 64 KiB, so that 32 bits suffice.
-                let rate = self.config.params.probing_rate;
-                let pause = (length as u32).saturating_mul(1000).checked_div(rate).unwrap_or(0);
-                let waited = if pending.wait == Wait::Ack { u32::MAX } else { pending.timeout };
-                if let Some(peer) = self.peers.get_mut(pending.peer) {
-                    peer.quiet_until = cx.now.after(pause.saturating_sub(waited).into());
+                self.take_turn(cx, pending);
+                return None;
+            }
+            Stage::End => result = pending.error().map_or(Ok(()), Err),
+            Stage::Ack if self.send_again(cx, head, head.count.get()) => return None,
+            _ => {
+                let unanswered = self.no_response(pending).is_some_and(|bits| bits != 0);
+                if !(head.is(GROUP) || (stage == Stage::Response && unanswered)) {
+                    self.count_timeout();
+                    // Leave a silent peer alone for as long as PROBING_RATE says.
+                    // A message is shorter than 64 KiB, so that 32 bits suffice.
+                    let length = self.pool.get(head).len() as u32;
+                    let pause = length.saturating_mul(1000).checked_div(self.config.params.probing_rate);
+                    let waited = if stage == Stage::Ack { u32::MAX } else { pending.timeout.get() };
+                    let pause = pause.unwrap_or(0).saturating_sub(waited);
+                    self.peers.get(head.peer.get()).quiet_until.set(cx.now.after(pause.into()));
+                    result = Err(Error::Timeout);
                 }
-                return self.ended(cx.now, request, Err(Error::Timeout));
             }
         }
-        None
+        self.ended(cx.now, pending, result)
     }
 }
 

@@ -2,44 +2,43 @@
 //! The endpoint: its tables, what comes in, and time.
 #![forbid(unsafe_code)]
 
+use super::entry::{self, EXCHANGE, Head, LIMIT, REQUEST, Stage, TRANSFER, Tables};
 use super::event::Event;
-use super::exchange::{Exchange, Transfer};
+use super::exchange::{Exchange, Observer, Transfer};
 use super::params::Config;
 use super::peers::{Peer, Peers};
 use super::pending::Pending;
-use super::pool::{Key, Place, Pool};
+use super::pool::Pool;
 use super::resources::Resource;
 use super::stats::Stats;
 use super::wire::{Code, Header, Message, Type};
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
-use crate::table::{Handle, Slot, Table};
+use crate::table::{Slot, Table};
 use crate::time::Instant;
 use crate::transport::{DatagramContext, DatagramEvent, Path};
 
 /// A CoAP client and server in one, over datagrams.
 #[derive(Debug)]
 pub struct Endpoint<'m> {
-    pub(super) config: Config,
-    pub(super) peers: Peers<'m>,
-    pub(super) requests: Table<'m, Pending>,
-    pub(super) exchanges: Table<'m, Exchange>,
-    pub(super) observers: Table<'m, super::exchange::Observer>,
-    pub(super) transfers: Table<'m, Transfer>,
-    pub(super) resources: Table<'m, Resource<'m>>,
-    pub(super) pool: Pool<'m>,
-    /// The message that is being built.
-    pub(super) scratch: &'m mut [u8],
-    /// Where transfers are assembled, each in its place.
-    pub(super) bodies: &'m mut [u8],
-    pub(super) stats: Stats,
-    /// EXCHANGE_LIFETIME and NON_LIFETIME, in milliseconds.
-    pub(super) lifetime: u32,
-    pub(super) non_lifetime: u32,
     /// Nothing is due before this.
     pub(super) next: Instant,
     /// When observers are looked at again.
     pub(super) notify_at: Instant,
+    pub(super) tables: Tables<'m>,
+    /// The place that was freed last.
+    pub(super) freed: u16,
+    pub(super) peers: Peers<'m>,
+    pub(super) pool: Pool<'m>,
+    /// The message that is being built.
+    pub(super) scratch: &'m mut [u8],
+    pub(super) stats: Stats,
+    /// EXCHANGE_LIFETIME and NON_LIFETIME, in milliseconds.
+    pub(super) lifetime: u32,
+    pub(super) non_lifetime: u32,
+    pub(super) resources: Table<'m, Resource<'m>>,
+    /// Where transfers are assembled, each in its place.
+    pub(super) bodies: &'m mut [u8],
     /// Behind the observer that had its turn last.
     pub(super) turn: u16,
     /// Behind the exchange that made room last.
@@ -52,6 +51,7 @@ pub struct Endpoint<'m> {
     pub(super) sequence: u32,
     /// Critical options that handlers understand, besides those that the endpoint does.
     pub(super) recognised: &'m [u16],
+    pub(super) config: Config,
 }
 
 impl<'m> Endpoint<'m> {
@@ -59,13 +59,13 @@ impl<'m> Endpoint<'m> {
     pub const fn plan(config: &Config) -> Plan {
         let config = config.within_build();
         Plan::new()
-            .table::<Peer>(config.peers as usize)
-            .table::<Slot<Pending>>(config.requests as usize)
-            .table::<Slot<Exchange>>(config.exchanges as usize)
-            .table::<Slot<super::exchange::Observer>>(config.observers as usize)
-            .table::<Slot<Transfer>>(config.transfers as usize)
             .table::<Slot<Resource<'m>>>(config.resources as usize)
-            .table::<Place>(config.owners())
+            .table::<Peer>(config.peers as usize)
+            .table::<Path>(config.peers as usize)
+            .table::<Pending>(config.requests as usize)
+            .table::<Exchange>(config.exchanges as usize)
+            .table::<Transfer>(config.transfers as usize)
+            .table::<Observer>(config.observers as usize)
             .table::<u8>(config.pool as usize)
             .table::<u8>(config.message_size as usize)
             .table::<u8>(config.bodies())
@@ -76,34 +76,37 @@ impl<'m> Endpoint<'m> {
     /// # Errors
     /// [`Error::NoMemory`] when the block is smaller than [`plan`](Endpoint::plan) says;
     /// [`Error::Invalid`] for a message size below 64, for no peers, and for more than 16,384
-    /// requests, exchanges or observers.
+    /// requests, exchanges, observers or transfers.
     pub fn new(block: &'m mut [u8], config: &Config) -> Result<Endpoint<'m>> {
         let mut config = config.within_build();
         config.params.nstart = config.params.nstart.max(1);
-        let most = config.requests.max(config.exchanges).max(config.observers);
-        if config.message_size < 64 || config.peers == 0 || most > Key::LIMIT {
+        let most = config.requests.max(config.exchanges).max(config.observers).max(config.transfers);
+        if config.message_size < 64 || most > LIMIT {
             return Err(Error::Invalid);
         }
         let mut carver = Carver::new(block);
-        let (requests, exchanges) = (config.requests, config.exchanges);
+        // What needs most alignment comes first, so that as little as possible is lost to it.
+        let resources = carver.table(config.resources.into())?;
+        let peers = carver.table(config.peers.into())?;
+        let paths = carver.table(config.peers.into())?;
         Ok(Endpoint {
-            peers: Peers::new(carver.table(config.peers.into())?),
-            requests: Table::new(carver.table(config.requests.into())?),
-            exchanges: Table::new(carver.table(config.exchanges.into())?),
-            observers: Table::new(carver.table(config.observers.into())?),
-            transfers: Table::new(carver.table(config.transfers.into())?),
-            resources: Table::new(carver.table(config.resources.into())?),
-            pool: {
-                let places = carver.table(config.owners())?;
-                Pool::new(carver.table(config.pool as usize)?, places, requests, exchanges)
+            next: Instant::NEVER,
+            notify_at: Instant::NEVER,
+            peers: Peers::new(peers, paths).ok_or(Error::Invalid)?,
+            tables: Tables {
+                requests: carver.table(config.requests.into())?,
+                exchanges: carver.table(config.exchanges.into())?,
+                transfers: carver.table(config.transfers.into())?,
+                observers: carver.table(config.observers.into())?,
             },
+            freed: 0,
+            resources: Table::new(resources),
+            pool: Pool::new(carver.table(config.pool as usize)?),
             scratch: carver.table(config.message_size.into())?,
             bodies: carver.table(config.bodies())?,
             stats: Stats::default(),
             lifetime: config.params.exchange_lifetime(),
             non_lifetime: config.params.non_lifetime(),
-            next: Instant::NEVER,
-            notify_at: Instant::NEVER,
             turn: 0,
             hand: 0,
             order: 0,
@@ -131,13 +134,13 @@ impl<'m> Endpoint<'m> {
     }
 
     /// How many requests of ours are under way.
-    pub const fn requests(&self) -> usize {
-        self.requests.len()
+    pub fn requests(&self) -> usize {
+        self.tables.requests.iter().filter(|request| request.head.is_used()).count()
     }
 
     /// How many observers there are.
-    pub const fn observers(&self) -> usize {
-        self.observers.len()
+    pub fn observers(&self) -> usize {
+        self.tables.observers.iter().filter(|observer| observer.head.is_used()).count()
     }
 
     /// Takes in what the transport brings. At most one event comes of it directly; call
@@ -148,22 +151,17 @@ impl<'m> Endpoint<'m> {
         event: DatagramEvent<'d>,
     ) -> Option<Event<'d>> {
         match event {
-            DatagramEvent::Received { path, data } => self.datagram(cx, &path, data),
-            DatagramEvent::Connected { .. } => None,
-            DatagramEvent::Writable => {
-                self.unblock(cx.now);
-                None
-            }
+            DatagramEvent::Received { path, data } => return self.datagram(cx, &path, data),
+            DatagramEvent::Connected { .. } => {}
+            // What waited for the transport may go.
+            DatagramEvent::Writable => self.wake(cx.now, None),
             DatagramEvent::Failed { path, error } => {
                 let peer = self.peers.find(&path.reply())?;
                 self.lose(cx.now, Some(peer), error);
-                None
             }
-            DatagramEvent::Closed => {
-                self.lose(cx.now, None, Error::Closed);
-                None
-            }
+            DatagramEvent::Closed => self.lose(cx.now, None, Error::Closed),
         }
+        None
     }
 
     fn datagram<'d>(
@@ -177,18 +175,16 @@ impl<'m> Endpoint<'m> {
             // Too short or another version: to be ignored silently (RFC 7252 §3).
             return self.rejected();
         };
-        let peer = self.peers.find(&path.reply());
-        if let Some(peer) = peer.and_then(|peer| self.peers.get_mut(peer)) {
-            peer.used = cx.now;
-            peer.quiet_until = Instant::ZERO;
-            if peer.path.local.is_unspecified() && !path.is_multicast() {
-                peer.path.local = path.local;
-            }
+        let known = self.peers.find(&path.reply());
+        if let Some(peer) = known {
+            let peer = self.peers.get(peer);
+            peer.used.set(cx.now);
+            peer.quiet_until.set(Instant::ZERO);
         }
         let parsed = Message::parse(datagram);
         let asks = matches!(header.kind, Type::Con | Type::Non);
         let Some(message) = parsed.ok().filter(|message| match message.code.class() {
-            0 if message.code == Code::EMPTY => message.kind != Type::Con && message.kind != Type::Non,
+            0 if message.code == Code::EMPTY => !asks,
             0 => asks && cfg!(feature = "coap-server"),
             2 | 4 | 5 => message.kind != Type::Rst && cfg!(feature = "coap-client"),
             _ => false,
@@ -200,16 +196,16 @@ impl<'m> Endpoint<'m> {
             }
             return self.rejected();
         };
-        if asks && peer.is_some_and(|peer| self.is_duplicate(cx, peer, path, &message)) {
+        if asks && known.is_some_and(|peer| self.is_duplicate(cx, peer, path, &message)) {
             return None;
         }
         if message.code == Code::EMPTY {
-            return self.on_empty(cx, peer?, &message);
+            return self.on_empty(cx, known?, &message);
         }
         if cfg!(feature = "coap-server") && message.code.is_request() {
-            return self.on_request(cx, path, peer, datagram, message);
+            return self.on_request(cx, path, known, datagram, &message);
         }
-        if cfg!(feature = "coap-client") { self.on_response(cx, path, peer, message) } else { None }
+        if cfg!(feature = "coap-client") { self.on_response(cx, path, known, &message) } else { None }
     }
 
     pub(super) fn rejected<T>(&mut self) -> Option<T> {
@@ -224,16 +220,21 @@ impl<'m> Endpoint<'m> {
         peer: u16,
         message: &Message<'_>,
     ) -> Option<Event<'d>> {
+        let id = message.message_id;
         let reset = message.kind == Type::Rst;
-        let asked = |request: &Pending| request.awaits(peer, message.message_id);
-        if let Some(request) = self.requests.find(asked).filter(|_| cfg!(feature = "coap-client")) {
-            return self.request_answered_empty(cx, request, reset);
+        let tables = self.tables;
+        if cfg!(feature = "coap-client") {
+            if let Some(request) = tables.requests.iter().find(|request| request.awaits(peer, id)) {
+                return self.request_answered_empty(cx, request, reset);
+            }
         }
-        let sent = |exchange: &Exchange| exchange.awaits(peer, message.message_id);
-        if let Some(exchange) = self.exchanges.find(sent) {
+        if let Some(exchange) = tables.exchanges.iter().find(|exchange| exchange.awaits(peer, id)) {
             self.delivered(cx.now, exchange, !reset);
         } else if reset {
-            self.forget_notified(peer, message.message_id);
+            // To a non-confirmable notification: its observer is gone.
+            if let Some(told) = tables.observers.iter().find(|told| told.head.is_named(peer, id)) {
+                self.free(&told.head);
+            }
         }
         None
     }
@@ -245,57 +246,56 @@ impl<'m> Endpoint<'m> {
         if !self.next.is_due(cx.now) {
             return None;
         }
-        let now = cx.now;
+        let tables = self.tables;
         // Each step moves something's time beyond now or takes it away, so that few steps per
         // entry are enough; what is left over comes with the next call.
-        if cfg!(feature = "coap-client") {
-            for _ in 0..=self.requests.len() {
-                let (at, Some(due)) = self.first_request() else { break };
-                if !at.is_due(now) {
-                    break;
-                }
-                if let Some(event) = self.request_due(cx, due) {
-                    return Some(event);
-                }
-            }
-        }
-        for _ in 0..=self.exchanges.len() {
-            let (at, Some(due)) = self.first_exchange() else { break };
-            if !at.is_due(now) {
+        let mut steps = tables.requests.len() + tables.exchanges.len() + tables.transfers.len();
+        loop {
+            let (at, due) = self.first();
+            self.next = at;
+            if !at.is_due(cx.now) || steps == 0 {
                 break;
             }
-            self.exchange_due(cx, due);
-        }
-        while let (at, Some(due)) = self.first_transfer() {
-            if !at.is_due(now) {
-                break;
+            steps -= 1;
+            let Some(head) = due else { break };
+            let place = entry::index(head.key());
+            match head.key() & !(LIMIT - 1) {
+                REQUEST if cfg!(feature = "coap-client") => {
+                    let event = self.request_due(cx, tables.requests.get(place)?);
+                    if event.is_some() {
+                        self.next = Instant::ZERO;
+                        return event;
+                    }
+                }
+                EXCHANGE => self.exchange_due(cx, tables.exchanges.get(place)?),
+                _ => self.free(head),
             }
-            self.transfers.remove(due);
         }
-        if cfg!(feature = "coap-observe") && self.notify_at.is_due(now) {
-            if let Some(event) = self.next_notification(cx, scratch) {
-                return Some(event);
+        if cfg!(feature = "coap-observe") && self.notify_at.is_due(cx.now) {
+            let event = self.next_notification(cx, scratch);
+            if event.is_some() {
+                self.next = Instant::ZERO;
+                return event;
             }
         }
-        let others = self.first_exchange().0.min(self.first_transfer().0);
-        self.next = self.first_request().0.min(others).min(self.notify_at);
+        self.next = self.next.min(self.notify_at);
         None
     }
 
-    // One copy each of these, since each is called twice.
-    #[inline(never)]
-    fn first_request(&self) -> (Instant, Option<Handle>) {
-        first(&self.requests, |request| request.due)
-    }
-
-    #[inline(never)]
-    fn first_exchange(&self) -> (Instant, Option<Handle>) {
-        first(&self.exchanges, |exchange| exchange.due)
-    }
-
-    #[inline(never)]
-    fn first_transfer(&self) -> (Instant, Option<Handle>) {
-        first(&self.transfers, |transfer| transfer.due)
+    /// The entry that is due first, and when that is.
+    fn first(&self) -> (Instant, Option<&'m Head>) {
+        let (mut first, mut due) = (Instant::NEVER, None);
+        for kind in [REQUEST, EXCHANGE, TRANSFER] {
+            let mut place = 0;
+            while let Some(head) = self.tables.head(kind, place) {
+                let at = head.due.get();
+                if at < first {
+                    (first, due) = (at, Some(head));
+                }
+                place += 1;
+            }
+        }
+        (first, due)
     }
 
     /// When [`poll`](Endpoint::poll) is to be called next.
@@ -303,38 +303,48 @@ impl<'m> Endpoint<'m> {
         self.next
     }
 
-    /// Something becomes due at `at`.
-    #[inline(never)] // For its size: it is called from everywhere.
-    pub(super) fn arm(&mut self, at: Instant) {
-        self.next = self.next.min(at);
+    /// Takes an entry out of its table, and its message out of the pool.
+    #[inline(never)] // It is called from everywhere.
+    pub(super) fn free(&mut self, entry: &Head) {
+        self.peers.unpin(entry);
+        self.pool.remove(entry);
+        entry.stage.set(Stage::Free);
+        entry.due.set(Instant::NEVER);
+        self.freed = entry.key();
     }
 
-    /// What waited for the transport may go.
-    fn unblock(&mut self, now: Instant) {
-        for (_, request) in self.requests.iter_mut().filter(|(_, request)| request.is_blocked()) {
-            request.due = now;
+    /// The requests that wait for their turn or for room in the transport look again: those of a
+    /// peer, or all.
+    #[inline(never)]
+    pub(super) fn wake(&mut self, now: Instant, peer: Option<u16>) {
+        for Pending { head, .. } in self.tables.requests {
+            if head.at(Stage::Turn) && peer.is_none_or(|peer| head.peer.get() == peer) {
+                head.due.set(now);
+            }
         }
         self.next = now;
     }
 
     /// A peer, or all of them, cannot be reached any more.
     fn lose(&mut self, now: Instant, peer: Option<u16>, error: Error) {
-        let lost = |of: u16| peer.is_none_or(|peer| peer == of);
-        for (_, request) in self.requests.iter_mut().filter(|(_, request)| lost(request.peer)) {
-            request.end(now, error);
+        let tables = self.tables;
+        let lost = |head: &Head| peer.map_or(head.is_used(), |peer| head.is_of(peer));
+        for request in tables.requests.iter().filter(|request| lost(&request.head)) {
+            self.end(now, request, error);
         }
-        while let Some(observer) = self.observers.find(|observer| lost(observer.peer)) {
-            self.drop_observer(observer);
+        for observer in tables.observers.iter().filter(|observer| lost(&observer.head)) {
+            self.free(&observer.head);
         }
-        while let Some(exchange) = self.exchanges.find(|exchange| lost(exchange.peer)) {
+        for exchange in tables.exchanges.iter().filter(|exchange| lost(&exchange.head)) {
             self.drop_exchange(exchange);
         }
-        while let Some(transfer) = self.transfers.find(|transfer| lost(transfer.peer)) {
-            self.transfers.remove(transfer);
+        for transfer in tables.transfers.iter().filter(|transfer| lost(&transfer.head)) {
+            self.free(&transfer.head);
         }
-        if let Some(peer) = peer.and_then(|peer| self.peers.get_mut(peer)) {
-            peer.outstanding = 0;
-            peer.verified = false;
+        if let Some(peer) = peer {
+            let peer = self.peers.get(peer);
+            peer.outstanding.set(0);
+            peer.verified.set(false);
         }
         self.next = now;
     }
@@ -343,39 +353,16 @@ impl<'m> Endpoint<'m> {
     /// request of ours, which must not take a message ID that the peer may remember.
     pub(super) fn peer(&mut self, cx: &mut DatagramContext<'_>, path: &Path, ours: bool) -> Result<u16> {
         if let Some(found) = self.peers.find(path) {
-            if let Some(peer) = self.peers.get_mut(found).filter(|peer| peer.path.local.is_unspecified()) {
-                peer.path.local = path.local;
-            }
             return Ok(found);
         }
         let place = self.peers.place(cx.now, self.lifetime, ours).ok_or(Error::Full)?;
         // What is kept of the former peer's answered exchanges goes with it.
-        while let Some(gone) = self.exchanges.find(|exchange| exchange.peer == place) {
-            let live = self.exchanges.get(gone).is_some_and(|record| !record.due.is_due(cx.now));
+        for exchange in self.tables.exchanges.iter().filter(|exchange| exchange.head.is_of(place)) {
+            let live = !exchange.head.due.get().is_due(cx.now);
             self.stats.forgotten = self.stats.forgotten.wrapping_add(live.into());
-            self.drop_exchange(gone);
+            self.drop_exchange(exchange);
         }
         self.peers.settle(place, path, cx.now, cx.random);
         Ok(place)
     }
-
-    /// Forgets the peer-independent handle's message.
-    pub(super) fn drop_observer(&mut self, observer: Handle) {
-        if let Some(gone) = self.observers.remove(observer) {
-            self.peers.unpin(gone.peer);
-            self.pool.remove(Key::observer(observer.index()));
-        }
-    }
-}
-
-/// The entry of a table that is due first, and when that is.
-fn first<T>(table: &Table<'_, T>, due: impl Fn(&T) -> Instant) -> (Instant, Option<Handle>) {
-    let mut first = (Instant::NEVER, None);
-    for (handle, entry) in table.iter() {
-        let at = due(entry);
-        if at < first.0 {
-            first = (at, Some(handle));
-        }
-    }
-    first
 }

@@ -7,157 +7,126 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::pool::Key;
+use super::entry::{CON, EXCHANGE, Head, Moment, Stage};
+use super::peers;
 use super::wire::{Message, Type};
-use crate::backoff::Backoff;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
 use crate::transport::{DatagramContext, Path};
+use core::cell::Cell;
 
-/// What an exchange waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Stage {
-    /// The application's answer.
-    Working,
-    /// The leisure to pass, before the answer goes to whoever asked a group.
-    Leisure,
-    /// The acknowledgement of our confirmable answer.
-    Sending,
-    /// The end of its lifetime.
-    Done,
-}
-
-/// The message was confirmable.
-pub(super) const CON: u8 = 1;
 /// It was acknowledged with an empty message.
-pub(super) const ACKED: u8 = 2;
-/// It came to a group.
-pub(super) const GROUP: u8 = 4;
+pub(super) const ACKED: u16 = 4;
 /// It is a notification of ours and answers no message.
-pub(super) const NOTIFY: u8 = 8;
+pub(super) const NOTIFY: u16 = 8;
 /// Doing it again does no harm.
-pub(super) const IDEMPOTENT: u8 = 16;
+pub(super) const IDEMPOTENT: u16 = 16;
 /// More blocks of the request's body follow.
-pub(super) const MORE: u8 = 32;
-/// A message is kept for it.
-pub(super) const STORED: u8 = 64;
+pub(super) const MORE: u16 = 32;
 
-/// A message of a peer, or a notification of ours. Packed, since there may be many.
-#[derive(Clone, Copy, Debug)]
-#[repr(Rust, packed(4))]
+/// A message of a peer, or a notification of ours.
+#[derive(Debug, Default)]
 pub(super) struct Exchange {
-    pub(super) born: Instant,
-    pub(super) due: Instant,
-    pub(super) resource: Option<Handle>,
-    pub(super) observer: Option<Handle>,
-    pub(super) transfer: Option<Handle>,
-    pub(super) backoff: Backoff,
-    pub(super) peer: u16,
-    /// The peer's message ID.
-    pub(super) message_id: u16,
-    /// Ours, of the answer on its way.
-    pub(super) own_id: u16,
+    pub(super) head: Head,
+    pub(super) born: Moment,
+    pub(super) resource: Cell<Option<Handle>>,
+    pub(super) observer: Cell<Option<Handle>>,
+    pub(super) transfer: Cell<Option<Handle>>,
+    /// Our message ID, of the answer on its way.
+    pub(super) own_id: Cell<u16>,
     /// How many bytes came.
-    pub(super) size: u16,
-    pub(super) stage: Stage,
-    pub(super) flags: u8,
+    pub(super) size: Cell<u16>,
 }
 
 impl Exchange {
-    /// A message that came now, or a notification that is to be made.
-    pub(super) fn new(now: Instant, age: u32, peer: u16, message_id: u16, flags: u8) -> Exchange {
-        Exchange {
-            born: now,
-            due: now.after(age.into()),
-            resource: None,
-            observer: None,
-            transfer: None,
-            backoff: Backoff::default(),
-            peer,
-            message_id,
-            own_id: 0,
-            size: 0,
-            stage: Stage::Working,
-            flags,
-        }
-    }
-
-    pub(super) const fn is(&self, flag: u8) -> bool {
-        self.flags & flag != 0
-    }
-
     /// Whether an answer of ours with this message ID is on its way to this peer.
     pub(super) fn awaits(&self, peer: u16, message_id: u16) -> bool {
-        self.stage == Stage::Sending && self.peer == peer && self.own_id == message_id
+        self.own_id.get() == message_id && self.head.at(Stage::Sending) && self.head.is_of(peer)
     }
 }
 
+/// Of an observer: the resource has changed since it was told.
+pub(super) const DIRTY: u16 = 1;
+
 /// A peer that is notified of a resource's changes (RFC 7641).
-#[derive(Clone, Copy, Debug)]
-#[repr(Rust, packed(4))]
+#[derive(Debug, Default)]
 pub(super) struct Observer {
-    /// When it last acknowledged a notification, or registered.
-    pub(super) confirmed: Instant,
-    pub(super) resource: Handle,
+    pub(super) head: Head,
+    pub(super) resource: Cell<Option<Handle>>,
     /// The notification that is being made or on its way.
-    pub(super) exchange: Option<Handle>,
-    pub(super) peer: u16,
-    /// The message ID of the last notification sent.
-    pub(super) last_id: u16,
-    /// How many notifications went out since then without being confirmable.
-    pub(super) unconfirmed: u8,
-    /// Whether the resource has changed since.
-    pub(super) dirty: bool,
+    pub(super) exchange: Cell<Option<Handle>>,
 }
+
+/// Of a transfer: it is the peer's body; else it is our answer.
+pub(super) const RECEIVED: u16 = 1;
 
 /// A block-wise transfer of a peer that needs a state of its own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Transfer {
-    pub(super) due: Instant,
+    pub(super) head: Head,
     /// What its requests have in common.
-    pub(super) key: u32,
+    pub(super) key: Cell<u32>,
     /// Where the next block starts.
-    pub(super) next: u32,
-    pub(super) peer: u16,
-    /// Whether it is the peer's body; else it is our answer.
-    pub(super) upload: bool,
+    pub(super) next: Cell<u32>,
 }
 
-impl Endpoint<'_> {
-    /// Opens an exchange for a message that came, and pins its peer.
-    pub(super) fn open_exchange(&mut self, exchange: Exchange) -> Result<Handle> {
-        if self.exchanges.is_full() {
-            self.reclaim(false);
+impl<'m> Endpoint<'m> {
+    /// Opens an exchange for a message that came.
+    pub(super) fn open_exchange(
+        &mut self,
+        now: Instant,
+        age: u32,
+        peer: u16,
+        message_id: u16,
+        flags: u16,
+    ) -> Result<&'m Exchange> {
+        let mut place = self.tables.take(EXCHANGE, self.freed);
+        if place.is_none() && self.reclaim(false) {
+            place = self.tables.take(EXCHANGE, self.freed);
         }
-        let handle = self.exchanges.insert(exchange)?;
-        self.peers.pin(exchange.peer);
-        self.arm(exchange.due);
-        Ok(handle)
+        let exchange = place.and_then(|place| self.tables.exchanges.get(place)).ok_or(Error::Full)?;
+        let head = &exchange.head;
+        head.stage.set(Stage::Working);
+        head.peer.set(peer);
+        head.message_id.set(message_id);
+        head.flags.set(flags);
+        exchange.born.set(now);
+        exchange.resource.set(None);
+        exchange.observer.set(None);
+        exchange.transfer.set(None);
+        self.peers.pin(head);
+        self.wait(now, head, age);
+        Ok(exchange)
     }
 
     /// Keeps a message, forgetting answered exchanges if that makes room.
-    pub(super) fn store(&mut self, key: Key, message: &[u8]) -> Result<()> {
+    pub(super) fn store(&mut self, owner: &Head, message: &[u8]) -> Result<()> {
         if !self.pool.could_hold(message.len()) {
             return Err(Error::Full);
         }
         loop {
-            let stored = self.pool.put(key, message);
-            if stored != Err(Error::Full) || !self.reclaim(true) {
-                return stored.inspect_err(|_| self.count_full());
+            let stored = self.pool.put(&self.tables, owner, message);
+            if stored != Err(Error::Full) {
+                return stored;
+            }
+            if !self.reclaim(true) {
+                self.count_full();
+                return stored;
             }
         }
     }
 
     /// The same for the message that lies in the scratch buffer.
-    pub(super) fn store_built(&mut self, key: Key, length: usize) -> Result<()> {
+    #[inline(never)]
+    pub(super) fn store_built(&mut self, owner: &Head, length: usize) -> Result<()> {
         let scratch = core::mem::take(&mut self.scratch);
-        let stored = self.store(key, scratch.get(..length).unwrap_or_default());
+        let stored = self.store(owner, scratch.get(..length).unwrap_or_default());
         self.scratch = scratch;
         stored
     }
 
+    #[inline(never)]
     pub(super) fn count_full(&mut self) {
         self.stats.full = self.stats.full.wrapping_add(1);
     }
@@ -165,51 +134,53 @@ impl Endpoint<'_> {
     /// Forgets an answered exchange: one whose request may be done again without harm if there
     /// is one, and of those the one that was answered longest ago, or nearly so. `stored` when it
     /// must give back room in the pool.
+    #[inline(never)]
     fn reclaim(&mut self, stored: bool) -> bool {
         // Places are taken in turn, so those behind the last victim are the oldest.
-        let count = self.exchanges.capacity();
-        let start = usize::from(self.hand);
+        let all = self.tables.exchanges;
+        let (newer, older) = all.split_at_checked(usize::from(self.hand)).unwrap_or_default();
         let mut victim = None;
-        for index in (start..count).chain(0..start.min(count)) {
-            let Some((handle, exchange)) = self.exchanges.at(index) else { continue };
-            if exchange.stage != Stage::Done || (stored && !exchange.is(STORED)) {
+        for exchange in older.iter().chain(newer) {
+            let head = &exchange.head;
+            if !head.at(Stage::Done) || (stored && head.place.get() == 0) {
                 continue;
             }
-            if exchange.is(IDEMPOTENT) {
-                victim = Some(handle);
+            if head.is(IDEMPOTENT) {
+                victim = Some(exchange);
                 break;
             }
-            victim = victim.or(Some(handle));
+            victim = victim.or(Some(exchange));
         }
         let Some(victim) = victim else { return false };
-        self.hand = victim.index() as u16 + 1;
+        self.hand = victim.head.key() - EXCHANGE + 1;
         self.stats.forgotten = self.stats.forgotten.wrapping_add(1);
         self.drop_exchange(victim);
         true
     }
 
     /// Forgets an exchange and what depends on it.
-    pub(super) fn drop_exchange(&mut self, exchange: Handle) {
-        let Some(gone) = self.exchanges.remove(exchange) else { return };
-        self.pool.remove(Key::exchange(exchange.index()));
-        if gone.stage != Stage::Done {
-            self.peers.unpin(gone.peer);
-            self.settle(&gone);
-        }
+    #[inline(never)]
+    pub(super) fn drop_exchange(&mut self, exchange: &Exchange) {
+        self.settle(exchange);
+        self.free(&exchange.head);
     }
 
     /// The application has nothing more to do with it.
     fn settle(&mut self, exchange: &Exchange) {
-        if let Some(transfer) = exchange.transfer {
-            self.transfers.remove(transfer);
+        let head = &exchange.head;
+        if head.at(Stage::Done) {
+            return;
         }
-        if exchange.is(NOTIFY) {
+        head.stage.set(Stage::Done);
+        self.peers.unpin(head);
+        if let Some(transfer) = self.tables.transfer(exchange.transfer.take()) {
+            self.free(&transfer.head);
+        }
+        if head.is(NOTIFY) {
             // The next observer, or the next state, has its turn.
-            if let Some(peer) = self.peers.get_mut(exchange.peer) {
-                peer.notifying = peer.notifying.saturating_sub(1);
-            }
-            if let Some(observer) = exchange.observer.and_then(|observer| self.observers.get_mut(observer)) {
-                observer.exchange = None;
+            peers::less(&self.peers.get(head.peer.get()).notifying);
+            if let Some(observer) = self.tables.observer(exchange.observer.get()) {
+                observer.exchange.set(None);
             }
             self.notify_at = Instant::ZERO;
             self.next = Instant::ZERO;
@@ -217,28 +188,18 @@ impl Endpoint<'_> {
     }
 
     /// From now on it only tells duplicates. A notification is none.
-    pub(super) fn finish_exchange(&mut self, handle: Handle) {
-        let lifetime = self.lifetime;
-        let non_lifetime = self.non_lifetime;
-        let Some(exchange) = self.exchanges.get_mut(handle) else { return };
-        if exchange.is(NOTIFY) {
-            return self.drop_exchange(handle);
+    pub(super) fn finish_exchange(&mut self, exchange: &Exchange) {
+        let head = &exchange.head;
+        if head.is(NOTIFY) {
+            return self.drop_exchange(exchange);
         }
-        let before = *exchange;
-        let age = if before.is(CON) { lifetime } else { non_lifetime };
-        exchange.stage = Stage::Done;
-        exchange.due = before.born.after(age.into());
-        exchange.transfer = None;
-        exchange.observer = None;
-        let due = exchange.due;
-        if let Some(peer) = self.peers.get_mut(before.peer).filter(|_| !before.is(IDEMPOTENT)) {
-            peer.remembered = peer.remembered.max(due);
+        self.settle(exchange);
+        let age = if head.is(CON) { self.lifetime } else { self.non_lifetime };
+        self.wait(exchange.born.get(), head, age);
+        if !head.is(IDEMPOTENT) {
+            let remembered = &self.peers.get(head.peer.get()).remembered;
+            remembered.set(remembered.get().max(head.due.get()));
         }
-        if before.stage != Stage::Done {
-            self.peers.unpin(before.peer);
-            self.settle(&before);
-        }
-        self.arm(due);
     }
 
     /// Tells a duplicate, and treats it as the first was: the reply is sent again
@@ -250,87 +211,79 @@ impl Endpoint<'_> {
         path: &Path,
         message: &Message<'_>,
     ) -> bool {
-        let same = |exchange: &Exchange| {
-            // What tells most apart comes first: this is asked of every exchange for every message.
-            exchange.message_id == message.message_id && exchange.peer == peer && !exchange.is(NOTIFY)
+        let same = |exchange: &&Exchange| {
+            exchange.head.is_named(peer, message.message_id) && !exchange.head.is(NOTIFY)
         };
-        let Some(handle) = self.exchanges.find(same) else { return false };
-        let Some(exchange) = self.exchanges.get(handle).copied() else { return false };
-        if exchange.stage == Stage::Done && exchange.due.is_due(cx.now) {
-            self.drop_exchange(handle);
+        let Some(exchange) = self.tables.exchanges.iter().find(same) else { return false };
+        let head = &exchange.head;
+        let done = head.at(Stage::Done);
+        if done && head.due.get().is_due(cx.now) {
+            self.drop_exchange(exchange);
             return false;
         }
         self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
-        if exchange.is(ACKED) && message.kind == Type::Con {
+        if head.is(ACKED) && message.kind == Type::Con {
             self.send_empty(cx, path, Type::Ack, message.message_id);
-        } else if exchange.stage == Stage::Done && exchange.is(CON) {
-            self.send_stored(cx, peer, Key::exchange(handle.index()));
+        } else if done && head.is(CON) {
+            let _ = self.send_stored(cx, head);
         }
         true
     }
 
     /// A confirmable answer has arrived, or (`!taken`) the peer wants none of it.
-    pub(super) fn delivered(&mut self, now: Instant, handle: Handle, taken: bool) {
-        let Some(exchange) = self.exchanges.get(handle).copied() else { return };
-        if let Some(peer) = self.peers.get_mut(exchange.peer) {
-            // What was sent more than once says nothing of the round-trip time.
-            if taken && exchange.backoff.retries() == 0 {
-                peer.acknowledged(now.after(exchange.backoff.bound().into()).since(exchange.due));
-            }
+    pub(super) fn delivered(&mut self, now: Instant, exchange: &Exchange, taken: bool) {
+        let head = &exchange.head;
+        let backoff = head.backoff.get();
+        // What was sent more than once says nothing of the round-trip time.
+        if taken && backoff.retries() == 0 {
+            let sent = head.due.get().0.saturating_sub(backoff.bound().into());
+            self.peers.get(head.peer.get()).acknowledged(now.since(Instant(sent)));
         }
-        if let Some(observer) = exchange.observer {
+        if let Some(observer) = self.tables.observer(exchange.observer.get()) {
             if taken {
-                if let Some(observer) = self.observers.get_mut(observer) {
-                    observer.confirmed = now;
-                    observer.unconfirmed = 0;
-                }
+                observer.head.due.set(now);
+                observer.head.count.set(0);
             } else {
-                self.drop_observer(observer);
+                self.free(&observer.head);
             }
         }
-        self.pool.remove(Key::exchange(handle.index()));
-        if let Some(exchange) = self.exchanges.get_mut(handle) {
-            exchange.flags &= !STORED;
-        }
-        self.finish_exchange(handle);
+        self.pool.remove(head);
+        self.finish_exchange(exchange);
     }
 
     /// The time of an exchange has come.
-    pub(super) fn exchange_due(&mut self, cx: &mut DatagramContext<'_>, handle: Handle) {
-        let Some(mut exchange) = self.exchanges.get(handle).copied() else { return };
-        let Some(path) = self.peers.get(exchange.peer).map(|peer| peer.path) else { return };
-        let key = Key::exchange(handle.index());
-        match exchange.stage {
-            Stage::Working if exchange.is(CON) && !exchange.is(ACKED) => {
-                self.send_empty(cx, &path, Type::Ack, exchange.message_id);
-                exchange.flags |= ACKED;
-                exchange.due = exchange.born.after(self.lifetime.into());
-            }
-            Stage::Sending if exchange.backoff.again_within(self.config.params.max_retransmit) => {
-                self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
-                self.send_stored(cx, exchange.peer, key);
-                exchange.due = cx.now.after(exchange.backoff.bound().into());
+    pub(super) fn exchange_due(&mut self, cx: &mut DatagramContext<'_>, exchange: &Exchange) {
+        let head = &exchange.head;
+        match head.stage.get() {
+            Stage::Working if head.flags.get() & (CON | ACKED) == CON => {
+                if let Some(path) = self.peers.path(head.peer.get()).copied() {
+                    self.send_empty(cx, &path, Type::Ack, head.message_id.get());
+                }
+                head.set(ACKED);
+                self.wait(exchange.born.get(), head, self.lifetime);
             }
             Stage::Sending => {
-                // Nobody there: an observer is no longer interested (RFC 7641 §4.5).
-                self.stats.timeouts = self.stats.timeouts.wrapping_add(1);
-                return self.delivered(cx.now, handle, false);
+                if !self.send_again(cx, head, self.config.params.max_retransmit) {
+                    // Nobody there: an observer is no longer interested (RFC 7641 §4.5).
+                    self.count_timeout();
+                    self.delivered(cx.now, exchange, false);
+                }
             }
             Stage::Leisure => {
-                self.send_stored(cx, exchange.peer, key);
-                return self.finish_exchange(handle);
+                let _ = self.send_stored(cx, head);
+                self.finish_exchange(exchange);
             }
-            Stage::Working => {
-                // The application never answered.
-                self.stats.timeouts = self.stats.timeouts.wrapping_add(1);
-                return self.drop_exchange(handle);
+            stage => {
+                if stage == Stage::Working {
+                    // The application never answered.
+                    self.count_timeout();
+                }
+                self.drop_exchange(exchange);
             }
-            Stage::Done => return self.drop_exchange(handle),
         }
-        let due = exchange.due;
-        if let Some(place) = self.exchanges.get_mut(handle) {
-            *place = exchange;
-        }
-        self.arm(due);
+    }
+
+    pub(super) fn count_timeout(&mut self) {
+        self.stats.timeouts = self.stats.timeouts.wrapping_add(1);
     }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The message layer: sending, and message IDs.
+//! The message layer: sending, sending again, and message IDs.
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::pool::Key;
+use super::entry::Head;
 use super::stats::Stats;
 use super::wire::Type;
-use crate::status::Result;
+use crate::status::{Error, Result};
+use crate::time::Instant;
 use crate::transport::{DatagramContext, Path};
 
 /// Writes the message ID into a message.
@@ -18,6 +19,7 @@ pub(super) fn stamp(message: &mut [u8], id: u16) {
 }
 
 /// Hands a datagram to the transport and counts it.
+#[inline(never)] // One copy.
 pub(super) fn send(
     cx: &mut DatagramContext<'_>,
     stats: &mut Stats,
@@ -32,24 +34,75 @@ pub(super) fn send(
 
 impl Endpoint<'_> {
     /// Sends an empty message back along a path. Should it be lost, the peer's next retransmission brings it anew.
+    #[inline(never)]
     pub(super) fn send_empty(&mut self, cx: &mut DatagramContext<'_>, path: &Path, kind: Type, id: u16) {
         let [high, low] = id.to_be_bytes();
         let _ = send(cx, &mut self.stats, &path.reply(), &[0x40 | (kind as u8) << 4, 0, high, low]);
     }
 
-    /// Sends a message of the pool to a peer, if both are there.
-    pub(super) fn send_stored(&mut self, cx: &mut DatagramContext<'_>, peer: u16, key: Key) {
-        if let (Some(peer), Some(message)) = (self.peers.get(peer), self.pool.get(key)) {
-            let _ = send(cx, &mut self.stats, &peer.path, message);
+    /// Sends the message that is kept for an entry to its peer.
+    #[inline(never)]
+    pub(super) fn send_stored(&mut self, cx: &mut DatagramContext<'_>, owner: &Head) -> Result<()> {
+        let message = self.pool.get(owner);
+        match self.peers.path(owner.peer.get()) {
+            Some(path) if !message.is_empty() => send(cx, &mut self.stats, path, message),
+            _ => Err(Error::Stale),
         }
     }
 
+    /// Sends the message that lies in the scratch buffer to a peer.
+    #[inline(never)]
+    pub(super) fn send_built(&mut self, cx: &mut DatagramContext<'_>, peer: u16, length: usize) {
+        if let (Some(path), Some(message)) = (self.peers.path(peer), self.scratch.get(..length)) {
+            let _ = send(cx, &mut self.stats, path, message);
+        }
+    }
+
+    /// No acknowledgement came: sends an entry's message again, unless that was done often enough.
+    #[inline(never)]
+    pub(super) fn send_again(&mut self, cx: &mut DatagramContext<'_>, owner: &Head, retries: u8) -> bool {
+        let mut backoff = owner.backoff.get();
+        if !backoff.again_within(retries) {
+            return false;
+        }
+        owner.backoff.set(backoff);
+        self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
+        let _ = self.send_stored(cx, owner);
+        self.wait(cx.now, owner, backoff.bound());
+        true
+    }
+
+    /// An entry becomes due so many milliseconds after `from`.
+    #[inline(never)] // For its size: it is called from everywhere.
+    pub(super) fn wait(&mut self, from: Instant, entry: &Head, ms: u32) {
+        self.wait_until(entry, from.after(ms.into()));
+    }
+
+    /// An entry becomes due at `at`.
+    #[inline(never)]
+    pub(super) fn wait_until(&mut self, entry: &Head, at: Instant) {
+        entry.due.set(at);
+        self.next = self.next.min(at);
+    }
+
     /// A fresh message ID for this peer.
-    pub(super) fn take_id(&mut self, cx: &DatagramContext<'_>, peer: u16) -> u16 {
-        let lifetime = self.lifetime;
-        self.peers.get_mut(peer).map_or(0, |peer| {
-            peer.used = cx.now;
-            peer.take_id(cx.now, lifetime)
-        })
+    #[inline(never)]
+    pub(super) fn take_id(&self, cx: &DatagramContext<'_>, peer: u16) -> u16 {
+        let peer = self.peers.get(peer);
+        peer.used.set(cx.now);
+        peer.take_id(cx.now, self.lifetime)
+    }
+
+    /// How long a message to this peer may be.
+    #[inline(never)]
+    pub(super) fn limit(&mut self, cx: &DatagramContext<'_>, peer: u16) -> usize {
+        let most = self.peers.path(peer).map_or(0, |path| cx.transport.max_size(path));
+        most.min(self.scratch.len())
+    }
+
+    /// Whether what goes to this peer is protected.
+    #[inline(never)]
+    pub(super) fn is_secure(&mut self, cx: &DatagramContext<'_>, peer: u16) -> bool {
+        self.peers.path(peer).is_some_and(|path| cx.transport.is_secure(path))
     }
 }

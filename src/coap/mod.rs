@@ -11,11 +11,12 @@
 //! | `message` | the message layer: sending, and sending again |
 //! | `client`, `response` | requests of ours, and what responses do to them |
 //! | `server`, `reply` | requests of peers, and building the answers |
-//! | `exchange` | the server's tables, and de-duplication |
+//! | `entry` | what the entries of all tables have in common, and the tables |
+//! | `exchange` | the server's entries, and de-duplication |
 //! | `transfer` | block-wise bodies at the server |
 //! | `observe` | observers at the server |
 //! | `listing` | `/.well-known/core` |
-//! | `pool`, `peers`, `pending`, `key` | where messages are kept, peers, requests; fingerprints |
+//! | `pool`, `peers`, `pending`, `key` | where messages are kept, peers, the client's entries; fingerprints |
 //! | `event` | what is asked of it ([`Request`], [`Response`]) and what it reports ([`Event`]) |
 //! | `resources` | the [`Resource`]s of a server, and how a request finds its own |
 //! | `params` | the [`Params`] of transmission and the capacities ([`Config`]) |
@@ -25,6 +26,7 @@
 mod cbor;
 mod client;
 mod endpoint;
+mod entry;
 mod event;
 mod exchange;
 mod key;

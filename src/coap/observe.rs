@@ -3,9 +3,10 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
+use super::entry::{GROUP, Head, OBSERVER};
 use super::event::{Cause, Event, Part};
-use super::exchange::{self, Exchange, Observer};
-use super::pool::Key;
+use super::exchange::{DIRTY, Exchange, NOTIFY, Observer};
+use super::peers;
 use super::resources::flags;
 use super::server::incoming;
 use super::wire::{Code, Message, number};
@@ -18,70 +19,64 @@ use crate::transport::DatagramContext;
 /// How soon to try again when there is no room for a notification, in milliseconds.
 const NO_ROOM: u64 = 200;
 
-impl Endpoint<'_> {
+impl<'m> Endpoint<'m> {
     /// Why the handler is asked: a registration, its end, or neither.
     pub(super) fn cause(
         &mut self,
         cx: &DatagramContext<'_>,
-        handle: Handle,
-        peer: u16,
+        exchange: &Exchange,
+        resource_flags: u8,
         datagram: &[u8],
         message: &Message<'_>,
     ) -> Cause {
-        let wanted = message.uint(number::OBSERVE);
-        if !cfg!(feature = "coap-observe") || wanted.is_none() || !message.code.is_safe() {
+        let Some(wanted) = message.uint(number::OBSERVE) else { return Cause::Request };
+        if !cfg!(feature = "coap-observe") || !message.code.is_safe() {
             return Cause::Request;
         }
-        let Some(exchange) = self.exchanges.get(handle).copied() else { return Cause::Request };
-        let Some(resource) = exchange.resource else { return Cause::Request };
-        let observable = self.resources.get(resource).is_some_and(|r| r.flags & flags::OBSERVABLE != 0);
-        let known = self.observer(peer, message.token);
+        let peer = exchange.head.peer.get();
+        let known = self.observer_of(peer, message.token);
         let later = message.block(number::BLOCK2).is_some_and(|block| block.num > 0);
-        if wanted != Some(0) || !observable || later || exchange.is(exchange::GROUP) {
-            if let Some(known) = known.filter(|_| wanted == Some(1)) {
-                self.drop_observer(known);
+        let observable = resource_flags & flags::OBSERVABLE != 0;
+        if wanted != 0 || !observable || later || exchange.head.is(GROUP) {
+            if let Some(known) = known.filter(|_| wanted == 1) {
+                self.free(&known.head);
             }
             return Cause::Request;
         }
-        let entry = Observer {
-            confirmed: cx.now,
-            resource,
-            exchange: None,
-            peer,
-            last_id: 0,
-            unconfirmed: 0,
-            dirty: false,
-        };
         let observer = match known {
             Some(known) => known,
-            None => match self.observers.insert(entry) {
-                Ok(fresh) => {
-                    self.peers.pin(peer);
-                    fresh
-                }
-                Err(_) => {
+            None => {
+                let place = self.tables.take(OBSERVER, self.freed);
+                let Some(fresh) = place.and_then(|place| self.tables.observers.get(place)) else {
                     self.count_full();
                     return Cause::Request;
-                }
-            },
+                };
+                let head = &fresh.head;
+                head.peer.set(peer);
+                head.message_id.set(0);
+                head.flags.set(0);
+                head.due.set(cx.now);
+                fresh.resource.set(exchange.resource.get());
+                fresh.exchange.set(None);
+                head.count.set(0);
+                self.peers.pin(head);
+                fresh
+            }
         };
-        if self.store(Key::observer(observer.index()), datagram).is_err() {
-            self.drop_observer(observer);
+        if self.store(&observer.head, datagram).is_err() {
+            self.free(&observer.head);
             return Cause::Request;
         }
-        if let Some(exchange) = self.exchanges.get_mut(handle) {
-            exchange.observer = Some(observer);
-        }
+        exchange.observer.set(observer.head.handle());
         Cause::Register
     }
 
     /// The peer's observer with this token.
-    fn observer(&self, peer: u16, token: &[u8]) -> Option<Handle> {
-        let index = self.pool.find_observer(&mut |index, kept| {
-            self.observers.at(index).is_some_and(|(_, observer)| observer.peer == peer)
-                && Message::parse(kept).is_ok_and(|kept| kept.token == token)
-        })?;
-        self.observers.at(index).map(|(handle, _)| handle)
+    fn observer_of(&self, peer: u16, token: &[u8]) -> Option<&'m Observer> {
+        self.tables.observers.iter().find(|observer| {
+            observer.head.is_of(peer)
+                && Message::parse(self.pool.get(&observer.head)).is_ok_and(|kept| kept.token == token)
+        })
     }
 
     /// Tells that the state of a resource has changed: each observer is to be notified. The
@@ -93,19 +88,18 @@ impl Endpoint<'_> {
     /// [`Error::Stale`].
     pub fn notify(&mut self, resource: Handle) -> Result<()> {
         self.resources.get(resource).ok_or(Error::Stale)?;
-        for (_, observer) in self.observers.iter_mut().filter(|(_, observer)| observer.resource == resource) {
-            observer.dirty = true;
-            self.notify_at = Instant::ZERO;
-            self.next = Instant::ZERO;
-        }
+        self.changed(resource);
         Ok(())
     }
 
-    /// A Reset to a non-confirmable notification: its observer is gone.
-    pub(super) fn forget_notified(&mut self, peer: u16, message_id: u16) {
-        let told = |observer: &Observer| observer.peer == peer && observer.last_id == message_id;
-        if let Some(observer) = self.observers.find(told) {
-            self.drop_observer(observer);
+    /// The observers of a resource, if it has any, are to be told something.
+    pub(super) fn changed(&mut self, resource: Handle) {
+        for observer in self.tables.observers {
+            if observer.head.is_used() && observer.resource.get() == Some(resource) {
+                observer.head.set(DIRTY);
+                self.notify_at = Instant::ZERO;
+                self.next = Instant::ZERO;
+            }
         }
     }
 
@@ -114,21 +108,26 @@ impl Endpoint<'_> {
     /// To one client no more than NSTART notifications are on their way at a time, and what it
     /// does not acknowledge is spaced by the round-trip time, or what stands for it (RFC 7641
     /// §4.5.1). Its observers take turns.
-    fn next_observer(&mut self, now: Instant) -> Option<Handle> {
-        let most = self.config.params.nstart;
-        let count = self.observers.capacity();
-        let start = usize::from(self.turn).min(count);
+    fn next_observer(&mut self, now: Instant) -> Option<&'m Observer> {
+        let all = self.tables.observers;
+        let (before, behind) = all.split_at_checked(usize::from(self.turn)).unwrap_or_default();
         let mut later = Instant::NEVER;
-        for index in (start..count).chain(0..start) {
-            let Some((handle, observer)) = self.observers.at(index) else { continue };
-            let Some(peer) = self.peers.get(observer.peer) else { continue };
-            if !observer.dirty || observer.exchange.is_some() || peer.notifying >= most {
+        for observer in behind.iter().chain(before) {
+            let head = &observer.head;
+            let peer = self.peers.get(head.peer.get());
+            if !head.is_used()
+                || !head.is(DIRTY)
+                || observer.exchange.get().is_some()
+                || peer.notifying.get() >= self.config.params.nstart
+            {
                 continue;
             }
-            if peer.notify_from.is_due(now) {
-                return Some(handle);
+            let from = peer.notify_from.get();
+            if from.is_due(now) {
+                self.turn = head.key() - OBSERVER + 1;
+                return Some(observer);
             }
-            later = later.min(peer.notify_from);
+            later = later.min(from);
         }
         self.notify_at = later;
         None
@@ -140,48 +139,45 @@ impl Endpoint<'_> {
         cx: &mut DatagramContext<'_>,
         scratch: &'d mut [u8],
     ) -> Option<Event<'d>> {
-        let handle = self.next_observer(cx.now)?;
-        self.turn = handle.index() as u16 + 1;
-        let observer = *self.observers.get(handle)?;
-        let registration = self.pool.get(Key::observer(handle.index())).unwrap_or_default();
-        let length = bytes::copy(scratch, registration);
+        let observer = self.next_observer(cx.now)?;
+        let length = bytes::copy(scratch, self.pool.get(&observer.head));
         let registration: &'d [u8] = scratch.get(..length).unwrap_or_default();
         let Ok(message) = Message::parse(registration) else {
             // More than the caller's scratch memory holds.
             self.count_full();
-            self.drop_observer(handle);
+            self.free(&observer.head);
             return None;
         };
-        let mut exchange = Exchange::new(cx.now, self.lifetime, observer.peer, 0, exchange::NOTIFY);
-        exchange.resource = Some(observer.resource);
-        exchange.observer = Some(handle);
-        let opened = self.open_exchange(exchange);
-        if let Some(peer) = self.peers.get_mut(observer.peer).filter(|_| opened.is_ok()) {
-            peer.notifying = peer.notifying.saturating_add(1);
-        }
-        let stored = opened.and_then(|opened| {
-            let body = if message.payload.is_empty() { 0 } else { message.payload.len() + 1 };
-            let head = registration.get(..length.saturating_sub(body)).unwrap_or_default();
-            self.store(Key::exchange(opened.index()), head)
-        });
-        if let (Ok(opened), Err(_)) = (opened, stored) {
-            self.drop_exchange(opened);
-        }
-        let Some(opened) = opened.ok().filter(|_| stored.is_ok()) else {
+        let Some(exchange) =
+            self.open_notification(cx.now, &observer.head, message.without_payload(registration))
+        else {
             // It stays dirty, and is told once there is room.
             self.notify_at = cx.now.after(NO_ROOM);
             return None;
         };
-        if let Some(observer) = self.observers.get_mut(handle) {
-            observer.dirty = false;
-            observer.exchange = Some(opened);
-        }
-        if self.resources.get(observer.resource).is_none() {
-            let _ = self.respond(cx, opened, &super::event::Response::new(Code::NOT_FOUND));
+        observer.head.unset(DIRTY);
+        observer.exchange.set(exchange.head.handle());
+        exchange.observer.set(observer.head.handle());
+        exchange.resource.set(observer.resource.get());
+        let resource = observer.resource.get()?;
+        if self.resources.get(resource).is_none() {
+            self.answer(cx, exchange, Code::NOT_FOUND, &[]);
             return None;
         }
-        let path = self.peers.get(observer.peer)?.path;
+        let path = *self.peers.path(observer.head.peer.get())?;
         let whole = Part { offset: 0, more: false, total: message.payload.len() as u32 };
-        Some(Event::Request(incoming(opened, observer.resource, path, message, Cause::Notify, whole, false)))
+        incoming(exchange, &path, &message, Cause::Notify, whole)
+    }
+
+    /// An exchange for a notification, with the head of the observer's registration.
+    fn open_notification(&mut self, now: Instant, observer: &Head, head: &[u8]) -> Option<&'m Exchange> {
+        let peer = observer.peer.get();
+        let exchange = self.open_exchange(now, self.lifetime, peer, 0, NOTIFY).ok()?;
+        peers::more(&self.peers.get(peer).notifying);
+        if self.store(&exchange.head, head).is_err() {
+            self.drop_exchange(exchange);
+            return None;
+        }
+        Some(exchange)
     }
 }

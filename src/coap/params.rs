@@ -164,11 +164,6 @@ impl Config {
         built
     }
 
-    /// How many messages may be kept.
-    pub(super) const fn owners(&self) -> usize {
-        self.requests as usize + self.exchanges as usize + self.observers as usize
-    }
-
     /// Bytes of all the buffers for assembling.
     pub(super) const fn bodies(&self) -> usize {
         (self.transfers as usize).saturating_mul(self.body as usize)

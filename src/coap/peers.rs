@@ -2,9 +2,11 @@
 //! The peers: what is remembered of each, so that other tables need a number only.
 #![forbid(unsafe_code)]
 
+use super::entry::{Head, Moment};
 use crate::random::Random;
 use crate::time::Instant;
 use crate::transport::Path;
+use core::cell::Cell;
 
 /// How many message IDs new requests may take within one lifetime. Together with those that
 /// blocks and answers take, two lifetimes stay below the 65,536 there are.
@@ -15,106 +17,135 @@ const IDS_PER_LIFETIME: u16 = 28_000;
 const PACE: u16 = 3000;
 
 /// One peer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Peer {
-    pub(super) path: Path,
     /// When something was last sent to it or came from it.
-    pub(super) used: Instant,
+    pub(super) used: Moment,
     /// Until when it is left alone because it does not answer (PROBING_RATE).
-    pub(super) quiet_until: Instant,
+    pub(super) quiet_until: Moment,
     /// When the next notification may start (RFC 7641 §4.5.1).
-    pub(super) notify_from: Instant,
+    pub(super) notify_from: Moment,
     /// Until when a record is kept by which a duplicate of something that must not be done twice
     /// is told.
-    pub(super) remembered: Instant,
+    pub(super) remembered: Moment,
     /// When counting of `ids` began.
-    window: Instant,
+    window: Moment,
     /// What it is to send back in an Echo option to show that it is there.
-    pub(super) echo: [u8; 8],
+    pub(super) echo: Cell<[u8; 8]>,
     /// The next message ID.
-    next_id: u16,
+    next_id: Cell<u16>,
     /// How many message IDs were taken since `window`.
-    ids: u16,
+    ids: Cell<u16>,
     /// The round-trip time in milliseconds, smoothed; 0 when nothing was acknowledged yet.
-    rtt: u16,
+    rtt: Cell<u16>,
     /// How many entries of other tables depend on it.
-    pub(super) pins: u16,
+    pins: Cell<u16>,
     /// How many requests are outstanding at it (NSTART).
-    pub(super) outstanding: u8,
+    pub(super) outstanding: Cell<u8>,
     /// How many notifications are being made for it or on their way to it (RFC 7641 §4.5.1).
-    pub(super) notifying: u8,
+    pub(super) notifying: Cell<u8>,
     /// Whether it has shown that it is where it says.
-    pub(super) verified: bool,
-    live: bool,
+    pub(super) verified: Cell<bool>,
+    live: Cell<bool>,
+}
+
+/// Counts one more.
+pub(super) fn more(counter: &Cell<u8>) {
+    counter.set(counter.get().saturating_add(1));
+}
+
+/// Counts one less.
+pub(super) fn less(counter: &Cell<u8>) {
+    counter.set(counter.get().saturating_sub(1));
 }
 
 impl Peer {
     /// Takes a message ID for a message that starts now.
-    pub(super) fn take_id(&mut self, now: Instant, lifetime: u32) -> u16 {
-        if now.since(self.window) >= lifetime.into() {
-            self.window = now;
-            self.ids = 0;
+    pub(super) fn take_id(&self, now: Instant, lifetime: u32) -> u16 {
+        if self.is_over(now, lifetime.into()) {
+            self.window.set(now);
+            self.ids.set(0);
         }
-        let id = self.next_id;
-        self.next_id = id.wrapping_add(1);
-        self.ids = self.ids.saturating_add(1);
+        let id = self.next_id.get();
+        self.next_id.set(id.wrapping_add(1));
+        self.ids.set(self.ids.get().saturating_add(1));
         id
+    }
+
+    /// Whether counting began at least so long ago.
+    #[inline(never)]
+    fn is_over(&self, now: Instant, lifetime: u64) -> bool {
+        self.window.get().after(lifetime) <= now
     }
 
     /// Whether so many message IDs are taken that a new request has to wait.
     pub(super) fn is_exhausted(&self, now: Instant, lifetime: u32) -> bool {
-        self.ids >= IDS_PER_LIFETIME && now.since(self.window) < lifetime.into()
+        self.ids.get() >= IDS_PER_LIFETIME && !self.is_over(now, lifetime.into())
     }
 
     /// It acknowledged a message so long after it was sent for the first and only time.
-    pub(super) fn acknowledged(&mut self, after: u64) {
+    pub(super) fn acknowledged(&self, after: u64) {
         let sample = u16::try_from(after).unwrap_or(u16::MAX).max(1);
         // A quarter of the new, once there is an old.
-        let old = if self.rtt == 0 { sample } else { self.rtt };
-        self.rtt = old - old / 4 + sample / 4;
+        let old = if self.rtt.get() == 0 { sample } else { self.rtt.get() };
+        self.rtt.set(old - old / 4 + sample / 4);
     }
 
     /// A notification that nothing acknowledges is sent: the next has to wait.
-    pub(super) fn pace(&mut self, now: Instant) {
-        let pause = if self.rtt == 0 { PACE } else { self.rtt };
-        self.notify_from = now.after(pause.into());
+    pub(super) fn pace(&self, now: Instant) {
+        let pause = if self.rtt.get() == 0 { PACE } else { self.rtt.get() };
+        self.notify_from.set(now.after(pause.into()));
     }
 
     /// Whether it may be forgotten without a message ID being used twice within its lifetime.
     fn is_forgettable(&self, now: Instant, lifetime: u32) -> bool {
-        self.ids == 0 || now.since(self.window) >= u64::from(lifetime) * 2
+        self.ids.get() == 0 || self.is_over(now, u64::from(lifetime) * 2)
     }
 }
 
 /// All peers.
 #[derive(Debug)]
 pub(super) struct Peers<'m> {
-    slots: &'m mut [Peer],
+    paths: &'m mut [Path],
+    slots: &'m [Peer],
+    /// Stands for any that is not there, which there never is.
+    none: &'m Peer,
 }
 
 impl<'m> Peers<'m> {
-    pub(super) const fn new(slots: &'m mut [Peer]) -> Peers<'m> {
-        Peers { slots }
+    /// Peers in these places; `None` if there are no places.
+    pub(super) fn new(slots: &'m [Peer], paths: &'m mut [Path]) -> Option<Peers<'m>> {
+        let none = slots.first()?;
+        Some(Peers { paths, slots, none })
     }
 
-    /// The peer at the other end of `path`. Where either side leaves the own address open, any suits.
-    pub(super) fn find(&self, path: &Path) -> Option<u16> {
-        let same = |peer: &Peer| {
-            peer.live
-                && peer.path.remote == path.remote
-                && (peer.path.local == path.local
-                    || path.local.is_unspecified()
-                    || peer.path.local.is_unspecified())
-        };
-        self.slots.iter().position(same).map(|index| index as u16)
+    /// The peer at the other end of `path`. Where either side leaves the own address open, any
+    /// suits; one that is left open here is open no longer.
+    pub(super) fn find(&mut self, path: &Path) -> Option<u16> {
+        let open = path.local.is_unspecified();
+        for (index, (peer, known)) in self.slots.iter().zip(self.paths.iter_mut()).enumerate() {
+            if !peer.live.get() || known.remote != path.remote {
+                continue;
+            }
+            let learns = known.local.is_unspecified();
+            if learns {
+                known.local = path.local;
+            }
+            if learns || open || known.local == path.local {
+                return Some(index as u16);
+            }
+        }
+        None
     }
 
-    pub(super) fn get(&self, index: u16) -> Option<&Peer> {
-        self.slots.get(usize::from(index))
+    #[inline(never)] // It is called from everywhere.
+    pub(super) fn get(&self, index: u16) -> &'m Peer {
+        self.slots.get(usize::from(index)).unwrap_or(self.none)
     }
 
-    pub(super) fn get_mut(&mut self, index: u16) -> Option<&mut Peer> {
-        self.slots.get_mut(usize::from(index))
+    /// The path to a peer.
+    pub(super) fn path(&mut self, index: u16) -> Option<&mut Path> {
+        self.paths.get_mut(usize::from(index))
     }
 
     /// The place that a new peer may take: a free one, else that of a peer with which the least
@@ -126,12 +157,12 @@ impl<'m> Peers<'m> {
             let fresh = !peer.is_forgettable(now, lifetime);
             // What would be lost with it: the records of what must not be done twice count most,
             // then the message IDs that it may remember.
-            let lost = u64::from(peer.remembered > now) * 2 + u64::from(fresh);
-            let cost = match peer.live {
+            let lost = u64::from(peer.remembered.get() > now) * 2 + u64::from(fresh);
+            let cost = match peer.live.get() {
                 false => 0,
-                true if peer.pins != 0 || (strictly && fresh) => continue,
+                true if peer.pins.get() != 0 || (strictly && fresh) => continue,
                 // Times are far below 2^62 milliseconds.
-                true => lost << 62 | (peer.used.0 & (u64::MAX >> 2)),
+                true => lost << 62 | (peer.used.get().0 & (u64::MAX >> 2)),
             };
             if cost < least {
                 (place, least) = (Some(index as u16), cost);
@@ -142,31 +173,42 @@ impl<'m> Peers<'m> {
 
     /// Puts a new peer in its place.
     pub(super) fn settle(&mut self, index: u16, path: &Path, now: Instant, random: &mut dyn Random) {
-        if let Some(peer) = self.get_mut(index) {
-            *peer = Peer {
-                path: *path,
-                used: now,
-                quiet_until: Instant::ZERO,
-                notify_from: Instant::ZERO,
-                remembered: Instant::ZERO,
-                window: now,
-                live: true,
-                ..Peer::default()
-            };
-            peer.next_id = random.u32() as u16;
-            random.fill(&mut peer.echo);
+        if let Some(place) = self.path(index) {
+            *place = *path;
+        }
+        let peer = self.get(index);
+        for moment in [&peer.quiet_until, &peer.notify_from, &peer.remembered] {
+            moment.set(Instant::ZERO);
+        }
+        for moment in [&peer.used, &peer.window] {
+            moment.set(now);
+        }
+        peer.ids.set(0);
+        peer.rtt.set(0);
+        peer.outstanding.set(0);
+        peer.verified.set(false);
+        peer.live.set(true);
+        peer.next_id.set(random.u32() as u16);
+        let mut echo = [0; 8];
+        random.fill(&mut echo);
+        peer.echo.set(echo);
+    }
+
+    /// Keeps the peer of an entry as long as that needs it.
+    #[inline(never)]
+    pub(super) fn pin(&self, head: &Head) {
+        let pins = &self.get(head.peer.get()).pins;
+        if head.pin() {
+            pins.set(pins.get().saturating_add(1));
         }
     }
 
-    pub(super) fn pin(&mut self, index: u16) {
-        if let Some(peer) = self.get_mut(index) {
-            peer.pins = peer.pins.saturating_add(1);
-        }
-    }
-
-    pub(super) fn unpin(&mut self, index: u16) {
-        if let Some(peer) = self.get_mut(index) {
-            peer.pins = peer.pins.saturating_sub(1);
+    /// An entry no longer needs its peer.
+    #[inline(never)]
+    pub(super) fn unpin(&self, head: &Head) {
+        let pins = &self.get(head.peer.get()).pins;
+        if head.unpin() {
+            pins.set(pins.get().saturating_sub(1));
         }
     }
 }
@@ -181,10 +223,10 @@ mod tests {
     #[test]
     fn no_message_id_is_used_twice_within_its_lifetime() {
         const LIFETIME: u32 = 1000;
-        let mut slots = [Peer::default(); 1];
-        let mut peers = Peers::new(&mut slots);
+        let (slots, mut paths) = ([Peer::default()], [Path::default()]);
+        let mut peers = Peers::new(&slots, &mut paths).unwrap();
         peers.settle(0, &Path::default(), Instant(5), &mut Sequence(1));
-        let peer = peers.get_mut(0).unwrap();
+        let peer = peers.get(0);
         let mut last: BTreeMap<u16, u64> = BTreeMap::new();
         let mut refused = 0;
         for step in 0..400_000u64 {
@@ -201,8 +243,9 @@ mod tests {
 
     #[test]
     fn the_peer_that_was_idle_for_longest_makes_room() {
-        let mut slots = [Peer::default(); 3];
-        let mut peers = Peers::new(&mut slots);
+        let slots: [Peer; 3] = Default::default();
+        let mut paths = [Path::default(); 3];
+        let mut peers = Peers::new(&slots, &mut paths).unwrap();
         let path = |port| Path::to(crate::address::SocketAddress::new(crate::address::Ip::LOOPBACK, port));
         for port in 0..3 {
             let place = peers.place(Instant(0), 1000, true).unwrap();
@@ -210,35 +253,37 @@ mod tests {
         }
         assert_eq!(peers.find(&path(1)), Some(1));
         assert_eq!(peers.place(Instant(20), 1000, true), Some(2));
-        peers.pin(2);
+        let entry = Head::default();
+        entry.peer.set(2);
+        peers.pin(&entry);
         assert_eq!(peers.place(Instant(20), 1000, true), Some(1));
         // One whose message IDs are fresh is spared, and by requests of ours never taken.
         for index in [0, 1] {
-            peers.get_mut(index).unwrap().take_id(Instant(20), 1000);
+            peers.get(index).take_id(Instant(20), 1000);
         }
         assert_eq!(peers.place(Instant(20), 1000, true), None);
         assert_eq!(peers.place(Instant(20), 1000, false), Some(1));
         assert_eq!(peers.place(Instant(3000), 1000, true), Some(1));
         // One whose duplicates would do harm goes last, until its records have expired.
-        peers.get_mut(1).unwrap().remembered = Instant(4000);
+        peers.get(1).remembered.set(Instant(4000));
         assert_eq!(peers.place(Instant(3000), 1000, true), Some(0));
         assert_eq!(peers.place(Instant(4000), 1000, true), Some(1));
     }
 
     #[test]
     fn the_round_trip_time_is_smoothed() {
-        let mut peer = Peer::default();
+        let peer = Peer::default();
         peer.pace(Instant(10));
-        assert_eq!(peer.notify_from, Instant(3010));
+        assert_eq!(peer.notify_from.get(), Instant(3010));
         for (sample, smoothed) in [(400, 400), (800, 500), (0, 375)] {
             peer.acknowledged(sample);
             peer.pace(Instant(10));
-            assert_eq!(peer.notify_from, Instant(10 + smoothed));
+            assert_eq!(peer.notify_from.get(), Instant(10 + smoothed));
         }
         peer.acknowledged(u64::MAX);
-        assert!(peer.rtt > 16_000);
-        let mut near = Peer::default();
+        assert!(peer.rtt.get() > 16_000);
+        let near = Peer::default();
         near.acknowledged(0);
-        assert_eq!(near.rtt, 1);
+        assert_eq!(near.rtt.get(), 1);
     }
 }

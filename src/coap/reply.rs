@@ -3,18 +3,16 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
+use super::entry::{CON, GROUP, Stage};
 use super::event::Response;
-use super::exchange::{self, Exchange, Stage};
+use super::exchange::{ACKED, Exchange, IDEMPOTENT, NOTIFY};
 use super::key;
 use super::link::Window;
 use super::listing;
-use super::message;
-use super::pool::Key;
 use super::wire::{Block, Code, Encoder, Message, Type, number};
 use crate::backoff::Backoff;
 use crate::status::{Error, Result};
 use crate::table::Handle;
-use crate::time::Instant;
 use crate::transport::DatagramContext;
 
 /// Answers up to this size, in bytes, go to peers that have not shown that they are where they
@@ -26,6 +24,8 @@ const BLOCK_OPTIONS: usize = 10;
 const MAX_UNCONFIRMED: u8 = 20;
 /// A body beyond this goes in blocks even if one message could hold it (RFC 7252 §4.6).
 const MAX_PAYLOAD: usize = 1024;
+/// How long an observer is told by what it need not acknowledge, in milliseconds.
+const DAY: u64 = 24 * 60 * 60 * 1000;
 
 /// What came of building an answer.
 struct Built {
@@ -33,9 +33,8 @@ struct Built {
     code: Code,
     /// The body goes on after the block.
     more: bool,
-    /// A fingerprint of the request.
-    key: u32,
-    method: Code,
+    /// A fingerprint of the request; `None` for a GET, which can be done again for each block.
+    key: Option<u32>,
     no_response: Option<u32>,
 }
 
@@ -54,210 +53,207 @@ impl Endpoint<'_> {
         exchange: Handle,
         response: &Response<'_>,
     ) -> Result<()> {
-        self.respond_with(cx, exchange, response, false)
+        let waiting = self.tables.exchange(exchange).ok_or(Error::Stale)?;
+        self.respond_to(cx, waiting, response, false)
     }
 
-    /// The same, with the list of resources for payload if `listing`.
-    pub(super) fn respond_with(
+    /// Answers a request with a code and perhaps a few words; [`Code::CONTENT`] is the list of resources.
+    #[inline(never)]
+    pub(super) fn answer(
         &mut self,
         cx: &mut DatagramContext<'_>,
-        handle: Handle,
+        exchange: &Exchange,
+        code: Code,
+        payload: &[u8],
+    ) {
+        let response = Response { payload, ..Response::new(code) };
+        let _ = self.respond_to(cx, exchange, &response, code == Code::CONTENT);
+    }
+
+    /// The same as [`respond`](Endpoint::respond), with the list of resources for payload if `listing`.
+    fn respond_to(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        exchange: &Exchange,
         response: &Response<'_>,
         listing: bool,
     ) -> Result<()> {
-        let waiting = self.exchanges.get(handle).filter(|exchange| exchange.stage == Stage::Working);
-        let exchange = *waiting.ok_or(Error::Stale)?;
+        let head = &exchange.head;
+        if !head.at(Stage::Working) {
+            return Err(Error::Stale);
+        }
         if !response.code.is_response() {
             return Err(Error::Invalid);
         }
-        let peer = self.peers.get(exchange.peer).ok_or(Error::Stale)?;
-        let (path, verified) = (peer.path, peer.verified);
-        let piggybacked = exchange.is(exchange::CON) && !exchange.is(exchange::ACKED | exchange::GROUP);
-        let confirmable = if exchange.is(exchange::NOTIFY) {
-            // An error is the last thing that the observer hears (RFC 7641 §4.2): it has to arrive.
-            response.confirmable || !response.code.is_success() || self.wants_confirmation(cx.now, &exchange)
+        let index = head.peer.get();
+        let notify = head.is(NOTIFY);
+        let group = head.is(GROUP);
+        let piggybacked = head.is(CON) && !head.is(ACKED | GROUP);
+        let observer = self.tables.observer(exchange.observer.get());
+        let mut confirmable = head.is(CON) || (response.confirmable && !group);
+        if notify {
+            // An error is the last thing that the observer hears (RFC 7641 §4.2): it has to
+            // arrive. So does a notification once a day (§4.5), or when a client of whose interest
+            // nothing shows has got many since (§7).
+            confirmable |= !response.code.is_success()
+                || observer.is_some_and(|observer| {
+                    observer.head.count.get() >= MAX_UNCONFIRMED
+                        || observer.head.due.get().after(DAY) <= cx.now
+                });
+        }
+        let (mut kind, id) = if piggybacked {
+            (Type::Ack, head.message_id.get())
         } else {
-            exchange.is(exchange::CON) || (response.confirmable && !exchange.is(exchange::GROUP))
+            (if confirmable { Type::Con } else { Type::Non }, self.take_id(cx, index))
         };
-        let mut kind = match (piggybacked, confirmable) {
-            (true, _) => Type::Ack,
-            (false, true) => Type::Con,
-            (false, false) => Type::Non,
-        };
-        let id = if piggybacked { exchange.message_id } else { self.take_id(cx, exchange.peer) };
-        let mut built = self.build(cx, handle, &exchange, response, listing, kind, id)?;
-        let amplified = built.length > UNVERIFIED_SIZE.max(usize::from(exchange.size) * 3);
+        let mut built = self.build(cx, exchange, response, listing, kind, id)?;
+        let free = UNVERIFIED_SIZE.max(usize::from(exchange.size.get()) * 3);
         if self.config.amplification_limit
-            && amplified
-            && !verified
-            && !exchange.is(exchange::NOTIFY)
-            && !cx.transport.is_secure(&path)
+            && built.length > free
+            && !notify
+            && !self.peers.get(index).verified.get()
+            && !self.is_secure(cx, index)
         {
             // Never retransmitted, since it may go to a victim.
             kind = if piggybacked { Type::Ack } else { Type::Non };
-            let challenge = Response::new(Code::UNAUTHORIZED);
-            built = self.build(cx, handle, &exchange, &challenge, false, kind, id)?;
+            built = self.build(cx, exchange, &Response::new(Code::UNAUTHORIZED), false, kind, id)?;
         }
-        if !matches!(built.method, Code::GET) && cfg!(feature = "coap-block") {
-            self.keep_answer(cx, exchange.peer, built.key, built.more);
+        if let Some(key) = built.key.filter(|_| cfg!(feature = "coap-block")) {
+            self.keep_answer(cx, index, key, built.more);
         }
-        if !built.code.is_success() {
-            if let Some(observer) = exchange.observer {
-                self.drop_observer(observer);
-            }
+        let success = built.code.is_success();
+        if let Some(observer) = observer.filter(|_| !success) {
+            self.free(&observer.head);
         }
         // A class that the client is not interested in (RFC 7967 §2.1), and to a group's client
         // everything that is no success (RFC 7252 §8.2), is not sent.
         let class = 1u32 << (built.code.class() & 7) >> 1;
         let suppressed = match built.no_response {
             Some(classes) => classes & class != 0,
-            None => exchange.is(exchange::GROUP) && !built.code.is_success(),
+            None => group && !success,
         };
-        if suppressed {
-            self.pool.remove(Key::exchange(handle.index()));
-            if piggybacked {
-                self.send_empty(cx, &path, Type::Ack, exchange.message_id);
-                self.set_flag(handle, exchange::ACKED);
-            }
-            self.finish_exchange(handle);
-            return Ok(());
-        }
-        self.dispatch(cx, handle, kind, id, built.length)
+        self.dispatch(cx, exchange, kind, id, if suppressed { 0 } else { built.length })
     }
 
-    /// Sends the answer that lies in the scratch buffer, and keeps it as long as that is needed.
+    /// Sends the answer that lies in the scratch buffer, if there is one, and keeps it as long as
+    /// that is needed.
     fn dispatch(
         &mut self,
         cx: &mut DatagramContext<'_>,
-        handle: Handle,
+        exchange: &Exchange,
         kind: Type,
         id: u16,
         length: usize,
     ) -> Result<()> {
-        let exchange = *self.exchanges.get(handle).ok_or(Error::Stale)?;
-        let path = self.peers.get(exchange.peer).ok_or(Error::Stale)?.path;
-        let key = Key::exchange(handle.index());
-        let group = exchange.is(exchange::GROUP);
-        if kind == Type::Con || group {
-            self.store_built(key, length)?;
-            let place = self.exchanges.get_mut(handle).ok_or(Error::Stale)?;
-            place.flags |= exchange::STORED;
-            place.own_id = id;
+        let head = &exchange.head;
+        let index = head.peer.get();
+        let group = head.is(GROUP);
+        if length != 0 && (kind == Type::Con || group) {
+            self.store_built(head, length)?;
+            exchange.own_id.set(id);
             if group {
                 // Spread over the leisure, so that not all members answer at once (RFC 7252 §8.2).
-                place.stage = Stage::Leisure;
-                place.due = cx.now.after(cx.random.below(self.config.params.leisure).into());
+                head.stage.set(Stage::Leisure);
+                self.wait(cx.now, head, cx.random.below(self.config.params.leisure));
             } else {
-                place.stage = Stage::Sending;
-                place.backoff = Backoff::start(&self.config.params.policy(), cx.random);
-                place.due = cx.now.after(place.backoff.bound().into());
-            }
-            let due = place.due;
-            self.arm(due);
-            if !group {
-                self.send_stored(cx, exchange.peer, key);
+                let backoff = Backoff::start(&self.config.params.policy(), cx.random);
+                head.stage.set(Stage::Sending);
+                head.backoff.set(backoff);
+                self.wait(cx.now, head, backoff.bound());
+                let _ = self.send_stored(cx, head);
             }
             return Ok(());
         }
-        self.pool.remove(key);
-        let message = self.scratch.get(..length).unwrap_or_default();
-        let _ = message::send(cx, &mut self.stats, &path, message);
-        if exchange.is(exchange::NOTIFY) {
-            if let Some(peer) = self.peers.get_mut(exchange.peer) {
-                peer.pace(cx.now);
+        self.pool.remove(head);
+        if length == 0 {
+            if kind == Type::Ack {
+                if let Some(path) = self.peers.path(index).copied() {
+                    self.send_empty(cx, &path, Type::Ack, id);
+                }
+                head.set(ACKED);
             }
-            if let Some(observer) = exchange.observer.and_then(|observer| self.observers.get_mut(observer)) {
-                observer.last_id = id;
-                observer.unconfirmed = observer.unconfirmed.saturating_add(1);
-            }
-        } else if kind == Type::Ack {
-            if self.store_built(key, length).is_ok() {
-                self.set_flag(handle, exchange::STORED);
-            } else if exchange.is(exchange::IDEMPOTENT) {
+        } else {
+            self.send_built(cx, index, length);
+            if head.is(NOTIFY) {
+                self.peers.get(index).pace(cx.now);
+                if let Some(observer) = self.tables.observer(exchange.observer.get()) {
+                    observer.head.message_id.set(id);
+                    super::peers::more(&observer.head.count);
+                }
+            } else if kind == Type::Ack && self.store_built(head, length).is_err() && head.is(IDEMPOTENT) {
                 // Its duplicates may as well be done again.
-                self.drop_exchange(handle);
+                self.drop_exchange(exchange);
                 return Ok(());
             }
         }
-        self.finish_exchange(handle);
+        self.finish_exchange(exchange);
         Ok(())
     }
 
-    fn set_flag(&mut self, handle: Handle, flag: u8) {
-        if let Some(exchange) = self.exchanges.get_mut(handle) {
-            exchange.flags |= flag;
-        }
-    }
-
     /// Builds an answer in the scratch buffer.
-    #[allow(clippy::too_many_arguments)] // One step of one method, split for its length.
     fn build(
         &mut self,
         cx: &DatagramContext<'_>,
-        handle: Handle,
         exchange: &Exchange,
         response: &Response<'_>,
         listing: bool,
         kind: Type,
         id: u16,
     ) -> Result<Built> {
-        let path = self.peers.get(exchange.peer).ok_or(Error::Stale)?.path;
-        let limit = self.limit(cx, &path);
-        let head = self.pool.get(Key::exchange(handle.index())).ok_or(Error::Stale)?;
-        let request = Message::parse(head)?;
+        let index = exchange.head.peer.get();
+        let limit = self.limit(cx, index);
+        let request = Message::parse(self.pool.get(&exchange.head))?;
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let mut code = response.code;
-        let mut out = Encoder::new(room, kind, code, id, request.token)?;
+        let success = code.is_success();
+        let mut out = Encoder::start(room, kind, code, id, request.token);
         response.options.put(&mut out)?;
-        if exchange.observer.is_some() && code.is_success() && cfg!(feature = "coap-observe") {
+        if exchange.observer.get().is_some() && success && cfg!(feature = "coap-observe") {
             self.sequence = self.sequence.wrapping_add(1) & 0xff_ffff;
-            out.uint(number::OBSERVE, self.sequence)?;
+            out.add(number::OBSERVE, self.sequence);
         }
         if code == Code::UNAUTHORIZED && self.config.amplification_limit && !out.has(number::ECHO) {
-            let echo = self.peers.get(exchange.peer).map(|peer| peer.echo).unwrap_or_default();
-            out.option(number::ECHO, &echo)?;
+            out.option(number::ECHO, &self.peers.get(index).echo.get())?;
         }
         let asked1 = request.block(number::BLOCK1).filter(|_| cfg!(feature = "coap-block"));
         if let Some(block) = asked1 {
             let szx = block.szx.min(Block::szx_for(limit.saturating_sub(64)));
-            out.uint(number::BLOCK1, Block { more: code == Code::CONTINUE, szx, ..block }.bits())?;
+            out.add(number::BLOCK1, Block { more: code == Code::CONTINUE, szx, ..block }.bits());
         }
         if code == Code::REQUEST_ENTITY_TOO_LARGE {
-            let resource = exchange.resource.and_then(|resource| self.resources.get(resource));
+            let resource = exchange.resource.get().and_then(|resource| self.resources.get(resource));
             let limit = resource.map_or(0, |resource| match asked1 {
                 Some(_) => super::transfer::body_limit(&self.config, resource),
                 None => resource.max_body,
             });
-            if limit != 0 && !out.has(number::SIZE1) {
-                out.uint(number::SIZE1, limit)?;
+            if limit != 0 {
+                out.add_once(number::SIZE1, limit);
             }
         }
         // What of the body goes into this message.
         let asked = request.block(number::BLOCK2).filter(|_| cfg!(feature = "coap-block"));
-        let queries = request.options;
-        let (length, listed) = if listing {
-            out.uint(number::CONTENT_FORMAT, LINK_FORMAT)?;
-            let list = listing::measure(&self.resources, queries);
-            (list.length, list.hash)
-        } else {
-            (response.payload.len(), 0)
-        };
-        let offset = asked.filter(|_| code.is_success()).map_or(0, |block| block.offset());
+        let mut length = response.payload.len();
+        let mut tag = 0;
+        if listing {
+            out.add(number::CONTENT_FORMAT, LINK_FORMAT);
+            let list = listing::measure(&self.resources, request.options);
+            (length, tag) = (list.length, list.hash);
+        }
+        let asked_szx = asked.map_or(6, |block| block.szx);
+        let offset = asked.filter(|_| success).map_or(0, |block| block.offset());
         let skip = offset.checked_sub(response.offset).ok_or(Error::Invalid)? as usize;
         let whole = response.offset == 0 && !response.more;
-        let left = length.saturating_sub(skip);
+        let mut rest = length.saturating_sub(skip);
         let room = out.room().min(MAX_PAYLOAD);
-        let blockwise = code.is_success()
-            && (asked.is_some() || !whole || (length > room && cfg!(feature = "coap-block")));
-        let mut rest = left;
+        let blockwise =
+            success && (asked.is_some() || !whole || (length > room && cfg!(feature = "coap-block")));
         let mut more = false;
-        if blockwise
-            && whole
-            && length > 16 << asked.map_or(6, |block| block.szx).min(Block::szx_for(room))
-            && !out.has(number::ETAG)
+        if blockwise && whole && length > 16 << asked_szx.min(Block::szx_for(room)) && !out.has(number::ETAG)
         {
             // Blocks of different states must be told apart.
-            let tag = if listing { listed } else { key::hash(key::EMPTY, response.payload) };
+            if !listing {
+                tag = key::hash(key::EMPTY, response.payload);
+            }
             out.option(number::ETAG, &tag.to_be_bytes())?;
         }
         let known = |tag: &[u8]| request.options.all(number::ETAG).any(|known| known == tag);
@@ -265,56 +261,40 @@ impl Endpoint<'_> {
             // The client has it already (RFC 7252 §5.10.6.2).
             code = Code::VALID;
             rest = 0;
-        } else if blockwise && left == 0 && offset != 0 {
+        } else if blockwise && rest == 0 && offset != 0 {
             // There is no such block.
             code = Code::BAD_REQUEST;
         } else if blockwise {
             let fits = Block::szx_for(out.room().saturating_sub(BLOCK_OPTIONS).min(MAX_PAYLOAD));
-            let szx = asked.map_or(6, |block| block.szx).min(fits);
+            let szx = asked_szx.min(fits);
             let size = 16usize << szx;
-            if response.more && left < size {
+            if response.more && rest < size {
                 return Err(Error::Invalid);
             }
-            more = left > size || response.more;
-            rest = left.min(size);
-            out.uint(number::BLOCK2, Block::at(offset, more, szx)?.bits())?;
+            more = rest > size || response.more;
+            rest = rest.min(size);
+            out.add(number::BLOCK2, Block::at(offset, more, szx)?.bits());
             let total = if whole { length as u32 } else { response.total };
-            let wanted = request.option(number::SIZE2).is_some() || (offset == 0 && more);
-            if total != 0 && wanted && !out.has(number::SIZE2) {
-                out.uint(number::SIZE2, total)?;
+            if total != 0 && ((offset == 0 && more) || request.option(number::SIZE2).is_some()) {
+                out.add_once(number::SIZE2, total);
             }
-        } else if length > out.room() {
-            return Err(Error::TooLarge);
         }
-        if code != response.code {
-            out.code(code);
-        }
+        out.code(code);
         if listing {
             let resources = &self.resources;
-            let list = |room: &mut [u8]| listing::write(resources, queries, &mut Window::new(skip, room));
+            let list =
+                |room: &mut [u8]| listing::write(resources, request.options, &mut Window::new(skip, room));
             out.payload_with(rest, list)?;
         } else {
             let payload = response.payload.get(skip..).unwrap_or_default();
             out.payload(payload.get(..rest).unwrap_or_default())?;
         }
         Ok(Built {
-            length: out.finish().len(),
+            length: out.end()?,
             code,
             more,
-            // A GET needs none: it can be done again for each block.
-            key: if request.code == Code::GET { 0 } else { key::transfer(&request) },
-            method: request.code,
+            key: if request.code == Code::GET { None } else { Some(key::transfer(&request)) },
             no_response: request.uint(number::NO_RESPONSE),
-        })
-    }
-
-    /// Whether a notification has to be confirmable, because the last that was is a day ago
-    /// (RFC 7641 §4.5), or because a client of whose interest nothing shows has got many since (§7).
-    fn wants_confirmation(&self, now: Instant, exchange: &Exchange) -> bool {
-        const DAY: u64 = 24 * 60 * 60 * 1000;
-        let observer = exchange.observer.and_then(|observer| self.observers.get(observer));
-        observer.is_some_and(|observer| {
-            observer.unconfirmed >= MAX_UNCONFIRMED || now.since(observer.confirmed) >= DAY
         })
     }
 }

@@ -3,12 +3,12 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
+use super::entry::{CON, GROUP, Stage};
 use super::event::{Event, Part};
-use super::exchange::{self, Exchange, Stage};
+use super::exchange::{ACKED, Exchange, IDEMPOTENT};
 use super::key;
 use super::message;
-use super::pending::{self, Pending, Wait};
-use super::pool::Key;
+use super::pending::{self, Pending};
 use super::wire::{Block, Code, Encoder, Message, Type, number, uint_bytes};
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -20,69 +20,98 @@ pub(super) const NO_SEQUENCE: u32 = u32::MAX;
 /// How long a notification counts as older by its number, in milliseconds (RFC 7641 §3.4).
 const REORDER_SPAN: u32 = 128_000;
 
-impl Endpoint<'_> {
+/// Options left out of the further messages of a request, by number; that which takes the place of
+/// another of its kind is left out anyway.
+type Skip = u32;
+/// Size1 in a [`Skip`]. Its number is beyond, and 0 is no option.
+const SIZE1: Skip = 1;
+/// What goes with the first block of a body only (RFC 7959 §2.10).
+const FIRST: Skip = SIZE1 | 1 << number::IF_NONE_MATCH;
+/// What belongs to the body of the request, and to what was fetched before.
+const BODY: Skip =
+    FIRST | 1 << number::OBSERVE | 1 << number::BLOCK1 | 1 << number::BLOCK2 | 1 << number::ETAG;
+
+impl<'m> Endpoint<'m> {
     /// A response came, of its own or with an ACK.
     pub(super) fn on_response<'d>(
         &mut self,
         cx: &mut DatagramContext<'_>,
         path: &Path,
         peer: Option<u16>,
-        message: Message<'d>,
+        message: &Message<'d>,
     ) -> Option<Event<'d>> {
         let ack = message.kind == Type::Ack;
-        let suits = |pending: &Pending| {
-            pending.token() == message.token
-                && !pending.is(pending::PING)
-                && !matches!(pending.wait, Wait::End | Wait::Block)
-                && (Some(pending.peer) == peer || (pending.is(pending::GROUP) && !ack))
-                && (!ack || pending.awaits(pending.peer, message.message_id))
+        let con = message.kind == Type::Con;
+        let suits = |pending: &&Pending| {
+            let head = &pending.head;
+            head.is_used()
+                && pending.has_token(message.token)
+                && !head.is(pending::PING)
+                && !matches!(head.stage.get(), Stage::End | Stage::Block)
+                && (Some(head.peer.get()) == peer || (head.is(GROUP) && !ack))
+                && (!ack || pending.awaits(head.peer.get(), message.message_id))
         };
-        let Some(request) = self.requests.find(suits) else {
+        let Some(pending) = self.tables.requests.iter().find(suits) else {
             // Nobody waits for it. The Reset tells a server to forget its observer (RFC 7641 §3.6).
             if !ack && !path.is_multicast() {
                 self.send_empty(cx, path, Type::Rst, message.message_id);
             }
             return self.rejected();
         };
-        let pending = *self.requests.get(request)?;
-        let group = pending.is(pending::GROUP);
-        if self.option_fault(&message).is_some() {
-            if message.kind == Type::Con {
-                self.send_empty(cx, path, Type::Rst, message.message_id);
-            }
+        let group = pending.head.is(GROUP);
+        let fault = self.option_fault(message).is_some();
+        if con {
+            let kind = if fault { Type::Rst } else { Type::Ack };
+            self.send_empty(cx, path, kind, message.message_id);
+        }
+        if fault {
             // Of a group, the others may do better.
             if !group {
-                self.fail(cx.now, request, Error::Protocol);
+                self.fail(cx.now, pending, Error::Protocol);
             }
             return self.rejected();
         }
-        if message.kind == Type::Con {
-            self.send_empty(cx, path, Type::Ack, message.message_id);
-        }
-        if !ack && self.is_repeated(cx.now, &pending, path, &message) {
+        if !ack && self.is_repeated(cx.now, pending, path, message) {
             return None;
         }
-        if group {
-            let part = part(&message);
-            return Some(Event::Response { request, path: *path, message, part, last: false });
-        }
-        self.release(cx.now, request);
-        if message.code == Code::UNAUTHORIZED && !pending.is(pending::ECHOED) {
-            if let Some(echo) = message.option(number::ECHO) {
-                return self.echo(cx, request, echo);
+        let block = message.block(number::BLOCK2);
+        let part = Part {
+            offset: block.map_or(0, |block| block.offset()),
+            more: block.is_some_and(|block| block.more),
+            total: message.uint(number::SIZE2).unwrap_or(0),
+        };
+        let (mut request, mut last) = (pending.head.handle()?, false);
+        if !group {
+            self.release(cx.now, pending);
+            if message.code == Code::UNAUTHORIZED && !pending.head.is(pending::ECHOED) {
+                if let Some(echo) = message.option(number::ECHO) {
+                    self.echo(cx, pending, echo);
+                    return None;
+                }
+            }
+            let observed = cfg!(feature = "coap-observe")
+                && pending.head.is(pending::OBSERVE)
+                && message.code.is_success();
+            if let Some(sequence) = message.uint(number::OBSERVE).filter(|_| observed) {
+                if !self.notified(cx, pending, message, &part, block, sequence) {
+                    return None;
+                }
+            } else {
+                if cfg!(feature = "coap-block") && pending.head.is(pending::UPLOAD) {
+                    if let Some(block) = message.block(number::BLOCK1) {
+                        if self.uploaded(cx.now, pending, message.code, block) {
+                            let (offset, length) = (pending.offset.get(), 16 << pending.szx.get());
+                            return Some(Event::NeedBlock { request, offset, length });
+                        }
+                    }
+                }
+                last = self.downloaded(cx, pending, message, &part, block)?;
+                if let Some(parent) = pending.parent() {
+                    (request, last) = (parent, false);
+                }
             }
         }
-        if cfg!(feature = "coap-observe") && pending.is(pending::OBSERVE) && message.code.is_success() {
-            if let Some(sequence) = message.uint(number::OBSERVE) {
-                return self.notified(cx, request, path, message, sequence);
-            }
-        }
-        if cfg!(feature = "coap-block") && pending.is(pending::UPLOAD) {
-            if let Some(event) = self.uploaded(cx, request, &message) {
-                return Some(event);
-            }
-        }
-        self.downloaded(cx, request, path, message)
+        Some(Event::Response { request, path: *path, message: *message, part, last })
     }
 
     /// Keeps the message ID of a response of its own, so that its duplicates are acknowledged and
@@ -91,118 +120,99 @@ impl Endpoint<'_> {
     /// answers are gathered, and hang on the group with a fingerprint of the sender. In a full
     /// table a record takes the place of an older one.
     fn is_repeated(&mut self, now: Instant, pending: &Pending, path: &Path, message: &Message<'_>) -> bool {
-        let group = pending.is(pending::GROUP);
-        let (peer, message_id) = (pending.peer, message.message_id);
-        let confirmable = if message.kind == Type::Con { exchange::CON | exchange::ACKED } else { 0 };
-        let lifetime = if confirmable != 0 { self.lifetime } else { self.non_lifetime };
+        let group = pending.head.is(GROUP);
+        let (peer, message_id) = (pending.head.peer.get(), message.message_id);
+        let confirmable = message.kind == Type::Con;
+        let lifetime = if confirmable { self.lifetime } else { self.non_lifetime };
         let from = if group { key::sender(&path.remote) } else { 0 };
         let (own_id, size) = ((from >> 16) as u16, from as u16);
-        let flags = confirmable | exchange::IDEMPOTENT;
-        let mut record = Exchange::new(now, lifetime, peer, message_id, flags);
-        (record.own_id, record.size, record.stage) = (own_id, size, Stage::Done);
-        if group {
-            record.due = pending.due;
-        }
         let same = |kept: &Exchange| {
-            kept.peer == peer && kept.message_id == message_id && kept.own_id == own_id && kept.size == size
+            kept.head.is_named(peer, message_id) && kept.own_id.get() == own_id && kept.size.get() == size
         };
-        if group && self.exchanges.find(same).is_some() {
+        if group && self.tables.exchanges.iter().any(same) {
             self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
             return true;
         }
-        if self.open_exchange(record).is_ok() {
-            self.peers.unpin(peer);
+        let flags = if confirmable { CON | ACKED | IDEMPOTENT } else { IDEMPOTENT };
+        if let Ok(record) = self.open_exchange(now, lifetime, peer, message_id, flags) {
+            record.own_id.set(own_id);
+            record.size.set(size);
+            record.head.stage.set(Stage::Done);
+            self.peers.unpin(&record.head);
+            if group {
+                record.head.due.set(pending.head.due.get());
+            }
         }
         false
     }
 
     /// The peer wants to see that we are there: sends the request again with its Echo value
     /// (RFC 9175 §2.3).
-    fn echo<'d>(&mut self, cx: &mut DatagramContext<'_>, request: Handle, echo: &[u8]) -> Option<Event<'d>> {
-        let mut pending = *self.requests.get(request)?;
-        pending.flags |= pending::ECHOED;
-        self.draw_token(cx, &mut pending);
-        let built = self.rebuild(cx, request, &pending, &[number::ECHO], (number::ECHO, echo), None);
-        let stored = built.and_then(|length| self.store_built(Key::request(request.index()), length));
-        self.go_on(cx, request, pending, stored);
-        None
+    fn echo(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending, echo: &[u8]) {
+        pending.head.set(pending::ECHOED);
+        self.draw_token(cx, pending);
+        let built = self.rebuild(cx, pending, pending, 0, (number::ECHO, echo), None);
+        self.go_on(cx, pending, built);
     }
 
-    /// A notification, perhaps the first.
-    fn notified<'d>(
+    /// A notification, perhaps the first: whether it is fresh.
+    fn notified(
         &mut self,
         cx: &mut DatagramContext<'_>,
-        request: Handle,
-        path: &Path,
-        message: Message<'d>,
+        pending: &Pending,
+        message: &Message<'_>,
+        part: &Part,
+        block: Option<Block>,
         sequence: u32,
-    ) -> Option<Event<'d>> {
+    ) -> bool {
         let now = cx.now.0 as u32;
-        let pending = self.requests.get_mut(request)?;
-        let ahead = sequence.wrapping_sub(pending.etag) & 0xff_ffff;
-        let fresh = pending.etag == NO_SEQUENCE
+        let known = pending.etag.get();
+        // From 1 to half of the 24 bits ahead.
+        let ahead = sequence.wrapping_sub(known).wrapping_sub(1) & 0xff_ffff;
+        let fresh = known == NO_SEQUENCE
             || message.kind == Type::Ack
-            || (ahead != 0 && ahead < 0x80_0000)
-            || now.wrapping_sub(pending.other) > REORDER_SPAN;
+            || ahead < 0x7f_ffff
+            || now.wrapping_sub(pending.other.get()) > REORDER_SPAN;
         if !fresh {
-            return None;
+            return false;
         }
-        pending.etag = sequence;
-        pending.other = now;
-        pending.wait = Wait::Notification;
+        pending.etag.set(sequence);
+        pending.other.set(now);
+        pending.head.stage.set(Stage::Notification);
         // Once the representation is stale, wait a little for the next, then register again
         // (RFC 7641 §3.3.1).
         let age = message.uint(number::MAX_AGE).unwrap_or(60);
-        let patience = 5000 + u64::from(cx.random.below(10_000));
-        pending.due = cx.now.after(u64::from(age) * 1000 + patience);
-        let (due, parent) = (pending.due, *pending);
-        self.arm(due);
-        while let Some(old) = self.requests.find(|other| other.parent() == Some(request)) {
-            self.close(cx.now, old);
-        }
-        let part = part(&message);
-        if part.more && !parent.is(pending::ONE_BLOCK) && cfg!(feature = "coap-block") {
-            let szx = message.block(number::BLOCK2).map_or(6, |block| block.szx);
-            let next = part.offset.saturating_add(message.payload.len() as u32);
-            let mut child = Pending {
-                other: request.raw(),
-                flags: parent.flags & pending::CON | pending::CHILD,
-                offset: next,
-                etag: key::etag(&message),
-                szx: parent.szx.min(szx),
-                wait: Wait::Turn,
-                ..parent
-            };
-            if let Ok(length) = self.rebuild_block2(cx, request, &mut child) {
-                let _ = self.start(cx, child, length);
+        let patience = 5000 + cx.random.below(10_000);
+        self.wait_until(&pending.head, cx.now.after(u64::from(age) * 1000).after(patience.into()));
+        self.close_children(cx.now, pending);
+        if part.more && !pending.head.is(pending::ONE_BLOCK) && cfg!(feature = "coap-block") {
+            if let Some(child) = self.take_request() {
+                child.inherit(pending);
+                child.etag.set(key::etag(message));
+                child.szx.set(pending.szx.get());
+                let built = self.build_next(cx, pending, child, message, part, block);
+                let _ = self.start(cx, child, built);
             }
         }
-        Some(Event::Response { request, path: *path, message, part, last: false })
+        true
     }
 
-    /// A block of our body was taken, or the request answered. `None` for the latter.
-    fn uploaded<'d>(
-        &mut self,
-        cx: &mut DatagramContext<'_>,
-        request: Handle,
-        message: &Message<'d>,
-    ) -> Option<Event<'d>> {
-        let block = message.block(number::BLOCK1)?;
-        let pending = self.requests.get_mut(request)?;
-        let refused = message.code == Code::REQUEST_ENTITY_TOO_LARGE;
-        if message.code.is_success() {
+    /// Whether a block of our body was taken, so that the next is to follow; else the request
+    /// was answered.
+    fn uploaded(&mut self, now: Instant, pending: &Pending, code: Code, block: Block) -> bool {
+        let (offset, szx) = (pending.offset.get(), pending.szx.get());
+        let refused = code == Code::REQUEST_ENTITY_TOO_LARGE;
+        if code.is_success() {
             // A block with more to follow is always whole.
-            pending.offset = pending.offset.saturating_add(16 << pending.szx);
-        } else if !(refused && pending.offset == 0 && block.szx < pending.szx) {
-            return None;
+            pending.offset.set(offset.saturating_add(16 << szx));
+        } else if !(refused && offset == 0 && block.szx < szx) {
+            return false;
         }
         // Else the first block was too large: once more, in smaller pieces (RFC 7959 §2.9.3).
-        pending.szx = pending.szx.min(block.szx);
-        pending.wait = Wait::Block;
-        pending.due = cx.now.after(pending.timeout.into());
-        let (offset, length, due) = (pending.offset, 16 << pending.szx, pending.due);
-        self.arm(due);
-        Some(Event::NeedBlock { request, offset, length })
+        pending.szx.set(szx.min(block.szx));
+        pending.head.stage.set(Stage::Block);
+        self.wait(now, &pending.head, pending.timeout.get());
+        true
     }
 
     /// Gives the block that [`Event::NeedBlock`] asked for; `more` says whether the body goes on.
@@ -218,169 +228,145 @@ impl Endpoint<'_> {
         bytes: &[u8],
         more: bool,
     ) -> Result<()> {
-        let mut pending = *self.requests.get(request).ok_or(Error::Stale)?;
-        if pending.wait != Wait::Block {
+        let pending = self.tables.request(request).ok_or(Error::Stale)?;
+        if !pending.head.at(Stage::Block) {
             return Err(Error::State);
         }
-        let size = 16 << pending.szx;
+        let size = 16 << pending.szx.get();
         if bytes.len() > size || (more && bytes.len() < size) {
             return Err(Error::Invalid);
         }
-        let block = Block::at(pending.offset, more, pending.szx)?;
-        if !more {
-            pending.flags &= !pending::UPLOAD;
-            pending.offset = 0;
-        }
-        // Size1 and If-None-Match go with the first block only, unless that is sent again
-        // (RFC 7959 §2.10).
-        let skip = [number::BLOCK1, number::SIZE1, number::IF_NONE_MATCH];
-        let skip = skip.get(..if block.num == 0 { 1 } else { 3 }).unwrap_or_default();
+        let block = Block::at(pending.offset.get(), more, pending.szx.get())?;
+        let skip = if block.num == 0 { 0 } else { FIRST };
         let mut value = [0; 4];
         let option = (number::BLOCK1, uint_bytes(block.bits(), &mut value));
-        self.draw_token(cx, &mut pending);
-        let length = self.rebuild(cx, request, &pending, skip, option, Some(bytes))?;
-        self.store_built(Key::request(request.index()), length)?;
-        self.go_on(cx, request, pending, Ok(()));
+        self.draw_token(cx, pending);
+        let length = self.rebuild(cx, pending, pending, skip, option, Some(bytes))?;
+        self.store_built(&pending.head, length)?;
+        if !more {
+            pending.head.unset(pending::UPLOAD);
+            pending.offset.set(0);
+        }
+        self.send_next(cx, pending);
         Ok(())
     }
 
-    /// The answer to the whole request, or a block of it.
-    fn downloaded<'d>(
+    /// The answer to the whole request, or a block of it: whether it is the last of them, or
+    /// `None` when it breaks the rules.
+    fn downloaded(
         &mut self,
         cx: &mut DatagramContext<'_>,
-        request: Handle,
-        path: &Path,
-        message: Message<'d>,
-    ) -> Option<Event<'d>> {
-        let mut pending = *self.requests.get(request)?;
-        let shown = pending.parent().unwrap_or(request);
-        let part = part(&message);
-        let etag = key::etag(&message);
-        let blockwise = cfg!(feature = "coap-block") && message.code.is_success();
-        let known = if pending.is(pending::OBSERVE) { 0 } else { pending.etag };
-        let expected = if pending.is(pending::UPLOAD) { 0 } else { pending.offset };
-        let fault = if blockwise && known != 0 && known != etag {
-            // Blocks of two states of the resource do not go together (RFC 7959 §2.4).
-            Some(Error::SessionLost)
-        } else if blockwise && message.code != Code::VALID && part.offset != expected {
-            Some(Error::Protocol)
-        } else {
-            None
-        };
-        if let Some(error) = fault {
-            self.fail(cx.now, request, error);
-            return None;
-        }
-        let last = !(blockwise && part.more && !pending.is(pending::ONE_BLOCK));
-        if last {
-            self.close(cx.now, request);
-        } else {
-            let block = message.block(number::BLOCK2);
-            pending.szx = block.map_or(pending.szx, |block| block.szx.min(pending.szx));
-            pending.offset = part.offset.saturating_add(message.payload.len() as u32);
-            pending.etag = etag;
-            pending.flags &= !(pending::UPLOAD | pending::OBSERVE);
-            if block.is_none_or(|block| block.size() != message.payload.len()) {
-                self.fail(cx.now, request, Error::Protocol);
+        pending: &Pending,
+        message: &Message<'_>,
+        part: &Part,
+        block: Option<Block>,
+    ) -> Option<bool> {
+        let head = &pending.head;
+        let etag = key::etag(message);
+        let mut last = true;
+        if cfg!(feature = "coap-block") && message.code.is_success() {
+            let known = if head.is(pending::OBSERVE) { 0 } else { pending.etag.get() };
+            let expected = if head.is(pending::UPLOAD) { 0 } else { pending.offset.get() };
+            if known != 0 && known != etag {
+                // Blocks of two states of the resource do not go together (RFC 7959 §2.4).
+                self.fail(cx.now, pending, Error::SessionLost);
                 return None;
             }
-            let built = self.rebuild_block2(cx, request, &mut pending);
-            let stored = built.and_then(|length| self.store_built(Key::request(request.index()), length));
-            self.go_on(cx, request, pending, stored);
+            last = !part.more || head.is(pending::ONE_BLOCK);
+            let whole = last || block.is_some_and(|block| block.size() == message.payload.len());
+            if (message.code != Code::VALID && part.offset != expected) || !whole {
+                self.fail(cx.now, pending, Error::Protocol);
+                return None;
+            }
         }
-        let last = last && shown == request;
-        Some(Event::Response { request: shown, path: *path, message, part, last })
+        if last {
+            self.close(cx.now, pending);
+        } else {
+            pending.etag.set(etag);
+            head.unset(pending::UPLOAD | pending::OBSERVE);
+            let built = self.build_next(cx, pending, pending, message, part, block);
+            self.go_on(cx, pending, built);
+        }
+        Some(last)
     }
 
-    /// Builds, in the scratch buffer, the request for the block at the entry's offset.
-    fn rebuild_block2(
+    /// Builds, in the scratch buffer, the request for the block that follows in an answer to
+    /// `first`, to be sent for `pending`.
+    #[inline(never)]
+    fn build_next(
         &mut self,
         cx: &mut DatagramContext<'_>,
-        request: Handle,
-        pending: &mut Pending,
+        first: &Pending,
+        pending: &Pending,
+        message: &Message<'_>,
+        part: &Part,
+        block: Option<Block>,
     ) -> Result<usize> {
-        const SKIP: [u16; 6] = [
-            number::OBSERVE,
-            number::BLOCK1,
-            number::BLOCK2,
-            number::SIZE1,
-            number::ETAG,
-            number::IF_NONE_MATCH,
-        ];
+        let szx = block.map_or(6, |block| block.szx).min(pending.szx.get());
+        let offset = part.offset.saturating_add(message.payload.len() as u32);
+        pending.szx.set(szx);
+        pending.offset.set(offset);
         self.draw_token(cx, pending);
-        let block = Block::at(pending.offset, false, pending.szx)?;
         let mut value = [0; 4];
-        let option = (number::BLOCK2, uint_bytes(block.bits(), &mut value));
-        let first = self.pool.get(Key::request(request.index())).map(Message::parse);
+        let option = (number::BLOCK2, uint_bytes(Block::at(offset, false, szx)?.bits(), &mut value));
+        let stored = Message::parse(self.pool.get(&first.head))?;
         // A FETCH is nothing without its payload, so it comes along when it fits in one message.
-        let whole = matches!(first, Some(Ok(first))
-            if first.code == Code::FETCH && first.option(number::BLOCK1).is_none());
-        self.rebuild(cx, request, pending, &SKIP, option, if whole { None } else { Some(&[]) })
+        let whole = stored.code == Code::FETCH && stored.option(number::BLOCK1).is_none();
+        self.rebuild(cx, first, pending, BODY, option, if whole { None } else { Some(&[]) })
     }
 
-    /// Builds, in the scratch buffer, another message of a request: with the entry's token, without
-    /// the options of `skip`, with one more option, and with another payload if one is given.
+    /// Builds, in the scratch buffer, another message of the request `first`, to be sent for
+    /// `pending`: without the options of `skip`, with one more option, and with another payload if
+    /// one is given.
     fn rebuild(
         &mut self,
         cx: &DatagramContext<'_>,
-        request: Handle,
+        first: &Pending,
         pending: &Pending,
-        skip: &[u16],
+        skip: Skip,
         option: (u16, &[u8]),
         payload: Option<&[u8]>,
     ) -> Result<usize> {
-        let path = self.peers.get(pending.peer).ok_or(Error::Stale)?.path;
-        let limit = self.limit(cx, &path);
-        let first = self.pool.get(Key::request(request.index())).ok_or(Error::Stale)?;
-        let first = Message::parse(first)?;
+        let limit = self.limit(cx, first.head.peer.get());
+        let first = Message::parse(self.pool.get(&first.head))?;
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
-        let mut out = Encoder::new(room, first.kind, first.code, 0, pending.token())?;
-        for (number, value) in first.options.filter(|(number, _)| !skip.contains(number)) {
-            out.option(number, value)?;
+        let token = pending.token.get();
+        let token = token.get(..pending.token_length.get().into()).unwrap_or_default();
+        let mut out = Encoder::start(room, first.kind, first.code, 0, token);
+        for (number, value) in first.options {
+            let bit = if number == number::SIZE1 { 0 } else { number };
+            if number != option.0 && (bit >= 32 || skip & 1 << bit == 0) {
+                out.option(number, value)?;
+            }
         }
         out.option(option.0, option.1)?;
         out.payload(payload.unwrap_or(first.payload))?;
-        Ok(out.finish().len())
+        out.end()
+    }
+
+    /// Sends the message that was built as the next of a request.
+    fn go_on(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending, built: Result<usize>) {
+        match built.and_then(|length| self.store_built(&pending.head, length)) {
+            Ok(()) => self.send_next(cx, pending),
+            Err(error) => self.fail(cx.now, pending, error),
+        }
     }
 
     /// Sends the message that was stored as the next of a request.
-    fn go_on(
-        &mut self,
-        cx: &mut DatagramContext<'_>,
-        request: Handle,
-        mut pending: Pending,
-        stored: Result<()>,
-    ) {
-        pending.flags &= !pending::OUTSTANDING;
-        pending.wait = Wait::Turn;
-        if let Some(place) = self.requests.get_mut(request) {
-            *place = pending;
-        }
-        match stored {
-            Ok(()) => self.take_turn(cx, request),
-            Err(error) => self.fail(cx.now, request, error),
-        }
+    fn send_next(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
+        pending.head.unset(pending::OUTSTANDING);
+        pending.head.stage.set(Stage::Turn);
+        self.take_turn(cx, pending);
     }
 
     /// Tells the peer that its notifications are no longer wanted (RFC 7641 §3.6). Should that be
     /// lost, the next notification gets a Reset.
-    pub(super) fn deregister(&mut self, cx: &mut DatagramContext<'_>, request: Handle, pending: &Pending) {
+    pub(super) fn deregister(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
         let option = (number::OBSERVE, &[1][..]);
-        let Ok(length) = self.rebuild(cx, request, pending, &[number::OBSERVE], option, None) else { return };
-        let Some(path) = self.peers.get(pending.peer).map(|peer| peer.path) else { return };
-        let id = self.take_id(cx, pending.peer);
-        let Some(message) = self.scratch.get_mut(..length) else { return };
-        message::stamp(message, id);
-        let _ = message::send(cx, &mut self.stats, &path, message);
-    }
-}
-
-/// The place of a response's payload in its body.
-fn part(message: &Message<'_>) -> Part {
-    let block = message.block(number::BLOCK2);
-    Part {
-        offset: block.map_or(0, |block| block.offset()),
-        more: block.is_some_and(|block| block.more),
-        total: message.uint(number::SIZE2).unwrap_or(0),
+        let Ok(length) = self.rebuild(cx, pending, pending, 0, option, None) else { return };
+        let peer = pending.head.peer.get();
+        let id = self.take_id(cx, peer);
+        message::stamp(self.scratch, id);
+        self.send_built(cx, peer, length);
     }
 }

@@ -3,13 +3,12 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::event::{Cause, Event, Incoming, Part, Response};
-use super::exchange::{self, Exchange, Stage};
+use super::entry::{CON, GROUP, Stage};
+use super::event::{Cause, Event, Incoming, Part};
+use super::exchange::{Exchange, IDEMPOTENT, MORE};
 use super::listing;
 use super::message;
-use super::pool::Key;
 use super::resources::{Resource, differs, flags, method_bit, suits};
-use super::transfer::Step;
 use super::wire::{Block, Code, Encoder, Message, Options, Type, number, rule, uint};
 use crate::address::put_decimal;
 use crate::bytes::Writer;
@@ -19,20 +18,6 @@ use crate::transport::{DatagramContext, Path};
 
 /// When a client that found us full should come again, in seconds.
 const BUSY_AGE: u32 = 5;
-
-/// How a request goes on: to a handler, with what it needs to know, or no further.
-enum Admitted {
-    /// The handler of this resource is to be asked.
-    Handler(Handle, Cause, Part),
-    /// The endpoint itself answers with this code.
-    Answer(Code),
-    /// The endpoint does not understand this option.
-    BadOption(u16),
-    /// The endpoint lists its resources.
-    Listing,
-    /// It is to be forgotten.
-    Silence,
-}
 
 impl<'m> Endpoint<'m> {
     /// Adds a resource. What it borrows must live as long as the endpoint.
@@ -51,13 +36,9 @@ impl<'m> Endpoint<'m> {
     ///
     /// # Errors
     /// [`Error::Stale`].
-    pub fn remove_resource(&mut self, cx: &mut DatagramContext<'_>, resource: Handle) -> Result<()> {
+    pub fn remove_resource(&mut self, _cx: &mut DatagramContext<'_>, resource: Handle) -> Result<()> {
         self.resources.remove(resource).ok_or(Error::Stale)?;
-        for (_, observer) in self.observers.iter_mut().filter(|(_, observer)| observer.resource == resource) {
-            observer.dirty = true;
-            self.notify_at = cx.now;
-        }
-        self.arm(self.notify_at);
+        self.changed(resource);
         Ok(())
     }
 }
@@ -70,64 +51,62 @@ impl Endpoint<'_> {
         path: &Path,
         known: Option<u16>,
         datagram: &'d [u8],
-        message: Message<'d>,
+        message: &Message<'d>,
     ) -> Option<Event<'d>> {
         let confirmable = message.kind == Type::Con;
-        let group = path.is_multicast();
-        if group && confirmable {
-            return self.rejected();
-        }
-        let peer = known.map_or_else(|| self.peer(cx, &path.reply(), false), Ok);
-        let Ok(peer) = peer else { return self.refuse(cx, path, &message) };
-        let mut flags = if confirmable { exchange::CON } else { 0 };
-        if group {
-            flags |= exchange::GROUP;
-        }
-        if message.code.is_idempotent() {
-            flags |= exchange::IDEMPOTENT;
-        }
-        let due = if confirmable { self.config.ack_delay } else { self.non_lifetime };
-        let mut exchange = Exchange::new(cx.now, due, peer, message.message_id, flags);
-        exchange.size = u16::try_from(datagram.len()).unwrap_or(u16::MAX);
-        let Ok(handle) = self.open_exchange(exchange) else { return self.refuse(cx, path, &message) };
-        // All but the payload is kept until it is answered.
-        let body = if message.payload.is_empty() { 0 } else { message.payload.len() + 1 };
-        let head = datagram.get(..datagram.len() - body).unwrap_or_default();
-        if self.store(Key::exchange(handle.index()), head).is_err() {
-            self.drop_exchange(handle);
-            return self.refuse(cx, path, &message);
-        }
-        let (resource, cause, part) = match self.admit(cx, handle, peer, datagram, &message) {
-            Admitted::Handler(resource, cause, part) => (resource, cause, part),
-            Admitted::Answer(code) => {
-                let _ = self.respond(cx, handle, &Response::new(code));
-                return None;
-            }
-            Admitted::BadOption(number) => {
-                // The diagnostic payload that RFC 7252 §5.4.1 asks for names the option.
-                let mut words = [0; 12];
-                let mut out = Writer::new(&mut words);
-                let _ = out.put(b"option ").and_then(|()| put_decimal(number.into(), &mut out));
-                let payload = out.written();
-                let _ = self.respond(cx, handle, &Response { payload, ..Response::new(Code::BAD_OPTION) });
-                return None;
-            }
-            Admitted::Listing => {
-                let _ = self.respond_with(cx, handle, &Response::new(Code::CONTENT), true);
-                return None;
-            }
-            Admitted::Silence => {
-                self.drop_exchange(handle);
+        let mut flags = if confirmable { CON } else { 0 };
+        if path.is_multicast() {
+            if confirmable {
                 return self.rejected();
             }
+            flags |= GROUP;
+        }
+        if message.code.is_idempotent() {
+            flags |= IDEMPOTENT;
+        }
+        let peer = match known {
+            Some(peer) => Ok(peer),
+            None => self.peer(cx, &path.reply(), false),
         };
-        let assembled = self.exchanges.get(handle).is_some_and(|exchange| exchange.transfer.is_some())
-            && !part.more
-            && cause == Cause::Request;
-        Some(Event::Request(incoming(handle, resource, *path, message, cause, part, assembled)))
+        let due = if confirmable { self.config.ack_delay } else { self.non_lifetime };
+        let opened = peer.and_then(|peer| self.open_exchange(cx.now, due, peer, message.message_id, flags));
+        let Ok(exchange) = opened else { return self.refuse(cx, path, message) };
+        exchange.size.set(u16::try_from(datagram.len()).unwrap_or(u16::MAX));
+        // All but the payload is kept until it is answered.
+        if self.store(&exchange.head, message.without_payload(datagram)).is_err() {
+            self.drop_exchange(exchange);
+            return self.refuse(cx, path, message);
+        }
+        let mut cause = Cause::Request;
+        let mut words = [0; 12];
+        let mut words = Writer::new(&mut words);
+        let admitted = match self.option_fault(message) {
+            None => self.admit(cx, exchange, datagram, message, &mut cause),
+            // A NON is rejected as a message, without an answer (RFC 7252 §5.4.1).
+            Some((fault, _)) if !confirmable && fault != Code::PROXYING_NOT_SUPPORTED => Err(Code::EMPTY),
+            Some((fault, number)) => {
+                if fault == Code::BAD_OPTION {
+                    // The diagnostic payload that RFC 7252 §5.4.1 asks for names the option.
+                    let _ = words.put(b"option ").and_then(|()| put_decimal(number.into(), &mut words));
+                }
+                Err(fault)
+            }
+        };
+        match admitted {
+            Ok(part) => incoming(exchange, path, message, cause, part),
+            Err(Code::EMPTY) => {
+                self.drop_exchange(exchange);
+                self.rejected()
+            }
+            Err(code) => {
+                self.answer(cx, exchange, code, words.written());
+                None
+            }
+        }
     }
 
     /// No room: says so without keeping anything (RFC 7252 §5.9.3.4).
+    #[inline(never)] // It is called twice.
     fn refuse<T>(&mut self, cx: &mut DatagramContext<'_>, path: &Path, message: &Message<'_>) -> Option<T> {
         self.count_full();
         if path.is_multicast() {
@@ -137,95 +116,90 @@ impl Endpoint<'_> {
             Type::Con => (Type::Ack, message.message_id),
             _ => (Type::Non, cx.random.u32() as u16),
         };
-        if let Ok(mut out) = Encoder::new(self.scratch, kind, Code::SERVICE_UNAVAILABLE, id, message.token) {
-            let _ = out.uint(number::MAX_AGE, BUSY_AGE);
-            let _ = message::send(cx, &mut self.stats, &path.reply(), out.finish());
+        let mut out = Encoder::start(self.scratch, kind, Code::SERVICE_UNAVAILABLE, id, message.token);
+        out.add(number::MAX_AGE, BUSY_AGE);
+        if let Ok(length) = out.end() {
+            let _ = message::send(
+                cx,
+                &mut self.stats,
+                &path.reply(),
+                self.scratch.get(..length).unwrap_or_default(),
+            );
         }
         None
     }
 
-    /// What the standard lets the endpoint decide by itself.
+    /// What the standard lets the endpoint decide by itself: the part of the body that the handler
+    /// is to see, or the code to answer with; [`Code::EMPTY`] for no answer at all, and
+    /// [`Code::CONTENT`] for the list of resources.
     fn admit(
         &mut self,
         cx: &mut DatagramContext<'_>,
-        handle: Handle,
-        peer: u16,
+        exchange: &Exchange,
         datagram: &[u8],
         message: &Message<'_>,
-    ) -> Admitted {
-        if let Some((fault, number)) = self.option_fault(message) {
-            // A NON is rejected as a message, without an answer (RFC 7252 §5.4.1).
-            return match (fault, message.kind) {
-                (Code::PROXYING_NOT_SUPPORTED, _) => Admitted::Answer(fault),
-                (_, Type::Non) => Admitted::Silence,
-                (Code::BAD_OPTION, _) => Admitted::BadOption(number),
-                _ => Admitted::Answer(fault),
-            };
+        cause: &mut Cause,
+    ) -> core::result::Result<Part, Code> {
+        let index = exchange.head.peer.get();
+        let peer = self.peers.get(index);
+        if message.option(number::ECHO).is_some_and(|echo| echo == peer.echo.get()) {
+            peer.verified.set(true);
         }
-        if let Some(known) = self.peers.get_mut(peer) {
-            if message.option(number::ECHO).is_some_and(|echo| echo == known.echo) {
-                known.verified = true;
-            }
-            // What changes something is not done for a stranger whose answer may be held back.
-            if self.config.amplification_limit
-                && !known.verified
-                && !message.code.is_safe()
-                && !cx.transport.is_secure(&known.path)
-            {
-                return Admitted::Answer(Code::UNAUTHORIZED);
-            }
+        // What changes something is not done for a stranger whose answer may be held back.
+        if self.config.amplification_limit
+            && !peer.verified.get()
+            && !message.code.is_safe()
+            && !self.is_secure(cx, index)
+        {
+            return Err(Code::UNAUTHORIZED);
         }
-        let listing = message.options.all(number::URI_PATH).eq([&b".well-known"[..], b"core"]);
-        // A wildcard that stands for everything does not stand for the list of resources.
-        let whole = |(depth, _): &(usize, Handle)| !listing || *depth == usize::MAX;
-        let Some((_, found)) = self.route(message.options).filter(whole) else {
-            let group = self.exchanges.get(handle).is_some_and(|exchange| exchange.is(exchange::GROUP));
-            return match message.code {
+        let listing = suits("/.well-known/core", message.options) == Some(usize::MAX);
+        let Some(found) = self.route(message.options, listing) else {
+            return Err(match message.code {
+                _ if !listing => Code::NOT_FOUND,
                 // A group's member that has nothing to show stays silent (RFC 6690 §4.1).
                 Code::GET
-                    if listing && group && listing::measure(&self.resources, message.options).length == 0 =>
+                    if exchange.head.is(GROUP)
+                        && listing::measure(&self.resources, message.options).length == 0 =>
                 {
-                    Admitted::Silence
+                    Code::EMPTY
                 }
-                Code::GET if listing => Admitted::Listing,
-                _ if listing => Admitted::Answer(Code::METHOD_NOT_ALLOWED),
-                _ => Admitted::Answer(Code::NOT_FOUND),
-            };
+                Code::GET => Code::CONTENT,
+                _ => Code::METHOD_NOT_ALLOWED,
+            });
         };
-        if let Some(exchange) = self.exchanges.get_mut(handle) {
-            exchange.resource = Some(found);
-        }
-        let Some(resource) = self.resources.get(found).copied() else { return Admitted::Silence };
+        exchange.resource.set(Some(found));
+        let resource = *self.resources.get(found).ok_or(Code::EMPTY)?;
         if let Some(fault) = unsuitable(&resource, message) {
-            return Admitted::Answer(fault);
+            return Err(fault);
         }
-        if self.exchanges.get(handle).is_some_and(|exchange| exchange.is(exchange::GROUP))
-            && resource.flags & flags::MULTICAST == 0
-        {
-            return Admitted::Silence;
+        if exchange.head.is(GROUP) && resource.flags & flags::MULTICAST == 0 {
+            return Err(Code::EMPTY);
         }
-        match self.transferred(cx, handle, peer, &resource, message) {
-            Ok(Step::Taken) => Admitted::Answer(Code::CONTINUE),
-            Ok(Step::Body(part)) => {
-                let cause = self.cause(cx, handle, peer, datagram, message);
-                Admitted::Handler(found, cause, part)
+        match self.transferred(cx, exchange, &resource, message)? {
+            Some(part) => {
+                *cause = self.cause(cx, exchange, resource.flags, datagram, message);
+                Ok(part)
             }
-            Ok(Step::Rest) => Admitted::Handler(found, Cause::Continue, Part::default()),
-            Err(code) => Admitted::Answer(code),
+            None => {
+                *cause = Cause::Continue;
+                Ok(Part::default())
+            }
         }
     }
 
-    /// The resource that suits a path best.
-    fn route(&self, options: Options<'_>) -> Option<(usize, Handle)> {
-        let mut best = None;
+    /// The resource that suits a path best; for the list of resources, only one that suits exactly.
+    fn route(&self, options: Options<'_>, listing: bool) -> Option<Handle> {
+        let (mut best, mut most) = (None, 0);
         let first = options.all(number::URI_PATH).next();
         for (handle, resource) in self.resources.iter() {
             if differs(resource.path, first) {
                 continue;
             }
-            let depth = suits(resource.path, options);
-            if depth > best.map(|(depth, _)| depth) {
-                best = depth.map(|depth| (depth, handle));
+            // A wildcard that stands for everything does not stand for the list of resources.
+            let depth = suits(resource.path, options).map_or(0, |depth| depth.saturating_add(1));
+            if depth > most && (!listing || depth == usize::MAX) {
+                (best, most) = (Some(handle), depth);
             }
         }
         best
@@ -268,26 +242,34 @@ impl Endpoint<'_> {
     /// Tells that the handler of an [`Event::Request`] has returned, answer or not. Drivers call
     /// it after each: a block that was not refused is acknowledged with 2.31 by this.
     pub fn handler_returned(&mut self, cx: &mut DatagramContext<'_>, exchange: Handle) {
-        let waiting = self.exchanges.get(exchange);
-        if waiting.is_some_and(|exchange| exchange.stage == Stage::Working && exchange.is(exchange::MORE)) {
-            let _ = self.respond(cx, exchange, &Response::new(Code::CONTINUE));
+        if let Some(exchange) = self.tables.exchange(exchange) {
+            if exchange.head.at(Stage::Working) && exchange.head.is(MORE) {
+                self.answer(cx, exchange, Code::CONTINUE, &[]);
+            }
         }
     }
 }
 
 /// What an event tells of a request.
 pub(super) fn incoming<'d>(
-    exchange: Handle,
-    resource: Handle,
-    path: Path,
-    message: Message<'d>,
+    exchange: &Exchange,
+    path: &Path,
+    message: &Message<'d>,
     cause: Cause,
     part: Part,
-    assembled: bool,
-) -> Incoming<'d> {
+) -> Option<Event<'d>> {
     let wanted = message.block(number::BLOCK2).unwrap_or(Block { num: 0, more: false, szx: 6 });
-    let (offset, size) = (wanted.offset(), wanted.size() as u16);
-    Incoming { exchange, resource, path, message, cause, part, assembled, offset, size }
+    Some(Event::Request(Incoming {
+        exchange: exchange.head.handle()?,
+        resource: exchange.resource.get()?,
+        path: *path,
+        message: *message,
+        cause,
+        part,
+        assembled: exchange.transfer.get().is_some() && cause == Cause::Request,
+        offset: wanted.offset(),
+        size: wanted.size() as u16,
+    }))
 }
 
 /// Why a resource cannot serve a request.

@@ -9,6 +9,8 @@
 
 #[cfg(feature = "coap")]
 mod coap;
+#[cfg(feature = "coap_engine")]
+mod coap_engine;
 #[cfg(any(feature = "lowpan", feature = "mesh"))]
 mod lowpan;
 #[cfg(feature = "mesh")]

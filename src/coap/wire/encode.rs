@@ -2,8 +2,8 @@
 //! Writing a message, options in any order.
 #![forbid(unsafe_code)]
 
-use super::{Code, Type, extension, next_option, uint_bytes};
-use crate::bytes::{Reader, Writer};
+use super::{Code, Options, Type, extension, next_option, uint_bytes};
+use crate::bytes::{self, Reader, Writer};
 use crate::status::{Error, Result};
 
 /// Builds a message in a buffer.
@@ -14,6 +14,8 @@ pub struct Encoder<'b> {
     out: Writer<'b>,
     /// Where the options start.
     start: usize,
+    /// Something did not fit.
+    failed: bool,
 }
 
 impl<'b> Encoder<'b> {
@@ -28,15 +30,30 @@ impl<'b> Encoder<'b> {
         message_id: u16,
         token: &[u8],
     ) -> Result<Encoder<'b>> {
-        let mut out = Writer::new(buffer);
+        let encoder = Encoder::start(buffer, kind, code, message_id, token);
+        if encoder.failed { Err(Error::TooLarge) } else { Ok(encoder) }
+    }
+
+    /// The same, where it is the [`end`](Encoder::end) that tells whether there was room.
+    pub(in crate::coap) fn start(
+        buffer: &'b mut [u8],
+        kind: Type,
+        code: Code,
+        message_id: u16,
+        token: &[u8],
+    ) -> Encoder<'b> {
+        let mut encoder = Encoder { out: Writer::new(buffer), start: 0, failed: false };
+        encoder.failed = encoder.head(kind, code, message_id, token).is_err();
+        encoder.start = encoder.out.position();
+        encoder
+    }
+
+    fn head(&mut self, kind: Type, code: Code, message_id: u16, token: &[u8]) -> Result<()> {
         let (nibble, _) = split(token.len())?;
-        out.u8(0x40 | (kind as u8) << 4 | nibble)?;
-        out.u8(code.0)?;
-        out.u16(message_id)?;
-        put_extension(&mut out, token.len())?;
-        out.put(token)?;
-        let start = out.position();
-        Ok(Encoder { out, start })
+        let first = 0x40 | (kind as u8) << 4 | nibble;
+        self.out.u32(u32::from(first) << 24 | u32::from(code.0) << 16 | u32::from(message_id))?;
+        put_extension(&mut self.out, token.len())?;
+        self.out.put(token)
     }
 
     /// Adds an option.
@@ -44,6 +61,12 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`Error::TooLarge`] when it does not fit; the message is as before then.
     pub fn option(&mut self, number: u16, value: &[u8]) -> Result<()> {
+        let added = self.insert(number, value);
+        self.failed |= added.is_err();
+        added
+    }
+
+    fn insert(&mut self, number: u16, value: &[u8]) -> Result<()> {
         // Find the place: after `last`, before the option at `place`, if there is one.
         let written = self.out.written().get(self.start..).unwrap_or_default();
         let mut reader = Reader::new(written);
@@ -87,17 +110,22 @@ impl<'b> Encoder<'b> {
         self.option(number, uint_bytes(value, &mut [0; 4]))
     }
 
+    /// The same, where it is the [`end`](Encoder::end) that tells whether there was room.
+    pub(in crate::coap) fn add(&mut self, number: u16, value: u32) {
+        let _ = self.uint(number, value);
+    }
+
+    /// The same, unless there is one with this number.
+    pub(in crate::coap) fn add_once(&mut self, number: u16, value: u32) {
+        if !self.has(number) {
+            self.add(number, value);
+        }
+    }
+
     /// The value of the first option with this number that was added.
     pub fn value(&self, number: u16) -> Option<&[u8]> {
-        let mut reader = Reader::new(self.out.written().get(self.start..)?);
-        let mut last = 0;
-        while let Ok((found, value)) = next_option(&mut reader, last) {
-            if found == number {
-                return Some(value);
-            }
-            last = found;
-        }
-        None
+        let added = Options::resume(self.out.written().get(self.start..)?, 0);
+        added.first(number)
     }
 
     /// Whether an option with this number was added.
@@ -133,14 +161,7 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`Error::TooLarge`] when it does not fit.
     pub fn payload(&mut self, payload: &[u8]) -> Result<()> {
-        if payload.is_empty() {
-            return Ok(());
-        }
-        if payload.len() > self.room() {
-            return Err(Error::TooLarge);
-        }
-        self.out.u8(0xff)?;
-        self.out.put(payload)
+        self.payload_with(payload.len(), |room| bytes::copy(room, payload))
     }
 
     /// Adds a payload of `length` bytes that `fill` writes in place. None if `length` is 0.
@@ -148,15 +169,24 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`Error::TooLarge`] when it does not fit.
     pub fn payload_with<R>(&mut self, length: usize, fill: impl FnOnce(&mut [u8]) -> R) -> Result<()> {
-        if length == 0 {
-            return Ok(());
+        if length > 0 {
+            fill(self.payload_room(length)?);
         }
+        Ok(())
+    }
+
+    fn payload_room(&mut self, length: usize) -> Result<&mut [u8]> {
         if length > self.room() {
+            self.failed = true;
             return Err(Error::TooLarge);
         }
         self.out.u8(0xff)?;
-        fill(self.out.reserve(length)?);
-        Ok(())
+        self.out.reserve(length)
+    }
+
+    /// The length of the message; [`Error::TooLarge`] when something was not added for lack of room.
+    pub(in crate::coap) fn end(self) -> Result<usize> {
+        if self.failed { Err(Error::TooLarge) } else { Ok(self.out.position()) }
     }
 
     /// The message.

@@ -137,7 +137,7 @@ impl<'d> Message<'d> {
 
     /// The value of the first option with this number.
     pub fn option(&self, number: u16) -> Option<&'d [u8]> {
-        self.options.into_iter().find(|(found, _)| *found == number).map(|(_, value)| value)
+        self.options.first(number)
     }
 
     /// The first option with this number as an unsigned integer; `None` also when it is longer
@@ -149,6 +149,12 @@ impl<'d> Message<'d> {
     /// The Block1 or Block2 option, if it is there and valid.
     pub fn block(&self, number: u16) -> Option<Block> {
         Block::parse(self.option(number)?).ok()
+    }
+
+    /// What of `bytes`, from which the message was parsed, lies before its payload.
+    pub(in crate::coap) fn without_payload<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let body = if self.payload.is_empty() { 0 } else { self.payload.len() + 1 };
+        bytes.get(..bytes.len().saturating_sub(body)).unwrap_or_default()
     }
 
     /// Writes the message, options in canonical form.
@@ -213,6 +219,17 @@ impl<'d> Options<'d> {
     /// The bytes not iterated yet, as they lie in the message.
     pub const fn bytes(&self) -> &'d [u8] {
         self.reader.rest()
+    }
+
+    /// The value of the first option with this number that is yet to come.
+    #[inline(never)] // One copy: most of what the engine looks at are options.
+    pub(in crate::coap) fn first(mut self, number: u16) -> Option<&'d [u8]> {
+        loop {
+            let (found, value) = self.next()?;
+            if found == number {
+                return Some(value);
+            }
+        }
     }
 
     /// All options with this number, for the repeatable ones.

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The CoAP engine alone: client, server, observe, block-wise, links, de-duplication. No URIs as
+//! text, no problem details, and nothing of the C layer.
+
+use crate::{Dice, World, block, bytes, datagram_context};
+use core::mem::MaybeUninit;
+use mote::coap::link::{Filter, Link, Links};
+use mote::coap::{Config, Endpoint, Event, Request, Resource, Response};
+use mote::status::{Error, Result};
+use mote::table::Handle;
+use mote::transport::{DatagramEvent, Path};
+
+/// # Safety
+/// `memory` is for `endpoint` alone, and `config` is valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn check_coap_new(
+    memory: *mut u8,
+    size: usize,
+    config: &Config,
+    endpoint: &mut MaybeUninit<Endpoint<'static>>,
+) -> i32 {
+    // SAFETY: as the caller promises.
+    match Endpoint::new(unsafe { block(memory, size) }, config) {
+        Ok(made) => {
+            endpoint.write(made);
+            0
+        }
+        Err(error) => error.code(),
+    }
+}
+
+/// How much memory it takes.
+#[unsafe(no_mangle)]
+pub extern "C" fn check_coap_plan(config: &Config) -> usize {
+    Endpoint::plan(config).bytes()
+}
+
+/// Takes in what a transport brings.
+#[unsafe(no_mangle)]
+pub extern "C" fn check_coap_receive<'d>(
+    endpoint: &mut Endpoint<'static>,
+    world: &mut World,
+    now: u64,
+    event: &DatagramEvent<'d>,
+    out: &mut MaybeUninit<Option<Event<'d>>>,
+) {
+    let mut dice = Dice(world.number);
+    out.write(endpoint.receive(&mut datagram_context(now, world, &mut dice), *event));
+}
+
+/// # Safety
+/// The range is valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn check_coap_poll<'d>(
+    endpoint: &mut Endpoint<'static>,
+    world: &mut World,
+    now: u64,
+    scratch: *mut u8,
+    room: usize,
+    out: &mut MaybeUninit<Option<Event<'d>>>,
+) -> u64 {
+    let mut dice = Dice(world.number);
+    // SAFETY: as the caller promises.
+    let scratch = unsafe { block(scratch, room) };
+    out.write(endpoint.poll(&mut datagram_context(now, world, &mut dice), scratch));
+    endpoint.next_deadline().0
+}
+
+/// # Safety
+/// The range is valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn check_coap_command(
+    endpoint: &mut Endpoint<'static>,
+    world: &mut World,
+    now: u64,
+    request: &Request<'_>,
+    response: &Response<'_>,
+    resource: &Resource<'static>,
+    path: &Path,
+    data: *const u8,
+    length: usize,
+    kind: u32,
+    raw: u32,
+) -> i32 {
+    let mut dice = Dice(world.number);
+    let cx = &mut datagram_context(now, world, &mut dice);
+    // SAFETY: as the caller promises.
+    let data = unsafe { bytes(data, length) };
+    let Some(handle) = Handle::from_raw(raw) else { return Error::Stale.code() };
+    let done = match kind {
+        0 => endpoint.request(cx, request).map(|_| ()),
+        1 => endpoint.ping(cx, path).map(|_| ()),
+        2 => endpoint.supply(cx, handle, data, false),
+        3 => endpoint.supply(cx, handle, data, true),
+        4 => endpoint.cancel(cx, handle),
+        5 => endpoint.add_resource(*resource).map(|_| ()),
+        6 => endpoint.remove_resource(cx, handle),
+        7 => endpoint.notify(handle),
+        8 => endpoint.respond(cx, handle, response),
+        9 => {
+            endpoint.handler_returned(cx, handle);
+            Ok(())
+        }
+        _ => endpoint.body(handle).map(|_| ()).ok_or(Error::Stale),
+    };
+    done.map_or_else(Error::code, |()| 0)
+}
+
+/// Gives a client the links of a document that it asked for.
+///
+/// # Safety
+/// All ranges are valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn check_coap_read_links(
+    from: *const u8,
+    length: usize,
+    query: *const u8,
+    query_length: usize,
+    seen: extern "C" fn(&Link<'_>),
+) -> i32 {
+    // SAFETY: as the caller promises.
+    let (from, query) = unsafe { (bytes(from, length), bytes(query, query_length)) };
+    fn run(from: &[u8], query: &[u8], seen: extern "C" fn(&Link<'_>)) -> Result<()> {
+        let filter = Filter::parse(query)?;
+        for link in Links::new(from) {
+            let link = link?;
+            if filter.matches(&link) {
+                seen(&link);
+            }
+        }
+        Ok(())
+    }
+    run(from, query, seen).map_or_else(Error::code, |()| 0)
+}

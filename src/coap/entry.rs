@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the entries of all tables have in common, and the tables themselves.
+//!
+//! An entry stays in its place and is shared while it is worked on: what changes in it are
+//! cells. So a method that has found an entry hands it on by reference, and it need not be found
+//! again, nor copied, after each step.
+#![forbid(unsafe_code)]
+
+use super::exchange::{Exchange, Observer, Transfer};
+use super::pending::Pending;
+use crate::backoff::Backoff;
+use crate::table::Handle;
+use crate::time::Instant;
+use core::cell::Cell;
+
+/// A point in time in a table. It takes no more alignment than the other members.
+#[derive(Debug)]
+pub(super) struct Moment(Cell<[u32; 2]>);
+
+impl Moment {
+    pub(super) fn get(&self) -> Instant {
+        let [low, high] = self.0.get();
+        Instant(u64::from(high) << 32 | u64::from(low))
+    }
+
+    pub(super) fn set(&self, at: Instant) {
+        self.0.set([at.0 as u32, (at.0 >> 32) as u32]);
+    }
+}
+
+impl Default for Moment {
+    fn default() -> Moment {
+        Moment(Cell::new([u32::MAX; 2]))
+    }
+}
+
+/// What an entry waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// Nothing: its place is free.
+    #[default]
+    Free,
+    /// Nothing: an observer, or a transfer.
+    Open,
+    /// A request of ours: its turn (NSTART), or room in the transport.
+    Turn,
+    /// A request of ours: an acknowledgement or a response.
+    Ack,
+    /// A request of ours: a response; nothing is sent again.
+    Response,
+    /// A request of ours: the next block from the application.
+    Block,
+    /// A request of ours: the next notification.
+    Notification,
+    /// A request of ours: its terminal event to be taken.
+    End,
+    /// A request of a peer: the application's answer.
+    Working,
+    /// A request of a peer: the leisure to pass, before the answer goes to whoever asked a group.
+    Leisure,
+    /// A request of a peer: the acknowledgement of our confirmable answer.
+    Sending,
+    /// A request of a peer: the end of its lifetime.
+    Done,
+}
+
+/// It was, or is to be, sent confirmably.
+pub(super) const CON: u16 = 1;
+/// It goes, or came, to a group.
+pub(super) const GROUP: u16 = 2;
+/// Its peer is kept for it.
+const PINNED: u16 = 1 << 15;
+
+/// What all entries have in common.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    /// When something is to be done about it; of an observer, when it last acknowledged a
+    /// notification, or registered.
+    pub(super) due: Moment,
+    /// Its table and its place there.
+    key: Cell<u16>,
+    /// How often its place was taken.
+    generation: Cell<u16>,
+    /// Where its message lies in the pool, counted from 1.
+    pub(super) place: Cell<u32>,
+    pub(super) backoff: Cell<Backoff>,
+    pub(super) peer: Cell<u16>,
+    /// Of a request of a peer, the peer's message ID; else that of the message sent last.
+    pub(super) message_id: Cell<u16>,
+    pub(super) flags: Cell<u16>,
+    pub(super) stage: Cell<Stage>,
+    /// Of a request of ours, how often it is sent again (MAX_RETRANSMIT). Of an observer, how many
+    /// notifications went out, since it last acknowledged one, without being confirmable.
+    pub(super) count: Cell<u8>,
+}
+
+impl Head {
+    pub(super) fn is(&self, flags: u16) -> bool {
+        self.flags.get() & flags != 0
+    }
+
+    pub(super) fn set(&self, flags: u16) {
+        self.flags.set(self.flags.get() | flags);
+    }
+
+    pub(super) fn unset(&self, flags: u16) {
+        self.flags.set(self.flags.get() & !flags);
+    }
+
+    pub(super) fn at(&self, stage: Stage) -> bool {
+        self.stage.get() == stage
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        !self.at(Stage::Free)
+    }
+
+    /// Its table and its place there.
+    pub(super) fn key(&self) -> u16 {
+        self.key.get()
+    }
+
+    #[inline(never)]
+    pub(super) fn handle(&self) -> Option<Handle> {
+        Handle::new(index(self.key.get()) as u16, self.generation.get())
+    }
+
+    /// Whether it is one of this peer's.
+    pub(super) fn is_of(&self, peer: u16) -> bool {
+        self.is_used() && self.peer.get() == peer
+    }
+
+    /// Whether this message ID of this peer is that of its message.
+    pub(super) fn is_named(&self, peer: u16, message_id: u16) -> bool {
+        self.message_id.get() == message_id && self.is_of(peer)
+    }
+
+    /// Notes that its peer is to be kept for it; `false` when it was.
+    pub(super) fn pin(&self) -> bool {
+        let fresh = !self.is(PINNED);
+        self.set(PINNED);
+        fresh
+    }
+
+    /// Notes that its peer need not be kept for it; `false` when it was not.
+    pub(super) fn unpin(&self) -> bool {
+        let pinned = self.is(PINNED);
+        self.unset(PINNED);
+        pinned
+    }
+}
+
+/// How many entries of one kind can be told apart.
+pub(super) const LIMIT: u16 = 1 << 14;
+
+/// Names a table in the upper two bits of a [`Head::key`].
+pub(super) type Kind = u16;
+/// Requests of ours.
+pub(super) const REQUEST: Kind = 0;
+/// Messages of peers, and notifications of ours.
+pub(super) const EXCHANGE: Kind = 1 << 14;
+/// Transfers of peers.
+pub(super) const TRANSFER: Kind = 2 << 14;
+/// Observers.
+pub(super) const OBSERVER: Kind = 3 << 14;
+
+/// All the tables that have heads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tables<'m> {
+    pub(super) requests: &'m [Pending],
+    pub(super) exchanges: &'m [Exchange],
+    pub(super) transfers: &'m [Transfer],
+    pub(super) observers: &'m [Observer],
+}
+
+impl<'m> Tables<'m> {
+    /// The head in a place of a table, if there is such a place.
+    #[inline(never)] // One copy.
+    pub(super) fn head(&self, kind: Kind, index: usize) -> Option<&'m Head> {
+        Some(match kind {
+            REQUEST => &self.requests.get(index)?.head,
+            EXCHANGE => &self.exchanges.get(index)?.head,
+            TRANSFER => &self.transfers.get(index)?.head,
+            _ => &self.observers.get(index)?.head,
+        })
+    }
+
+    /// The head that a key names.
+    pub(super) fn named(&self, key: u16) -> Option<&'m Head> {
+        self.head(key & !(LIMIT - 1), index(key))
+    }
+
+    /// A free place of a table, which is in use from now on. `freed` names the place to look at first.
+    #[inline(never)]
+    pub(super) fn take(&self, kind: Kind, freed: u16) -> Option<usize> {
+        let mut place = if freed & !(LIMIT - 1) == kind { index(freed) } else { 0 };
+        if self.head(kind, place).is_none_or(Head::is_used) {
+            place = 0;
+        }
+        loop {
+            let head = self.head(kind, place)?;
+            if !head.is_used() {
+                // Generation 0 is left out, so that no handle is ever 0.
+                head.generation.set(head.generation.get().checked_add(1).unwrap_or(1));
+                head.key.set(kind | place as u16);
+                head.stage.set(Stage::Open);
+                return Some(place);
+            }
+            place += 1;
+        }
+    }
+
+    /// The place in its table of the entry that `handle` names, if it is still there.
+    #[inline(never)]
+    fn find(&self, kind: Kind, handle: Handle) -> Option<usize> {
+        let place = handle.index();
+        let head = self.head(kind, place)?;
+        if head.generation.get() == handle.generation() && head.is_used() { Some(place) } else { None }
+    }
+
+    pub(super) fn request(&self, handle: Handle) -> Option<&'m Pending> {
+        self.requests.get(self.find(REQUEST, handle)?)
+    }
+
+    pub(super) fn exchange(&self, handle: Handle) -> Option<&'m Exchange> {
+        self.exchanges.get(self.find(EXCHANGE, handle)?)
+    }
+
+    pub(super) fn transfer(&self, handle: Option<Handle>) -> Option<&'m Transfer> {
+        self.transfers.get(self.find(TRANSFER, handle?)?)
+    }
+
+    pub(super) fn observer(&self, handle: Option<Handle>) -> Option<&'m Observer> {
+        self.observers.get(self.find(OBSERVER, handle?)?)
+    }
+}
+
+/// The place in its table that a key names.
+pub(super) const fn index(key: u16) -> usize {
+    (key & (LIMIT - 1)) as usize
+}
