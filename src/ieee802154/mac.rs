@@ -9,7 +9,7 @@
 use super::LinkAddress;
 use super::neighbour::{Neighbour, Neighbours};
 use super::pool::{BlockId, Pool};
-use super::wire::{BROADCAST_PAN, FCS_LEN, Frame, FrameType, Header, MAX_FRAME, Version, immediate_ack};
+use super::wire::{self, BROADCAST_PAN, FCS_LEN, FrameType, Header, MAX_FRAME, Version, immediate_ack};
 use crate::bytes::Writer;
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
@@ -150,15 +150,16 @@ pub struct Outcome {
     pub result: Result<()>,
 }
 
+/// What the frame under way waits for, until [`Mac::until`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Idle,
-    /// Waits out a back-off.
-    Backoff(Instant),
-    /// The radio sends; should it never say so, it has failed at that time.
-    Transmitting(Instant),
-    /// Waits for an acknowledgement.
-    AwaitingAck(Instant),
+    /// The end of a back-off.
+    Backoff,
+    /// The radio to have sent; should it never say so, it has failed then.
+    Transmitting,
+    /// An acknowledgement.
+    AwaitingAck,
 }
 
 /// The MAC. See the [module](self).
@@ -170,6 +171,7 @@ pub struct Mac<'m> {
     neighbours: Neighbours<'m>,
     stats: MacStats,
     state: State,
+    until: Instant,
     /// The queue's place whose frame is under way.
     current: usize,
     /// How often it has been on the air.
@@ -213,6 +215,7 @@ impl<'m> Mac<'m> {
             config: *config,
             stats: MacStats::default(),
             state: State::Idle,
+            until: Instant::NEVER,
             current: 0,
             attempts: 0,
             refusals: 0,
@@ -294,9 +297,8 @@ impl<'m> Mac<'m> {
         }
         let block = pool.take(0).ok_or(Error::Full)?;
         self.sequence = self.sequence.wrapping_add(1);
-        let header = Header::data(self.config.pan, destination, self.address(), self.sequence);
         let mut out = Writer::new(pool.get_mut(block));
-        match header.emit(false, false, &mut out) {
+        match wire::put_data(self.config.pan, destination, self.address(), self.sequence, &mut out) {
             Ok(()) => Ok(Draft { block, header_len: out.position(), sequence: self.sequence, destination }),
             Err(error) => {
                 pool.give(block);
@@ -307,8 +309,7 @@ impl<'m> Mac<'m> {
 
     /// How many bytes the payload of a frame to `destination` may have.
     pub const fn room(&self, destination: LinkAddress) -> usize {
-        let header = Header::data(self.config.pan, destination, self.address(), 0);
-        MAX_PAYLOAD_END - header.encoded_len()
+        MAX_PAYLOAD_END - (5 + destination.len() + self.address().len())
     }
 
     /// Queues a frame of `len` bytes, header included. It ends with an [`Outcome`] with `tag`, for
@@ -348,6 +349,9 @@ impl<'m> Mac<'m> {
             if let Some(outcome) = self.finished.take() {
                 return Some(outcome);
             }
+            if self.state != State::Idle && !self.until.is_due(cx.now) {
+                return None;
+            }
             match self.state {
                 State::Idle => {
                     self.current = self.next_frame()?;
@@ -355,12 +359,9 @@ impl<'m> Mac<'m> {
                     self.refusals = 0;
                     self.start_attempt(cx);
                 }
-                State::Backoff(until) if until.is_due(cx.now) => self.after_backoff(cx, pool),
-                State::AwaitingAck(until) if until.is_due(cx.now) => self.failed_attempt(cx, pool),
-                State::Transmitting(until) if until.is_due(cx.now) => {
-                    self.finish(pool, Err(Error::Io));
-                }
-                _ => return None,
+                State::Backoff => self.after_backoff(cx, pool),
+                State::AwaitingAck => self.failed_attempt(cx, pool),
+                State::Transmitting => self.finish(pool, Err(Error::Io)),
             }
         }
         None
@@ -368,11 +369,13 @@ impl<'m> Mac<'m> {
 
     /// When to call [`Mac::poll`].
     pub fn next_deadline(&self) -> Instant {
+        if self.finished.is_some() {
+            return Instant::ZERO;
+        }
         match self.state {
-            _ if self.finished.is_some() => Instant::ZERO,
             State::Idle if self.waiting() > 0 => Instant::ZERO,
             State::Idle => Instant::NEVER,
-            State::Backoff(until) | State::Transmitting(until) | State::AwaitingAck(until) => until,
+            _ => self.until,
         }
     }
 
@@ -397,9 +400,9 @@ impl<'m> Mac<'m> {
         self.exponent = self.config.min_be;
         self.back_off(cx);
         let before = self.attempts.saturating_add(self.refusals);
-        if let (State::Backoff(until), true) = (self.state, before > 0) {
+        if before > 0 {
             let spread = 2 << before.min(5);
-            self.state = State::Backoff(until.after(u64::from(cx.random.below(spread))));
+            self.until = self.until.after(u64::from(cx.random.below(spread)));
         }
     }
 
@@ -410,7 +413,12 @@ impl<'m> Mac<'m> {
             // 320 µs each; what is left of a millisecond is rounded up as often as it is large.
             wait = (periods * 320 + cx.random.below(1000)) / 1000;
         }
-        self.state = State::Backoff(cx.now.after(u64::from(wait)));
+        self.wait(State::Backoff, cx.now, u64::from(wait));
+    }
+
+    fn wait(&mut self, state: State, now: Instant, ms: u64) {
+        self.state = state;
+        self.until = now.after(ms);
     }
 
     fn after_backoff(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) {
@@ -427,7 +435,7 @@ impl<'m> Mac<'m> {
         match cx.transport.transmit(frame) {
             Ok(()) => {
                 self.attempts = self.attempts.saturating_add(1);
-                self.state = State::Transmitting(cx.now.after(STUCK));
+                self.wait(State::Transmitting, cx.now, STUCK);
             }
             Err(Error::WouldBlock) => self.busy(cx, pool),
             Err(_) => self.finish(pool, Err(Error::Io)),
@@ -440,9 +448,7 @@ impl<'m> Mac<'m> {
         if self.backoffs <= self.config.max_csma_backoffs {
             // Never at once again: a channel that is busy now is not worth a second look now.
             self.back_off(cx);
-            if let State::Backoff(until) = self.state {
-                self.state = State::Backoff(until.max(cx.now.after(1)));
-            }
+            self.until = self.until.max(cx.now.after(1));
             return;
         }
         self.refused(cx, pool);
@@ -493,7 +499,7 @@ impl<'m> Mac<'m> {
         status: TransmitStatus,
         attempts: u8,
     ) {
-        let own_frame = matches!(self.state, State::Transmitting(_));
+        let own_frame = self.state == State::Transmitting;
         if core::mem::replace(&mut self.acknowledging, Instant::ZERO) > cx.now || !own_frame {
             return;
         }
@@ -507,7 +513,7 @@ impl<'m> Mac<'m> {
         }
         match status {
             TransmitStatus::Sent if unicast && !capabilities.has(RadioCapabilities::ACK) => {
-                self.state = State::AwaitingAck(cx.now.after(ACK_WAIT));
+                self.wait(State::AwaitingAck, cx.now, ACK_WAIT);
             }
             TransmitStatus::Sent => self.finish(pool, Ok(())),
             TransmitStatus::NoAck if repeated => self.finish(pool, Err(Error::Timeout)),
@@ -520,7 +526,7 @@ impl<'m> Mac<'m> {
         }
     }
 
-    /// Input: a frame was received. It comes back parsed when it is for us, no repetition, and
+    /// Input: a frame was received. Its header and payload come back when it is for us, no repetition, and
     /// not an acknowledgement; it has been acknowledged then, unless the radio does that.
     pub fn receive<'d>(
         &mut self,
@@ -529,38 +535,37 @@ impl<'m> Mac<'m> {
         bytes: &'d [u8],
         lqi: u8,
         rssi: i8,
-    ) -> Option<Frame<'d>> {
-        let Ok(frame) = Frame::parse(bytes) else {
+    ) -> Option<(Header, &'d [u8])> {
+        let Ok((header, payload)) = wire::open(bytes) else {
             self.stats.malformed = self.stats.malformed.wrapping_add(1);
             return None;
         };
-        let header = &frame.header;
         if header.frame_type == FrameType::Ack {
             let expected = self.frame().map(|frame| frame.sequence);
-            if matches!(self.state, State::AwaitingAck(_)) && header.sequence == expected {
+            if self.state == State::AwaitingAck && header.sequence == expected {
                 self.finish(pool, Ok(()));
             }
             return None;
         }
-        if !self.is_for_us(header) {
+        if !self.is_for_us(&header) {
             self.stats.filtered = self.stats.filtered.wrapping_add(1);
             return None;
         }
         let own_ack = !cx.transport.capabilities().has(RadioCapabilities::ACK);
         if header.ack_request && header.destination.is_unicast() && own_ack {
-            self.acknowledge(cx, header);
+            self.acknowledge(cx, &header);
         }
-        if frame.security.is_some() {
+        let Some(payload) = payload else {
             self.stats.secured = self.stats.secured.wrapping_add(1);
             return None;
-        }
+        };
         self.neighbours.heard(header.source, lqi, rssi, cx.now);
-        if self.is_repeated(header, cx.now) {
+        if self.is_repeated(&header, cx.now) {
             self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
             return None;
         }
         self.stats.received = self.stats.received.wrapping_add(1);
-        Some(frame)
+        Some((header, payload))
     }
 
     fn is_for_us(&self, header: &Header) -> bool {
@@ -577,26 +582,14 @@ impl<'m> Mac<'m> {
     }
 
     fn acknowledge(&mut self, cx: &mut RadioContext<'_>, header: &Header) {
-        let sent = if header.version == Version::V2015 {
-            let ack = Header {
-                frame_type: FrameType::Ack,
-                frame_pending: false,
-                ack_request: false,
-                destination_pan: header.destination_pan,
-                destination: header.source,
-                source_pan: None,
-                source: LinkAddress::None,
-                pan_id_compression: header.destination_pan.is_none(),
-                ..*header
-            };
-            let mut bytes = [0; 16];
-            let mut out = Writer::new(&mut bytes);
-            ack.emit(false, false, &mut out).is_ok() && cx.transport.transmit(out.written()).is_ok()
-        } else if let Some(sequence) = header.sequence {
-            cx.transport.transmit(&immediate_ack(sequence, false)).is_ok()
+        let mut bytes = [0; 16];
+        let mut out = Writer::new(&mut bytes);
+        let written = if header.version == Version::V2015 {
+            wire::put_enhanced_ack(header, &mut out)
         } else {
-            false
+            header.sequence.map_or(Err(Error::Invalid), |number| out.put(&immediate_ack(number, false)))
         };
+        let sent = written.is_ok() && cx.transport.transmit(out.written()).is_ok();
         if sent {
             self.acknowledging = cx.now.after(ACK_TIME);
         }
@@ -604,14 +597,11 @@ impl<'m> Mac<'m> {
 
     fn is_repeated(&mut self, header: &Header, now: Instant) -> bool {
         let (Some(sequence), false) = (header.sequence, header.source.is_empty()) else { return false };
-        let age = |entry: &&mut Recent| {
-            if entry.source == header.source {
-                None
-            } else if entry.source.is_empty() {
-                Some(Instant::ZERO)
-            } else {
-                Some(entry.at)
-            }
+        // The place of this sender, or else one that is free, or the oldest.
+        let age = |entry: &&mut Recent| match entry.source {
+            source if source == header.source => 0,
+            LinkAddress::None => 1,
+            _ => entry.at.0.saturating_add(2),
         };
         let Some(entry) = self.recent.iter_mut().min_by_key(age) else { return false };
         let same = entry.source == header.source && entry.sequence == sequence;

@@ -103,7 +103,10 @@ impl<'m> Neighbours<'m> {
         let place = match known {
             Some(place) => place,
             None if create => {
-                let age = |entry: &Neighbour| if entry.address.is_empty() { None } else { Some(entry.heard) };
+                // One that is free, or the one heard longest ago.
+                let age = |entry: &Neighbour| {
+                    if entry.address.is_empty() { 0 } else { entry.heard.0.saturating_add(1) }
+                };
                 let free = self.0.iter().enumerate().filter(|(_, entry)| !entry.is_pinned);
                 let (place, _) = free.min_by_key(|(_, entry)| age(entry))?;
                 place

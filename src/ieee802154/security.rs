@@ -33,15 +33,38 @@ pub struct Security {
     pub asn_in_nonce: bool,
 }
 
+/// How many bytes the message integrity code of a security level has (2015 table 9-6).
+pub(super) const fn mic_len(level: u8) -> usize {
+    match level & 3 {
+        0 => 0,
+        1 => 4,
+        2 => 8,
+        _ => 16,
+    }
+}
+
+/// Passes over the header, and says which security level it names.
+pub(super) fn check(reader: &mut Reader<'_>, version: Version) -> Result<u8> {
+    if version == Version::V2003 {
+        return Err(Error::Unsupported);
+    }
+    let control = reader.u8()?;
+    let counter = if version == Version::V2015 && control & 0x20 != 0 { 0 } else { 4 };
+    let key = match control >> 3 & 3 {
+        0 => 0,
+        1 => 1,
+        2 => 5,
+        _ => 9,
+    };
+    reader.take(counter + key)?;
+    let level = control & 7;
+    if reader.remaining() < mic_len(level) { Err(Error::Malformed) } else { Ok(level) }
+}
+
 impl Security {
     /// How many bytes of message integrity code end the payload: 0, 4, 8 or 16.
     pub const fn mic_len(&self) -> usize {
-        match self.level & 3 {
-            0 => 0,
-            1 => 4,
-            2 => 8,
-            _ => 16,
-        }
+        mic_len(self.level)
     }
 
     /// Whether the payload, payload IEs included, is encrypted.
@@ -61,6 +84,7 @@ impl Security {
     }
 
     pub(super) fn parse(reader: &mut Reader<'_>, version: Version) -> Result<Security> {
+        check(&mut reader.clone(), version)?;
         let control = reader.u8()?;
         let modern = version == Version::V2015;
         let counted = !(modern && control & 0x20 != 0);

@@ -7,7 +7,7 @@
 
 use super::LinkAddress;
 use super::element;
-use super::security::Security;
+use super::security::{self, Security, mic_len};
 use crate::bytes::{Reader, Writer};
 use crate::status::{Error, Result};
 
@@ -219,24 +219,78 @@ impl Header {
             | to << 10
             | (self.version as u16) << 12
             | from << 14;
-        out.put(&control.to_le_bytes())?;
-        if let Some(sequence) = self.sequence {
-            out.u8(sequence)?;
-        }
+        put_start(control, self.sequence, out)?;
         for (pan, address) in [(self.destination_pan, self.destination), (self.source_pan, self.source)] {
             if let Some(pan) = pan {
                 out.put(&pan.to_le_bytes())?;
             }
-            match address {
-                LinkAddress::None => {}
-                LinkAddress::Short(short) => out.put(&short.to_le_bytes())?,
-                LinkAddress::Extended(extended) => {
-                    out.put(&u64::from_be_bytes(extended).to_le_bytes())?;
-                }
-            }
+            put_address(address, out)?;
         }
         Ok(())
     }
+}
+
+fn put_start(control: u16, sequence: Option<u8>, out: &mut Writer<'_>) -> Result<()> {
+    out.put(&control.to_le_bytes())?;
+    sequence.map_or(Ok(()), |sequence| out.u8(sequence))
+}
+
+fn put_address(address: LinkAddress, out: &mut Writer<'_>) -> Result<()> {
+    match address {
+        LinkAddress::None => Ok(()),
+        LinkAddress::Short(short) => out.put(&short.to_le_bytes()),
+        LinkAddress::Extended(extended) => out.put(&u64::from_be_bytes(extended).to_le_bytes()),
+    }
+}
+
+/// Writes the header that [`Header::data`] describes.
+pub(super) fn put_data(
+    pan: u16,
+    destination: LinkAddress,
+    source: LinkAddress,
+    sequence: u8,
+    out: &mut Writer<'_>,
+) -> Result<()> {
+    let ack_request = if destination.is_unicast() { 0x20 } else { 0 };
+    let control = 0x1041 | ack_request | mode(destination) << 10 | mode(source) << 14;
+    put_start(control, Some(sequence), out)?;
+    out.put(&pan.to_le_bytes())?;
+    put_address(destination, out)?;
+    put_address(source, out)
+}
+
+/// Writes the acknowledgement of a 2015 frame with this header (2015 §7.3.3).
+pub(super) fn put_enhanced_ack(header: &Header, out: &mut Writer<'_>) -> Result<()> {
+    let to = header.source;
+    let compression = if header.destination_pan.is_none() { 0x40 } else { 0 };
+    let suppressed = if header.sequence.is_none() { 0x100 } else { 0 };
+    if to.is_empty() {
+        return Err(Error::Invalid);
+    }
+    put_start(0x2002 | compression | suppressed | mode(to) << 10, header.sequence, out)?;
+    if let Some(pan) = header.destination_pan {
+        out.put(&pan.to_le_bytes())?;
+    }
+    put_address(to, out)
+}
+
+/// A frame as the MAC wants it, checked as [`Frame::parse`] does: its header, and its payload
+/// unless it is secured.
+pub(super) fn open(bytes: &[u8]) -> Result<(Header, Option<&[u8]>)> {
+    let mut reader = Reader::new(bytes);
+    let (header, control) = Header::parse(&mut reader)?;
+    let secured = control & 8 != 0;
+    let level = if secured { security::check(&mut reader, header.version)? } else { 0 };
+    let mut payload = reader.rest();
+    if header.version == Version::V2015 && control & 0x200 != 0 {
+        let mic = mic_len(level);
+        let (elements, rest) = element::split_header(payload, mic)?;
+        payload = rest;
+        if elements.payload_elements_follow && level & 4 == 0 {
+            (_, payload) = element::split_payload(rest, mic)?;
+        }
+    }
+    Ok((header, if secured { None } else { Some(payload) }))
 }
 
 fn pan(present: bool, reader: &mut Reader<'_>) -> Result<Option<u16>> {
@@ -264,13 +318,7 @@ impl<'a> Frame<'a> {
         let (header, control) = Header::parse(&mut reader)?;
         let mut security = None;
         if control & 8 != 0 {
-            if header.version == Version::V2003 {
-                return Err(Error::Unsupported);
-            }
             let parsed = Security::parse(&mut reader, header.version)?;
-            if reader.remaining() < parsed.mic_len() {
-                return Err(Error::Malformed);
-            }
             security = Some(parsed);
         }
         let mut frame = Frame { header, security, ..Frame::default() };

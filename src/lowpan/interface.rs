@@ -7,6 +7,7 @@ use super::fragment::{
     BLOCKS, FIRST_HEADER, FragmentHeader, FragmentStats, Key, MAX_DATAGRAM, Reassemblies, Reassembly,
 };
 use super::iphc::Ends;
+#[cfg(feature = "mesh-under")]
 use super::mesh::{MeshHeader, MeshRoute, MeshUnder};
 use super::packet;
 #[cfg(feature = "sixlorh")]
@@ -44,7 +45,8 @@ pub struct Config {
     pub contexts: usize,
     /// For how long fragments wait for the rest, in milliseconds, at most 60,000.
     pub reassembly_timeout: u32,
-    /// For how many nodes mesh-under knows the next hop; 0 turns mesh-under off.
+    /// For how many nodes mesh-under knows the next hop; 0 turns mesh-under off, and is all that a
+    /// build without the feature `mesh-under` can do.
     pub mesh_routes: usize,
     /// UDP checksums are elided, and accepted elided. Only where the upper layers have authorised
     /// it and another integrity check covers all frames (RFC 6282 §4.3.2).
@@ -181,7 +183,9 @@ pub struct Interface<'m> {
     contexts: Contexts<'m>,
     reassemblies: Reassemblies<'m>,
     outgoing: &'m mut [Outgoing],
+    #[cfg(feature = "mesh-under")]
     mesh: MeshUnder<'m>,
+    #[cfg(feature = "mesh-under")]
     own: [LinkAddress; 2],
     tag: u16,
     elide_udp_checksum: bool,
@@ -197,12 +201,13 @@ impl<'m> Interface<'m> {
     /// Adds the memory it takes to `plan`.
     #[must_use]
     pub const fn plan(plan: Plan, config: &Config) -> Plan {
+        #[cfg(feature = "mesh-under")]
+        let plan = plan.table::<MeshRoute>(config.mesh_routes);
         Mac::plan(plan, &config.mac)
             .table::<Block>(config.blocks)
             .table::<Context>(config.contexts)
             .table::<Reassembly>(config.reassemblies)
             .table::<Outgoing>(config.outgoing)
-            .table::<MeshRoute>(config.mesh_routes)
     }
 
     /// An idle interface. `seed` sets the first sequence number and datagram tag; it should differ
@@ -215,9 +220,12 @@ impl<'m> Interface<'m> {
             || config.blocks > 255
             || config.reassembly_timeout > 60_000
             || config.contexts > 16
+            || config.mesh_routes > 0 && !cfg!(feature = "mesh-under")
         {
             return Err(Error::Invalid);
         }
+        #[cfg(feature = "mesh-under")]
+        let mesh = MeshUnder::new(carver.table(config.mesh_routes)?);
         let mac = Mac::new(carver, &config.mac, seed as u8)?;
         // Packets in parts leave some blocks to the frames of others.
         let reserve = (config.blocks / 8).max(1);
@@ -231,7 +239,9 @@ impl<'m> Interface<'m> {
                 reserve,
             ),
             outgoing: carver.table(config.outgoing)?,
-            mesh: MeshUnder::new(carver.table(config.mesh_routes)?),
+            #[cfg(feature = "mesh-under")]
+            mesh,
+            #[cfg(feature = "mesh-under")]
             own: [LinkAddress::Extended(config.mac.extended), LinkAddress::Short(config.mac.short)],
             tag: seed,
             elide_udp_checksum: config.elide_udp_checksum,
@@ -285,7 +295,10 @@ impl<'m> Interface<'m> {
     /// Those of the radio.
     pub fn set_addresses(&mut self, cx: &mut RadioContext<'_>, short: u16, pan: u16) -> Result<()> {
         self.reassemblies.clear(&mut self.pool);
-        self.own[1] = LinkAddress::Short(short);
+        #[cfg(feature = "mesh-under")]
+        {
+            self.own[1] = LinkAddress::Short(short);
+        }
         self.mac.set_addresses(cx, short, pan)
     }
 
@@ -316,6 +329,7 @@ impl<'m> Interface<'m> {
     ///
     /// # Errors
     /// [`Error::Full`].
+    #[cfg(feature = "mesh-under")]
     pub fn set_mesh_route(&mut self, destination: LinkAddress, next_hop: LinkAddress) -> Result<()> {
         self.mesh.set_route(destination, next_hop)
     }
@@ -357,6 +371,18 @@ impl<'m> Interface<'m> {
 
     /// Begins a frame, with a mesh header if one is needed; and says where the payload goes.
     fn begin(&mut self, destination: LinkAddress, priority: Priority) -> Result<(Draft, usize)> {
+        #[cfg(feature = "mesh-under")]
+        return self.begin_meshed(destination, priority);
+        #[cfg(not(feature = "mesh-under"))]
+        {
+            let draft = self.mac.begin(&mut self.pool, destination, priority)?;
+            let at = draft.header_len;
+            Ok((draft, at))
+        }
+    }
+
+    #[cfg(feature = "mesh-under")]
+    fn begin_meshed(&mut self, destination: LinkAddress, priority: Priority) -> Result<(Draft, usize)> {
         let mesh = self.mesh.outgoing(self.mac.address(), destination);
         let next_hop = mesh.map_or(destination, |(_, next_hop)| next_hop);
         let draft = self.mac.begin(&mut self.pool, next_hop, priority)?;
@@ -518,12 +544,11 @@ impl<'m> Interface<'m> {
                 return None;
             }
         };
-        let frame = self.mac.receive(cx, &mut self.pool, frame, lqi, rssi)?;
-        if frame.header.frame_type != FrameType::Data || frame.payload.is_empty() {
+        let (header, payload) = self.mac.receive(cx, &mut self.pool, frame, lqi, rssi)?;
+        if header.frame_type != FrameType::Data || payload.is_empty() {
             return None;
         }
-        let (source, destination) = (frame.header.source, frame.header.destination);
-        match self.accept(cx.now, source, destination, frame.payload, scratch) {
+        match self.accept(cx.now, header.source, header.destination, payload, scratch) {
             Ok(Some((source, destination, len))) => {
                 self.stats.received = self.stats.received.wrapping_add(1);
                 let packet = scratch.get_mut(..len)?;
@@ -541,25 +566,16 @@ impl<'m> Interface<'m> {
     fn accept(
         &mut self,
         now: Instant,
-        mut source: LinkAddress,
-        mut destination: LinkAddress,
+        source: LinkAddress,
+        destination: LinkAddress,
         payload: &[u8],
         scratch: &mut [u8],
     ) -> Result<Option<(LinkAddress, LinkAddress, usize)>> {
         let mut reader = Reader::new(payload);
-        if reader.peek().is_some_and(MeshHeader::is_dispatch) {
-            let header = MeshHeader::parse(&mut reader)?;
-            let own = self.own;
-            let verdict =
-                self.mesh.incoming(&header, |address| address.is_unicast() && own.contains(&address));
-            if let Some(next_hop) = verdict.forward {
-                self.forward(&header, next_hop, reader.rest())?;
-            }
-            if !verdict.deliver {
-                return Ok(None);
-            }
-            (source, destination) = (header.originator, header.destination);
-        }
+        #[cfg(feature = "mesh-under")]
+        let Some((source, destination)) = self.pass_mesh_header(source, destination, &mut reader)? else {
+            return Ok(None);
+        };
         let ends = Ends::of_link(source, destination);
         let fragment = reader.peek().is_some_and(FragmentHeader::is_dispatch);
         if !fragment {
@@ -620,7 +636,29 @@ impl<'m> Interface<'m> {
         if self.elide_udp_checksum { Ok(()) } else { Err(Error::Security) }
     }
 
+    /// Takes off a mesh header, if there is one, and says between whom the payload goes then; `None`
+    /// when it is not for us. It has been sent on as far as it must be.
+    #[cfg(feature = "mesh-under")]
+    fn pass_mesh_header(
+        &mut self,
+        source: LinkAddress,
+        destination: LinkAddress,
+        reader: &mut Reader<'_>,
+    ) -> Result<Option<(LinkAddress, LinkAddress)>> {
+        if !reader.peek().is_some_and(MeshHeader::is_dispatch) {
+            return Ok(Some((source, destination)));
+        }
+        let header = MeshHeader::parse(reader)?;
+        let own = self.own;
+        let verdict = self.mesh.incoming(&header, |address| address.is_unicast() && own.contains(&address));
+        if let Some(next_hop) = verdict.forward {
+            self.forward(&header, next_hop, reader.rest())?;
+        }
+        Ok(verdict.deliver.then_some((header.originator, header.destination)))
+    }
+
     /// Sends on what came with a mesh header, with one hop less.
+    #[cfg(feature = "mesh-under")]
     fn forward(&mut self, header: &MeshHeader, next_hop: LinkAddress, rest: &[u8]) -> Result<()> {
         let header = MeshHeader { hops_left: header.hops_left.saturating_sub(1), ..*header };
         let draft = self.mac.begin(&mut self.pool, next_hop, Priority::Normal)?;
@@ -645,4 +683,5 @@ type Codec = fn(&[u8], Ends, &Contexts<'_>, bool, &mut [u8]) -> Result<packet::C
 /// milliseconds, that the forwarders' queues do not overflow (RFC 8930 §5 calls for such a gap).
 const FORWARDING_GAP: u64 = 20;
 /// The tag of frames whose end is told to nobody.
+#[cfg(feature = "mesh-under")]
 const FORWARDED: u8 = u8::MAX;

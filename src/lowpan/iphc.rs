@@ -243,37 +243,42 @@ fn context<'c>(stateful: bool, id: u8, contexts: &'c Contexts<'_>) -> Result<&'c
     if stateful { contexts.find(id).ok_or(Error::NotFound) } else { Ok(&LINK_LOCAL) }
 }
 
-fn take_unicast(mode: u8, context: &Context, elided: u64, input: &mut Reader<'_>) -> Result<[u8; 16]> {
-    let identifier = match mode {
+/// Reads a unicast address into `address`; `form` has the bits SAC and SAM, or DAC and DAM.
+fn take_unicast(
+    form: u8,
+    id: u8,
+    elided: u64,
+    contexts: &Contexts<'_>,
+    input: &mut Reader<'_>,
+    address: &mut [u8; 16],
+) -> Result<()> {
+    let identifier = match form & 3 {
+        0 if form == 0 => {
+            *address = input.array()?;
+            return Ok(());
+        }
+        // Reserved; it has another meaning for the source alone.
+        0 => return Err(Error::Malformed),
         1 => input.u64()?,
         2 => short_identifier(u64::from(input.u16()?)),
         _ => elided,
     };
-    Ok(join(context.high, context.low | identifier & !context.low_mask))
+    let context = context(form & 4 != 0, id, contexts)?;
+    *address = join(context.high, context.low | identifier & !context.low_mask);
+    Ok(())
 }
 
 fn take_multicast(
-    stateful: bool,
-    mode: u8,
+    form: u8,
     id: u8,
     contexts: &Contexts<'_>,
     input: &mut Reader<'_>,
-) -> Result<[u8; 16]> {
-    if stateful {
-        let context = context(true, id, contexts)?;
-        if mode != 0 || context.length > 64 {
-            return Err(Error::Malformed);
-        }
-        let [flags, reserved, m, n, o, p] = input.array()?;
-        let head = u32::from_be_bytes([0xff, flags, reserved, context.length]);
-        let group = u32::from_be_bytes([m, n, o, p]);
-        let high = u64::from(head) << 32 | context.high >> 32;
-        return Ok(join(high, context.high << 32 | u64::from(group)));
-    }
-    let (flags, group) = match mode {
+    address: &mut [u8; 16],
+) -> Result<()> {
+    let (flags, group) = match form {
         0 => {
-            let address = input.array::<16>()?;
-            return if address[0] == 0xff { Ok(address) } else { Err(Error::Malformed) };
+            *address = input.array()?;
+            return if address[0] == 0xff { Ok(()) } else { Err(Error::Malformed) };
         }
         1 => {
             let [flags, l, m, n, o, p] = input.array()?;
@@ -283,9 +288,22 @@ fn take_multicast(
             let [flags, n, o, p] = input.array()?;
             (flags, [0, 0, 0, 0, 0, n, o, p])
         }
-        _ => (2, [0, 0, 0, 0, 0, 0, 0, input.u8()?]),
+        3 => (2, [0, 0, 0, 0, 0, 0, 0, input.u8()?]),
+        _ => {
+            let context = context(true, id, contexts)?;
+            if form != 4 || context.length > 64 {
+                return Err(Error::Malformed);
+            }
+            let [flags, reserved, m, n, o, p] = input.array()?;
+            let head = u32::from_be_bytes([0xff, flags, reserved, context.length]);
+            let group = u32::from_be_bytes([m, n, o, p]);
+            let high = u64::from(head) << 32 | context.high >> 32;
+            *address = join(high, context.high << 32 | u64::from(group));
+            return Ok(());
+        }
     };
-    Ok(join(0xff << 56 | u64::from(flags) << 48, u64::from_be_bytes(group)))
+    *address = join(0xff << 56 | u64::from(flags) << 48, u64::from_be_bytes(group));
+    Ok(())
 }
 
 /// What a compressed header says.
@@ -304,6 +322,19 @@ pub struct Decompressed {
 /// [`Error::Malformed`] when it is cut short, is no LOWPAN_IPHC or uses a reserved mode;
 /// [`Error::NotFound`] when it refers to a context not known here.
 pub fn decompress(input: &mut Reader<'_>, ends: Ends, contexts: &Contexts<'_>) -> Result<Decompressed> {
+    let mut header = [0; IPV6_HEADER];
+    let next_is_compressed = decompress_into(input, ends, contexts, &mut header)?;
+    Ok(Decompressed { header, next_is_compressed })
+}
+
+/// The same, into place. The header's length stays as it is, and its next header if the next header
+/// is compressed, which is told.
+pub(super) fn decompress_into(
+    input: &mut Reader<'_>,
+    ends: Ends,
+    contexts: &Contexts<'_>,
+    header: &mut [u8; IPV6_HEADER],
+) -> Result<bool> {
     let [first, second] = input.array()?;
     if first >> 5 != 3 {
         return Err(Error::Malformed);
@@ -322,35 +353,33 @@ pub fn decompress(input: &mut Reader<'_>, ends: Ends, contexts: &Contexts<'_>) -
         _ => (0, [0; 3]),
     };
     let traffic_class = rotated.rotate_left(2);
+    let [v, t, f, l, _, _, next_header, hop_limit, addresses @ ..] = header;
+    *v = 0x60 | traffic_class >> 4;
+    *t = traffic_class << 4 | a;
+    *f = b;
+    *l = c;
     let next_is_compressed = first & 4 != 0;
-    let next_header = if next_is_compressed { 0 } else { input.u8()? };
-    let hop_limit = match first & 3 {
+    if !next_is_compressed {
+        *next_header = input.u8()?;
+    }
+    *hop_limit = match first & 3 {
         0 => input.u8()?,
         1 => 1,
         2 => 64,
         _ => 255,
     };
-    let mut header = [0; IPV6_HEADER];
-    header[0] = 0x60 | traffic_class >> 4;
-    header[1] = traffic_class << 4 | a;
-    header[2] = b;
-    header[3] = c;
-    header[6] = next_header;
-    header[7] = hop_limit;
-    let (stateful, mode) = (second & 0x40 != 0, second >> 4 & 3);
-    let source = match (stateful, mode) {
-        (true, 0) => [0; 16],
-        (false, 0) => input.array()?,
-        _ => take_unicast(mode, context(stateful, ids >> 4, contexts)?, ends.source, input)?,
-    };
-    header[8..24].copy_from_slice(&source);
-    let (stateful, mode) = (second & 4 != 0, second & 3);
-    let destination = match (second & 8 != 0, stateful, mode) {
-        (true, ..) => take_multicast(stateful, mode, ids & 0xf, contexts, input)?,
-        (false, true, 0) => return Err(Error::Malformed),
-        (false, false, 0) => input.array()?,
-        _ => take_unicast(mode, context(stateful, ids & 0xf, contexts)?, ends.destination, input)?,
-    };
-    header[24..].copy_from_slice(&destination);
-    Ok(Decompressed { header, next_is_compressed })
+    let addresses: &mut [u8; 32] = addresses;
+    let (source, rest) = addresses.split_first_chunk_mut::<16>().ok_or(Error::Malformed)?;
+    let destination = rest.first_chunk_mut::<16>().ok_or(Error::Malformed)?;
+    match second >> 4 & 7 {
+        4 => *source = [0; 16],
+        form => take_unicast(form, ids >> 4, ends.source, contexts, input, source)?,
+    }
+    let (form, id) = (second & 7, ids & 0xf);
+    if second & 8 != 0 {
+        take_multicast(form, id, contexts, input, destination)?;
+    } else {
+        take_unicast(form, id, ends.destination, contexts, input, destination)?;
+    }
+    Ok(next_is_compressed)
 }

@@ -9,7 +9,7 @@
 //! | [`packet`] | both, for whole packets |
 //! | `ghc` | bytecode for headers and payloads (RFC 7400) |
 //! | [`fragment`] | fragmentation and reassembly (RFC 4944 §5.3) |
-//! | [`mesh`] | mesh-under (RFC 4944 §5.2, §11) |
+//! | `mesh` | mesh-under (RFC 4944 §5.2, §11) |
 //! | `sixlorh` | RPL's headers compressed (RFC 8138), on receipt |
 //! | [`interface`] | the engine: packets in, frames out, and back |
 #![forbid(unsafe_code)]
@@ -20,6 +20,7 @@ pub mod fragment;
 mod ghc;
 pub mod interface;
 pub mod iphc;
+#[cfg(feature = "mesh-under")]
 pub mod mesh;
 pub mod nhc;
 pub mod packet;

@@ -423,14 +423,14 @@ pub fn decompress(
         }
         let more = match kind {
             IPV6 => {
-                let inner = iphc::decompress(&mut input, ends, contexts)?;
-                out.put(&inner.header)?;
-                ends = Ends::of_ipv6(&inner.header);
+                let header = out.reserve(IPV6_HEADER)?.first_chunk_mut().ok_or(Error::TooLarge)?;
+                let next_is_compressed = iphc::decompress_into(&mut input, ends, contexts, header)?;
+                ends = Ends::of_ipv6(header);
                 *place = (at + 4, at + IPV6_HEADER);
                 next_at = Some(at + 6);
                 ipv6_at = at;
                 routed = false;
-                inner.next_is_compressed
+                next_is_compressed
             }
             UDP => {
                 let header = nhc::decompress_udp(nhc, &mut input)?;

@@ -111,6 +111,7 @@ pub unsafe extern "C" fn check_lowpan_interface(
         let mut interface = Interface::new(&mut Carver::new(memory), config, now as u16)?;
         let next_hop = LinkAddress::Short(number() as u16);
         interface.set_addresses(&mut cx, number() as u16, number() as u16)?;
+        #[cfg(feature = "lowpan")]
         interface.set_mesh_route(LinkAddress::Short(number() as u16), next_hop)?;
         interface.contexts_mut().set(number() as u8, Ip::UNSPECIFIED, number() as u8, true)?;
         while number() != 0 {
