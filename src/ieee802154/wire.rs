@@ -447,6 +447,38 @@ mod tests {
             prop_assert_eq!(out.position(), frame.encoded_len());
             let emitted = out.finish();
             prop_assert_eq!(Frame::parse(emitted).unwrap(), frame);
+            prop_assert_eq!(open(emitted), Ok((header, security.is_none().then_some(&payload[..]))));
+        }
+
+        #[test]
+        fn what_the_mac_writes_and_reads_is_what_the_codec_does(
+            bytes in proptest::collection::vec(any::<u8>(), 0..127), control: [u8; 2], numbers: [u16; 2], sequence: Option<u8>,
+            destination in link_address(), source in link_address(), with_pan: bool,
+        ) {
+            let bytes = [&control[..], &bytes[..]].concat();
+            let parsed = Frame::parse(&bytes);
+            let opened = parsed.map(|it| (it.header, it.security.is_none().then_some(it.payload)));
+            prop_assert_eq!(open(&bytes), opened);
+
+            let (mut one, mut other) = ([0; 64], [0; 64]);
+            let (mut one, mut other) = (Writer::new(&mut one), Writer::new(&mut other));
+            if !destination.is_empty() && !source.is_empty() {
+                put_data(numbers[0], destination, source, control[0], &mut one).unwrap();
+                Header::data(numbers[0], destination, source, control[0]).emit(false, false, &mut other).unwrap();
+                prop_assert_eq!(one.written(), other.written());
+            }
+            (one.truncate(0), other.truncate(0));
+            let pan = with_pan.then_some(numbers[1]);
+            let heard = Header { version: Version::V2015, sequence, destination_pan: pan, source, ..Header::default() };
+            let ack = Header {
+                frame_type: FrameType::Ack,
+                pan_id_compression: pan.is_none(),
+                destination: source,
+                source: LinkAddress::None,
+                ..heard
+            };
+            prop_assert_eq!(put_enhanced_ack(&heard, &mut one), ack.emit(false, false, &mut other));
+            prop_assert_eq!(one.written(), other.written());
         }
 
         #[test]
