@@ -467,7 +467,8 @@ mod tests {
                 Header::data(numbers[0], destination, source, control[0]).emit(false, false, &mut other).unwrap();
                 prop_assert_eq!(one.written(), other.written());
             }
-            (one.truncate(0), other.truncate(0));
+            one.truncate(0);
+            other.truncate(0);
             let pan = with_pan.then_some(numbers[1]);
             let heard = Header { version: Version::V2015, sequence, destination_pan: pan, source, ..Header::default() };
             let ack = Header {
