@@ -4,9 +4,9 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{Dodag, Membership, tell};
-use super::neighbours::{NONE, link_local};
+use super::neighbours::link_local;
 use super::routes::{self, mark};
-use super::wire::{Dao, DaoAck, Options, Transit, code, is_local_instance};
+use super::wire::{Dao, DaoAck, Options, Target, Transit, code, is_local_instance, mask};
 use super::{MAX_BODY, Mode, Rpl, RplContext, lollipop, seconds, transmit};
 use crate::address::Ip;
 use crate::backoff::{Backoff, Jitter, Policy};
@@ -27,9 +27,10 @@ const MAX_UNANSWERED: u8 = 4;
 const BATCH: usize = 3;
 /// Between two DAOs or No-Paths of a series, in ms.
 const PACE: u64 = 50;
-/// How long a parent that was left is not told, in ms: the new path is to be there first, so
-/// that nobody above both is without.
-const FAREWELL_DELAY: u64 = 5_000;
+/// How long a parent that was left is not told, in ms, counted from when the new parent has
+/// acknowledged everything: the new path is to be there first, all the way to whoever is above
+/// both, or packets that still go down the old one are turned back.
+const FAREWELL_DELAY: u64 = 15_000;
 /// Own targets are refreshed at least and at most that often, in ms.
 const SHORTEST_REFRESH: u64 = 20_000;
 const LONGEST_REFRESH: u64 = 86_400_000;
@@ -78,7 +79,7 @@ impl Rpl<'_> {
 
     pub(super) fn poll_dao(&mut self, cx: &mut RplContext<'_>, index: usize) {
         if self.dodags.get(index).is_some_and(|dodag| dodag.leave_at.is_due(cx.now)) {
-            self.send_farewell(cx, index);
+            self.send_farewells(cx, index);
         }
         let Some(dodag) = self.dodags.get_mut(index) else { return };
         if dodag.dao.refresh.is_due(cx.now) {
@@ -172,9 +173,9 @@ impl Rpl<'_> {
         true
     }
 
-    /// Writes a DAO with the own targets and as many routes as fit: those that are due, or with
-    /// `farewell` No-Paths for those that the former parent has to forget. Whether it says
-    /// anything.
+    /// Writes a DAO with the own targets and as many routes as fit of those that are due; or with
+    /// `farewell` No-Paths for the own targets and for the whole prefix: nothing at all is
+    /// reached through us any more. Whether it says anything.
     fn write_dao(
         &mut self,
         now: u32,
@@ -194,7 +195,7 @@ impl Rpl<'_> {
         let dodag_id = is_local_instance(dodag.instance).then_some(dodag.id);
         Dao { instance: dodag.instance, acknowledge: !farewell, sequence, dodag_id }.emit(out)?;
         let mut count = 0;
-        if if farewell { dodag.dao.left } else { dodag.dao.dirty } {
+        if farewell || dodag.dao.dirty {
             let own = self.own_address(dodag);
             if non_storing && own.is_none() {
                 return Ok(false);
@@ -210,31 +211,33 @@ impl Rpl<'_> {
                 count += 1;
             }
         }
+        if farewell {
+            let prefix_len = dodag.prefix.prefix_len;
+            Target { prefix_len, prefix: mask(dodag.prefix.prefix, prefix_len) }.emit(out)?;
+            Transit { path_lifetime: 0, ..transit }.emit(out)?;
+            return Ok(true);
+        }
         let unit = dodag.configuration.lifetime_unit;
-        let (due, done) = if farewell { (mark::LEFT, 0) } else { (mark::DIRTY, mark::PENDING) };
-        let due_here = |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(due);
+        let due_here =
+            |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(mark::DIRTY);
         for route in self.routes.iter_mut().filter(due_here) {
             if count >= BATCH || non_storing {
                 break;
             }
-            route.marks &= !due;
-            let gone = farewell || route.is(mark::NO_PATH);
+            route.marks &= !mark::DIRTY;
+            let gone = route.is(mark::NO_PATH);
             let path_lifetime = if gone { 0 } else { routes::lifetime_left(now, route.expiry, unit) };
             if path_lifetime == 0 && !gone {
                 continue;
             }
-            route.marks |= done;
+            route.marks |= mark::PENDING;
             route.target().emit(out)?;
             let (path_sequence, external) = (route.path_sequence, route.is(mark::EXTERNAL));
             Transit { path_sequence, path_lifetime, external, ..transit }.emit(out)?;
             count += 1;
         }
         if let Some(dodag) = self.dodags.get_mut(index) {
-            if farewell {
-                dodag.dao.left = false;
-            } else {
-                dodag.dao.pending |= core::mem::take(&mut dodag.dao.dirty);
-            }
+            dodag.dao.pending |= core::mem::take(&mut dodag.dao.dirty);
         }
         Ok(count > 0)
     }
@@ -365,9 +368,11 @@ impl Rpl<'_> {
             }
         }
         let now = seconds(cx.now);
-        let mut more = self.dodags.get(index).is_some_and(|dodag| dodag.dao.dirty);
+        let mut more = dodag.dao.dirty;
+        // A parent that was left and becomes it again has to hear what has ended meanwhile.
+        let settled = dodag.leave_at == Instant::NEVER;
         for route in self.routes.iter_mut().filter(|route| route.owner == routes::owner(index)) {
-            if route.is(mark::PENDING) && route.is(mark::NO_PATH) {
+            if settled && route.is(mark::PENDING) && route.is(mark::NO_PATH) {
                 route.expiry = now;
                 self.sweep_at = self.sweep_at.min(cx.now);
             }
@@ -383,57 +388,41 @@ impl Rpl<'_> {
 
     /// The parent was left for another: it has to hear of it, if it still can.
     pub(super) fn say_farewell(&mut self, cx: &mut RplContext<'_>, index: usize, former: u16) {
-        let reachable = self.neighbours.get(usize::from(former)).is_some_and(|entry| entry.is_reachable());
         let Some(dodag) = self.dodags.get_mut(index) else { return };
-        if !reachable || !dodag.stores() || former == dodag.preferred {
-            return;
-        }
-        dodag.left = former;
-        dodag.leave_at = cx.now.after(FAREWELL_DELAY);
-        dodag.dao.left = true;
-        for route in self.routes.iter_mut().filter(|route| route.owner == routes::owner(index)) {
-            route.marks |= mark::LEFT;
+        let Some(entry) = self.neighbours.get_mut(usize::from(former)) else { return };
+        if entry.is_reachable() && dodag.stores() && former != dodag.preferred {
+            entry.left = true;
+            dodag.leave_at = cx.now.after(FAREWELL_DELAY);
         }
     }
 
-    /// The same when the whole DODAG is left.
-    pub(super) fn say_farewell_at_once(&mut self, cx: &mut RplContext<'_>, index: usize, former: u16) {
-        if let Some(dodag) = self.dodags.get_mut(index) {
-            dodag.dao.path_sequence = lollipop::next(dodag.dao.path_sequence);
-        }
-        self.say_farewell(cx, index, former);
-        if self.dodags.get(index).is_some_and(|dodag| dodag.left != NONE) {
-            self.send_farewell(cx, index);
-        }
-    }
-
-    /// Sends the next No-Path to the parent that was left.
-    fn send_farewell(&mut self, cx: &mut RplContext<'_>, index: usize) {
+    /// Sends No-Paths to the parents that were left in a DODAG, as soon as the present one
+    /// knows everything.
+    pub(super) fn send_farewells(&mut self, cx: &mut RplContext<'_>, index: usize) {
         let Some(dodag) = self.dodags.get_mut(index) else { return };
-        if dodag.left == dodag.preferred {
-            // It is the parent again.
-            dodag.left = NONE;
-            dodag.leave_at = Instant::NEVER;
+        dodag.leave_at = Instant::NEVER;
+        if dodag.membership == Membership::Joined
+            && (dodag.dao.backoff.is_some() || dodag.dao.at != Instant::NEVER)
+        {
+            dodag.leave_at = cx.now.after(FAREWELL_DELAY);
             return;
         }
-        if dodag.dao.backoff.is_none() {
-            // The number that an answer is awaited for stays as it is.
-            dodag.dao.sequence = lollipop::next(dodag.dao.sequence);
-        }
-        let (sequence, left) = (dodag.dao.sequence, dodag.left);
+        let preferred = dodag.preferred;
+        dodag.dao.sequence = lollipop::next(dodag.dao.sequence);
         let mut body = [0; MAX_BODY];
         let mut out = Writer::new(&mut body);
-        let written = self.write_dao(seconds(cx.now), index, sequence, true, &mut out);
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        match (written, self.neighbours.get(usize::from(left))) {
-            (Ok(true), Some(former)) => {
-                dodag.leave_at = cx.now.after(PACE);
-                self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
-                transmit(cx, &former.link_local(), code::DAO, out.written());
-            }
-            _ => {
-                dodag.leave_at = Instant::NEVER;
-                dodag.left = NONE;
+        let sequence = dodag.dao.sequence;
+        if self.write_dao(seconds(cx.now), index, sequence, true, &mut out).is_err() {
+            return;
+        }
+        for (slot, entry) in self.neighbours.iter_mut().enumerate() {
+            // It may have become the parent again.
+            if entry.left && usize::from(entry.dodag) == index {
+                entry.left = false;
+                if slot != usize::from(preferred) {
+                    self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
+                    transmit(cx, &entry.link_local(), code::DAO, out.written());
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use super::neighbours::NONE;
 use super::objective::objective_function;
 use super::trickle::{Parameters, Trickle};
 use super::wire::{Configuration, Dio, INFINITE_RANK, PrefixInformation};
-use super::{Mode, lollipop};
+use super::{Mode, at_second, lollipop, seconds};
 use crate::address::Ip;
 use crate::backoff::Backoff;
 use crate::time::Instant;
@@ -52,8 +52,6 @@ pub(super) struct Advertisement {
     pub(super) dirty: bool,
     /// The own targets were advertised and no answer has come.
     pub(super) pending: bool,
-    /// The old parent has to hear a No-Path for the own targets.
-    pub(super) left: bool,
 }
 
 /// A DODAG.
@@ -88,9 +86,7 @@ pub(super) struct Dodag {
     pub(super) preferred: u16,
     /// When the preferred parent was chosen, in seconds.
     pub(super) chosen: u32,
-    /// The parent before, which has to hear a No-Path.
-    pub(super) left: u16,
-    /// When the next No-Path to it is due.
+    /// When parents that were left hear a No-Path.
     pub(super) leave_at: Instant,
     pub(super) trickle: Trickle,
     /// Detached: not to join before. Root: only listening until.
@@ -106,6 +102,10 @@ pub(super) struct Dodag {
     pub(super) resets_left: u8,
     /// When that hour ends.
     pub(super) resets_until: Instant,
+    /// When the children are to be asked for all routes.
+    pub(super) ask_at: Instant,
+    /// The second from which on they may be.
+    pub(super) ask_from: u32,
     /// Errors about source routes since routes were last solicited.
     pub(super) route_errors: u8,
 }
@@ -132,7 +132,6 @@ impl Default for Dodag {
             hop_count: u8::MAX,
             preferred: NONE,
             chosen: 0,
-            left: NONE,
             leave_at: Instant::NEVER,
             trickle: Trickle::default(),
             hold: Instant::NEVER,
@@ -146,6 +145,8 @@ impl Default for Dodag {
             inconsistent: false,
             resets_left: 0,
             resets_until: Instant::NEVER,
+            ask_at: Instant::NEVER,
+            ask_from: 0,
             route_errors: 0,
         }
     }
@@ -239,6 +240,24 @@ impl Dodag {
         self.advertised = INFINITE_RANK;
         self.hold = Instant::NEVER;
         self.forget = Instant::NEVER;
+    }
+
+    /// A route is missing that some child may know: all are asked (RFC 6550 §9.6). That brings
+    /// all routes anew, so it is done once for the many that go wrong together.
+    pub(super) fn ask_children(&mut self, seconds: u32) {
+        self.ask_at = self.ask_at.min(at_second(seconds.max(self.ask_from)));
+    }
+
+    /// Does so when it is time.
+    pub(super) fn poll_asking(&mut self, now: Instant) {
+        const PAUSE: u32 = 60;
+        if self.ask_at.is_due(now) {
+            self.ask_at = Instant::NEVER;
+            self.ask_from = seconds(now).saturating_add(PAUSE);
+            if self.inconsistency(now) {
+                self.dtsn = lollipop::next(self.dtsn);
+            }
+        }
     }
 
     /// An inconsistency of packets: trickle is to be reset, at most 20 times an hour

@@ -7,7 +7,7 @@ use super::dodag::{Dodag, Membership};
 use super::neighbours::{Neighbour, interface_identifier, link_local};
 use super::routes::{self, mark};
 use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance, mask};
-use super::{Rpl, count, lollipop, seconds};
+use super::{Rpl, count, seconds};
 use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::ipv6::link::LinkAddress;
@@ -103,9 +103,9 @@ impl Rpl<'_> {
                 self.withdraw_route(now, index, entry, slot, path_sequence);
                 found = routes::lookup(self.routes, index, &flow.destination, now);
                 if let Some(dodag) = self.dodags.get_mut(index) {
-                    // Others may know the way: all children are asked (RFC 6550 §9.6).
-                    if returned && dodag.inconsistency(flow.now) {
-                        dodag.dtsn = lollipop::next(dodag.dtsn);
+                    // Others may know the way.
+                    if returned {
+                        dodag.ask_children(now);
                     }
                     if !dodag.is_root() && dodag.dao.backoff.is_none() {
                         dodag.dao.at = dodag.dao.at.min(flow.now.after(1_000));

@@ -382,11 +382,11 @@ impl<'m> Rpl<'m> {
             self.reselect_now(cx, index);
         }
         let Some(dodag) = self.dodags.get_mut(index) else { return };
+        dodag.poll_asking(cx.now);
         let quiet = dodag.is_root() && dodag.hold != Instant::NEVER;
         if core::mem::take(&mut dodag.inconsistent) && !quiet {
             dodag.trickle.reset(cx.now, parameters, cx.random);
         }
-        // A timer that is late by several intervals catches up one poll at a time.
         if dodag.trickle.poll(cx.now, parameters, cx.random) {
             self.send_dio(cx, index, &ALL_RPL_NODES);
         }
@@ -404,7 +404,7 @@ impl<'m> Rpl<'m> {
                 return Instant::NEVER;
             }
             let upward = dodag.trickle.next_deadline().min(dodag.hold).min(dodag.forget);
-            let downward = dodag.dao.at.min(dodag.dao.refresh).min(dodag.leave_at);
+            let downward = dodag.dao.at.min(dodag.dao.refresh).min(dodag.leave_at).min(dodag.ask_at);
             upward.min(downward).min(self.probe_deadline(dodag))
         };
         let dodags = self.dodags.iter().map(timers).min().unwrap_or_default();
@@ -478,9 +478,9 @@ impl<'m> Rpl<'m> {
         })
     }
 
-    /// Whether the neighbour entry is the parent, or former parent, of some DODAG.
+    /// Whether the neighbour entry is the parent in some DODAG.
     fn is_kept(dodags: &[Dodag], index: u16) -> bool {
-        dodags.iter().any(|dodag| dodag.is_member() && (dodag.preferred == index || dodag.left == index))
+        dodags.iter().any(|dodag| dodag.is_member() && dodag.preferred == index)
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) struct Neighbour {
     pub(super) routes: u16,
     /// It refused our DAO.
     pub(super) refused: bool,
+    /// It was the parent and has not heard yet that it no longer is.
+    pub(super) left: bool,
 }
 
 impl Default for Neighbour {
@@ -66,6 +68,7 @@ impl Default for Neighbour {
             used: false,
             routes: 0,
             refused: false,
+            left: false,
         }
     }
 }
@@ -151,7 +154,7 @@ pub(super) fn make_room(table: &[Neighbour], rank: u16, keep: impl Fn(u16) -> bo
     let (index, worst) = table
         .iter()
         .enumerate()
-        .filter(|(index, entry)| entry.routes == 0 && !keep(*index as u16))
+        .filter(|(index, entry)| entry.routes == 0 && !entry.left && !keep(*index as u16))
         .max_by_key(|(_, entry)| worth(entry))?;
     (worth(worst) > u32::from(rank) + u32::from(UNMEASURED)).then_some(index)
 }

@@ -10,7 +10,7 @@
 use super::dodag::{Dodag, Membership, tell};
 use super::neighbours::{NONE, Neighbour};
 use super::objective::{objective_function, one_hop_below};
-use super::wire::INFINITE_RANK;
+use super::wire::{INFINITE_RANK, Target};
 use super::{ALL_RPL_NODES, Rpl, RplContext, count, lollipop};
 use crate::time::Instant;
 
@@ -192,7 +192,8 @@ impl Rpl<'_> {
                 }
                 self.say_farewell(cx, choice.dodag, former);
                 if self.dodags.get(choice.dodag).is_some_and(Dodag::stores) {
-                    self.withdraw_through(now, choice.dodag, choice.neighbour);
+                    // Nothing is below the new parent.
+                    self.withdraw_through(now, choice.dodag, choice.neighbour, &Target::default());
                 }
             }
             self.advertise_everything(cx, choice.dodag);
@@ -238,7 +239,12 @@ impl Rpl<'_> {
         if told {
             self.send_dio(cx, index, &ALL_RPL_NODES);
         }
-        self.say_farewell_at_once(cx, index, former);
+        // All of them are left now, this one last.
+        if let Some(dodag) = self.dodags.get_mut(index) {
+            dodag.dao.path_sequence = lollipop::next(dodag.dao.path_sequence);
+        }
+        self.say_farewell(cx, index, former);
+        self.send_farewells(cx, index);
         for slot in 0..self.routes.len() {
             if self.routes.get(slot).is_some_and(|route| route.owner == super::routes::owner(index)) {
                 self.free_route(slot);
@@ -251,7 +257,6 @@ impl Rpl<'_> {
             dodag.dao.at = Instant::NEVER;
             dodag.dao.refresh = Instant::NEVER;
             dodag.dao.backoff = None;
-            dodag.left = NONE;
             dodag.leave_at = Instant::NEVER;
         }
     }

@@ -26,8 +26,8 @@ pub(super) mod mark {
     pub(crate) const NEW: u8 = 8;
     /// The target is not a node that runs RPL.
     pub(crate) const EXTERNAL: u8 = 16;
-    /// The old parent has to hear that it no longer goes through it.
-    pub(crate) const LEFT: u8 = 32;
+    /// More neighbours have claimed the target than there are places for.
+    pub(crate) const CROWDED: u8 = 32;
 }
 
 /// One route: 28 bytes.

@@ -4,7 +4,7 @@
 
 use super::neighbours::{NONE, interface_identifier};
 use super::routes::{self, NOWHERE, mark};
-use super::wire::{ControlOption, Options, Target, Transit};
+use super::wire::{ControlOption, Options, Target, Transit, mask};
 use super::{Rpl, RplContext, count, lollipop, seconds};
 use crate::address::Ip;
 use crate::status::{Error, Result};
@@ -122,6 +122,10 @@ impl Rpl<'_> {
         let expiry = routes::expiry(now, transit.path_lifetime, dodag.configuration.lifetime_unit);
         let known = routes::find(self.routes, index, target);
         if transit.path_lifetime == 0 {
+            if target.prefix_len < 128 && known.is_none() {
+                // All that lies within is meant (see the farewell of a child that moves away).
+                return Ok(self.withdraw_through(now, index, slot, target));
+            }
             let Some(entry) = known else { return Ok(false) };
             let Some(route) = self.routes.get_mut(entry) else { return Ok(false) };
             let order = lollipop::compare(transit.path_sequence, route.path_sequence);
@@ -163,6 +167,11 @@ impl Rpl<'_> {
         if via != slot || order == Ordering::Greater {
             // With an equal sequence both hold: the later one is used, the other kept.
             let kept = if order == Ordering::Equal { via } else { NOWHERE };
+            if order == Ordering::Greater {
+                route.marks &= !mark::CROWDED;
+            } else if route.other != NOWHERE {
+                route.marks |= mark::CROWDED;
+            }
             self.set_hops(entry, slot, kept);
         }
         self.sweep_by(expiry);
@@ -198,6 +207,7 @@ impl Rpl<'_> {
         }
         route.path_sequence = path_sequence;
         route.marks |= mark::NO_PATH;
+        let crowded = route.is(mark::CROWDED);
         if is_root {
             route.expiry = now;
         } else {
@@ -206,19 +216,26 @@ impl Rpl<'_> {
         }
         let by = route.expiry;
         self.sweep_by(by);
+        if let Some(dodag) = self.dodags.get_mut(index).filter(|_| crowded) {
+            dodag.ask_children(now);
+        }
         true
     }
 
-    /// A neighbour has become the parent: nothing is below it any more.
-    pub(super) fn withdraw_through(&mut self, now: u32, index: usize, slot: u16) {
+    /// Nothing of `within` is below a neighbour any more. Whether routes have ended by that.
+    pub(super) fn withdraw_through(&mut self, now: u32, index: usize, slot: u16, within: &Target) -> bool {
+        let mut ended = false;
         for entry in 0..self.routes.len() {
-            let Some(route) = self.routes.get(entry) else { return };
-            let through = route.via == slot || route.other == slot;
+            let Some(route) = self.routes.get(entry) else { break };
+            let through = (route.via == slot || route.other == slot)
+                && route.prefix_len >= within.prefix_len
+                && mask(Ip(route.target), within.prefix_len) == within.prefix;
             if route.owner == routes::owner(index) && through && !route.is(mark::NO_PATH) {
                 let path_sequence = route.path_sequence;
-                self.withdraw_route(now, index, entry, slot, path_sequence);
+                ended |= self.withdraw_route(now, index, entry, slot, path_sequence);
             }
         }
+        ended
     }
 
     /// Sets the neighbours that a route leads through, and keeps their counts.

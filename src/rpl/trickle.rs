@@ -80,13 +80,14 @@ impl Trickle {
         self.heard = self.heard.saturating_add(1);
     }
 
-    /// Whether it is time to transmit. To be called until the deadline lies in the future.
+    /// Whether it is time to transmit. Afterwards the deadline lies in the future: an interval
+    /// that ended long ago is followed by one that begins now.
     pub fn poll(&mut self, now: Instant, parameters: Parameters, random: &mut dyn Random) -> bool {
         if !self.due.is_due(now) {
             return false;
         }
         if self.remainder > 0 {
-            self.due = self.due.after(u64::from(self.remainder));
+            self.due = self.due.after(u64::from(self.remainder)).max(now.after(1));
             self.remainder = 0;
             return parameters.redundancy == 0 || self.heard < parameters.redundancy;
         }
@@ -163,6 +164,21 @@ mod tests {
         let now = trickle.next_deadline();
         trickle.reset(now, PARAMETERS, &mut random);
         assert!(trickle.next_deadline().since(now) < 4096);
+    }
+
+    #[test]
+    fn after_a_long_pause_the_deadline_lies_in_the_future() {
+        for seed in 0..20 {
+            let (mut trickle, mut random) = (Trickle::default(), Sequence(seed));
+            trickle.reset(Instant(0), PARAMETERS, &mut random);
+            // First before it has transmitted, then behind that.
+            for day in 1..4 {
+                let now = Instant(day * 86_400_000);
+                trickle.poll(now, PARAMETERS, &mut random);
+                assert!(trickle.next_deadline() > now, "{seed} {day}");
+                assert!(!trickle.poll(now, PARAMETERS, &mut random));
+            }
+        }
     }
 
     #[test]
