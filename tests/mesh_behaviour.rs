@@ -272,6 +272,37 @@ fn full_tables_lose_no_service_to_those_already_in() {
     }
 }
 
+/// The root has ten neighbours' places, and twenty-nine hear it: those that it refuses find room
+/// with the others.
+#[test]
+fn storing_nodes_that_a_full_parent_refuses_are_reached_through_another() {
+    let mut crowd = Topology::unlinked(30);
+    for a in 0..30 {
+        for b in 0..a {
+            crowd.set_both(a, b, Some(RadioLink::PERFECT));
+        }
+    }
+    let setup = Setup { seed: 24, ..Setup::default() };
+    let mut network: Network = Network::new(crowd, root(Mode::Storing), &setup, |_, config| {
+        (config.neighbours, config.routes) = (10, 30);
+    });
+    network.start_all(30_000);
+    network.run_ms(300_000);
+    assert_eq!(network.routes(), 29);
+    assert_eq!((network.probe_up(60, 200).ratio(), network.probe_down(60, 200).ratio()), (1000, 1000));
+}
+
+#[test]
+#[ignore = "takes seconds when optimised, minutes when not; ci/steps runs it"]
+fn a_thousand_storing_nodes_deliver_everything() {
+    let topology = Topology::new(1000, Placement::Grid, &Propagation::default(), 1);
+    let mut network = network(topology, Mode::Storing, 1);
+    complete(&mut network, 300);
+    network.run_ms(100_000);
+    let (up, down) = (network.probe_up(60, 200), network.probe_down(60, 200));
+    assert!(up.ratio() >= 999 && down.ratio() >= 999, "{up:?} {down:?}");
+}
+
 #[test]
 #[ignore = "takes seconds when optimised, minutes when not; ci/steps runs it"]
 fn a_thousand_nodes_converge_and_deliver() {

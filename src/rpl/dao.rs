@@ -31,6 +31,8 @@ const PACE: u64 = 50;
 /// acknowledged everything: the new path is to be there first, all the way to whoever is above
 /// both, or packets that still go down the old one are turned back.
 const FAREWELL_DELAY: u64 = 15_000;
+/// For so many seconds no new targets are taken after one was refused further up.
+const REFUSE_SECONDS: u32 = 120;
 /// Own targets are refreshed at least and at most that often, in ms.
 const SHORTEST_REFRESH: u64 = 20_000;
 const LONGEST_REFRESH: u64 = 86_400_000;
@@ -86,6 +88,8 @@ impl Rpl<'_> {
             dodag.dao.refresh = Instant::NEVER;
             let preferred = usize::from(dodag.preferred);
             if let Some(parent) = self.neighbours.get_mut(preferred) {
+                // What was taken and not sent back since is there to stay.
+                dodag.searches = if parent.refused { dodag.searches } else { 0 };
                 parent.refused = false;
             }
             self.advertise_own(cx, index);
@@ -218,10 +222,11 @@ impl Rpl<'_> {
             return Ok(true);
         }
         let unit = dodag.configuration.lifetime_unit;
+        let batch = if dodag.dao.single { 1 } else { BATCH };
         let due_here =
             |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(mark::DIRTY);
         for route in self.routes.iter_mut().filter(due_here) {
-            if count >= BATCH || non_storing {
+            if count >= batch || non_storing {
                 break;
             }
             route.marks &= !mark::DIRTY;
@@ -356,33 +361,44 @@ impl Rpl<'_> {
             if refused {
                 dodag.tell |= tell::REFUSED;
             }
-        }
-        let non_storing = dodag.is_non_storing();
-        if let Some(parent) = parent.filter(|_| own && !non_storing) {
-            parent.refused = refused;
-            self.reselect |= refused;
-        }
-        if own {
             for target in self.targets.iter_mut().filter(|target| target.withdrawn) {
                 *target = super::OwnTarget::default();
             }
+            if let Some(parent) = parent.filter(|_| dodag.stores()) {
+                parent.refused = refused;
+                self.reselect |= refused;
+            }
         }
         let now = seconds(cx.now);
-        let mut more = dodag.dao.dirty;
         // A parent that was left and becomes it again has to hear what has ended meanwhile.
         let settled = dodag.leave_at == Instant::NEVER;
-        for route in self.routes.iter_mut().filter(|route| route.owner == routes::owner(index)) {
-            if settled && route.is(mark::PENDING) && route.is(mark::NO_PATH) {
-                route.expiry = now;
-                self.sweep_at = self.sweep_at.min(cx.now);
+        let here = |route: &&mut routes::Route| route.owner == routes::owner(index);
+        let pending = self.routes.iter_mut().filter(here).filter(|route| route.is(mark::PENDING)).count();
+        // Which of several was refused has to be found out.
+        let unclear = refused && pending + usize::from(own) > 1;
+        dodag.dao.single = unclear || (dodag.dao.single && (refused || !own));
+        let mut more = dodag.dao.dirty;
+        for route in self.routes.iter_mut().filter(here) {
+            if route.is(mark::PENDING) {
+                let gone = route.is(mark::NO_PATH);
+                if unclear {
+                    route.must_tell();
+                } else if if gone { settled } else { refused } {
+                    route.expiry = now;
+                    self.sweep_at = self.sweep_at.min(cx.now);
+                    if !gone {
+                        // The way it came it goes back, child by child, to whoever can choose
+                        // another parent.
+                        dodag.refuse_until = now.saturating_add(REFUSE_SECONDS);
+                        dodag.ask_children(now);
+                    }
+                }
             }
             route.marks &= !mark::PENDING;
             more |= route.is(mark::DIRTY);
         }
         if more {
-            if let Some(dodag) = self.dodags.get_mut(index) {
-                dodag.dao.at = cx.now.after(PACE);
-            }
+            dodag.dao.at = cx.now.after(PACE);
         }
     }
 

@@ -52,6 +52,8 @@ pub(super) struct Advertisement {
     pub(super) dirty: bool,
     /// The own targets were advertised and no answer has come.
     pub(super) pending: bool,
+    /// The parent has refused one of several targets: they are told one by one.
+    pub(super) single: bool,
 }
 
 /// A DODAG.
@@ -102,6 +104,10 @@ pub(super) struct Dodag {
     pub(super) resets_left: u8,
     /// When that hour ends.
     pub(super) resets_until: Instant,
+    /// How often it has looked for a parent with room since one had it.
+    pub(super) searches: u8,
+    /// Until this second no new targets are taken, since the parent has no place for them.
+    pub(super) refuse_until: u32,
     /// When the children are to be asked for all routes.
     pub(super) ask_at: Instant,
     /// The second from which on they may be.
@@ -145,6 +151,8 @@ impl Default for Dodag {
             inconsistent: false,
             resets_left: 0,
             resets_until: Instant::NEVER,
+            searches: 0,
+            refuse_until: 0,
             ask_at: Instant::NEVER,
             ask_from: 0,
             route_errors: 0,

@@ -19,9 +19,19 @@ const POISON_TIME: u64 = 2_000;
 /// How long it remembers the limit on its rank, in ms: by then nobody is below it.
 const FORGET_TIME: u64 = 60_000;
 
+/// How long a node that was refused by every parent that it may take waits for other routers,
+/// in ms; how many seconds it gives a parent before, each time so many more; and how often it
+/// searches before it makes do with upward routes.
+const SEARCH_TIME: u64 = 12_000;
+const PATIENCE: u32 = 10;
+const MAX_SEARCHES: u8 = 3;
+
 /// For so long after a change of parent another has to be better by twice the threshold: the
 /// links and ranks of a network that has just changed are not known well yet.
 const SETTLE_SECONDS: u32 = 60;
+
+/// In [`Choice::class`]: the neighbour has no place for our routes.
+const REFUSED: u16 = 1 << 9;
 
 /// A path that could be taken.
 #[derive(Clone, Copy)]
@@ -74,7 +84,17 @@ impl Rpl<'_> {
             }
         }
         match (best, member) {
-            (Some(choice), Some(index)) if choice.dodag == index => self.follow(cx, choice),
+            (Some(choice), Some(index)) if choice.dodag == index => {
+                if choice.class & REFUSED != 0 && self.has_untried(cx.now, index) {
+                    // Deeper down there may be room: what is below has to go first.
+                    if let Some(dodag) = self.dodags.get_mut(index) {
+                        dodag.searches += 1;
+                    }
+                    self.detach(cx, index);
+                } else {
+                    self.follow(cx, choice);
+                }
+            }
             (Some(choice), previous) => {
                 if let Some(previous) = previous {
                     self.leave(cx, previous);
@@ -84,6 +104,25 @@ impl Rpl<'_> {
             (None, Some(index)) => self.detach(cx, index),
             (None, None) => {}
         }
+    }
+
+    /// Whether a parent that refused our routes is to be left in the hope of one that has not
+    /// been asked: some router of the DODAG that is no child.
+    fn has_untried(&self, now: Instant, index: usize) -> bool {
+        let Some(dodag) = self.dodags.get(index) else { return false };
+        dodag.membership == Membership::Joined
+            && dodag.searches < MAX_SEARCHES
+            && super::seconds(now).saturating_sub(dodag.chosen) >= PATIENCE * u32::from(dodag.searches + 1)
+            && self.neighbours.iter().any(|entry| {
+                entry.used
+                    && usize::from(entry.dodag) == index
+                    && !entry.refused
+                    && entry.routes == 0
+                    && entry.version == dodag.version
+                    && entry.is_reachable()
+                    && entry.rank != INFINITE_RANK
+                    && dodag.allows(one_hop_below(entry.rank, &dodag.configuration))
+            })
     }
 
     /// The path through a neighbour, if it may be taken.
@@ -120,12 +159,12 @@ impl Rpl<'_> {
             return None;
         }
         let is_preferred = is_current && dodag.preferred == slot;
-        if is_current
-            && dodag.membership == Membership::Detached
-            && dodag.hold != Instant::NEVER
-            && !dodag.hold.is_due(now)
-        {
-            return None;
+        if is_current && dodag.membership == Membership::Detached {
+            let held = dodag.hold != Instant::NEVER && !dodag.hold.is_due(now);
+            let searching = dodag.forget.since(now) > FORGET_TIME - SEARCH_TIME;
+            if held || (neighbour.refused && searching && dodag.forget != Instant::NEVER) {
+                return None;
+            }
         }
         if is_current && dodag.membership == Membership::Joined && !is_preferred {
             // Only who is nearer to the root than we are cannot be below us.
@@ -145,7 +184,7 @@ impl Rpl<'_> {
         } else if member.is_some() && !is_current {
             cost = cost.saturating_add(threshold);
         }
-        let class = u16::from(neighbour.refused) << 9
+        let class = if neighbour.refused { REFUSED } else { 0 }
             | u16::from(!dodag.grounded) << 8
             | u16::from(7 - dodag.preference.min(7));
         Some(Choice { neighbour: slot, dodag: index, rank, class, cost })
@@ -210,6 +249,7 @@ impl Rpl<'_> {
         dodag.leaf = leaf || !dodag.can_route();
         dodag.hold = Instant::NEVER;
         dodag.forget = Instant::NEVER;
+        dodag.chosen = super::seconds(cx.now);
         dodag.tell |= tell::JOINED | tell::PARENT;
         if dodag.prefix.prefix_len > 0 {
             dodag.tell |= tell::PREFIX;

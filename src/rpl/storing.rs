@@ -136,6 +136,7 @@ impl Rpl<'_> {
         }
         let (entry, fresh) = match known {
             Some(known) => (known, false),
+            None if now < dodag.refuse_until => return Err(Error::Full),
             None => (routes::insert(self.routes, index, target).ok_or(Error::Full)?, true),
         };
         let route = self.routes.get_mut(entry).ok_or(Error::Full)?;
