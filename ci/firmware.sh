@@ -4,7 +4,7 @@
 # and fails unless it ends with status 0: ci/firmware.sh NAME [FEATURES]
 . "$(dirname "$0")/lib.sh"
 cd "$root"
-name=$1 features=${2:-coap,mesh} target=thumbv7em-none-eabihf
+name=$1 features=${2:-coap,mqtt,mesh} target=thumbv7em-none-eabihf
 need_deb arm-none-eabi-gcc=gcc-arm-none-eabi /usr/include/newlib/string.h=libnewlib-arm-none-eabi qemu-system-arm=qemu-system-arm
 mcu_cargo "$target" rustc --quiet --lib --profile embedded --no-default-features \
     --features "panic-handler,$features" --crate-type staticlib

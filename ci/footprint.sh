@@ -4,6 +4,7 @@
 #
 #   ci/footprint.sh                          the table of the README
 #   ci/footprint.sh set FEATURES [TARGET]    one feature set of the library
+#   ci/footprint.sh ram                      what the objects of the C API take of RAM on a Cortex-M4
 #   ci/footprint.sh room NAME [TARGET]       the entry points of ci/no-panic/src/NAME.rs; --stack and --list say more
 . "$(dirname "$0")/lib.sh"
 cd "$root"
@@ -30,6 +31,7 @@ build_room() {
 case ${1:-table} in
     set) build_set "${3:-thumbv7em-none-eabihf}" "$2"; python3 ci/footprint.py "$library" mote_ "${@:4}" ;;
     room) build_room "${3:-thumbv7em-none-eabihf}" "$2"; python3 ci/footprint.py "$library" check_ "${@:4}" ;;
+    ram) ci/firmware.sh memory 2>/dev/null | grep '^|' ;;
     table)
         echo "| features | target | text | data | bss | worst stack |"
         echo "|---|---|--:|--:|--:|--:|"
@@ -73,5 +75,5 @@ case ${1:-table} in
             row "everything" coap,mqtt,mesh
         done
         ;;
-    *) die "table, set FEATURES, or room NAME" ;;
+    *) die "table, ram, set FEATURES, or room NAME" ;;
 esac

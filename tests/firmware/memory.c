@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the objects take of RAM on this processor, as rows of a Markdown table: all of it is the application's own block. */
+#include "board.h"
+#include "memory_port.h"
+
+static int faults;
+
+static void row(const char *what, mote_status status, size_t bytes, size_t most)
+{
+    board_print("| ");
+    board_print(what);
+    board_print(" | ");
+    board_number((uint32_t)bytes);
+    board_print(" |\n");
+    if (status != MOTE_OK || bytes > most) {
+        board_print("not so: a size, and within its bound\n");
+        faults++;
+    }
+}
+
+static void node(const char *what, const mote_node_config *config)
+{
+    size_t bytes = 0;
+    mote_status status = mote_node_size(config, &bytes);
+    row(what, status, bytes, MOTE_NODE_MEM);
+}
+
+static void coap(const char *what, const mote_coap_config *config)
+{
+    size_t bytes = 0;
+    mote_status status = mote_coap_size(config, &bytes);
+    row(what, status, bytes, MOTE_COAP_MEM(4, 8, 1152));
+}
+
+static void mqtt(const char *what, const mote_mqtt_config *config)
+{
+    size_t bytes = 0;
+    mote_status status = mote_mqtt_size(config, &bytes);
+    row(what, status, bytes, MOTE_MQTT_MEM);
+}
+
+static void mesh(const char *what, uint16_t neighbours, uint16_t routes)
+{
+    mote_mesh_config config = { MOTE_MESH_CONFIG_INIT, .eui64 = { 2, 0, 0, 0, 0, 0, 0, 1 }, .neighbours = neighbours, .routes = routes };
+    size_t bytes = 0;
+    mote_status status = mote_mesh_size(&config, &bytes);
+    row(what, status, bytes, 16384);
+}
+
+int main(void)
+{
+    mote_port table = memory_port(0), *port = &table;
+    mote_node_config small_node = { MOTE_NODE_CONFIG_INIT, .port = port, .objects = 1, .sources = 1, .receive_size = 256 };
+    mote_node_config default_node = { MOTE_NODE_CONFIG_INIT, .port = port };
+    mote_node_config stream_node = { MOTE_NODE_CONFIG_INIT, .port = port, .objects = 1, .sources = 2, .receive_size = 16 };
+    mote_node_config mesh_node = { MOTE_NODE_CONFIG_INIT, .port = port, .objects = 2, .sources = 1, .receive_size = 16, .radio_frames = 4 };
+    mote_coap_config asking = { MOTE_COAP_CONFIG_INIT, .requests = 1, .observers = MOTE_COAP_NONE, .exchanges = 2, .peers = 1,
+        .resources = MOTE_COAP_NONE, .transfers = MOTE_COAP_NONE, .message_size = 256, .pool = 256 };
+    mote_coap_config answering = { MOTE_COAP_CONFIG_INIT, .requests = MOTE_COAP_NONE, .observers = 4, .exchanges = 4, .peers = 4,
+        .resources = 4, .transfers = 1, .message_size = 256, .pool = 768 };
+    mote_coap_config all = { MOTE_COAP_CONFIG_INIT };
+    mote_mqtt_config small_mqtt = { MOTE_MQTT_CONFIG_INIT, .host = MOTE_STR("broker"), .queue = 256, .names = 64, .output = 256, .input = 256, .operations = 2, .handlers = 2 };
+    mote_mqtt_config default_mqtt = { MOTE_MQTT_CONFIG_INIT, .host = MOTE_STR("broker") };
+    board_print("| object | bytes |\n|---|--:|\n");
+    node("node for one socket and datagrams of 256 bytes", &small_node);
+    node("node of the default config", &default_node);
+    node("node for an MQTT client", &stream_node);
+    node("node for a mesh", &mesh_node);
+    coap("CoAP client: one request, messages of 256 bytes", &asking);
+    coap("CoAP server: 4 resources, 4 observers, messages of 256 bytes", &answering);
+    coap("CoAP endpoint of the default config: messages of 1,152 bytes", &all);
+    mqtt("MQTT client: buffers of 256 bytes, 2 operations", &small_mqtt);
+    mqtt("MQTT client of the default config", &default_mqtt);
+    mesh("mesh: 8 neighbours, no routes (non-storing mode)", 8, MOTE_MESH_NONE);
+    mesh("mesh: 16 neighbours, 16 routes", 16, 16);
+    board_print(faults ? "FAILED\n" : "passed\n");
+    return faults != 0;
+}
