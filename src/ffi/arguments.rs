@@ -141,6 +141,38 @@ pub(crate) unsafe fn output<'a, T>(out: *mut T) -> Result<&'a mut MaybeUninit<T>
     unsafe { out.cast::<MaybeUninit<T>>().as_mut() }.ok_or(Error::Invalid)
 }
 
+/// In place of a number in a config: none at all, since 0 means the default.
+pub(crate) const NONE: u16 = 0xffff;
+
+/// Takes a member of a config over, unless it is 0.
+pub(crate) fn set<T: Copy + Default + PartialEq>(to: &mut T, given: T) {
+    if given != T::default() {
+        *to = given;
+    }
+}
+
+/// As [`set`], with [`NONE`] for 0.
+#[inline(never)]
+pub(crate) fn set_or_none(to: &mut u16, given: u16) {
+    match given {
+        0 => {}
+        NONE => *to = 0,
+        given => *to = given,
+    }
+}
+
+/// As [`set_or_none`], for a number that is at most `most`.
+#[inline(never)]
+pub(crate) fn set_byte(to: &mut u8, given: u16, most: u8) -> Result<()> {
+    match given {
+        0 => {}
+        NONE => *to = 0,
+        given if given <= most.into() => *to = given as u8,
+        _ => return Err(Error::Invalid),
+    }
+    Ok(())
+}
+
 /// The status that C gets.
 pub(crate) fn outcome(result: Result<()>) -> mote_status {
     match result {

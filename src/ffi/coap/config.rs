@@ -2,7 +2,7 @@
 //! How an endpoint is configured, and what it counts.
 
 use crate::coap::{Config, Params};
-use crate::ffi::arguments::{self, Config as CConfig};
+use crate::ffi::arguments::{self, Config as CConfig, set, set_byte, set_or_none};
 use crate::ffi::node::{mote_node, mote_transport};
 use crate::port::mote_address;
 use crate::status::{Error, Result};
@@ -140,26 +140,18 @@ pub(super) unsafe fn params(params: *const mote_coap_params, base: &Params) -> R
     let mut room = arguments::room();
     // SAFETY: passed on to the caller.
     let given = unsafe { arguments::config(params, &mut room) }?;
-    let or = |value: u32, default: u32| if value == 0 { default } else { value };
-    let short = |value: u16, default: u8, most: u16| match value {
-        0 => Ok(default),
-        MOTE_COAP_NONE => Ok(0),
-        value if value <= most => Ok(value as u8),
-        _ => Err(Error::Invalid),
-    };
-    let factor = if given.ack_random_factor == 0 { base.ack_random_factor } else { given.ack_random_factor };
-    if given.reserved != 0 || factor < 256 || given.nstart == MOTE_COAP_NONE {
+    let mut wanted = *base;
+    set(&mut wanted.ack_random_factor, given.ack_random_factor);
+    if given.reserved != 0 || wanted.ack_random_factor < 256 || given.nstart == MOTE_COAP_NONE {
         return Err(Error::Invalid);
     }
-    Ok(Params {
-        ack_timeout: or(given.ack_timeout, base.ack_timeout),
-        ack_random_factor: factor,
-        max_retransmit: short(given.max_retransmit, base.max_retransmit, 16)?,
-        nstart: short(given.nstart, base.nstart, 255)?,
-        leisure: or(given.leisure, base.leisure),
-        probing_rate: or(given.probing_rate, base.probing_rate),
-        max_latency: or(given.max_latency, base.max_latency),
-    })
+    set_byte(&mut wanted.max_retransmit, given.max_retransmit, 16)?;
+    set_byte(&mut wanted.nstart, given.nstart, 255)?;
+    set(&mut wanted.ack_timeout, given.ack_timeout);
+    set(&mut wanted.leisure, given.leisure);
+    set(&mut wanted.probing_rate, given.probing_rate);
+    set(&mut wanted.max_latency, given.max_latency);
+    Ok(wanted)
 }
 
 /// The engine's configuration from C's.
@@ -167,30 +159,23 @@ pub(super) unsafe fn params(params: *const mote_coap_params, base: &Params) -> R
 /// # Safety
 /// `given.params` is NULL or valid.
 pub(super) unsafe fn engine(given: &mote_coap_config) -> Result<Config> {
-    let base = Config::DEFAULT;
-    let capacity = |value: u16, default: u16| match value {
-        0 => default,
-        MOTE_COAP_NONE => 0,
-        value => value,
-    };
-    let or = |value: u32, default: u32| if value == 0 { default } else { value };
     if given.amplification_limit > 1 || given.reserved != 0 {
         return Err(Error::Invalid);
     }
-    Ok(Config {
-        peers: capacity(given.peers, base.peers),
-        requests: capacity(given.requests, base.requests),
-        exchanges: capacity(given.exchanges, base.exchanges),
-        observers: capacity(given.observers, base.observers),
-        resources: capacity(given.resources, base.resources),
-        transfers: capacity(given.transfers, base.transfers),
-        message_size: capacity(given.message_size, base.message_size),
-        pool: or(given.pool, base.pool),
-        body: or(given.body, base.body),
-        // SAFETY: passed on to the caller.
-        params: unsafe { params(given.params, &base.params) }?,
-        ack_delay: or(given.ack_delay, base.ack_delay),
-        transfer_timeout: or(given.transfer_timeout, base.transfer_timeout),
-        amplification_limit: given.amplification_limit != 0,
-    })
+    let mut wanted = Config::DEFAULT;
+    // SAFETY: passed on to the caller.
+    wanted.params = unsafe { params(given.params, &wanted.params) }?;
+    set_or_none(&mut wanted.peers, given.peers);
+    set_or_none(&mut wanted.requests, given.requests);
+    set_or_none(&mut wanted.exchanges, given.exchanges);
+    set_or_none(&mut wanted.observers, given.observers);
+    set_or_none(&mut wanted.resources, given.resources);
+    set_or_none(&mut wanted.transfers, given.transfers);
+    set_or_none(&mut wanted.message_size, given.message_size);
+    set(&mut wanted.pool, given.pool);
+    set(&mut wanted.body, given.body);
+    set(&mut wanted.ack_delay, given.ack_delay);
+    set(&mut wanted.transfer_timeout, given.transfer_timeout);
+    wanted.amplification_limit = given.amplification_limit != 0;
+    Ok(wanted)
 }

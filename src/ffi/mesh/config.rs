@@ -3,11 +3,10 @@
 
 use super::event::mote_mesh_callback;
 use crate::address::Ip;
-use crate::ffi::arguments::Config as CConfig;
+use crate::ffi::arguments::{Config as CConfig, set_byte, set_or_none};
 use crate::ffi::node::mote_node;
 use crate::mesh::{Config, Role, Root};
 use crate::rpl::Mode;
-use crate::rpl::wire::Configuration;
 use crate::status::{Error, Result};
 use core::ffi::c_void;
 
@@ -143,21 +142,8 @@ pub struct mote_mesh_root_config {
 // SAFETY: `repr(C)`, `size` first, integers.
 unsafe impl CConfig for mote_mesh_root_config {}
 
-const fn or(value: u16, default: u16) -> u16 {
-    match value {
-        0 => default,
-        MOTE_MESH_NONE => 0,
-        value => value,
-    }
-}
-
-fn byte(value: u16, default: u8) -> Result<u8> {
-    u8::try_from(or(value, default as u16)).map_err(|_| Error::Invalid)
-}
-
 /// The engine's configuration from C's.
 pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
-    let base = Config::default();
     let role = match given.role {
         MOTE_MESH_ROUTER => Role::Router,
         MOTE_MESH_LEAF => Role::Leaf,
@@ -165,8 +151,9 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
         MOTE_MESH_HOST => Role::Host,
         _ => return Err(Error::Invalid),
     };
-    let channel = byte(given.channel, base.channel)?;
-    if given.eui64 == [0; 8] || !(11..=26).contains(&channel) || given.no_context > 1 {
+    let mut wanted = Config::default();
+    set_byte(&mut wanted.channel, given.channel, 26)?;
+    if given.eui64 == [0; 8] || wanted.channel < 11 || given.no_context > 1 {
         return Err(Error::Invalid);
     }
     if given.ghc > 1 || given.sixlorh > 1 || given.reserved != 0 {
@@ -176,69 +163,65 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     if lacks_ghc || given.sixlorh != 0 && !cfg!(feature = "sixlorh") {
         return Err(Error::Unsupported);
     }
-    let packet = if role == Role::Root { 2047 } else { base.packet };
-    Ok(Config {
-        eui64: given.eui64,
-        pan: or(given.pan_id, base.pan),
-        channel,
-        role,
-        neighbours: or(given.neighbours, base.neighbours),
-        routes: or(given.routes, base.routes),
-        dodags: base.dodags,
-        queue: byte(given.queue, base.queue)?,
-        blocks: byte(given.blocks, base.blocks)?,
-        reassemblies: byte(given.reassemblies, base.reassemblies)?,
-        outgoing: byte(given.outgoing, base.outgoing)?,
-        contexts: base.contexts,
-        addresses: byte(given.addresses, base.addresses)?,
-        groups: byte(given.groups, base.groups)?,
-        sockets: byte(given.sockets, base.sockets)?,
-        pings: byte(given.pings, base.pings)?,
-        packet: or(given.packet, packet),
-        host_queue: or(given.host_queue, 0),
-        registry: or(given.registry, 0),
-        context_from_prefix: given.no_context == 0,
-        #[cfg(feature = "ghc")]
-        ghc: given.ghc != 0,
-    })
+    wanted.eui64 = given.eui64;
+    wanted.role = role;
+    if role == Role::Root {
+        wanted.packet = 2047;
+    }
+    set_or_none(&mut wanted.pan, given.pan_id);
+    set_or_none(&mut wanted.neighbours, given.neighbours);
+    set_or_none(&mut wanted.routes, given.routes);
+    set_or_none(&mut wanted.packet, given.packet);
+    (wanted.host_queue, wanted.registry) = (0, 0);
+    set_or_none(&mut wanted.host_queue, given.host_queue);
+    set_or_none(&mut wanted.registry, given.registry);
+    set_byte(&mut wanted.queue, given.queue, 255)?;
+    set_byte(&mut wanted.blocks, given.blocks, 255)?;
+    set_byte(&mut wanted.reassemblies, given.reassemblies, 255)?;
+    set_byte(&mut wanted.outgoing, given.outgoing, 255)?;
+    set_byte(&mut wanted.addresses, given.addresses, 255)?;
+    set_byte(&mut wanted.groups, given.groups, 255)?;
+    set_byte(&mut wanted.sockets, given.sockets, 255)?;
+    set_byte(&mut wanted.pings, given.pings, 255)?;
+    wanted.context_from_prefix = given.no_context == 0;
+    #[cfg(feature = "ghc")]
+    {
+        wanted.ghc = given.ghc != 0;
+    }
+    Ok(wanted)
 }
 
 /// What a root announces, from C's.
 pub(super) fn root(given: &mote_mesh_root_config) -> Result<Root> {
-    let base = Root::default();
-    let parameters = Configuration::default();
-    let mode = match given.mode {
+    let mut wanted = Root::default();
+    wanted.mode = match given.mode {
         0 | MOTE_MESH_NON_STORING => Mode::NonStoring,
         MOTE_MESH_STORING => Mode::Storing,
         _ => return Err(Error::Invalid),
     };
-    let ocp = match given.objective {
-        0 => base.configuration.ocp,
-        MOTE_MESH_MRHOF => 1,
-        MOTE_MESH_OF0 => 0,
+    let parameters = &mut wanted.configuration;
+    match given.objective {
+        0 => {}
+        MOTE_MESH_MRHOF => parameters.ocp = 1,
+        MOTE_MESH_OF0 => parameters.ocp = 0,
         _ => return Err(Error::Invalid),
-    };
+    }
     let flags = given.floating | given.option_type_0x23;
     if flags > 1 || given.preference > 7 || given.reserved != 0 {
         return Err(Error::Invalid);
     }
-    Ok(Root {
-        prefix: if given.prefix == [0; 16] { base.prefix } else { Ip(given.prefix) },
-        instance: given.instance,
-        mode,
-        preference: given.preference,
-        grounded: given.floating == 0,
-        configuration: Configuration {
-            rpi_0x23: given.option_type_0x23 != 0,
-            interval_min: byte(given.interval_min, parameters.interval_min)?,
-            interval_doublings: byte(given.interval_doublings, parameters.interval_doublings)?,
-            redundancy: byte(given.redundancy, parameters.redundancy)?,
-            min_hop_rank_increase: or(given.min_hop_rank_increase, parameters.min_hop_rank_increase),
-            max_rank_increase: or(given.max_rank_increase, parameters.max_rank_increase),
-            default_lifetime: byte(given.lifetime, parameters.default_lifetime)?,
-            lifetime_unit: or(given.lifetime_unit, parameters.lifetime_unit),
-            ocp,
-            ..parameters
-        },
-    })
+    parameters.rpi_0x23 = given.option_type_0x23 != 0;
+    set_byte(&mut parameters.interval_min, given.interval_min, 255)?;
+    set_byte(&mut parameters.interval_doublings, given.interval_doublings, 255)?;
+    set_byte(&mut parameters.redundancy, given.redundancy, 255)?;
+    set_byte(&mut parameters.default_lifetime, given.lifetime, 255)?;
+    set_or_none(&mut parameters.min_hop_rank_increase, given.min_hop_rank_increase);
+    set_or_none(&mut parameters.max_rank_increase, given.max_rank_increase);
+    set_or_none(&mut parameters.lifetime_unit, given.lifetime_unit);
+    if given.prefix != [0; 16] {
+        wanted.prefix = Ip(given.prefix);
+    }
+    (wanted.instance, wanted.preference) = (given.instance, given.preference);
+    wanted.grounded = given.floating == 0;
+    Ok(wanted)
 }

@@ -2,7 +2,7 @@
 //! What the application is told.
 
 use super::object::mote_mesh;
-use crate::address::{Ip, SocketAddress};
+use crate::address::Ip;
 use crate::mesh::{Event, PingFailure};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use core::ffi::c_void;
@@ -80,97 +80,88 @@ pub struct mote_mesh_event {
 /// object, closing this one included.
 pub type mote_mesh_callback = Option<unsafe extern "C" fn(user: *mut c_void, event: *const mote_mesh_event)>;
 
-fn at(ip: Ip) -> mote_address {
-    SocketAddress::new(ip, 0).into()
-}
-
 fn lend(bytes: &[u8]) -> mote_bytes {
     mote_bytes { ptr: bytes.as_ptr(), len: bytes.len() }
 }
 
 /// The event as C sees it; what it lends lives as long as `event`.
 pub(super) fn to_c(mesh: *mut mote_mesh, event: &Event<'_>) -> mote_mesh_event {
-    let nobody = at(Ip::UNSPECIFIED);
-    let blank = mote_mesh_event {
-        kind: 0,
-        status: 0,
-        mesh,
-        handle: 0,
-        address: nobody,
-        local: nobody,
-        data: mote_bytes { ptr: core::ptr::null(), len: 0 },
-        round_trip: 0,
-        instance: 0,
-        prefix_len: 0,
-        hop_limit: 0,
-        icmp_type: 0,
-        icmp_code: 0,
-        reserved: [0; 3],
-    };
-    let of = |kind: u32, ip: &Ip| mote_mesh_event { kind, address: at(*ip), ..blank };
-    match event {
+    // SAFETY: integers and a pointer, for which zeros are valid.
+    let mut shown: mote_mesh_event = unsafe { core::mem::zeroed() };
+    shown.mesh = mesh;
+    let (kind, ip) = match event {
         Event::Joined { instance, dodag_id } => {
-            mote_mesh_event { instance: *instance, ..of(MOTE_MESH_JOINED, dodag_id) }
+            shown.instance = *instance;
+            (MOTE_MESH_JOINED, dodag_id)
         }
         Event::ParentChanged { instance, parent } => {
-            mote_mesh_event { instance: *instance, ..of(MOTE_MESH_PARENT, parent) }
+            shown.instance = *instance;
+            (MOTE_MESH_PARENT, parent)
         }
-        Event::Lost { instance } => mote_mesh_event { kind: MOTE_MESH_LOST, instance: *instance, ..blank },
+        Event::Lost { instance } => {
+            shown.instance = *instance;
+            (MOTE_MESH_LOST, &Ip::UNSPECIFIED)
+        }
         Event::Refused { instance } => {
-            mote_mesh_event { kind: MOTE_MESH_REFUSED, instance: *instance, ..blank }
+            shown.instance = *instance;
+            (MOTE_MESH_REFUSED, &Ip::UNSPECIFIED)
         }
-        Event::AddressReady(ip) => of(MOTE_MESH_ADDRESS, ip),
+        Event::AddressReady(ip) => (MOTE_MESH_ADDRESS, ip),
         Event::AddressDuplicate(ip) => {
-            mote_mesh_event { status: crate::ffi::MOTE_ERR_ADDRESS_IN_USE, ..of(MOTE_MESH_ADDRESS_LOST, ip) }
+            shown.status = crate::ffi::MOTE_ERR_ADDRESS_IN_USE;
+            (MOTE_MESH_ADDRESS_LOST, ip)
         }
         Event::AddressLost(ip) => {
-            mote_mesh_event { status: crate::ffi::MOTE_ERR_TIMEOUT, ..of(MOTE_MESH_ADDRESS_LOST, ip) }
+            shown.status = crate::ffi::MOTE_ERR_TIMEOUT;
+            (MOTE_MESH_ADDRESS_LOST, ip)
         }
-        Event::RouterFound(ip) => of(MOTE_MESH_ROUTER_FOUND, ip),
-        Event::HostRegistered(ip) => of(MOTE_MESH_HOST_REGISTERED, ip),
-        Event::HostLost(ip) => of(MOTE_MESH_HOST_LOST, ip),
+        Event::RouterFound(ip) => (MOTE_MESH_ROUTER_FOUND, ip),
+        Event::HostRegistered(ip) => (MOTE_MESH_HOST_REGISTERED, ip),
+        Event::HostLost(ip) => (MOTE_MESH_HOST_LOST, ip),
         Event::RouteAdded { target, prefix_len } => {
-            mote_mesh_event { prefix_len: *prefix_len, ..of(MOTE_MESH_ROUTE, target) }
+            shown.prefix_len = *prefix_len;
+            (MOTE_MESH_ROUTE, target)
         }
         Event::RouteRemoved { target, prefix_len } => {
-            mote_mesh_event { prefix_len: *prefix_len, ..of(MOTE_MESH_ROUTE_LOST, target) }
+            shown.prefix_len = *prefix_len;
+            (MOTE_MESH_ROUTE_LOST, target)
         }
-        Event::PingReply { ping, source, round_trip, hop_limit, data } => mote_mesh_event {
-            handle: ping.raw(),
-            round_trip: *round_trip,
-            hop_limit: *hop_limit,
-            data: lend(data),
-            ..of(MOTE_MESH_PING_REPLY, source)
-        },
-        Event::PingFailed { ping, failure: PingFailure::Local(error) } => {
-            mote_mesh_event { kind: MOTE_MESH_PING_FAILED, handle: ping.raw(), status: error.code(), ..blank }
+        Event::PingReply { ping, source, round_trip, hop_limit, data } => {
+            (shown.handle, shown.round_trip, shown.hop_limit) = (ping.raw(), *round_trip, *hop_limit);
+            shown.data = lend(data);
+            (MOTE_MESH_PING_REPLY, source)
         }
-        Event::PingFailed { ping, failure: PingFailure::Reported { reporter, kind, code } } => {
-            mote_mesh_event {
-                handle: ping.raw(),
-                status: crate::ffi::MOTE_ERR_UNREACHABLE,
-                icmp_type: *kind,
-                icmp_code: *code,
-                ..of(MOTE_MESH_PING_FAILED, reporter)
+        Event::PingFailed { ping, failure } => {
+            shown.handle = ping.raw();
+            match failure {
+                PingFailure::Local(error) => {
+                    shown.status = error.code();
+                    (MOTE_MESH_PING_FAILED, &Ip::UNSPECIFIED)
+                }
+                PingFailure::Reported { reporter, kind, code } => {
+                    shown.status = crate::ffi::MOTE_ERR_UNREACHABLE;
+                    (shown.icmp_type, shown.icmp_code) = (*kind, *code);
+                    (MOTE_MESH_PING_FAILED, reporter)
+                }
             }
         }
-        Event::Udp { socket, path, data } => mote_mesh_event {
-            kind: MOTE_MESH_UDP,
-            handle: socket.raw(),
-            address: path.remote.into(),
-            local: at(path.local),
-            data: lend(data),
-            ..blank
-        },
-        Event::UdpFailed { socket, path, error } => mote_mesh_event {
-            kind: MOTE_MESH_UDP_FAILED,
-            handle: socket.raw(),
-            address: path.remote.into(),
-            status: error.code(),
-            ..blank
-        },
-        Event::HostPacket { packet } => {
-            mote_mesh_event { kind: MOTE_MESH_HOST_PACKET, data: lend(packet), ..blank }
+        Event::Udp { socket, path, data } => {
+            shown.handle = socket.raw();
+            (shown.address.scope, shown.address.port) = (path.remote.scope, path.remote.port);
+            shown.local.ip = path.local.0;
+            shown.data = lend(data);
+            (MOTE_MESH_UDP, &path.remote.ip)
         }
-    }
+        Event::UdpFailed { socket, path, error } => {
+            (shown.handle, shown.status) = (socket.raw(), error.code());
+            (shown.address.scope, shown.address.port) = (path.remote.scope, path.remote.port);
+            (MOTE_MESH_UDP_FAILED, &path.remote.ip)
+        }
+        Event::HostPacket { packet } => {
+            shown.data = lend(packet);
+            (MOTE_MESH_HOST_PACKET, &Ip::UNSPECIFIED)
+        }
+    };
+    (shown.kind, shown.address.ip) = (kind, ip.0);
+    shown
 }

@@ -2,13 +2,14 @@
 //! How a client is configured, and properties as C sees them.
 
 use super::event::mote_mqtt_callback;
-use crate::backoff::{Jitter, Policy};
-use crate::ffi::arguments::{self, Config as CConfig, slice};
+use crate::backoff::Jitter;
+use crate::ffi::arguments::{self, Config as CConfig, set, set_or_none, slice};
 use crate::ffi::node::mote_node;
 use crate::mqtt::{Config, Properties, Property, Version, Will};
 use crate::port::mote_bytes;
 use crate::status::{Error, Result};
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 
 /// Protocol version 3.1.1.
 pub const MOTE_MQTT_V311: u8 = 4;
@@ -201,132 +202,137 @@ pub struct mote_mqtt_config {
 // SAFETY: `repr(C)`, `size` first, integers, pointers and an optional function.
 unsafe impl CConfig for mote_mqtt_config {}
 
-/// Properties given by C, as the engine takes them.
-pub(super) struct List<'a> {
-    properties: [Property<'a>; MOTE_MQTT_PROPERTIES],
-    count: usize,
+/// Room for properties given by C, as the engine takes them.
+pub(super) type Room<'a> = [Property<'a>; MOTE_MQTT_PROPERTIES];
+
+pub(super) fn room<'a>() -> Room<'a> {
+    [Property::default(); MOTE_MQTT_PROPERTIES]
 }
 
-impl<'a> List<'a> {
-    /// # Safety
-    /// `first` points to `count` valid properties that live for `'a`, or `count` is 0.
-    pub(super) unsafe fn read(first: *const mote_mqtt_property, count: usize) -> Result<List<'a>> {
-        let mut list = List { properties: [Property::default(); MOTE_MQTT_PROPERTIES], count };
-        if count > MOTE_MQTT_PROPERTIES {
-            return Err(Error::TooLarge);
-        }
-        if count > 0 && first.is_null() {
-            return Err(Error::Invalid);
-        }
-        for (index, place) in list.properties.iter_mut().take(count).enumerate() {
-            // SAFETY: the caller vouches for `count` properties and for what they lend.
-            *place = unsafe {
-                let given = first.add(index).read();
-                Property {
-                    id: u8::try_from(given.id).map_err(|_| Error::Invalid)?,
-                    number: given.number,
-                    data: slice(given.data)?,
-                    value: slice(given.value)?,
-                }
-            };
-        }
-        Ok(list)
+/// Reads properties into `room`.
+///
+/// # Safety
+/// `first` points to `count` valid properties that live for `'a`, or `count` is 0.
+pub(super) unsafe fn properties<'r, 'a: 'r>(
+    first: *const mote_mqtt_property,
+    count: usize,
+    room: &'r mut Room<'a>,
+) -> Result<Properties<'r>> {
+    let list = room.get_mut(..count).ok_or(Error::TooLarge)?;
+    if count > 0 && first.is_null() {
+        return Err(Error::Invalid);
     }
-
-    pub(super) fn as_properties(&self) -> Properties<'_> {
-        Properties::List(self.properties.get(..self.count).unwrap_or_default())
+    for (index, place) in list.iter_mut().enumerate() {
+        // SAFETY: the caller vouches for `count` properties and for what they lend.
+        unsafe {
+            let given = &*first.add(index);
+            place.id = u8::try_from(given.id).map_err(|_| Error::Invalid)?;
+            place.number = given.number;
+            place.data = slice(given.data)?;
+            place.value = slice(given.value)?;
+        }
     }
+    Ok(Properties::List(list))
 }
 
 /// # Safety
 /// As `slice`.
 pub(super) unsafe fn text<'a>(bytes: mote_bytes) -> Result<&'a str> {
     // SAFETY: passed on to the caller.
-    core::str::from_utf8(unsafe { slice(bytes) }?).map_err(|_| Error::Invalid)
+    unsafe { arguments::text(bytes) }.map_err(|_| Error::Invalid)
+}
+
+/// Room for a config with what it points to.
+pub(super) struct GivenRoom {
+    config: MaybeUninit<mote_mqtt_config>,
+    connect: Room<'static>,
+    will: Room<'static>,
+}
+
+impl GivenRoom {
+    pub(super) fn new() -> GivenRoom {
+        GivenRoom { config: arguments::room(), connect: room(), will: room() }
+    }
 }
 
 /// A config with what it points to, checked.
-pub(super) struct Given {
+pub(super) struct Given<'r> {
     /// The engine's configuration, but for properties, which have to be copied first.
     pub(super) engine: Config<'static>,
-    pub(super) connect: List<'static>,
-    pub(super) will: List<'static>,
-    pub(super) config: mote_mqtt_config,
+    pub(super) connect: Properties<'r>,
+    pub(super) will: Properties<'r>,
+    pub(super) config: &'r mote_mqtt_config,
 }
 
 /// # Safety
 /// `config` is NULL or valid with all that it points to.
-pub(super) unsafe fn read(config: *const mote_mqtt_config) -> Result<Given> {
+pub(super) unsafe fn read(config: *const mote_mqtt_config, room: &mut GivenRoom) -> Result<Given<'_>> {
+    let GivenRoom { config: config_room, connect, will: will_properties } = room;
     // SAFETY: passed on to the caller.
     unsafe {
-        let mut room = arguments::room();
-        let given = *arguments::config(config, &mut room)?;
-        let mut will_room = arguments::room();
-        let will =
-            if given.will.is_null() { None } else { Some(arguments::config(given.will, &mut will_room)?) };
+        let given = arguments::config(config, config_room)?;
         let known =
             MOTE_MQTT_FOLLOW_SERVER | MOTE_MQTT_DEFERRED | MOTE_MQTT_DROP_OLDEST | MOTE_MQTT_NO_REPUBLISH;
         if given.options & !known != 0 || given.clean_start > 1 || given.reserved != 0 || given.reserved2 != 0
         {
             return Err(Error::Invalid);
         }
-        let base = Config::default();
-        let or = |value: u32, default: u32| if value == 0 { default } else { value };
-        let size = |value: u32, default: usize| if value == 0 { default } else { value as usize };
-        let version = match given.version {
-            0 => base.version,
-            MOTE_MQTT_V311 => Version::V311,
-            MOTE_MQTT_V5 => Version::V5,
+        let mut engine = Config::DEFAULT;
+        match given.version {
+            0 => {}
+            MOTE_MQTT_V311 => engine.version = Version::V311,
+            MOTE_MQTT_V5 => engine.version = Version::V5,
             _ => return Err(Error::Invalid),
-        };
-        let reconnect = Policy {
-            initial: or(given.reconnect_initial, crate::mqtt::RECONNECT.initial),
-            ceiling: or(given.reconnect_ceiling, crate::mqtt::RECONNECT.ceiling),
-            retries: if given.reconnect_tries == 0 { u8::MAX } else { given.reconnect_tries },
-            jitter: Jitter::Full,
-        };
-        let mut engine = Config {
-            version,
-            host: text(given.host)?,
-            port: if given.port == 0 { base.port } else { given.port },
-            client_id: text(given.client_id)?,
-            user_name: if given.user_name.ptr.is_null() { None } else { Some(text(given.user_name)?) },
-            password: if given.password.ptr.is_null() { None } else { Some(slice(given.password)?) },
-            clean_start: given.clean_start != 0,
-            session_expiry: given.session_expiry,
-            keep_alive: match given.keep_alive {
-                0 => base.keep_alive,
-                MOTE_MQTT_NO_KEEP_ALIVE => 0,
-                seconds => seconds,
-            },
-            receive_maximum: or(given.receive_maximum.into(), base.receive_maximum.into()) as u16,
-            send_maximum: or(given.send_maximum.into(), base.send_maximum.into()) as u16,
-            topic_alias_maximum: given.topic_alias_maximum,
-            maximum_packet_size: given.maximum_packet_size,
-            connect_timeout: or(given.connect_timeout, base.connect_timeout),
-            response_timeout: or(given.response_timeout, base.response_timeout),
-            reconnect: if given.reconnect_tries == MOTE_MQTT_NO_RECONNECT { None } else { Some(reconnect) },
-            follow_server_reference: given.options & MOTE_MQTT_FOLLOW_SERVER != 0,
-            deferred: given.options & MOTE_MQTT_DEFERRED != 0,
-            drop_oldest: given.options & MOTE_MQTT_DROP_OLDEST != 0,
-            republish: given.options & MOTE_MQTT_NO_REPUBLISH == 0,
-            store_owner: given.store_owner,
-            queue_bytes: size(given.queue, base.queue_bytes),
-            names_bytes: size(given.names, base.names_bytes),
-            output_bytes: size(given.output, base.output_bytes),
-            receive_bytes: size(given.input, base.receive_bytes),
-            ..base
-        };
+        }
+        engine.host = text(given.host)?;
+        engine.client_id = text(given.client_id)?;
         if engine.host.is_empty() {
             return Err(Error::Invalid);
         }
-        let connect = List::read(given.properties, given.property_count)?;
-        let mut will_list = List::read(core::ptr::null(), 0)?;
-        if let Some(will) = will {
+        if !given.user_name.ptr.is_null() {
+            engine.user_name = Some(text(given.user_name)?);
+        }
+        if !given.password.ptr.is_null() {
+            engine.password = Some(slice(given.password)?);
+        }
+        engine.clean_start = given.clean_start != 0;
+        engine.session_expiry = given.session_expiry;
+        engine.topic_alias_maximum = given.topic_alias_maximum;
+        engine.maximum_packet_size = given.maximum_packet_size;
+        engine.follow_server_reference = given.options & MOTE_MQTT_FOLLOW_SERVER != 0;
+        engine.deferred = given.options & MOTE_MQTT_DEFERRED != 0;
+        engine.drop_oldest = given.options & MOTE_MQTT_DROP_OLDEST != 0;
+        engine.republish = given.options & MOTE_MQTT_NO_REPUBLISH == 0;
+        engine.store_owner = given.store_owner;
+        set(&mut engine.port, given.port);
+        set_or_none(&mut engine.keep_alive, given.keep_alive);
+        set(&mut engine.receive_maximum, given.receive_maximum);
+        set(&mut engine.send_maximum, given.send_maximum);
+        set(&mut engine.connect_timeout, given.connect_timeout);
+        set(&mut engine.response_timeout, given.response_timeout);
+        set(&mut engine.queue_bytes, given.queue as usize);
+        set(&mut engine.names_bytes, given.names as usize);
+        set(&mut engine.output_bytes, given.output as usize);
+        set(&mut engine.receive_bytes, given.input as usize);
+        engine.reconnect = match given.reconnect_tries {
+            MOTE_MQTT_NO_RECONNECT => None,
+            tries => {
+                let mut policy = crate::mqtt::RECONNECT;
+                (policy.retries, policy.jitter) = (if tries == 0 { u8::MAX } else { tries }, Jitter::Full);
+                set(&mut policy.initial, given.reconnect_initial);
+                set(&mut policy.ceiling, given.reconnect_ceiling);
+                Some(policy)
+            }
+        };
+        let connect = properties(given.properties, given.property_count, connect)?;
+        let (mut first, mut count) = (core::ptr::null(), 0);
+        if !given.will.is_null() {
+            let mut will_room = arguments::room();
+            let will = arguments::config(given.will, &mut will_room)?;
             if will.retain > 1 || will.reserved != 0 {
                 return Err(Error::Invalid);
             }
-            will_list = List::read(will.properties, will.property_count)?;
+            (first, count) = (will.properties, will.property_count);
             engine.will = Some(Will {
                 qos: will.qos,
                 retain: will.retain != 0,
@@ -335,6 +341,7 @@ pub(super) unsafe fn read(config: *const mote_mqtt_config) -> Result<Given> {
                 ..Will::default()
             });
         }
-        Ok(Given { engine, connect, will: will_list, config: given })
+        let will = properties(first, count, will_properties)?;
+        Ok(Given { engine, connect, will, config: given })
     }
 }

@@ -98,29 +98,11 @@ pub(super) const fn lend(bytes: &[u8]) -> mote_bytes {
 }
 
 /// An event that says nothing yet.
-pub(super) const fn blank(mqtt: *mut mote_mqtt, kind: u32) -> mote_mqtt_event {
-    mote_mqtt_event {
-        kind,
-        status: MOTE_OK,
-        mqtt,
-        operation: 0,
-        token: 0,
-        reason: 0,
-        qos: 0,
-        retain: 0,
-        dup: 0,
-        session_present: 0,
-        last: 0,
-        reserved: 0,
-        offset: 0,
-        total: 0,
-        retry_after: MOTE_MQTT_NO_RETRY,
-        reserved2: 0,
-        topic: lend(&[]),
-        payload: lend(&[]),
-        reasons: lend(&[]),
-        properties: lend(&[]),
-    }
+pub(super) fn blank(mqtt: *mut mote_mqtt, kind: u32) -> mote_mqtt_event {
+    // SAFETY: integers, pointers and lengths, for which zeros are valid.
+    let mut shown: mote_mqtt_event = unsafe { core::mem::zeroed() };
+    (shown.kind, shown.mqtt, shown.retry_after) = (kind, mqtt, MOTE_MQTT_NO_RETRY);
+    shown
 }
 
 fn code(error: Option<Error>) -> mote_status {

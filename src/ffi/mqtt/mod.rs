@@ -9,7 +9,7 @@ pub use self::config::*;
 pub use self::event::*;
 pub use self::object::{MOTE_MQTT_MEM, mote_mqtt};
 
-use self::config::{List, text};
+use self::config::{properties, text};
 use self::object::MqttRef;
 use super::arguments::{self, Config, block, outcome, output, slice};
 use crate::mqtt::{Filter, Operation, Publication, Reason, Subscription, SubscriptionOptions, Token, topic};
@@ -139,8 +139,9 @@ unsafe impl Config for mote_mqtt_statistics {}
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mote_mqtt_size(config: *const mote_mqtt_config, size: *mut usize) -> mote_status {
     let plan = || -> Result<()> {
+        let mut room = config::GivenRoom::new();
         // SAFETY: passed on to the caller of this function.
-        let (out, given) = unsafe { (output(size)?, config::read(config)?) };
+        let (out, given) = unsafe { (output(size)?, config::read(config, &mut room)?) };
         out.write(object::plan(&given)?);
         Ok(())
     };
@@ -178,7 +179,8 @@ pub unsafe extern "C" fn mote_mqtt_init(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(mqtt)?;
-            let given = config::read(config)?;
+            let mut room = config::GivenRoom::new();
+            let given = config::read(config, &mut room)?;
             out.write(object::init(block(memory, memory_size)?, &given)?);
         }
         Ok(())
@@ -248,9 +250,11 @@ pub unsafe extern "C" fn mote_mqtt_disconnect(
     property_count: usize,
 ) -> mote_status {
     let disconnect = || -> Result<()> {
+        let mut list = config::room();
         // SAFETY: passed on to the caller of this function.
-        let (mqtt, list) = unsafe { (MqttRef::new(mqtt)?, List::read(properties, property_count)?) };
-        mqtt.command(|client, cx| client.disconnect(cx, Reason(reason), list.as_properties()))
+        let (mqtt, list) =
+            unsafe { (MqttRef::new(mqtt)?, self::properties(properties, property_count, &mut list)?) };
+        mqtt.command(|client, cx| client.disconnect(cx, Reason(reason), list))
     };
     outcome(disconnect())
 }
@@ -280,24 +284,19 @@ pub unsafe extern "C" fn mote_mqtt_publish(
     operation: *mut mote_mqtt_operation,
 ) -> mote_status {
     let publish = || -> Result<()> {
-        let mut room = arguments::room();
+        let (mut room, mut list) = (arguments::room(), config::room());
         // SAFETY: passed on to the caller of this function.
         let (mqtt, given, list, topic, payload) = unsafe {
             let given = arguments::config(config, &mut room)?;
-            let list = List::read(given.properties, given.property_count)?;
+            let list = properties(given.properties, given.property_count, &mut list)?;
             (MqttRef::new(mqtt)?, given, list, text(given.topic)?, slice(given.payload)?)
         };
         if given.retain > 1 || given.parts > 1 || given.reserved != 0 || given.reserved2 != 0 {
             return Err(Error::Invalid);
         }
         mqtt.room(given.callback)?;
-        let publication = Publication {
-            topic,
-            qos: given.qos,
-            retain: given.retain != 0,
-            payload,
-            properties: list.as_properties(),
-        };
+        let publication =
+            Publication { topic, qos: given.qos, retain: given.retain != 0, payload, properties: list };
         let started = mqtt.command(|client, cx| match given.parts {
             0 => client.publish(cx, &publication),
             _ => client.publish_begin(cx, &publication, given.total).map(Some),
@@ -340,40 +339,42 @@ pub unsafe extern "C" fn mote_mqtt_publish_chunk(
     outcome(give())
 }
 
-/// Reads the filters of a call.
+/// Reads the filters of a call into `room`, each made by `make`.
 ///
 /// # Safety
 /// What `given` points to is valid.
-unsafe fn filters<'a>(
+unsafe fn filters<'r, 'a, T>(
     given: &mote_mqtt_subscribe_config,
-    cookie: u32,
-) -> Result<[Subscription<'a>; MOTE_MQTT_FILTERS]> {
-    let mut list = [Subscription::default(); MOTE_MQTT_FILTERS];
-    if given.filter_count > MOTE_MQTT_FILTERS {
-        return Err(Error::TooLarge);
-    }
+    room: &'r mut [T; MOTE_MQTT_FILTERS],
+    make: impl Fn(Filter<'a>) -> T,
+) -> Result<&'r [T]> {
+    let list = room.get_mut(..given.filter_count).ok_or(Error::TooLarge)?;
     if given.filters.is_null() || given.reserved != 0 {
         return Err(Error::Invalid);
     }
-    for (index, place) in list.iter_mut().take(given.filter_count).enumerate() {
+    for (index, place) in list.iter_mut().enumerate() {
         // SAFETY: passed on to the caller.
-        let (one, filter) = unsafe {
-            let one = given.filters.add(index).read();
-            (one, text(one.filter)?)
-        };
-        let flags = [one.qos, one.no_local * 2, one.retain_as_published * 2, one.retain_handling];
-        if flags.into_iter().any(|flag| flag > 2) || one.reserved != 0 {
-            return Err(Error::Invalid);
-        }
-        let options = SubscriptionOptions {
-            qos: one.qos,
-            no_local: one.no_local != 0,
-            retain_as_published: one.retain_as_published != 0,
-            retain_handling: one.retain_handling,
-        };
-        *place = Subscription { filter: Filter { filter, options }, cookie };
+        *place = make(unsafe { filter(&*given.filters.add(index)) }?);
     }
     Ok(list)
+}
+
+/// # Safety
+/// What `given` points to is valid.
+unsafe fn filter<'a>(given: &mote_mqtt_filter) -> Result<Filter<'a>> {
+    // SAFETY: passed on to the caller.
+    let filter = unsafe { text(given.filter) }?;
+    let wrong = given.qos > 2 || given.no_local > 1 || given.retain_as_published > 1;
+    if wrong || given.retain_handling > 2 || given.reserved != 0 {
+        return Err(Error::Invalid);
+    }
+    let options = SubscriptionOptions {
+        qos: given.qos,
+        no_local: given.no_local != 0,
+        retain_as_published: given.retain_as_published != 0,
+        retain_handling: given.retain_handling,
+    };
+    Ok(Filter { filter, options })
 }
 
 /// # Safety
@@ -385,27 +386,25 @@ unsafe fn request(
     subscribe: bool,
 ) -> mote_status {
     let start = || -> Result<()> {
-        let mut room = arguments::room();
+        let (mut room, mut list) = (arguments::room(), config::room());
         // SAFETY: passed on to the caller.
         let (mqtt, given, list) = unsafe {
             let given = arguments::config(config, &mut room)?;
-            (MqttRef::new(mqtt)?, given, List::read(given.properties, given.property_count)?)
+            (MqttRef::new(mqtt)?, given, properties(given.properties, given.property_count, &mut list)?)
         };
         mqtt.room(given.callback)?;
-        let cookie = if subscribe { mqtt.handler(given.handler, given.handler_user)? } else { 0 };
-        // SAFETY: passed on to the caller.
-        let filters = unsafe { filters(given, cookie) }?;
-        let filters = filters.get(..given.filter_count).unwrap_or_default();
-        let started = mqtt.command(|client, cx| {
-            if subscribe {
-                return client.subscribe(cx, filters, list.as_properties());
-            }
-            let mut plain = [Filter::default(); MOTE_MQTT_FILTERS];
-            for (to, from) in plain.iter_mut().zip(filters) {
-                *to = from.filter;
-            }
-            client.unsubscribe(cx, plain.get(..filters.len()).unwrap_or_default(), list.as_properties())
-        })?;
+        let started = if subscribe {
+            let cookie = mqtt.handler(given.handler, given.handler_user)?;
+            let mut room = [Subscription::default(); MOTE_MQTT_FILTERS];
+            // SAFETY: passed on to the caller.
+            let filters = unsafe { filters(given, &mut room, |filter| Subscription { filter, cookie }) }?;
+            mqtt.command(|client, cx| client.subscribe(cx, filters, list))?
+        } else {
+            let mut room = [Filter::default(); MOTE_MQTT_FILTERS];
+            // SAFETY: passed on to the caller.
+            let filters = unsafe { filters(given, &mut room, |filter| filter) }?;
+            mqtt.command(|client, cx| client.unsubscribe(cx, filters, list))?
+        };
         mqtt.register(Some(started.raw()), given.callback, given.user);
         // SAFETY: passed on to the caller.
         if let Some(out) = unsafe { operation.as_mut() } {

@@ -81,14 +81,14 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of(given: &Given) -> Result<Sizes> {
+    fn of(given: &Given<'_>) -> Result<Sizes> {
         let length = |properties: Properties<'_>| Ok(properties.content_len()? as usize);
         Ok(Sizes {
             callers: or(given.config.operations, 16),
             handlers: or(given.config.handlers, 8),
             topic: if given.engine.topic_alias_maximum == 0 { 0 } else { given.engine.names_bytes },
-            connect: length(given.connect.as_properties())?,
-            will: length(given.will.as_properties())?,
+            connect: length(given.connect)?,
+            will: length(given.will)?,
         })
     }
 }
@@ -111,7 +111,7 @@ const _: () = {
 };
 
 /// How many bytes `init` takes.
-pub(super) fn plan(given: &Given) -> Result<usize> {
+pub(super) fn plan(given: &Given<'_>) -> Result<usize> {
     Ok(plan_for(&given.engine, &Sizes::of(given)?).bytes())
 }
 
@@ -125,14 +125,14 @@ fn encode(carver: &mut Carver<'static>, length: usize, given: Properties<'_>) ->
     Ok(Properties::Encoded(written.get(written.len() - length..).unwrap_or_default()))
 }
 
-pub(super) fn init(block: &'static mut [u8], given: &Given) -> Result<*mut mote_mqtt> {
+pub(super) fn init(block: &'static mut [u8], given: &Given<'_>) -> Result<*mut mote_mqtt> {
     // SAFETY: `Given` was read from what the application passed.
     let node = unsafe { NodeRef::new(given.config.node) }?;
     let sizes = Sizes::of(given)?;
     let mut carver = Carver::new(block);
     let mut engine = given.engine;
-    engine.properties = encode(&mut carver, sizes.connect, given.connect.as_properties())?;
-    let will = encode(&mut carver, sizes.will, given.will.as_properties())?;
+    engine.properties = encode(&mut carver, sizes.connect, given.connect)?;
+    let will = encode(&mut carver, sizes.will, given.will)?;
     if let Some(place) = &mut engine.will {
         place.properties = will;
     }
@@ -144,7 +144,7 @@ pub(super) fn init(block: &'static mut [u8], given: &Given) -> Result<*mut mote_
     let inlet = Inlet::new(&mut carver, engine.receive_bytes)?;
     let store = if engine.store_owner == 0 { None } else { Some(PortStore::of(node)?) };
     let object = MqttRef::attach(&mut carver, node, &DRIVER)?;
-    let mote_mqtt_config { callback, user, .. } = given.config;
+    let mote_mqtt_config { callback, user, .. } = *given.config;
     let stream = TcpStream::new(node, object.handle());
     object.put(Core { client, stream, inlet, store, topic, callers, handlers, callback, user });
     Ok(object.pointer())
