@@ -22,7 +22,7 @@ static const char usage[] =
     "  -v          tell on standard error what happens\n"
     "Exit status: 0 for a 2.xx response, 1 for another or none, 2 when the request could not be made.\n";
 
-static uint8_t node_memory[MOTE_NODE_MEM], coap_memory[MOTE_COAP_MEM(4, 1, 1152)];
+static uint8_t node_memory[MOTE_NODE_MEM], coap_memory[MOTE_COAP_MEM(4, 1, 1152)], name_memory[MOTE_COAP_NAME_MEM];
 
 static struct {
     FILE *in, *out;
@@ -190,7 +190,8 @@ int main(int argc, char **argv) {
 
     mote_coap_uri uri;
     tool_check(mote_coap_uri_parse(request.uri, &uri), argv[optind]);
-    tool_check(tool_resolve(uri.host, uri.zone, &request.remote), argv[optind]);
+    /* A zone goes by its name, which the system knows. A name of a host is looked up when the request starts. */
+    if (uri.is_address) tool_check(tool_resolve(uri.host, uri.zone, &request.remote), argv[optind]);
     request.remote.port = uri.port;
     if (tool_is_group(&request.remote)) request.timeout = (uint32_t)timeout * 1000;
 
@@ -202,8 +203,9 @@ int main(int argc, char **argv) {
     tool_check(mote_coap_init(coap_memory, sizeof coap_memory, &coap_config, &coap), "endpoint");
 
     mote_coap_request handle;
+    mote_lookup *lookup;
     uint64_t now, stop;
-    tool_check(mote_coap_start(coap, &request, &handle), argv[optind]);
+    tool_check(mote_coap_start_by_name(name_memory, sizeof name_memory, coap, &request, &handle, &lookup), argv[optind]);
     tool_check(mote_node_now(node, &now), "clock");
     /* A group's request ends by itself when the time for answers is over. */
     stop = now + (seconds > 0 ? seconds : timeout) * 1000 + (request.timeout > 0 ? 2000 : 0);
@@ -213,6 +215,7 @@ int main(int argc, char **argv) {
         if (now >= stop && !run.stopping) {
             run.stopping = 1;
             if (!request.observe) fprintf(stderr, "no answer within %lu s\n", timeout);
+            if (handle == 0) (void)mote_lookup_cancel(lookup);
             if (mote_coap_cancel(coap, handle) != MOTE_OK) break;
         }
     }

@@ -390,6 +390,11 @@
 #define MOTE_COAP_NONE 65535
 
 /**
+ * A block of this many bytes holds what `mote_coap_start_by_name` needs.
+ */
+#define MOTE_COAP_NAME_MEM 512
+
+/**
  * In a config of defaults: bytes that do not depend on requests, observers and message size.
  * For `MOTE_COAP_MEM`.
  */
@@ -1881,27 +1886,6 @@ typedef struct mote_coap_attribute {
 } mote_coap_attribute;
 
 /**
- * The options of a message, or those of them that were not iterated yet.
- *
- * The copy in an event belongs to the event; copy it to iterate twice. It is valid as long as
- * the event.
- */
-typedef struct mote_coap_options {
-    /**
-     * The options as they lie in the message.
-     */
-    struct mote_bytes bytes;
-    /**
-     * The number of the option before them.
-     */
-    uint16_t number;
-    /**
-     * Must be 0.
-     */
-    uint16_t reserved;
-} mote_coap_options;
-
-/**
  * One option of a message.
  *
  * When given to the library: if `value.ptr` is NULL the value is the shortest form of
@@ -1929,72 +1913,30 @@ typedef struct mote_coap_option {
 } mote_coap_option;
 
 /**
- * Why a request failed: the body of an error response in the content format
- * `MOTE_COAP_PROBLEM_DETAILS`. An empty text stands for none. All texts are UTF-8.
- */
-typedef struct mote_coap_problem {
-    /**
-     * `sizeof(mote_coap_problem)`, by `MOTE_COAP_PROBLEM_INIT`.
-     */
-    uint32_t size;
-    /**
-     * The response code that it comes with, such as `MOTE_COAP_NOT_FOUND`; 0 for none.
-     */
-    uint8_t response_code;
-    /**
-     * The direction of texts that name no language: one of `MOTE_COAP_DIRECTION_...`.
-     */
-    uint8_t base_direction;
-    /**
-     * The direction of `title`; only with a language.
-     */
-    uint8_t title_direction;
-    /**
-     * The direction of `detail`; only with a language.
-     */
-    uint8_t detail_direction;
-    /**
-     * What kind of problem it is, in a few words.
-     */
-    struct mote_bytes title;
-    /**
-     * The language tag of `title`.
-     */
-    struct mote_bytes title_language;
-    /**
-     * What went wrong this time.
-     */
-    struct mote_bytes detail;
-    /**
-     * The language tag of `detail`.
-     */
-    struct mote_bytes detail_language;
-    /**
-     * A URI reference that names this occurrence.
-     */
-    struct mote_bytes instance;
-    /**
-     * What relative references are relative to.
-     */
-    struct mote_bytes base_uri;
-    /**
-     * The language tag of texts that name none.
-     */
-    struct mote_bytes base_language;
-    /**
-     * Numbers of options that could not be processed; only for writing.
-     */
-    const uint16_t *unprocessed;
-    /**
-     * How many there are, when read too; see `mote_coap_problem_unprocessed`.
-     */
-    size_t unprocessed_count;
-} mote_coap_problem;
-
-/**
  * Names a request of ours until it has ended; never 0. Once it has ended the name is stale.
  */
 typedef uint32_t mote_coap_request;
+
+/**
+ * The options of a message, or those of them that were not iterated yet.
+ *
+ * The copy in an event belongs to the event; copy it to iterate twice. It is valid as long as
+ * the event.
+ */
+typedef struct mote_coap_options {
+    /**
+     * The options as they lie in the message.
+     */
+    struct mote_bytes bytes;
+    /**
+     * The number of the option before them.
+     */
+    uint16_t number;
+    /**
+     * Must be 0.
+     */
+    uint16_t reserved;
+} mote_coap_options;
 
 /**
  * What a request brings. All of it is lent until the callback returns.
@@ -2186,6 +2128,69 @@ typedef struct mote_coap_request_config {
      */
     void *user;
 } mote_coap_request_config;
+
+/**
+ * Why a request failed: the body of an error response in the content format
+ * `MOTE_COAP_PROBLEM_DETAILS`. An empty text stands for none. All texts are UTF-8.
+ */
+typedef struct mote_coap_problem {
+    /**
+     * `sizeof(mote_coap_problem)`, by `MOTE_COAP_PROBLEM_INIT`.
+     */
+    uint32_t size;
+    /**
+     * The response code that it comes with, such as `MOTE_COAP_NOT_FOUND`; 0 for none.
+     */
+    uint8_t response_code;
+    /**
+     * The direction of texts that name no language: one of `MOTE_COAP_DIRECTION_...`.
+     */
+    uint8_t base_direction;
+    /**
+     * The direction of `title`; only with a language.
+     */
+    uint8_t title_direction;
+    /**
+     * The direction of `detail`; only with a language.
+     */
+    uint8_t detail_direction;
+    /**
+     * What kind of problem it is, in a few words.
+     */
+    struct mote_bytes title;
+    /**
+     * The language tag of `title`.
+     */
+    struct mote_bytes title_language;
+    /**
+     * What went wrong this time.
+     */
+    struct mote_bytes detail;
+    /**
+     * The language tag of `detail`.
+     */
+    struct mote_bytes detail_language;
+    /**
+     * A URI reference that names this occurrence.
+     */
+    struct mote_bytes instance;
+    /**
+     * What relative references are relative to.
+     */
+    struct mote_bytes base_uri;
+    /**
+     * The language tag of texts that name none.
+     */
+    struct mote_bytes base_language;
+    /**
+     * Numbers of options that could not be processed; only for writing.
+     */
+    const uint16_t *unprocessed;
+    /**
+     * How many there are, when read too; see `mote_coap_problem_unprocessed`.
+     */
+    size_t unprocessed_count;
+} mote_coap_problem;
 
 /**
  * Names a request of a peer until it has been answered; never 0.
@@ -4097,6 +4102,42 @@ mote_status mote_coap_link_matches(const struct mote_coap_link *link,
                                    uint32_t *matches);
 
 /**
+ * Starts a request like `mote_coap_start`, to a URI whose host may be a name: that is looked up first.
+ *
+ * ```c
+ * static uint8_t memory[MOTE_COAP_NAME_MEM];
+ * mote_coap_request_config config = { MOTE_COAP_REQUEST_CONFIG_INIT, .callback = on_data };
+ * config.uri = (mote_bytes)MOTE_STR("coap://localhost/data");
+ * mote_status status = mote_coap_start_by_name(memory, sizeof memory, coap, &config, NULL, NULL);
+ * ```
+ *
+ * `memory` has `memory_size` bytes. It is the look-up's, and what `config` points to must stay
+ * as it is, until the look-up has ended: until `request` is written, the callback is called or
+ * the look-up is cancelled. `config` itself is copied.
+ *
+ * `request` is set to 0, and to the request's name once that is started; it may be NULL.
+ * `lookup` is set to what `mote_lookup_cancel` takes before that, after which no callback is
+ * called, or to NULL when none is needed because the host is a literal or `config->remote` says
+ * where to; it may be NULL, too. Cancel the look-up before the endpoint's memory is used for
+ * something else.
+ *
+ * When the look-up or the request's start fails later, the callback gets its one last event,
+ * `MOTE_COAP_ENDED`, with the reason: `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_TIMEOUT`, what
+ * `mote_coap_start` says, `MOTE_ERR_CLOSED` when the endpoint was closed meanwhile.
+ *
+ * The statuses of `mote_coap_start` and `mote_lookup_start`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_start_by_name(uint8_t *memory,
+                                    size_t memory_size,
+                                    struct mote_coap *coap,
+                                    const struct mote_coap_request_config *config,
+                                    mote_coap_request *request,
+                                    struct mote_lookup **lookup);
+
+/**
  * Takes the next option, in the order of their numbers (RFC 7252 section 3.1).
  *
  * `options` is moved on. `option->value` is lent as long as the message. `MOTE_ERR_END` after
@@ -4174,7 +4215,7 @@ mote_status mote_coap_problem_unprocessed(struct mote_bytes body, size_t index, 
  * `MOTE_ERR_INVALID` for NULL, a config that contradicts itself or a code that is no method;
  * `MOTE_ERR_MALFORMED` for a text that is no URI; `MOTE_ERR_UNSUPPORTED` for a scheme other
  * than `coap`; `MOTE_ERR_NOT_FOUND` when the URI names a host and `remote` does not say where
- * that is (`mote_lookup_start` finds out); `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
+ * that is (`mote_coap_start_by_name` finds out); `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
  * `MOTE_ERR_TOO_LARGE` when the options leave no room in a message; `MOTE_ERR_STALE`,
  * `MOTE_ERR_VERSION`, and what the transport says.
  *
@@ -5343,8 +5384,8 @@ const struct mote_port *mote_port_linux(void);
 #define MOTE_COAP_PARAMS_INIT MOTE_SIZE_(mote_coap_params)
 #define MOTE_COAP_CONFIG_INIT MOTE_SIZE_(mote_coap_config)
 #define MOTE_COAP_STATISTICS_INIT MOTE_SIZE_(mote_coap_statistics)
-#define MOTE_COAP_PROBLEM_INIT MOTE_SIZE_(mote_coap_problem)
 #define MOTE_COAP_REQUEST_CONFIG_INIT MOTE_SIZE_(mote_coap_request_config)
+#define MOTE_COAP_PROBLEM_INIT MOTE_SIZE_(mote_coap_problem)
 #define MOTE_COAP_RESOURCE_CONFIG_INIT MOTE_SIZE_(mote_coap_resource_config)
 #define MOTE_COAP_RESPONSE_INIT MOTE_SIZE_(mote_coap_response)
 #define MOTE_MESH_CONFIG_INIT MOTE_SIZE_(mote_mesh_config)

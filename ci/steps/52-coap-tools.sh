@@ -28,6 +28,8 @@ timeout 60 build/bin/mote-coap-bench -r -w 2 -n 2 "coap://[::1]:$port/nothing" |
 [ $status = 1 ] || die "the load generator takes an error for an answer"
 client() { timeout 20 build/bin/mote-coap-client "$@"; }
 uri=coap://[::1]:$port
+client "coap://ip6-localhost:$port/hello" | grep -q 'hello world' || client "coap://localhost:$port/hello" | grep -q 'hello world' \
+    || die "a host is not found by its name"
 client -m put -e one "$uri/a"
 client -m put -e two "$uri/b"
 refused=0 && client -m put -e three "$uri/c" || refused=$?

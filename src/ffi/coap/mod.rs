@@ -4,6 +4,8 @@
 mod codes;
 mod config;
 mod link;
+#[cfg(feature = "coap-client")]
+mod named;
 mod object;
 mod options;
 mod problem;
@@ -18,6 +20,8 @@ mod uri;
 pub use self::codes::*;
 pub use self::config::{MOTE_COAP_NONE, mote_coap_config, mote_coap_params, mote_coap_statistics};
 pub use self::link::*;
+#[cfg(feature = "coap-client")]
+pub use self::named::*;
 pub use self::object::{MOTE_COAP_MEM_BASE, MOTE_COAP_MEM_OBSERVER, MOTE_COAP_MEM_REQUEST, mote_coap};
 pub use self::options::*;
 pub use self::problem::*;

@@ -365,7 +365,7 @@ fn register(coap: CoapRef, caller: Caller) {
 /// `MOTE_ERR_INVALID` for NULL, a config that contradicts itself or a code that is no method;
 /// `MOTE_ERR_MALFORMED` for a text that is no URI; `MOTE_ERR_UNSUPPORTED` for a scheme other
 /// than `coap`; `MOTE_ERR_NOT_FOUND` when the URI names a host and `remote` does not say where
-/// that is (`mote_lookup_start` finds out); `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
+/// that is (`mote_coap_start_by_name` finds out); `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
 /// `MOTE_ERR_TOO_LARGE` when the options leave no room in a message; `MOTE_ERR_STALE`,
 /// `MOTE_ERR_VERSION`, and what the transport says.
 ///

@@ -436,6 +436,87 @@ fn closing_deregisters_what_is_observed() {
     world.end();
 }
 
+/// Over the platform, which resolves `localhost`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_host_by_name_is_looked_up_first() {
+    use crate::ffi::{mote_lookup, mote_lookup_cancel, mote_node_run};
+    let memory = || vec![0u8; 16384].leak().as_mut_ptr();
+    let mut node = null_mut();
+    let size = size_of::<mote_node_config>() as u32;
+    let config = mote_node_config { size, port: crate::linux::mote_port_linux(), ..zeroed() };
+    assert_eq!(unsafe { mote_node_init(memory(), 16384, &raw const config, &raw mut node) }, MOTE_OK);
+    let (server, client) = (endpoint(&config_for(node)), endpoint(&config_for(node)));
+    let hello = leak(mote_coap_resource_config {
+        size: size_of::<mote_coap_resource_config>() as u32,
+        path: bytes(b"/hello"),
+        get: Some(hello),
+        ..zeroed()
+    });
+    assert_eq!(unsafe { mote_coap_resource_add(server, hello, null_mut(), null_mut()) }, MOTE_OK);
+    let mut at: mote_address = zeroed();
+    assert_eq!(unsafe { mote_coap_local_address(server, &raw mut at) }, MOTE_OK);
+    let run = |seen: &Seen, lasts: usize| {
+        for _ in 0..2000 {
+            if seen.lasts >= lasts {
+                break;
+            }
+            assert_eq!(unsafe { mote_node_run(node, 20) }, MOTE_OK);
+        }
+        assert_eq!(seen.lasts, lasts);
+    };
+    let (mut request, mut lookup): (_, *mut mote_lookup) = (7, null_mut());
+    let mut seen = Seen::default();
+    let mut start = |coap, uri: &str, seen: &mut Seen| unsafe {
+        let config = mote_coap_request_config {
+            size: size_of::<mote_coap_request_config>() as u32,
+            uri: bytes(uri.as_bytes()),
+            callback: Some(on_event),
+            user: user(seen),
+            ..zeroed()
+        };
+        let status = mote_coap_start_by_name(
+            memory(),
+            MOTE_COAP_NAME_MEM,
+            coap,
+            &raw const config,
+            &raw mut request,
+            &raw mut lookup,
+        );
+        (status, request, lookup)
+    };
+    let named = format!("coap://local%68ost:{}/hello", at.port);
+    let (status, request, lookup) = start(client, &named, &mut seen);
+    assert_eq!((status, request, lookup.is_null(), seen.lasts), (MOTE_OK, 0, false, 0));
+    run(&seen, 1);
+    assert_eq!(seen.events.last().unwrap().3, b"hello");
+    // A literal needs no look-up.
+    seen.body.clear();
+    let literal = format!("coap://127.0.0.1:{}/hello", at.port);
+    let (status, request, lookup) = start(client, &literal, &mut seen);
+    assert_eq!((status, request == 0, lookup.is_null()), (MOTE_OK, false, true));
+    run(&seen, 2);
+    assert_eq!(seen.events.last().unwrap().3, b"hello");
+    // Cancelled: nobody is told.
+    let (status, _, lookup) = start(client, &named, &mut seen);
+    assert_eq!((status, unsafe { mote_lookup_cancel(lookup) }), (MOTE_OK, MOTE_OK));
+    // A host that is not there, and an endpoint that is not there any more.
+    assert_eq!(start(client, "coap://there.is.none.invalid/", &mut seen).0, MOTE_OK);
+    run(&seen, 3);
+    let why = seen.events.last().unwrap().1;
+    assert!(why == MOTE_ERR_NOT_FOUND || why == MOTE_ERR_TIMEOUT, "{why}");
+    assert_eq!(start(client, &named, &mut seen).0, MOTE_OK);
+    assert_eq!(unsafe { mote_coap_close(client) }, MOTE_OK);
+    run(&seen, 4);
+    assert_eq!(seen.events.last().unwrap().1, MOTE_ERR_CLOSED);
+    assert_eq!(start(server, "http://localhost/", &mut seen).0, MOTE_ERR_UNSUPPORTED);
+    assert_eq!(start(server, "coap+tcp://localhost/", &mut seen).0, MOTE_OK);
+    run(&seen, 5);
+    assert_eq!(seen.events.last().unwrap().1, MOTE_ERR_UNSUPPORTED);
+    assert_eq!(unsafe { mote_coap_close(server) }, MOTE_OK);
+    assert_eq!(unsafe { mote_node_close(node) }, MOTE_OK);
+}
+
 unsafe extern "C" fn on_states(user: *mut c_void, event: *const mote_coap_event) {
     unsafe {
         let (seen, event) = (&mut *user.cast::<Seen>(), &*event);
