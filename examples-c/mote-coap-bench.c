@@ -100,11 +100,12 @@ static void run_raw(const mote_coap_request_config *request, size_t count, size_
     uint64_t now = nanoseconds(), checked = now;
     if (seconds > 0) until = now + seconds * 1000000000u;
     while (more() || done + failed < started) {
+        int came = 0;
         for (size_t i = 0; i < count; i++) {
             if (more()) started += load_send(&raw[i], window, until != 0 ? window : wanted - started, nanoseconds());
-            if (raw[i].open > 0) (void)load_receive(&raw[i], window, count == 1, on_answer);
+            if (raw[i].open > 0) came |= load_receive(&raw[i], window, count == 1, on_answer) > 0;
         }
-        if (count > 1) (void)poll(ready, count, 100);
+        if (count > 1 && !came) (void)poll(ready, count, 100);
         now = nanoseconds();
         if (now - checked < 100000000u) continue;
         checked = now;
