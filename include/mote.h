@@ -2620,7 +2620,7 @@ typedef struct mote_mesh_config {
      */
     uint16_t registry;
     /**
-     * 1: compression context 0 is not set from the prefix of the DODAG. For networks with
+     * 1: no compression context is set from the prefix of the DODAG. For networks with
      * nodes that have another notion of their contexts. Default 0.
      */
     uint16_t no_context;
@@ -2635,9 +2635,15 @@ typedef struct mote_mesh_config {
      */
     uint16_t sixlorh;
     /**
+     * 1: a router that has been without a DODAG for a minute becomes the root of a floating one,
+     * so that nodes that are cut off reach each other, until a grounded one is heard (RFC 6550
+     * section 3.2.4). Default 0.
+     */
+    uint16_t floating;
+    /**
      * Must be 0.
      */
-    uint32_t reserved;
+    uint16_t reserved;
 } mote_mesh_config;
 
 /**

@@ -67,9 +67,13 @@ pub struct Config {
     pub host_queue: u16,
     /// Addresses in a border router's registry of hosts (RFC 6775 §8.2.2).
     pub registry: u16,
-    /// Whether context 0 stands for the prefix of the DODAG, on all nodes. It saves the
+    /// Whether a context stands for the prefix of the DODAG, on all nodes: the one whose number is
+    /// the exclusive or of the half bytes of the prefix but the first two. It saves the
     /// distribution of contexts; nodes of other makes must be told so.
     pub context_from_prefix: bool,
+    /// Whether a router that has lost every DODAG becomes the root of a floating one; see
+    /// [`floating`](rpl::Config::floating).
+    pub floating: bool,
     /// Whether generic header compression (RFC 7400) is announced to neighbours, and used towards
     /// those that announce it.
     #[cfg(feature = "ghc")]
@@ -99,6 +103,7 @@ impl Default for Config {
             host_queue: 0,
             registry: 0,
             context_from_prefix: true,
+            floating: false,
             #[cfg(feature = "ghc")]
             ghc: false,
         }
@@ -161,6 +166,7 @@ impl Config {
             dodags: self.dodags,
             targets: 4,
             leaf: self.role == Role::Leaf,
+            floating: self.floating && self.role == Role::Router,
         }
     }
 }

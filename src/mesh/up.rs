@@ -17,8 +17,14 @@ use crate::status::{Error, Result};
 use crate::time::Instant;
 use crate::transport::{Path, RadioContext, RadioEvent};
 
-/// The compression context of the DODAG's prefix.
-const CONTEXT: u8 = 0;
+/// The compression context of a prefix of 64 bits: the exclusive or of its half bytes but the
+/// first two, which is 0 for `fd00::/64`. Neighbouring DODAGs with prefixes of their own
+/// so have contexts of their own, without a word between them.
+fn context_of(prefix: &[u8; 8]) -> u8 {
+    let [_, rest @ ..] = prefix;
+    let folded = rest.iter().fold(0, |sum, byte| sum ^ byte);
+    (folded ^ folded >> 4) & 15
+}
 
 impl Mesh<'_> {
     /// The radio brings something. Packets are put together in `scratch`, of which
@@ -187,6 +193,22 @@ impl Mesh<'_> {
         })
     }
 
+    /// Compresses with this context from now on. Those of DODAGs that were left are understood
+    /// still, as neighbours in them may send yet, but used no more, and make room if need be.
+    fn adopt_context(&mut self, context: u8, network: Ip) {
+        let contexts = self.interface.contexts_mut();
+        for other in 0..16 {
+            if let Some((prefix, length, true)) = contexts.get(other) {
+                let _ = contexts.set(other, prefix, length, false);
+            }
+        }
+        while contexts.set(context, network, 64, true).is_err() {
+            let old = (0..16).find(|other| matches!(contexts.get(*other), Some((_, _, false))));
+            let Some(old) = old else { return };
+            contexts.remove(old);
+        }
+    }
+
     /// Forms an address from the DODAG's prefix and makes it known (RFC 6550 §6.7.10).
     pub(super) fn use_prefix(
         &mut self,
@@ -206,9 +228,11 @@ impl Mesh<'_> {
         let network = with_prefix(bits, [0; 8]);
         let address = with_prefix(bits, LinkAddress::Extended(self.config.eui64).interface_identifier());
         if self.config.context_from_prefix {
-            self.interface.contexts_mut().set(CONTEXT, network, 64, true)?;
+            let context = context_of(bits);
+            self.adopt_context(context, network);
             if self.config.role != Role::Leaf {
-                self.ipv6.advertise_context(now, CONTEXT, network, 64, true, valid)?;
+                // Without room hosts do without.
+                let _ = self.ipv6.advertise_context(now, context, network, 64, true, valid);
             }
         }
         if self.config.role != Role::Leaf {
@@ -303,5 +327,56 @@ impl Mesh<'_> {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Config;
+    use crate::random::Sequence;
+
+    #[test]
+    fn prefixes_that_differ_in_one_half_byte_have_contexts_of_their_own() {
+        let base = [0xfd, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(context_of(&base), 0);
+        for byte in 1..8 {
+            for bits in 1..16 {
+                for shift in [0, 4] {
+                    let mut other = base;
+                    other[byte] = bits << shift;
+                    assert_eq!(context_of(&other), bits);
+                }
+            }
+        }
+    }
+
+    /// DODAGs with different prefixes side by side: whoever moves from one to the other still
+    /// understands those whom it left, and never compresses with what they alone know.
+    #[test]
+    fn a_node_that_changes_dodags_understands_both_and_compresses_with_its_own() {
+        let config = Config { eui64: [2, 0, 0, 0, 0, 0, 0, 1], ..Config::default() };
+        let mut memory = vec![0; Mesh::plan(&config).bytes()];
+        let mut random = Sequence(1);
+        let mut mesh = Mesh::new(&mut memory, &config, Instant(0), &mut random).unwrap();
+        let prefix = |last: u16| Ip::v6([0xfd00, 0, 0, last, 0, 0, 0, 0]);
+        let mut adopt = |last: u16| {
+            let information = PrefixInformation {
+                prefix_len: 64,
+                autonomous: true,
+                valid_lifetime: u32::MAX,
+                preferred_lifetime: u32::MAX,
+                prefix: prefix(last),
+                ..PrefixInformation::default()
+            };
+            mesh.use_prefix(Instant(1), &mut random, &information)?;
+            Ok::<_, Error>([0, 2, 3].map(|id| mesh.interface.contexts_mut().get(id)))
+        };
+        assert_eq!(adopt(0), Ok([Some((prefix(0), 64, true)), None, None]));
+        assert_eq!(adopt(2), Ok([Some((prefix(0), 64, false)), Some((prefix(2), 64, true)), None]));
+        // Two places: the oldest goes. (The node has no room for a third address either.)
+        let _ = adopt(3);
+        let contexts = [0, 2, 3].map(|id| mesh.interface.contexts_mut().get(id));
+        assert_eq!(contexts, [None, Some((prefix(2), 64, false)), Some((prefix(3), 64, true))]);
     }
 }

@@ -126,6 +126,11 @@ impl Rpl<'_> {
             return;
         }
         let carried = Carried::read(options);
+        let own = |target: &super::OwnTarget| target.used && target.target.prefix == dio.dodag_id;
+        if self.targets.iter().any(own) && self.dodag_of(dio.instance, Some(&dio.dodag_id)).is_none() {
+            // What is left of a floating DODAG that was ours.
+            return;
+        }
         let Some(index) = self.find_or_add_dodag(dio) else { return };
         let Some(dodag) = self.dodags.get_mut(index) else { return };
         if dodag.is_root() {

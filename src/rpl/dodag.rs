@@ -66,6 +66,8 @@ pub(super) struct Dodag {
     pub(super) mode: u8,
     pub(super) preference: u8,
     pub(super) grounded: bool,
+    /// This node is the root for want of another DODAG.
+    pub(super) floating: bool,
     /// Whether the configuration option has been seen.
     pub(super) configured: bool,
     /// Whether this node joins as a leaf, for lack of what the DODAG asks of routers.
@@ -126,6 +128,7 @@ impl Default for Dodag {
             mode: 0,
             preference: 0,
             grounded: false,
+            floating: false,
             configured: false,
             leaf: false,
             strange_metric: false,

@@ -90,6 +90,10 @@ pub struct Config {
     pub targets: u8,
     /// Never to be a router.
     pub leaf: bool,
+    /// A router that has been without any DODAG for a minute becomes the root of a floating
+    /// one (RFC 6550 §3.2.4), so that the nodes that are cut off reach each other. It gives that up
+    /// for a grounded one, and floating ones merge into the one with the lowest DODAGID.
+    pub floating: bool,
 }
 
 impl Config {
@@ -206,6 +210,7 @@ pub struct Rpl<'m> {
     /// Interface identifier of the own link-local address.
     iid: [u8; 8],
     leaf: bool,
+    floating: bool,
     /// Parents have to be selected again.
     reselect: bool,
     /// When to send the next DIS.
@@ -248,6 +253,7 @@ impl<'m> Rpl<'m> {
             targets: carver.table(targets)?,
             iid: neighbours::interface_identifier(link_local),
             leaf: config.leaf,
+            floating: config.floating && !config.leaf,
             reselect: false,
             solicit_at: Instant::NEVER,
             solicit_interval: 0,
@@ -380,6 +386,9 @@ impl<'m> Rpl<'m> {
             dodag.forget = Instant::NEVER;
             dodag.lowest = wire::INFINITE_RANK;
             self.reselect_now(cx, index);
+            if self.floating {
+                self.float(index);
+            }
         }
         let Some(dodag) = self.dodags.get_mut(index) else { return };
         dodag.poll_asking(cx.now);

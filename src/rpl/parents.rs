@@ -20,7 +20,7 @@ const POISON_TIME: u64 = 2_000;
 const FORGET_TIME: u64 = 60_000;
 
 /// How long a node that was refused by every parent that it may take waits for other routers,
-/// in ms; how many seconds it gives a parent before, each time so many more; and how often it
+/// in ms; how many seconds more it gives each further parent before; and how often it
 /// searches before it makes do with upward routes.
 const SEARCH_TIME: u64 = 12_000;
 const PATIENCE: u32 = 10;
@@ -32,6 +32,8 @@ const SETTLE_SECONDS: u32 = 60;
 
 /// In [`Choice::class`]: the neighbour has no place for our routes.
 const REFUSED: u16 = 1 << 9;
+/// And: its DODAG is not grounded.
+const UNGROUNDED: u16 = 1 << 8;
 
 /// A path that could be taken.
 #[derive(Clone, Copy)]
@@ -72,16 +74,36 @@ impl Rpl<'_> {
     /// Selects the DODAG and the preferred parent in an instance, and sets the rank.
     pub(super) fn select(&mut self, cx: &mut RplContext<'_>, instance: u8) {
         let member = self.dodags.iter().position(|dodag| dodag.instance == instance && dodag.is_member());
-        if member.and_then(|index| self.dodags.get(index)).is_some_and(Dodag::is_root) {
+        let own = member.and_then(|index| self.dodags.get(index));
+        let rooted = own.filter(|dodag| dodag.is_root());
+        if rooted.is_some_and(|dodag| !dodag.floating) {
             return;
         }
         let mut best: Option<Choice> = None;
         for slot in 0..self.neighbours.len() {
             let Some(choice) = self.consider(cx.now, instance, member, slot as u16) else { continue };
-            let better = |best: &Choice| (choice.class, choice.cost) < (best.class, best.cost);
+            // A floating DODAG gives way to a grounded one and to one of lower DODAGID.
+            let gives_way =
+                |dodag: &Dodag| choice.class & UNGROUNDED == 0 || self.floats_before(choice.dodag, &dodag.id);
+            if rooted.is_some_and(|dodag| !gives_way(dodag)) {
+                continue;
+            }
+            let better = |best: &Choice| {
+                if self.floating && choice.class & best.class & UNGROUNDED != 0 && choice.dodag != best.dodag
+                {
+                    return self
+                        .dodags
+                        .get(best.dodag)
+                        .is_some_and(|dodag| self.floats_before(choice.dodag, &dodag.id));
+                }
+                (choice.class, choice.cost) < (best.class, best.cost)
+            };
             if best.as_ref().is_none_or(better) {
                 best = Some(choice);
             }
+        }
+        if rooted.is_some() && best.is_none() {
+            return;
         }
         match (best, member) {
             (Some(choice), Some(index)) if choice.dodag == index => {
@@ -106,13 +128,61 @@ impl Rpl<'_> {
         }
     }
 
+    /// Whether a floating DODAG is to be joined rather than the one with the other DODAGID.
+    fn floats_before(&self, index: usize, other: &crate::address::Ip) -> bool {
+        self.dodags.get(index).is_some_and(|dodag| dodag.id < *other)
+    }
+
+    /// No DODAG has been found for long: the node becomes the root of one of its own.
+    pub(super) fn float(&mut self, index: usize) {
+        let Some(dodag) = self.dodags.get(index) else { return };
+        let Some(own) = self.own_address(dodag).filter(|_| dodag.membership == Membership::Detached) else {
+            return;
+        };
+        self.forget_members(index);
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        *dodag = Dodag {
+            id: own,
+            membership: Membership::Root,
+            instance: dodag.instance,
+            version: lollipop::START,
+            mode: dodag.mode,
+            floating: true,
+            configured: true,
+            configuration: dodag.configuration,
+            prefix: dodag.prefix,
+            rank: dodag.configuration.min_hop_rank_increase.max(1),
+            hop_count: if dodag.hop_count == u8::MAX { u8::MAX } else { 1 },
+            dtsn: lollipop::next(dodag.dtsn),
+            tell: tell::JOINED,
+            inconsistent: true,
+            ..Dodag::default()
+        };
+    }
+
+    /// Forgets who belongs to a DODAG: neighbours and routes.
+    fn forget_members(&mut self, index: usize) {
+        for entry in self.neighbours.iter_mut().filter(|entry| usize::from(entry.dodag) == index) {
+            entry.rank = INFINITE_RANK;
+        }
+        self.free_routes(index);
+    }
+
+    fn free_routes(&mut self, index: usize) {
+        for slot in 0..self.routes.len() {
+            if self.routes.get(slot).is_some_and(|route| route.owner == super::routes::owner(index)) {
+                self.free_route(slot);
+            }
+        }
+    }
+
     /// Whether a parent that refused our routes is to be left in the hope of one that has not
     /// been asked: some router of the DODAG that is no child.
     fn has_untried(&self, now: Instant, index: usize) -> bool {
         let Some(dodag) = self.dodags.get(index) else { return false };
         dodag.membership == Membership::Joined
             && dodag.searches < MAX_SEARCHES
-            && super::seconds(now).saturating_sub(dodag.chosen) >= PATIENCE * u32::from(dodag.searches + 1)
+            && super::seconds(now).saturating_sub(dodag.chosen) >= PATIENCE * u32::from(dodag.searches)
             && self.neighbours.iter().any(|entry| {
                 entry.used
                     && usize::from(entry.dodag) == index
@@ -158,6 +228,9 @@ impl Rpl<'_> {
         if rank == INFINITE_RANK || rank <= neighbour.rank || !dodag.allows(rank) {
             return None;
         }
+        if is_current && dodag.is_root() {
+            return None;
+        }
         let is_preferred = is_current && dodag.preferred == slot;
         if is_current && dodag.membership == Membership::Detached {
             let held = dodag.hold != Instant::NEVER && !dodag.hold.is_due(now);
@@ -185,7 +258,7 @@ impl Rpl<'_> {
             cost = cost.saturating_add(threshold);
         }
         let class = if neighbour.refused { REFUSED } else { 0 }
-            | u16::from(!dodag.grounded) << 8
+            | if dodag.grounded { 0 } else { UNGROUNDED }
             | u16::from(7 - dodag.preference.min(7));
         Some(Choice { neighbour: slot, dodag: index, rank, class, cost })
     }
@@ -285,12 +358,17 @@ impl Rpl<'_> {
         }
         self.say_farewell(cx, index, former);
         self.send_farewells(cx, index);
-        for slot in 0..self.routes.len() {
-            if self.routes.get(slot).is_some_and(|route| route.owner == super::routes::owner(index)) {
-                self.free_route(slot);
-            }
+        let floating = self.dodags.get(index).is_some_and(|dodag| dodag.floating);
+        if floating {
+            self.forget_members(index);
+        } else {
+            self.free_routes(index);
         }
         if let Some(dodag) = self.dodags.get_mut(index) {
+            if floating {
+                *dodag = Dodag::default();
+                return;
+            }
             dodag.membership = Membership::Heard;
             dodag.trickle.stop();
             dodag.rank = INFINITE_RANK;

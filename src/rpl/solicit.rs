@@ -27,7 +27,7 @@ impl Rpl<'_> {
     /// Solicits, unless every DODAG that was joined is in order and there is one.
     pub(super) fn solicit(&mut self, cx: &mut RplContext<'_>) {
         let in_order = self.dodags.iter().any(Dodag::is_usable);
-        let detached = |dodag: &Dodag| dodag.membership == Membership::Detached;
+        let detached = |dodag: &Dodag| dodag.membership == Membership::Detached || dodag.floating;
         if in_order && !self.dodags.iter().any(detached) {
             self.solicit_at = Instant::NEVER;
             return;

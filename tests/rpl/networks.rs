@@ -389,3 +389,45 @@ fn the_same_seed_gives_the_same_run() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn nodes_that_are_cut_off_float_together_and_come_back_to_a_grounded_dodag() {
+    for mode in MODES {
+        let mut network = Network::new(11);
+        for _ in 0..6 {
+            network.add(&Config { floating: true, ..Config::default() });
+        }
+        // 0 - 1 - {2, 3, 4, 5 in a line}.
+        for index in 0..5 {
+            network.connect(index, index + 1, 1.0);
+        }
+        network.size_tables(mode);
+        network.start(&[root_config(0, mode)]);
+        assert!(network.converge(0, 120_000).is_some(), "{mode:?}");
+        // Without the first two the others find out once they send.
+        network.kill(0);
+        network.kill(1);
+        for _ in 0..60 {
+            for index in 2..6 {
+                network.send(index, 0);
+            }
+            network.run(5_000);
+        }
+        let dodag = |network: &Network, index: usize| network.nodes[index].rpl.dodags().find(|d| d.joined);
+        let ids: Vec<_> =
+            (2..6).map(|index| dodag(&network, index).map(|d| (d.dodag_id, d.grounded))).collect();
+        let floating = (2..6).find(|index| dodag(&network, *index).is_some_and(|d| d.root)).unwrap();
+        assert_eq!(ids, vec![Some((address(floating), false)); 4], "{mode:?}");
+        for (from, to) in [(2, 5), (5, 2), (3, 4)] {
+            let id = network.send(from, to);
+            network.run(3_000);
+            assert!(network.nodes[to].received.iter().any(|got| got.0 == id), "{mode:?} {from} {to}");
+        }
+        network.reboot(0);
+        network.reboot(1);
+        assert!(network.converge(0, 240_000).is_some(), "{mode:?}");
+        assert!((1..6).all(|index| dodag(&network, index).is_some_and(|d| d.dodag_id == address(0))));
+        assert_eq!(network.exchange(0), (5, 5), "{mode:?}");
+        assert!(network.longest_ring <= RING);
+    }
+}

@@ -143,9 +143,10 @@ fn dao(sequence: u8, target: usize, path_sequence: u8, lifetime: u8, parent: Opt
 
 #[test]
 fn exactly_the_planned_memory_suffices() {
-    for config in
-        [Config::default(), Config { neighbours: 3, routes: 100, dodags: 1, targets: 4, leaf: true }]
-    {
+    for config in [
+        Config::default(),
+        Config { neighbours: 3, routes: 100, dodags: 1, targets: 4, leaf: true, floating: false },
+    ] {
         let needed = Rpl::plan(&config).bytes();
         let mut memory = vec![0; needed];
         assert!(Rpl::new(&mut memory, &config, &link(1).link_local()).is_ok());
@@ -423,8 +424,7 @@ fn what_the_parent_refuses_goes_back_to_the_child() {
     acknowledge(&mut bench, &sent, 0);
     let sent = bench.run(20_000);
     acknowledge(&mut bench, &sent, 0);
-    bench.run(60_000);
-    let before = last_dtsn(&bench.run(3_600_000 / 4)).unwrap_or(240);
+    let before = last_dtsn(&bench.run(60_000)).unwrap();
     for target in [7, 8] {
         bench.receive(5, code::DAO, &dao(240, target, 240, 30, None));
     }
@@ -475,7 +475,7 @@ fn a_node_that_is_refused_by_its_parent_finds_another_further_down() {
     bench.run(3_000);
     bench.hear(4, Mode::Storing, 256, 240);
     assert_eq!(parent(&bench), Some(link(4).link_local()));
-    // If that one has no room either, it goes back, and stays.
+    // If that one has no room either, it does not run to and fro.
     let mut changes = 0;
     for _ in 0..400 {
         let sent = bench.run(500);
@@ -485,8 +485,7 @@ fn a_node_that_is_refused_by_its_parent_finds_another_further_down() {
         bench.hear(4, Mode::Storing, 256, 240);
         changes += usize::from(parent(&bench) != before);
     }
-    assert_eq!(parent(&bench), Some(link(0).link_local()));
-    assert!(changes <= 3, "{changes}");
+    assert!(bench.rpl.is_joined() && changes <= 3, "{changes}");
 }
 
 #[test]

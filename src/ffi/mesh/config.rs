@@ -83,7 +83,7 @@ pub struct mote_mesh_config {
     pub host_queue: u16,
     /// Addresses in a border router's registry of hosts without RPL. Default 0: none is kept.
     pub registry: u16,
-    /// 1: compression context 0 is not set from the prefix of the DODAG. For networks with
+    /// 1: no compression context is set from the prefix of the DODAG. For networks with
     /// nodes that have another notion of their contexts. Default 0.
     pub no_context: u16,
     /// 1: generic header compression (RFC 7400) is announced to neighbours, and used towards those
@@ -92,8 +92,12 @@ pub struct mote_mesh_config {
     /// 1: the headers of RPL are sent compressed (RFC 8138), which all nodes of the network must
     /// understand. Needs a build with the feature `sixlorh`. Default 0.
     pub sixlorh: u16,
+    /// 1: a router that has been without a DODAG for a minute becomes the root of a floating one,
+    /// so that nodes that are cut off reach each other, until a grounded one is heard (RFC 6550
+    /// §3.2.4). Default 0.
+    pub floating: u16,
     /// Must be 0.
-    pub reserved: u32,
+    pub reserved: u16,
 }
 
 // SAFETY: `repr(C)`, `size` first, integers, pointers and an optional function.
@@ -156,7 +160,7 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     if given.eui64 == [0; 8] || wanted.channel < 11 || given.no_context > 1 {
         return Err(Error::Invalid);
     }
-    if given.ghc > 1 || given.sixlorh > 1 || given.reserved != 0 {
+    if given.ghc > 1 || given.sixlorh > 1 || given.floating > 1 || given.reserved != 0 {
         return Err(Error::Invalid);
     }
     let lacks_ghc = given.ghc != 0 && !cfg!(feature = "ghc");
@@ -184,6 +188,7 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     set_byte(&mut wanted.sockets, given.sockets, 255)?;
     set_byte(&mut wanted.pings, given.pings, 255)?;
     wanted.context_from_prefix = given.no_context == 0;
+    wanted.floating = given.floating != 0;
     #[cfg(feature = "ghc")]
     {
         wanted.ghc = given.ghc != 0;
