@@ -2641,9 +2641,11 @@ typedef struct mote_mesh_config {
      */
     uint16_t floating;
     /**
-     * Must be 0.
+     * Border routers (6LBRs) whose prefixes and contexts a router passes on to its hosts, those of
+     * each apart from those of the others (RFC 6775). More than 1 needs a build with the
+     * feature `border-routers`. Default 1.
      */
-    uint16_t reserved;
+    uint16_t border_routers;
 } mote_mesh_config;
 
 /**

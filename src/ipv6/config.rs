@@ -51,6 +51,10 @@ pub struct Config {
     pub prefixes: u8,
     /// Compression contexts.
     pub contexts: u8,
+    /// Border routers whose prefixes and contexts a router passes on (RFC 6775 §8.1); those beyond
+    /// that number are not listened to. A border router needs one place, for itself. Always 1
+    /// without the feature `border-routers`.
+    pub border_routers: u8,
     /// Addresses that a 6LBR keeps in its table of all addresses (RFC 6775 §8.2.2).
     pub registry: u16,
     /// UDP sockets.
@@ -83,6 +87,7 @@ impl Default for Config {
             routers: 2,
             prefixes: 2,
             contexts: 2,
+            border_routers: 1,
             registry: 0,
             sockets: 2,
             packet: 1280,

@@ -125,6 +125,7 @@ impl<'m> Ipv6<'m> {
             .table::<Option<Router>>(usize::from(config.routers))
             .table::<Option<Prefix>>(usize::from(config.prefixes))
             .table::<Option<ContextEntry>>(usize::from(config.contexts))
+            .table::<Option<BorderRouter>>(nd::border_routers(config))
             .table::<Option<nd::Registered>>(usize::from(config.registry))
             .table::<u8>(usize::from(config.packet))
             .table::<u8>(usize::from(config.held))

@@ -51,6 +51,8 @@ pub struct Config {
     pub outgoing: u8,
     /// Compression contexts.
     pub contexts: u8,
+    /// Border routers whose prefixes and contexts are known, each with its own (RFC 6775 §8.1).
+    pub border_routers: u8,
     /// Own addresses, the link-local one included.
     pub addresses: u8,
     /// Multicast groups joined by the application.
@@ -95,6 +97,7 @@ impl Default for Config {
             reassemblies: 3,
             outgoing: 2,
             contexts: 2,
+            border_routers: 1,
             addresses: 3,
             groups: 1,
             sockets: 2,
@@ -147,8 +150,9 @@ impl Config {
             groups: self.groups.saturating_add(1),
             neighbours: if self.role == Role::Leaf { 2 } else { self.neighbours },
             routers: if registers { 2 } else { 0 },
-            prefixes: 1,
-            contexts: self.contexts,
+            prefixes: self.border_routers.max(1),
+            contexts: self.contexts.saturating_mul(self.border_routers.max(1)),
+            border_routers: self.border_routers,
             registry: self.registry,
             sockets: self.sockets,
             packet: self.packet,

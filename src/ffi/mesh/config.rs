@@ -96,8 +96,10 @@ pub struct mote_mesh_config {
     /// so that nodes that are cut off reach each other, until a grounded one is heard (RFC 6550
     /// §3.2.4). Default 0.
     pub floating: u16,
-    /// Must be 0.
-    pub reserved: u16,
+    /// Border routers (6LBRs) whose prefixes and contexts a router passes on to its hosts, those of
+    /// each apart from those of the others (RFC 6775). More than 1 needs a build with the
+    /// feature `border-routers`. Default 1.
+    pub border_routers: u16,
 }
 
 // SAFETY: `repr(C)`, `size` first, integers, pointers and an optional function.
@@ -160,11 +162,13 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     if given.eui64 == [0; 8] || wanted.channel < 11 || given.no_context > 1 {
         return Err(Error::Invalid);
     }
-    if given.ghc > 1 || given.sixlorh > 1 || given.floating > 1 || given.reserved != 0 {
+    if given.ghc > 1 || given.sixlorh > 1 || given.floating > 1 {
         return Err(Error::Invalid);
     }
-    let lacks_ghc = given.ghc != 0 && !cfg!(feature = "ghc");
-    if lacks_ghc || given.sixlorh != 0 && !cfg!(feature = "sixlorh") {
+    let lacks = given.ghc != 0 && !cfg!(feature = "ghc")
+        || given.sixlorh != 0 && !cfg!(feature = "sixlorh")
+        || given.border_routers > 1 && !cfg!(feature = "border-routers");
+    if lacks {
         return Err(Error::Unsupported);
     }
     wanted.eui64 = given.eui64;
@@ -183,6 +187,7 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     set_byte(&mut wanted.blocks, given.blocks, 255)?;
     set_byte(&mut wanted.reassemblies, given.reassemblies, 255)?;
     set_byte(&mut wanted.outgoing, given.outgoing, 255)?;
+    set_byte(&mut wanted.border_routers, given.border_routers, 255)?;
     set_byte(&mut wanted.addresses, given.addresses, 255)?;
     set_byte(&mut wanted.groups, given.groups, 255)?;
     set_byte(&mut wanted.sockets, given.sockets, 255)?;

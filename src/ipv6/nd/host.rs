@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::registry::next_tid;
-use super::{BorderRouter, ContextEntry, MAX_SOLICIT, Prefix, Router, ends};
+use super::{BorderRouter, ContextEntry, MAX_SOLICIT, Prefix, Router, SEVERAL, ends, same_border};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_ROUTERS, AddressState};
 use crate::ipv6::input::Event;
@@ -71,15 +71,13 @@ impl Ipv6<'_> {
             self.malformed();
             return None;
         }
+        let mut border = BorderRouter::NOBODY;
         match self.config.role {
             Role::BorderRouter => return None,
-            Role::Router => {
-                // RFC 4861 §6.2.7 lets routers ignore them; RFC 6775 §8.1.3 has 6LRs learn from
-                // those with an ABRO.
-                if !lowpan || !self.accept_authority(cx, options) {
-                    return None;
-                }
-            }
+            // RFC 4861 §6.2.7 lets routers ignore them; RFC 6775 §8.1.3 has 6LRs learn from those
+            // with an ABRO.
+            Role::Router if !lowpan => return None,
+            Role::Router => border = self.accept_authority(cx, options)?,
             Role::Host => {}
         }
         let link = self.source_link(options);
@@ -96,8 +94,8 @@ impl Ipv6<'_> {
         let mut rest = options;
         while let Some((kind, body)) = rest.next_body() {
             match kind {
-                option::PREFIX_INFORMATION => self.learn_prefix(cx, body, lowpan),
-                option::CONTEXT => self.learn_context(cx.now, body),
+                option::PREFIX_INFORMATION => self.learn_prefix(cx, body, border, lowpan),
+                option::CONTEXT => self.learn_context(cx.now, body, border),
                 _ => {}
             }
         }
@@ -144,27 +142,26 @@ impl Ipv6<'_> {
         }
     }
 
-    /// Whether the information of an advertisement is to be taken over, by the version of the
-    /// border router that it comes from (RFC 6775 §8.1.3).
-    fn accept_authority(&mut self, cx: &Context<'_>, options: Options<'_>) -> bool {
+    /// The border router that an advertisement's information comes from, if it is to be taken over, by
+    /// its version (RFC 6775 §8.1.3). With no room for another border router those known stay.
+    fn accept_authority(&mut self, cx: &Context<'_>, options: Options<'_>) -> Option<u8> {
         let option = options.find(option::AUTHORITATIVE_BORDER_ROUTER);
-        let Some(authority) = option.and_then(Authoritative::parse) else { return false };
+        let authority = option.and_then(Authoritative::parse)?;
         let minutes = if authority.valid_lifetime == 0 { 10_000 } else { authority.valid_lifetime };
         let until = cx.now.after(u64::from(minutes) * 60_000);
-        if let Some(border) = &self.nd.border {
-            let same = border.ip == authority.border_router;
-            let stale = authority.version.wrapping_sub(border.version) > u32::MAX / 2;
-            // One border router at a time: another is listened to once the first is gone.
-            if !same || stale {
-                return false;
-            }
+        let ip = authority.border_router;
+        let same = |entry: &Option<BorderRouter>| entry.as_ref().is_some_and(|border| border.ip == ip);
+        let known = self.nd.borders.iter().position(same);
+        let index = known.or_else(|| self.nd.borders.iter().position(Option::is_none))?;
+        let entry = self.nd.borders.get_mut(index)?;
+        if entry.as_ref().is_some_and(|old| authority.version.wrapping_sub(old.version) > u32::MAX / 2) {
+            return None;
         }
-        self.nd.border =
-            Some(BorderRouter { ip: authority.border_router, version: authority.version, until });
-        true
+        *entry = Some(BorderRouter { ip, version: authority.version, until });
+        Some(index as u8)
     }
 
-    fn learn_prefix(&mut self, cx: &mut Context<'_>, body: &[u8], lowpan: bool) {
+    fn learn_prefix(&mut self, cx: &mut Context<'_>, body: &[u8], border: u8, lowpan: bool) {
         let Some(option) = PrefixInformation::parse(body) else { return };
         let on_link = option.flags & PrefixInformation::ON_LINK != 0;
         let autonomous = option.flags & PrefixInformation::AUTONOMOUS != 0;
@@ -181,6 +178,7 @@ impl Ipv6<'_> {
             autonomous,
             valid_until,
             preferred_until,
+            border,
         };
         self.store_prefix(&prefix, cx.now);
         // RFC 4862 §5.5.3; interface identifiers have 64 bits.
@@ -208,7 +206,8 @@ impl Ipv6<'_> {
     /// Enters a prefix; one with a lifetime of 0 goes.
     pub(super) fn store_prefix(&mut self, prefix: &Prefix, now: Instant) {
         let same = |entry: &Prefix| {
-            entry.prefix_len == prefix.prefix_len
+            same_border(entry.border, prefix.border)
+                && entry.prefix_len == prefix.prefix_len
                 && in_prefix(&entry.prefix, &prefix.prefix, prefix.prefix_len)
         };
         let index = self.nd.prefixes.iter().position(|entry| entry.as_ref().is_some_and(same));
@@ -218,7 +217,7 @@ impl Ipv6<'_> {
         }
     }
 
-    fn learn_context(&mut self, now: Instant, body: &[u8]) {
+    fn learn_context(&mut self, now: Instant, body: &[u8], border: u8) {
         let Some(option) = nd::Context::parse(body) else { return };
         let gone = option.valid_lifetime == 0;
         let entry = ContextEntry {
@@ -231,6 +230,7 @@ impl Ipv6<'_> {
             } else {
                 now.after(u64::from(option.valid_lifetime) * 60_000)
             },
+            border,
             news: true,
         };
         self.store_context(entry);
@@ -238,7 +238,9 @@ impl Ipv6<'_> {
 
     /// Enters a context, or marks it as gone; the application is told.
     pub(super) fn store_context(&mut self, mut new: ContextEntry) {
-        let same = |entry: &Option<ContextEntry>| entry.as_ref().is_some_and(|entry| entry.id == new.id);
+        let same = |entry: &Option<ContextEntry>| {
+            entry.as_ref().is_some_and(|entry| entry.id == new.id && same_border(entry.border, new.border))
+        };
         let index = self.nd.contexts.iter().position(same);
         if index.is_none() && new.valid_until == Instant::ZERO {
             return;
@@ -379,8 +381,18 @@ impl Ipv6<'_> {
                 *entry = None;
             }
         }
-        if self.nd.border.is_some_and(|border| border.until.is_due(now)) {
-            self.nd.border = None;
+        for (index, entry) in self.nd.borders.iter_mut().enumerate() {
+            if entry.is_some_and(|border| border.until.is_due(now)) {
+                *entry = None;
+                // All that came from it goes too (RFC 6775 §6.3).
+                let index = index as u8;
+                for prefix in self.nd.prefixes.iter_mut() {
+                    prefix.take_if(|prefix| prefix.border == index);
+                }
+                for context in self.nd.contexts.iter_mut().flatten().filter(|it| it.border == index) {
+                    (context.valid_until, context.compress, context.news) = (Instant::ZERO, false, true);
+                }
+            }
         }
         let mut lost = false;
         for entry in self.nd.routers.iter_mut() {
@@ -434,6 +446,9 @@ impl Ipv6<'_> {
                 let told = *context;
                 if told.valid_until == Instant::ZERO {
                     *entry = None;
+                    // Another border router may still have it.
+                    let other = self.contexts().find(|other| SEVERAL && other.id == told.id);
+                    return Some(Event::Context(*other.unwrap_or(&told)));
                 }
                 return Some(Event::Context(told));
             }

@@ -22,6 +22,7 @@ pub(super) use super::wire::nd::HOP_LIMIT;
 
 use super::input::{Arrival, Event};
 use super::link::LinkAddress;
+use super::source_selection::in_prefix;
 use super::wire::Header;
 use super::wire::icmpv6::{Icmpv6, kind};
 use super::wire::nd::{Neighbor, Registration, put_link_layer_address};
@@ -63,6 +64,8 @@ pub struct Prefix {
     pub valid_until: Instant,
     /// Until when addresses of it are preferred.
     pub preferred_until: Instant,
+    /// Which border router it comes from, see [`BorderRouter::NOBODY`].
+    pub border: u8,
 }
 
 /// A compression context that is known or, on a router, advertised (RFC 6775 §5.4.2).
@@ -78,11 +81,14 @@ pub struct ContextEntry {
     pub compress: bool,
     /// Until when it is valid; [`Instant::ZERO`] when it is gone.
     pub valid_until: Instant,
+    /// Which border router it comes from, see [`BorderRouter::NOBODY`].
+    pub border: u8,
     /// Whether the application still has to be told.
     news: bool,
 }
 
-/// The border router that prefixes and contexts come from (RFC 6775 §4.3).
+/// A border router that prefixes and contexts come from (RFC 6775 §4.3). Those of each are kept and
+/// passed on apart from those of the others.
 #[derive(Clone, Copy, Debug)]
 pub struct BorderRouter {
     /// Its address.
@@ -93,12 +99,25 @@ pub struct BorderRouter {
     pub until: Instant,
 }
 
+impl BorderRouter {
+    /// In place of a border router's index: what did not come with the name of one.
+    pub const NOBODY: u8 = u8::MAX;
+}
+
+/// Whether what comes from two border routers is told apart.
+const SEVERAL: bool = cfg!(feature = "border-routers");
+
+/// Whether two indices are of the same border router: always, where there is but one.
+const fn same_border(a: u8, b: u8) -> bool {
+    !SEVERAL || a == b
+}
+
 /// What neighbour discovery remembers beside neighbours and addresses.
 pub(super) struct State<'m> {
     pub(super) routers: &'m mut [Option<Router>],
     pub(super) prefixes: &'m mut [Option<Prefix>],
     pub(super) contexts: &'m mut [Option<ContextEntry>],
-    pub(super) border: Option<BorderRouter>,
+    pub(super) borders: &'m mut [Option<BorderRouter>],
     registry: &'m mut [Option<Registered>],
     /// When the next Router Solicitation is due, and how many were sent.
     solicit: Instant,
@@ -110,13 +129,18 @@ pub(super) struct State<'m> {
     tid: u8,
 }
 
+/// How many border routers are listened to.
+pub(super) const fn border_routers(config: &Config) -> usize {
+    if SEVERAL { config.border_routers as usize } else { 1 }
+}
+
 impl<'m> State<'m> {
     pub(super) fn carve(carver: &mut Carver<'m>, config: &Config) -> Result<State<'m>> {
         Ok(State {
             routers: carver.table(usize::from(config.routers))?,
             prefixes: carver.table(usize::from(config.prefixes))?,
             contexts: carver.table(usize::from(config.contexts))?,
-            border: None,
+            borders: carver.table(border_routers(config))?,
             registry: carver.table(usize::from(config.registry))?,
             solicit: Instant::NEVER,
             solicited: 0,
@@ -237,7 +261,10 @@ impl Ipv6<'_> {
         for entry in self.nd.registry.iter().flatten() {
             deadline = deadline.min(entry.until);
         }
-        deadline.min(self.nd.border.map_or(Instant::NEVER, |border| border.until))
+        for border in self.border_routers() {
+            deadline = deadline.min(border.until);
+        }
+        deadline
     }
 
     /// The default router, if there is one.
@@ -245,9 +272,19 @@ impl Ipv6<'_> {
         self.routers().find(|router| !router.until.is_due(now)).map(|router| router.ip)
     }
 
-    /// The border router that advertises prefixes and contexts, if it is known.
-    pub const fn border_router(&self) -> Option<BorderRouter> {
-        self.nd.border
+    /// The border routers that advertise prefixes and contexts, as far as they are known.
+    pub fn border_routers(&self) -> impl Iterator<Item = &BorderRouter> {
+        self.nd.borders.iter().flatten()
+    }
+
+    /// The border router that is to know of an address: that of its prefix, or else any.
+    pub(super) fn border_router_of(&self, ip: &Ip) -> Option<&BorderRouter> {
+        if !SEVERAL {
+            return self.border_routers().next();
+        }
+        let of_prefix = self.prefixes().find(|prefix| in_prefix(ip, &prefix.prefix, prefix.prefix_len));
+        let border = of_prefix.and_then(|prefix| self.nd.borders.get(usize::from(prefix.border)));
+        border.and_then(Option::as_ref).or_else(|| self.border_routers().next())
     }
 
     /// Whether this node advertises itself as a router.

@@ -214,9 +214,9 @@ impl Ipv6<'_> {
         lifetime: u16,
         rovr: &[u8; 8],
     ) {
-        let Some(border) = self.nd.border else { return };
+        let Some(border) = self.border_router_of(ip).map(|border| border.ip) else { return };
         let request = DuplicateAddress { status: 0, tid, lifetime, rovr, address: *ip };
-        self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_REQUEST, &border.ip, &request);
+        self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_REQUEST, &border, &request);
     }
 
     fn send_duplicate(

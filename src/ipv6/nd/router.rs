@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::registry::is_newer;
-use super::{BorderRouter, ContextEntry, MAX_SOLICIT, MINUTE, Prefix, SECOND, left};
+use super::{BorderRouter, ContextEntry, MAX_SOLICIT, MINUTE, Prefix, SECOND, SEVERAL, left, same_border};
 use crate::address::Ip;
 use crate::ipv6::addresses::ALL_NODES;
 use crate::ipv6::input::Event;
@@ -48,7 +48,9 @@ impl Ipv6<'_> {
         }
         // RFC 6775 §6.1: never on-link on IEEE 802.15.4.
         let on_link = self.config.medium() == Medium::Ethernet;
-        let entry = Prefix { prefix, prefix_len, on_link, autonomous: true, valid_until, preferred_until };
+        let border = self.own_border();
+        let entry =
+            Prefix { prefix, prefix_len, on_link, autonomous: true, valid_until, preferred_until, border };
         self.store_prefix(&entry, now);
         self.new_version(now);
         let stored = self.prefixes().any(|known| known.prefix == prefix && known.prefix_len == prefix_len);
@@ -73,7 +75,16 @@ impl Ipv6<'_> {
             return Err(Error::Invalid);
         }
         let valid_until = if valid_until.is_due(now) { Instant::ZERO } else { valid_until };
-        self.store_context(ContextEntry { id, prefix, prefix_len, compress, valid_until, news: true });
+        let border = self.own_border();
+        self.store_context(ContextEntry {
+            id,
+            prefix,
+            prefix_len,
+            compress,
+            valid_until,
+            border,
+            news: true,
+        });
         self.new_version(now);
         let stored = self.contexts().any(|known| known.id == id);
         if stored || valid_until == Instant::ZERO { Ok(()) } else { Err(Error::Full) }
@@ -81,14 +92,21 @@ impl Ipv6<'_> {
 
     /// Says which address this border router goes by in its advertisements (RFC 6775 §7), and
     /// which version its information begins with: a higher one than before a restart.
-    pub const fn set_authority(&mut self, ip: Ip, version: u32) {
-        self.nd.border = Some(BorderRouter { ip, version, until: Instant::NEVER });
+    pub fn set_authority(&mut self, ip: Ip, version: u32) {
+        if let Some(own) = self.nd.borders.first_mut() {
+            *own = Some(BorderRouter { ip, version, until: Instant::NEVER });
+        }
+    }
+
+    /// As whose this node advertises what the application says.
+    const fn own_border(&self) -> u8 {
+        if matches!(self.config.role, Role::BorderRouter) { 0 } else { BorderRouter::NOBODY }
     }
 
     /// What is advertised has changed.
     fn new_version(&mut self, now: Instant) {
         if self.config.role == Role::BorderRouter {
-            if let Some(border) = &mut self.nd.border {
+            if let Some(Some(border)) = self.nd.borders.first_mut() {
                 border.version = border.version.wrapping_add(1);
             }
         }
@@ -161,7 +179,31 @@ impl Ipv6<'_> {
         self.send_router_advertisement(cx, &ALL_NODES);
     }
 
+    /// Sends one advertisement for each border router, with what is its, and one with what is
+    /// nobody's (RFC 6775 §8.1.5).
     fn send_router_advertisement(&mut self, cx: &mut Context<'_>, destination: &Ip) {
+        if !SEVERAL {
+            return self.advertise_for(cx, destination, 0);
+        }
+        let mut silent = true;
+        for index in 0..self.nd.borders.len() as u8 {
+            if self.is_border(index) {
+                self.advertise_for(cx, destination, index);
+                silent = false;
+            }
+        }
+        if silent || self.is_border(BorderRouter::NOBODY) {
+            self.advertise_for(cx, destination, BorderRouter::NOBODY);
+        }
+    }
+
+    /// Whether there is anything to advertise for the border router of that index.
+    fn is_border(&self, index: u8) -> bool {
+        self.nd.borders.get(usize::from(index)).is_some_and(Option::is_some)
+            || self.prefixes().any(|prefix| prefix.border == index)
+    }
+
+    fn advertise_for(&mut self, cx: &mut Context<'_>, destination: &Ip, index: u8) {
         let now = cx.now;
         let lowpan = self.config.medium() == Medium::Ieee802154;
         // The options are written into the packet's buffer by a closure that cannot borrow the
@@ -175,12 +217,13 @@ impl Ipv6<'_> {
             reachable_time: 0,
             retrans_timer: 0,
         };
-        let (link_address, border, flags) = (self.config.link_address, self.nd.border, self.capabilities());
+        let (link_address, flags) = (self.config.link_address, self.capabilities());
+        let border = self.nd.borders.get(usize::from(index)).copied().flatten();
         let source = self.link_local();
         self.send_nd(cx, kind::ROUTER_ADVERTISEMENT, Some(&source), destination, &mut |out| {
             advertisement.emit(out)?;
             nd::put_link_layer_address(false, &link_address, out)?;
-            for prefix in prefixes.iter().flatten() {
+            for prefix in prefixes.iter().flatten().filter(|prefix| same_border(prefix.border, index)) {
                 PrefixInformation {
                     prefix_len: prefix.prefix_len,
                     flags: if prefix.autonomous { PrefixInformation::AUTONOMOUS } else { 0 }
@@ -194,7 +237,7 @@ impl Ipv6<'_> {
             if !lowpan {
                 return Ok(());
             }
-            for context in contexts.iter().flatten() {
+            for context in contexts.iter().flatten().filter(|context| same_border(context.border, index)) {
                 nd::Context {
                     prefix_len: context.prefix_len,
                     compress: context.compress,
@@ -315,7 +358,8 @@ impl Ipv6<'_> {
     /// Whether addresses are checked with the border router. RFC 6775 §8.2 exempts those made
     /// from an EUI-64; RFC 8505 §5.6 link-local ones.
     fn asks_border_router(&self, ip: &Ip) -> bool {
-        let somebody_else = self.nd.border.is_some_and(|border| !self.addresses.is_own(&border.ip));
+        let somebody_else =
+            self.border_router_of(ip).is_some_and(|border| !self.addresses.is_own(&border.ip));
         self.config.multihop_dad && self.config.role == Role::Router && somebody_else && !ip.is_link_local()
     }
 

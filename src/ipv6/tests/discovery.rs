@@ -40,6 +40,111 @@ fn a_lowpan_host_finds_a_router_and_registers() {
     assert_eq!(router[0].engine.registered(), 0);
 }
 
+#[cfg(feature = "border-routers")]
+type Advertised = (Option<(Ip, u32)>, Vec<Ip>, Vec<u8>);
+
+/// The prefixes, contexts and border routers that the advertisements in the outbox tell, each apart.
+#[cfg(feature = "border-routers")]
+fn advertised(node: &mut Node) -> Vec<Advertised> {
+    let mut all = Vec::new();
+    for (_, bytes) in core::mem::take(&mut node.out.packets) {
+        let (header, payload) = Header::parse(&bytes).unwrap();
+        let message = Icmpv6::parse(&header.source, &header.destination, payload).unwrap();
+        if message.kind != kind::ROUTER_ADVERTISEMENT {
+            continue;
+        }
+        let (_, options) = RouterAdvertisement::parse(message.body).unwrap();
+        let mut one = (None, Vec::new(), Vec::new());
+        for option in options {
+            match option.unwrap() {
+                NdOption::Authoritative(border) => one.0 = Some((border.border_router, border.version)),
+                NdOption::Prefix(prefix) => one.1.push(prefix.prefix),
+                NdOption::Context(context) => one.2.push(context.id),
+                _ => {}
+            }
+        }
+        all.push(one);
+    }
+    all
+}
+
+/// RFC 6775 §6.3, §8.1.3 to §8.1.5: what border routers told is kept and passed on apart.
+#[cfg(feature = "border-routers")]
+#[test]
+fn a_router_keeps_what_several_border_routers_tell_apart() {
+    let mut borders = [1, 2, 3].map(|number| Node::lowpan(number, Role::BorderRouter));
+    let names = ["fd00:1::1", "fd00:2::2", "fd00:3::3"].map(ip);
+    let prefixes = ["fd00:1::", "fd00:2::", "fd00:3::"].map(ip);
+    let common = ip("fd00:9::");
+    for (index, node) in borders.iter_mut().enumerate() {
+        let (name, prefix) = (names[index], prefixes[index]);
+        node.engine.add_address(Instant(0), name, 64, Instant::NEVER, Instant::NEVER).unwrap();
+        node.engine.set_authority(name, 10 * index as u32);
+        node.engine.advertise_prefix(Instant(0), prefix, 64, Instant::NEVER, Instant::NEVER).unwrap();
+        node.engine.advertise_prefix(Instant(0), common, 64, Instant::NEVER, Instant::NEVER).unwrap();
+        let until = Instant(3_000_000_000);
+        node.engine.advertise_context(Instant(0), 1, common, 64, true, until).unwrap();
+        node.engine.advertise_context(Instant(0), 2 + index as u8, prefix, 64, true, until).unwrap();
+        node.poll(0);
+    }
+    let config = config(eui64(9), Medium::Ieee802154, Role::Router);
+    let mut router =
+        Node::with(Config { border_routers: 2, prefixes: 4, contexts: 4, addresses: 6, ..config });
+    let tell = |node: &mut Node, router: &mut Node, now: u64| {
+        let solicitation = {
+            let mut body = vec![0; 4 + 16];
+            nd::put_link_layer_address(false, &eui64(9), &mut Writer::new(&mut body[4..])).unwrap();
+            let own = node.engine.link_local();
+            let from = eui64(9).link_local();
+            packet(from, own, 58, 255, &icmp(from, own, kind::ROUTER_SOLICITATION, 0, &body))
+        };
+        node.receive(now, eui64(9), false, &solicitation);
+        for (_, advertisement) in core::mem::take(&mut node.out.packets) {
+            router.receive(now, node.link, false, &advertisement);
+        }
+        router.poll(now);
+        router.out.packets.clear();
+    };
+    let ask = |router: &mut Node, now: u64| {
+        let mut body = vec![0; 4 + 16];
+        nd::put_link_layer_address(false, &eui64(7), &mut Writer::new(&mut body[4..])).unwrap();
+        let (own, from) = (router.engine.link_local(), eui64(7).link_local());
+        let message = icmp(from, own, kind::ROUTER_SOLICITATION, 0, &body);
+        router.receive(now, eui64(7), false, &packet(from, own, 58, 255, &message));
+        advertised(router)
+    };
+    for node in &mut borders {
+        tell(node, &mut router, 0);
+    }
+    // There was no room for the third.
+    let first = (Some((names[0], 4)), vec![prefixes[0], common], vec![1, 2]);
+    let second = (Some((names[1], 14)), vec![prefixes[1], common], vec![1, 3]);
+    assert_eq!(ask(&mut router, 0), [first.clone(), second.clone()]);
+    assert!(router.took().contains(&Seen::Context(3, true, true)));
+    // An older version of one is not taken, whatever the version of the other.
+    let later = 60_000;
+    borders[0].engine.set_authority(names[0], 3);
+    tell(&mut borders[0], &mut router, later);
+    assert_eq!(ask(&mut router, later)[0].0, Some((names[0], 4)));
+    borders[0].engine.set_authority(names[0], 5);
+    tell(&mut borders[0], &mut router, later);
+    assert_eq!(ask(&mut router, later)[0].0, Some((names[0], 5)));
+    // The second is heard no more: when its information ends, all of it goes, and nothing of the
+    // first's; the context that both have stays.
+    let end = 10_000 * 60_000;
+    router.took();
+    router.poll(end);
+    let seen = router.took();
+    assert!(seen.contains(&Seen::Context(3, false, false)) && seen.contains(&Seen::Context(1, true, true)));
+    assert!(!seen.contains(&Seen::Context(1, false, false)));
+    assert_eq!(ask(&mut router, end), [(Some((names[0], 5)), vec![prefixes[0], common], vec![1, 2])]);
+    // Now there is room for the third.
+    tell(&mut borders[2], &mut router, end);
+    assert_eq!(ask(&mut router, end)[1].0, Some((names[2], 24)));
+    assert_eq!(router.engine.border_router_of(&ip("fd00:3::77")).unwrap().ip, names[2]);
+    assert_eq!(router.engine.border_router_of(&ip("fd00:1::77")).unwrap().ip, names[0]);
+}
+
 fn register(node: &mut Node, rovr: u8, address: Ip, tid: Option<u8>, lifetime: u16) -> u8 {
     let source = match tid {
         Some(_) => eui64(rovr).link_local(),
@@ -132,7 +237,7 @@ fn multihop_duplicate_address_detection() {
         node.does(0, |engine, cx| engine.solicit_routers(cx));
     }
     run(&mut nodes[..3], 0, 3000);
-    assert_eq!(nodes[1].engine.border_router().unwrap().ip, ip("fd00::1"));
+    assert_eq!(nodes[1].engine.border_routers().next().unwrap().ip, ip("fd00::1"));
     for node in &mut nodes {
         node.took();
     }
