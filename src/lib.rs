@@ -3,7 +3,7 @@
 //!
 //! | room | what it holds |
 //! |---|---|
-//! | [`status`], [`time`], [`bytes`], [`memory`], [`address`], [`table`], [`backoff`], [`random`] | the shared parts |
+//! | [`status`], [`time`], [`bytes`], [`memory`], [`address`], [`table`], [`text`], [`backoff`], [`random`] | the shared parts |
 //! | [`port`] | the porting layer as the core sees it, one file per service |
 //! | [`linux`] | the ready-made port to Linux (`ports/linux`) |
 //! | [`transport`] | the datagram and stream seams that engines send through |
@@ -55,5 +55,6 @@ pub mod sim;
 pub mod status;
 pub mod store;
 pub mod table;
+pub mod text;
 pub mod time;
 pub mod transport;

@@ -69,7 +69,7 @@ pub(super) fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str> {
     match Head::parse(reader)? {
         Head { major: TEXT, argument: Some(length) } => {
             let length = usize::try_from(length).map_err(|_| Error::Malformed)?;
-            core::str::from_utf8(reader.take(length)?).map_err(|_| Error::Malformed)
+            crate::text::parse(reader.take(length)?).ok_or(Error::Malformed)
         }
         _ => Err(Error::Malformed),
     }

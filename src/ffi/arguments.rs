@@ -116,7 +116,7 @@ pub(crate) unsafe fn slice<'a>(bytes: mote_bytes) -> Result<&'a [u8]> {
 #[inline(never)]
 pub(crate) unsafe fn text<'a>(bytes: mote_bytes) -> Result<&'a str> {
     // SAFETY: passed on to the caller.
-    core::str::from_utf8(unsafe { slice(bytes) }?).map_err(|_| Error::Malformed)
+    crate::text::parse(unsafe { slice(bytes) }?).ok_or(Error::Malformed)
 }
 
 /// The block of memory that C hands over.

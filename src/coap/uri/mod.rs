@@ -287,7 +287,7 @@ fn parse_host(name: &[u8]) -> Result<Host<'_>> {
         {
             return Err(Error::Malformed);
         }
-        let text = |bytes| core::str::from_utf8(bytes).map_err(|_| Error::Malformed);
+        let text = |bytes| crate::text::parse(bytes).ok_or(Error::Malformed);
         let address = text(address)?;
         // Brackets hold IPv6 alone.
         if !address.contains(':') {
@@ -299,7 +299,7 @@ fn parse_host(name: &[u8]) -> Result<Host<'_>> {
     if name.is_empty() {
         return Err(Error::Malformed);
     }
-    match core::str::from_utf8(name).ok().and_then(|text| Ip::parse(text).ok()) {
+    match crate::text::parse(name).and_then(|text| Ip::parse(text).ok()) {
         Some(ip) => Ok(Host::Address { ip, zone: "" }),
         None => Ok(Host::Name(Encoded::lower(name))),
     }

@@ -76,7 +76,7 @@ pub unsafe extern "C" fn mote_coap_start_by_name(
         // SAFETY: passed on to the caller of this function.
         let (out, cancel) = unsafe { (request.as_mut(), lookup.as_mut()) };
         // SAFETY: passed on to the caller of this function.
-        let text = core::str::from_utf8(unsafe { slice(given.uri) }?).map_err(|_| Error::Malformed)?;
+        let text = crate::text::parse(unsafe { slice(given.uri) }?).ok_or(Error::Malformed)?;
         if let Some(out) = out {
             *out = 0;
         }

@@ -194,8 +194,8 @@ impl FixedHeader {
 /// # Errors
 /// [`Reason::MALFORMED_PACKET`].
 pub fn text(bytes: &[u8]) -> Result<&str, Reason> {
-    match core::str::from_utf8(bytes) {
-        Ok(text) if !bytes.contains(&0) => Ok(text),
+    match crate::text::parse(bytes) {
+        Some(text) if bytes.iter().all(|byte| *byte != 0) => Ok(text),
         _ => Err(Reason::MALFORMED_PACKET),
     }
 }

@@ -182,7 +182,7 @@ impl<'a> Property<'a> {
 
     /// The string that it holds; empty where it holds none.
     pub fn as_str(&self) -> &'a str {
-        core::str::from_utf8(self.data).unwrap_or_default()
+        crate::text::parse(self.data).unwrap_or_default()
     }
 
     fn read(source: &mut Source<'a>) -> Property<'a> {
