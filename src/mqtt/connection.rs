@@ -4,6 +4,7 @@
 
 use super::client::{Client, Context, Receipt, Sending, State, flag, kind, mark, units};
 use super::event::{Event, Operation};
+use super::receive::{Outcome, TRANSIENT};
 use super::wire::property::id;
 use super::wire::{Answer, Properties, Reason, Version};
 use crate::backoff::{Backoff, Policy};
@@ -134,35 +135,30 @@ impl Client<'_> {
     }
 
     /// CONNACK.
-    pub(super) fn connack<'d>(
-        &mut self,
-        cx: &mut Context,
-        answer: &Answer<'d>,
-        out: &mut Option<Event<'d>>,
-    ) -> core::result::Result<(), Reason> {
+    pub(super) fn connack<'d>(&mut self, cx: &mut Context, answer: &Answer<'d>, out: &mut Outcome<'d>) {
         let Answer { session_present, reason, properties, .. } = *answer;
         if reason != Reason::SUCCESS {
-            self.lost(cx, Error::Refused, reason, &properties, out);
-            return Ok(());
+            return self.lost(cx, Error::Refused, reason, &properties, &mut out.event);
         }
         let v5 = self.is_v5();
         let clean = self.config.clean_start;
         // A session that we said not to want [MQTT-3.2.2-4], another method [MQTT-4.12.0-5].
         let resumed = v5 && self.has(mark::STARTED);
-        let foreign = v5 && {
-            let theirs = properties.get(id::AUTHENTICATION_METHOD);
-            theirs != self.config.properties.get(id::AUTHENTICATION_METHOD)
-        };
-        if (clean && !resumed && session_present) || foreign {
-            return Err(Reason::PROTOCOL_ERROR);
+        let method = id::AUTHENTICATION_METHOD;
+        if (clean && !resumed && session_present)
+            || (v5 && properties.data(method) != self.config.properties.data(method))
+        {
+            out.fail(Reason::PROTOCOL_ERROR);
+            return;
         }
         self.read_limits(&properties);
-        if let Some(assigned) = properties.get(id::ASSIGNED_CLIENT_IDENTIFIER).filter(|_| v5) {
+        if v5 && let Some(assigned) = properties.data(id::ASSIGNED_CLIENT_IDENTIFIER) {
             // Without room for it the next connection is a new session.
-            self.note(kind::CLIENT_ID, assigned.data);
+            self.note(kind::CLIENT_ID, assigned);
         }
-        if !session_present {
-            self.session_lost(cx, !v5 && !clean).map_err(|_| Reason::IMPLEMENTATION_SPECIFIC_ERROR)?;
+        if !session_present && self.session_lost(cx, !v5 && !clean).is_err() {
+            out.fail(TRANSIENT);
+            return;
         }
         self.queue.cursor = 0;
         self.marks |= mark::STARTED | mark::DUE | mark::REQUESTS;
@@ -170,8 +166,7 @@ impl Client<'_> {
         self.deadline = Instant::NEVER;
         self.connected_at = cx.stream.now;
         self.statistics.connections = self.statistics.connections.wrapping_add(1);
-        *out = Some(Event::Connected { session_present, properties });
-        Ok(())
+        out.event = Some(Event::Connected { session_present, properties });
     }
 
     /// What the server allows, and how it wants to be treated.
@@ -330,8 +325,8 @@ impl Client<'_> {
         if !referring || !self.config.follow_server_reference || self.redirects >= REDIRECTS {
             return false;
         }
-        let Some(reference) = properties.get(id::SERVER_REFERENCE) else { return false };
-        let Some((host, port)) = server(reference.data, self.config.port) else { return false };
+        let Some(reference) = properties.data(id::SERVER_REFERENCE) else { return false };
+        let Some((host, port)) = server(reference, self.config.port) else { return false };
         self.redirects += 1;
         self.note(kind::SERVER | u32::from(port), host)
     }

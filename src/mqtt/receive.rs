@@ -7,20 +7,27 @@ use super::event::{Event, Message, Operation, Token};
 use super::send::Request;
 use super::topic;
 use super::wire::property::id;
-use super::wire::{Answer, FixedHeader, PacketType, Properties, PublishHead, Reason, Side, publish_head_len};
+use super::wire::{Answer, FixedHeader, PacketType, Properties, PublishHead, Reason, Side, head_len};
 use crate::status::Error;
 use crate::transport::StreamEvent;
 
-/// What became of a packet: how many bytes of it were consumed, or the Reason Code with which the
-/// connection is closed. Beside it there may be an event.
-type Outcome = core::result::Result<usize, Reason>;
-/// What became of a part of a packet.
-type Checked = core::result::Result<(), Reason>;
+/// What comes of a packet besides how many of its bytes were consumed.
+pub(super) struct Outcome<'d> {
+    pub(super) event: Option<Event<'d>>,
+    /// The Reason Code with which the connection is closed; success for none.
+    pub(super) wrong: Reason,
+}
+
+impl Outcome<'_> {
+    /// Nothing is consumed of what is wrong.
+    pub(super) const fn fail(&mut self, reason: Reason) -> usize {
+        self.wrong = reason;
+        0
+    }
+}
 
 /// A store that fails while a packet is processed: a transient error (5.0 §4.13.2).
-fn transient(_: Error) -> Reason {
-    Reason::IMPLEMENTATION_SPECIFIC_ERROR
-}
+pub(super) const TRANSIENT: Reason = Reason::IMPLEMENTATION_SPECIFIC_ERROR;
 
 impl Client<'_> {
     /// Takes what the stream brings. For received bytes it says how many it has consumed, and
@@ -29,7 +36,7 @@ impl Client<'_> {
     /// Call it until it consumes nothing and has no event; then call
     /// [`poll`](Client::poll) until that has none, and offer again what is left.
     pub fn receive<'d>(&mut self, cx: &mut Context, event: StreamEvent<'d>) -> (usize, Option<Event<'d>>) {
-        let mut out = None;
+        let mut out = Outcome { event: None, wrong: Reason::SUCCESS };
         let mut count = 0;
         let error = match event {
             StreamEvent::Received(bytes) => {
@@ -54,36 +61,38 @@ impl Client<'_> {
             StreamEvent::Failed(error) => Some(error),
         };
         if let Some(error) = error {
-            self.failed(cx, error, &mut out);
+            self.failed(cx, error, &mut out.event);
         }
-        (count, out)
+        (count, out.event)
     }
 
-    fn input<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Option<Event<'d>>) -> usize {
+    fn input<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
         // Whatever comes shows that the server is there.
         self.heard(cx.stream.now, bytes.len());
         let mut consumed = 0;
         // A packet may end the connection.
         while matches!(self.state, State::Handshake | State::Connected) {
-            if out.is_some() {
+            if out.event.is_some() {
                 return consumed;
             }
             let rest = bytes.get(consumed..).unwrap_or_default();
-            let step = match self.incoming.remaining {
+            let count = match self.incoming.remaining {
                 0 => self.packet(cx, rest, out),
-                _ => Ok(self.payload(rest, out)),
+                _ => self.payload(rest, out),
             };
-            match step {
-                Ok(0) => return consumed,
-                Ok(count) => consumed += count,
-                Err(reason) => self.refuse(cx, reason, out),
+            consumed += count;
+            if out.wrong != Reason::SUCCESS {
+                self.refuse(cx, out);
+            } else if count == 0 {
+                return consumed;
             }
         }
         bytes.len()
     }
 
     /// Bad input: DISCONNECT with the reason (5.0 §4.13), and the connection is closed.
-    fn refuse<'d>(&mut self, cx: &mut Context, reason: Reason, out: &mut Option<Event<'d>>) {
+    fn refuse(&mut self, cx: &mut Context, out: &mut Outcome) {
+        let reason = out.wrong;
         if self.is_v5() {
             // In the midst of a message, or without room, the reason is lost.
             self.gather(cx, &[PacketType::Disconnect.first_byte(), 1, reason.0]);
@@ -96,67 +105,73 @@ impl Client<'_> {
             Reason::IMPLEMENTATION_SPECIFIC_ERROR => Error::Io,
             _ => Error::Protocol,
         };
-        self.lost(cx, error, reason, &Properties::EMPTY, out);
+        self.lost(cx, error, reason, &Properties::EMPTY, &mut out.event);
     }
 
     /// Reads one packet at the front of `bytes`. Nothing is consumed of one that is not all
     /// there, or that must wait.
-    fn packet<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Option<Event<'d>>) -> Outcome {
+    fn packet<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
         let version = self.config.version;
-        let Some(header) = FixedHeader::parse(bytes, version, Side::Server)? else {
-            return Ok(0);
-        };
-        let limit = self.config.maximum_packet_size;
-        if limit != 0 && header.total() > limit {
-            return Err(Reason::PACKET_TOO_LARGE);
+        let (header, source) = FixedHeader::read(bytes, version, Side::Server);
+        if source.is_short() {
+            return 0;
+        }
+        out.wrong = source.wrong();
+        if out.wrong != Reason::SUCCESS {
+            return 0;
         }
         let packet = header.packet;
+        let total = header.total() as usize;
+        let room = self.config.receive_bytes;
+        let limit = self.config.maximum_packet_size;
+        let publish = packet == PacketType::Publish;
         let allowed = match self.state {
             State::Connected => packet != PacketType::Connack,
             _ => matches!(packet, PacketType::Connack | PacketType::Auth),
         };
-        if !allowed {
-            return Err(Reason::PROTOCOL_ERROR);
+        if (limit != 0 && total > limit as usize) || (allowed && !publish && total > room) {
+            return out.fail(Reason::PACKET_TOO_LARGE);
         }
-        if packet == PacketType::Publish {
+        if !allowed {
+            return out.fail(Reason::PROTOCOL_ERROR);
+        }
+        if publish {
             return self.publication(cx, &header, bytes, out);
         }
-        let total = header.total() as usize;
-        if total > self.config.receive_bytes {
-            return Err(Reason::PACKET_TOO_LARGE);
-        }
         let Some(body) = bytes.get(usize::from(header.length)..total) else {
-            return Ok(0);
+            return 0;
         };
         if packet == PacketType::Pingresp {
             self.answered();
-            return if body.is_empty() { Ok(total) } else { Err(Reason::MALFORMED_PACKET) };
+            return if body.is_empty() { total } else { out.fail(Reason::MALFORMED_PACKET) };
         }
-        let answer = Answer::parse(packet, body, version, Side::Server)?;
+        let answer = Answer::read(packet, body, version, Side::Server);
+        out.wrong = answer.wrong;
+        if out.wrong != Reason::SUCCESS {
+            return 0;
+        }
+        // Without problem information asked for there is none [MQTT-3.1.2-29].
+        if self.has(mark::NO_PROBLEMS)
+            && !matches!(packet, PacketType::Connack | PacketType::Disconnect)
+            && answer.properties.iter().any(|p| p.id == id::REASON_STRING || p.id == id::USER_PROPERTY)
+        {
+            return out.fail(Reason::PROTOCOL_ERROR);
+        }
         match packet {
-            PacketType::Connack => self.connack(cx, &answer, out)?,
+            PacketType::Connack => self.connack(cx, &answer, out),
             PacketType::Disconnect => {
-                self.lost(cx, Error::Closed, answer.reason, &answer.properties, out);
+                self.lost(cx, Error::Closed, answer.reason, &answer.properties, &mut out.event);
             }
-            _ => {
-                // Without problem information asked for there is none [MQTT-3.1.2-29].
-                let problem = |id: u8| answer.properties.get(id).is_some();
-                if self.has(mark::NO_PROBLEMS) && (problem(id::REASON_STRING) || problem(id::USER_PROPERTY)) {
-                    return Err(Reason::PROTOCOL_ERROR);
-                }
-                match packet {
-                    PacketType::Auth => self.auth(&answer, out)?,
-                    PacketType::Suback | PacketType::Unsuback => self.acknowledged(packet, &answer, out)?,
-                    PacketType::Pubrel => {
-                        if !self.pubrel(cx, answer.packet_id)? {
-                            return Ok(0);
-                        }
-                    }
-                    _ => self.acked(cx, packet, &answer, out)?,
+            PacketType::Auth => self.auth(&answer, out),
+            PacketType::Suback | PacketType::Unsuback => self.acknowledged(packet, &answer, out),
+            PacketType::Pubrel => {
+                if !self.pubrel(cx, answer.packet_id, out) {
+                    return 0;
                 }
             }
+            _ => self.acked(cx, packet, &answer, out),
         }
-        Ok(total)
+        total
     }
 
     /// PUBLISH, of which at least the part before the payload must be there.
@@ -165,26 +180,33 @@ impl Client<'_> {
         cx: &mut Context,
         header: &FixedHeader,
         bytes: &'d [u8],
-        out: &mut Option<Event<'d>>,
-    ) -> Outcome {
+        out: &mut Outcome<'d>,
+    ) -> usize {
         let version = self.config.version;
         let start = usize::from(header.length);
         let body = bytes.get(start..).unwrap_or_default();
         let body = body.get(..header.remaining as usize).unwrap_or(body);
         let limit = self.config.receive_bytes;
-        let length = publish_head_len(header.flags, header.remaining, body, version)?;
-        let Some((front, payload)) = length.and_then(|length| body.split_at_checked(length)) else {
+        let length = head_len(header.flags, header.remaining, body, version, &mut out.wrong);
+        if out.wrong != Reason::SUCCESS {
+            return 0;
+        }
+        let split = body.split_at_checked(length).filter(|_| length != 0);
+        let Some((front, payload)) = split else {
             // The driver will never have more than it has now.
-            let never = start + length.unwrap_or(0) > limit || bytes.len() >= limit;
-            return if never { Err(Reason::PACKET_TOO_LARGE) } else { Ok(0) };
+            let never = start + length > limit || bytes.len() >= limit;
+            return if never { out.fail(Reason::PACKET_TOO_LARGE) } else { 0 };
         };
         let total = header.remaining - front.len() as u32;
         let remaining = total - payload.len() as u32;
         // A message that fits the driver's buffer is delivered in one piece.
         if remaining != 0 && header.total() as usize <= limit {
-            return Ok(0);
+            return 0;
         }
-        let head = PublishHead::parse(header.flags, front, version, Side::Server)?;
+        let (head, wrong) = PublishHead::read(header.flags, front, version, Side::Server);
+        if wrong != Reason::SUCCESS {
+            return out.fail(wrong);
+        }
         let packet_id = head.packet_id;
         let mut skip = false;
         let mut token = None;
@@ -200,15 +222,15 @@ impl Client<'_> {
                 }
             } else {
                 if !self.has(mark::OVERFLOW) {
-                    token = self.admit(cx, packet_id, head.qos)?;
+                    token = self.admit(cx, packet_id, head.qos, out);
                 }
                 skip = self.has(mark::OVERFLOW);
                 if token.is_none() && !skip {
-                    return Ok(0);
+                    return 0;
                 }
             }
         }
-        let (alias, cookie) = self.resolve(&head)?;
+        let Some((alias, cookie)) = self.resolve(&head, out) else { return 0 };
         self.incoming = Incoming { total, remaining, cookie, packet_id, skip };
         self.complete();
         if !skip {
@@ -217,21 +239,17 @@ impl Client<'_> {
             let PublishHead { topic, qos, dup, retain, properties, .. } = head;
             let message =
                 Message { topic, alias, qos, dup, retain, properties, payload, total, cookie, token };
-            *out = Some(Event::Message(message));
+            out.event = Some(Event::Message(message));
         }
-        Ok(start + front.len() + payload.len())
+        start + front.len() + payload.len()
     }
 
     /// Makes room to remember a message of QoS 1 or 2. `None` when it must wait unread.
-    fn admit(
-        &mut self,
-        cx: &mut Context,
-        packet_id: u16,
-        qos: u8,
-    ) -> core::result::Result<Option<Token>, Reason> {
+    fn admit(&mut self, cx: &mut Context, packet_id: u16, qos: u8, out: &mut Outcome) -> Option<Token> {
         let maximum = self.config.receive_maximum;
-        if self.receipts >= maximum {
-            self.settle(cx).map_err(transient)?;
+        if self.receipts >= maximum && self.settle(cx).is_err() {
+            out.fail(TRANSIENT);
+            return None;
         }
         let mut count = 0;
         let mut stuck = true;
@@ -243,19 +261,18 @@ impl Client<'_> {
             && let Some(entry) = self.new_receipt(packet_id)
         {
             entry.qos = qos;
-            return Ok(Some(entry.token()));
+            return Some(entry.token());
         }
         // 5.0 has promised not to send more [MQTT-3.3.4-9].
         if self.is_v5() && count >= maximum {
-            return Err(Reason::RECEIVE_MAXIMUM_EXCEEDED);
-        }
-        // With 3.1.1 the message waits. If nothing but a PUBREL behind it could make room, it
-        // and all after it are passed over without an answer, so that they come again, in
-        // their order, over the next connection.
-        if stuck {
+            out.fail(Reason::RECEIVE_MAXIMUM_EXCEEDED);
+        } else if stuck {
+            // With 3.1.1 the message waits. If nothing but a PUBREL behind it could make room, it
+            // and all after it are passed over without an answer, so that they come again, in
+            // their order, over the next connection.
             self.marks |= mark::OVERFLOW;
         }
-        Ok(None)
+        None
     }
 
     /// A further place among what has been received; `None` without room.
@@ -268,7 +285,7 @@ impl Client<'_> {
     }
 
     /// The alias and the handler of a message; sets the alias that it brings (5.0 §3.3.4).
-    fn resolve(&mut self, head: &PublishHead) -> core::result::Result<(u16, Option<u32>), Reason> {
+    fn resolve(&mut self, head: &PublishHead, out: &mut Outcome) -> Option<(u16, Option<u32>)> {
         let mut name = head.topic.as_bytes();
         let mut alias = 0;
         if self.is_v5() {
@@ -276,30 +293,34 @@ impl Client<'_> {
         }
         if alias != 0 {
             if alias > self.config.topic_alias_maximum {
-                return Err(Reason::TOPIC_ALIAS_INVALID);
+                out.fail(Reason::TOPIC_ALIAS_INVALID);
+                return None;
             }
             let word = kind::ALIAS_IN | u32::from(alias);
             let mut at = self.names.find(0, kind::MASK | flag::ID, word);
+            out.wrong = Reason::PROTOCOL_ERROR;
             if !name.is_empty() {
                 if let Some(at) = at {
                     self.names.remove(at);
                 }
-                at = Some(self.names.add(word, 0, 0, name).map_err(|_| Reason::QUOTA_EXCEEDED)?);
+                at = self.names.add(word, 0, 0, name).ok();
+                out.wrong = Reason::QUOTA_EXCEEDED;
             }
-            name = self.names.body(at.ok_or(Reason::PROTOCOL_ERROR)?);
+            name = self.names.body(at?);
+            out.wrong = Reason::SUCCESS;
         }
         let mut next = 0;
         while let Some(at) = self.names.find(next, kind::MASK, kind::FILTER) {
             if topic::matches_bytes(self.names.body(at), name) {
-                return Ok((alias, Some(self.names.key(at))));
+                return Some((alias, Some(self.names.key(at))));
             }
             next = self.names.behind(at);
         }
-        Ok((alias, None))
+        Some((alias, None))
     }
 
     /// A further part of a payload.
-    fn payload<'d>(&mut self, bytes: &'d [u8], out: &mut Option<Event<'d>>) -> usize {
+    fn payload<'d>(&mut self, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
         let Incoming { total, remaining, cookie, packet_id, skip } = self.incoming;
         let data = bytes.get(..remaining as usize).unwrap_or(bytes);
         if !data.is_empty() {
@@ -310,7 +331,7 @@ impl Client<'_> {
             self.complete();
             if !skip {
                 let offset = total - remaining;
-                *out = Some(Event::Payload { data, offset, total, cookie, token });
+                out.event = Some(Event::Payload { data, offset, total, cookie, token });
             }
         }
         data.len()
@@ -335,22 +356,22 @@ impl Client<'_> {
     }
 
     /// PUBREL. `false` when it must wait for room.
-    fn pubrel(&mut self, cx: &mut Context, packet_id: u16) -> core::result::Result<bool, Reason> {
+    fn pubrel(&mut self, cx: &mut Context, packet_id: u16, out: &mut Outcome) -> bool {
         self.marks |= mark::DUE;
         for entry in self.receipts() {
             if entry.packet_id == packet_id && matches!(entry.receipt, Receipt::Received | Receipt::Again) {
                 entry.receipt = Receipt::Releasing;
                 entry.reason = Reason::SUCCESS.0;
-                return Ok(true);
+                return true;
             }
         }
-        if usize::from(self.receipts) >= self.inbound.len() {
-            self.settle(cx).map_err(transient)?;
+        if usize::from(self.receipts) >= self.inbound.len() && self.settle(cx).is_err() {
+            out.fail(TRANSIENT);
         }
-        let Some(entry) = self.new_receipt(packet_id) else { return Ok(false) };
+        let Some(entry) = self.new_receipt(packet_id) else { return false };
         entry.receipt = Receipt::Unknown;
         entry.reason = Reason::PACKET_IDENTIFIER_NOT_FOUND.0;
-        Ok(true)
+        true
     }
 
     /// PUBACK, PUBREC or PUBCOMP. Records are kept as `session` explains.
@@ -359,8 +380,8 @@ impl Client<'_> {
         cx: &mut Context,
         packet: PacketType,
         answer: &Answer<'d>,
-        out: &mut Option<Event<'d>>,
-    ) -> Checked {
+        out: &mut Outcome<'d>,
+    ) {
         let error = answer.reason.is_error();
         let received = packet == PacketType::Pubrec && !error;
         let wanted = flag::SENT | u32::from(answer.packet_id);
@@ -370,7 +391,7 @@ impl Client<'_> {
             if received {
                 self.ack(cx, PacketType::Pubrel, answer.packet_id, Reason::PACKET_IDENTIFIER_NOT_FOUND);
             }
-            return Ok(());
+            return;
         };
         let word = self.queue.word(at);
         let released = word & flag::RELEASED != 0;
@@ -382,31 +403,32 @@ impl Client<'_> {
         // An answer to a message that has not been sent whole.
         let half = self.sending.active && at == self.queue.cursor;
         if !fits || half {
-            return Err(Reason::PROTOCOL_ERROR);
+            out.fail(Reason::PROTOCOL_ERROR);
+            return;
         }
         self.marks |= mark::DUE | mark::USEFUL;
         if received {
             if !released {
                 self.queue.mark(at, 0, flag::RELEASED);
                 self.queue.strip(at);
-                self.keep(cx, at).map_err(transient)?;
+                if self.keep(cx, at).is_err() {
+                    out.fail(TRANSIENT);
+                    return;
+                }
             }
             self.release_one(cx, at);
-            return Ok(());
+            return;
         }
-        self.drop_kept(cx, at).map_err(transient)?;
+        if self.drop_kept(cx, at).is_err() {
+            out.fail(TRANSIENT);
+            return;
+        }
         self.quota = self.quota.saturating_add(1).min(self.quota_max);
         self.ended(at, error, answer, out);
-        Ok(())
     }
 
     /// SUBACK or UNSUBACK.
-    fn acknowledged<'d>(
-        &mut self,
-        packet: PacketType,
-        answer: &Answer<'d>,
-        out: &mut Option<Event<'d>>,
-    ) -> Checked {
+    fn acknowledged<'d>(&mut self, packet: PacketType, answer: &Answer<'d>, out: &mut Outcome<'d>) {
         let reasons = answer.reasons;
         let subscribe = packet == PacketType::Suback;
         let wanted = if subscribe { kind::SUBSCRIBE } else { kind::UNSUBSCRIBE };
@@ -420,11 +442,11 @@ impl Client<'_> {
                 let reason = Reason(reasons.first().copied().unwrap_or_default());
                 self.names.mark(at, kind::ASKED | flag::ID, 0);
                 if reason.is_error() {
-                    *out = Some(Event::Unsubscribed { cookie: self.names.key(at), reason });
+                    out.event = Some(Event::Unsubscribed { cookie: self.names.key(at), reason });
                     self.names.remove(at);
                 }
             }
-            return Ok(());
+            return;
         };
         let v5 = self.is_v5();
         let mut asked = 0;
@@ -434,7 +456,8 @@ impl Client<'_> {
         }
         // UNSUBACK of 3.1.1 has no codes.
         if asked != reasons.len() && !reasons.is_empty() {
-            return Err(Reason::PROTOCOL_ERROR);
+            out.fail(Reason::PROTOCOL_ERROR);
+            return;
         }
         let mut refused = !reasons.is_empty();
         let mut request = Request::new(self.queue.body(at), v5, self.queue.word(at));
@@ -451,35 +474,34 @@ impl Client<'_> {
             }
         }
         self.ended(at, refused, answer, out);
-        Ok(())
     }
 
     /// AUTH, which only follows a CONNECT with the same method [MQTT-4.12.0-5, MQTT-4.12.0-6].
-    fn auth<'d>(&mut self, answer: &Answer<'d>, out: &mut Option<Event<'d>>) -> Checked {
+    fn auth<'d>(&mut self, answer: &Answer<'d>, out: &mut Outcome<'d>) {
         let Answer { reason, properties, .. } = *answer;
-        let ours = self.config.properties.get(id::AUTHENTICATION_METHOD);
-        let theirs = properties.get(id::AUTHENTICATION_METHOD);
+        let ours = self.config.properties.data(id::AUTHENTICATION_METHOD);
+        let theirs = properties.data(id::AUTHENTICATION_METHOD);
         let connected = self.state == State::Connected;
         // Success without properties may leave the method out (§3.15.2.1), and before CONNACK
         // there is no success but CONNACK.
         let bare = properties.is_empty() && connected;
         let early = !connected && reason != Reason::CONTINUE_AUTHENTICATION;
         if ours.is_none() || (theirs != ours && !bare) || early {
-            return Err(Reason::PROTOCOL_ERROR);
+            out.fail(Reason::PROTOCOL_ERROR);
+            return;
         }
-        *out = Some(Event::Authentication { reason, properties });
-        Ok(())
+        out.event = Some(Event::Authentication { reason, properties });
     }
 
     /// An operation has ended by an answer.
-    fn ended<'d>(&mut self, at: u32, refused: bool, answer: &Answer<'d>, out: &mut Option<Event<'d>>) {
+    fn ended<'d>(&mut self, at: u32, refused: bool, answer: &Answer<'d>, out: &mut Outcome<'d>) {
         let Answer { mut reason, reasons, properties, .. } = *answer;
         if let Some(first) = reasons.first() {
             reason = Reason(*first);
         }
         let error = if refused { Some(Error::Refused) } else { None };
         if let Some(operation) = Operation::from_raw(self.queue.key(at)) {
-            *out = Some(Event::Ended { operation, error, reason, reasons, properties });
+            out.event = Some(Event::Ended { operation, error, reason, reasons, properties });
         }
         self.queue.remove(at);
     }

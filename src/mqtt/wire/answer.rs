@@ -18,6 +18,8 @@ pub(in crate::mqtt) struct Answer<'a> {
     /// Those of SUBACK and UNSUBACK.
     pub(in crate::mqtt) reasons: &'a [u8],
     pub(in crate::mqtt) properties: Properties<'a>,
+    /// What is wrong with the packet; success for nothing.
+    pub(in crate::mqtt) wrong: Reason,
 }
 
 /// Packets without a Packet Identifier.
@@ -30,55 +32,76 @@ impl<'a> Answer<'a> {
     ///
     /// # Errors
     /// The Reason Code for bad input.
-    pub(in crate::mqtt) fn parse(
+    pub(super) fn parse(
         packet: PacketType,
         body: &'a [u8],
         version: Version,
         side: Side,
     ) -> core::result::Result<Answer<'a>, Reason> {
+        let answer = Answer::read(packet, body, version, side);
+        if answer.wrong == Reason::SUCCESS { Ok(answer) } else { Err(answer.wrong) }
+    }
+
+    /// The same, with what is wrong in its place.
+    pub(in crate::mqtt) fn read(
+        packet: PacketType,
+        body: &'a [u8],
+        version: Version,
+        side: Side,
+    ) -> Answer<'a> {
         let (bit, v5) = (packet.bit(), version.is_v5());
         let connack = packet == PacketType::Connack;
         let mut source = Source::new(body);
-        let (mut flags, mut packet_id, mut reason) = (0, 0, Reason::SUCCESS);
-        let mut properties = Properties::EMPTY;
+        let mut answer = Answer {
+            session_present: false,
+            packet_id: 0,
+            reason: Reason::SUCCESS,
+            reasons: &[],
+            properties: Properties::EMPTY,
+            wrong: Reason::SUCCESS,
+        };
         if connack {
-            (flags, reason) = (source.u8(), Reason(source.u8()));
+            let flags = source.u8();
+            answer.session_present = flags != 0;
+            answer.reason = Reason(source.u8());
             source.check(flags & 0xfe == 0, Reason::MALFORMED_PACKET);
         } else if bit & NAMELESS == 0 {
-            packet_id = source.packet_id();
+            answer.packet_id = source.packet_id();
         }
         // Either of these may be left out when it says nothing (5.0 §3.4.2.1, §3.14.2.1), but for
         // the properties of CONNACK and of what ends in a list.
         let whole = connack || bit & LISTS != 0;
         if v5 {
             if !whole && !source.is_empty() {
-                reason = Reason(source.u8());
+                answer.reason = Reason(source.u8());
             }
             if whole || !source.is_empty() {
-                properties = Properties::parse(&mut source, Some(packet), side);
+                answer.properties = Properties::parse(&mut source, Some(packet), side);
             }
         }
-        let session_present = flags != 0;
-        let mut reasons: &[u8] = &[];
+        let reason = answer.reason;
         if bit & LISTS != 0 {
-            source.outcome()?;
-            reasons = source.take_rest();
-            source.fail(Answer::reasons(packet, reasons, version));
-        } else if connack {
-            source.end()?;
-            source.check(Answer::connack(session_present, reason, version), Reason::PROTOCOL_ERROR);
-        } else if v5 {
-            source.check(reason.fits(packet), Reason::PROTOCOL_ERROR);
+            answer.reasons = source.take_rest();
+            source.fail(Answer::reasons(packet, answer.reasons, version));
+        } else {
+            if connack {
+                source.end();
+            }
+            let good = match connack {
+                true => Answer::connack(answer.session_present, reason, version),
+                false => !v5 || reason.fits(packet),
+            };
+            source.check(good, Reason::PROTOCOL_ERROR);
+            source.end();
         }
-        source.end()?;
         // Only a server says Success, only a client Re-authenticate (table 3-11); a packet
         // without anything is a success (§3.15.2.1).
-        if packet == PacketType::Auth
-            && ((!body.is_empty() && properties.is_empty()) || reason == foreign(side))
-        {
-            return Err(Reason::PROTOCOL_ERROR);
+        if v5 && packet == PacketType::Auth {
+            let bare = !body.is_empty() && answer.properties.is_empty();
+            source.check(!bare && reason != foreign(side), Reason::PROTOCOL_ERROR);
         }
-        Ok(Answer { session_present, packet_id, reason, reasons, properties })
+        answer.wrong = source.wrong();
+        answer
     }
 
     /// A CONNACK has a known code, and no session with a refusal [MQTT-3.2.2-6].

@@ -102,7 +102,8 @@ impl<'a> Connect<'a> {
         }
         let user_name = if flags & USER_NAME != 0 { Some(source.text()) } else { None };
         let password = if flags & PASSWORD != 0 { Some(source.binary()) } else { None };
-        source.end()?;
+        source.end();
+        source.outcome()?;
         let clean_start = flags & CLEAN != 0;
         if !v5 && client_id.is_empty() && !clean_start {
             return Err(Reason::CLIENT_IDENTIFIER_NOT_VALID);

@@ -22,6 +22,7 @@ pub(super) use answer::{Answer, emit_reason};
 pub use connect::{Connack, Connect, Will};
 pub use control::{Auth, Disconnect};
 pub use property::{Properties, Property};
+pub(super) use publish::head_len;
 pub use publish::{Ack, Publish, PublishHead, publish_head_len};
 pub use reason::Reason;
 pub(super) use sink::Sink;
@@ -30,7 +31,7 @@ pub(super) use source::Source;
 pub(super) use subscribe::emit_filter;
 pub use subscribe::{Acknowledged, Filter, Filters, Subscribe, SubscriptionOptions, Unsubscribe};
 
-use crate::bytes::{Reader, Writer};
+use crate::bytes::Writer;
 use crate::status::Error;
 
 /// The protocol version. The discriminant is the Protocol Level of CONNECT.
@@ -152,33 +153,44 @@ impl FixedHeader {
     /// [`Reason::MALFORMED_PACKET`] for a reserved type, wrong flags or an overlong length,
     /// [`Reason::PROTOCOL_ERROR`] for a packet that `side` may not send.
     pub fn parse(bytes: &[u8], version: Version, side: Side) -> Result<Option<FixedHeader>, Reason> {
-        let mut reader = Reader::new(bytes);
-        let Ok(first) = reader.u8() else { return Ok(None) };
-        let kind = usize::from(first >> 4).checked_sub(1).and_then(|index| TYPES.get(index));
-        let packet = *kind.ok_or(Reason::MALFORMED_PACKET)?;
-        let flags = first & 0x0f;
-        if packet == PacketType::Publish {
-            // QoS 3 [3.3.1-4], and DUP with QoS 0 [3.3.1-2].
-            if flags & 6 == 6 || flags & 14 == 8 {
-                return Err(Reason::MALFORMED_PACKET);
-            }
-        } else if first != packet.first_byte() || (packet == PacketType::Auth && !version.is_v5()) {
-            return Err(Reason::MALFORMED_PACKET);
+        let (header, source) = FixedHeader::read(bytes, version, side);
+        if source.is_short() {
+            return Ok(None);
         }
-        let only_v3_client = PacketType::Disconnect.bit();
+        source.outcome().map(|()| Some(header))
+    }
+
+    /// The same; what is wrong, or that it is not all there, stands in the cursor.
+    pub(super) fn read(bytes: &[u8], version: Version, side: Side) -> (FixedHeader, Source<'_>) {
+        let mut source = Source::new(bytes);
+        let first = source.u8();
+        let flags = first & 0x0f;
+        let mut header = FixedHeader { packet: PacketType::Connect, flags, remaining: 0, length: 0 };
+        if source.is_short() {
+            return (header, source);
+        }
+        let kind = usize::from(first >> 4).checked_sub(1).and_then(|index| TYPES.get(index));
+        let Some(packet) = kind.copied() else {
+            source.fail(Reason::MALFORMED_PACKET);
+            return (header, source);
+        };
+        header.packet = packet;
+        let good = if packet == PacketType::Publish {
+            // QoS 3 [3.3.1-4], and DUP with QoS 0 [3.3.1-2].
+            flags & 6 != 6 && flags & 14 != 8
+        } else {
+            first == packet.first_byte() && (packet != PacketType::Auth || version.is_v5())
+        };
+        source.check(good, Reason::MALFORMED_PACKET);
         let foreign = match side {
             Side::Client => FROM_SERVER,
             Side::Server if version.is_v5() => FROM_CLIENT,
-            Side::Server => FROM_CLIENT | only_v3_client,
+            Side::Server => FROM_CLIENT | PacketType::Disconnect.bit(),
         };
-        if packet.bit() & foreign != 0 {
-            return Err(Reason::PROTOCOL_ERROR);
-        }
-        let Some(remaining) = read_variable(&mut reader, version.is_v5())? else {
-            return Ok(None);
-        };
-        let length = reader.position() as u8;
-        Ok(Some(FixedHeader { packet, flags, remaining, length }))
+        source.check(packet.bit() & foreign == 0, Reason::PROTOCOL_ERROR);
+        header.remaining = source.length(version.is_v5());
+        header.length = (bytes.len() - source.rest().len()) as u8;
+        (header, source)
     }
 
     /// The whole packet's length in bytes.
@@ -259,7 +271,9 @@ impl<'a> Packet<'a> {
                 Packet::Acknowledged(Acknowledged::parse(header.packet, body, version)?)
             }
             PacketType::Pingreq | PacketType::Pingresp => {
-                Source::new(body).end()?;
+                if !body.is_empty() {
+                    return Err(Reason::MALFORMED_PACKET);
+                }
                 if header.packet == PacketType::Pingreq { Packet::Pingreq } else { Packet::Pingresp }
             }
             PacketType::Disconnect => Packet::Disconnect(Disconnect::parse(body, version, side)?),

@@ -298,6 +298,11 @@ impl<'a> Properties<'a> {
         Some(self.get(id)?.number)
     }
 
+    /// The string or binary data that the property with that identifier holds.
+    pub(in crate::mqtt) fn data(&self, id: u8) -> Option<&'a [u8]> {
+        Some(self.get(id)?.data)
+    }
+
     /// The string that the property with that identifier holds.
     pub fn text(&self, id: u8) -> Option<&'a str> {
         Some(self.get(id)?.as_str())
@@ -319,9 +324,7 @@ impl<'a> Properties<'a> {
             inside.fail(rules.next(&property));
         }
         inside.fail(rules.end());
-        if let Err(reason) = inside.outcome() {
-            source.fail(reason);
-        }
+        source.fail(inside.wrong());
         Properties::Encoded(bytes)
     }
 
@@ -490,6 +493,6 @@ impl<'a> Iterator for PropertyIter<'a> {
             return None;
         }
         let property = Property::read(&mut self.encoded);
-        self.encoded.outcome().ok().map(|()| property)
+        (self.encoded.wrong() == Reason::SUCCESS).then_some(property)
     }
 }

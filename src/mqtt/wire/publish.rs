@@ -4,10 +4,10 @@
 
 use super::answer::{Answer, emit_reason};
 use super::property::{Properties, id};
-use super::sink::{self, Sink, read_variable};
+use super::sink::{self, Sink};
 use super::source::Source;
 use super::{PacketType, Reason, Side, Version};
-use crate::bytes::{Reader, Writer};
+use crate::bytes::Writer;
 use crate::mqtt::topic;
 use crate::status::Result;
 
@@ -39,26 +39,46 @@ pub fn publish_head_len(
     front: &[u8],
     version: Version,
 ) -> core::result::Result<Option<usize>, Reason> {
-    let remaining = remaining as usize;
-    let bounded = |length: usize| match length <= remaining {
-        true => Ok(length),
-        false => Err(Reason::MALFORMED_PACKET),
-    };
-    let mut reader = Reader::new(front);
-    let Ok(topic) = reader.u16() else { return bounded(2).map(|_| None) };
-    let packet_id = if flags & 6 == 0 { 0 } else { 2 };
-    let fixed = bounded(2 + usize::from(topic) + packet_id)?;
-    if !version.is_v5() {
-        return Ok(Some(fixed));
+    let mut wrong = Reason::SUCCESS;
+    match head_len(flags, remaining, front, version, &mut wrong) {
+        _ if wrong != Reason::SUCCESS => Err(wrong),
+        0 => Ok(None),
+        length => Ok(Some(length)),
     }
-    bounded(fixed + 1)?;
-    let Some(rest) = front.get(fixed..front.len().min(remaining)) else { return Ok(None) };
-    let mut reader = Reader::new(rest);
-    let Some(properties) = read_variable(&mut reader, true)? else {
-        // The length field itself must not reach past the packet's end.
-        return if front.len() < remaining { Ok(None) } else { Err(Reason::MALFORMED_PACKET) };
-    };
-    Ok(Some(bounded(fixed + reader.position() + properties as usize)?))
+}
+
+/// The same, 0 when more of it is needed.
+pub(in crate::mqtt) fn head_len(
+    flags: u8,
+    remaining: u32,
+    front: &[u8],
+    version: Version,
+    wrong: &mut Reason,
+) -> usize {
+    let remaining = remaining as usize;
+    let front = front.get(..remaining).unwrap_or(front);
+    let v5 = version.is_v5();
+    let mut source = Source::new(front);
+    let mut needed = 2 + source.number(2) as usize;
+    let mut incomplete = source.is_short();
+    if !incomplete {
+        needed += if flags & 6 == 0 { 0 } else { 2 };
+        if v5 {
+            let rest = front.get(needed..).unwrap_or_default();
+            let mut source = Source::new(rest);
+            let properties = source.variable();
+            incomplete = source.is_short();
+            needed += if incomplete { 1 } else { rest.len() - source.rest().len() + properties as usize };
+            if !incomplete {
+                *wrong = source.wrong();
+            }
+        }
+    }
+    // What is missing must not reach past the packet's end.
+    if needed > remaining || (incomplete && front.len() == remaining) {
+        *wrong = Reason::MALFORMED_PACKET;
+    }
+    if incomplete { 0 } else { needed }
 }
 
 impl<'a> PublishHead<'a> {
@@ -72,6 +92,17 @@ impl<'a> PublishHead<'a> {
         version: Version,
         side: Side,
     ) -> core::result::Result<PublishHead<'a>, Reason> {
+        let (head, wrong) = PublishHead::read(flags, head, version, side);
+        if wrong == Reason::SUCCESS { Ok(head) } else { Err(wrong) }
+    }
+
+    /// The same, with what is wrong or success.
+    pub(in crate::mqtt) fn read(
+        flags: u8,
+        head: &'a [u8],
+        version: Version,
+        side: Side,
+    ) -> (PublishHead<'a>, Reason) {
         let mut source = Source::new(head);
         let topic = source.text();
         let qos = flags >> 1 & 3;
@@ -80,16 +111,15 @@ impl<'a> PublishHead<'a> {
         if version.is_v5() {
             properties = Properties::parse(&mut source, Some(PacketType::Publish), side);
         }
-        source.end()?;
+        source.end();
         if topic.is_empty() {
             // Only an alias can stand for the topic.
-            source.check(properties.get(id::TOPIC_ALIAS).is_some(), Reason::PROTOCOL_ERROR);
+            source.check(properties.number(id::TOPIC_ALIAS).is_some(), Reason::PROTOCOL_ERROR);
         } else {
             source.check(topic::is_name(topic), Reason::TOPIC_NAME_INVALID);
         }
-        source.outcome()?;
         let (dup, retain) = (flags & 8 != 0, flags & 1 != 0);
-        Ok(PublishHead { dup, qos, retain, topic, packet_id, properties })
+        (PublishHead { dup, qos, retain, topic, packet_id, properties }, source.wrong())
     }
 
     /// The first byte of the packet.

@@ -6,6 +6,7 @@
 //! room at all it learns how long the packet is.
 #![forbid(unsafe_code)]
 
+use super::source::Source;
 use super::{Reason, text};
 use crate::bytes::{self, Reader, Writer};
 use crate::status::{Error, Result};
@@ -167,16 +168,14 @@ pub fn variable(mut value: u32) -> Result<([u8; 4], usize)> {
 /// [`Reason::MALFORMED_PACKET`] for a fifth byte or needless ones; `None` when the input
 /// ends within it.
 pub fn read_variable(reader: &mut Reader, strict: bool) -> core::result::Result<Option<u32>, Reason> {
-    let mut value = 0u32;
-    for shift in [0, 7, 14, 21] {
-        let Ok(byte) = reader.u8() else { return Ok(None) };
-        value |= u32::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            let needless = strict && byte == 0 && shift != 0;
-            return if needless { Err(Reason::MALFORMED_PACKET) } else { Ok(Some(value)) };
-        }
+    let mut source = Source::new(reader.rest());
+    let value = source.length(strict);
+    if source.is_short() {
+        return Ok(None);
     }
-    Err(Reason::MALFORMED_PACKET)
+    source.outcome()?;
+    let _ = reader.take(reader.remaining() - source.rest().len());
+    Ok(Some(value))
 }
 
 #[cfg(test)]

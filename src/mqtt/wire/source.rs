@@ -7,6 +7,9 @@
 
 use super::{Reason, text};
 
+/// The input ended: malformed if there is no more to come. No Reason Code of the standard.
+const SHORT: Reason = Reason(0xff);
+
 /// The cursor.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::mqtt) struct Source<'a> {
@@ -44,18 +47,28 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// What was wrong, success for nothing.
+    pub(in crate::mqtt) const fn wrong(&self) -> Reason {
+        if self.is_short() { Reason::MALFORMED_PACKET } else { self.wrong }
+    }
+
+    /// Whether nothing was wrong but that the input ended.
+    pub(in crate::mqtt) const fn is_short(&self) -> bool {
+        self.wrong.0 == SHORT.0
+    }
+
     /// What was wrong, if anything.
     pub(in crate::mqtt) const fn outcome(&self) -> core::result::Result<(), Reason> {
-        match self.wrong {
+        match self.wrong() {
             Reason::SUCCESS => Ok(()),
             wrong => Err(wrong),
         }
     }
 
     /// The packet ends here: what was wrong, or that something is left.
-    pub(in crate::mqtt) fn end(&mut self) -> core::result::Result<(), Reason> {
+    pub(in crate::mqtt) fn end(&mut self) -> Reason {
         self.check(self.rest.is_empty(), Reason::MALFORMED_PACKET);
-        self.outcome()
+        self.wrong()
     }
 
     #[inline(never)]
@@ -64,7 +77,7 @@ impl<'a> Source<'a> {
             self.rest = tail;
             return head;
         }
-        self.fail(Reason::MALFORMED_PACKET);
+        self.fail(SHORT);
         &[]
     }
 
@@ -90,14 +103,19 @@ impl<'a> Source<'a> {
     }
 
     /// A Variable Byte Integer in no more bytes than it takes.
-    #[inline(never)]
     pub(in crate::mqtt) fn variable(&mut self) -> u32 {
+        self.length(true)
+    }
+
+    /// A Variable Byte Integer; `strict` refuses more bytes than it takes, as 5.0 demands.
+    #[inline(never)]
+    pub(in crate::mqtt) fn length(&mut self, strict: bool) -> u32 {
         let mut value = 0;
         for shift in [0, 7, 14, 21] {
             let byte = self.u8();
             value |= u32::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
-                self.check(byte != 0 || shift == 0 || self.wrong.0 != 0, Reason::MALFORMED_PACKET);
+                self.check(!strict || byte != 0 || shift == 0, Reason::MALFORMED_PACKET);
                 return value;
             }
         }
