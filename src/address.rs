@@ -32,16 +32,13 @@ impl Ip {
 
     /// The four bytes of an IPv4 address.
     pub const fn to_v4(self) -> Option<[u8; 4]> {
-        match self.0 {
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Some([a, b, c, d]),
-            _ => None,
-        }
+        let whole = u128::from_be_bytes(self.0);
+        if whole >> 32 == 0xffff { Some((whole as u32).to_be_bytes()) } else { None }
     }
 
     /// Whether this is `::`, or the IPv4 address 0.0.0.0.
     pub const fn is_unspecified(self) -> bool {
-        matches!(self.0, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
-            || matches!(self.to_v4(), Some([0, 0, 0, 0]))
+        matches!(u128::from_be_bytes(self.0), 0 | 0xffff_0000_0000)
     }
 
     /// Whether this names a group: `ff00::/8`, or 224.0.0.0/4 in IPv4.
@@ -136,8 +133,8 @@ impl Groups {
     }
 }
 
-/// Takes the digits of a number below 65,536 off the front of `text`; how many they were comes too.
-fn take_number(text: &mut &[u8], radix: u16) -> Option<(usize, u16)> {
+/// Takes a number of at least one and at most `most` digits off the front of `text`.
+fn take_number(text: &mut &[u8], radix: u8, most: usize) -> Option<u16> {
     let (mut digits, mut value) = (0, 0u16);
     while let Some((first, rest)) = text.split_first() {
         let digit = match first {
@@ -145,13 +142,13 @@ fn take_number(text: &mut &[u8], radix: u16) -> Option<(usize, u16)> {
             b'a'..=b'f' | b'A'..=b'F' => (first | 0x20) - b'a' + 10,
             _ => break,
         };
-        if u16::from(digit) >= radix {
-            break;
+        if digit >= radix || digits == most {
+            return None;
         }
-        value = value.checked_mul(radix)?.checked_add(digit.into())?;
+        value = value.wrapping_mul(radix.into()).wrapping_add(digit.into());
         (*text, digits) = (rest, digits + 1);
     }
-    Some((digits, value))
+    if digits == 0 { None } else { Some(value) }
 }
 
 /// Four decimal numbers of at most three digits, without leading zeros.
@@ -162,10 +159,7 @@ fn parse_v4(text: &[u8], out: &mut Groups) -> Option<()> {
             rest = rest.strip_prefix(b".")?;
         }
         let zero = rest.first() == Some(&b'0');
-        let (digits, value) = take_number(&mut rest, 10)?;
-        if digits == 0 || (zero && digits > 1) {
-            return None;
-        }
+        let value = take_number(&mut rest, 10, if zero { 1 } else { 3 })?;
         out.put(u8::try_from(value).ok()?)?;
     }
     rest.is_empty().then_some(())
@@ -189,13 +183,10 @@ fn parse_v6(text: &[u8], out: &mut Groups) -> Option<Ip> {
             rest = rest.strip_prefix(b":")?;
         }
         let start = rest;
-        let (digits, group) = take_number(&mut rest, 16)?;
+        let group = take_number(&mut rest, 16, 4)?;
         if rest.first() == Some(&b'.') {
             parse_v4(start, out)?;
             break;
-        }
-        if !(1..=4).contains(&digits) {
-            return None;
         }
         out.put((group >> 8) as u8)?;
         out.put(group as u8)?;

@@ -3,6 +3,7 @@
 
 use crate::status::{Error, Result};
 use core::cell::UnsafeCell;
+use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use portable_atomic::{AtomicU8, AtomicU32};
 
@@ -10,17 +11,88 @@ const FREE: u8 = 0;
 const CLAIMED: u8 = 1;
 const POSTED: u8 = 2;
 
-/// One place of a [`Mailbox`].
+/// How a place stands, whatever it holds.
 #[derive(Debug, Default)]
-pub(crate) struct Place<T> {
+struct Stamp {
     state: AtomicU8,
     ticket: AtomicU32,
+}
+
+/// One place of a [`Mailbox`].
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Place<T> {
+    stamp: Stamp,
     letter: UnsafeCell<T>,
 }
 
 // SAFETY: the letter is touched only by whoever moved `state` out of FREE (a writer, until it is
 // POSTED) or saw it POSTED (the one reader, until it is FREE).
 unsafe impl<T: Send> Sync for Place<T> {}
+
+/// The places of a mailbox, whatever they hold: one copy of the code serves all.
+#[derive(Clone, Copy)]
+struct Row {
+    first: *const Stamp,
+    /// From one place to the next, in bytes.
+    stride: usize,
+    count: usize,
+}
+
+impl Row {
+    fn stamps(self) -> impl Iterator<Item = NonNull<Stamp>> {
+        // SAFETY: there are `count` places, each of which begins with its stamp.
+        (0..self.count).filter_map(move |index| {
+            NonNull::new(unsafe { self.first.byte_add(index * self.stride) }.cast_mut())
+        })
+    }
+
+    /// Takes a free place for a writer.
+    #[inline(never)]
+    fn claim(self, tickets: &AtomicU32) -> Result<NonNull<Stamp>> {
+        for place in self.stamps() {
+            // SAFETY: as in `stamps`; only shared references are ever made.
+            let stamp = unsafe { place.as_ref() };
+            if stamp.state.compare_exchange(FREE, CLAIMED, Acquire, Relaxed).is_ok() {
+                stamp.ticket.store(tickets.fetch_add(1, Relaxed), Relaxed);
+                return Ok(place);
+            }
+        }
+        Err(Error::Full)
+    }
+
+    /// The place whose letter was posted first, as far as one look can tell.
+    #[inline(never)]
+    fn oldest(self) -> Option<NonNull<Stamp>> {
+        let mut found: Option<(NonNull<Stamp>, u32)> = None;
+        for place in self.stamps() {
+            // SAFETY: as in `stamps`; only shared references are ever made.
+            let stamp = unsafe { place.as_ref() };
+            if stamp.state.load(Acquire) != POSTED {
+                continue;
+            }
+            let ticket = stamp.ticket.load(Relaxed);
+            if found.is_none_or(|(_, oldest)| (ticket.wrapping_sub(oldest) as i32) < 0) {
+                found = Some((place, ticket));
+            }
+        }
+        found.map(|(place, _)| place)
+    }
+
+    /// The place whose letter was posted first.
+    fn next(self) -> Option<NonNull<Stamp>> {
+        let mut place = self.oldest()?;
+        // A writer may have posted twice behind the back of one look, the second time into a
+        // place that was still ahead: only what two looks agree on is the oldest.
+        loop {
+            let again = self.oldest()?;
+            if place == again {
+                return Some(place);
+            }
+            place = again;
+        }
+    }
+}
 
 /// A bounded queue with any number of writers and one reader.
 ///
@@ -37,44 +109,33 @@ impl<'m, T> Mailbox<'m, T> {
         Mailbox { places, tickets: AtomicU32::new(0) }
     }
 
+    const fn row(&self) -> Row {
+        Row { first: self.places.as_ptr().cast(), stride: size_of::<Place<T>>(), count: self.places.len() }
+    }
+
     /// Adds a letter that `write` writes. Any thread, any interrupt.
     ///
     /// # Errors
     /// [`Error::Full`].
     pub(crate) fn post(&self, write: impl FnOnce(&mut T)) -> Result<()> {
-        let claim = |place: &&Place<T>| place.state.compare_exchange(FREE, CLAIMED, Acquire, Relaxed).is_ok();
-        let place = self.places.iter().find(claim).ok_or(Error::Full)?;
-        place.ticket.store(self.tickets.fetch_add(1, Relaxed), Relaxed);
-        // SAFETY: the place was claimed here, so nobody else touches its letter.
+        let stamp = self.row().claim(&self.tickets)?;
+        // SAFETY: one of the places, and it was claimed here, so nobody else touches its letter.
+        let place = unsafe { stamp.cast::<Place<T>>().as_ref() };
+        // SAFETY: as above.
         write(unsafe { &mut *place.letter.get() });
-        place.state.store(POSTED, Release);
+        place.stamp.state.store(POSTED, Release);
         Ok(())
     }
 
     /// Takes the oldest letter. One reader alone.
     pub(crate) fn take<R>(&self, read: impl FnOnce(&T) -> R) -> Option<R> {
-        let mut place = self.oldest()?;
-        // A writer may have posted twice behind the back of one look, the second time into a
-        // place that was still ahead: only what two looks agree on is the oldest.
-        loop {
-            let again = self.oldest()?;
-            if core::ptr::eq(place, again) {
-                break;
-            }
-            place = again;
-        }
+        let stamp = self.row().next()?;
+        // SAFETY: one of the places.
+        let place = unsafe { stamp.cast::<Place<T>>().as_ref() };
         // SAFETY: the place is posted, so no writer touches it, and there is one reader.
         let result = read(unsafe { &*place.letter.get() });
-        place.state.store(FREE, Release);
+        place.stamp.state.store(FREE, Release);
         Some(result)
-    }
-
-    fn oldest(&self) -> Option<&Place<T>> {
-        let posted = self.places.iter().filter(|place| place.state.load(Acquire) == POSTED);
-        posted.reduce(|oldest, place| {
-            let lead = place.ticket.load(Relaxed).wrapping_sub(oldest.ticket.load(Relaxed));
-            if (lead as i32) < 0 { place } else { oldest }
-        })
     }
 
     /// How many letters can wait.
@@ -84,7 +145,7 @@ impl<'m, T> Mailbox<'m, T> {
 
     /// Whether no letter waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.places.iter().all(|place| place.state.load(Acquire) != POSTED)
+        self.row().oldest().is_none()
     }
 }
 

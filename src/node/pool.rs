@@ -2,7 +2,6 @@
 //! Entropy fetched in portions.
 #![forbid(unsafe_code)]
 
-use crate::bytes;
 use crate::random::{Random, Sequence};
 use crate::status::Result;
 
@@ -29,14 +28,12 @@ impl Pool {
     /// a sequence that serves until the source is back. That keeps retransmission jitter and
     /// identifiers going; keys are never drawn from here.
     pub fn fill(&mut self, out: &mut [u8], mut source: impl FnMut(&mut [u8]) -> Result<()>) {
-        let mut out = out;
-        while !out.is_empty() {
+        for byte in out {
             if self.used >= PORTION {
                 self.refill(&mut source);
             }
-            let count = bytes::copy(out, self.bytes.get(self.used..).unwrap_or_default());
-            self.used += count.max(1);
-            out = out.get_mut(count..).unwrap_or_default();
+            *byte = self.bytes.get(self.used).copied().unwrap_or_default();
+            self.used += 1;
         }
     }
 

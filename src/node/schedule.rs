@@ -25,6 +25,19 @@ pub struct Source<S> {
     writable: bool,
 }
 
+impl<A> Attached<A> {
+    /// When it is to be polled.
+    fn due(&self) -> Instant {
+        if self.touched { Instant::ZERO } else { self.deadline }
+    }
+}
+
+impl<S> Source<S> {
+    const fn is_ready(&self) -> bool {
+        self.readable || self.writable
+    }
+}
+
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -169,8 +182,7 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
     }
 
     fn next_source(&mut self) -> Option<Work> {
-        let ready = |source: &Source<S>| source.readable || source.writable;
-        let handle = next_after(&mut self.sources, self.next_source, ready)?;
+        let handle = next_after(&mut self.sources, self.next_source, Source::is_ready)?;
         self.next_source = handle.index() + 1;
         let source = self.sources.get_mut(handle)?;
         if source.writable {
@@ -181,7 +193,7 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
     }
 
     fn next_engine(&mut self, now: Instant) -> Option<Work> {
-        let due = |entry: &Attached<A>| entry.touched || entry.deadline.is_due(now);
+        let due = |entry: &Attached<A>| entry.due().is_due(now);
         let handle = next_after(&mut self.attached, self.next_attached, due)?;
         self.next_attached = handle.index() + 1;
         self.attached.get_mut(handle)?.touched = false;
@@ -190,11 +202,11 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
 
     /// When there is something to do if nothing comes in: [`Instant::ZERO`] for "now".
     pub fn deadline(&self) -> Instant {
-        let ready = self.sources.iter().any(|(_, source)| source.readable || source.writable);
-        if ready || self.attached.iter().any(|(_, entry)| entry.touched) {
+        if self.sources.find(Source::is_ready).is_some() {
             return Instant::ZERO;
         }
-        self.attached.iter().map(|(_, entry)| entry.deadline).min().unwrap_or(Instant::NEVER)
+        let due = self.attached.iter().map(|(_, entry)| entry.due());
+        due.fold(Instant::NEVER, Instant::min)
     }
 }
 

@@ -203,12 +203,12 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
 
 /// What a root announces, from C's.
 pub(super) fn root(given: &mote_mesh_root_config) -> Result<Root> {
-    let mut wanted = Root::default();
-    wanted.mode = match given.mode {
+    let mode = match given.mode {
         0 | MOTE_MESH_NON_STORING => Mode::NonStoring,
         MOTE_MESH_STORING => Mode::Storing,
         _ => return Err(Error::Invalid),
     };
+    let mut wanted = Root { mode, ..Root::default() };
     let parameters = &mut wanted.configuration;
     match given.objective {
         0 => {}

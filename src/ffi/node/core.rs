@@ -359,8 +359,9 @@ impl NodeRef {
         self.shared().posts.take(|post| *post)
     }
 
-    pub(super) fn has_posts(self) -> bool {
-        !self.shared().posts.is_empty()
+    /// Whether anything came from other threads or from the radio that was not taken yet.
+    pub(super) fn has_letters(self) -> bool {
+        !self.shared().posts.is_empty() || self.has_radio_letters()
     }
 
     /// Takes what the radio told first.
@@ -490,7 +491,7 @@ impl NodeRef {
     /// Closes a source. One that is closed already is no error.
     pub(crate) fn close_source(self, source: Handle) {
         // What its owner sent last goes out first.
-        super::udp::flush_all(self);
+        super::udp::flush(self, false);
         if let Some(channel) = self.with(|core| core.schedule.close(source)) {
             channel.close(self.services());
         }

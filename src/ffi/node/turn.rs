@@ -2,6 +2,7 @@
 //! The loop: carries out what the schedule says, with nothing borrowed.
 
 use super::core::{Channel, NodeRef};
+use super::driver::Attachment;
 use super::udp;
 use crate::ffi::arguments::check;
 use crate::node::Work;
@@ -50,10 +51,12 @@ fn end(node: NodeRef) {
 
 /// See `mote_node_next_deadline`.
 pub(super) fn deadline(node: NodeRef) -> Instant {
-    if node.has_posts() || node.has_radio_letters() || node.with(|core| !core.outbox.is_empty()) {
-        return Instant::ZERO;
-    }
-    node.with(|core| core.schedule.deadline())
+    if node.with(|core| !core.outbox.is_empty()) { Instant::ZERO } else { due(node) }
+}
+
+/// When there is something to do besides handing over what waits for its socket.
+fn due(node: NodeRef) -> Instant {
+    if node.has_letters() { Instant::ZERO } else { node.with(|core| core.schedule.deadline()) }
 }
 
 /// See `mote_node_descriptor`.
@@ -77,12 +80,7 @@ fn wait(node: NodeRef, timeout: u64) -> Result<()> {
     let function = alarm.wait.ok_or(Error::Unsupported)?;
     let now = node.tick();
     // Datagrams that found no room wait for the socket, not for the clock.
-    let due = if node.has_posts() || node.has_radio_letters() {
-        Instant::ZERO
-    } else {
-        node.with(|core| core.schedule.deadline())
-    };
-    let Instant(until) = due.min(now.after(timeout));
+    let Instant(until) = due(node).min(now.after(timeout));
     let (ready, capacity) = node.with(|core| (core.ready.as_mut_ptr(), core.ready.len()));
     let mut count = 0;
     // SAFETY: the port's contract; the table lies in the node's block.
@@ -133,9 +131,7 @@ fn turn(node: NodeRef) -> Result<()> {
             None => break,
         }
     }
-    while let Some((source, path, error)) = udp::flush(node) {
-        deliver(node, source, DatagramEvent::Failed { path, error });
-    }
+    udp::flush(node, true);
     Ok(())
 }
 
@@ -153,15 +149,19 @@ fn drive(node: NodeRef, object: Handle) {
 /// Brings an event to the owner of a datagram source, and has it polled afterwards; whether
 /// there was one. For providers: nothing of the provider may be borrowed or touched after it.
 pub(crate) fn deliver(node: NodeRef, source: Handle, event: DatagramEvent<'_>) -> bool {
-    let owner = node.with(|core| {
-        let owner = core.schedule.source(source)?.owner;
-        core.schedule.attached(owner).map(|attachment| (owner, attachment))
-    });
-    let Some((owner, attachment)) = owner else { return false };
+    let Some((owner, attachment)) = owner(node, source) else { return false };
     // SAFETY: the object is attached, so it is alive; nothing of the node is borrowed.
     unsafe { (attachment.driver.datagram)(attachment.object, source, event) };
     node.touch(owner);
     true
+}
+
+/// Whom a source belongs to.
+fn owner(node: NodeRef, source: Handle) -> Option<(Handle, Attachment)> {
+    node.with(|core| {
+        let owner = core.schedule.source(source)?.owner;
+        core.schedule.attached(owner).map(|attachment| (owner, attachment))
+    })
 }
 
 fn receive(node: NodeRef, source: Handle) {
@@ -182,9 +182,7 @@ fn writable(node: NodeRef, source: Handle) {
             deliver(node, source, DatagramEvent::Writable);
         }
         Some(Channel::Udp { .. }) => {
-            while let Some((source, path, error)) = udp::flush(node) {
-                deliver(node, source, DatagramEvent::Failed { path, error });
-            }
+            udp::flush(node, true);
             deliver(node, source, DatagramEvent::Writable);
         }
         Some(Channel::Owned { .. }) => {
@@ -196,11 +194,7 @@ fn writable(node: NodeRef, source: Handle) {
 
 /// Tells the owner of a source that handles it by itself; whether there may be more.
 fn ready(node: NodeRef, source: Handle, readable: bool, writable: bool) -> bool {
-    let owner = node.with(|core| {
-        let owner = core.schedule.source(source)?.owner;
-        core.schedule.attached(owner).map(|attachment| (owner, attachment))
-    });
-    let Some((owner, attachment)) = owner else { return false };
+    let Some((owner, attachment)) = owner(node, source) else { return false };
     // SAFETY: the object is attached, so it is alive; nothing of the node is borrowed.
     let more = unsafe { (attachment.driver.ready)(attachment.object, source, readable, writable) };
     node.touch(owner);

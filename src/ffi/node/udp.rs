@@ -3,6 +3,7 @@
 
 use super::core::{Channel, NodeRef};
 use super::services::Services;
+use super::turn::deliver;
 use crate::address::{Ip, SocketAddress};
 use crate::bytes;
 use crate::ffi::arguments::check;
@@ -10,7 +11,7 @@ use crate::port::{MOTE_TAP_UDP, mote_address, mote_port_datagram};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
-use crate::transport::{Datagram, DatagramContext, Path};
+use crate::transport::{Datagram, DatagramContext, DatagramEvent, Path};
 
 /// A datagram of the port's, in a table.
 #[derive(Clone, Copy)]
@@ -130,39 +131,31 @@ fn outgoing(path: &Path, data: *mut u8, len: usize) -> mote_port_datagram {
     mote_port_datagram { remote: path.remote.into(), local: local.into(), data, len, flags: 0, reserved: 0 }
 }
 
-/// Hands over what can be, and drops what is refused.
+/// Hands over what waits, as far as there is room now. What the port refuses for good is taken out;
+/// with `tells`, its owner is told, and nothing may be borrowed then.
 #[inline(never)] // For its size.
-pub(super) fn flush_all(node: NodeRef) {
-    while flush(node).is_some() {}
-}
-
-/// Hands over what waits. What the port refuses for good is taken out and returned, so that its
-/// owner can be told; `None` when nothing (more) can be handed over now.
-pub(super) fn flush(node: NodeRef) -> Option<(Handle, Path, Error)> {
+pub(super) fn flush(node: NodeRef, tells: bool) {
     loop {
-        let (source, parcels) =
-            node.with(|core| core.outbox.front().map(|(source, run)| (source, core::ptr::from_ref(run))))?;
+        let front =
+            node.with(|core| core.outbox.front().map(|(source, run)| (source, core::ptr::from_ref(run))));
+        let Some((source, parcels)) = front else { return };
         // SAFETY: the parcels lie in the node's block; the port's functions do not come back here.
         let parcels = unsafe { &*parcels };
-        let first = parcels.first()?.path();
-        let services = node.services();
-        let Some(Channel::Udp { socket }) = node.channel(source) else {
-            node.with(|core| core.outbox.pop(1));
-            continue;
+        let result = match node.channel(source) {
+            Some(Channel::Udp { socket }) => send(node.services(), socket, parcels),
+            _ => Ok(0),
         };
-        match send(services, socket, parcels) {
-            Ok(count) => node.with(|core| {
-                core.statistics.sent = core.statistics.sent.wrapping_add(count as u32);
-                core.outbox.pop(count);
-            }),
-            Err(Error::WouldBlock) => return None,
-            Err(error) => {
-                node.with(|core| {
-                    core.statistics.unsent = core.statistics.unsent.wrapping_add(1);
-                    core.outbox.pop(1);
-                });
-                return Some((source, first, error));
-            }
+        if result == Err(Error::WouldBlock) {
+            return;
+        }
+        node.with(|core| {
+            core.outbox.pop(result.unwrap_or(0).max(1));
+            let counter =
+                if result.is_ok() { &mut core.statistics.sent } else { &mut core.statistics.unsent };
+            *counter = counter.wrapping_add(result.unwrap_or(1) as u32);
+        });
+        if let (Err(error), true, Some(parcel)) = (result, tells, parcels.first()) {
+            deliver(node, source, DatagramEvent::Failed { path: parcel.path(), error });
         }
     }
 }
@@ -220,7 +213,7 @@ impl Datagram for Sender {
             }
             // Full: what goes now makes room. A refusal is this transport's loss of a datagram,
             // like any on the way; its sender repeats what matters.
-            flush_all(node);
+            flush(node, false);
             let pushed = node.with(|core| core.outbox.push(self.source, path, datagram));
             return if pushed { Ok(()) } else { Err(Error::WouldBlock) };
         }
