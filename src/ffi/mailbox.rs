@@ -41,8 +41,8 @@ struct Row {
 
 impl Row {
     fn stamps(self) -> impl Iterator<Item = NonNull<Stamp>> {
-        // SAFETY: there are `count` places, each of which begins with its stamp.
         (0..self.count).filter_map(move |index| {
+            // SAFETY: there are `count` places, each of which begins with its stamp.
             NonNull::new(unsafe { self.first.byte_add(index * self.stride) }.cast_mut())
         })
     }

@@ -252,11 +252,9 @@ pub(super) unsafe fn init(block: &'static mut [u8], config: &mote_node_config) -
     // SAFETY: passed on to the caller; `read` below checks the tables.
     let table = unsafe { arguments::config(config.port, &mut table) }?;
     let sizes = Sizes::of(config, table.state_size);
-    let [_, _, objects, sources, _, _, radio_frames, receive_batch, send_batch, ..] = sizes.counts;
     let mut places = [core::ptr::null_mut(); TABLES];
     Carver::new(block).tables(&SHAPES, &sizes.counts, &mut places)?;
-    let [state, node, attached, source, ready, posts, frames, received, sent, senders, inputs, outputs] =
-        places;
+    let [state, node, ..] = places;
     let node = node.cast::<Node>();
     // SAFETY: each place is aligned and large enough for its table, zeroed, and used for it alone. All
     // zeros is valid for everything but slots, which `slots` makes.
@@ -270,38 +268,44 @@ pub(super) unsafe fn init(block: &'static mut [u8], config: &mote_node_config) -
             check(open(services.state, table.user))?;
         }
         services.opened();
-        let mut pool = Pool::default();
-        if let Err(error) = pool.prime(|out| services.entropy(out)) {
+        let pool =
+            (&raw mut (*UnsafeCell::raw_get(&raw const (*node).core)).pool).cast::<MaybeUninit<Pool>>();
+        if let Err(error) = (*pool).write(Pool::default()).prime(|out| services.entropy(out)) {
             if let Some(close) = table.close {
                 close(services.state);
             }
             return Err(error);
         }
-        let core = Core {
-            schedule: Schedule::new(slots(attached, objects), slots(source, sources)),
-            receiver: Receiver::new(
-                from_raw_parts_mut(received.cast(), receive_batch),
-                inputs,
-                sizes.receive_size,
-            ),
-            outbox: Outbox::new(
-                from_raw_parts_mut(sent.cast(), send_batch),
-                from_raw_parts_mut(senders.cast(), send_batch),
-                outputs,
-                sizes.send_size,
-            ),
-            ready: from_raw_parts_mut(ready.cast(), sources),
-            statistics: mote_node_statistics::default(),
-            pool,
-            now: services.now(),
-            running: false,
-        };
-        (&raw mut (*node).core).write(UnsafeCell::new(core));
-        (&raw mut (*node).posts).write(Mailbox::new(from_raw_parts(posts.cast(), POSTS)));
-        (&raw mut (*node).frames).write(Mailbox::new(from_raw_parts(frames.cast(), radio_frames)));
+        let now = services.now();
+        furnish(node, &sizes, &places);
+        let core = UnsafeCell::raw_get(&raw const (*node).core);
+        (*core).now = now;
         (&raw mut (*node).magic).write(MAGIC);
     }
     Ok(node.cast())
+}
+
+/// Gives a node its tables.
+///
+/// # Safety
+/// As `init` describes; there is a place for every table.
+#[inline(never)]
+unsafe fn furnish(node: *mut Node, sizes: &Sizes, places: &[*mut u8; TABLES]) {
+    let [_, _, objects, sources, _, _, radio_frames, receive_batch, send_batch, ..] = sizes.counts;
+    let [_, _, attached, source, ready, posts, frames, received, sent, senders, inputs, outputs] = *places;
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let core = UnsafeCell::raw_get(&raw const (*node).core);
+        (&raw mut (*core).schedule).write(Schedule::new(slots(attached, objects), slots(source, sources)));
+        let parcels = from_raw_parts_mut(received.cast(), receive_batch);
+        (&raw mut (*core).receiver).write(Receiver::new(parcels, inputs, sizes.receive_size));
+        let parcels = from_raw_parts_mut(sent.cast(), send_batch);
+        let senders = from_raw_parts_mut(senders.cast(), send_batch);
+        (&raw mut (*core).outbox).write(Outbox::new(parcels, senders, outputs, sizes.send_size));
+        (&raw mut (*core).ready).write(from_raw_parts_mut(ready.cast(), sources));
+        (&raw mut (*node).posts).write(Mailbox::new(from_raw_parts(posts.cast(), POSTS)));
+        (&raw mut (*node).frames).write(Mailbox::new(from_raw_parts(frames.cast(), radio_frames)));
+    }
 }
 
 /// Makes the slots of a table.

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Requests and their answers.
+
+use super::*;
+
+#[test]
+fn a_request_is_answered_and_ends_once() {
+    let world = World::new();
+    world.add(mote_coap_resource_config { path: bytes(b"/hello"), get: Some(hello), ..zeroed() }, null_mut());
+    let mut seen = [Seen::default(), Seen::default(), Seen::default()];
+    let request = get(&world, b"coap://[fd00::1]/hello\0", &mut seen[0]);
+    assert!(seen[0].events.is_empty(), "no callback from inside the call");
+    world.run(100);
+    assert_eq!(seen[0].events, [(MOTE_COAP_RESPONSE, MOTE_OK, MOTE_COAP_CONTENT, b"hello".to_vec())]);
+    assert_eq!(unsafe { mote_coap_cancel(world.client, request) }, MOTE_ERR_STALE);
+    get(&world, b"coap://[fd00::1]/hello?a%20b\0", &mut seen[1]);
+    get(&world, b"coap://[fd00::1]/none\0", &mut seen[2]);
+    world.run(100);
+    assert_eq!(seen[1].body, b"a b");
+    assert_eq!(seen[2].events[0].2, MOTE_COAP_NOT_FOUND);
+    assert_eq!(seen.each_ref().map(|seen| seen.lasts), [1, 1, 1]);
+    let mut statistics: mote_coap_statistics = zeroed();
+    statistics.size = size_of::<mote_coap_statistics>() as u32;
+    assert_eq!(unsafe { mote_coap_get_statistics(world.server, &raw mut statistics) }, MOTE_OK);
+    assert_eq!((statistics.received, statistics.sent), (3, 3));
+    world.end();
+}
+
+#[test]
+fn large_bodies_go_both_ways_kept_or_asked_for() {
+    let world = World::new();
+    let stored = leak(Vec::<u8>::new());
+    let large = mote_coap_resource_config {
+        path: bytes(b"/large"),
+        flags: MOTE_COAP_ASSEMBLE,
+        get: Some(store),
+        put: Some(store),
+        ..zeroed()
+    };
+    world.add(large, core::ptr::from_mut(stored).cast());
+    let body: Vec<u8> = (0..5000u32).map(|number| number as u8).collect();
+    for stays in [1, 0] {
+        stored.clear();
+        let mut seen = Seen { upload: body.clone(), ..Seen::default() };
+        let config = mote_coap_request_config {
+            size: size_of::<mote_coap_request_config>() as u32,
+            method: MOTE_COAP_PUT,
+            uri: bytes(b"coap://[fd00::1]/large"),
+            payload: bytes(&body[..if stays == 1 { 5000 } else { 1024 }]),
+            payload_stays: stays,
+            more: 1 - stays,
+            total: 5000,
+            callback: Some(on_event),
+            user: user(&mut seen),
+            ..zeroed()
+        };
+        assert_eq!(unsafe { mote_coap_start(world.client, &raw const config, null_mut()) }, MOTE_OK);
+        world.run(1000);
+        assert_eq!((seen.lasts, seen.events.last().unwrap().2), (1, MOTE_COAP_CHANGED));
+        let asked = seen.events.iter().filter(|event| event.0 == MOTE_COAP_NEED_BLOCK).count();
+        assert_eq!(asked, if stays == 1 { 0 } else { 4 });
+        assert_eq!(stored, &body);
+    }
+    let mut seen = Seen::default();
+    get(&world, b"coap://[fd00::1]/large\0", &mut seen);
+    world.run(1000);
+    assert_eq!((seen.lasts, &seen.body), (1, &body));
+    assert_eq!(seen.events.len(), 5);
+    world.end();
+}
+
+struct Deferred {
+    coap: *mut mote_coap,
+    exchange: mote_coap_exchange,
+}
+
+unsafe extern "C" fn defer(user: *mut c_void, incoming: *const mote_coap_incoming) {
+    unsafe {
+        (*user.cast::<Deferred>()).exchange = (*incoming).exchange;
+    }
+}
+
+unsafe extern "C" fn complete(_: *mut mote_node, user: *mut c_void) {
+    unsafe {
+        let deferred = &*user.cast::<Deferred>();
+        let status = mote_coap_reply(
+            deferred.coap,
+            deferred.exchange,
+            MOTE_COAP_CONTENT,
+            MOTE_COAP_TEXT,
+            bytes(b"late"),
+        );
+        assert_eq!(status, MOTE_OK);
+    }
+}
+
+#[test]
+fn a_response_may_come_later_and_from_another_thread() {
+    let world = World::new();
+    let deferred = leak(Deferred { coap: world.server, exchange: 0 });
+    let deferred_user: *mut c_void = core::ptr::from_mut(deferred).cast();
+    world.add(
+        mote_coap_resource_config { path: bytes(b"/slow"), get: Some(defer), ..zeroed() },
+        deferred_user,
+    );
+    let mut seen = Seen::default();
+    get(&world, b"coap://[fd00::1]/slow\0", &mut seen);
+    world.run(5000);
+    assert!(seen.events.is_empty());
+    assert_ne!(deferred.exchange, 0);
+    let (node, argument) = (world.nodes[0] as usize, deferred_user as usize);
+    std::thread::spawn(move || unsafe {
+        assert_eq!(mote_node_post(node as *mut mote_node, Some(complete), argument as *mut c_void), MOTE_OK);
+    })
+    .join()
+    .unwrap();
+    world.run(100);
+    assert_eq!((seen.lasts, &seen.body[..]), (1, &b"late"[..]));
+    world.end();
+}
+
+/// Over the platform, which resolves `localhost`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_host_by_name_is_looked_up_first() {
+    use crate::ffi::{mote_lookup, mote_lookup_cancel, mote_node_run};
+    let memory = || vec![0u8; 16384].leak().as_mut_ptr();
+    let mut node = null_mut();
+    let size = size_of::<mote_node_config>() as u32;
+    let config = mote_node_config { size, port: crate::linux::mote_port_linux(), ..zeroed() };
+    assert_eq!(unsafe { mote_node_init(memory(), 16384, &raw const config, &raw mut node) }, MOTE_OK);
+    let (server, client) = (endpoint(&config_for(node)), endpoint(&config_for(node)));
+    let hello = leak(mote_coap_resource_config {
+        size: size_of::<mote_coap_resource_config>() as u32,
+        path: bytes(b"/hello"),
+        get: Some(hello),
+        ..zeroed()
+    });
+    assert_eq!(unsafe { mote_coap_resource_add(server, hello, null_mut(), null_mut()) }, MOTE_OK);
+    let mut at: mote_address = zeroed();
+    assert_eq!(unsafe { mote_coap_local_address(server, &raw mut at) }, MOTE_OK);
+    let run = |seen: &Seen, lasts: usize| {
+        for _ in 0..2000 {
+            if seen.lasts >= lasts {
+                break;
+            }
+            assert_eq!(unsafe { mote_node_run(node, 20) }, MOTE_OK);
+        }
+        assert_eq!(seen.lasts, lasts);
+    };
+    let (mut request, mut lookup): (_, *mut mote_lookup) = (7, null_mut());
+    let mut seen = Seen::default();
+    let mut start = |coap, uri: &str, seen: &mut Seen| unsafe {
+        let config = mote_coap_request_config {
+            size: size_of::<mote_coap_request_config>() as u32,
+            uri: bytes(uri.as_bytes()),
+            callback: Some(on_event),
+            user: user(seen),
+            ..zeroed()
+        };
+        let status = mote_coap_start_by_name(
+            memory(),
+            MOTE_COAP_NAME_MEM,
+            coap,
+            &raw const config,
+            &raw mut request,
+            &raw mut lookup,
+        );
+        (status, request, lookup)
+    };
+    let named = format!("coap://local%68ost:{}/hello", at.port);
+    let (status, request, lookup) = start(client, &named, &mut seen);
+    assert_eq!((status, request, lookup.is_null(), seen.lasts), (MOTE_OK, 0, false, 0));
+    run(&seen, 1);
+    assert_eq!(seen.events.last().unwrap().3, b"hello");
+    // A literal needs no look-up.
+    seen.body.clear();
+    let literal = format!("coap://127.0.0.1:{}/hello", at.port);
+    let (status, request, lookup) = start(client, &literal, &mut seen);
+    assert_eq!((status, request == 0, lookup.is_null()), (MOTE_OK, false, true));
+    run(&seen, 2);
+    assert_eq!(seen.events.last().unwrap().3, b"hello");
+    // Cancelled: nobody is told.
+    let (status, _, lookup) = start(client, &named, &mut seen);
+    assert_eq!((status, unsafe { mote_lookup_cancel(lookup) }), (MOTE_OK, MOTE_OK));
+    // A host that is not there, and an endpoint that is not there any more.
+    assert_eq!(start(client, "coap://there.is.none.invalid/", &mut seen).0, MOTE_OK);
+    run(&seen, 3);
+    let why = seen.events.last().unwrap().1;
+    assert!(why == MOTE_ERR_NOT_FOUND || why == MOTE_ERR_TIMEOUT, "{why}");
+    assert_eq!(start(client, &named, &mut seen).0, MOTE_OK);
+    assert_eq!(unsafe { mote_coap_close(client) }, MOTE_OK);
+    run(&seen, 4);
+    assert_eq!(seen.events.last().unwrap().1, MOTE_ERR_CLOSED);
+    assert_eq!(start(server, "http://localhost/", &mut seen).0, MOTE_ERR_UNSUPPORTED);
+    assert_eq!(start(server, "coap+tcp://localhost/", &mut seen).0, MOTE_OK);
+    run(&seen, 5);
+    assert_eq!(seen.events.last().unwrap().1, MOTE_ERR_UNSUPPORTED);
+    assert_eq!(unsafe { mote_coap_close(server) }, MOTE_OK);
+    assert_eq!(unsafe { mote_node_close(node) }, MOTE_OK);
+}
+
+#[test]
+fn requests_over_a_lossy_link_end_and_pings_too() {
+    let world = World::new();
+    world.add(mote_coap_resource_config { path: bytes(b"/hello"), get: Some(hello), ..zeroed() }, null_mut());
+    let lossy = mote_sim_link {
+        size: size_of::<mote_sim_link>() as u32,
+        loss: 200,
+        duplicate: 100,
+        delay: 10,
+        ..zeroed()
+    };
+    assert_eq!(unsafe { mote_sim_set_link(world.sim, &raw const lossy) }, MOTE_OK);
+    for _ in 0..50 {
+        let mut seen = Seen::default();
+        get(&world, b"coap://[fd00::1]/hello\0", &mut seen);
+        world.run(200_000);
+        assert_eq!(seen.lasts, 1);
+    }
+    let mut seen = Seen::default();
+    let server = address(1, 5683);
+    let status = unsafe {
+        mote_coap_ping(world.client, &raw const server, Some(on_event), user(&mut seen), null_mut())
+    };
+    assert_eq!(status, MOTE_OK);
+    world.run(200_000);
+    assert_eq!(seen.events, [(MOTE_COAP_ENDED, MOTE_OK, 0, vec![])]);
+    world.end();
+}
+
+#[test]
+fn a_wildcard_for_everything_leaves_the_list_of_resources_alone() {
+    let world = World::new();
+    for path in [&b"/*"[..], b"/a"] {
+        let config = mote_coap_resource_config { path: bytes(path), get: Some(hello), ..zeroed() };
+        world.add(config, null_mut());
+    }
+    let mut seen = [Seen::default(), Seen::default()];
+    get(&world, b"coap://[fd00::1]/.well-known/core?href=/a\0", &mut seen[0]);
+    get(&world, b"coap://[fd00::1]/what/ever\0", &mut seen[1]);
+    world.run(100);
+    assert_eq!((&seen[0].body[..], &seen[1].body[..]), (&b"</a>"[..], &b"hello"[..]));
+    world.end();
+}
