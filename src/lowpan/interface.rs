@@ -11,7 +11,7 @@ use super::iphc::Ends;
 use super::mesh::{MeshHeader, MeshRoute, MeshUnder};
 use super::packet;
 #[cfg(feature = "sixlorh")]
-use super::sixlorh;
+use super::{sixlorh, sixlorh_send};
 #[cfg(feature = "sixlorh")]
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer, copy};
@@ -55,6 +55,10 @@ pub struct Config {
     /// they understand it.
     #[cfg(feature = "ghc")]
     pub ghc: bool,
+    /// The headers of RPL are sent in their compressed form (RFC 8138), which all nodes must
+    /// understand. They are understood on receipt in any case.
+    #[cfg(feature = "sixlorh")]
+    pub sixlorh: bool,
 }
 
 impl Default for Config {
@@ -70,6 +74,8 @@ impl Default for Config {
             elide_udp_checksum: false,
             #[cfg(feature = "ghc")]
             ghc: false,
+            #[cfg(feature = "sixlorh")]
+            sixlorh: false,
         }
     }
 }
@@ -191,6 +197,8 @@ pub struct Interface<'m> {
     elide_udp_checksum: bool,
     #[cfg(feature = "ghc")]
     ghc: bool,
+    #[cfg(feature = "sixlorh")]
+    sixlorh: bool,
     /// The address of the DODAG's root, which 6LoRH elides.
     #[cfg(feature = "sixlorh")]
     root: Option<Ip>,
@@ -247,6 +255,8 @@ impl<'m> Interface<'m> {
             elide_udp_checksum: config.elide_udp_checksum,
             #[cfg(feature = "ghc")]
             ghc: config.ghc,
+            #[cfg(feature = "sixlorh")]
+            sixlorh: config.sixlorh,
             #[cfg(feature = "sixlorh")]
             root: None,
             stats: Stats::default(),
@@ -346,7 +356,19 @@ impl<'m> Interface<'m> {
         let ends = Ends::of_link(self.mac.address(), destination);
         let compress = self.codec(destination);
         let room = self.pool.get_mut(draft.block).get_mut(at..MAX_PAYLOAD_END).unwrap_or_default();
-        let compressed = compress(packet, ends, &self.contexts, self.elide_udp_checksum, room);
+        #[cfg(feature = "sixlorh")]
+        let shorter = match self.sixlorh {
+            true => {
+                let (elide, root) = (self.elide_udp_checksum, self.root);
+                sixlorh_send::compress(packet, ends, &self.contexts, elide, root, compress, room)
+            }
+            false => Err(Error::Unsupported),
+        };
+        #[cfg(not(feature = "sixlorh"))]
+        let shorter: Result<packet::Compressed> = Err(Error::Unsupported);
+        // What cannot be told in that form goes as it is.
+        let compressed =
+            shorter.or_else(|_| compress(packet, ends, &self.contexts, self.elide_udp_checksum, room));
         let compressed = match compressed {
             Ok(compressed) => compressed,
             Err(error) => {
@@ -677,7 +699,7 @@ impl<'m> Interface<'m> {
 }
 
 /// How headers are compressed: [`packet::compress`] or what does more.
-type Codec = fn(&[u8], Ends, &Contexts<'_>, bool, &mut [u8]) -> Result<packet::Compressed>;
+pub(super) type Codec = fn(&[u8], Ends, &Contexts<'_>, bool, &mut [u8]) -> Result<packet::Compressed>;
 
 /// How long a fragment for a node beyond the next hop waits for that before it to be forwarded, in
 /// milliseconds, that the forwarders' queues do not overflow (RFC 8930 §5 calls for such a gap).

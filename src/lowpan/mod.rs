@@ -10,7 +10,7 @@
 //! | `ghc` | bytecode for headers and payloads (RFC 7400) |
 //! | [`fragment`] | fragmentation and reassembly (RFC 4944 §5.3) |
 //! | `mesh` | mesh-under (RFC 4944 §5.2, §11) |
-//! | `sixlorh` | RPL's headers compressed (RFC 8138), on receipt |
+//! | `sixlorh`, `sixlorh_send` | RPL's headers compressed (RFC 8138), received and sent |
 //! | [`interface`] | the engine: packets in, frames out, and back |
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,8 @@ pub mod nhc;
 pub mod packet;
 #[cfg(feature = "sixlorh")]
 mod sixlorh;
+#[cfg(feature = "sixlorh")]
+mod sixlorh_send;
 
 /// Dispatch byte of an IPv6 packet as it is (RFC 4944 §5.1).
 pub const DISPATCH_IPV6: u8 = 0x41;

@@ -16,10 +16,10 @@ use crate::status::{Error, Result};
 /// The dispatch byte that switches to page 1 (RFC 8025), where 6LoRH headers are.
 pub(super) const PAGE_1: u8 = 0xf1;
 
-const TYPE_RPI: u8 = 5;
-const TYPE_IP_IN_IP: u8 = 6;
+pub(super) const TYPE_RPI: u8 = 5;
+pub(super) const TYPE_IP_IN_IP: u8 = 6;
 /// The longest source route that is taken.
-const MAX_HOPS: usize = 64;
+pub(super) const MAX_HOPS: usize = 64;
 
 /// The 6LoRH headers of a packet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +33,7 @@ struct Headers<'a> {
 }
 
 /// How long an address in an SRH-6LoRH of that type is.
-const fn address_len(kind: u8) -> usize {
+pub(super) const fn address_len(kind: u8) -> usize {
     1 << kind
 }
 
@@ -116,7 +116,7 @@ impl<'a> Headers<'a> {
 }
 
 /// Overrides the last bytes of an address (RFC 8138 §4.3.1).
-fn coalesce(address: &mut [u8; 16], last: &[u8]) {
+pub(super) fn coalesce(address: &mut [u8; 16], last: &[u8]) {
     for (to, from) in address.iter_mut().rev().zip(last.iter().rev()) {
         *to = *from;
     }

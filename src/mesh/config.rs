@@ -80,6 +80,9 @@ pub struct Config {
     /// those that announce it.
     #[cfg(feature = "ghc")]
     pub ghc: bool,
+    /// Whether the headers of RPL are sent compressed (RFC 8138), which all nodes must understand.
+    #[cfg(feature = "sixlorh")]
+    pub sixlorh: bool,
 }
 
 impl Default for Config {
@@ -109,6 +112,8 @@ impl Default for Config {
             floating: false,
             #[cfg(feature = "ghc")]
             ghc: false,
+            #[cfg(feature = "sixlorh")]
+            sixlorh: false,
         }
     }
 }
@@ -129,6 +134,8 @@ impl Config {
             contexts: usize::from(self.contexts),
             #[cfg(feature = "ghc")]
             ghc: self.ghc,
+            #[cfg(feature = "sixlorh")]
+            sixlorh: self.sixlorh,
             ..interface::Config::default()
         }
     }

@@ -168,7 +168,11 @@ impl Mesh<'_> {
 
     fn on_rpl(&mut self, now: Instant, random: &mut dyn Random, event: rpl::Event) -> Option<Event<'static>> {
         Some(match event {
-            rpl::Event::Joined { instance, dodag_id } => Event::Joined { instance, dodag_id },
+            rpl::Event::Joined { instance, dodag_id } => {
+                #[cfg(feature = "sixlorh")]
+                self.interface.set_root(Some(dodag_id));
+                Event::Joined { instance, dodag_id }
+            }
             rpl::Event::ParentChanged { instance, parent } => {
                 // The links to the parents are kept, and to no others: places would run out.
                 let links = self.interface.mac_mut().neighbours_mut();

@@ -4,7 +4,6 @@
 use crate::harness::*;
 use mote::address::Ip;
 use mote::ieee802154::LinkAddress;
-use mote::ieee802154::wire::{Frame, FrameType};
 use mote::lowpan::context::{Context, Contexts};
 use mote::lowpan::iphc::Ends;
 use mote::lowpan::packet;
@@ -27,15 +26,8 @@ fn seen(capture: &[u8]) -> Vec<Seen> {
     let mut entries = [Context::default(); 1];
     let mut contexts = Contexts::new(&mut entries);
     contexts.set(0, Ip::v6([0xfd00, 0, 0, 0, 0, 0, 0, 0]), 64, true).unwrap();
-    let mut rest = &capture[24..];
     let mut all = Vec::new();
-    while let Some((header, after)) = rest.split_at_checked(16) {
-        let len = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
-        rest = &after[len..];
-        let Ok(frame) = Frame::parse(&after[..len - 2]) else { continue };
-        if frame.header.frame_type != FrameType::Data {
-            continue;
-        }
+    for frame in frames(capture) {
         let (from, to) = (frame.header.source, frame.header.destination);
         let mut plain = [0; 2048];
         let found = packet::decompress(frame.payload, Ends::of_link(from, to), &contexts, None, &mut plain);

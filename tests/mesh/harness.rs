@@ -2,6 +2,8 @@
 //! Whole nodes on a simulated radio channel, in virtual time.
 
 use mote::address::Ip;
+#[cfg(any(feature = "ghc", feature = "sixlorh"))]
+use mote::ieee802154::wire::{Frame, FrameType};
 use mote::ipv6::link::LinkAddress;
 use mote::mesh::{Config, Event, Mesh, PingFailure, Role, Root, SCRATCH};
 use mote::random::Sequence;
@@ -140,6 +142,20 @@ pub(crate) fn grid(side: usize, delivery: u16) -> Topology {
         }
     }
     topology
+}
+
+/// The data frames in a capture.
+#[cfg(any(feature = "ghc", feature = "sixlorh"))]
+pub(crate) fn frames(capture: &[u8]) -> Vec<Frame<'_>> {
+    let mut rest = &capture[24..];
+    let mut all = Vec::new();
+    while let Some((header, after)) = rest.split_at_checked(16) {
+        let len = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
+        rest = &after[len..];
+        all.extend(Frame::parse(&after[..len - 2]));
+    }
+    all.retain(|frame| frame.header.frame_type == FrameType::Data);
+    all
 }
 
 impl Network {

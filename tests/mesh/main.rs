@@ -10,3 +10,5 @@ mod harness;
 mod hostile;
 mod networks;
 mod scale;
+#[cfg(feature = "sixlorh")]
+mod sixlorh;

@@ -198,6 +198,10 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     {
         wanted.ghc = given.ghc != 0;
     }
+    #[cfg(feature = "sixlorh")]
+    {
+        wanted.sixlorh = given.sixlorh != 0;
+    }
     Ok(wanted)
 }
 
