@@ -4914,7 +4914,16 @@ mote_status mote_mqtt_publish_chunk(struct mote_mqtt *mqtt,
 
 /**
  * Subscribes. Messages that match go to `handler`; the subscriptions are made again by
- * themselves when the server has lost the session.
+ * themselves when the server has lost the session, with their options and Subscription
+ * Identifiers, but without the User Properties given here.
+ *
+ * Where subscriptions overlap, every handler whose subscription takes the message is told, in the
+ * order of the subscriptions, each once. A subscription with a Subscription Identifier (5.0) takes
+ * the messages that carry it, one without those whose topic its filter matches; when that is none,
+ * all take it whose filter matches. A server may send one copy of a message, or one for each of the
+ * overlapping subscriptions. In the latter case identifiers keep the copies apart; without them
+ * each copy goes to each handler, so that nothing is missed but something may be seen twice.
+ * Deferred acknowledgement is by message: one `mote_mqtt_acknowledge`, whoever gives it.
  *
  * ```c
  * mote_mqtt_filter filter = { MOTE_STR("sensors/#"), .qos = 1 };

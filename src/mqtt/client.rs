@@ -73,8 +73,10 @@ pub(super) mod kind {
     pub(crate) const RENEW: u32 = 0x2000_0000;
     /// It has been made again; the answer is awaited.
     pub(crate) const ASKED: u32 = 0x4000_0000;
-    /// Everything about the kind.
-    pub(crate) const ALL: u32 = 0xff00_0000;
+    /// It takes the message that is being received.
+    pub(crate) const TAKES: u32 = 0x8000_0000;
+    /// Everything about the kind, but for who takes what.
+    pub(crate) const ALL: u32 = 0x7f00_0000;
 }
 
 /// The rest of the word of a record in the queue: flags above the packet identifier.
@@ -174,7 +176,6 @@ pub(super) struct Inbound {
 pub(super) struct Incoming {
     pub(super) total: u32,
     pub(super) remaining: u32,
-    pub(super) cookie: Option<u32>,
     /// 0 with QoS 0.
     pub(super) packet_id: u16,
     /// A duplicate, which the application does not get.
@@ -363,10 +364,37 @@ impl<'m> Client<'m> {
         self.names.find(0, kind::MASK | flag::ID, alias).map_or("", |at| self.name(at))
     }
 
+    /// Who takes the message that is being received: what the subscriptions were made with,
+    /// from number 0 on until there is none, each once. Holds for the message's
+    /// [`Payload`](super::Event::Payload) and [`Aborted`](super::Event::Aborted) too.
+    ///
+    /// A subscription with a Subscription Identifier (5.0) takes the messages that carry it, one
+    /// without those whose topic its filter matches; when that is none, all take it whose filter
+    /// matches. So where subscriptions overlap each gets the message once if the server sends one
+    /// copy. A server may send one copy for each instead (3.1.1 §3.3.5, 5.0 §3.3.4): then identifiers
+    /// keep them apart, and without identifiers each copy goes to each of them.
+    pub fn handler(&self, number: usize) -> Option<u32> {
+        let (mut left, mut next) = (number, 0);
+        while let Some(at) = self.names.find(next, kind::TAKES, kind::TAKES) {
+            if left == 0 {
+                return Some(self.names.key(at));
+            }
+            left -= 1;
+            next = self.names.behind(at);
+        }
+        None
+    }
+
     /// Whether there is a subscription that was made with this cookie.
     pub fn is_subscribed(&self, cookie: u32) -> bool {
+        self.made_with(cookie, kind::MASK, kind::FILTER)
+    }
+
+    /// Whether one of these subscriptions was made with this cookie.
+    #[inline(never)]
+    pub(super) fn made_with(&self, cookie: u32, mask: u32, wanted: u32) -> bool {
         let mut next = 0;
-        while let Some(at) = self.names.find(next, kind::MASK, kind::FILTER) {
+        while let Some(at) = self.names.find(next, mask, wanted) {
             if self.names.key(at) == cookie {
                 return true;
             }

@@ -251,7 +251,8 @@ impl Client<'_> {
     }
 
     /// Subscribes. The filters with their cookies are remembered, so that messages find their
-    /// handler and the subscriptions are made again when the server has lost the session.
+    /// handlers and the subscriptions are made again when the server has lost the session: with their
+    /// options and identifiers, but without the User Properties that were given here.
     ///
     /// # Errors
     /// [`Error::Invalid`] for no filter, a bad filter or option or property, [`Error::Full`]

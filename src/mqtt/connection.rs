@@ -25,7 +25,7 @@ impl Client<'_> {
         self.marks &= !mark::DUE;
         if self.has(mark::ABORTED) {
             self.marks &= !mark::ABORTED;
-            return Some(Event::Aborted { cookie: self.incoming.cookie });
+            return Some(Event::Aborted { cookie: self.handler(0) });
         }
         self.tick(cx, &mut out);
         if out.is_some() {

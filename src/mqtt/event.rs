@@ -50,7 +50,8 @@ pub struct Message<'d> {
     /// How long the whole payload is, in bytes. If longer than `payload`, the rest follows in
     /// [`Event::Payload`].
     pub total: u32,
-    /// What the first matching subscription was made with; `None` when none of them matches.
+    /// What the first of the subscriptions that take it was made with; `None` when none does.
+    /// [`handler`](super::Client::handler) names all.
     pub cookie: Option<u32>,
     /// For [`acknowledge`](super::Client::acknowledge). `None` with QoS 0.
     pub token: Option<Token>,

@@ -7,7 +7,9 @@ use super::event::{Event, Message, Operation, Token};
 use super::send::Request;
 use super::topic;
 use super::wire::property::id;
-use super::wire::{Answer, FixedHeader, PacketType, Properties, PublishHead, Reason, Side, head_len};
+use super::wire::{
+    Answer, FixedHeader, PacketType, Properties, Property, PublishHead, Reason, Side, head_len,
+};
 use crate::status::Error;
 use crate::transport::StreamEvent;
 
@@ -230,8 +232,12 @@ impl Client<'_> {
                 }
             }
         }
-        let Some((alias, cookie)) = self.resolve(&head, out) else { return 0 };
-        self.incoming = Incoming { total, remaining, cookie, packet_id, skip };
+        let alias = self.resolve(&head, out);
+        if out.wrong != Reason::SUCCESS {
+            return 0;
+        }
+        let cookie = self.handler(0);
+        self.incoming = Incoming { total, remaining, packet_id, skip };
         self.complete();
         if !skip {
             self.marks |= mark::USEFUL;
@@ -284,44 +290,66 @@ impl Client<'_> {
         Some(entry)
     }
 
-    /// The alias and the handler of a message; sets the alias that it brings (5.0 §3.3.4).
-    fn resolve(&mut self, head: &PublishHead, out: &mut Outcome) -> Option<(u16, Option<u32>)> {
-        let mut name = head.topic.as_bytes();
+    /// The alias of a message; sets the alias that it brings (5.0 §3.3.4), and marks who takes the
+    /// message, as [`handler`](Client::handler) says.
+    fn resolve(&mut self, head: &PublishHead, out: &mut Outcome) -> u16 {
+        let topic = head.topic.as_bytes();
         let mut alias = 0;
+        // Where the topic lies among the names, if the server sent the alias alone.
+        let mut known = None;
         if self.is_v5() {
             alias = head.properties.number(id::TOPIC_ALIAS).unwrap_or(0) as u16;
         }
         if alias != 0 {
             if alias > self.config.topic_alias_maximum {
                 out.fail(Reason::TOPIC_ALIAS_INVALID);
-                return None;
+                return 0;
             }
             let word = kind::ALIAS_IN | u32::from(alias);
-            let mut at = self.names.find(0, kind::MASK | flag::ID, word);
+            known = self.names.find(0, kind::MASK | flag::ID, word);
             out.wrong = Reason::PROTOCOL_ERROR;
-            if !name.is_empty() {
-                if let Some(at) = at {
+            if !topic.is_empty() {
+                if let Some(at) = known {
                     self.names.remove(at);
                 }
-                at = self.names.add(word, 0, 0, name).ok();
+                known = self.names.add(word, 0, 0, topic).ok();
                 out.wrong = Reason::QUOTA_EXCEEDED;
             }
-            name = self.names.body(at?);
+            if known.is_none() {
+                return 0;
+            }
             out.wrong = Reason::SUCCESS;
         }
-        let mut next = 0;
-        while let Some(at) = self.names.find(next, kind::MASK, kind::FILTER) {
-            if topic::matches_bytes(self.names.body(at), name) {
-                return Some((alias, Some(self.names.key(at))));
+        self.names.mark_all(kind::TAKES, kind::TAKES, kind::TAKES, 0);
+        let mut by_identifier = self.is_v5();
+        loop {
+            let mut next = 0;
+            while let Some(at) = self.names.find(next, kind::MASK, kind::FILTER) {
+                next = self.names.behind(at);
+                let identifier = self.names.time(at);
+                let takes = if by_identifier && identifier != 0 {
+                    let carried =
+                        |p: Property<'_>| p.id == id::SUBSCRIPTION_IDENTIFIER && p.number == identifier;
+                    head.properties.iter().any(carried)
+                } else {
+                    let name = known.map_or(topic, |at| self.names.body(at));
+                    topic::matches_bytes(self.names.body(at), name)
+                };
+                if takes && !self.made_with(self.names.key(at), kind::TAKES, kind::TAKES) {
+                    self.names.mark(at, 0, kind::TAKES);
+                }
             }
-            next = self.names.behind(at);
+            if !by_identifier || self.handler(0).is_some() {
+                return alias;
+            }
+            by_identifier = false;
         }
-        Some((alias, None))
     }
 
     /// A further part of a payload.
     fn payload<'d>(&mut self, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
-        let Incoming { total, remaining, cookie, packet_id, skip } = self.incoming;
+        let Incoming { total, remaining, packet_id, skip } = self.incoming;
+        let cookie = self.handler(0);
         let data = bytes.get(..remaining as usize).unwrap_or(bytes);
         if !data.is_empty() {
             self.incoming.remaining = remaining - data.len() as u32;

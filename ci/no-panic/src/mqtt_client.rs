@@ -11,6 +11,10 @@ use mote::mqtt::{
 use mote::status::Result;
 use mote::transport::StreamEvent;
 
+/// The client's own memory beside its buffers, where pointers have 32 bits.
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(size_of::<Client>() <= 208);
+
 #[unsafe(no_mangle)]
 pub extern "C" fn check_mqtt_new(
     memory: &'static mut [u8],
@@ -138,4 +142,9 @@ pub extern "C" fn check_mqtt_poll(
 #[unsafe(no_mangle)]
 pub extern "C" fn check_mqtt_next_deadline(client: &Client<'static>) -> u64 {
     client.next_deadline().0
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn check_mqtt_handler(client: &Client<'static>, number: usize) -> Option<u32> {
+    client.handler(number)
 }

@@ -3,7 +3,8 @@
 
 use super::config::{Given, mote_mqtt_config};
 use super::event::{
-    MOTE_MQTT_ENDED, MOTE_MQTT_WANTED, blank, lend, mote_mqtt_callback, mote_mqtt_event, show,
+    MOTE_MQTT_ABORTED, MOTE_MQTT_ENDED, MOTE_MQTT_MESSAGE, MOTE_MQTT_PAYLOAD, MOTE_MQTT_WANTED, blank, lend,
+    mote_mqtt_callback, mote_mqtt_event, show,
 };
 use crate::bytes::{Writer, copy};
 use crate::ffi::node::{Driver, NodeRef};
@@ -17,6 +18,7 @@ use crate::store::Store;
 use crate::table::Handle;
 use crate::time::Instant;
 use crate::transport::{StreamContext, StreamEvent};
+use core::cell::Cell;
 use core::ffi::c_void;
 
 /// An MQTT client.
@@ -61,6 +63,8 @@ pub(super) struct Core {
     pub(super) handlers: &'static mut [Caller],
     callback: mote_mqtt_callback,
     user: *mut c_void,
+    /// Where to say that the client was closed while its handlers are told, or NULL.
+    gone: *const Cell<bool>,
 }
 
 /// A block of this many bytes holds a client of the default config without properties.
@@ -146,7 +150,8 @@ pub(super) fn init(block: &'static mut [u8], given: &Given<'_>) -> Result<*mut m
     let object = MqttRef::attach(&mut carver, node, &DRIVER)?;
     let mote_mqtt_config { callback, user, .. } = *given.config;
     let stream = TcpStream::new(node, object.handle());
-    object.put(Core { client, stream, inlet, store, topic, callers, handlers, callback, user });
+    let gone = core::ptr::null();
+    object.put(Core { client, stream, inlet, store, topic, callers, handlers, callback, user, gone });
     Ok(object.pointer())
 }
 
@@ -174,7 +179,13 @@ impl MqttRef {
     /// Leaves the node. From here on every use of the pointer is stale.
     pub(super) fn close(self) {
         use crate::transport::Stream;
-        self.with(|core| core.stream.close());
+        self.with(|core| {
+            core.stream.close();
+            // SAFETY: NULL, or a cell of the call that is telling handlers now and waits below us.
+            if let Some(gone) = unsafe { core.gone.as_ref() } {
+                gone.set(true);
+            }
+        });
         self.detach();
     }
 
@@ -232,7 +243,7 @@ impl MqttRef {
 
     /// Brings an event to the application. Nothing of the object may be touched afterwards.
     fn dispatch(self, event: &Event<'_>) {
-        let (mut shown, cookie) = show(self.pointer(), event);
+        let (mut shown, mut cookie) = show(self.pointer(), event);
         if let Event::Message(message) = event
             && shown.topic.len == 0
         {
@@ -243,19 +254,42 @@ impl MqttRef {
                 lend(room.get(..count).unwrap_or_default())
             });
         }
-        let told = self.with(|core| match shown.kind {
-            MOTE_MQTT_ENDED | MOTE_MQTT_WANTED => {
-                let ours = |caller: &&mut Caller| caller.operation == shown.operation && !caller.done;
-                let caller = core.callers.iter_mut().find(ours)?;
-                Some(if shown.kind == MOTE_MQTT_ENDED { core::mem::take(caller) } else { *caller })
+        let shared = matches!(shown.kind, MOTE_MQTT_MESSAGE | MOTE_MQTT_PAYLOAD | MOTE_MQTT_ABORTED);
+        // A handler may close the client: the others are not told then, and nothing is touched.
+        let gone = Cell::new(false);
+        let mut number = 0;
+        loop {
+            let told = self.with(|core| match shown.kind {
+                MOTE_MQTT_ENDED | MOTE_MQTT_WANTED => {
+                    let ours = |caller: &&mut Caller| caller.operation == shown.operation && !caller.done;
+                    let caller = core.callers.iter_mut().find(ours)?;
+                    Some(if shown.kind == MOTE_MQTT_ENDED { core::mem::take(caller) } else { *caller })
+                }
+                _ => core.handlers.get((cookie as usize).checked_sub(1)?).copied(),
+            });
+            let (callback, user) = match told {
+                Some(Caller { callback: Some(callback), user, .. }) => (Some(callback), user),
+                _ => self.with(|core| (core.callback, core.user)),
+            };
+            let others = shared.then(|| self.with(|core| core.client.handler(number + 1))).flatten();
+            if others.is_none() {
+                return call(callback, user, &shown);
             }
-            _ => core.handlers.get((cookie as usize).checked_sub(1)?).copied(),
-        });
-        let (callback, user) = match told {
-            Some(Caller { callback: Some(callback), user, .. }) => (Some(callback), user),
-            _ => self.with(|core| (core.callback, core.user)),
-        };
-        call(callback, user, &shown);
+            self.with(|core| core.gone = &raw const gone);
+            call(callback, user, &shown);
+            if gone.get() {
+                return;
+            }
+            number += 1;
+            let next = self.with(|core| {
+                core.gone = core::ptr::null();
+                core.client.handler(number)
+            });
+            match next {
+                Some(next) => cookie = next,
+                None => return,
+            }
+        }
     }
 
     /// Tells of one QoS 0 message that left within `publish`, if there is one.

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Connecting, keep-alive, reconnecting, disconnecting.
+
+use super::*;
+
+#[test]
+fn connect_is_first_and_says_what_is_configured() {
+    for version in BOTH {
+        let will_properties = [Property::number(24, 5), Property::user("a", "b")];
+        let full = Config {
+            user_name: Some("user"),
+            password: Some(b"secret"),
+            keep_alive: 33,
+            topic_alias_maximum: 4,
+            maximum_packet_size: 5000,
+            will: Some(Will {
+                qos: 1,
+                retain: true,
+                topic: "gone",
+                payload: b"bye",
+                properties: Properties::List(will_properties.to_vec().leak()),
+            }),
+            ..config(version)
+        };
+        let mut rig = Rig::new(full);
+        let bytes = rig.handshake();
+        let connect = connect_of(&bytes);
+        assert_eq!((connect.version, connect.client_id, connect.keep_alive), (version, "me", 33));
+        assert_eq!((connect.user_name, connect.password), (Some("user"), Some(&b"secret"[..])));
+        let will = connect.will.unwrap();
+        assert_eq!((will.qos, will.retain, will.topic, will.payload), (1, true, "gone", &b"bye"[..]));
+        if version == Version::V5 {
+            let numbers = [17, 33, 34, 39].map(|id| connect.properties.number(id).unwrap());
+            assert_eq!(numbers, [1000, 20, 4, 5000]);
+            assert_eq!(will.properties.number(24), Some(5));
+        }
+        assert_eq!(rig.wire.targets, [("broker".to_owned(), 1883)]);
+        // Nothing but CONNECT before CONNACK.
+        rig.publish("a", 0, b"x");
+        rig.subscribe("a", 0, 0);
+        assert!(rig.sent().is_empty());
+    }
+}
+
+#[test]
+fn an_empty_client_identifier_needs_a_clean_session_with_3_1_1() {
+    let nameless = Config { client_id: "", ..config(Version::V311) };
+    assert!(matches!(Client::new(&mut [0; 9999], &nameless), Err(Error::Invalid)));
+    let clean = Config { clean_start: true, ..nameless };
+    assert!(Client::new(&mut [0; 9999], &clean).is_ok());
+}
+
+#[test]
+fn exactly_the_planned_memory_suffices() {
+    let config = config(Version::V5);
+    let bytes = Client::plan(&config).bytes();
+    let mut block = vec![0; bytes + 8];
+    assert!(Client::new(&mut block[1..=bytes], &config).is_ok());
+    // One byte less, at the worst alignment.
+    let least = (0..8).map(|offset| Client::new(&mut block[offset..offset + bytes - 8], &config).is_err());
+    assert!(least.into_iter().all(|failed| failed));
+}
+
+#[test]
+fn the_context_is_small() {
+    // Without buffers at most 256 bytes where pointers are largest; ci/no-panic/src/mqtt_client.rs holds a
+    // 32-bit target to what it takes there.
+    assert!(size_of::<Client>() <= 256, "{}", size_of::<Client>());
+}
+
+#[test]
+fn a_message_in_flight_takes_16_bytes_beyond_its_own() {
+    for version in BOTH {
+        // A byte for the topic, two for its length, with 5.0 one for the absent properties, and the payload.
+        let own = 3 + usize::from(version == Version::V5) + 4;
+        let count = 10;
+        let exact = Config { queue_bytes: count * (own + 16), ..config(version) };
+        let mut rig = Rig::new(exact).connected();
+        for _ in 0..count {
+            rig.publish("t", 2, b"four");
+        }
+        assert_eq!(rig.sent().len(), count);
+        assert_eq!(rig.try_publish("t", 2, b""), Err(Error::Full));
+    }
+    // Those on their way to us take what grows with the Receive Maximum.
+    let plan = |receive_maximum| Client::plan(&Config { receive_maximum, ..Config::default() }).bytes();
+    assert!(plan(101) - plan(100) <= 16);
+}
+
+#[test]
+fn refusals_of_connack() {
+    for (version, reason, retry) in [
+        (Version::V311, 1, false),
+        (Version::V311, 2, false),
+        (Version::V311, 3, true),
+        (Version::V311, 4, false),
+        (Version::V311, 5, false),
+        (Version::V5, 0x80, true),
+        (Version::V5, 0x84, false),
+        (Version::V5, 0x86, false),
+        (Version::V5, 0x87, false),
+        (Version::V5, 0x88, true),
+        (Version::V5, 0x89, true),
+        (Version::V5, 0x8c, false),
+        (Version::V5, 0x9c, true),
+    ] {
+        let mut rig = Rig::new(config(version));
+        rig.handshake();
+        let connack = Connack { reason: Reason(reason), ..Connack::default() };
+        rig.feed(&encode(&Packet::Connack(connack), version, Side::Server));
+        assert_eq!(rig.take(), [disconnected(Error::Refused, reason, retry)]);
+        assert!(!rig.wire.open);
+        assert_eq!(rig.client.is_idle(), !retry);
+    }
+}
+
+#[test]
+fn a_session_that_was_not_wanted_closes() {
+    for version in BOTH {
+        let mut rig = Rig::new(Config { clean_start: true, ..config(version) });
+        rig.handshake();
+        rig.connack(true, &[]);
+        assert_eq!(rig.take(), [disconnected(Error::Protocol, 0x82, true)]);
+        assert!(!rig.wire.open);
+    }
+}
+
+#[test]
+fn clean_start_holds_for_the_first_connection_only() {
+    let mut rig = Rig::new(Config { clean_start: true, ..config(Version::V5) });
+    assert!(connect_of(&rig.handshake()).clean_start);
+    rig.connack(false, &[]);
+    assert!(!connect_of(&rig.reconnect()).clean_start);
+    rig.connack(true, &[]);
+    rig.with(|client, cx| client.disconnect(cx, Reason::SUCCESS, Properties::EMPTY)).unwrap();
+    rig.poll();
+    rig.sent();
+    rig.tell(StreamEvent::Closed);
+    assert!(connect_of(&rig.handshake()).clean_start, "asked for anew");
+}
+
+#[test]
+fn keep_alive_pings_after_silence_and_only_once() {
+    for version in BOTH {
+        let mut rig = Rig::new(Config { keep_alive: 10, ..config(version) }).connected();
+        let start = rig.now;
+        rig.until_due();
+        assert_eq!(rig.now.since(start), 10_000);
+        assert_eq!(rig.sent(), [[0xc0, 0]]);
+        for _ in 0..5 {
+            rig.later(1000);
+        }
+        assert!(rig.sent().is_empty(), "no second PINGREQ");
+        rig.feed(&[0xd0, 0]);
+        // Whatever is sent puts the next one off.
+        rig.later(1000);
+        rig.publish("a", 0, b"x");
+        rig.sent();
+        let start = rig.now;
+        rig.until_due();
+        assert_eq!((rig.now.since(start), rig.sent()), (10_000, vec![vec![0xc0, 0]]));
+        // What is received does not.
+        rig.feed(&[0xd0, 0]);
+        let start = rig.now;
+        rig.later(5000);
+        rig.deliver("t", 0, 0, false, b"");
+        rig.until_due();
+        assert_eq!((rig.now.since(start), rig.sent().len()), (10_000, 1));
+    }
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_given_up() {
+    let mut rig = Rig::new(Config { keep_alive: 10, ..config(Version::V5) }).connected();
+    rig.until_due();
+    // A long message on its way shows that the server is there.
+    for _ in 0..10 {
+        rig.later(15_000);
+        rig.deliver("t", 0, 0, false, b"");
+    }
+    assert!(rig.wire.open);
+    rig.take();
+    rig.until_due();
+    assert_eq!(rig.take(), [disconnected(Error::Timeout, 0, true)]);
+    assert!(!rig.wire.open);
+}
+
+#[test]
+fn keep_alive_0_never_pings_and_the_server_s_keep_alive_rules() {
+    let rig = Rig::new(Config { keep_alive: 0, ..config(Version::V5) }).connected();
+    assert_eq!(rig.client.next_deadline(), Instant::NEVER);
+    let mut rig = Rig::new(Config { keep_alive: 0, ..config(Version::V5) });
+    rig.handshake();
+    rig.connack(false, &[Property::number(19, 7)]);
+    let start = rig.now;
+    rig.until_due();
+    assert_eq!((rig.now.since(start), rig.sent()), (7000, vec![vec![0xc0, 0]]));
+}
+
+#[test]
+fn a_blocked_stream_that_never_clears_is_given_up() {
+    let mut rig = Rig::new(Config { keep_alive: 10, ..config(Version::V5) }).connected();
+    rig.wire.window = 0;
+    rig.publish("a", 0, b"x");
+    rig.until_due();
+    rig.until_due();
+    assert_eq!(rig.take().last(), Some(&disconnected(Error::Timeout, 0, true)));
+}
+
+#[test]
+fn connecting_gives_up_after_its_time() {
+    let mut rig = Rig::new(config(Version::V5));
+    rig.with(|client, cx| client.connect(cx)).unwrap();
+    rig.poll();
+    let start = rig.now;
+    rig.until_due();
+    assert_eq!(rig.now.since(start), 30_000);
+    assert_eq!(rig.take(), [disconnected(Error::Timeout, 0, true)]);
+    rig.until_due();
+    rig.tell(StreamEvent::Connected);
+    rig.until_due();
+    assert_eq!(rig.take(), [disconnected(Error::Timeout, 0, true)]);
+}
+
+#[test]
+fn reconnecting_backs_off_with_full_jitter() {
+    let mut rig = Rig::new(config(Version::V5));
+    rig.with(|client, cx| client.connect(cx)).unwrap();
+    rig.poll();
+    let mut largest = 0;
+    let mut delays = Vec::new();
+    for attempt in 0..40u32 {
+        rig.tell(StreamEvent::Failed(Error::Refused));
+        let start = rig.now;
+        rig.until_due();
+        let delay = rig.now.since(start);
+        assert!(delay <= 60_000.min(1000 << attempt.min(16)), "{attempt}: {delay}");
+        largest = largest.max(delay);
+        delays.push(delay);
+    }
+    assert!(largest > 30_000);
+    delays.dedup();
+    assert!(delays.len() > 30, "drawn, not fixed");
+    // A connection that lasts makes the delays short again.
+    rig.tell(StreamEvent::Connected);
+    rig.connack(false, &[]);
+    rig.later(6000);
+    rig.tell(StreamEvent::Failed(Error::Reset));
+    assert!(rig.client.next_deadline().since(rig.now) <= 1000);
+}
+
+#[test]
+fn without_reconnection_requests_end_and_messages_wait() {
+    let mut rig = Rig::new(Config { reconnect: None, ..config(Version::V5) }).connected();
+    let request = rig.subscribe("a", 0, 0);
+    let message = rig.publish("a", 1, b"x");
+    rig.sent();
+    rig.tell(StreamEvent::Failed(Error::Reset));
+    let error = Some(Error::Transport);
+    let ended_request = Seen::Ended { operation: request.raw(), error, reason: 0, reasons: vec![] };
+    assert_eq!(rig.take(), [disconnected(Error::Reset, 0, false), ended_request]);
+    assert!(rig.client.is_idle());
+    rig.handshake();
+    rig.connack(true, &[]);
+    assert_eq!(types(&rig.sent()), [3]);
+    rig.ack(PacketType::Puback, 2, 0);
+    assert!(rig.take().contains(&ended(message)));
+}
+
+#[test]
+fn disconnect_is_the_last_packet_and_the_connection_is_closed() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        rig.publish("a", 0, b"x");
+        rig.with(|client, cx| client.disconnect(cx, Reason::SUCCESS, Properties::EMPTY)).unwrap();
+        rig.poll();
+        assert_eq!(types(&rig.sent()), [3, 14]);
+        assert!(rig.wire.shut);
+        rig.deliver("t", 1, 1, false, b"late");
+        rig.publish("a", 0, b"later");
+        assert!(rig.sent().is_empty());
+        rig.until_due();
+        assert_eq!(rig.take(), [disconnected(Error::Closed, 0, false)]);
+        assert!(!rig.wire.open && rig.client.is_idle());
+        let again = rig.with(|client, cx| client.disconnect(cx, Reason::SUCCESS, Properties::EMPTY));
+        assert_eq!(again, Err(Error::State));
+    }
+}
+
+#[test]
+fn disconnect_with_the_will_and_a_session_expiry() {
+    let mut rig = Rig::new(config(Version::V5)).connected();
+    let list = [Property::number(17, 60)];
+    let properties = Properties::List(&list);
+    let wrong = rig.with(|client, cx| client.disconnect(cx, Reason(0x10), properties));
+    assert_eq!(wrong, Err(Error::Invalid));
+    rig.with(|client, cx| client.disconnect(cx, Reason::DISCONNECT_WITH_WILL, properties)).unwrap();
+    rig.poll();
+    assert_eq!(rig.sent(), [[0xe0, 7, 4, 5, 17, 0, 0, 0, 60]]);
+    rig.tell(StreamEvent::Closed);
+    assert_eq!(rig.take(), [disconnected(Error::Closed, 0, false)]);
+}
+
+#[test]
+fn disconnecting_before_the_connection_stands() {
+    let mut rig = Rig::new(config(Version::V5));
+    rig.with(|client, cx| client.connect(cx)).unwrap();
+    rig.poll();
+    rig.with(|client, cx| client.disconnect(cx, Reason::SUCCESS, Properties::EMPTY)).unwrap();
+    rig.poll();
+    assert_eq!(rig.take(), [disconnected(Error::Closed, 0, false)]);
+    assert!(rig.client.is_idle() && !rig.wire.open);
+}
+
+#[test]
+fn a_server_s_disconnect_ends_the_connection() {
+    for (reason, retry) in [(0x8b, true), (0x8e, false), (0x87, false), (0x89, true), (0x00, true)] {
+        let mut rig = Rig::new(config(Version::V5)).connected();
+        let packet = Disconnect { reason: Reason(reason), properties: Properties::EMPTY };
+        rig.feed(&encode(&Packet::Disconnect(packet), Version::V5, Side::Server));
+        assert_eq!(rig.take(), [disconnected(Error::Closed, reason, retry)]);
+        assert!(!rig.wire.open && rig.sent().is_empty());
+    }
+}
+
+#[test]
+fn a_server_reference_is_followed_when_told_to() {
+    let refer = |rig: &mut Rig, reference: &str| {
+        let list = [Property::text(28, reference)];
+        let connack =
+            Connack { reason: Reason(0x9d), properties: Properties::List(&list), ..Connack::default() };
+        rig.feed(&encode(&Packet::Connack(connack), Version::V5, Side::Server));
+    };
+    let mut rig = Rig::new(Config { follow_server_reference: true, ..config(Version::V5) });
+    rig.handshake();
+    refer(&mut rig, "other:99");
+    assert_eq!(rig.wire.targets.last(), Some(&("other".to_owned(), 99)));
+    // Round and round they go, but not for ever.
+    for _ in 0..10 {
+        if !rig.wire.open {
+            break;
+        }
+        rig.tell(StreamEvent::Connected);
+        rig.wire.out.clear();
+        refer(&mut rig, "broker:1883");
+    }
+    assert!(!rig.wire.open);
+    assert!(rig.wire.targets.len() <= 6, "{:?}", rig.wire.targets);
+
+    let mut rig = Rig::new(config(Version::V5));
+    rig.handshake();
+    refer(&mut rig, "other");
+    rig.until_due();
+    assert_eq!(rig.wire.targets[1], ("broker".to_owned(), 1883));
+}
+
+#[test]
+fn an_assigned_client_identifier_is_used_again() {
+    let mut rig = Rig::new(Config { client_id: "", ..config(Version::V5) });
+    rig.handshake();
+    rig.connack(false, &[Property::text(18, "auto-7")]);
+    assert_eq!(rig.client.client_id(), "auto-7");
+    assert_eq!(connect_of(&rig.reconnect()).client_id, "auto-7");
+}

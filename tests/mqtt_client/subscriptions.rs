@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Subscribing, renewing, and who takes a message.
+
+use super::*;
+
+#[test]
+fn subscribing_and_unsubscribing() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        let subscription = |filter, qos, cookie| {
+            let mut subscription = Subscription { cookie, ..Subscription::default() };
+            subscription.filter.filter = filter;
+            subscription.filter.options.qos = qos;
+            subscription
+        };
+        let list = [subscription("a/+", 1, 11), subscription("b/#", 2, 22), subscription("c", 0, 33)];
+        let operation = rig.with(|client, cx| client.subscribe(cx, &list, Properties::EMPTY)).unwrap();
+        rig.poll();
+        let sent = rig.sent();
+        let Packet::Subscribe(subscribe) = Packet::parse(&sent[0], version, Side::Client).unwrap().unwrap().0
+        else {
+            panic!()
+        };
+        let filters: Vec<_> =
+            subscribe.filters.iter().map(|f| (f.filter.to_owned(), f.options.qos)).collect();
+        assert_eq!(filters, [("a/+".into(), 1), ("b/#".into(), 2), ("c".into(), 0)]);
+        rig.feed(&suback(version, PacketType::Suback, 1, &[1, 2, 0x80]));
+        let reasons = vec![1, 2, 0x80];
+        let expected = Seen::Ended { operation: operation.raw(), error: None, reason: 1, reasons };
+        assert_eq!(rig.take(), [expected]);
+        for (topic, cookie) in [("a/x", Some(11)), ("b", Some(22)), ("c", None), ("z", None)] {
+            rig.deliver(topic, 0, 0, false, b"");
+            assert!(
+                matches!(&rig.take()[..], [Seen::Message(message)] if message.cookie == cookie),
+                "{topic}"
+            );
+        }
+        let filter = Filter { filter: "a/+", ..Filter::default() };
+        let operation = rig.with(|client, cx| client.unsubscribe(cx, &[filter], Properties::EMPTY)).unwrap();
+        rig.poll();
+        assert_eq!(types(&rig.sent()), [10]);
+        let reasons: &[u8] = if version == Version::V5 { &[0] } else { &[] };
+        rig.feed(&suback(version, PacketType::Unsuback, 2, reasons));
+        let reasons = reasons.to_vec();
+        assert_eq!(rig.take(), [Seen::Ended { operation: operation.raw(), error: None, reason: 0, reasons }]);
+        rig.deliver("a/x", 0, 0, false, b"");
+        assert!(matches!(&rig.take()[..], [Seen::Message(message)] if message.cookie.is_none()));
+    }
+}
+
+#[test]
+fn a_refused_subscription_and_one_without_an_answer() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        let operation = rig.subscribe("a", 1, 5).raw();
+        rig.feed(&suback(version, PacketType::Suback, 1, &[0x80]));
+        let error = Some(Error::Refused);
+        assert_eq!(rig.take(), [Seen::Ended { operation, error, reason: 0x80, reasons: vec![0x80] }]);
+        let operation = rig.subscribe("b", 1, 5).raw();
+        rig.later(25_000);
+        let error = Some(Error::Timeout);
+        assert_eq!(rig.take(), [Seen::Ended { operation, error, reason: 0, reasons: vec![] }]);
+        // The answer comes too late to matter.
+        rig.feed(&suback(version, PacketType::Suback, 2, &[1]));
+        assert_eq!(rig.take(), []);
+    }
+}
+
+#[test]
+fn a_suback_with_the_wrong_number_of_codes_closes() {
+    let mut rig = Rig::new(config(Version::V5)).connected();
+    rig.subscribe("a", 1, 5);
+    rig.sent();
+    rig.feed(&suback(Version::V5, PacketType::Suback, 1, &[1, 1]));
+    assert_eq!(rig.sent(), [[0xe0, 1, 0x82]]);
+}
+
+#[test]
+fn subscriptions_are_made_again_in_a_new_session_only() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        rig.subscribe("a/#", 1, 5);
+        rig.feed(&suback(version, PacketType::Suback, 1, &[1]));
+        rig.subscribe("b", 2, 6);
+        rig.feed(&suback(version, PacketType::Suback, 2, &[2]));
+        rig.sent();
+        rig.reconnect();
+        rig.connack(true, &[]);
+        assert!(rig.sent().is_empty());
+        rig.reconnect();
+        rig.take();
+        rig.connack(false, &[]);
+        let sent = rig.sent();
+        assert_eq!(types(&sent), [8, 8]);
+        let id = |packet: &Vec<u8>| u16::from_be_bytes([packet[2], packet[3]]);
+        rig.feed(&suback(version, PacketType::Suback, id(&sent[0]), &[1]));
+        rig.feed(&suback(version, PacketType::Suback, id(&sent[1]), &[0x80]));
+        assert_eq!(rig.take(), [Seen::Connected(false), Seen::Unsubscribed { cookie: 6, reason: 0x80 }]);
+        rig.deliver("a/b", 0, 0, false, b"");
+        assert!(matches!(&rig.take()[..], [Seen::Message(message)] if message.cookie == Some(5)));
+    }
+}
+
+#[test]
+fn a_request_is_made_again_after_a_lost_connection() {
+    let mut rig = Rig::new(config(Version::V5)).connected();
+    let operation = rig.subscribe("a", 1, 5).raw();
+    assert_eq!(types(&rig.sent()), [8]);
+    rig.reconnect();
+    rig.connack(true, &[]);
+    assert_eq!(types(&rig.sent()), [8]);
+    rig.take();
+    rig.feed(&suback(Version::V5, PacketType::Suback, 1, &[1]));
+    assert_eq!(rig.take(), [Seen::Ended { operation, error: None, reason: 1, reasons: vec![1] }]);
+}
+
+#[test]
+fn subscription_options_and_identifiers() {
+    let mut rig = Rig::new(config(Version::V5)).connected();
+    let mut subscription = Subscription { cookie: 1, ..Subscription::default() };
+    subscription.filter.filter = "$share/g/a";
+    subscription.filter.options.retain_as_published = true;
+    subscription.filter.options.retain_handling = 2;
+    let list = [Property::number(11, 300)];
+    let properties = Properties::List(&list);
+    rig.with(|client, cx| client.subscribe(cx, &[subscription], properties)).unwrap();
+    rig.poll();
+    assert_eq!(rig.sent(), [b"\x82\x13\0\x01\x03\x0b\xac\x02\0\x0a$share/g/a\x28".to_vec()]);
+    rig.feed(&suback(Version::V5, PacketType::Suback, 1, &[0]));
+    // Made again, it is the same.
+    rig.reconnect();
+    rig.connack(false, &[]);
+    assert_eq!(rig.sent(), [b"\x82\x13\0\x02\x03\x0b\xac\x02\0\x0a$share/g/a\x28".to_vec()]);
+    subscription.filter.options.no_local = true;
+    let wrong = rig.with(|client, cx| client.subscribe(cx, &[subscription], Properties::EMPTY));
+    assert_eq!(wrong, Err(Error::Invalid));
+}
+
+#[test]
+fn what_the_server_does_not_offer_is_not_sent() {
+    let without = |properties: &[Property], act: &dyn Fn(&mut Rig)| {
+        let mut rig = Rig::new(config(Version::V5));
+        rig.handshake();
+        rig.connack(false, properties);
+        rig.take();
+        act(&mut rig);
+        assert!(rig.sent().is_empty());
+        match rig.take().pop() {
+            Some(Seen::Ended { error, .. }) => error.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let publish = |qos| move |rig: &mut Rig| _ = rig.publish("a", qos, &[0; 50]);
+    assert_eq!(without(&[Property::number(36, 1)], &publish(2)), Error::Unsupported);
+    assert_eq!(without(&[Property::number(36, 0)], &publish(1)), Error::Unsupported);
+    assert_eq!(without(&[Property::number(39, 50)], &publish(1)), Error::TooLarge);
+    let retain = |rig: &mut Rig| {
+        let publication = Publication { topic: "a", qos: 1, retain: true, ..Publication::default() };
+        rig.with(|client, cx| client.publish(cx, &publication)).unwrap();
+        rig.poll();
+    };
+    assert_eq!(without(&[Property::number(37, 0)], &retain), Error::Unsupported);
+    let subscribe = |filter: &'static str| move |rig: &mut Rig| _ = rig.subscribe(filter, 0, 0);
+    assert_eq!(without(&[Property::number(40, 0)], &subscribe("a/#")), Error::Unsupported);
+    assert_eq!(without(&[Property::number(42, 0)], &subscribe("$share/g/a")), Error::Unsupported);
+    let identified = |rig: &mut Rig| {
+        let mut subscription = Subscription::default();
+        subscription.filter.filter = "a";
+        let list = [Property::number(11, 3)];
+        rig.with(|client, cx| client.subscribe(cx, &[subscription], Properties::List(&list))).unwrap();
+        rig.poll();
+    };
+    assert_eq!(without(&[Property::number(41, 0)], &identified), Error::Unsupported);
+}
+
+/// Subscribes with a Subscription Identifier, 0 for none, and has it granted.
+fn granted(rig: &mut Rig, filter: &str, identifier: u32, cookie: u32) {
+    let mut subscription = Subscription { cookie, ..Subscription::default() };
+    subscription.filter.filter = filter;
+    let list = [Property::number(11, identifier)];
+    let list = if identifier == 0 { &[][..] } else { &list[..] };
+    let properties = Properties::List(list);
+    rig.with(|client, cx| client.subscribe(cx, &[subscription], properties)).unwrap();
+    rig.poll();
+    let sent = rig.sent();
+    let id = u16::from_be_bytes([sent[0][2], sent[0][3]]);
+    rig.feed(&suback(rig.version, PacketType::Suback, id, &[0]));
+    rig.take();
+}
+
+/// A message with these Subscription Identifiers, and who took it.
+fn takers(rig: &mut Rig, topic: &str, identifiers: &[u32]) -> Vec<u32> {
+    let properties: Vec<_> = identifiers.iter().map(|number| Property::number(11, *number)).collect();
+    let head = PublishHead { topic, properties: Properties::List(&properties), ..PublishHead::default() };
+    rig.feed(&encode(&Packet::Publish(Publish { head, payload: b"" }), rig.version, Side::Server));
+    let takers: Vec<_> = (0..).map_while(|number| rig.client.handler(number)).collect();
+    let seen = rig.take();
+    let [Seen::Message(message)] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!(message.cookie, takers.first().copied());
+    takers
+}
+
+#[test]
+fn every_subscription_that_matches_takes_the_message() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        granted(&mut rig, "a/#", 0, 1);
+        granted(&mut rig, "b", 0, 2);
+        granted(&mut rig, "a/+", 0, 3);
+        // One that was made with the same cookie is not told twice.
+        granted(&mut rig, "+/x", 0, 1);
+        assert_eq!(takers(&mut rig, "a/x", &[]), [1, 3]);
+        assert_eq!(takers(&mut rig, "b", &[]), [2]);
+        assert_eq!(takers(&mut rig, "c/x", &[]), [1]);
+        assert_eq!(takers(&mut rig, "c", &[]), []);
+    }
+}
+
+#[test]
+fn subscription_identifiers_say_who_takes_the_message() {
+    let mut rig = Rig::new(config(Version::V5)).connected();
+    granted(&mut rig, "a/#", 7, 1);
+    granted(&mut rig, "a/+", 9, 2);
+    granted(&mut rig, "a/x", 0, 3);
+    // One copy for all, and one for each.
+    assert_eq!(takers(&mut rig, "a/x", &[7, 9]), [1, 2, 3]);
+    assert_eq!(takers(&mut rig, "a/y", &[7]), [1]);
+    assert_eq!(takers(&mut rig, "a/y", &[9]), [2]);
+    assert_eq!(takers(&mut rig, "a/x", &[]), [3]);
+    // An identifier that nobody has, and none where there should be one: by the filters.
+    assert_eq!(takers(&mut rig, "a/y", &[5]), [1, 2]);
+    assert_eq!(takers(&mut rig, "a/y", &[]), [1, 2]);
+    assert_eq!(takers(&mut rig, "b", &[5]), []);
+}
+
+#[test]
+fn all_parts_of_a_message_have_the_same_takers() {
+    let mut rig = Rig::new(Config { receive_bytes: 32, ..config(Version::V311) }).connected();
+    granted(&mut rig, "a", 0, 1);
+    granted(&mut rig, "#", 0, 2);
+    let payload = [7; 100];
+    let bytes = publish(Version::V311, "a", 0, 0, false, &payload);
+    rig.feed(&bytes[..60]);
+    let parts = rig.take().len();
+    assert!(parts >= 2);
+    assert_eq!((0..).map_while(|number| rig.client.handler(number)).collect::<Vec<_>>(), [1, 2]);
+    // Cut off in its midst: who had the beginning is told.
+    rig.tell(StreamEvent::Closed);
+    assert!(rig.take().contains(&Seen::Aborted));
+    assert_eq!((0..).map_while(|number| rig.client.handler(number)).collect::<Vec<_>>(), [1, 2]);
+}
