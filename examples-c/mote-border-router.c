@@ -8,11 +8,8 @@ static const char usage[] =
     TOOL_MESH_USAGE
     "  --tun NAME             the network interface; the host chooses a name if not given\n"
     "  --host ADDR/LEN        the host's address on it (fd01::1/64); of another prefix than the mesh's\n"
-    "  --mode MODE            storing or non-storing (non-storing)\n"
-    "  --objective O          mrhof or of0 (mrhof)\n"
-    "  --prefix P             the first 64 bits of all addresses of the mesh (fd00::)\n"
+    TOOL_ROOT_USAGE("")
     "  --routes N             for how many nodes there is room (256)\n"
-    "  --fast                 trickle begins at a quarter of a second, for demonstrations\n"
     "  -v                     tell what happens\n";
 
 static mote_mesh *mesh;
@@ -39,13 +36,9 @@ int main(int argc, char **argv) {
     tool_check(mote_address_parse(tool_bytes("fd01::1"), &host), "host");
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
-        if (tool_mesh_option(&given, &i, argc, argv)) continue;
+        if (tool_mesh_option(&given, &i, argc, argv) || tool_root_option(&root, &i, argc, argv)) continue;
         if (strcmp(option, "-v") == 0) {
             verbose = 1;
-            continue;
-        }
-        if (strcmp(option, "--fast") == 0) {
-            root.interval_min = 8;
             continue;
         }
         if (strcmp(option, "--tun") == 0) tun = value;
@@ -53,12 +46,6 @@ int main(int argc, char **argv) {
             mote_bytes text = { (const uint8_t *)value, strcspn(value, "/") };
             tool_check(mote_address_parse(text, &host), "--host");
             if (value[text.len] == '/') host_len = (uint8_t)strtoul(value + text.len + 1, NULL, 10);
-        } else if (strcmp(option, "--mode") == 0) root.mode = strcmp(value, "storing") == 0 ? MOTE_MESH_STORING : MOTE_MESH_NON_STORING;
-        else if (strcmp(option, "--objective") == 0) root.objective = strcmp(value, "of0") == 0 ? MOTE_MESH_OF0 : MOTE_MESH_MRHOF;
-        else if (strcmp(option, "--prefix") == 0) {
-            mote_address prefix;
-            tool_check(mote_address_parse(tool_bytes(value), &prefix), "--prefix");
-            memcpy(root.prefix, prefix.ip, 16);
         } else if (strcmp(option, "--routes") == 0) config.routes = (uint16_t)strtoul(value, NULL, 10);
         else {
             fputs(usage, stderr);

@@ -7,10 +7,7 @@ static const char usage[] =
     "usage: mote-node --zep ADDR:PORT[,...] [OPTION...]\n"
     TOOL_MESH_USAGE
     "  --role ROLE            root, router, leaf or host (router)\n"
-    "  --mode MODE            of a root: storing or non-storing (non-storing)\n"
-    "  --objective O          of a root: mrhof or of0 (mrhof)\n"
-    "  --prefix P             of a root: the first 64 bits of all addresses (fd00::)\n"
-    "  --fast                 of a root: trickle begins at a quarter of a second, for demonstrations\n"
+    TOOL_ROOT_USAGE("of a root: ")
     "  --reading TEXT         what GET /reading gives; a made-up temperature if not given\n"
     "  -v                     tell what happens\n";
 
@@ -65,26 +62,16 @@ int main(int argc, char **argv) {
     mote_coap *coap;
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
-        if (tool_mesh_option(&given, &i, argc, argv)) continue;
+        if (tool_mesh_option(&given, &i, argc, argv) || tool_root_option(&root, &i, argc, argv)) continue;
         if (strcmp(option, "-v") == 0) {
             verbose = 1;
-            continue;
-        }
-        if (strcmp(option, "--fast") == 0) {
-            root.interval_min = 8;
             continue;
         }
         if (strcmp(option, "--role") == 0 && strcmp(value, "root") == 0) config.role = MOTE_MESH_ROOT;
         else if (strcmp(option, "--role") == 0 && strcmp(value, "leaf") == 0) config.role = MOTE_MESH_LEAF;
         else if (strcmp(option, "--role") == 0 && strcmp(value, "host") == 0) config.role = MOTE_MESH_HOST;
         else if (strcmp(option, "--role") == 0 && strcmp(value, "router") == 0) config.role = MOTE_MESH_ROUTER;
-        else if (strcmp(option, "--mode") == 0) root.mode = strcmp(value, "storing") == 0 ? MOTE_MESH_STORING : MOTE_MESH_NON_STORING;
-        else if (strcmp(option, "--objective") == 0) root.objective = strcmp(value, "of0") == 0 ? MOTE_MESH_OF0 : MOTE_MESH_MRHOF;
-        else if (strcmp(option, "--prefix") == 0) {
-            mote_address prefix;
-            tool_check(mote_address_parse(tool_bytes(value), &prefix), "--prefix");
-            memcpy(root.prefix, prefix.ip, 16);
-        } else if (strcmp(option, "--reading") == 0) reading = value;
+        else if (strcmp(option, "--reading") == 0) reading = value;
         else {
             fputs(usage, stderr);
             return 1;

@@ -14,7 +14,15 @@ enum { TOOL_MAX_PEERS = 16 };
     "  --eui64 X              sixteen hexadecimal digits; made from the process number if not given\n" \
     "  --pan N                the PAN ID, 0xabcd if not given\n" \
     "  --channel N            11 to 26, 26 if not given\n" \
-    "  --capture FILE         everything sent and received, for Wireshark\n"
+    "  --capture FILE         everything sent and received, for Wireshark\n" \
+    "  --ghc                  generic header compression towards neighbours that have it (RFC 7400)\n" \
+    "  --sixlorh              the headers of RPL compressed; all nodes must understand it (RFC 8138)\n"
+
+#define TOOL_ROOT_USAGE(who) \
+    "  --mode MODE            " who "storing or non-storing (non-storing)\n" \
+    "  --objective O          " who "mrhof or of0 (mrhof)\n" \
+    "  --prefix P             " who "the first 64 bits of all addresses of the mesh (fd00::)\n" \
+    "  --fast                 " who "trickle begins at a quarter of a second, for demonstrations\n"
 
 typedef struct {
     mote_address peers[TOOL_MAX_PEERS], local;
@@ -22,6 +30,7 @@ typedef struct {
     uint8_t eui64[8];
     uint16_t pan, channel;
     const char *capture;
+    uint16_t ghc, sixlorh;
 } tool_mesh;
 
 static volatile sig_atomic_t tool_stopping;
@@ -53,6 +62,8 @@ static TOOL_UNUSED mote_status tool_endpoint(const char *text, size_t len, mote_
 /* Takes one of the options above at argv[*i]; 0 when it is none of them. */
 static TOOL_UNUSED int tool_mesh_option(tool_mesh *mesh, int *i, int argc, char **argv) {
     const char *option = argv[*i], *value = *i + 1 < argc ? argv[*i + 1] : NULL;
+    if (strcmp(option, "--ghc") == 0) return mesh->ghc = 1;
+    if (strcmp(option, "--sixlorh") == 0) return mesh->sixlorh = 1;
     if (value == NULL) return 0;
     if (strcmp(option, "--zep") == 0) {
         while (*value != '\0' && mesh->peer_count < TOOL_MAX_PEERS) {
@@ -84,6 +95,25 @@ static TOOL_UNUSED int tool_mesh_option(tool_mesh *mesh, int *i, int argc, char 
     } else {
         return 0;
     }
+    ++*i;
+    return 1;
+}
+
+/* Takes one of the options of a root at argv[*i]; 0 when it is none of them. */
+static TOOL_UNUSED int tool_root_option(mote_mesh_root_config *root, int *i, int argc, char **argv) {
+    const char *option = argv[*i], *value = *i + 1 < argc ? argv[*i + 1] : NULL;
+    if (strcmp(option, "--fast") == 0) {
+        root->interval_min = 8;
+        return 1;
+    }
+    if (value == NULL) return 0;
+    if (strcmp(option, "--mode") == 0) root->mode = strcmp(value, "storing") == 0 ? MOTE_MESH_STORING : MOTE_MESH_NON_STORING;
+    else if (strcmp(option, "--objective") == 0) root->objective = strcmp(value, "of0") == 0 ? MOTE_MESH_OF0 : MOTE_MESH_MRHOF;
+    else if (strcmp(option, "--prefix") == 0) {
+        mote_address prefix;
+        tool_check(mote_address_parse(tool_bytes(value), &prefix), "--prefix");
+        memcpy(root->prefix, prefix.ip, 16);
+    } else return 0;
     ++*i;
     return 1;
 }
@@ -127,6 +157,8 @@ static TOOL_UNUSED mote_mesh *tool_mesh_make(const tool_mesh *given, mote_mesh_c
     }
     config->pan_id = given->pan;
     config->channel = given->channel;
+    config->ghc = given->ghc;
+    config->sixlorh = given->sixlorh;
     tool_check(mote_mesh_size(config, &size), "mesh");
     tool_check(mote_mesh_init(tool_memory(size), size, config, &mesh), "mesh");
     return mesh;

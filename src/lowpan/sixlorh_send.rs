@@ -222,7 +222,7 @@ fn put_route(
     let len = address_len(kind);
     for hop in 0..hops {
         if hop % PER_HEADER == 0 {
-            out.put(&[0x80 | (hops - hop).min(PER_HEADER) as u8 - 1, kind])?;
+            out.put(&[0x80 | ((hops - hop).min(PER_HEADER) as u8 - 1), kind])?;
         }
         let address = front.hop(hop, destination);
         out.put(address.get(16 - len..).unwrap_or_default())?;
