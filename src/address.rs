@@ -37,16 +37,15 @@ impl Ip {
     }
 
     /// Whether this is `::`, or the IPv4 address 0.0.0.0.
+    #[inline(never)]
     pub const fn is_unspecified(self) -> bool {
         matches!(u128::from_be_bytes(self.0), 0 | 0xffff_0000_0000)
     }
 
     /// Whether this names a group: `ff00::/8`, or 224.0.0.0/4 in IPv4.
+    #[inline(never)]
     pub const fn is_multicast(self) -> bool {
-        match self.to_v4() {
-            Some([first, ..]) => first >> 4 == 0xe,
-            None => self.0[0] == 0xff,
-        }
+        self.0[0] == 0xff || u128::from_be_bytes(self.0) >> 28 == 0xffffe
     }
 
     /// Whether this is in `fe80::/10`, so that a scope is needed to use it.

@@ -4,6 +4,7 @@
 //! | room | what it holds |
 //! |---|---|
 //! | [`status`], [`time`], [`bytes`], [`memory`], [`address`], [`table`], [`text`], [`backoff`], [`random`] | the shared parts |
+//! | [`link_address`] | addresses of IEEE 802.15.4 and Ethernet |
 //! | [`port`] | the porting layer as the core sees it, one file per service |
 //! | [`linux`] | the ready-made port to Linux (`ports/linux`) |
 //! | [`transport`] | the datagram and stream seams that engines send through |
@@ -33,6 +34,8 @@ pub mod ffi;
 pub mod ieee802154;
 #[cfg(feature = "ipv6")]
 pub mod ipv6;
+#[cfg(any(feature = "ieee802154", feature = "ipv6"))]
+pub mod link_address;
 #[cfg(all(feature = "std", target_os = "linux"))]
 #[path = "../ports/linux/mod.rs"]
 pub mod linux;

@@ -227,9 +227,9 @@ fn is_for(header: &Header, addresses: &mote_radio_addresses) -> bool {
         return false;
     }
     match header.destination {
-        LinkAddress::None => true,
         LinkAddress::Short(short) => short == 0xffff || short == addresses.short_address,
         LinkAddress::Extended(extended) => extended == addresses.extended,
+        _ => true,
     }
 }
 

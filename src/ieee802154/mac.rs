@@ -288,7 +288,7 @@ impl<'m> Mac<'m> {
         destination: LinkAddress,
         priority: Priority,
     ) -> Result<Draft> {
-        if destination.is_empty() {
+        if !matches!(destination, LinkAddress::Short(_) | LinkAddress::Extended(_)) {
             return Err(Error::Invalid);
         }
         if !self.has_room(pool, priority) {
@@ -577,7 +577,7 @@ impl<'m> Mac<'m> {
             LinkAddress::Short(0xffff) => true,
             LinkAddress::Short(short) => short == self.config.short && short != 0xfffe,
             LinkAddress::Extended(extended) => extended == self.config.extended,
-            LinkAddress::None => header.frame_type == FrameType::Beacon,
+            _ => header.frame_type == FrameType::Beacon,
         }
     }
 

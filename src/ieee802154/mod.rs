@@ -3,12 +3,10 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `address` | [`LinkAddress`] |
 //! | [`mac`], [`neighbour`], [`pool`] | sending and receiving frames, the links, the memory for frames |
 //! | [`wire`], [`security`], [`element`], [`command`] | frames and what is in them |
 #![forbid(unsafe_code)]
 
-mod address;
 pub mod command;
 pub mod element;
 pub mod mac;
@@ -17,4 +15,4 @@ pub mod pool;
 pub mod security;
 pub mod wire;
 
-pub use address::LinkAddress;
+pub use crate::link_address::LinkAddress;

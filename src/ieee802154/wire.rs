@@ -95,9 +95,9 @@ const EXTENDED: u16 = 3;
 
 const fn mode(address: LinkAddress) -> u16 {
     match address {
-        LinkAddress::None => NONE,
         LinkAddress::Short(_) => SHORT,
         LinkAddress::Extended(_) => EXTENDED,
+        _ => NONE,
     }
 }
 
@@ -237,9 +237,9 @@ fn put_start(control: u16, sequence: Option<u8>, out: &mut Writer<'_>) -> Result
 
 fn put_address(address: LinkAddress, out: &mut Writer<'_>) -> Result<()> {
     match address {
-        LinkAddress::None => Ok(()),
         LinkAddress::Short(short) => out.put(&short.to_le_bytes()),
         LinkAddress::Extended(extended) => out.put(&u64::from_be_bytes(extended).to_le_bytes()),
+        _ => Ok(()),
     }
 }
 

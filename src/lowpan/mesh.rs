@@ -73,7 +73,7 @@ impl MeshHeader {
             match address {
                 LinkAddress::Short(short) => out.u16(short)?,
                 LinkAddress::Extended(extended) => out.put(&extended)?,
-                LinkAddress::None => return Err(Error::Invalid),
+                _ => return Err(Error::Invalid),
             }
         }
         self.broadcast.map_or(Ok(()), |sequence| out.put(&[DISPATCH_BC0, sequence]))

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use super::host::HostQueue;
-use crate::ieee802154::LinkAddress as MacAddress;
 use crate::ieee802154::mac::Priority;
 use crate::ipv6::link::{Link, LinkAddress, LinkDestination};
 use crate::ipv6::routing::{ControlMessage, ControlPlane, NoRouting};
@@ -14,24 +13,6 @@ use crate::lowpan::interface::Interface;
 use crate::random::Random;
 use crate::status::{Error, Result};
 use crate::time::Instant;
-
-/// The address of the link as the MAC has it.
-pub(super) const fn to_mac(address: LinkAddress) -> MacAddress {
-    match address {
-        LinkAddress::Short(short) => MacAddress::Short(short),
-        LinkAddress::Extended(extended) => MacAddress::Extended(extended),
-        LinkAddress::None | LinkAddress::Ethernet(_) => MacAddress::None,
-    }
-}
-
-/// The address of the link as IPv6 has it.
-pub(super) const fn from_mac(address: MacAddress) -> LinkAddress {
-    match address {
-        MacAddress::Short(short) => LinkAddress::Short(short),
-        MacAddress::Extended(extended) => LinkAddress::Extended(extended),
-        MacAddress::None => LinkAddress::None,
-    }
-}
 
 /// 6LoWPAN and the host side, as IPv6 sees them.
 pub(super) struct Air<'a, 'm> {
@@ -54,8 +35,8 @@ fn is_control(packet: &[u8]) -> bool {
 impl Link for Air<'_, '_> {
     fn send(&mut self, packet: &[u8], to: LinkDestination) -> Result<()> {
         let destination = match to {
-            LinkDestination::Unicast(address) => to_mac(address),
-            LinkDestination::Multicast(_) => MacAddress::BROADCAST,
+            LinkDestination::Unicast(address) => address,
+            LinkDestination::Multicast(_) => LinkAddress::BROADCAST,
         };
         let priority = if is_control(packet) { Priority::Control } else { Priority::Normal };
         self.interface.send(packet, destination, priority)
@@ -69,7 +50,7 @@ impl Link for Air<'_, '_> {
 
     #[cfg(feature = "ghc")]
     fn understands_ghc(&mut self, neighbour: LinkAddress, understands: bool) {
-        self.interface.set_generic(to_mac(neighbour), understands);
+        self.interface.set_generic(neighbour, understands);
     }
 
     fn send_outside(&mut self, packet: &[u8]) -> Result<()> {

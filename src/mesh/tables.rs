@@ -2,7 +2,6 @@
 //! What an application sees of the tables.
 #![forbid(unsafe_code)]
 
-use super::plane::from_mac;
 use super::{Config, Mesh};
 use crate::address::Ip;
 use crate::ieee802154::mac::MacStats;
@@ -88,7 +87,7 @@ impl Mesh<'_> {
     /// The neighbours whose links are known.
     pub fn neighbours(&self) -> impl Iterator<Item = NeighbourView> + '_ {
         self.interface.mac().neighbours().iter().map(|link| {
-            let address = from_mac(link.address);
+            let address = link.address;
             let ip = address.link_local();
             let routing = self.rpl.neighbours().find(|known| known.address == ip);
             NeighbourView {

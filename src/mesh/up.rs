@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::event::{Event, PingFailure};
-use super::plane::{Air, Plane, from_mac};
+use super::plane::{Air, Plane};
 use super::{Mesh, Role};
 use crate::address::{Ip, SocketAddress};
 use crate::ipv6::link::{LinkAddress, with_prefix};
@@ -39,11 +39,8 @@ impl Mesh<'_> {
         if !self.started {
             return None;
         }
-        let arrival = Arrival {
-            from: from_mac(received.source),
-            multicast: received.destination.is_broadcast(),
-            outside: false,
-        };
+        let arrival =
+            Arrival { from: received.source, multicast: received.destination.is_broadcast(), outside: false };
         self.accept(cx.now, cx.random, arrival, received.packet)
     }
 
@@ -106,7 +103,7 @@ impl Mesh<'_> {
 
     /// A neighbour that nothing was sent to has a link as good as its signal says.
     fn guess_link(&mut self, now: Instant, from: LinkAddress) {
-        let link = self.interface.mac().neighbours().get(super::plane::to_mac(from));
+        let link = self.interface.mac().neighbours().get(from);
         let Some(etx) = link.filter(|link| link.frames == 0).map(|link| link.etx) else { return };
         let address = from.link_local();
         let differs = |known: rpl::NeighbourView| known.address == address && known.etx != etx;
@@ -122,7 +119,7 @@ impl Mesh<'_> {
             if !sent.destination.is_unicast() {
                 continue;
             }
-            let neighbour = from_mac(sent.destination);
+            let neighbour = sent.destination;
             // A channel that never was clear says nothing about the neighbour.
             if matches!(sent.result, Ok(()) | Err(Error::Timeout)) {
                 if let Some(link) = self.interface.mac().neighbours().get(sent.destination) {
@@ -179,7 +176,7 @@ impl Mesh<'_> {
                 links.unpin_all();
                 for parent in self.rpl.dodags().filter_map(|dodag| dodag.parent) {
                     let link = LinkAddress::from_interface_identifier(&parent);
-                    links.pin(super::plane::to_mac(link), true);
+                    links.pin(link, true);
                 }
                 #[cfg(feature = "ghc")]
                 self.with_ipv6(now, random, |ipv6, cx| ipv6.announce_capabilities(cx, &parent));

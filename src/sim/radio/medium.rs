@@ -163,7 +163,7 @@ impl Tuner {
         match frame.header.destination {
             LinkAddress::Short(short) => short == self.addresses.short && short != 0xffff,
             LinkAddress::Extended(extended) => extended == self.addresses.extended,
-            LinkAddress::None => false,
+            _ => false,
         }
     }
 

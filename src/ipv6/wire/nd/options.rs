@@ -437,6 +437,7 @@ fn put_body(kind: u8, body: &[u8], out: &mut Writer<'_>) -> Result<()> {
 /// [`LinkAddress::None`] when its length does not suit the link.
 pub fn link_layer_address(medium: Medium, body: &[u8]) -> LinkAddress {
     match (medium, body) {
+        #[cfg(feature = "ethernet")]
         (Medium::Ethernet, &[a, b, c, d, e, f]) => LinkAddress::Ethernet([a, b, c, d, e, f]),
         (Medium::Ieee802154, &[a, b, _, _, _, _]) => LinkAddress::Short(u16::from_be_bytes([a, b])),
         (Medium::Ieee802154, &[a, b, c, d, e, f, g, h, _, _, _, _, _, _]) => {
