@@ -27,9 +27,9 @@ fn link_address() -> impl Strategy<Value = LinkAddress> {
 
 fn theirs(address: LinkAddress) -> Ieee802154Address {
     match address {
-        LinkAddress::None => Ieee802154Address::Absent,
         LinkAddress::Short(short) => Ieee802154Address::Short(short.to_be_bytes()),
         LinkAddress::Extended(extended) => Ieee802154Address::Extended(extended),
+        _ => Ieee802154Address::Absent,
     }
 }
 

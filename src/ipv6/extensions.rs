@@ -13,8 +13,11 @@ use super::{Context, Ipv6};
 use crate::address::Ip;
 use core::ops::Range;
 
-/// How far the walk has come.
+/// A packet that came, and how far the walk through it has come.
 pub(super) struct Walk {
+    pub(super) arrival: Arrival,
+    /// Its header as it stands.
+    pub(super) header: Header,
     /// What stands at `offset`.
     pub(super) next_header: u8,
     /// Where the field is that says so.
@@ -27,58 +30,62 @@ pub(super) struct Walk {
     pub(super) hop_by_hop_end: usize,
 }
 
+impl Walk {
+    /// At the start of a packet.
+    pub(super) const fn new(arrival: Arrival, header: Header) -> Walk {
+        Walk {
+            arrival,
+            header,
+            next_header: header.next_header,
+            next_header_at: 6,
+            offset: Header::LEN,
+            rpl_option: None,
+            hop_by_hop_end: Header::LEN,
+        }
+    }
+
+    /// Passes over the header that ends at `end`.
+    fn pass(&mut self, packet: &[u8], end: usize) {
+        self.next_header_at = self.offset;
+        self.next_header = packet.get(self.offset).copied().unwrap_or(protocol::NO_NEXT_HEADER);
+        self.offset = end;
+    }
+}
+
 impl Ipv6<'_> {
     /// Looks at the hop-by-hop header, as every node on the way does. `None` when the packet was
     /// dropped.
     pub(super) fn hop_by_hop(
         &mut self,
         cx: &mut Context<'_>,
-        arrival: &Arrival,
-        header: &Header,
         packet: &mut [u8],
+        walk: &mut Walk,
         for_us: bool,
-    ) -> Option<Walk> {
-        let mut walk = Walk {
-            next_header: header.next_header,
-            next_header_at: 6,
-            offset: Header::LEN,
-            rpl_option: None,
-            hop_by_hop_end: Header::LEN,
-        };
-        if header.next_header != protocol::HOP_BY_HOP {
-            return Some(walk);
+    ) -> Option<()> {
+        if walk.next_header != protocol::HOP_BY_HOP {
+            return Some(());
         }
-        let start = Header::LEN;
-        let end = self.options(cx, arrival, header, packet, start, Some(&mut walk))?;
+        let end = self.options(cx, packet, walk)?;
         if let Some(range) = walk.rpl_option.clone() {
             // Data of a packet from outside says nothing about our ranks (RFC 9008 §4.1.1).
             let kind = packet.get(range.start.wrapping_sub(2)).copied().unwrap_or(0);
             let data = packet.get_mut(range).unwrap_or_default();
-            if arrival.outside {
+            if walk.arrival.outside {
                 walk.rpl_option = None;
-            } else if !cx.routing.hop_by_hop(cx.now, kind, data, arrival.from, for_us) {
+            } else if !cx.routing.hop_by_hop(cx.now, kind, data, walk.arrival.from, for_us) {
                 self.statistics.routing_dropped = self.statistics.routing_dropped.wrapping_add(1);
                 return None;
             }
         }
-        walk.next_header = packet.get(start).copied().unwrap_or(protocol::NO_NEXT_HEADER);
-        walk.next_header_at = start;
-        walk.offset = end;
+        walk.pass(packet, end);
         walk.hop_by_hop_end = end;
-        Some(walk)
+        Some(())
     }
 
-    /// Checks the options of the header at `start` and finds the RPL option, if `walk` is given.
-    /// Where the header ends; `None` when the packet was dropped.
-    fn options(
-        &mut self,
-        cx: &mut Context<'_>,
-        arrival: &Arrival,
-        header: &Header,
-        packet: &[u8],
-        start: usize,
-        mut walk: Option<&mut Walk>,
-    ) -> Option<usize> {
+    /// Checks the options of the header that the walk has come to, and finds the RPL option of a
+    /// hop-by-hop header. Where the header ends; `None` when the packet was dropped.
+    fn options(&mut self, cx: &mut Context<'_>, packet: &[u8], walk: &mut Walk) -> Option<usize> {
+        let start = walk.offset;
         let Ok(extension) = Extension::parse(protocol::HOP_BY_HOP, packet.get(start..).unwrap_or_default())
         else {
             self.malformed();
@@ -89,12 +96,14 @@ impl Ipv6<'_> {
             let Ok(option) = option else {
                 let problem = Problem::parameter(parameter::FIELD, start + 1);
                 self.malformed();
-                self.report(cx, arrival, packet, problem);
+                self.report(cx, &walk.arrival, packet, problem);
                 return None;
             };
-            match (option.kind, walk.as_mut()) {
-                (HeaderOption::PAD1 | HeaderOption::PADN, _) => continue,
-                (HeaderOption::RPL | HeaderOption::RPL_9008, Some(walk)) if option.data.len() >= 4 => {
+            match option.kind {
+                HeaderOption::PAD1 | HeaderOption::PADN => continue,
+                HeaderOption::RPL | HeaderOption::RPL_9008
+                    if walk.next_header == protocol::HOP_BY_HOP && option.data.len() >= 4 =>
+                {
                     let data = start + option.offset + 2;
                     walk.rpl_option = Some(data..data + option.data.len());
                     continue;
@@ -105,12 +114,12 @@ impl Ipv6<'_> {
                 UnknownOption::Skip => continue,
                 UnknownOption::Discard => false,
                 UnknownOption::Report => true,
-                UnknownOption::ReportUnlessMulticast => !header.destination.is_multicast(),
+                UnknownOption::ReportUnlessMulticast => !walk.header.destination.is_multicast(),
             };
             self.statistics.malformed = self.statistics.malformed.wrapping_add(1);
             if report {
                 let problem = Problem::parameter(parameter::OPTION, start + option.offset);
-                self.report(cx, arrival, packet, problem);
+                self.report(cx, &walk.arrival, packet, problem);
             }
             return None;
         }
@@ -122,8 +131,6 @@ impl Ipv6<'_> {
     pub(super) fn walk_extensions(
         &mut self,
         cx: &mut Context<'_>,
-        arrival: &Arrival,
-        header: &Header,
         packet: &mut [u8],
         walk: &mut Walk,
     ) -> Option<Outcome> {
@@ -132,10 +139,10 @@ impl Ipv6<'_> {
             let rest = packet.get(start..).unwrap_or_default();
             match walk.next_header {
                 protocol::DESTINATION_OPTIONS => {
-                    let Some(end) = self.options(cx, arrival, header, packet, start, None) else {
+                    let Some(end) = self.options(cx, packet, walk) else {
                         return Some(Outcome::Done);
                     };
-                    walk.offset = end;
+                    walk.pass(packet, end);
                 }
                 protocol::ROUTING => {
                     let Ok(extension) = Extension::parse(protocol::ROUTING, rest) else {
@@ -144,26 +151,24 @@ impl Ipv6<'_> {
                     let end = start + extension.bytes.len();
                     let left = Routing::parse(extension.bytes).map_or(0, |routing| routing.segments_left);
                     if left > 0 {
-                        return Some(self.next_segment(cx, arrival, *header, packet, start..end, walk));
+                        return Some(self.next_segment(cx, packet, start..end, walk));
                     }
-                    walk.offset = end;
+                    walk.pass(packet, end);
                 }
                 protocol::FRAGMENT => {
                     let Ok(fragment) = Fragment::parse(rest) else { return Some(self.malformed()) };
                     // A packet in one fragment is whole (RFC 6946); others are not put together.
                     if fragment.offset != 0 || fragment.more {
                         let problem = Problem::parameter(parameter::NEXT_HEADER, walk.next_header_at);
-                        self.report(cx, arrival, packet, problem);
+                        self.report(cx, &walk.arrival, packet, problem);
                         return Some(Outcome::Done);
                     }
-                    walk.offset = start + Fragment::LEN;
+                    walk.pass(packet, start + Fragment::LEN);
                 }
                 // A hop-by-hop header elsewhere than first is not known (RFC 8200 §4): it ends
                 // the walk, as an upper layer does.
                 _ => return None,
             }
-            walk.next_header = packet.get(start).copied().unwrap_or(protocol::NO_NEXT_HEADER);
-            walk.next_header_at = start;
         }
         Some(self.malformed())
     }
@@ -172,13 +177,11 @@ impl Ipv6<'_> {
     fn next_segment(
         &mut self,
         cx: &mut Context<'_>,
-        arrival: &Arrival,
-        mut header: Header,
         packet: &mut [u8],
         route: Range<usize>,
-        walk: &Walk,
+        walk: &mut Walk,
     ) -> Outcome {
-        if arrival.outside || header.destination.is_multicast() {
+        if walk.arrival.outside || walk.header.destination.is_multicast() {
             // RFC 6554 §5: none enters the routing domain.
             return self.malformed();
         }
@@ -186,10 +189,9 @@ impl Ipv6<'_> {
         loop {
             let addresses = &self.addresses;
             let is_own = |ip: &Ip| addresses.is_own(ip);
-            let mut destination = header.destination;
             let before = packet.get(route.clone()).and_then(|bytes| bytes.get(3)).copied().unwrap_or(0);
             let bytes = packet.get_mut(route.clone()).unwrap_or_default();
-            match cx.routing.source_route(bytes, &mut destination, &is_own) {
+            match cx.routing.source_route(bytes, &mut walk.header.destination, &is_own) {
                 Ok(()) => {}
                 Err(RoutingHeaderError::Discard) => {
                     self.statistics.routing_dropped = self.statistics.routing_dropped.wrapping_add(1);
@@ -197,31 +199,36 @@ impl Ipv6<'_> {
                 }
                 Err(RoutingHeaderError::Parameter(at)) => {
                     let problem = Problem::parameter(parameter::FIELD, route.start + usize::from(at));
-                    self.report(cx, arrival, packet, problem);
+                    self.report(cx, &walk.arrival, packet, problem);
                     return Outcome::Done;
                 }
             }
-            header.destination = destination;
             if let Some(mut place) = HeaderMut::new(packet) {
-                place.set_destination(&destination);
+                place.set_destination(&walk.header.destination);
             }
             let left = packet.get(route.clone()).and_then(|bytes| bytes.get(3)).copied().unwrap_or(0);
-            if !self.addresses.is_own(&destination) {
-                return self.forward(cx, arrival, header, packet, walk, true);
+            if !self.addresses.is_own(&walk.header.destination) {
+                self.forward(cx, packet, walk, true);
+                return Outcome::Done;
             }
-            if header.hop_limit <= 1 {
+            if walk.header.hop_limit <= 1 {
                 let code = time_exceeded::HOP_LIMIT;
                 self.statistics.hop_limit = self.statistics.hop_limit.wrapping_add(1);
-                self.report(cx, arrival, packet, Problem { kind: kind::TIME_EXCEEDED, code, parameter: 0 });
+                self.report(
+                    cx,
+                    &walk.arrival,
+                    packet,
+                    Problem { kind: kind::TIME_EXCEEDED, code, parameter: 0 },
+                );
                 return Outcome::Done;
             }
             if left == 0 || left >= before {
                 // The last segment is ours too: the packet is read anew, from its start.
                 return Outcome::Inner(0..packet.len());
             }
-            header.hop_limit -= 1;
+            walk.header.hop_limit -= 1;
             if let Some(mut place) = HeaderMut::new(packet) {
-                place.set_hop_limit(header.hop_limit);
+                place.set_hop_limit(walk.header.hop_limit);
             }
         }
     }

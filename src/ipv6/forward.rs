@@ -4,7 +4,7 @@
 
 use super::errors::Problem;
 use super::extensions::Walk;
-use super::input::{Arrival, Outcome};
+use super::input::Arrival;
 use super::routing::{Encapsulation, Flow, MAX_ROUTE_HEADERS, NoRoute, Route};
 use super::wire::header::HeaderMut;
 use super::wire::icmpv6::{kind, time_exceeded, unreachable};
@@ -22,15 +22,15 @@ impl Ipv6<'_> {
     pub(super) fn forward(
         &mut self,
         cx: &mut Context<'_>,
-        arrival: &Arrival,
-        mut header: Header,
         packet: &mut [u8],
-        walk: &Walk,
+        walk: &mut Walk,
         source_routed: bool,
-    ) -> Outcome {
+    ) {
+        let Walk { arrival, header, .. } = walk;
+        let arrival = *arrival;
         if self.config.role == Role::Host || arrival.multicast || header.source.is_unspecified() {
             self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
-            return Outcome::Done;
+            return;
         }
         // RFC 4291 §2.5.6: an address of the link stays on the link. A source route between
         // neighbours may use such addresses.
@@ -38,15 +38,15 @@ impl Ipv6<'_> {
         if beyond || (header.destination.is_link_local() && !source_routed) {
             self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
             if beyond {
-                self.report(cx, arrival, packet, Problem::unreachable(unreachable::BEYOND_SCOPE));
+                self.report(cx, &arrival, packet, Problem::unreachable(unreachable::BEYOND_SCOPE));
             }
-            return Outcome::Done;
+            return;
         }
         if header.hop_limit <= 1 {
             self.statistics.hop_limit = self.statistics.hop_limit.wrapping_add(1);
             let code = time_exceeded::HOP_LIMIT;
-            self.report(cx, arrival, packet, Problem { kind: kind::TIME_EXCEEDED, code, parameter: 0 });
-            return Outcome::Done;
+            self.report(cx, &arrival, packet, Problem { kind: kind::TIME_EXCEEDED, code, parameter: 0 });
+            return;
         }
         header.hop_limit -= 1;
         // Only a tunnel carries the headers, around the packet.
@@ -67,17 +67,17 @@ impl Ipv6<'_> {
             Ok(route) => route,
             Err(NoRoute::Discard) => {
                 self.statistics.routing_dropped = self.statistics.routing_dropped.wrapping_add(1);
-                return Outcome::Done;
+                return;
             }
             Err(NoRoute::Return) if arrival.from.is_some() => {
                 // The packet goes back as it is: RFC 6550 §11.2.2.3.
                 Route::on_link(header.destination, arrival.from)
             }
             Err(NoRoute::Outside) if !arrival.outside => {
-                self.leave(cx, &header, packet, walk);
-                return Outcome::Done;
+                self.leave(cx, packet, walk);
+                return;
             }
-            Err(_) => return self.no_way(cx, arrival, packet, source_routed),
+            Err(_) => return self.no_way(cx, &arrival, packet, source_routed),
         };
         let overhead = match route.encapsulation {
             Encapsulation::Tunnel { .. } => Header::LEN + headers,
@@ -93,41 +93,33 @@ impl Ipv6<'_> {
         if packet.len() > mtu {
             self.statistics.too_big = self.statistics.too_big.wrapping_add(1);
             let problem = Problem { kind: kind::PACKET_TOO_BIG, code: 0, parameter: mtu as u32 };
-            self.report(cx, arrival, packet, problem);
-            return Outcome::Done;
+            self.report(cx, &arrival, packet, problem);
+            return;
         }
         if let Some(mut place) = HeaderMut::new(packet) {
             place.set_hop_limit(header.hop_limit);
         }
         match self.send_forwarded(cx, packet, &route, headers) {
             Ok(()) => self.statistics.forwarded = self.statistics.forwarded.wrapping_add(1),
-            Err(Error::Unreachable) => return self.no_way(cx, arrival, packet, source_routed),
+            Err(Error::Unreachable) => return self.no_way(cx, &arrival, packet, source_routed),
             Err(Error::TooLarge) => self.statistics.too_big = self.statistics.too_big.wrapping_add(1),
             // Dropped as by any congested link: the ends notice.
             Err(_) => self.statistics.link_refused = self.statistics.link_refused.wrapping_add(1),
         }
-        Outcome::Done
     }
 
-    fn no_way(
-        &mut self,
-        cx: &mut Context<'_>,
-        arrival: &Arrival,
-        packet: &[u8],
-        source_routed: bool,
-    ) -> Outcome {
+    fn no_way(&mut self, cx: &mut Context<'_>, arrival: &Arrival, packet: &[u8], source_routed: bool) {
         self.statistics.no_route = self.statistics.no_route.wrapping_add(1);
         let code = if source_routed { unreachable::SOURCE_ROUTE } else { unreachable::NO_ROUTE };
         self.report(cx, arrival, packet, Problem::unreachable(code));
-        Outcome::Done
     }
 
     /// Hands a packet to the host side, without what belongs to the routing domain alone: a
     /// hop-by-hop header with an RPL option goes, a source route is never let out (RFC 6550
     /// §11.2.2.1, RFC 6554 §5).
-    fn leave(&mut self, cx: &mut Context<'_>, header: &Header, packet: &mut [u8], walk: &Walk) {
+    fn leave(&mut self, cx: &mut Context<'_>, packet: &mut [u8], walk: &Walk) {
         let mut start = 0;
-        let mut next_header = header.next_header;
+        let mut next_header = walk.header.next_header;
         if walk.rpl_option.is_some() {
             start = walk.hop_by_hop_end.saturating_sub(Header::LEN);
             next_header = walk.next_header;
@@ -140,7 +132,7 @@ impl Ipv6<'_> {
         let shortened = Header {
             next_header,
             payload_length: packet.len().saturating_sub(Header::LEN) as u16,
-            ..*header
+            ..walk.header
         };
         if shortened.emit(&mut Writer::new(packet)).is_err() {
             return;

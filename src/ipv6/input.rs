@@ -102,46 +102,14 @@ pub enum Event<'d> {
     Deregistered(Ip),
 }
 
-/// A delivery, with ranges of the packet instead of references.
-pub(super) enum Found {
-    Udp {
-        socket: Handle,
-        path: Path,
-        data: Range<usize>,
-    },
-    EchoReply {
-        source: Ip,
-        hop_limit: u8,
-        identifier: u16,
-        sequence: u16,
-        data: Range<usize>,
-    },
-    Control {
-        source: Ip,
-        destination: Ip,
-        code: u8,
-        body: Range<usize>,
-    },
-    Error {
-        reporter: Ip,
-        kind: u8,
-        code: u8,
-        parameter: u32,
-        destination: Ip,
-        protocol: u8,
-        upper: Range<usize>,
-    },
-    Ready(Event<'static>),
-}
-
 /// What becomes of a packet.
 pub(super) enum Outcome {
     /// Nothing more.
     Done,
     /// It holds another packet for us.
     Inner(Range<usize>),
-    /// The application is told.
-    Found(Found),
+    /// Its upper layer is for us; it has this length.
+    Deliver(usize),
 }
 
 impl Ipv6<'_> {
@@ -155,14 +123,15 @@ impl Ipv6<'_> {
     ) -> Option<Event<'d>> {
         self.statistics.received = self.statistics.received.wrapping_add(1);
         let mut packet = packet;
+        let mut walk = Walk::new(arrival, Header::default());
         for _ in 0..MAX_NESTING {
-            match self.process(cx, &arrival, packet) {
+            match self.process(cx, packet, &mut walk) {
                 Outcome::Done => return None,
                 Outcome::Inner(range) => packet = packet.get_mut(range)?,
-                Outcome::Found(found) => return Some(lend(found, packet, arrival.from)),
+                Outcome::Deliver(length) => return self.deliver(cx, packet.get(..length)?, &walk),
             }
         }
-        self.statistics.malformed = self.statistics.malformed.wrapping_add(1);
+        self.malformed();
         None
     }
 
@@ -178,10 +147,12 @@ impl Ipv6<'_> {
             && self.addresses.find(ip).is_some_and(|address| address.state == AddressState::Tentative)
     }
 
-    fn process(&mut self, cx: &mut Context<'_>, arrival: &Arrival, packet: &mut [u8]) -> Outcome {
+    fn process(&mut self, cx: &mut Context<'_>, packet: &mut [u8], walk: &mut Walk) -> Outcome {
         let Ok((header, payload)) = Header::parse(packet) else { return self.malformed() };
         let length = Header::LEN + payload.len();
         let Some(packet) = packet.get_mut(..length) else { return self.malformed() };
+        *walk = Walk::new(walk.arrival, header);
+        let header = &walk.header;
         // RFC 4291 §2.5.3, §2.7: what can never be on a link.
         let impossible = header.source.is_multicast()
             || header.destination.is_unspecified()
@@ -196,80 +167,65 @@ impl Ipv6<'_> {
         } else {
             self.addresses.is_own(&header.destination) || self.is_being_registered(&header.destination)
         };
-        let Some(mut walk) = self.hop_by_hop(cx, arrival, &header, packet, for_us) else {
+        let to_group = header.destination.is_multicast();
+        if self.hop_by_hop(cx, packet, walk, for_us).is_none() {
             return Outcome::Done;
-        };
-        if !for_us {
-            if header.destination.is_multicast() {
-                self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
-                return Outcome::Done;
-            }
-            return self.forward(cx, arrival, header, packet, &walk, false);
         }
-        match self.walk_extensions(cx, arrival, &header, packet, &mut walk) {
+        if !for_us {
+            if to_group {
+                self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
+            } else {
+                self.forward(cx, packet, walk, false);
+            }
+            return Outcome::Done;
+        }
+        match self.walk_extensions(cx, packet, walk) {
             Some(outcome) => outcome,
-            None => self.deliver(cx, arrival, &header, packet, &walk),
+            // Tunnels into the mesh begin at its root, not outside (RFC 6554 §5).
+            None if walk.next_header == protocol::IPV6 && walk.arrival.outside => self.malformed(),
+            None if walk.next_header == protocol::IPV6 => Outcome::Inner(walk.offset..length),
+            None => Outcome::Deliver(length),
         }
     }
 
     /// Hands the upper-layer packet, which begins at `walk.offset`, to whom it concerns.
-    fn deliver(
-        &mut self,
-        cx: &mut Context<'_>,
-        arrival: &Arrival,
-        header: &Header,
-        packet: &mut [u8],
-        walk: &Walk,
-    ) -> Outcome {
+    fn deliver<'d>(&mut self, cx: &mut Context<'_>, packet: &'d [u8], walk: &Walk) -> Option<Event<'d>> {
+        let header = &walk.header;
         let upper = packet.get(walk.offset..).unwrap_or_default();
-        let end = packet.len();
-        match walk.next_header {
+        let problem = match walk.next_header {
             protocol::UDP => {
                 let Ok((udp, data)) = Udp::parse(&header.source, &header.destination, upper) else {
-                    return self.malformed();
+                    self.malformed();
+                    return None;
                 };
                 self.statistics.delivered = self.statistics.delivered.wrapping_add(1);
-                let Some(socket) = self.socket_for(&header.destination, udp.destination_port) else {
-                    self.report(cx, arrival, packet, Problem::unreachable(unreachable::PORT));
-                    return Outcome::Done;
-                };
-                let start = walk.offset + Udp::LEN;
-                let remote = SocketAddress::new(header.source, udp.source_port);
-                let path = Path { remote, local: header.destination };
-                Outcome::Found(Found::Udp { socket, path, data: start..start + data.len() })
+                if let Some(socket) = self.socket_for(&header.destination, udp.destination_port) {
+                    let remote = SocketAddress::new(header.source, udp.source_port);
+                    return Some(Event::Udp {
+                        socket,
+                        path: Path { remote, local: header.destination },
+                        data,
+                    });
+                }
+                Problem::unreachable(unreachable::PORT)
             }
             protocol::ICMPV6 => {
                 let Ok(message) = Icmpv6::parse(&header.source, &header.destination, upper) else {
-                    return self.malformed();
+                    self.malformed();
+                    return None;
                 };
                 self.statistics.delivered = self.statistics.delivered.wrapping_add(1);
-                self.icmp(cx, arrival, header, &message, walk.offset + Icmpv6::HEADER, end)
+                return self.icmp(cx, walk, &message);
             }
-            protocol::IPV6 if arrival.outside => {
-                // Tunnels into the mesh begin at its root, not outside (RFC 6554 §5).
-                self.malformed()
-            }
-            protocol::IPV6 => Outcome::Inner(walk.offset..end),
-            protocol::NO_NEXT_HEADER => Outcome::Done,
-            _ => {
-                let problem =
-                    Problem::parameter(super::wire::icmpv6::parameter::NEXT_HEADER, walk.next_header_at);
-                self.report(cx, arrival, packet, problem);
-                Outcome::Done
-            }
-        }
+            protocol::NO_NEXT_HEADER => return None,
+            _ => Problem::parameter(super::wire::icmpv6::parameter::NEXT_HEADER, walk.next_header_at),
+        };
+        self.report(cx, &walk.arrival, packet, problem);
+        None
     }
 
-    /// An ICMPv6 message whose body begins at `at` in the packet.
-    fn icmp(
-        &mut self,
-        cx: &mut Context<'_>,
-        arrival: &Arrival,
-        header: &Header,
-        message: &Icmpv6<'_>,
-        at: usize,
-        end: usize,
-    ) -> Outcome {
+    fn icmp<'d>(&mut self, cx: &mut Context<'_>, walk: &Walk, message: &Icmpv6<'d>) -> Option<Event<'d>> {
+        let header = &walk.header;
         match message.kind {
             kind::ECHO_REQUEST => {
                 // From the address that was asked; from any suitable one if that was a group
@@ -281,104 +237,75 @@ impl Ipv6<'_> {
                     hop_limit: self.config.hop_limit,
                     icmp: Some((kind::ECHO_REPLY, 0)),
                 };
-                if header.source.is_unspecified() {
-                    return Outcome::Done;
+                if !header.source.is_unspecified() {
+                    // Lost if the link has no room, as any reply can be.
+                    let _ = self.send_upper(cx, &outgoing, &mut |out| out.put(message.body));
                 }
-                // Lost if the link has no room, as any reply can be.
-                let _ = self.send_upper(cx, &outgoing, &mut |out| out.put(message.body));
-                Outcome::Done
+                None
             }
-            kind::ECHO_REPLY => {
-                let Ok(echo) = Echo::parse(message.body) else { return self.malformed() };
-                Outcome::Found(Found::EchoReply {
-                    source: header.source,
-                    hop_limit: header.hop_limit,
-                    identifier: echo.identifier,
-                    sequence: echo.sequence,
-                    data: at + 4..end,
-                })
-            }
-            kind::RPL_CONTROL => Outcome::Found(Found::Control {
+            kind::ECHO_REPLY => match Echo::parse(message.body) {
+                Ok(echo) => {
+                    Some(Event::EchoReply { source: header.source, hop_limit: header.hop_limit, echo })
+                }
+                Err(_) => {
+                    self.malformed();
+                    None
+                }
+            },
+            kind::RPL_CONTROL => Some(Event::Control {
                 source: header.source,
                 destination: header.destination,
+                from: walk.arrival.from,
                 code: message.code,
-                body: at..end,
+                body: message.body,
             }),
             kind::ROUTER_SOLICITATION..=kind::REDIRECT
             | kind::DUPLICATE_ADDRESS_REQUEST
-            | kind::DUPLICATE_ADDRESS_CONFIRMATION => match self.receive_nd(cx, arrival, header, message) {
-                Some(event) => Outcome::Found(Found::Ready(event)),
-                None => Outcome::Done,
-            },
-            kind if kind < 128 => self.icmp_error(cx, header, message, at, end),
+            | kind::DUPLICATE_ADDRESS_CONFIRMATION => self.receive_nd(cx, &walk.arrival, header, message),
+            kind if kind < 128 => self.icmp_error(cx, header.source, message),
             // Unknown informational messages are dropped silently (RFC 4443 §2.4 (b)).
-            _ => Outcome::Done,
+            _ => None,
         }
     }
 
-    fn icmp_error(
+    fn icmp_error<'d>(
         &mut self,
         cx: &mut Context<'_>,
-        header: &Header,
-        message: &Icmpv6<'_>,
-        at: usize,
-        end: usize,
-    ) -> Outcome {
-        let Ok(error) = ErrorMessage::parse(message) else { return self.malformed() };
-        let Some((first, rest)) = error.invoking.split_first_chunk::<{ Header::LEN }>() else {
-            return self.malformed();
+        reporter: Ip,
+        message: &Icmpv6<'d>,
+    ) -> Option<Event<'d>> {
+        let error = ErrorMessage::parse(message).ok();
+        let cut = error.and_then(|error| {
+            let (first, rest) = error.invoking.split_first_chunk::<{ Header::LEN }>()?;
+            // The packet inside has been cut off: its length is not checked.
+            let mut whole = *first;
+            whole[4] = 0;
+            whole[5] = 0;
+            let (invoking, _) = Header::parse(&whole).ok()?;
+            Some((error, invoking, rest))
+        });
+        let Some((error, invoking, mut upper)) = cut else {
+            self.malformed();
+            return None;
         };
-        // The packet inside has been cut off: its length is not checked.
-        let mut whole = *first;
-        whole[4] = 0;
-        whole[5] = 0;
-        let Ok((invoking, _)) = Header::parse(&whole) else { return self.malformed() };
         // Only packets of ours are our business: anybody can make up an error.
         if !self.addresses.is_own(&invoking.source) {
-            return Outcome::Done;
+            return None;
         }
+        let destination = invoking.destination;
         if message.kind == kind::DESTINATION_UNREACHABLE && message.code == unreachable::SOURCE_ROUTE {
-            let unreachable = invoking.destination;
-            let reporter = header.source;
-            cx.routing.on_error(cx.now, RoutingError::SourceRoute { reporter, unreachable });
+            cx.routing.on_error(cx.now, RoutingError::SourceRoute { reporter, unreachable: destination });
         }
-        let mut next_header = invoking.next_header;
-        let mut left = rest;
+        let mut protocol = invoking.next_header;
         for _ in 0..exthdr::MAX_EXTENSION_HEADERS {
-            if !exthdr::is_extension(next_header) {
+            if !exthdr::is_extension(protocol) {
                 break;
             }
-            let Ok(extension) = exthdr::Extension::parse(next_header, left) else { break };
-            next_header = extension.next_header;
-            left = left.get(extension.bytes.len()..).unwrap_or_default();
+            let Ok(extension) = exthdr::Extension::parse(protocol, upper) else { break };
+            protocol = extension.next_header;
+            upper = upper.get(extension.bytes.len()..).unwrap_or_default();
         }
-        let start = end.saturating_sub(left.len()).max(at);
-        Outcome::Found(Found::Error {
-            reporter: header.source,
-            kind: error.kind,
-            code: error.code,
-            parameter: error.parameter,
-            destination: invoking.destination,
-            protocol: next_header,
-            upper: start..end,
-        })
-    }
-}
-
-/// Turns ranges into references into the packet.
-fn lend(found: Found, packet: &[u8], from: LinkAddress) -> Event<'_> {
-    let part = |range: Range<usize>| packet.get(range).unwrap_or_default();
-    match found {
-        Found::Udp { socket, path, data } => Event::Udp { socket, path, data: part(data) },
-        Found::EchoReply { source, hop_limit, identifier, sequence, data } => {
-            Event::EchoReply { source, hop_limit, echo: Echo { identifier, sequence, data: part(data) } }
-        }
-        Found::Control { source, destination, code, body } => {
-            Event::Control { source, destination, from, code, body: part(body) }
-        }
-        Found::Error { reporter, kind, code, parameter, destination, protocol, upper } => {
-            Event::Error { reporter, kind, code, parameter, destination, protocol, upper: part(upper) }
-        }
-        Found::Ready(event) => event,
+        let ErrorMessage { kind, code, parameter, .. } = error;
+        Some(Event::Error { reporter, kind, code, parameter, destination, protocol, upper })
     }
 }
