@@ -101,7 +101,7 @@ impl Ipv6<'_> {
         }
         match self.send_forwarded(cx, packet, &route, headers) {
             Ok(()) => self.statistics.forwarded = self.statistics.forwarded.wrapping_add(1),
-            Err(Error::Unreachable) => return self.no_way(cx, &arrival, packet, source_routed),
+            Err(Error::Unreachable) => self.no_way(cx, &arrival, packet, source_routed),
             Err(Error::TooLarge) => self.statistics.too_big = self.statistics.too_big.wrapping_add(1),
             // Dropped as by any congested link: the ends notice.
             Err(_) => self.statistics.link_refused = self.statistics.link_refused.wrapping_add(1),
