@@ -182,6 +182,7 @@ pub(crate) fn outcome(result: Result<()>) -> mote_status {
 }
 
 /// Turns what C returned into a result; an unknown number is [`Error::Io`].
+#[inline(never)] // For its size.
 pub(crate) fn check(status: mote_status) -> Result<()> {
     if status == MOTE_OK { Ok(()) } else { Err(Error::from_code(status).unwrap_or(Error::Io)) }
 }

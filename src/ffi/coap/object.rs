@@ -15,6 +15,7 @@ use crate::table::Handle;
 use crate::time::Instant;
 use crate::transport::{DatagramContext, DatagramEvent};
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 
 /// A CoAP endpoint: client and server over one UDP socket.
 pub struct mote_coap {
@@ -145,8 +146,15 @@ impl CoapRef {
         self,
         use_it: impl FnOnce(&mut Core, &mut DatagramContext<'_>) -> R,
     ) -> Result<R> {
-        let mut lent = Lent::of(self.node(), self.source()?);
-        Ok(self.with(|core| use_it(core, &mut lent.context())))
+        let mut room = MaybeUninit::uninit();
+        let mut cx = self.context(&mut room)?;
+        Ok(self.with(|core| use_it(core, &mut cx)))
+    }
+
+    /// The engine's context, whose parts lie in `room`.
+    #[inline(never)] // For its size.
+    fn context(self, room: &mut MaybeUninit<Lent>) -> Result<DatagramContext<'_>> {
+        Ok(room.write(Lent::of(self.node(), self.source()?)).context())
     }
 
     /// A command of the application: it may have moved the deadline, so the node polls.

@@ -8,7 +8,7 @@ use crate::ffi::arguments::check;
 use crate::node::Work;
 use crate::port::{
     MOTE_LOG_ERROR, MOTE_LOG_WARNING, MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE,
-    MOTE_TAP_UDP, MOTE_UDP_TRUNCATED, mote_address,
+    MOTE_UDP_TRUNCATED,
 };
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -232,18 +232,20 @@ fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
         // That was all: asking once more would only be told so.
         node.with(|core| core.schedule.drained(source));
     }
-    let here =
-        if services.has_tap() { udp::local_address(services, socket) } else { mote_address::default() };
     for index in 0..count.min(capacity) {
-        let Some(parcel) = node.with(|core| core.receiver.parcels.get(index).copied()) else { break };
+        let parcel = node.with(|core| core.receiver.parcels.get(index).map(core::ptr::from_ref));
+        let Some(parcel) = parcel else { break };
+        // SAFETY: it lies in the node's block, and is not written before the next batch.
+        let parcel = unsafe { &*parcel };
         if parcel.0.flags & MOTE_UDP_TRUNCATED != 0 || parcel.0.len > size {
             node.with(|core| core.statistics.truncated = core.statistics.truncated.wrapping_add(1));
             services.log(MOTE_LOG_WARNING, "a datagram longer than receive_size was dropped");
             continue;
         }
         let data = parcel.data();
-        let destination = mote_address { ip: parcel.0.local.ip, ..here };
-        services.tap(MOTE_TAP_UDP, Some((&parcel.0.remote, &destination)), data);
+        if services.has_tap() {
+            udp::tap(services, socket, parcel, false);
+        }
         let delivered = deliver(node, source, DatagramEvent::Received { path: parcel.path(), data });
         node.with(|core| {
             let counter =

@@ -169,19 +169,24 @@ fn send(services: &Services, socket: usize, parcels: &[Parcel]) -> Result<usize>
     })?;
     let sent = sent.min(parcels.len());
     if services.has_tap() {
-        let here = local_address(services, socket);
-        for parcel in parcels.iter().take(sent) {
-            services.tap(MOTE_TAP_UDP, Some((&tapped(parcel, here), &parcel.0.remote)), parcel.data());
-        }
+        parcels.iter().take(sent).for_each(|parcel| tap(services, socket, parcel, true));
     }
     if sent == 0 { Err(Error::WouldBlock) } else { Ok(sent) }
 }
 
 const _: () = assert!(size_of::<Parcel>() == size_of::<mote_port_datagram>());
 
-fn tapped(parcel: &Parcel, here: mote_address) -> mote_address {
-    let known = parcel.0.local.ip != [0; 16];
-    mote_address { ip: if known { parcel.0.local.ip } else { here.ip }, ..here }
+/// Shows a datagram that was sent or received to the tap.
+#[cold]
+#[inline(never)]
+pub(super) fn tap(services: &Services, socket: usize, parcel: &Parcel, sent: bool) {
+    let mut here = local_address(services, socket);
+    if parcel.0.local.ip != [0; 16] {
+        here.ip = parcel.0.local.ip;
+    }
+    let remote = &parcel.0.remote;
+    let ends = if sent { (&here, remote) } else { (remote, &here) };
+    services.tap(MOTE_TAP_UDP, Some(ends), parcel.data());
 }
 
 /// Where a socket is bound, as far as the port knows.
