@@ -9,7 +9,7 @@ use super::radio::{
 };
 use super::status::MOTE_OK;
 use crate::port::{
-    MOTE_RADIO_ACK, MOTE_RADIO_CSMA, MOTE_RADIO_FILTER, mote_bytes, mote_port, mote_port_clock,
+    self, MOTE_RADIO_ACK, MOTE_RADIO_CSMA, MOTE_RADIO_FILTER, mote_bytes, mote_port, mote_port_clock,
     mote_port_entropy, mote_port_radio, mote_radio_addresses, mote_status,
 };
 use crate::random::{Random, Sequence};
@@ -313,24 +313,7 @@ impl Place {
             random: RefCell::new(Sequence(seed)),
             radio: Cell::new(None),
             settings: Cell::default(),
-            port: mote_port {
-                size: size_of::<mote_port>() as u32,
-                state_size: 0,
-                user: core::ptr::null_mut(),
-                open: None,
-                close: None,
-                clock: &raw const CLOCK,
-                entropy: &raw const ENTROPY,
-                alarm: core::ptr::null(),
-                udp: core::ptr::null(),
-                tcp: core::ptr::null(),
-                resolver: core::ptr::null(),
-                radio: core::ptr::null(),
-                store: core::ptr::null(),
-                log: core::ptr::null(),
-                tap: core::ptr::null(),
-                tun: core::ptr::null(),
-            },
+            port: port::bare(&raw const CLOCK, &raw const ENTROPY),
             table: mote_port_radio {
                 size: size_of::<mote_port_radio>() as u32,
                 capabilities,

@@ -6,7 +6,7 @@ use super::node::{mote_node, mote_node_next_deadline, mote_node_poll};
 use super::status::MOTE_OK;
 use crate::address::{Ip, SocketAddress};
 use crate::port::{
-    mote_address, mote_bytes, mote_port, mote_port_clock, mote_port_datagram, mote_port_entropy,
+    self, mote_address, mote_bytes, mote_port, mote_port_clock, mote_port_datagram, mote_port_entropy,
     mote_port_udp, mote_status,
 };
 use crate::random::{Random, Sequence};
@@ -309,25 +309,9 @@ pub unsafe extern "C" fn mote_sim_host(
             ip: Ip(address.ip),
             random: RefCell::new(Sequence(sim.seed ^ number << 32)),
             next_port: RefCell::new(49_152),
-            port: mote_port {
-                size: size_of::<mote_port>() as u32,
-                state_size: 0,
-                user: core::ptr::null_mut(),
-                open: None,
-                close: None,
-                clock: &raw const CLOCK,
-                entropy: &raw const ENTROPY,
-                alarm: core::ptr::null(),
-                udp: &raw const UDP,
-                tcp: core::ptr::null(),
-                resolver: core::ptr::null(),
-                radio: core::ptr::null(),
-                store: core::ptr::null(),
-                log: core::ptr::null(),
-                tap: core::ptr::null(),
-                tun: core::ptr::null(),
-            },
+            port: port::bare(&raw const CLOCK, &raw const ENTROPY),
         });
+        host.port.udp = &raw const UDP;
         host.port.user = (&raw mut *host).cast();
         sim.hosts.push(host);
         if let Some(host) = sim.hosts.last() {

@@ -85,3 +85,27 @@ pub struct mote_port {
     /// The host side of a border router.
     pub tun: *const mote_port_tun,
 }
+
+/// A port without any service but the two that every port has, to be completed.
+#[cfg(feature = "std")]
+pub(crate) const fn bare(clock: *const mote_port_clock, entropy: *const mote_port_entropy) -> mote_port {
+    use core::ptr::{null, null_mut};
+    mote_port {
+        size: size_of::<mote_port>() as u32,
+        state_size: 0,
+        user: null_mut(),
+        open: None,
+        close: None,
+        clock,
+        entropy,
+        alarm: null(),
+        udp: null(),
+        tcp: null(),
+        resolver: null(),
+        radio: null(),
+        store: null(),
+        log: null(),
+        tap: null(),
+        tun: null(),
+    }
+}
