@@ -492,12 +492,13 @@ static const struct {
 static void add_resources(void) {
     static mote_coap_resource_config watched_configs[sizeof watched / sizeof *watched];
     static const mote_coap_resource_config clock_config = {
-        MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_OBSERVABLE | MOTE_COAP_MULTICAST, MOTE_STR("/time"), .get = get_time,
+        MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_OBSERVABLE | MOTE_COAP_SHARED | MOTE_COAP_MULTICAST,
+        MOTE_STR("/time"), .get = get_time,
         .attributes = MOTE_STR(";ct=0;rt=\"clock\"") };
     for (size_t i = 0; i < sizeof resources / sizeof *resources; i++)
         tool_check(mote_coap_resource_add(coap, &resources[i].config, resources[i].user, NULL), "resource");
     for (size_t i = 0; i < sizeof watched / sizeof *watched; i++) {
-        mote_coap_resource_config config = { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_OBSERVABLE,
+        mote_coap_resource_config config = { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_OBSERVABLE | MOTE_COAP_SHARED,
             .path = tool_bytes(watched[i].path), .attributes = tool_bytes(watched[i].attributes),
             .get = get_observed, .put = put_observed, .delete_ = delete_observed };
         watched_configs[i] = config;

@@ -471,6 +471,13 @@
 #define MOTE_COAP_CONDITIONAL 16
 
 /**
+ * Resource flag: what its handlers give depends on its state and the options of the request
+ * alone, not on who asks. One answer to `MOTE_COAP_CAUSE_NOTIFY` goes to all observers that asked
+ * with the same options and can be told now; without this each is asked for.
+ */
+#define MOTE_COAP_SHARED 32
+
+/**
  * Cause: a peer sent this request.
  */
 #define MOTE_COAP_CAUSE_REQUEST 0
@@ -4363,8 +4370,8 @@ mote_status mote_coap_resource_remove(struct mote_coap *coap, mote_coap_resource
 
 /**
  * Tells that the state of a resource has changed. Its handler is asked for the state once for
- * each observer, with `MOTE_COAP_CAUSE_NOTIFY`, from the node's next turns; changes in between
- * coalesce (RFC 7641 section 4.5).
+ * each observer, or with `MOTE_COAP_SHARED` for several at once, with `MOTE_COAP_CAUSE_NOTIFY`,
+ * from the node's next turns; changes in between coalesce (RFC 7641 section 4.5).
  *
  * From another thread: post a function to the node that calls this (`mote_node_post`).
  * `MOTE_ERR_STALE` for a resource that is gone, `MOTE_ERR_INVALID` for NULL.

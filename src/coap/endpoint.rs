@@ -28,6 +28,8 @@ pub struct Endpoint<'m> {
     pub(super) tables: Tables<'m>,
     /// The place that was freed last.
     pub(super) freed: u16,
+    /// No exchange was free when one was looked for, and no place was freed since.
+    pub(super) full: bool,
     pub(super) peers: Peers<'m>,
     pub(super) pool: Pool<'m>,
     /// The message that is being built.
@@ -100,6 +102,7 @@ impl<'m> Endpoint<'m> {
                 observers: carver.table(config.observers.into())?,
             },
             freed: 0,
+            full: false,
             resources: Table::new(resources),
             pool: Pool::new(carver.table(config.pool as usize)?),
             scratch: carver.table(config.message_size.into())?,
@@ -311,6 +314,7 @@ impl<'m> Endpoint<'m> {
         entry.stage.set(Stage::Free);
         entry.due.set(Instant::NEVER);
         self.freed = entry.key();
+        self.full = false;
     }
 
     /// The requests that wait for their turn or for room in the transport look again: those of a

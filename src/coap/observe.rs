@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::entry::{GROUP, Head, OBSERVER};
+use super::entry::{GROUP, OBSERVER};
 use super::event::{Cause, Event, Part};
 use super::exchange::{DIRTY, Exchange, NOTIFY, Observer};
 use super::peers;
@@ -82,7 +82,8 @@ impl<'m> Endpoint<'m> {
     /// Tells that the state of a resource has changed: each observer is to be notified. The
     /// handler is asked for the state once per observer, with
     /// [`Cause::Notify`](super::Cause::Notify), when it is that observer's turn; changes in
-    /// between coalesce.
+    /// between coalesce. With [`flags::SHARED`] its answer goes to all observers at once that
+    /// asked alike and whose turn it is.
     ///
     /// # Errors
     /// [`Error::Stale`].
@@ -108,7 +109,9 @@ impl<'m> Endpoint<'m> {
     /// To one client no more than NSTART notifications are on their way at a time, and what it
     /// does not acknowledge is spaced by the round-trip time, or what stands for it (RFC 7641
     /// §4.5.1). Its observers take turns.
-    fn next_observer(&mut self, now: Instant) -> Option<&'m Observer> {
+    ///
+    /// With `twin`, only one that asked the same of the same resource.
+    fn next_observer(&mut self, now: Instant, twin: Option<&Observer>) -> Option<&'m Observer> {
         let all = self.tables.observers;
         let (before, behind) = all.split_at_checked(usize::from(self.turn)).unwrap_or_default();
         let mut later = Instant::NEVER;
@@ -119,6 +122,7 @@ impl<'m> Endpoint<'m> {
                 || !head.is(DIRTY)
                 || observer.exchange.get().is_some()
                 || peer.notifying.get() >= self.config.params.nstart
+                || twin.is_some_and(|twin| !self.is_alike(twin, observer))
             {
                 continue;
             }
@@ -129,8 +133,46 @@ impl<'m> Endpoint<'m> {
             }
             later = later.min(from);
         }
-        self.notify_at = later;
+        if twin.is_none() {
+            self.notify_at = later;
+        }
         None
+    }
+
+    /// Whether two observers asked the same of the same resource.
+    fn is_alike(&self, one: &Observer, other: &Observer) -> bool {
+        let asked = |observer: &Observer| Message::parse(self.pool.get(&observer.head));
+        let (Ok(first), Ok(second)) = (asked(one), asked(other)) else { return false };
+        one.resource.get() == other.resource.get()
+            && first.code == second.code
+            && first.options == second.options
+            && first.payload == second.payload
+    }
+
+    /// Tells what one observer was told to all others that asked alike and whose turn it is, if the
+    /// resource allows it: those need not be asked for.
+    pub(super) fn share(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        told: Option<Handle>,
+        response: &super::event::Response<'_>,
+    ) {
+        let Some(told) = self.tables.observer(told) else { return };
+        let resource = told.resource.get().and_then(|resource| self.resources.get(resource));
+        // What has changed since is newer than the response.
+        if resource.is_none_or(|resource| resource.flags & flags::SHARED == 0) || told.head.is(DIRTY) {
+            return;
+        }
+        for _ in self.tables.observers {
+            let Some(observer) = self.next_observer(cx.now, Some(told)) else { return };
+            let Some(exchange) = self.open_notification(cx.now, observer) else { return };
+            if self.respond_to(cx, exchange, response, false).is_err() {
+                // It is asked for when its turn comes.
+                self.drop_exchange(exchange);
+                observer.head.set(DIRTY);
+                return;
+            }
+        }
     }
 
     /// Asks the handler for the state that the next observer is to be told, if there is one.
@@ -139,7 +181,7 @@ impl<'m> Endpoint<'m> {
         cx: &mut DatagramContext<'_>,
         scratch: &'d mut [u8],
     ) -> Option<Event<'d>> {
-        let observer = self.next_observer(cx.now)?;
+        let observer = self.next_observer(cx.now, None)?;
         let length = bytes::copy(scratch, self.pool.get(&observer.head));
         let registration: &'d [u8] = scratch.get(..length).unwrap_or_default();
         let Ok(message) = Message::parse(registration) else {
@@ -148,17 +190,11 @@ impl<'m> Endpoint<'m> {
             self.free(&observer.head);
             return None;
         };
-        let Some(exchange) =
-            self.open_notification(cx.now, &observer.head, message.without_payload(registration))
-        else {
+        let Some(exchange) = self.open_notification(cx.now, observer) else {
             // It stays dirty, and is told once there is room.
             self.notify_at = cx.now.after(NO_ROOM);
             return None;
         };
-        observer.head.unset(DIRTY);
-        observer.exchange.set(exchange.head.handle());
-        exchange.observer.set(observer.head.handle());
-        exchange.resource.set(observer.resource.get());
         let resource = observer.resource.get()?;
         if self.resources.get(resource).is_none() {
             self.answer(cx, exchange, Code::NOT_FOUND, &[]);
@@ -169,15 +205,17 @@ impl<'m> Endpoint<'m> {
         incoming(exchange, &path, &message, Cause::Notify, whole)
     }
 
-    /// An exchange for a notification, with the head of the observer's registration.
-    fn open_notification(&mut self, now: Instant, observer: &Head, head: &[u8]) -> Option<&'m Exchange> {
-        let peer = observer.peer.get();
+    /// An exchange in which an observer is told the present state. The request that it answers is
+    /// the observer's registration.
+    #[inline(never)]
+    fn open_notification(&mut self, now: Instant, observer: &Observer) -> Option<&'m Exchange> {
+        let peer = observer.head.peer.get();
         let exchange = self.open_exchange(now, self.lifetime, peer, 0, NOTIFY).ok()?;
         peers::more(&self.peers.get(peer).notifying);
-        if self.store(&exchange.head, head).is_err() {
-            self.drop_exchange(exchange);
-            return None;
-        }
+        observer.head.unset(DIRTY);
+        observer.exchange.set(exchange.head.handle());
+        exchange.observer.set(observer.head.handle());
+        exchange.resource.set(observer.resource.get());
         Some(exchange)
     }
 }

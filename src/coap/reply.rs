@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::entry::{CON, GROUP, Stage};
+use super::entry::{CON, GROUP, Head, Stage};
 use super::event::Response;
 use super::exchange::{ACKED, Exchange, IDEMPOTENT, NOTIFY};
 use super::key;
@@ -54,7 +54,12 @@ impl Endpoint<'_> {
         response: &Response<'_>,
     ) -> Result<()> {
         let waiting = self.tables.exchange(exchange).ok_or(Error::Stale)?;
-        self.respond_to(cx, waiting, response, false)
+        let told = waiting.observer.get();
+        self.respond_to(cx, waiting, response, false)?;
+        if cfg!(feature = "coap-observe") {
+            self.share(cx, told, response);
+        }
+        Ok(())
     }
 
     /// Answers a request with a code and perhaps a few words; [`Code::CONTENT`] is the list of resources.
@@ -71,7 +76,7 @@ impl Endpoint<'_> {
     }
 
     /// The same as [`respond`](Endpoint::respond), with the list of resources for payload if `listing`.
-    fn respond_to(
+    pub(super) fn respond_to(
         &mut self,
         cx: &mut DatagramContext<'_>,
         exchange: &Exchange,
@@ -90,6 +95,16 @@ impl Endpoint<'_> {
         let group = head.is(GROUP);
         let piggybacked = head.is(CON) && !head.is(ACKED | GROUP);
         let observer = self.tables.observer(exchange.observer.get());
+        // What a notification answers is the observer's registration.
+        let asked = match observer.filter(|_| notify) {
+            Some(observer) => &observer.head,
+            None if notify => {
+                // It is no longer interested.
+                self.drop_exchange(exchange);
+                return Err(Error::Stale);
+            }
+            None => head,
+        };
         let mut confirmable = head.is(CON) || (response.confirmable && !group);
         if notify {
             // An error is the last thing that the observer hears (RFC 7641 §4.2): it has to
@@ -106,7 +121,7 @@ impl Endpoint<'_> {
         } else {
             (if confirmable { Type::Con } else { Type::Non }, self.take_id(cx, index))
         };
-        let mut built = self.build(cx, exchange, response, listing, kind, id)?;
+        let mut built = self.build(cx, exchange, asked, response, listing, kind, id)?;
         let free = UNVERIFIED_SIZE.max(usize::from(exchange.size.get()) * 3);
         if self.config.amplification_limit
             && built.length > free
@@ -116,7 +131,7 @@ impl Endpoint<'_> {
         {
             // Never retransmitted, since it may go to a victim.
             kind = if piggybacked { Type::Ack } else { Type::Non };
-            built = self.build(cx, exchange, &Response::new(Code::UNAUTHORIZED), false, kind, id)?;
+            built = self.build(cx, exchange, asked, &Response::new(Code::UNAUTHORIZED), false, kind, id)?;
         }
         if let Some(key) = built.key.filter(|_| cfg!(feature = "coap-block")) {
             self.keep_answer(cx, index, key, built.more);
@@ -190,11 +205,13 @@ impl Endpoint<'_> {
         Ok(())
     }
 
-    /// Builds an answer in the scratch buffer.
+    /// Builds an answer in the scratch buffer, to the request that is kept for `asked`.
+    #[allow(clippy::too_many_arguments)] // One step of one method, split for its length.
     fn build(
         &mut self,
         cx: &DatagramContext<'_>,
         exchange: &Exchange,
+        asked: &Head,
         response: &Response<'_>,
         listing: bool,
         kind: Type,
@@ -202,7 +219,7 @@ impl Endpoint<'_> {
     ) -> Result<Built> {
         let index = exchange.head.peer.get();
         let limit = self.limit(cx, index);
-        let request = Message::parse(self.pool.get(&exchange.head))?;
+        let request = Message::parse(self.pool.get(asked))?;
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let mut code = response.code;
         let success = code.is_success();

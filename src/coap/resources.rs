@@ -38,6 +38,9 @@ pub mod flags {
     pub const MULTICAST: u8 = 8;
     /// Its handler heeds If-Match and If-None-Match; without this they get 4.02.
     pub const CONDITIONAL: u8 = 16;
+    /// What it gives depends on its state and the request's options alone: an answer to one observer
+    /// is given to all that asked alike.
+    pub const SHARED: u8 = 32;
 }
 
 /// The bit of a method in [`Resource::methods`]; 0 for a code that is no known method.

@@ -29,6 +29,10 @@ pub const MOTE_COAP_HIDDEN: u32 = 4;
 pub const MOTE_COAP_MULTICAST: u32 = 8;
 /// Resource flag: its handlers heed If-Match and If-None-Match; without this they get 4.02.
 pub const MOTE_COAP_CONDITIONAL: u32 = 16;
+/// Resource flag: what its handlers give depends on its state and the options of the request
+/// alone, not on who asks. One answer to `MOTE_COAP_CAUSE_NOTIFY` goes to all observers that asked
+/// with the same options and can be told now; without this each is asked for.
+pub const MOTE_COAP_SHARED: u32 = 32;
 
 /// Cause: a peer sent this request.
 pub const MOTE_COAP_CAUSE_REQUEST: u8 = 0;
@@ -271,7 +275,7 @@ unsafe fn formats(list: *const u16, count: usize) -> Result<&'static [u16]> {
 /// # Safety
 /// What `config` points to stays valid for as long as the resource is there.
 unsafe fn resource_of(config: &mote_coap_resource_config) -> Result<Resource<'static>> {
-    if config.flags > 31 || config.reserved != 0 {
+    if config.flags > 63 || config.reserved != 0 {
         return Err(Error::Invalid);
     }
     // SAFETY: passed on to the caller.
@@ -369,8 +373,8 @@ pub unsafe extern "C" fn mote_coap_resource_remove(
 }
 
 /// Tells that the state of a resource has changed. Its handler is asked for the state once for
-/// each observer, with `MOTE_COAP_CAUSE_NOTIFY`, from the node's next turns; changes in between
-/// coalesce (RFC 7641 §4.5).
+/// each observer, or with `MOTE_COAP_SHARED` for several at once, with `MOTE_COAP_CAUSE_NOTIFY`,
+/// from the node's next turns; changes in between coalesce (RFC 7641 §4.5).
 ///
 /// From another thread: post a function to the node that calls this (`mote_node_post`).
 /// `MOTE_ERR_STALE` for a resource that is gone, `MOTE_ERR_INVALID` for NULL.
