@@ -33,7 +33,8 @@ pub enum Jitter {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backoff {
     bound: u32,
-    retries: u8,
+    // A byte suffices; this leaves no gap.
+    retries: u32,
 }
 
 impl Backoff {
@@ -52,7 +53,7 @@ impl Backoff {
 
     /// How often an attempt has been repeated so far.
     pub const fn retries(&self) -> u8 {
-        self.retries
+        self.retries as u8
     }
 
     /// The delay to come, in milliseconds; with [`Jitter::Full`] the bound below which it is drawn.
@@ -62,7 +63,7 @@ impl Backoff {
 
     /// Starts over with the delay first drawn, for another thing that is attempted likewise.
     pub const fn restart(&mut self) {
-        self.bound = match self.bound.checked_shr(self.retries as u32) {
+        self.bound = match self.bound.checked_shr(self.retries) {
             Some(bound) => bound,
             None => 0,
         };
@@ -87,10 +88,12 @@ impl Backoff {
     /// without end).
     #[inline(never)] // One copy for all engines.
     pub const fn again_within(&mut self, retries: u8) -> bool {
-        if retries != u8::MAX && self.retries >= retries {
+        if retries != u8::MAX && self.retries >= retries as u32 {
             return false;
         }
-        self.retries = self.retries.saturating_add(1);
+        if self.retries < u8::MAX as u32 {
+            self.retries += 1;
+        }
         self.bound = self.bound.saturating_mul(2);
         true
     }

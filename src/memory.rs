@@ -84,47 +84,71 @@ impl Plan {
     }
 }
 
-/// Room for a value that follows at once.
-struct Uninit<T>(core::mem::MaybeUninit<T>);
-
-impl<T> Default for Uninit<T> {
-    fn default() -> Uninit<T> {
-        Uninit(core::mem::MaybeUninit::uninit())
-    }
-}
-
 /// Hands out tables from the front of a block.
 #[derive(Debug)]
 pub struct Carver<'m> {
     next: *mut u8,
     left: usize,
+    failed: bool,
     block: PhantomData<&'m mut [u8]>,
 }
 
 impl<'m> Carver<'m> {
     /// Starts at the front of `block`.
     pub fn new(block: &'m mut [u8]) -> Carver<'m> {
-        Carver { next: block.as_mut_ptr(), left: block.len(), block: PhantomData }
+        Carver { next: block.as_mut_ptr(), left: block.len(), failed: false, block: PhantomData }
     }
 
-    /// A table of `count` elements, each made by `T::default()`.
+    /// A table of `count` elements, all of them copies of one `T::default()`.
     ///
-    /// `T` must not need dropping: the block goes back to the caller as it is.
+    /// `T` must not need dropping: the block goes back to the caller as it is. One copy of its
+    /// default must be as good as another, which holds for all that has neither.
     ///
     /// # Errors
     /// [`Error::NoMemory`] when the block is used up; nothing is taken then.
     pub fn table<T: Default>(&mut self, count: usize) -> Result<&'m mut [T]> {
+        let table = self.part::<T>(count);
+        if table.len() == count { Ok(table) } else { Err(Error::NoMemory) }
+    }
+
+    /// The same, but empty when the block is used up. Whether it is, [`enough`](Carver::enough)
+    /// tells in the end.
+    pub fn part<T: Default>(&mut self, count: usize) -> &'m mut [T] {
         const { assert!(!core::mem::needs_drop::<T>(), "tables are never dropped") };
-        let start = self.take(align_of::<T>(), size_of::<T>(), count)?.cast::<T>();
-        // SAFETY: `take` gave room for `count` elements, aligned for `T`, in a block that is
-        // borrowed mutably for 'm; it gives no byte twice. Every element is written before the
-        // slice is made.
+        let template = T::default();
+        let (start, count) =
+            self.filled(align_of::<T>(), size_of::<T>(), count, (&raw const template).cast());
+        // SAFETY: `filled` gave room for `count` elements, aligned for `T`, in a block that is
+        // borrowed mutably for 'm; it gives no byte twice. Every element was written.
+        unsafe { core::slice::from_raw_parts_mut(start.cast::<T>(), count) }
+    }
+
+    /// Whether there was room for every [`part`](Carver::part).
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`].
+    pub const fn enough(&self) -> Result<()> {
+        if self.failed { Err(Error::NoMemory) } else { Ok(()) }
+    }
+
+    /// The one copy of what [`part`](Carver::part) does for every type.
+    #[inline(never)]
+    fn filled(&mut self, align: usize, size: usize, count: usize, template: *const u8) -> (*mut u8, usize) {
+        let Ok(start) = self.take(align, size, count) else {
+            self.failed = true;
+            return (core::ptr::without_provenance_mut(align), 0);
+        };
+        // SAFETY: `template` is an element of that size, and there is room for `count` of them.
         unsafe {
-            for index in 0..count {
-                start.add(index).write(T::default());
+            if size == 1 {
+                start.write_bytes(template.read(), count);
+            } else {
+                for index in 0..count {
+                    start.add(index * size).copy_from_nonoverlapping(template, size);
+                }
             }
-            Ok(core::slice::from_raw_parts_mut(start, count))
         }
+        (start, count)
     }
 
     /// The tables of [`Plan::tables`], zeroed: where each begins.
@@ -146,7 +170,7 @@ impl<'m> Carver<'m> {
         Ok(())
     }
 
-    /// The one copy of what [`table`](Carver::table) does for every type: finds the place.
+    /// Finds the place of a table.
     fn take(&mut self, align: usize, size: usize, count: usize) -> Result<*mut u8> {
         // `align_offset` would do, but is known to the compiler only for a constant alignment.
         let padding = self.next.addr().wrapping_neg() & (align - 1);
@@ -171,8 +195,13 @@ impl<'m> Carver<'m> {
     /// # Errors
     /// [`Error::NoMemory`] when the block is used up.
     pub fn place<T>(&mut self, value: T) -> Result<&'m mut T> {
-        let place = self.one::<Uninit<T>>()?;
-        Ok(place.0.write(value))
+        let place = self.take(align_of::<T>(), size_of::<T>(), 1)?.cast::<T>();
+        // SAFETY: `take` gave room for one, aligned for `T`, in a block that is borrowed mutably
+        // for 'm; it gives no byte twice.
+        unsafe {
+            place.write(value);
+            Ok(&mut *place)
+        }
     }
 
     /// How many bytes are left.

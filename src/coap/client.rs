@@ -12,7 +12,6 @@ use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
 use super::wire::{Block, Code, Encoder, Message, Type, number, uint};
 use crate::address::Ip;
-use crate::backoff::Backoff;
 use crate::bytes;
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -34,6 +33,7 @@ impl<'m> Endpoint<'m> {
     /// [`Error::Invalid`] for a code that is no method, a token longer than 8 bytes, an offset at
     /// which no block starts or a payload shorter than the first block. No event follows an error.
     pub fn request(&mut self, cx: &mut DatagramContext<'_>, request: &Request<'_>) -> Result<Handle> {
+        self.now = cx.now;
         if !request.method.is_request() {
             return Err(Error::Invalid);
         }
@@ -123,6 +123,7 @@ impl<'m> Endpoint<'m> {
     /// # Errors
     /// As [`request`](Endpoint::request).
     pub fn ping(&mut self, cx: &mut DatagramContext<'_>, path: &Path) -> Result<Handle> {
+        self.now = cx.now;
         let params = self.config.params;
         let pending = self.begin(cx, path, &params)?;
         pending.head.set(CON | pending::PING);
@@ -139,7 +140,7 @@ impl<'m> Endpoint<'m> {
         };
         let head = &pending.head;
         let peer = self.peer(cx, path, true).ok();
-        let Some(peer) = peer.filter(|peer| !self.peers.get(*peer).is_exhausted(cx.now, self.lifetime))
+        let Some(peer) = peer.filter(|peer| !self.peers.get(*peer).is_exhausted(self.now, self.lifetime))
         else {
             self.free(head);
             return Err(Error::Full);
@@ -147,7 +148,7 @@ impl<'m> Endpoint<'m> {
         self.order = self.order.wrapping_add(1);
         head.peer.set(peer);
         head.flags.set(0);
-        head.backoff.set(Backoff::start(&params.policy(), cx.random));
+        head.backoff.set(params.backoff(cx.random));
         pending.order.set(self.order);
         pending.offset.set(0);
         pending.etag.set(0);
@@ -211,7 +212,7 @@ impl<'m> Endpoint<'m> {
                 return head.due.set(due);
             }
             due = peer.quiet_until.get();
-            if due > cx.now {
+            if due > self.now {
                 return self.wait_until(head, due);
             }
         }
@@ -222,7 +223,7 @@ impl<'m> Endpoint<'m> {
     fn send_request(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
         let head = &pending.head;
         let index = head.peer.get();
-        let id = self.take_id(cx, index);
+        let id = self.take_id(index);
         head.message_id.set(id);
         message::stamp(self.pool.get_mut(head), id);
         let con = head.is(CON);
@@ -231,21 +232,21 @@ impl<'m> Endpoint<'m> {
             // A few looks at growing distance; then it counts as sent and lost, so that it ends.
             Err(Error::WouldBlock) if backoff.again_within(head.count.get()) => {
                 head.backoff.set(backoff);
-                return self.wait(cx.now, head, backoff.bound() / BLOCKED);
+                return self.wait(head, backoff.bound() / BLOCKED);
             }
             sent if con && matches!(sent, Ok(()) | Err(Error::WouldBlock)) => {
                 backoff.restart();
                 head.backoff.set(backoff);
                 head.stage.set(Stage::Ack);
-                self.wait(cx.now, head, backoff.bound());
+                self.wait(head, backoff.bound());
             }
             Ok(()) => {
                 head.stage.set(Stage::Response);
-                self.wait(cx.now, head, pending.timeout.get());
+                self.wait(head, pending.timeout.get());
             }
             Err(error) => {
                 let blocked = error == Error::WouldBlock;
-                self.end(cx.now, pending, if blocked { Error::Transport } else { error });
+                self.end(pending, if blocked { Error::Transport } else { error });
                 // Perhaps the own address is gone: let the transport choose next time.
                 if let Some(path) = self.peers.path(index).filter(|_| !blocked) {
                     path.local = Ip::UNSPECIFIED;
@@ -264,55 +265,56 @@ impl<'m> Endpoint<'m> {
     /// # Errors
     /// [`Error::Stale`] when it has ended already.
     pub fn cancel(&mut self, cx: &mut DatagramContext<'_>, request: Handle) -> Result<()> {
+        self.now = cx.now;
         let pending = self.tables.request(request).filter(|pending| !pending.head.at(Stage::End));
         let pending = pending.ok_or(Error::Stale)?;
         if pending.head.at(Stage::Notification) {
             self.deregister(cx, pending);
         }
-        self.fail(cx.now, pending, Error::Cancelled);
+        self.fail(pending, Error::Cancelled);
         Ok(())
     }
 
     /// Lets a request end with `error`.
     #[inline(never)]
-    pub(super) fn fail(&mut self, now: Instant, pending: &Pending, error: Error) {
-        self.release(now, pending);
-        self.end(now, pending, error);
+    pub(super) fn fail(&mut self, pending: &Pending, error: Error) {
+        self.release(pending);
+        self.end(pending, error);
     }
 
     /// The terminal event of a request is to be taken.
-    pub(super) fn end(&mut self, now: Instant, pending: &Pending, error: Error) {
+    pub(super) fn end(&mut self, pending: &Pending, error: Error) {
         pending.head.stage.set(Stage::End);
         pending.etag.set(error.code().unsigned_abs());
-        self.wait_until(&pending.head, now);
+        self.wait_until(&pending.head, self.now);
     }
 
     /// A request no longer counts as outstanding: the next one may have its turn.
     #[inline(never)]
-    pub(super) fn release(&mut self, now: Instant, pending: &Pending) {
+    pub(super) fn release(&mut self, pending: &Pending) {
         let head = &pending.head;
         if head.is(pending::OUTSTANDING) {
             head.unset(pending::OUTSTANDING);
             peers::less(&self.peers.get(head.peer.get()).outstanding);
-            self.wake(now, Some(head.peer.get()));
+            self.wake(Some(head.peer.get()));
         }
     }
 
     /// Takes a request out of the table, and what was fetched for it.
     #[inline(never)]
-    pub(super) fn close(&mut self, now: Instant, pending: &Pending) {
-        self.release(now, pending);
+    pub(super) fn close(&mut self, pending: &Pending) {
+        self.release(pending);
         self.free(&pending.head);
         if pending.head.is(pending::OBSERVE) {
-            self.close_children(now, pending);
+            self.close_children(pending);
         }
     }
 
     /// Drops what is fetched for an observation.
-    pub(super) fn close_children(&mut self, now: Instant, parent: &Pending) {
+    pub(super) fn close_children(&mut self, parent: &Pending) {
         for child in self.tables.requests {
             if child.head.is_used() && child.parent() == parent.head.handle() {
-                self.release(now, child);
+                self.release(child);
                 self.free(&child.head);
             }
         }
@@ -320,8 +322,8 @@ impl<'m> Endpoint<'m> {
 
     /// Closes a request and reports how it ended, unless it only served an observation.
     #[inline(never)]
-    fn ended<'d>(&mut self, now: Instant, pending: &Pending, result: Result<()>) -> Option<Event<'d>> {
-        self.close(now, pending);
+    fn ended<'d>(&mut self, pending: &Pending, result: Result<()>) -> Option<Event<'d>> {
+        self.close(pending);
         if pending.head.is(pending::CHILD) {
             return None;
         }
@@ -334,12 +336,7 @@ impl<'m> Endpoint<'m> {
     }
 
     /// An empty ACK or a RST answers a request.
-    pub(super) fn request_answered_empty<'d>(
-        &mut self,
-        cx: &mut DatagramContext<'_>,
-        pending: &Pending,
-        reset: bool,
-    ) -> Option<Event<'d>> {
+    pub(super) fn request_answered_empty<'d>(&mut self, pending: &Pending, reset: bool) -> Option<Event<'d>> {
         let head = &pending.head;
         let mut result = Ok(());
         if !head.is(pending::PING) {
@@ -347,7 +344,7 @@ impl<'m> Endpoint<'m> {
                 result = Err(Error::Reset);
             } else if head.at(Stage::Ack) {
                 head.stage.set(Stage::Response);
-                self.wait(cx.now, head, pending.timeout.get());
+                self.wait(head, pending.timeout.get());
                 // Nobody shall answer: the ACK is all there is.
                 if self.no_response(pending) != Some(NO_RESPONSE_AT_ALL) {
                     return None;
@@ -356,7 +353,7 @@ impl<'m> Endpoint<'m> {
                 return None;
             }
         }
-        self.ended(cx.now, pending, result)
+        self.ended(pending, result)
     }
 
     /// The time of a request has come.
@@ -390,12 +387,12 @@ impl<'m> Endpoint<'m> {
                     let pause = length.saturating_mul(1000).checked_div(self.config.params.probing_rate);
                     let waited = if stage == Stage::Ack { u32::MAX } else { pending.timeout.get() };
                     let pause = pause.unwrap_or(0).saturating_sub(waited);
-                    self.peers.get(head.peer.get()).quiet_until.set(cx.now.after(pause.into()));
+                    self.peers.get(head.peer.get()).quiet_until.set(self.now.after(pause.into()));
                     result = Err(Error::Timeout);
                 }
             }
         }
-        self.ended(cx.now, pending, result)
+        self.ended(pending, result)
     }
 }
 

@@ -19,28 +19,29 @@ use crate::time::Instant;
 use crate::transport::{DatagramContext, DatagramEvent, Path};
 
 /// A CoAP client and server in one, over datagrams.
+// In the order of how often they are used, since what is near takes shorter instructions.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Endpoint<'m> {
-    /// Nothing is due before this.
-    pub(super) next: Instant,
-    /// When observers are looked at again.
-    pub(super) notify_at: Instant,
     pub(super) tables: Tables<'m>,
-    /// The place that was freed last.
-    pub(super) freed: u16,
-    /// No exchange was free when one was looked for, and no place was freed since.
-    pub(super) full: bool,
     pub(super) peers: Peers<'m>,
     pub(super) pool: Pool<'m>,
     /// The message that is being built.
     pub(super) scratch: &'m mut [u8],
-    pub(super) stats: Stats,
     /// EXCHANGE_LIFETIME and NON_LIFETIME, in milliseconds.
     pub(super) lifetime: u32,
     pub(super) non_lifetime: u32,
-    pub(super) resources: Table<'m, Resource<'m>>,
-    /// Where transfers are assembled, each in its place.
-    pub(super) bodies: &'m mut [u8],
+    pub(super) stats: Stats,
+    /// The time of the call that is under way.
+    pub(super) now: Instant,
+    /// Nothing is due before this.
+    pub(super) next: Instant,
+    /// When observers are looked at again.
+    pub(super) notify_at: Instant,
+    /// The place that was freed last.
+    pub(super) freed: u16,
+    /// No exchange was free when one was looked for, and no place was freed since.
+    pub(super) full: bool,
     /// Behind the observer that had its turn last.
     pub(super) turn: u16,
     /// Behind the exchange that made room last.
@@ -51,9 +52,12 @@ pub struct Endpoint<'m> {
     pub(super) tokens: u32,
     /// The sequence number of the last notification.
     pub(super) sequence: u32,
+    pub(super) config: Config,
+    pub(super) resources: Table<'m, Resource<'m>>,
+    /// Where transfers are assembled, each in its place.
+    pub(super) bodies: &'m mut [u8],
     /// Critical options that handlers understand, besides those that the endpoint does.
     pub(super) recognised: &'m [u16],
-    pub(super) config: Config,
 }
 
 impl<'m> Endpoint<'m> {
@@ -83,30 +87,36 @@ impl<'m> Endpoint<'m> {
         let mut config = config.within_build();
         config.params.nstart = config.params.nstart.max(1);
         let most = config.requests.max(config.exchanges).max(config.observers).max(config.transfers);
-        if config.message_size < 64 || most > LIMIT {
+        if config.message_size < 64 || config.peers == 0 || most > LIMIT {
             return Err(Error::Invalid);
         }
         let mut carver = Carver::new(block);
         // What needs most alignment comes first, so that as little as possible is lost to it.
-        let resources = carver.table(config.resources.into())?;
-        let peers = carver.table(config.peers.into())?;
-        let paths = carver.table(config.peers.into())?;
+        let resources = carver.part(config.resources.into());
+        let peers = carver.part(config.peers.into());
+        let paths = carver.part(config.peers.into());
+        let tables = Tables {
+            requests: carver.part(config.requests.into()),
+            exchanges: carver.part(config.exchanges.into()),
+            transfers: carver.part(config.transfers.into()),
+            observers: carver.part(config.observers.into()),
+        };
+        let pool = carver.part(config.pool as usize);
+        let scratch = carver.part(config.message_size.into());
+        let bodies = carver.part(config.bodies());
+        carver.enough()?;
         Ok(Endpoint {
+            now: Instant::ZERO,
             next: Instant::NEVER,
             notify_at: Instant::NEVER,
             peers: Peers::new(peers, paths).ok_or(Error::Invalid)?,
-            tables: Tables {
-                requests: carver.table(config.requests.into())?,
-                exchanges: carver.table(config.exchanges.into())?,
-                transfers: carver.table(config.transfers.into())?,
-                observers: carver.table(config.observers.into())?,
-            },
+            tables,
             freed: 0,
             full: false,
             resources: Table::new(resources),
-            pool: Pool::new(carver.table(config.pool as usize)?),
-            scratch: carver.table(config.message_size.into())?,
-            bodies: carver.table(config.bodies())?,
+            pool: Pool::new(pool),
+            scratch,
+            bodies,
             stats: Stats::default(),
             lifetime: config.params.exchange_lifetime(),
             non_lifetime: config.params.non_lifetime(),
@@ -153,16 +163,17 @@ impl<'m> Endpoint<'m> {
         cx: &mut DatagramContext<'_>,
         event: DatagramEvent<'d>,
     ) -> Option<Event<'d>> {
-        match event {
-            DatagramEvent::Received { path, data } => return self.datagram(cx, &path, data),
+        self.now = cx.now;
+        match &event {
+            DatagramEvent::Received { path, data } => return self.datagram(cx, path, data),
             DatagramEvent::Connected { .. } => {}
             // What waited for the transport may go.
-            DatagramEvent::Writable => self.wake(cx.now, None),
+            DatagramEvent::Writable => self.wake(None),
             DatagramEvent::Failed { path, error } => {
                 let peer = self.peers.find(&path.reply())?;
-                self.lose(cx.now, Some(peer), error);
+                self.lose(Some(peer), *error);
             }
-            DatagramEvent::Closed => self.lose(cx.now, None, Error::Closed),
+            DatagramEvent::Closed => self.lose(None, Error::Closed),
         }
         None
     }
@@ -178,15 +189,17 @@ impl<'m> Endpoint<'m> {
             // Too short or another version: to be ignored silently (RFC 7252 §3).
             return self.rejected();
         };
-        let known = self.peers.find(&path.reply());
+        let group = path.is_multicast();
+        let back = &path.reply();
+        let known = self.peers.find(back);
         if let Some(peer) = known {
             let peer = self.peers.get(peer);
-            peer.used.set(cx.now);
+            peer.used.set(self.now);
             peer.quiet_until.set(Instant::ZERO);
         }
         let parsed = Message::parse(datagram);
         let asks = matches!(header.kind, Type::Con | Type::Non);
-        let Some(message) = parsed.ok().filter(|message| match message.code.class() {
+        let Some(message) = parsed.as_ref().ok().filter(|message| match message.code.class() {
             0 if message.code == Code::EMPTY => !asks,
             0 => asks && cfg!(feature = "coap-server"),
             2 | 4 | 5 => message.kind != Type::Rst && cfg!(feature = "coap-client"),
@@ -194,21 +207,21 @@ impl<'m> Endpoint<'m> {
         }) else {
             // A format error, a ping or a reserved class: a CON gets a Reset, and no group
             // ever does (§4.2, §4.3, §8.1).
-            if header.kind == Type::Con && !path.is_multicast() {
-                self.send_empty(cx, path, Type::Rst, header.message_id);
+            if header.kind == Type::Con && !group {
+                self.send_empty(cx, back, Type::Rst, header.message_id);
             }
             return self.rejected();
         };
-        if asks && known.is_some_and(|peer| self.is_duplicate(cx, peer, path, &message)) {
+        if asks && known.is_some_and(|peer| self.is_duplicate(cx, peer, back, message)) {
             return None;
         }
         if message.code == Code::EMPTY {
-            return self.on_empty(cx, known?, &message);
+            return self.on_empty(known?, message);
         }
         if cfg!(feature = "coap-server") && message.code.is_request() {
-            return self.on_request(cx, path, known, datagram, &message);
+            return self.on_request(cx, path, back, known, datagram, message);
         }
-        if cfg!(feature = "coap-client") { self.on_response(cx, path, known, &message) } else { None }
+        if cfg!(feature = "coap-client") { self.on_response(cx, path, back, known, message) } else { None }
     }
 
     pub(super) fn rejected<T>(&mut self) -> Option<T> {
@@ -217,22 +230,17 @@ impl<'m> Endpoint<'m> {
     }
 
     /// An ACK or RST without more in it: whose message was it?
-    fn on_empty<'d>(
-        &mut self,
-        cx: &mut DatagramContext<'_>,
-        peer: u16,
-        message: &Message<'_>,
-    ) -> Option<Event<'d>> {
+    fn on_empty<'d>(&mut self, peer: u16, message: &Message<'_>) -> Option<Event<'d>> {
         let id = message.message_id;
         let reset = message.kind == Type::Rst;
         let tables = self.tables;
         if cfg!(feature = "coap-client") {
             if let Some(request) = tables.requests.iter().find(|request| request.awaits(peer, id)) {
-                return self.request_answered_empty(cx, request, reset);
+                return self.request_answered_empty(request, reset);
             }
         }
         if let Some(exchange) = tables.exchanges.iter().find(|exchange| exchange.awaits(peer, id)) {
-            self.delivered(cx.now, exchange, !reset);
+            self.delivered(exchange, !reset);
         } else if reset {
             // To a non-confirmable notification: its observer is gone.
             if let Some(told) = tables.observers.iter().find(|told| told.head.is_named(peer, id)) {
@@ -246,7 +254,8 @@ impl<'m> Endpoint<'m> {
     /// what events lend, and should be as large as the largest message
     /// ([`Config::message_size`]).
     pub fn poll<'d>(&mut self, cx: &mut DatagramContext<'_>, scratch: &'d mut [u8]) -> Option<Event<'d>> {
-        if !self.next.is_due(cx.now) {
+        self.now = cx.now;
+        if !self.next.is_due(self.now) {
             return None;
         }
         let tables = self.tables;
@@ -256,7 +265,7 @@ impl<'m> Endpoint<'m> {
         loop {
             let (at, due) = self.first();
             self.next = at;
-            if !at.is_due(cx.now) || steps == 0 {
+            if !at.is_due(self.now) || steps == 0 {
                 break;
             }
             steps -= 1;
@@ -274,7 +283,7 @@ impl<'m> Endpoint<'m> {
                 _ => self.free(head),
             }
         }
-        if cfg!(feature = "coap-observe") && self.notify_at.is_due(cx.now) {
+        if cfg!(feature = "coap-observe") && self.notify_at.is_due(self.now) {
             let event = self.next_notification(cx, scratch);
             if event.is_some() {
                 self.next = Instant::ZERO;
@@ -292,7 +301,7 @@ impl<'m> Endpoint<'m> {
             let mut place = 0;
             while let Some(head) = self.tables.head(kind, place) {
                 let at = head.due.get();
-                if at < first {
+                if head.is_used() && at < first {
                     (first, due) = (at, Some(head));
                 }
                 place += 1;
@@ -312,7 +321,6 @@ impl<'m> Endpoint<'m> {
         self.peers.unpin(entry);
         self.pool.remove(entry);
         entry.stage.set(Stage::Free);
-        entry.due.set(Instant::NEVER);
         self.freed = entry.key();
         self.full = false;
     }
@@ -320,21 +328,21 @@ impl<'m> Endpoint<'m> {
     /// The requests that wait for their turn or for room in the transport look again: those of a
     /// peer, or all.
     #[inline(never)]
-    pub(super) fn wake(&mut self, now: Instant, peer: Option<u16>) {
+    pub(super) fn wake(&mut self, peer: Option<u16>) {
         for Pending { head, .. } in self.tables.requests {
             if head.at(Stage::Turn) && peer.is_none_or(|peer| head.peer.get() == peer) {
-                head.due.set(now);
+                head.due.set(self.now);
             }
         }
-        self.next = now;
+        self.next = self.now;
     }
 
     /// A peer, or all of them, cannot be reached any more.
-    fn lose(&mut self, now: Instant, peer: Option<u16>, error: Error) {
+    fn lose(&mut self, peer: Option<u16>, error: Error) {
         let tables = self.tables;
         let lost = |head: &Head| peer.map_or(head.is_used(), |peer| head.is_of(peer));
         for request in tables.requests.iter().filter(|request| lost(&request.head)) {
-            self.end(now, request, error);
+            self.end(request, error);
         }
         for observer in tables.observers.iter().filter(|observer| lost(&observer.head)) {
             self.free(&observer.head);
@@ -350,7 +358,7 @@ impl<'m> Endpoint<'m> {
             peer.outstanding.set(0);
             peer.verified.set(false);
         }
-        self.next = now;
+        self.next = self.now;
     }
 
     /// The peer at the other end of `path`, made known if it was not. `ours` when it is for a
@@ -359,14 +367,14 @@ impl<'m> Endpoint<'m> {
         if let Some(found) = self.peers.find(path) {
             return Ok(found);
         }
-        let place = self.peers.place(cx.now, self.lifetime, ours).ok_or(Error::Full)?;
+        let place = self.peers.place(self.now, self.lifetime, ours).ok_or(Error::Full)?;
         // What is kept of the former peer's answered exchanges goes with it.
         for exchange in self.tables.exchanges.iter().filter(|exchange| exchange.head.is_of(place)) {
-            let live = !exchange.head.due.get().is_due(cx.now);
+            let live = !exchange.head.due.get().is_due(self.now);
             self.stats.forgotten = self.stats.forgotten.wrapping_add(live.into());
             self.drop_exchange(exchange);
         }
-        self.peers.settle(place, path, cx.now, cx.random);
+        self.peers.settle(place, path, self.now, cx.random);
         Ok(place)
     }
 }

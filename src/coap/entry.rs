@@ -14,7 +14,7 @@ use crate::time::Instant;
 use core::cell::Cell;
 
 /// A point in time in a table. It takes no more alignment than the other members.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Moment(Cell<[u32; 2]>);
 
 impl Moment {
@@ -25,12 +25,6 @@ impl Moment {
 
     pub(super) fn set(&self, at: Instant) {
         self.0.set([at.0 as u32, (at.0 >> 32) as u32]);
-    }
-}
-
-impl Default for Moment {
-    fn default() -> Moment {
-        Moment(Cell::new([u32::MAX; 2]))
     }
 }
 

@@ -75,7 +75,6 @@ impl<'m> Endpoint<'m> {
     /// Opens an exchange for a message that came.
     pub(super) fn open_exchange(
         &mut self,
-        now: Instant,
         age: u32,
         peer: u16,
         message_id: u16,
@@ -95,12 +94,12 @@ impl<'m> Endpoint<'m> {
         head.peer.set(peer);
         head.message_id.set(message_id);
         head.flags.set(flags);
-        exchange.born.set(now);
+        exchange.born.set(self.now);
         exchange.resource.set(None);
         exchange.observer.set(None);
         exchange.transfer.set(None);
         self.peers.pin(head);
-        self.wait(now, head, age);
+        self.wait(head, age);
         Ok(exchange)
     }
 
@@ -199,7 +198,7 @@ impl<'m> Endpoint<'m> {
         }
         self.settle(exchange);
         let age = if head.is(CON) { self.lifetime } else { self.non_lifetime };
-        self.wait(exchange.born.get(), head, age);
+        self.wait_until(head, exchange.born.get().after(age.into()));
         if !head.is(IDEMPOTENT) {
             let remembered = &self.peers.get(head.peer.get()).remembered;
             remembered.set(remembered.get().max(head.due.get()));
@@ -221,7 +220,7 @@ impl<'m> Endpoint<'m> {
         let Some(exchange) = self.tables.exchanges.iter().find(same) else { return false };
         let head = &exchange.head;
         let done = head.at(Stage::Done);
-        if done && head.due.get().is_due(cx.now) {
+        if done && head.due.get().is_due(self.now) {
             self.drop_exchange(exchange);
             return false;
         }
@@ -235,17 +234,17 @@ impl<'m> Endpoint<'m> {
     }
 
     /// A confirmable answer has arrived, or (`!taken`) the peer wants none of it.
-    pub(super) fn delivered(&mut self, now: Instant, exchange: &Exchange, taken: bool) {
+    pub(super) fn delivered(&mut self, exchange: &Exchange, taken: bool) {
         let head = &exchange.head;
         let backoff = head.backoff.get();
         // What was sent more than once says nothing of the round-trip time.
         if taken && backoff.retries() == 0 {
             let sent = head.due.get().0.saturating_sub(backoff.bound().into());
-            self.peers.get(head.peer.get()).acknowledged(now.since(Instant(sent)));
+            self.peers.get(head.peer.get()).acknowledged(self.now.since(Instant(sent)));
         }
         if let Some(observer) = self.tables.observer(exchange.observer.get()) {
             if taken {
-                observer.head.due.set(now);
+                observer.head.due.set(self.now);
                 observer.head.count.set(0);
             } else {
                 self.free(&observer.head);
@@ -260,17 +259,15 @@ impl<'m> Endpoint<'m> {
         let head = &exchange.head;
         match head.stage.get() {
             Stage::Working if head.flags.get() & (CON | ACKED) == CON => {
-                if let Some(path) = self.peers.path(head.peer.get()).copied() {
-                    self.send_empty(cx, &path, Type::Ack, head.message_id.get());
-                }
+                self.acknowledge(cx, head, head.message_id.get());
                 head.set(ACKED);
-                self.wait(exchange.born.get(), head, self.lifetime);
+                self.wait_until(head, exchange.born.get().after(self.lifetime.into()));
             }
             Stage::Sending => {
                 if !self.send_again(cx, head, self.config.params.max_retransmit) {
                     // Nobody there: an observer is no longer interested (RFC 7641 §4.5).
                     self.count_timeout();
-                    self.delivered(cx.now, exchange, false);
+                    self.delivered(exchange, false);
                 }
             }
             Stage::Leisure => {

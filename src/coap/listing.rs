@@ -4,7 +4,7 @@
 
 use super::key;
 use super::link::{Emitter, Filter, Link, Sink};
-use super::resources::{Resource, flags, segments};
+use super::resources::{Resource, flags};
 use super::wire::{Options, number};
 use crate::status::Result;
 use crate::table::Table;
@@ -26,20 +26,20 @@ impl Sink for Measure {
 }
 
 /// Measures the list.
-pub(super) fn measure(resources: &Table<'_, Resource<'_>>, queries: Options<'_>) -> Measure {
+pub(super) fn measure(resources: &Table<'_, Resource<'_>>, queries: &Options<'_>) -> Measure {
     let mut measure = Measure { length: 0, hash: key::EMPTY };
     write(resources, queries, &mut measure);
     measure
 }
 
 /// Writes the list. Neither a window nor a measure ever runs out of room, so nothing fails.
-pub(super) fn write(resources: &Table<'_, Resource<'_>>, queries: Options<'_>, sink: &mut dyn Sink) {
+pub(super) fn write(resources: &Table<'_, Resource<'_>>, queries: &Options<'_>, sink: &mut dyn Sink) {
     let mut out = Emitter::new(sink);
     for (_, resource) in resources.iter() {
         if resource.flags & flags::HIDDEN != 0 || !asked_for(resource, queries) {
             continue;
         }
-        let _ = out.path(&mut segments(resource.path));
+        let _ = out.absolute(resource.path.as_bytes());
         let _ = out.raw(resource.attributes.as_bytes());
         if resource.flags & flags::OBSERVABLE != 0 {
             let _ = out.flag(b"obs");
@@ -48,7 +48,7 @@ pub(super) fn write(resources: &Table<'_, Resource<'_>>, queries: Options<'_>, s
 }
 
 /// Whether every query of the request suits the resource.
-fn asked_for(resource: &Resource<'_>, queries: Options<'_>) -> bool {
+fn asked_for(resource: &Resource<'_>, queries: &Options<'_>) -> bool {
     let Ok(link) = Link::new(resource.path.as_bytes(), resource.attributes.as_bytes()) else { return true };
     queries.all(number::URI_QUERY).all(|query| match Filter::parse(query) {
         Ok(filter) => filter.matches(&link) || (query == b"obs" && resource.flags & flags::OBSERVABLE != 0),

@@ -18,6 +18,11 @@ pub(super) fn stamp(message: &mut [u8], id: u16) {
     }
 }
 
+/// An empty message.
+fn empty(kind: Type, id: u16) -> [u8; 4] {
+    ((0x40 | (kind as u32) << 4) << 24 | u32::from(id)).to_be_bytes()
+}
+
 /// Hands a datagram to the transport and counts it.
 #[inline(never)] // One copy.
 pub(super) fn send(
@@ -33,11 +38,18 @@ pub(super) fn send(
 }
 
 impl Endpoint<'_> {
-    /// Sends an empty message back along a path. Should it be lost, the peer's next retransmission brings it anew.
+    /// Sends an empty message along a path. Should it be lost, the peer's next retransmission brings it anew.
     #[inline(never)]
     pub(super) fn send_empty(&mut self, cx: &mut DatagramContext<'_>, path: &Path, kind: Type, id: u16) {
-        let [high, low] = id.to_be_bytes();
-        let _ = send(cx, &mut self.stats, &path.reply(), &[0x40 | (kind as u8) << 4, 0, high, low]);
+        let _ = send(cx, &mut self.stats, path, &empty(kind, id));
+    }
+
+    /// Acknowledges a message of an entry's peer.
+    #[inline(never)]
+    pub(super) fn acknowledge(&mut self, cx: &mut DatagramContext<'_>, entry: &Head, id: u16) {
+        if let Some(path) = self.peers.path(entry.peer.get()) {
+            let _ = send(cx, &mut self.stats, path, &empty(Type::Ack, id));
+        }
     }
 
     /// Sends the message that is kept for an entry to its peer.
@@ -68,14 +80,14 @@ impl Endpoint<'_> {
         owner.backoff.set(backoff);
         self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
         let _ = self.send_stored(cx, owner);
-        self.wait(cx.now, owner, backoff.bound());
+        self.wait(owner, backoff.bound());
         true
     }
 
-    /// An entry becomes due so many milliseconds after `from`.
+    /// An entry becomes due in so many milliseconds.
     #[inline(never)] // For its size: it is called from everywhere.
-    pub(super) fn wait(&mut self, from: Instant, entry: &Head, ms: u32) {
-        self.wait_until(entry, from.after(ms.into()));
+    pub(super) fn wait(&mut self, entry: &Head, ms: u32) {
+        self.wait_until(entry, self.now.after(ms.into()));
     }
 
     /// An entry becomes due at `at`.
@@ -87,10 +99,10 @@ impl Endpoint<'_> {
 
     /// A fresh message ID for this peer.
     #[inline(never)]
-    pub(super) fn take_id(&self, cx: &DatagramContext<'_>, peer: u16) -> u16 {
+    pub(super) fn take_id(&self, peer: u16) -> u16 {
         let peer = self.peers.get(peer);
-        peer.used.set(cx.now);
-        peer.take_id(cx.now, self.lifetime)
+        peer.used.set(self.now);
+        peer.take_id(self.now, self.lifetime)
     }
 
     /// How long a message to this peer may be.

@@ -23,7 +23,6 @@ impl<'m> Endpoint<'m> {
     /// Why the handler is asked: a registration, its end, or neither.
     pub(super) fn cause(
         &mut self,
-        cx: &DatagramContext<'_>,
         exchange: &Exchange,
         resource_flags: u8,
         datagram: &[u8],
@@ -35,7 +34,7 @@ impl<'m> Endpoint<'m> {
         }
         let peer = exchange.head.peer.get();
         let known = self.observer_of(peer, message.token);
-        let later = message.block(number::BLOCK2).is_some_and(|block| block.num > 0);
+        let later = message.bits(number::BLOCK2).is_some_and(|block| !block.is_first());
         let observable = resource_flags & flags::OBSERVABLE != 0;
         if wanted != 0 || !observable || later || exchange.head.is(GROUP) {
             if let Some(known) = known.filter(|_| wanted == 1) {
@@ -55,7 +54,7 @@ impl<'m> Endpoint<'m> {
                 head.peer.set(peer);
                 head.message_id.set(0);
                 head.flags.set(0);
-                head.due.set(cx.now);
+                head.due.set(self.now);
                 fresh.resource.set(exchange.resource.get());
                 fresh.exchange.set(None);
                 head.count.set(0);
@@ -111,7 +110,7 @@ impl<'m> Endpoint<'m> {
     /// §4.5.1). Its observers take turns.
     ///
     /// With `twin`, only one that asked the same of the same resource.
-    fn next_observer(&mut self, now: Instant, twin: Option<&Observer>) -> Option<&'m Observer> {
+    fn next_observer(&mut self, twin: Option<&Observer>) -> Option<&'m Observer> {
         let all = self.tables.observers;
         let (before, behind) = all.split_at_checked(usize::from(self.turn)).unwrap_or_default();
         let mut later = Instant::NEVER;
@@ -127,7 +126,7 @@ impl<'m> Endpoint<'m> {
                 continue;
             }
             let from = peer.notify_from.get();
-            if from.is_due(now) {
+            if from.is_due(self.now) {
                 self.turn = head.key() - OBSERVER + 1;
                 return Some(observer);
             }
@@ -164,8 +163,8 @@ impl<'m> Endpoint<'m> {
             return;
         }
         for _ in self.tables.observers {
-            let Some(observer) = self.next_observer(cx.now, Some(told)) else { return };
-            let Some(exchange) = self.open_notification(cx.now, observer) else { return };
+            let Some(observer) = self.next_observer(Some(told)) else { return };
+            let Some(exchange) = self.open_notification(observer) else { return };
             if self.respond_to(cx, exchange, response, false).is_err() {
                 // It is asked for when its turn comes.
                 self.drop_exchange(exchange);
@@ -181,18 +180,19 @@ impl<'m> Endpoint<'m> {
         cx: &mut DatagramContext<'_>,
         scratch: &'d mut [u8],
     ) -> Option<Event<'d>> {
-        let observer = self.next_observer(cx.now, None)?;
+        let observer = self.next_observer(None)?;
         let length = bytes::copy(scratch, self.pool.get(&observer.head));
         let registration: &'d [u8] = scratch.get(..length).unwrap_or_default();
-        let Ok(message) = Message::parse(registration) else {
+        let parsed = Message::parse(registration);
+        let Ok(message) = &parsed else {
             // More than the caller's scratch memory holds.
             self.count_full();
             self.free(&observer.head);
             return None;
         };
-        let Some(exchange) = self.open_notification(cx.now, observer) else {
+        let Some(exchange) = self.open_notification(observer) else {
             // It stays dirty, and is told once there is room.
-            self.notify_at = cx.now.after(NO_ROOM);
+            self.notify_at = self.now.after(NO_ROOM);
             return None;
         };
         let resource = observer.resource.get()?;
@@ -202,15 +202,15 @@ impl<'m> Endpoint<'m> {
         }
         let path = *self.peers.path(observer.head.peer.get())?;
         let whole = Part { offset: 0, more: false, total: message.payload.len() as u32 };
-        incoming(exchange, &path, &message, Cause::Notify, whole)
+        incoming(exchange, &path, message, Cause::Notify, whole)
     }
 
     /// An exchange in which an observer is told the present state. The request that it answers is
     /// the observer's registration.
     #[inline(never)]
-    fn open_notification(&mut self, now: Instant, observer: &Observer) -> Option<&'m Exchange> {
+    fn open_notification(&mut self, observer: &Observer) -> Option<&'m Exchange> {
         let peer = observer.head.peer.get();
-        let exchange = self.open_exchange(now, self.lifetime, peer, 0, NOTIFY).ok()?;
+        let exchange = self.open_exchange(self.lifetime, peer, 0, NOTIFY).ok()?;
         peers::more(&self.peers.get(peer).notifying);
         observer.head.unset(DIRTY);
         observer.exchange.set(exchange.head.handle());

@@ -2,7 +2,8 @@
 //! Transmission parameters (RFC 7252 §4.8) and the capacities of an endpoint.
 #![forbid(unsafe_code)]
 
-use crate::backoff::{Jitter, Policy};
+use crate::backoff::{Backoff, Jitter, Policy};
+use crate::random::Random;
 
 /// The parameters of RFC 7252 §4.8. What derives from them follows every change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,14 +78,16 @@ impl Params {
         self.max_transmit_span().saturating_add(self.max_latency)
     }
 
-    /// The back-off of retransmissions.
-    pub(super) const fn policy(&self) -> Policy {
-        Policy {
+    /// Starts the back-off of retransmissions.
+    #[inline(never)] // One copy.
+    pub(super) fn backoff(&self, random: &mut dyn Random) -> Backoff {
+        let policy = Policy {
             initial: self.ack_timeout,
             ceiling: u32::MAX,
             retries: self.max_retransmit,
             jitter: Jitter::First(self.ack_random_factor),
-        }
+        };
+        Backoff::start(&policy, random)
     }
 }
 

@@ -177,12 +177,11 @@ impl<'m> Peers<'m> {
             *place = *path;
         }
         let peer = self.get(index);
-        for moment in [&peer.quiet_until, &peer.notify_from, &peer.remembered] {
-            moment.set(Instant::ZERO);
-        }
-        for moment in [&peer.used, &peer.window] {
-            moment.set(now);
-        }
+        peer.quiet_until.set(Instant::ZERO);
+        peer.notify_from.set(Instant::ZERO);
+        peer.remembered.set(Instant::ZERO);
+        peer.used.set(now);
+        peer.window.set(now);
         peer.ids.set(0);
         peer.rtt.set(0);
         peer.outstanding.set(0);

@@ -10,7 +10,6 @@ use super::key;
 use super::link::Window;
 use super::listing;
 use super::wire::{Block, Code, Encoder, Message, Type, number};
-use crate::backoff::Backoff;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::DatagramContext;
@@ -53,6 +52,7 @@ impl Endpoint<'_> {
         exchange: Handle,
         response: &Response<'_>,
     ) -> Result<()> {
+        self.now = cx.now;
         let waiting = self.tables.exchange(exchange).ok_or(Error::Stale)?;
         let told = waiting.observer.get();
         self.respond_to(cx, waiting, response, false)?;
@@ -113,13 +113,13 @@ impl Endpoint<'_> {
             confirmable |= !response.code.is_success()
                 || observer.is_some_and(|observer| {
                     observer.head.count.get() >= MAX_UNCONFIRMED
-                        || observer.head.due.get().after(DAY) <= cx.now
+                        || observer.head.due.get().after(DAY) <= self.now
                 });
         }
         let (mut kind, id) = if piggybacked {
             (Type::Ack, head.message_id.get())
         } else {
-            (if confirmable { Type::Con } else { Type::Non }, self.take_id(cx, index))
+            (if confirmable { Type::Con } else { Type::Non }, self.take_id(index))
         };
         let mut built = self.build(cx, exchange, asked, response, listing, kind, id)?;
         let free = UNVERIFIED_SIZE.max(usize::from(exchange.size.get()) * 3);
@@ -134,7 +134,7 @@ impl Endpoint<'_> {
             built = self.build(cx, exchange, asked, &Response::new(Code::UNAUTHORIZED), false, kind, id)?;
         }
         if let Some(key) = built.key.filter(|_| cfg!(feature = "coap-block")) {
-            self.keep_answer(cx, index, key, built.more);
+            self.keep_answer(index, key, built.more);
         }
         let success = built.code.is_success();
         if let Some(observer) = observer.filter(|_| !success) {
@@ -169,12 +169,12 @@ impl Endpoint<'_> {
             if group {
                 // Spread over the leisure, so that not all members answer at once (RFC 7252 §8.2).
                 head.stage.set(Stage::Leisure);
-                self.wait(cx.now, head, cx.random.below(self.config.params.leisure));
+                self.wait(head, cx.random.below(self.config.params.leisure));
             } else {
-                let backoff = Backoff::start(&self.config.params.policy(), cx.random);
+                let backoff = self.config.params.backoff(cx.random);
                 head.stage.set(Stage::Sending);
                 head.backoff.set(backoff);
-                self.wait(cx.now, head, backoff.bound());
+                self.wait(head, backoff.bound());
                 let _ = self.send_stored(cx, head);
             }
             return Ok(());
@@ -182,15 +182,13 @@ impl Endpoint<'_> {
         self.pool.remove(head);
         if length == 0 {
             if kind == Type::Ack {
-                if let Some(path) = self.peers.path(index).copied() {
-                    self.send_empty(cx, &path, Type::Ack, id);
-                }
+                self.acknowledge(cx, head, id);
                 head.set(ACKED);
             }
         } else {
             self.send_built(cx, index, length);
             if head.is(NOTIFY) {
-                self.peers.get(index).pace(cx.now);
+                self.peers.get(index).pace(self.now);
                 if let Some(observer) = self.tables.observer(exchange.observer.get()) {
                     observer.head.message_id.set(id);
                     super::peers::more(&observer.head.count);
@@ -219,7 +217,8 @@ impl Endpoint<'_> {
     ) -> Result<Built> {
         let index = exchange.head.peer.get();
         let limit = self.limit(cx, index);
-        let request = Message::parse(self.pool.get(asked))?;
+        let parsed = Message::parse(self.pool.get(asked));
+        let Ok(request) = &parsed else { return Err(Error::Stale) };
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let mut code = response.code;
         let success = code.is_success();
@@ -232,10 +231,11 @@ impl Endpoint<'_> {
         if code == Code::UNAUTHORIZED && self.config.amplification_limit && !out.has(number::ECHO) {
             out.option(number::ECHO, &self.peers.get(index).echo.get())?;
         }
-        let asked1 = request.block(number::BLOCK1).filter(|_| cfg!(feature = "coap-block"));
+        let asked1 = request.bits(number::BLOCK1);
         if let Some(block) = asked1 {
-            let szx = block.szx.min(Block::szx_for(limit.saturating_sub(64)));
-            out.add(number::BLOCK1, Block { more: code == Code::CONTINUE, szx, ..block }.bits());
+            let szx = block.szx().min(Block::szx_for(limit.saturating_sub(64)));
+            let more = u32::from(code == Code::CONTINUE) << 3;
+            out.add(number::BLOCK1, block.0 & !15 | more | u32::from(szx));
         }
         if code == Code::REQUEST_ENTITY_TOO_LARGE {
             let resource = exchange.resource.get().and_then(|resource| self.resources.get(resource));
@@ -248,15 +248,15 @@ impl Endpoint<'_> {
             }
         }
         // What of the body goes into this message.
-        let asked = request.block(number::BLOCK2).filter(|_| cfg!(feature = "coap-block"));
+        let asked = request.bits(number::BLOCK2);
         let mut length = response.payload.len();
         let mut tag = 0;
         if listing {
             out.add(number::CONTENT_FORMAT, LINK_FORMAT);
-            let list = listing::measure(&self.resources, request.options);
+            let list = listing::measure(&self.resources, &request.options);
             (length, tag) = (list.length, list.hash);
         }
-        let asked_szx = asked.map_or(6, |block| block.szx);
+        let asked_szx = asked.map_or(6, |block| block.szx());
         let offset = asked.filter(|_| success).map_or(0, |block| block.offset());
         let skip = offset.checked_sub(response.offset).ok_or(Error::Invalid)? as usize;
         let whole = response.offset == 0 && !response.more;
@@ -300,7 +300,7 @@ impl Endpoint<'_> {
         if listing {
             let resources = &self.resources;
             let list =
-                |room: &mut [u8]| listing::write(resources, request.options, &mut Window::new(skip, room));
+                |room: &mut [u8]| listing::write(resources, &request.options, &mut Window::new(skip, room));
             out.payload_with(rest, list)?;
         } else {
             let payload = response.payload.get(skip..).unwrap_or_default();
@@ -310,7 +310,7 @@ impl Endpoint<'_> {
             length: out.end()?,
             code,
             more,
-            key: if request.code == Code::GET { None } else { Some(key::transfer(&request)) },
+            key: if request.code == Code::GET { None } else { Some(key::transfer(request)) },
             no_response: request.uint(number::NO_RESPONSE),
         })
     }

@@ -63,27 +63,29 @@ pub mod methods {
     pub const IPATCH: u8 = 64;
 }
 
-/// The segments of a resource's path; none for the root.
-pub(super) fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
-    let path = path.as_bytes();
-    let path = path.strip_prefix(b"/").unwrap_or(path);
-    path.split(|byte| *byte == b'/').filter(|_| !path.is_empty())
-}
-
 /// How well a path suits a request: `None` not at all, `Some(usize::MAX)` exactly, else the
 /// number of segments before the `*`.
-pub(super) fn suits(path: &str, options: Options<'_>) -> Option<usize> {
-    let mut asked = options.all(number::URI_PATH);
-    for (depth, segment) in segments(path).enumerate() {
-        let found = asked.next()?;
+pub(super) fn suits(path: &str, options: &Options<'_>) -> Option<usize> {
+    let mut asked = *options;
+    let mut asked = || asked.advance(number::URI_PATH);
+    let path = path.as_bytes();
+    // The root has no segments.
+    let mut rest = Some(path.strip_prefix(b"/").unwrap_or(path)).filter(|rest| !rest.is_empty());
+    let mut depth = 0;
+    while let Some(path) = rest {
+        let end = path.iter().position(|byte| *byte == b'/');
+        let segment = path.get(..end.unwrap_or(path.len())).unwrap_or_default();
+        let found = asked()?;
         if segment == b"*" {
             return Some(depth);
         }
         if segment != found {
             return None;
         }
+        rest = end.and_then(|end| path.get(end + 1..));
+        depth += 1;
     }
-    if asked.next().is_none() { Some(usize::MAX) } else { None }
+    if asked().is_none() { Some(usize::MAX) } else { None }
 }
 
 /// Whether the first byte alone says that a path cannot suit a request whose first segment is `asked`.
@@ -104,7 +106,7 @@ mod tests {
         for segment in segments {
             out.option(number::URI_PATH, segment.as_bytes()).unwrap();
         }
-        let found = suits(path, Message::parse(out.finish()).unwrap().options);
+        let found = suits(path, &Message::parse(out.finish()).unwrap().options);
         if path.starts_with('/') && found.is_some() {
             assert!(!differs(path, segments.first().map(|segment| segment.as_bytes())));
         }

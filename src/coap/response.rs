@@ -9,10 +9,9 @@ use super::exchange::{ACKED, Exchange, IDEMPOTENT};
 use super::key;
 use super::message;
 use super::pending::{self, Pending};
-use super::wire::{Block, Code, Encoder, Message, Type, number, uint_bytes};
+use super::wire::{Bits, Block, Code, Encoder, Message, Type, number, uint_bytes};
 use crate::status::{Error, Result};
 use crate::table::Handle;
-use crate::time::Instant;
 use crate::transport::{DatagramContext, Path};
 
 /// Of an observation that has had no notification yet.
@@ -37,6 +36,7 @@ impl<'m> Endpoint<'m> {
         &mut self,
         cx: &mut DatagramContext<'_>,
         path: &Path,
+        back: &Path,
         peer: Option<u16>,
         message: &Message<'d>,
     ) -> Option<Event<'d>> {
@@ -54,7 +54,7 @@ impl<'m> Endpoint<'m> {
         let Some(pending) = self.tables.requests.iter().find(suits) else {
             // Nobody waits for it. The Reset tells a server to forget its observer (RFC 7641 §3.6).
             if !ack && !path.is_multicast() {
-                self.send_empty(cx, path, Type::Rst, message.message_id);
+                self.send_empty(cx, back, Type::Rst, message.message_id);
             }
             return self.rejected();
         };
@@ -62,27 +62,27 @@ impl<'m> Endpoint<'m> {
         let fault = self.option_fault(message).is_some();
         if con {
             let kind = if fault { Type::Rst } else { Type::Ack };
-            self.send_empty(cx, path, kind, message.message_id);
+            self.send_empty(cx, back, kind, message.message_id);
         }
         if fault {
             // Of a group, the others may do better.
             if !group {
-                self.fail(cx.now, pending, Error::Protocol);
+                self.fail(pending, Error::Protocol);
             }
             return self.rejected();
         }
-        if !ack && self.is_repeated(cx.now, pending, path, message) {
+        if !ack && self.is_repeated(pending, path, message) {
             return None;
         }
-        let block = message.block(number::BLOCK2);
+        let block = message.bits(number::BLOCK2);
         let part = Part {
             offset: block.map_or(0, |block| block.offset()),
-            more: block.is_some_and(|block| block.more),
+            more: block.is_some_and(|block| block.more()),
             total: message.uint(number::SIZE2).unwrap_or(0),
         };
         let (mut request, mut last) = (pending.head.handle()?, false);
         if !group {
-            self.release(cx.now, pending);
+            self.release(pending);
             if message.code == Code::UNAUTHORIZED && !pending.head.is(pending::ECHOED) {
                 if let Some(echo) = message.option(number::ECHO) {
                     self.echo(cx, pending, echo);
@@ -98,8 +98,8 @@ impl<'m> Endpoint<'m> {
                 }
             } else {
                 if cfg!(feature = "coap-block") && pending.head.is(pending::UPLOAD) {
-                    if let Some(block) = message.block(number::BLOCK1) {
-                        if self.uploaded(cx.now, pending, message.code, block) {
+                    if let Some(block) = message.bits(number::BLOCK1) {
+                        if self.uploaded(pending, message.code, block) {
                             let (offset, length) = (pending.offset.get(), 16 << pending.szx.get());
                             return Some(Event::NeedBlock { request, offset, length });
                         }
@@ -119,7 +119,7 @@ impl<'m> Endpoint<'m> {
     /// told apart here, since they need not be known as peers: their records last for as long as
     /// answers are gathered, and hang on the group with a fingerprint of the sender. In a full
     /// table a record takes the place of an older one.
-    fn is_repeated(&mut self, now: Instant, pending: &Pending, path: &Path, message: &Message<'_>) -> bool {
+    fn is_repeated(&mut self, pending: &Pending, path: &Path, message: &Message<'_>) -> bool {
         let group = pending.head.is(GROUP);
         let (peer, message_id) = (pending.head.peer.get(), message.message_id);
         let confirmable = message.kind == Type::Con;
@@ -134,7 +134,7 @@ impl<'m> Endpoint<'m> {
             return true;
         }
         let flags = if confirmable { CON | ACKED | IDEMPOTENT } else { IDEMPOTENT };
-        if let Ok(record) = self.open_exchange(now, lifetime, peer, message_id, flags) {
+        if let Ok(record) = self.open_exchange(lifetime, peer, message_id, flags) {
             record.own_id.set(own_id);
             record.size.set(size);
             record.head.stage.set(Stage::Done);
@@ -162,10 +162,10 @@ impl<'m> Endpoint<'m> {
         pending: &Pending,
         message: &Message<'_>,
         part: &Part,
-        block: Option<Block>,
+        block: Option<Bits>,
         sequence: u32,
     ) -> bool {
-        let now = cx.now.0 as u32;
+        let now = self.now.0 as u32;
         let known = pending.etag.get();
         // From 1 to half of the 24 bits ahead.
         let ahead = sequence.wrapping_sub(known).wrapping_sub(1) & 0xff_ffff;
@@ -183,8 +183,8 @@ impl<'m> Endpoint<'m> {
         // (RFC 7641 §3.3.1).
         let age = message.uint(number::MAX_AGE).unwrap_or(60);
         let patience = 5000 + cx.random.below(10_000);
-        self.wait_until(&pending.head, cx.now.after(u64::from(age) * 1000).after(patience.into()));
-        self.close_children(cx.now, pending);
+        self.wait_until(&pending.head, self.now.after(u64::from(age) * 1000).after(patience.into()));
+        self.close_children(pending);
         if part.more && !pending.head.is(pending::ONE_BLOCK) && cfg!(feature = "coap-block") {
             if let Some(child) = self.take_request() {
                 child.inherit(pending);
@@ -199,19 +199,19 @@ impl<'m> Endpoint<'m> {
 
     /// Whether a block of our body was taken, so that the next is to follow; else the request
     /// was answered.
-    fn uploaded(&mut self, now: Instant, pending: &Pending, code: Code, block: Block) -> bool {
+    fn uploaded(&mut self, pending: &Pending, code: Code, block: Bits) -> bool {
         let (offset, szx) = (pending.offset.get(), pending.szx.get());
         let refused = code == Code::REQUEST_ENTITY_TOO_LARGE;
         if code.is_success() {
             // A block with more to follow is always whole.
             pending.offset.set(offset.saturating_add(16 << szx));
-        } else if !(refused && offset == 0 && block.szx < szx) {
+        } else if !(refused && offset == 0 && block.szx() < szx) {
             return false;
         }
         // Else the first block was too large: once more, in smaller pieces (RFC 7959 §2.9.3).
-        pending.szx.set(szx.min(block.szx));
+        pending.szx.set(szx.min(block.szx()));
         pending.head.stage.set(Stage::Block);
-        self.wait(now, &pending.head, pending.timeout.get());
+        self.wait(&pending.head, pending.timeout.get());
         true
     }
 
@@ -228,6 +228,7 @@ impl<'m> Endpoint<'m> {
         bytes: &[u8],
         more: bool,
     ) -> Result<()> {
+        self.now = cx.now;
         let pending = self.tables.request(request).ok_or(Error::Stale)?;
         if !pending.head.at(Stage::Block) {
             return Err(Error::State);
@@ -259,7 +260,7 @@ impl<'m> Endpoint<'m> {
         pending: &Pending,
         message: &Message<'_>,
         part: &Part,
-        block: Option<Block>,
+        block: Option<Bits>,
     ) -> Option<bool> {
         let head = &pending.head;
         let etag = key::etag(message);
@@ -269,18 +270,18 @@ impl<'m> Endpoint<'m> {
             let expected = if head.is(pending::UPLOAD) { 0 } else { pending.offset.get() };
             if known != 0 && known != etag {
                 // Blocks of two states of the resource do not go together (RFC 7959 §2.4).
-                self.fail(cx.now, pending, Error::SessionLost);
+                self.fail(pending, Error::SessionLost);
                 return None;
             }
             last = !part.more || head.is(pending::ONE_BLOCK);
             let whole = last || block.is_some_and(|block| block.size() == message.payload.len());
             if (message.code != Code::VALID && part.offset != expected) || !whole {
-                self.fail(cx.now, pending, Error::Protocol);
+                self.fail(pending, Error::Protocol);
                 return None;
             }
         }
         if last {
-            self.close(cx.now, pending);
+            self.close(pending);
         } else {
             pending.etag.set(etag);
             head.unset(pending::UPLOAD | pending::OBSERVE);
@@ -300,16 +301,17 @@ impl<'m> Endpoint<'m> {
         pending: &Pending,
         message: &Message<'_>,
         part: &Part,
-        block: Option<Block>,
+        block: Option<Bits>,
     ) -> Result<usize> {
-        let szx = block.map_or(6, |block| block.szx).min(pending.szx.get());
+        let szx = block.map_or(6, |block| block.szx()).min(pending.szx.get());
         let offset = part.offset.saturating_add(message.payload.len() as u32);
         pending.szx.set(szx);
         pending.offset.set(offset);
         self.draw_token(cx, pending);
         let mut value = [0; 4];
         let option = (number::BLOCK2, uint_bytes(Block::at(offset, false, szx)?.bits(), &mut value));
-        let stored = Message::parse(self.pool.get(&first.head))?;
+        let parsed = Message::parse(self.pool.get(&first.head));
+        let Ok(stored) = &parsed else { return Err(Error::Stale) };
         // A FETCH is nothing without its payload, so it comes along when it fits in one message.
         let whole = stored.code == Code::FETCH && stored.option(number::BLOCK1).is_none();
         self.rebuild(cx, first, pending, BODY, option, if whole { None } else { Some(&[]) })
@@ -328,7 +330,8 @@ impl<'m> Endpoint<'m> {
         payload: Option<&[u8]>,
     ) -> Result<usize> {
         let limit = self.limit(cx, first.head.peer.get());
-        let first = Message::parse(self.pool.get(&first.head))?;
+        let parsed = Message::parse(self.pool.get(&first.head));
+        let Ok(first) = &parsed else { return Err(Error::Stale) };
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let token = pending.token.get();
         let token = token.get(..pending.token_length.get().into()).unwrap_or_default();
@@ -348,7 +351,7 @@ impl<'m> Endpoint<'m> {
     fn go_on(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending, built: Result<usize>) {
         match built.and_then(|length| self.store_built(&pending.head, length)) {
             Ok(()) => self.send_next(cx, pending),
-            Err(error) => self.fail(cx.now, pending, error),
+            Err(error) => self.fail(pending, error),
         }
     }
 
@@ -365,7 +368,7 @@ impl<'m> Endpoint<'m> {
         let option = (number::OBSERVE, &[1][..]);
         let Ok(length) = self.rebuild(cx, pending, pending, 0, option, None) else { return };
         let peer = pending.head.peer.get();
-        let id = self.take_id(cx, peer);
+        let id = self.take_id(peer);
         message::stamp(self.scratch, id);
         self.send_built(cx, peer, length);
     }

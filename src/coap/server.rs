@@ -9,7 +9,7 @@ use super::exchange::{Exchange, IDEMPOTENT, MORE};
 use super::listing;
 use super::message;
 use super::resources::{Resource, differs, flags, method_bit, suits};
-use super::wire::{Block, Code, Encoder, Message, Options, Type, number, rule, uint};
+use super::wire::{Bits, Code, Encoder, Message, Options, Type, number, rule, uint};
 use crate::address::put_decimal;
 use crate::bytes::Writer;
 use crate::status::{Error, Result};
@@ -49,13 +49,15 @@ impl Endpoint<'_> {
         &mut self,
         cx: &mut DatagramContext<'_>,
         path: &Path,
+        back: &Path,
         known: Option<u16>,
         datagram: &'d [u8],
         message: &Message<'d>,
     ) -> Option<Event<'d>> {
         let confirmable = message.kind == Type::Con;
         let mut flags = if confirmable { CON } else { 0 };
-        if path.is_multicast() {
+        let group = path.is_multicast();
+        if group {
             if confirmable {
                 return self.rejected();
             }
@@ -66,16 +68,16 @@ impl Endpoint<'_> {
         }
         let peer = match known {
             Some(peer) => Ok(peer),
-            None => self.peer(cx, &path.reply(), false),
+            None => self.peer(cx, back, false),
         };
         let due = if confirmable { self.config.ack_delay } else { self.non_lifetime };
-        let opened = peer.and_then(|peer| self.open_exchange(cx.now, due, peer, message.message_id, flags));
-        let Ok(exchange) = opened else { return self.refuse(cx, path, message) };
+        let opened = peer.and_then(|peer| self.open_exchange(due, peer, message.message_id, flags));
+        let Ok(exchange) = opened else { return self.refuse(cx, group, back, message) };
         exchange.size.set(u16::try_from(datagram.len()).unwrap_or(u16::MAX));
         // All but the payload is kept until it is answered.
         if self.store(&exchange.head, message.without_payload(datagram)).is_err() {
             self.drop_exchange(exchange);
-            return self.refuse(cx, path, message);
+            return self.refuse(cx, group, back, message);
         }
         let mut cause = Cause::Request;
         let mut words = [0; 12];
@@ -107,9 +109,15 @@ impl Endpoint<'_> {
 
     /// No room: says so without keeping anything (RFC 7252 §5.9.3.4).
     #[inline(never)] // It is called twice.
-    fn refuse<T>(&mut self, cx: &mut DatagramContext<'_>, path: &Path, message: &Message<'_>) -> Option<T> {
+    fn refuse<T>(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        group: bool,
+        back: &Path,
+        message: &Message<'_>,
+    ) -> Option<T> {
         self.count_full();
-        if path.is_multicast() {
+        if group {
             return None;
         }
         let (kind, id) = match message.kind {
@@ -119,12 +127,7 @@ impl Endpoint<'_> {
         let mut out = Encoder::start(self.scratch, kind, Code::SERVICE_UNAVAILABLE, id, message.token);
         out.add(number::MAX_AGE, BUSY_AGE);
         if let Ok(length) = out.end() {
-            let _ = message::send(
-                cx,
-                &mut self.stats,
-                &path.reply(),
-                self.scratch.get(..length).unwrap_or_default(),
-            );
+            let _ = message::send(cx, &mut self.stats, back, self.scratch.get(..length).unwrap_or_default());
         }
         None
     }
@@ -153,14 +156,14 @@ impl Endpoint<'_> {
         {
             return Err(Code::UNAUTHORIZED);
         }
-        let listing = suits("/.well-known/core", message.options) == Some(usize::MAX);
-        let Some(found) = self.route(message.options, listing) else {
+        let listing = suits("/.well-known/core", &message.options) == Some(usize::MAX);
+        let Some(found) = self.route(&message.options, listing) else {
             return Err(match message.code {
                 _ if !listing => Code::NOT_FOUND,
                 // A group's member that has nothing to show stays silent (RFC 6690 §4.1).
                 Code::GET
                     if exchange.head.is(GROUP)
-                        && listing::measure(&self.resources, message.options).length == 0 =>
+                        && listing::measure(&self.resources, &message.options).length == 0 =>
                 {
                     Code::EMPTY
                 }
@@ -176,9 +179,9 @@ impl Endpoint<'_> {
         if exchange.head.is(GROUP) && resource.flags & flags::MULTICAST == 0 {
             return Err(Code::EMPTY);
         }
-        match self.transferred(cx, exchange, &resource, message)? {
+        match self.transferred(exchange, &resource, message)? {
             Some(part) => {
-                *cause = self.cause(cx, exchange, resource.flags, datagram, message);
+                *cause = self.cause(exchange, resource.flags, datagram, message);
                 Ok(part)
             }
             None => {
@@ -189,9 +192,9 @@ impl Endpoint<'_> {
     }
 
     /// The resource that suits a path best; for the list of resources, only one that suits exactly.
-    fn route(&self, options: Options<'_>, listing: bool) -> Option<Handle> {
+    fn route(&self, options: &Options<'_>, listing: bool) -> Option<Handle> {
         let (mut best, mut most) = (None, 0);
-        let first = options.all(number::URI_PATH).next();
+        let first = options.first(number::URI_PATH);
         for (handle, resource) in self.resources.iter() {
             if differs(resource.path, first) {
                 continue;
@@ -231,7 +234,7 @@ impl Endpoint<'_> {
                     return Some((Code::BAD_OPTION, number));
                 }
                 // The reserved size (RFC 7959 §2.2).
-                if Block::parse(value).is_err() {
+                if Bits::parse(value).is_none() {
                     return Some((Code::BAD_REQUEST, number));
                 }
             }
@@ -242,6 +245,7 @@ impl Endpoint<'_> {
     /// Tells that the handler of an [`Event::Request`] has returned, answer or not. Drivers call
     /// it after each: a block that was not refused is acknowledged with 2.31 by this.
     pub fn handler_returned(&mut self, cx: &mut DatagramContext<'_>, exchange: Handle) {
+        self.now = cx.now;
         if let Some(exchange) = self.tables.exchange(exchange) {
             if exchange.head.at(Stage::Working) && exchange.head.is(MORE) {
                 self.answer(cx, exchange, Code::CONTINUE, &[]);
@@ -258,7 +262,7 @@ pub(super) fn incoming<'d>(
     cause: Cause,
     part: Part,
 ) -> Option<Event<'d>> {
-    let wanted = message.block(number::BLOCK2).unwrap_or(Block { num: 0, more: false, szx: 6 });
+    let wanted = message.bits(number::BLOCK2).unwrap_or(Bits(6));
     Some(Event::Request(Incoming {
         exchange: exchange.head.handle()?,
         resource: exchange.resource.get()?,

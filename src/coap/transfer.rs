@@ -13,8 +13,6 @@ use super::resources::{Resource, flags};
 use super::wire::{Code, Message, number};
 use crate::bytes;
 use crate::table::Handle;
-use crate::time::Instant;
-use crate::transport::DatagramContext;
 
 impl<'m> Endpoint<'m> {
     /// Finds the transfer that a request belongs to, and its place in it: the part of the body
@@ -22,7 +20,6 @@ impl<'m> Endpoint<'m> {
     /// earlier answer has no part.
     pub(super) fn transferred(
         &mut self,
-        cx: &mut DatagramContext<'_>,
         exchange: &Exchange,
         resource: &Resource<'_>,
         message: &Message<'_>,
@@ -30,7 +27,7 @@ impl<'m> Endpoint<'m> {
         let peer = exchange.head.peer.get();
         let length = message.payload.len() as u32;
         let whole = Part { offset: 0, more: false, total: length };
-        let block = message.block(number::BLOCK1).filter(|_| cfg!(feature = "coap-block"));
+        let block = message.bits(number::BLOCK1);
         let Some(block) = block else {
             if resource.max_body != 0 && length > resource.max_body {
                 return Err(Code::REQUEST_ENTITY_TOO_LARGE);
@@ -38,39 +35,39 @@ impl<'m> Endpoint<'m> {
             if cfg!(feature = "coap-block")
                 && message.code != Code::GET
                 && length == 0
-                && message.block(number::BLOCK2).is_some_and(|block| block.num > 0)
+                && message.bits(number::BLOCK2).is_some_and(|block| !block.is_first())
             {
                 let known = self.transfer(peer, key::transfer(message), 0);
                 return known.map(|_| None).ok_or(Code::REQUEST_ENTITY_INCOMPLETE);
             }
             return Ok(Some(whole));
         };
-        if block.more && message.payload.len() != block.size() {
+        if block.more() && message.payload.len() != block.size() {
             return Err(Code::BAD_REQUEST);
         }
         let (offset, end) = (block.offset(), block.offset().saturating_add(length));
         let total = message.uint(number::SIZE1).unwrap_or(0);
         let limit = body_limit(&self.config, resource);
-        if limit != 0 && (end.max(total) > limit || (block.more && end == limit)) {
+        if limit != 0 && (end.max(total) > limit || (block.more() && end == limit)) {
             return Err(Code::REQUEST_ENTITY_TOO_LARGE);
         }
         let key = key::transfer(message);
         let mut found = self.transfer(peer, key, RECEIVED);
-        if block.num == 0 {
+        if block.is_first() {
             // A transfer starts, perhaps over.
             if let Some(old) = found {
                 self.free(&old.head);
             }
-            if !block.more {
+            if !block.more() {
                 return Ok(Some(whole));
             }
-            found = self.open_transfer(cx.now, peer, key, RECEIVED);
+            found = self.open_transfer(peer, key, RECEIVED);
             if found.is_none() {
                 return Err(Code::SERVICE_UNAVAILABLE);
             }
         }
         let transfer = found.ok_or(Code::REQUEST_ENTITY_INCOMPLETE)?;
-        if block.more && end == transfer.next.get() {
+        if block.more() && end == transfer.next.get() {
             // Sent again under another message ID, because our answer was lost.
             return Err(Code::CONTINUE);
         }
@@ -78,18 +75,18 @@ impl<'m> Endpoint<'m> {
             return Err(Code::REQUEST_ENTITY_INCOMPLETE);
         }
         transfer.next.set(end);
-        self.wait(cx.now, &transfer.head, self.config.transfer_timeout);
-        let mut part = Part { offset, more: block.more, total: if block.more { total } else { end } };
+        self.wait(&transfer.head, self.config.transfer_timeout);
+        let mut part = Part { offset, more: block.more(), total: if block.more() { total } else { end } };
         if resource.flags & flags::ASSEMBLE != 0 {
             let body = self.bodies.get_mut(start_of(&self.config, transfer)..).unwrap_or_default();
             let place = body.get_mut(offset as usize..end as usize).ok_or(Code::REQUEST_ENTITY_TOO_LARGE)?;
             bytes::copy(place, message.payload);
-            if block.more {
+            if block.more() {
                 return Err(Code::CONTINUE);
             }
             exchange.transfer.set(transfer.head.handle());
             part.offset = 0;
-        } else if block.more {
+        } else if block.more() {
             exchange.head.set(MORE);
         } else {
             self.free(&transfer.head);
@@ -104,7 +101,7 @@ impl<'m> Endpoint<'m> {
         })
     }
 
-    fn open_transfer(&mut self, now: Instant, peer: u16, key: u32, flags: u16) -> Option<&'m Transfer> {
+    fn open_transfer(&mut self, peer: u16, key: u32, flags: u16) -> Option<&'m Transfer> {
         let place = self.tables.take(TRANSFER, self.freed);
         let Some(transfer) = place.and_then(|place| self.tables.transfers.get(place)) else {
             self.count_full();
@@ -114,17 +111,17 @@ impl<'m> Endpoint<'m> {
         transfer.head.flags.set(flags);
         transfer.key.set(key);
         transfer.next.set(0);
-        self.wait(now, &transfer.head, self.config.transfer_timeout);
+        self.wait(&transfer.head, self.config.transfer_timeout);
         Some(transfer)
     }
 
     /// Keeps in mind that the rest of an answer may be asked for, or no longer.
-    pub(super) fn keep_answer(&mut self, cx: &DatagramContext<'_>, peer: u16, key: u32, more: bool) {
+    pub(super) fn keep_answer(&mut self, peer: u16, key: u32, more: bool) {
         if let Some(known) = self.transfer(peer, key, 0) {
             self.free(&known.head);
         }
         if more {
-            self.open_transfer(cx.now, peer, key, 0);
+            self.open_transfer(peer, key, 0);
         }
     }
 

@@ -2,13 +2,13 @@
 //! The CoAP engine alone: client, server, observe, block-wise, links, de-duplication. No URIs as
 //! text, no problem details, and nothing of the C layer.
 
-use crate::{Dice, World, block, bytes, datagram_context};
+use crate::{block, bytes};
 use core::mem::MaybeUninit;
 use mote::coap::link::{Filter, Link, Links};
 use mote::coap::{Config, Endpoint, Event, Request, Resource, Response};
 use mote::status::{Error, Result};
 use mote::table::Handle;
-use mote::transport::{DatagramEvent, Path};
+use mote::transport::{DatagramContext, DatagramEvent, Path};
 
 /// # Safety
 /// `memory` is for `endpoint` alone, and `config` is valid.
@@ -39,13 +39,11 @@ pub extern "C" fn check_coap_plan(config: &Config) -> usize {
 #[unsafe(no_mangle)]
 pub extern "C" fn check_coap_receive<'d>(
     endpoint: &mut Endpoint<'static>,
-    world: &mut World,
-    now: u64,
+    cx: &mut DatagramContext<'_>,
     event: &DatagramEvent<'d>,
     out: &mut MaybeUninit<Option<Event<'d>>>,
 ) {
-    let mut dice = Dice(world.number);
-    out.write(endpoint.receive(&mut datagram_context(now, world, &mut dice), *event));
+    out.write(endpoint.receive(cx, *event));
 }
 
 /// # Safety
@@ -53,16 +51,14 @@ pub extern "C" fn check_coap_receive<'d>(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn check_coap_poll<'d>(
     endpoint: &mut Endpoint<'static>,
-    world: &mut World,
-    now: u64,
+    cx: &mut DatagramContext<'_>,
     scratch: *mut u8,
     room: usize,
     out: &mut MaybeUninit<Option<Event<'d>>>,
 ) -> u64 {
-    let mut dice = Dice(world.number);
     // SAFETY: as the caller promises.
     let scratch = unsafe { block(scratch, room) };
-    out.write(endpoint.poll(&mut datagram_context(now, world, &mut dice), scratch));
+    out.write(endpoint.poll(cx, scratch));
     endpoint.next_deadline().0
 }
 
@@ -71,8 +67,7 @@ pub unsafe extern "C" fn check_coap_poll<'d>(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn check_coap_command(
     endpoint: &mut Endpoint<'static>,
-    world: &mut World,
-    now: u64,
+    cx: &mut DatagramContext<'_>,
     request: &Request<'_>,
     response: &Response<'_>,
     resource: &Resource<'static>,
@@ -82,8 +77,6 @@ pub unsafe extern "C" fn check_coap_command(
     kind: u32,
     raw: u32,
 ) -> i32 {
-    let mut dice = Dice(world.number);
-    let cx = &mut datagram_context(now, world, &mut dice);
     // SAFETY: as the caller promises.
     let data = unsafe { bytes(data, length) };
     let Some(handle) = Handle::from_raw(raw) else { return Error::Stale.code() };

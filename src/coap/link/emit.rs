@@ -2,10 +2,10 @@
 //! Writing link-format documents, whole or only a window of them.
 #![forbid(unsafe_code)]
 
-use super::Attribute;
+use super::{Attribute, holds};
 use crate::address::put_decimal;
 use crate::bytes::Writer;
-use crate::coap::uri::put_path;
+use crate::coap::uri::{encode, put_path};
 use crate::status::{Error, Result};
 
 /// Where a document is written to.
@@ -85,7 +85,7 @@ impl<'s> Emitter<'s> {
     /// [`Error::Invalid`](crate::status::Error::Invalid) when it holds a `>`,
     /// [`Error::TooLarge`](crate::status::Error::TooLarge).
     pub fn link(&mut self, target: &[u8]) -> Result<()> {
-        if target.contains(&b'>') {
+        if holds(target, b'>') {
             return Err(Error::Invalid);
         }
         self.open()?;
@@ -113,6 +113,21 @@ impl<'s> Emitter<'s> {
         }
         if !any {
             self.sink.put(b"/")?;
+        }
+        self.sink.put(b">")
+    }
+
+    /// The same where slashes stand between the segments, as [`Resource::path`](crate::coap::Resource::path) is written.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`](crate::status::Error::TooLarge).
+    pub fn absolute(&mut self, path: &[u8]) -> Result<()> {
+        self.open()?;
+        for byte in path {
+            let mut buffer = [0; 3];
+            let mut out = Writer::new(&mut buffer);
+            encode(core::slice::from_ref(byte), b":@/", b"", &mut out)?;
+            self.sink.put(out.written())?;
         }
         self.sink.put(b">")
     }

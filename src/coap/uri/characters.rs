@@ -47,10 +47,11 @@ pub(super) fn check(bytes: &[u8], more: &[u8]) -> Result<()> {
 
 /// Percent-encodes each byte of `value` that is neither unreserved nor a sub-delim nor in `more`,
 /// or that is in `never`; upper-case digits (RFC 7252 §6.5).
-pub(super) fn encode(value: &[u8], more: &[u8], never: &[u8], out: &mut Writer<'_>) -> Result<()> {
+pub(in crate::coap) fn encode(value: &[u8], more: &[u8], never: &[u8], out: &mut Writer<'_>) -> Result<()> {
     for byte in value {
-        let plain = is_unreserved(*byte) || is_sub_delim(*byte) || more.contains(byte);
-        if plain && !never.contains(byte) {
+        let among = |some: &[u8]| some.iter().any(|other| other == byte);
+        let plain = is_unreserved(*byte) || is_sub_delim(*byte) || among(more);
+        if plain && !among(never) {
             out.u8(*byte)?;
         } else {
             encode_byte(*byte, out)?;

@@ -8,6 +8,7 @@ mod compose;
 mod segments;
 
 pub use characters::Encoded;
+pub(super) use characters::encode;
 pub use compose::{compose, put_path};
 
 use super::wire::{number, uint_bytes};

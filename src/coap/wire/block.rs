@@ -26,12 +26,8 @@ impl Block {
     /// [`Error::Malformed`] for more than three bytes and for the reserved size exponent 7,
     /// which means something else on reliable transports only.
     pub fn parse(value: &[u8]) -> Result<Block> {
-        let bits = uint(value).filter(|bits| *bits <= 0xff_ffff).ok_or(Error::Malformed)?;
-        let szx = (bits & 7) as u8;
-        if szx == 7 || value.len() > 3 {
-            return Err(Error::Malformed);
-        }
-        Ok(Block { num: bits >> 4, more: bits & 8 != 0, szx })
+        let bits = Bits::parse(value).ok_or(Error::Malformed)?;
+        Ok(Block { num: bits.0 >> 4, more: bits.more(), szx: bits.szx() })
     }
 
     /// The option's value as an integer.
@@ -73,5 +69,37 @@ impl Block {
             szx -= 1;
         }
         szx
+    }
+}
+
+/// The same as one number, as it stands in the option, for where there must be little of it.
+#[derive(Clone, Copy)]
+pub(in crate::coap) struct Bits(pub(in crate::coap) u32);
+
+impl Bits {
+    /// Reads the option's value. `None` where [`Block::parse`] fails.
+    pub(in crate::coap) fn parse(value: &[u8]) -> Option<Bits> {
+        let bits = uint(value)?;
+        if value.len() > 3 || bits & 7 == 7 { None } else { Some(Bits(bits)) }
+    }
+
+    pub(in crate::coap) const fn is_first(self) -> bool {
+        self.0 >> 4 == 0
+    }
+
+    pub(in crate::coap) const fn more(self) -> bool {
+        self.0 & 8 != 0
+    }
+
+    pub(in crate::coap) const fn szx(self) -> u8 {
+        (self.0 & 7) as u8
+    }
+
+    pub(in crate::coap) const fn size(self) -> usize {
+        16 << (self.0 & 7)
+    }
+
+    pub(in crate::coap) const fn offset(self) -> u32 {
+        (self.0 & !15) << (self.0 & 7)
     }
 }

@@ -7,6 +7,7 @@ mod code;
 mod encode;
 mod option;
 
+pub(super) use block::Bits;
 pub use block::Block;
 pub use code::Code;
 pub use encode::Encoder;
@@ -130,7 +131,7 @@ impl<'d> Message<'d> {
             code: header.code,
             message_id: header.message_id,
             token,
-            options: Options { reader: Reader::new(options), number: 0 },
+            options: Options { rest: options, number: 0 },
             payload,
         })
     }
@@ -155,6 +156,12 @@ impl<'d> Message<'d> {
     pub(in crate::coap) fn without_payload<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let body = if self.payload.is_empty() { 0 } else { self.payload.len() + 1 };
         bytes.get(..bytes.len().saturating_sub(body)).unwrap_or_default()
+    }
+
+    /// The same as one number, if this build knows it.
+    #[inline(never)] // One copy.
+    pub(in crate::coap) fn bits(&self, number: u16) -> Option<Bits> {
+        if cfg!(feature = "coap-block") { Bits::parse(self.option(number)?) } else { None }
     }
 
     /// Writes the message, options in canonical form.
@@ -197,18 +204,18 @@ const fn extension(value: usize) -> usize {
 /// message, which is that of the numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'d> {
-    reader: Reader<'d>,
+    rest: &'d [u8],
     number: u16,
 }
 
 impl<'d> Options<'d> {
     /// No options.
-    pub const NONE: Options<'static> = Options { reader: Reader::new(&[]), number: 0 };
+    pub const NONE: Options<'static> = Options { rest: &[], number: 0 };
 
     /// Goes on where another iteration stands: see [`bytes`](Options::bytes) and
     /// [`last_number`](Options::last_number).
     pub const fn resume(bytes: &'d [u8], number: u16) -> Options<'d> {
-        Options { reader: Reader::new(bytes), number }
+        Options { rest: bytes, number }
     }
 
     /// The number of the option that came out last, 0 before the first.
@@ -218,12 +225,19 @@ impl<'d> Options<'d> {
 
     /// The bytes not iterated yet, as they lie in the message.
     pub const fn bytes(&self) -> &'d [u8] {
-        self.reader.rest()
+        self.rest
     }
 
-    /// The value of the first option with this number that is yet to come.
+    /// The value of the first option with this number.
     #[inline(never)] // One copy: most of what the engine looks at are options.
-    pub(in crate::coap) fn first(mut self, number: u16) -> Option<&'d [u8]> {
+    pub(in crate::coap) fn first(&self, number: u16) -> Option<&'d [u8]> {
+        let mut all = *self;
+        all.advance(number)
+    }
+
+    /// The value of the next option with this number.
+    #[inline(never)]
+    pub(in crate::coap) fn advance(&mut self, number: u16) -> Option<&'d [u8]> {
         loop {
             let (found, value) = self.next()?;
             if found == number {
@@ -234,7 +248,22 @@ impl<'d> Options<'d> {
 
     /// All options with this number, for the repeatable ones.
     pub fn all(self, number: u16) -> impl Iterator<Item = &'d [u8]> + Clone {
-        self.filter(move |(found, _)| *found == number).map(|(_, value)| value)
+        All { options: self, number }
+    }
+}
+
+/// The options with one number.
+#[derive(Clone)]
+struct All<'d> {
+    options: Options<'d>,
+    number: u16,
+}
+
+impl<'d> Iterator for All<'d> {
+    type Item = &'d [u8];
+
+    fn next(&mut self) -> Option<&'d [u8]> {
+        self.options.advance(self.number)
     }
 }
 
@@ -251,8 +280,9 @@ impl<'d> Iterator for Options<'d> {
 
     fn next(&mut self) -> Option<(u16, &'d [u8])> {
         // Checked when the message was parsed, so the only end is the end.
-        let (number, value) = next_option(&mut self.reader, self.number).ok()?;
-        self.number = number;
+        let mut reader = Reader::new(self.rest);
+        let (number, value) = next_option(&mut reader, self.number).ok()?;
+        (self.rest, self.number) = (reader.rest(), number);
         Some((number, value))
     }
 }
