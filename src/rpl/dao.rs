@@ -3,7 +3,7 @@
 //! until they are acknowledged, and No-Paths to a parent that was left (RFC 6550 §9).
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, Membership, tell};
+use super::dodag::{ADVERTISE, Dodag, LEAVE, Membership, REFRESH, tell};
 use super::neighbours::link_local;
 use super::routes::{self, mark};
 use super::wire::{Dao, DaoAck, Options, Target, Transit, code, is_local_instance, mask};
@@ -64,7 +64,7 @@ impl Rpl<'_> {
         if let Some(dodag) = self.dodags.get_mut(index) {
             // An answer that is awaited would come from the former parent.
             dodag.dao.backoff = None;
-            dodag.dao.at = Instant::NEVER;
+            dodag.timers[ADVERTISE] = Instant::NEVER;
         }
         self.advertise_own(cx, index);
     }
@@ -75,17 +75,17 @@ impl Rpl<'_> {
         let downward = dodag.mode != Mode::NoDownwardRoutes as u8;
         if dodag.membership == Membership::Joined && downward && dodag.dao.backoff.is_none() {
             let delay = u64::from(cx.random.below(DAO_DELAY));
-            dodag.dao.at = dodag.dao.at.min(cx.now.after(delay));
+            dodag.timers[ADVERTISE] = dodag.timers[ADVERTISE].min(cx.now.after(delay));
         }
     }
 
     pub(super) fn poll_dao(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        if self.dodags.get(index).is_some_and(|dodag| dodag.leave_at.is_due(cx.now)) {
+        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        if dodag.expired(LEAVE, cx.now) {
             self.send_farewells(cx, index);
         }
         let Some(dodag) = self.dodags.get_mut(index) else { return };
-        if dodag.dao.refresh.is_due(cx.now) {
-            dodag.dao.refresh = Instant::NEVER;
+        if dodag.expired(REFRESH, cx.now) {
             let preferred = usize::from(dodag.preferred);
             if let Some(parent) = self.neighbours.get_mut(preferred) {
                 // What was taken and not sent back since is there to stay.
@@ -95,10 +95,9 @@ impl Rpl<'_> {
             self.advertise_own(cx, index);
         }
         let Some(dodag) = self.dodags.get_mut(index) else { return };
-        if !dodag.dao.at.is_due(cx.now) {
+        if !dodag.expired(ADVERTISE, cx.now) {
             return;
         }
-        dodag.dao.at = Instant::NEVER;
         let mut backoff = dodag.dao.backoff.take();
         if let Some(attempts) = backoff.as_mut() {
             attempts.again(&ACKNOWLEDGEMENT);
@@ -116,7 +115,7 @@ impl Rpl<'_> {
             let delay = u64::from(attempts.delay(&ACKNOWLEDGEMENT, cx.random));
             if let Some(dodag) = self.dodags.get_mut(index) {
                 dodag.dao.backoff = Some(attempts);
-                dodag.dao.at = cx.now.after(delay);
+                dodag.timers[ADVERTISE] = cx.now.after(delay);
             }
         }
     }
@@ -348,7 +347,7 @@ impl Rpl<'_> {
         let refused = ack.status >= DaoAck::REFUSED;
         let own = core::mem::take(&mut dodag.dao.pending);
         dodag.dao.backoff = None;
-        dodag.dao.at = Instant::NEVER;
+        dodag.timers[ADVERTISE] = Instant::NEVER;
         if own {
             let lifetime = u64::from(dodag.configuration.default_lifetime);
             let half = match dodag.configuration.default_lifetime {
@@ -357,7 +356,7 @@ impl Rpl<'_> {
             };
             let half = half.clamp(SHORTEST_REFRESH, LONGEST_REFRESH);
             let spread = cx.random.below(u32::try_from(half / 4).unwrap_or(u32::MAX));
-            dodag.dao.refresh = cx.now.after(half - u64::from(spread));
+            dodag.timers[REFRESH] = cx.now.after(half - u64::from(spread));
             if refused {
                 dodag.tell |= tell::REFUSED;
             }
@@ -371,7 +370,7 @@ impl Rpl<'_> {
         }
         let now = seconds(cx.now);
         // A parent that was left and becomes it again has to hear what has ended meanwhile.
-        let settled = dodag.leave_at == Instant::NEVER;
+        let settled = dodag.timers[LEAVE] == Instant::NEVER;
         let here = |route: &&mut routes::Route| route.owner == routes::owner(index);
         let pending = self.routes.iter_mut().filter(here).filter(|route| route.is(mark::PENDING)).count();
         // Which of several was refused has to be found out.
@@ -398,7 +397,7 @@ impl Rpl<'_> {
             more |= route.is(mark::DIRTY);
         }
         if more {
-            dodag.dao.at = cx.now.after(PACE);
+            dodag.timers[ADVERTISE] = cx.now.after(PACE);
         }
     }
 
@@ -408,7 +407,7 @@ impl Rpl<'_> {
         let Some(entry) = self.neighbours.get_mut(usize::from(former)) else { return };
         if entry.is_reachable() && dodag.stores() && former != dodag.preferred {
             entry.left = true;
-            dodag.leave_at = cx.now.after(FAREWELL_DELAY);
+            dodag.timers[LEAVE] = cx.now.after(FAREWELL_DELAY);
         }
     }
 
@@ -416,11 +415,11 @@ impl Rpl<'_> {
     /// knows everything.
     pub(super) fn send_farewells(&mut self, cx: &mut RplContext<'_>, index: usize) {
         let Some(dodag) = self.dodags.get_mut(index) else { return };
-        dodag.leave_at = Instant::NEVER;
+        dodag.timers[LEAVE] = Instant::NEVER;
         if dodag.membership == Membership::Joined
-            && (dodag.dao.backoff.is_some() || dodag.dao.at != Instant::NEVER)
+            && (dodag.dao.backoff.is_some() || dodag.timers[ADVERTISE] != Instant::NEVER)
         {
-            dodag.leave_at = cx.now.after(FAREWELL_DELAY);
+            dodag.timers[LEAVE] = cx.now.after(FAREWELL_DELAY);
             return;
         }
         let preferred = dodag.preferred;

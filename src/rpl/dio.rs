@@ -2,7 +2,7 @@
 //! DODAG information objects: advertising the own place, learning of others (RFC 6550 §8).
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, Membership, tell};
+use super::dodag::{Dodag, HOLD, Membership, tell};
 use super::neighbours::{self, Neighbour, interface_identifier, with_identifier};
 use super::wire::{
     Configuration, ControlOption, Dio, INFINITE_RANK, Metric, MetricObject, Metrics, Options,
@@ -152,8 +152,7 @@ impl Rpl<'_> {
             _ => {
                 // It is behind: tell it, and remember that it is no parent.
                 if dodag.is_usable() {
-                    let parameters = dodag.parameters();
-                    dodag.trickle.reset(cx.now, parameters, cx.random);
+                    dodag.reset_trickle(cx.now, cx.random);
                 }
                 self.note_neighbour(cx, index, iid, dio, &carried);
                 self.select(cx, dio.instance);
@@ -232,16 +231,15 @@ impl Rpl<'_> {
                 index
             }
         };
-        *self.dodags.get_mut(index)? = Dodag {
-            id: dio.dodag_id,
-            membership: Membership::Heard,
-            instance: dio.instance,
-            version: dio.version,
-            mode: dio.mode,
-            preference: dio.preference,
-            grounded: dio.grounded,
-            ..Dodag::default()
-        };
+        let dodag = self.dodags.get_mut(index)?;
+        dodag.clear();
+        dodag.id = dio.dodag_id;
+        dodag.membership = Membership::Heard;
+        dodag.instance = dio.instance;
+        dodag.version = dio.version;
+        dodag.mode = dio.mode;
+        dodag.preference = dio.preference;
+        dodag.grounded = dio.grounded;
         Some(index)
     }
 
@@ -312,15 +310,14 @@ impl Rpl<'_> {
             entry.rank = dio.rank;
         }
         let Some(dodag) = self.dodags.get_mut(index) else { return };
-        let listening = dodag.hold != Instant::NEVER;
+        let listening = dodag.timers[HOLD] != Instant::NEVER;
         let ahead = match lollipop::compare(dio.version, dodag.version) {
             Some(Ordering::Greater) | None => true,
             // A version that we have not announced since we started: we did before.
             Some(Ordering::Equal) => listening,
             Some(Ordering::Less) => {
                 if !listening {
-                    let parameters = dodag.parameters();
-                    dodag.trickle.reset(cx.now, parameters, cx.random);
+                    dodag.reset_trickle(cx.now, cx.random);
                 }
                 false
             }
@@ -328,10 +325,9 @@ impl Rpl<'_> {
         if ahead {
             dodag.version = lollipop::next(dio.version);
             dodag.dtsn = lollipop::next(dodag.dtsn);
-            dodag.hold = Instant::NEVER;
-            let parameters = dodag.parameters();
+            dodag.timers[HOLD] = Instant::NEVER;
             dodag.trickle.stop();
-            dodag.trickle.reset(cx.now, parameters, cx.random);
+            dodag.reset_trickle(cx.now, cx.random);
         } else if !listening && dio.rank != INFINITE_RANK {
             dodag.trickle.hear();
         }
@@ -342,8 +338,7 @@ impl Rpl<'_> {
         let Some(dodag) = self.dodags.get_mut(index) else { return };
         if dodag.is_non_storing() {
             dodag.dtsn = lollipop::next(dodag.dtsn);
-            let parameters = dodag.parameters();
-            dodag.trickle.reset(cx.now, parameters, cx.random);
+            dodag.reset_trickle(cx.now, cx.random);
         }
         self.advertise_everything(cx, index);
     }

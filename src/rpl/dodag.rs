@@ -9,6 +9,7 @@ use super::wire::{Configuration, Dio, INFINITE_RANK, PrefixInformation};
 use super::{Mode, at_second, lollipop, seconds};
 use crate::address::Ip;
 use crate::backoff::Backoff;
+use crate::random::Random;
 use crate::time::Instant;
 
 /// How a node stands to a DODAG.
@@ -26,6 +27,21 @@ pub(super) enum Membership {
     Root,
 }
 
+/// The timers of a DODAG, as indices. Detached: not to join before. Root: only listening until.
+pub(super) const HOLD: usize = 0;
+/// Detached: when to forget L, and with it the limit on the own rank.
+pub(super) const FORGET: usize = 1;
+/// When parents that were left hear a No-Path.
+pub(super) const LEAVE: usize = 2;
+/// When the children are to be asked for all routes.
+pub(super) const ASK: usize = 3;
+/// When to send a DAO, or when the answer is overdue.
+pub(super) const ADVERTISE: usize = 4;
+/// When the own targets are due again.
+pub(super) const REFRESH: usize = 5;
+/// How many there are.
+pub(super) const TIMERS: usize = 6;
+
 /// Events that wait to be told.
 pub(super) mod tell {
     pub(crate) const JOINED: u8 = 1;
@@ -38,10 +54,6 @@ pub(super) mod tell {
 /// The state of a node's own advertisements to a DODAG.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Advertisement {
-    /// When to send, or when the answer is overdue.
-    pub(super) at: Instant,
-    /// When the own targets are due again.
-    pub(super) refresh: Instant,
     /// The sequence of attempts while an answer is awaited.
     pub(super) backoff: Option<Backoff>,
     /// DAOSequence of the last DAO.
@@ -90,13 +102,9 @@ pub(super) struct Dodag {
     pub(super) preferred: u16,
     /// When the preferred parent was chosen, in seconds.
     pub(super) chosen: u32,
-    /// When parents that were left hear a No-Path.
-    pub(super) leave_at: Instant,
     pub(super) trickle: Trickle,
-    /// Detached: not to join before. Root: only listening until.
-    pub(super) hold: Instant,
-    /// Detached: when to forget L, and with it the limit on the own rank.
-    pub(super) forget: Instant,
+    /// What becomes due: see [`HOLD`] and its siblings.
+    pub(super) timers: [Instant; TIMERS],
     pub(super) dao: Advertisement,
     /// See [`tell`].
     pub(super) tell: u8,
@@ -104,15 +112,13 @@ pub(super) struct Dodag {
     pub(super) inconsistent: bool,
     /// How many inconsistencies of packets may still reset trickle in this hour.
     pub(super) resets_left: u8,
-    /// When that hour ends.
-    pub(super) resets_until: Instant,
+    /// The second at which that hour ends.
+    pub(super) resets_until: u32,
     /// How often it has looked for a parent with room since one had it.
     pub(super) searches: u8,
     /// Until this second no new targets are taken, since the parent has no place for them.
     pub(super) refuse_until: u32,
-    /// When the children are to be asked for all routes.
-    pub(super) ask_at: Instant,
-    /// The second from which on they may be.
+    /// The second from which on the children may be asked for all routes again.
     pub(super) ask_from: u32,
     /// Errors about source routes since routes were last solicited.
     pub(super) route_errors: u8,
@@ -141,10 +147,8 @@ impl Default for Dodag {
             hop_count: u8::MAX,
             preferred: NONE,
             chosen: 0,
-            leave_at: Instant::NEVER,
             trickle: Trickle::default(),
-            hold: Instant::NEVER,
-            forget: Instant::NEVER,
+            timers: [Instant::NEVER; TIMERS],
             dao: Advertisement {
                 sequence: lollipop::START,
                 path_sequence: lollipop::START,
@@ -153,10 +157,9 @@ impl Default for Dodag {
             tell: 0,
             inconsistent: false,
             resets_left: 0,
-            resets_until: Instant::NEVER,
+            resets_until: 0,
             searches: 0,
             refuse_until: 0,
-            ask_at: Instant::NEVER,
             ask_from: 0,
             route_errors: 0,
         }
@@ -249,21 +252,47 @@ impl Dodag {
         self.rank = INFINITE_RANK;
         self.lowest = INFINITE_RANK;
         self.advertised = INFINITE_RANK;
-        self.hold = Instant::NEVER;
-        self.forget = Instant::NEVER;
+        self.end_repair();
+    }
+
+    /// Empties the entry.
+    #[inline(never)]
+    pub(super) fn clear(&mut self) {
+        *self = Dodag::default();
+    }
+
+    /// A parent was found, or is looked for in a new version.
+    #[inline(never)]
+    pub(super) fn end_repair(&mut self) {
+        self.timers[HOLD] = Instant::NEVER;
+        self.timers[FORGET] = Instant::NEVER;
+    }
+
+    /// Whether a timer is due; it is stopped by that.
+    #[inline(never)]
+    pub(super) fn expired(&mut self, timer: usize, now: Instant) -> bool {
+        let Some(timer) = self.timers.get_mut(timer).filter(|timer| timer.is_due(now)) else { return false };
+        *timer = Instant::NEVER;
+        true
+    }
+
+    /// Starts the trickle timer anew where it has grown: something is inconsistent.
+    #[inline(never)]
+    pub(super) fn reset_trickle(&mut self, now: Instant, random: &mut dyn Random) {
+        let parameters = self.parameters();
+        self.trickle.reset(now, parameters, random);
     }
 
     /// A route is missing that some child may know: all are asked (RFC 6550 §9.6). That brings
     /// all routes anew, so it is done once for the many that go wrong together.
     pub(super) fn ask_children(&mut self, seconds: u32) {
-        self.ask_at = self.ask_at.min(at_second(seconds.max(self.ask_from)));
+        self.timers[ASK] = self.timers[ASK].min(at_second(seconds.max(self.ask_from)));
     }
 
     /// Does so when it is time.
     pub(super) fn poll_asking(&mut self, now: Instant) {
         const PAUSE: u32 = 60;
-        if self.ask_at.is_due(now) {
-            self.ask_at = Instant::NEVER;
+        if self.expired(ASK, now) {
             self.ask_from = seconds(now).saturating_add(PAUSE);
             if self.inconsistency(now) {
                 self.dtsn = lollipop::next(self.dtsn);
@@ -275,9 +304,10 @@ impl Dodag {
     /// (RFC 6553 §5.1). Whether that is to be done.
     pub(super) fn inconsistency(&mut self, now: Instant) -> bool {
         const MAX_RPL_OPTION_RANK_ERRORS: u8 = 20;
-        if self.resets_until == Instant::NEVER || self.resets_until.is_due(now) {
+        let now = seconds(now);
+        if now >= self.resets_until {
             self.resets_left = MAX_RPL_OPTION_RANK_ERRORS;
-            self.resets_until = now.after(3_600_000);
+            self.resets_until = now.saturating_add(3_600);
         }
         let Some(left) = self.resets_left.checked_sub(1) else { return false };
         self.resets_left = left;

@@ -3,7 +3,7 @@
 //! (RFC 6550 §11, RFC 6553, RFC 6554, RFC 9008).
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, Membership};
+use super::dodag::{ADVERTISE, Dodag, Membership};
 use super::neighbours::{Neighbour, interface_identifier, link_local};
 use super::routes::{self, mark};
 use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance, mask};
@@ -108,7 +108,7 @@ impl Rpl<'_> {
                         dodag.ask_children(now);
                     }
                     if !dodag.is_root() && dodag.dao.backoff.is_none() {
-                        dodag.dao.at = dodag.dao.at.min(flow.now.after(1_000));
+                        dodag.timers[ADVERTISE] = dodag.timers[ADVERTISE].min(flow.now.after(1_000));
                     }
                 }
             }

@@ -49,7 +49,7 @@ use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
 use crate::time::Instant;
 use crate::transport::Context;
-use dodag::{Dodag, Membership, tell};
+use dodag::{Dodag, FORGET, HOLD, Membership, tell};
 use neighbours::Neighbour;
 use routes::{FOREVER, Route, mark};
 use wire::{Message, PrefixInformation};
@@ -372,8 +372,7 @@ impl<'m> Rpl<'m> {
             return;
         }
         let parameters = dodag.parameters();
-        if dodag.hold.is_due(cx.now) {
-            dodag.hold = Instant::NEVER;
+        if dodag.expired(HOLD, cx.now) {
             dodag.inconsistent = true;
             if dodag.is_root() {
                 self.send_dio(cx, index, &ALL_RPL_NODES);
@@ -381,9 +380,8 @@ impl<'m> Rpl<'m> {
             self.reselect_now(cx, index);
         }
         let Some(dodag) = self.dodags.get_mut(index) else { return };
-        if dodag.forget.is_due(cx.now) {
+        if dodag.expired(FORGET, cx.now) {
             // Whoever was below has had time to leave: the old rank no longer binds.
-            dodag.forget = Instant::NEVER;
             dodag.lowest = wire::INFINITE_RANK;
             self.reselect_now(cx, index);
             if self.floating {
@@ -392,9 +390,9 @@ impl<'m> Rpl<'m> {
         }
         let Some(dodag) = self.dodags.get_mut(index) else { return };
         dodag.poll_asking(cx.now);
-        let quiet = dodag.is_root() && dodag.hold != Instant::NEVER;
+        let quiet = dodag.is_root() && dodag.timers[HOLD] != Instant::NEVER;
         if core::mem::take(&mut dodag.inconsistent) && !quiet {
-            dodag.trickle.reset(cx.now, parameters, cx.random);
+            dodag.reset_trickle(cx.now, cx.random);
         }
         if dodag.trickle.poll(cx.now, parameters, cx.random) {
             self.send_dio(cx, index, &ALL_RPL_NODES);
@@ -412,9 +410,8 @@ impl<'m> Rpl<'m> {
             if !dodag.is_member() {
                 return Instant::NEVER;
             }
-            let upward = dodag.trickle.next_deadline().min(dodag.hold).min(dodag.forget);
-            let downward = dodag.dao.at.min(dodag.dao.refresh).min(dodag.leave_at).min(dodag.ask_at);
-            upward.min(downward).min(self.probe_deadline(dodag))
+            let first = dodag.timers.iter().copied().fold(dodag.trickle.next_deadline(), Instant::min);
+            first.min(self.probe_deadline(dodag))
         };
         let dodags = self.dodags.iter().map(timers).min().unwrap_or_default();
         dodags.min(self.solicit_at).min(self.sweep_at)
@@ -475,6 +472,7 @@ impl<'m> Rpl<'m> {
     }
 
     /// Has the routes looked through not later than at `second`.
+    #[inline(never)]
     fn sweep_by(&mut self, second: u32) {
         self.sweep_at = self.sweep_at.min(at_second(second));
     }
@@ -503,11 +501,13 @@ fn transmit(cx: &mut RplContext<'_>, destination: &Ip, code: u8, body: &[u8]) ->
 }
 
 /// Whole seconds of an instant, for tables that need no finer time.
+#[inline(never)]
 fn seconds(now: Instant) -> u32 {
     u32::try_from(now.0 / 1000).unwrap_or(u32::MAX - 1)
 }
 
 /// The start of a second; [`FOREVER`] never comes.
+#[inline(never)]
 fn at_second(second: u32) -> Instant {
     if second == FOREVER { Instant::NEVER } else { Instant(u64::from(second) * 1000) }
 }

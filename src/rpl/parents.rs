@@ -7,7 +7,7 @@
 //! grows beyond what the DODAG allows.
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, Membership, tell};
+use super::dodag::{ADVERTISE, Dodag, FORGET, HOLD, Membership, TIMERS, tell};
 use super::neighbours::{NONE, Neighbour};
 use super::objective::{objective_function, one_hop_below};
 use super::wire::{INFINITE_RANK, Target};
@@ -136,28 +136,23 @@ impl Rpl<'_> {
     /// No DODAG has been found for long: the node becomes the root of one of its own.
     pub(super) fn float(&mut self, index: usize) {
         let Some(dodag) = self.dodags.get(index) else { return };
-        let Some(own) = self.own_address(dodag).filter(|_| dodag.membership == Membership::Detached) else {
+        let Some(own) = self.own_address(dodag).filter(|_| dodag.membership == Membership::Detached && !dodag.leaf) else {
             return;
         };
         self.forget_members(index);
         let Some(dodag) = self.dodags.get_mut(index) else { return };
-        *dodag = Dodag {
-            id: own,
-            membership: Membership::Root,
-            instance: dodag.instance,
-            version: lollipop::START,
-            mode: dodag.mode,
-            floating: true,
-            configured: true,
-            configuration: dodag.configuration,
-            prefix: dodag.prefix,
-            rank: dodag.configuration.min_hop_rank_increase.max(1),
-            hop_count: if dodag.hop_count == u8::MAX { u8::MAX } else { 1 },
-            dtsn: lollipop::next(dodag.dtsn),
-            tell: tell::JOINED,
-            inconsistent: true,
-            ..Dodag::default()
-        };
+        dodag.id = own;
+        dodag.membership = Membership::Root;
+        dodag.floating = true;
+        dodag.grounded = false;
+        dodag.preference = 0;
+        dodag.adopt_version(lollipop::START);
+        dodag.timers = [Instant::NEVER; TIMERS];
+        dodag.rank = dodag.configuration.min_hop_rank_increase.max(1);
+        dodag.hop_count = if dodag.hop_count == u8::MAX { u8::MAX } else { 1 };
+        dodag.dtsn = lollipop::next(dodag.dtsn);
+        dodag.tell = tell::JOINED;
+        dodag.inconsistent = true;
     }
 
     /// Forgets who belongs to a DODAG: neighbours and routes.
@@ -233,9 +228,9 @@ impl Rpl<'_> {
         }
         let is_preferred = is_current && dodag.preferred == slot;
         if is_current && dodag.membership == Membership::Detached {
-            let held = dodag.hold != Instant::NEVER && !dodag.hold.is_due(now);
-            let searching = dodag.forget.since(now) > FORGET_TIME - SEARCH_TIME;
-            if held || (neighbour.refused && searching && dodag.forget != Instant::NEVER) {
+            let held = dodag.timers[HOLD] != Instant::NEVER && !dodag.timers[HOLD].is_due(now);
+            let searching = dodag.timers[FORGET].since(now) > FORGET_TIME - SEARCH_TIME;
+            if held || (neighbour.refused && searching && dodag.timers[FORGET] != Instant::NEVER) {
                 return None;
             }
         }
@@ -277,8 +272,7 @@ impl Rpl<'_> {
         dodag.membership = Membership::Joined;
         dodag.preferred = choice.neighbour;
         dodag.rank = choice.rank;
-        dodag.hold = Instant::NEVER;
-        dodag.forget = Instant::NEVER;
+        dodag.end_repair();
         let unit = dodag.configuration.min_hop_rank_increase.max(1);
         // Small changes wait for the next DIO; a packet that meets them in the wrong order
         // (RFC 6550 §11.2) brings that forward.
@@ -288,8 +282,7 @@ impl Rpl<'_> {
             && dodag.advertised != INFINITE_RANK
             && parent_rank >= dodag.advertised;
         if rejoined || moved || (drifted && dodag.advertised != INFINITE_RANK) {
-            let parameters = dodag.parameters();
-            dodag.trickle.reset(cx.now, parameters, cx.random);
+            dodag.reset_trickle(cx.now, cx.random);
         }
         self.set_hop_count(choice);
         if sunk {
@@ -320,16 +313,14 @@ impl Rpl<'_> {
         dodag.preferred = choice.neighbour;
         dodag.rank = choice.rank;
         dodag.leaf = leaf || !dodag.can_route();
-        dodag.hold = Instant::NEVER;
-        dodag.forget = Instant::NEVER;
+        dodag.end_repair();
         dodag.chosen = super::seconds(cx.now);
         dodag.tell |= tell::JOINED | tell::PARENT;
         if dodag.prefix.prefix_len > 0 {
             dodag.tell |= tell::PREFIX;
         }
-        let parameters = dodag.parameters();
         dodag.trickle.stop();
-        dodag.trickle.reset(cx.now, parameters, cx.random);
+        dodag.reset_trickle(cx.now, cx.random);
         self.set_hop_count(choice);
         self.advertise_everything(cx, choice.dodag);
     }
@@ -366,16 +357,14 @@ impl Rpl<'_> {
         }
         if let Some(dodag) = self.dodags.get_mut(index) {
             if floating {
-                *dodag = Dodag::default();
+                dodag.clear();
                 return;
             }
             dodag.membership = Membership::Heard;
             dodag.trickle.stop();
             dodag.rank = INFINITE_RANK;
-            dodag.dao.at = Instant::NEVER;
-            dodag.dao.refresh = Instant::NEVER;
             dodag.dao.backoff = None;
-            dodag.leave_at = Instant::NEVER;
+            dodag.timers = [Instant::NEVER; TIMERS];
         }
     }
 
@@ -390,12 +379,11 @@ impl Rpl<'_> {
         dodag.preferred = NONE;
         dodag.tell |= tell::LOST;
         dodag.tell &= !tell::PARENT;
-        dodag.hold = cx.now.after(POISON_TIME);
-        dodag.forget = cx.now.after(FORGET_TIME);
-        dodag.dao.at = Instant::NEVER;
+        dodag.timers[HOLD] = cx.now.after(POISON_TIME);
+        dodag.timers[FORGET] = cx.now.after(FORGET_TIME);
+        dodag.timers[ADVERTISE] = Instant::NEVER;
         dodag.dao.backoff = None;
-        let parameters = dodag.parameters();
-        dodag.trickle.reset(cx.now, parameters, cx.random);
+        dodag.reset_trickle(cx.now, cx.random);
         let dag_rank = dodag.dag_rank(own);
         let dodag = *dodag;
         // Who was not nearer to the root may have been below: it has to speak again.

@@ -2,7 +2,7 @@
 //! Commands of a DODAG root (RFC 6550 §8.2.2.2).
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, Membership, tell};
+use super::dodag::{Dodag, FORGET, HOLD, Membership, tell};
 use super::wire::{Configuration, PrefixInformation};
 use super::{ALL_RPL_NODES, Mode, Rpl, RplContext, lollipop};
 use crate::address::Ip;
@@ -55,28 +55,25 @@ impl Rpl<'_> {
         let entry = self.dodags.get_mut(index).ok_or(Error::Full)?;
         // Children see a restart by the DTSN, even if they see none by the version.
         let dtsn = lollipop::START + (cx.random.below(u32::from(lollipop::SEQUENCE_WINDOW)) as u8);
-        *entry = Dodag {
-            id,
-            membership: Membership::Root,
-            instance: config.instance,
-            version: lollipop::START,
-            mode: config.mode as u8,
-            preference: config.preference & 7,
-            grounded: config.grounded,
-            configured: true,
-            dtsn,
-            configuration: config.configuration,
-            prefix: config.prefix.unwrap_or_default(),
-            rank: unit,
-            hop_count: if config.hop_count_metric { 1 } else { u8::MAX },
-            tell: tell::JOINED,
-            ..Dodag::default()
-        };
+        entry.clear();
+        entry.mode = config.mode as u8;
+        entry.configuration = config.configuration;
         if !entry.can_route() {
-            *entry = Dodag::default();
             return Err(Error::Invalid);
         }
-        entry.hold = cx.now.after(u64::from(entry.parameters().min()));
+        entry.id = id;
+        entry.membership = Membership::Root;
+        entry.instance = config.instance;
+        entry.version = lollipop::START;
+        entry.preference = config.preference & 7;
+        entry.grounded = config.grounded;
+        entry.configured = true;
+        entry.dtsn = dtsn;
+        entry.prefix = config.prefix.unwrap_or_default();
+        entry.rank = unit;
+        entry.hop_count = if config.hop_count_metric { 1 } else { u8::MAX };
+        entry.tell = tell::JOINED;
+        entry.timers[HOLD] = cx.now.after(u64::from(entry.parameters().min()));
         self.send_dis(cx, &ALL_RPL_NODES, false);
         Ok(())
     }
@@ -135,12 +132,12 @@ impl Rpl<'_> {
         }
         dodag.route_errors = dodag.route_errors.saturating_add(1);
         // A root has no use of this timer else.
-        let paused = dodag.forget != Instant::NEVER && !dodag.forget.is_due(now);
+        let paused = dodag.timers[FORGET] != Instant::NEVER && !dodag.timers[FORGET].is_due(now);
         if dodag.route_errors >= FAILURES && !paused {
             dodag.route_errors = 0;
             dodag.dtsn = lollipop::next(dodag.dtsn);
             dodag.inconsistent = true;
-            dodag.forget = now.after(PAUSE);
+            dodag.timers[FORGET] = now.after(PAUSE);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! look, and probing a parent that has been silent.
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, Membership};
+use super::dodag::{Dodag, HOLD, Membership};
 use super::wire::{ControlOption, Dis, Options, SolicitedInformation, code};
 use super::{ALL_RPL_NODES, Rpl, RplContext, at_second, transmit};
 use crate::address::Ip;
@@ -67,7 +67,7 @@ impl Rpl<'_> {
         }
         for index in 0..self.dodags.len() {
             let Some(dodag) = self.dodags.get_mut(index) else { break };
-            let listening = dodag.is_root() && dodag.hold != Instant::NEVER;
+            let listening = dodag.is_root() && dodag.timers[HOLD] != Instant::NEVER;
             let matches = dodag.is_member()
                 && asked.instance.is_none_or(|instance| instance == dodag.instance)
                 && asked.dodag_id.is_none_or(|id| id == dodag.id)
@@ -78,8 +78,7 @@ impl Rpl<'_> {
             if !to.is_multicast() {
                 self.send_dio(cx, index, from);
             } else if dodag.is_usable() && !dodag.leaf {
-                let parameters = dodag.parameters();
-                dodag.trickle.reset(cx.now, parameters, cx.random);
+                dodag.reset_trickle(cx.now, cx.random);
             }
         }
     }
