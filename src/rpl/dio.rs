@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{Dodag, HOLD, Membership, tell};
-use super::neighbours::{self, Neighbour, interface_identifier, with_identifier};
+use super::neighbours::{self, Neighbour, interface_identifier};
 use super::wire::{
     Configuration, ControlOption, Dio, INFINITE_RANK, Metric, MetricObject, Metrics, Options,
     PrefixInformation, code, mask,
@@ -350,7 +350,6 @@ impl Rpl<'_> {
             // Only the root has the root's rank (RFC 6550 §8.2.2.2).
             return Some(dodag.id);
         }
-        let base = if dodag.prefix.prefix_len > 0 { dodag.prefix.prefix } else { dodag.id };
-        Some(with_identifier(&base, parent.routable_iid))
+        Some(dodag.routable(parent))
     }
 }

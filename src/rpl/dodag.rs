@@ -2,7 +2,7 @@
 //! What a node keeps of a DODAG: its parameters, its own place in it, its timers.
 #![forbid(unsafe_code)]
 
-use super::neighbours::NONE;
+use super::neighbours::{NONE, Neighbour, with_identifier};
 use super::objective::objective_function;
 use super::trickle::{Parameters, Trickle};
 use super::wire::{Configuration, Dio, INFINITE_RANK, PrefixInformation};
@@ -253,6 +253,13 @@ impl Dodag {
         self.lowest = INFINITE_RANK;
         self.advertised = INFINITE_RANK;
         self.end_repair();
+    }
+
+    /// The routable address of a neighbour in this DODAG.
+    #[inline(never)]
+    pub(super) fn routable(&self, neighbour: &Neighbour) -> Ip {
+        let base = if self.prefix.prefix_len > 0 { &self.prefix.prefix } else { &self.id };
+        with_identifier(base, neighbour.routable_iid)
     }
 
     /// Empties the entry.

@@ -16,6 +16,10 @@ use crate::time::Instant;
 
 type Way = core::result::Result<Route, NoRoute>;
 
+const DOWN: u8 = PacketInformation::DOWN;
+const RANK_ERROR: u8 = PacketInformation::RANK_ERROR;
+const FORWARDING_ERROR: u8 = PacketInformation::FORWARDING_ERROR;
+
 /// A packet with so few hops left is one that wants to see them (traceroute): in storing mode
 /// it is tunnelled from hop to hop, so that each counts.
 const FEW_HOPS: u8 = 32;
@@ -24,8 +28,8 @@ impl Rpl<'_> {
     /// The DODAG that a packet belongs to: the one of its RPL option, else one that knows
     /// the destination, else the first.
     fn dodag_for(&self, flow: &Flow<'_>) -> Option<usize> {
-        if let Some(info) = flow.rpl_option.as_deref().and_then(|data| PacketInformation::parse(data).ok()) {
-            return self.dodag_of(info.instance, None);
+        if let Some([_, instance, ..]) = flow.rpl_option.as_deref() {
+            return self.dodag_of(*instance, None);
         }
         let knows = |dodag: &Dodag| dodag.is_usable() && is_inside(dodag, &flow.destination);
         let member = |dodag: &Dodag| dodag.is_member();
@@ -55,27 +59,23 @@ impl Rpl<'_> {
         let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
         let leaf = self.leaf || dodag.leaf;
         let sender_rank = if leaf { 0 } else { dodag.dag_rank(dodag.known_rank()) };
+        let [high, low] = sender_rank.to_be_bytes();
+        let down = if down && !leaf { DOWN } else { 0 };
         let on_link = Route::on_link(next_hop, LinkAddress::None);
         if let Some(data) = flow.rpl_option.as_deref_mut() {
-            let info = PacketInformation::parse(data).map_err(|_| NoRoute::Discard)?;
-            let info = PacketInformation { down: down && !leaf, sender_rank, ..info };
-            info.update(data).map_err(|_| NoRoute::Discard)?;
+            let data: &mut [u8; 4] = data.first_chunk_mut().ok_or(NoRoute::Discard)?;
+            data[0] = data[0] & !DOWN | down;
+            [data[2], data[3]] = [high, low];
             return Ok(on_link);
         }
-        let info = PacketInformation {
-            down: down && !leaf,
-            instance: dodag.instance,
-            sender_rank,
-            ..Default::default()
-        };
         let kind = if dodag.configuration.rpi_0x23 {
             PacketInformation::TYPE_SKIPPED
         } else {
             PacketInformation::TYPE
         };
         // Next header and length come first; the option fills the eight bytes.
-        let written = headers.put(&[0, 0]).and_then(|()| info.emit(kind, headers));
-        written.map_err(|_| NoRoute::Discard)?;
+        let option = [0, 0, kind, 4, down, dodag.instance, high, low];
+        headers.put(&option).map_err(|_| NoRoute::Discard)?;
         let encapsulation =
             if flow.own { Encapsulation::Insert { destination: flow.destination } } else { tunnel };
         Ok(Route { encapsulation, ..on_link })
@@ -84,12 +84,13 @@ impl Rpl<'_> {
     fn route_storing(&mut self, index: usize, mut flow: Flow<'_>, headers: &mut Writer<'_>) -> Way {
         let now = seconds(flow.now);
         let came_from = self.neighbour_of(index, &flow.from);
-        let mut info = match flow.rpl_option.as_deref() {
-            Some(data) => PacketInformation::parse(data).map_err(|_| NoRoute::Discard)?,
-            None => PacketInformation::default(),
+        let bits = match flow.rpl_option.as_deref_mut() {
+            Some([first, ..]) => core::mem::replace(first, *first & !FORWARDING_ERROR),
+            Some([]) => return Err(NoRoute::Discard),
+            None => 0,
         };
+        let (down, returned) = (bits & DOWN != 0, bits & FORWARDING_ERROR != 0);
         let mut found = routes::lookup(self.routes, index, &flow.destination, now);
-        let returned = core::mem::take(&mut info.forwarding_error);
         let preferred = self.dodags.get(index).map(|dodag| usize::from(dodag.preferred));
         let back = found.and_then(|entry| Some((entry, self.routes.get(entry)?)));
         let back = back.filter(|(_, route)| came_from == Some(usize::from(route.via)));
@@ -99,7 +100,7 @@ impl Rpl<'_> {
             found = None;
             // Whoever sends a packet up, or back, has no route to its destination, and the
             // parent never gets there through us. But if a child sends it down, the child errs.
-            if returned || !info.down || came_from == preferred {
+            if returned || !down || came_from == preferred {
                 self.withdraw_route(now, index, entry, slot, path_sequence);
                 found = routes::lookup(self.routes, index, &flow.destination, now);
                 if let Some(dodag) = self.dodags.get_mut(index) {
@@ -113,9 +114,6 @@ impl Rpl<'_> {
                 }
             }
         }
-        if let Some(data) = flow.rpl_option.as_deref_mut().filter(|_| returned) {
-            info.update(data).map_err(|_| NoRoute::Discard)?;
-        }
         let next = found.and_then(|entry| self.routes.get(entry));
         let next = next.and_then(|route| Some((route, self.neighbours.get(usize::from(route.via))?)));
         if let Some((route, neighbour)) = next {
@@ -123,7 +121,7 @@ impl Rpl<'_> {
             let outside = route.is(mark::EXTERNAL) || route.prefix_len < 128;
             let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
             let exit = if outside || flow.hop_limit < FEW_HOPS {
-                self.routable_child(dodag, neighbour)
+                dodag.routable(neighbour)
             } else {
                 flow.destination
             };
@@ -131,13 +129,12 @@ impl Rpl<'_> {
             return self.with_information(index, true, &mut flow, tunnel, next_hop, headers);
         }
         let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
-        if info.down && !flow.own {
+        if down && !flow.own {
             // A packet that goes down never goes up again (RFC 6550 §11.2.2.3): back it goes,
             // to be tried elsewhere.
             count(&mut self.statistics.forwarding_errors);
-            info.forwarding_error = true;
-            let Some(data) = flow.rpl_option.as_deref_mut() else { return Err(NoRoute::Discard) };
-            info.update(data).map_err(|_| NoRoute::Discard)?;
+            let Some([first, ..]) = flow.rpl_option.as_deref_mut() else { return Err(NoRoute::Discard) };
+            *first |= FORWARDING_ERROR;
             if !returned {
                 return Err(NoRoute::Return);
             }
@@ -176,10 +173,9 @@ impl Rpl<'_> {
         let next_hop = self.on_link_address(&first);
         if let Some(data) = flow.rpl_option.as_deref_mut() {
             // It came up with packet information and turns here.
-            let info = PacketInformation::parse(data).map_err(|_| NoRoute::Discard)?;
-            let sender_rank = dodag.dag_rank(dodag.rank);
-            let info = PacketInformation { down: true, rank_error: false, sender_rank, ..info };
-            info.update(data).map_err(|_| NoRoute::Discard)?;
+            let data: &mut [u8; 4] = data.first_chunk_mut().ok_or(NoRoute::Discard)?;
+            data[0] = data[0] & !RANK_ERROR | DOWN;
+            [data[2], data[3]] = dodag.dag_rank(dodag.rank).to_be_bytes();
         }
         if hops == 1 {
             return Ok(Route::on_link(next_hop, LinkAddress::None));
@@ -215,11 +211,6 @@ impl Rpl<'_> {
         let iid = interface_identifier(address);
         let known = |entry: &&Neighbour| entry.used && entry.routable_iid == iid;
         link_local(self.neighbours.iter().find(known).map_or(iid, |entry| entry.iid))
-    }
-
-    fn routable_child(&self, dodag: &Dodag, neighbour: &Neighbour) -> Ip {
-        let base = if dodag.prefix.prefix_len > 0 { dodag.prefix.prefix } else { dodag.id };
-        super::neighbours::with_identifier(&base, neighbour.routable_iid)
     }
 }
 
@@ -259,26 +250,29 @@ impl Routing for Rpl<'_> {
         from: LinkAddress,
         for_us: bool,
     ) -> bool {
-        let Ok(info) = PacketInformation::parse(data) else { return false };
+        let Some([bits, instance, high, low]) = data.first_chunk_mut() else { return false };
         if !PacketInformation::is_type(kind) {
             return false;
         }
-        let Some(index) = self.dodag_of(info.instance, None) else { return for_us };
+        let Some(index) = self.dodag_of(*instance, None) else { return for_us };
         let came_from = self.neighbour_of(index, &from).map(|slot| slot as u16);
         let Some(dodag) = self.dodags.get_mut(index) else { return for_us };
+        let sender_rank = u16::from_be_bytes([*high, *low]);
         // From the source itself the rank is 0, and so not known. One that was sent back goes
         // against its direction on purpose.
-        if info.sender_rank == 0 || info.forwarding_error || dodag.membership == Membership::Detached {
+        let exempt = sender_rank == 0 || *bits & FORWARDING_ERROR != 0;
+        if exempt || dodag.membership == Membership::Detached {
             return true;
         }
         let own = if dodag.leaf { INFINITE_RANK } else { dodag.dag_rank(dodag.known_rank()) };
-        let mismatch = if info.down { info.sender_rank > own } else { info.sender_rank < own };
+        let down = *bits & DOWN != 0;
+        let mismatch = if down { sender_rank > own } else { sender_rank < own };
         if !mismatch {
             return true;
         }
         count(&mut self.statistics.rank_errors);
         dodag.inconsistency(now);
-        let from_parent = came_from == Some(dodag.preferred) && !info.down;
+        let from_parent = came_from == Some(dodag.preferred) && !down;
         if from_parent {
             // What our parent sends up comes back to us: a loop, which it must leave.
             let slot = usize::from(dodag.preferred);
@@ -287,11 +281,9 @@ impl Routing for Rpl<'_> {
                 self.reselect = true;
             }
         }
-        if info.rank_error {
-            return false;
-        }
-        let info = PacketInformation { rank_error: true, ..info };
-        info.update(data).is_ok()
+        let marked = *bits & RANK_ERROR != 0;
+        *bits |= RANK_ERROR;
+        !marked
     }
 
     fn source_route(

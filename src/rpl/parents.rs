@@ -136,7 +136,9 @@ impl Rpl<'_> {
     /// No DODAG has been found for long: the node becomes the root of one of its own.
     pub(super) fn float(&mut self, index: usize) {
         let Some(dodag) = self.dodags.get(index) else { return };
-        let Some(own) = self.own_address(dodag).filter(|_| dodag.membership == Membership::Detached && !dodag.leaf) else {
+        let Some(own) =
+            self.own_address(dodag).filter(|_| dodag.membership == Membership::Detached && !dodag.leaf)
+        else {
             return;
         };
         self.forget_members(index);

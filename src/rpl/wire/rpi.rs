@@ -29,6 +29,13 @@ impl PacketInformation {
     /// Bytes of the option data.
     pub const DATA_LEN: usize = 4;
 
+    /// The bit O in the first byte of the data.
+    pub(crate) const DOWN: u8 = 0x80;
+    /// The bit R.
+    pub(crate) const RANK_ERROR: u8 = 0x40;
+    /// The bit F.
+    pub(crate) const FORWARDING_ERROR: u8 = 0x20;
+
     /// Whether an option type is one of the two.
     pub const fn is_type(kind: u8) -> bool {
         kind == Self::TYPE || kind == Self::TYPE_SKIPPED
