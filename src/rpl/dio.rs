@@ -5,12 +5,12 @@
 use super::dodag::{Dodag, HOLD, Membership, tell};
 use super::neighbours::{self, Neighbour, interface_identifier};
 use super::wire::{
-    Configuration, ControlOption, Dio, INFINITE_RANK, Metric, MetricObject, Metrics, Options,
-    PrefixInformation, code, mask,
+    Configuration, Dio, INFINITE_RANK, MetricKind, Options, PrefixInformation, code, emit_hop_count, mask,
+    next_metric, option,
 };
 use super::{MAX_BODY, Rpl, RplContext, count, lollipop, seconds, transmit};
 use crate::address::Ip;
-use crate::bytes::Writer;
+use crate::bytes::{Reader, Writer};
 use crate::status::Result;
 use crate::time::Instant;
 use core::cmp::Ordering;
@@ -26,21 +26,20 @@ struct Carried {
 }
 
 impl Carried {
-    fn read(options: Options<'_>) -> Carried {
+    fn read(mut options: Options<'_>) -> Carried {
         let mut carried = Carried::default();
-        for option in options {
-            match option {
-                Ok(ControlOption::Configuration(configuration)) => {
-                    carried.configuration = Some(configuration);
-                }
-                Ok(ControlOption::PrefixInformation(prefix)) => carried.prefix = Some(prefix),
-                Ok(ControlOption::MetricContainer(data)) => {
-                    for object in Metrics::new(data).flatten().filter(|object| !object.constraint) {
-                        match object.metric {
-                            Metric::HopCount(hops) => carried.hop_count = Some(hops),
+        while let Some((kind, data)) = options.next_raw() {
+            let mut body = Reader::new(data);
+            match kind {
+                option::CONFIGURATION => carried.configuration = Configuration::parse(body).ok(),
+                option::PREFIX_INFORMATION => carried.prefix = PrefixInformation::parse(body).ok(),
+                option::METRIC_CONTAINER => {
+                    while let Some(metric) = next_metric(&mut body) {
+                        match metric {
+                            MetricKind::HopCount(hops) => carried.hop_count = Some(hops),
                             // The rank stands for it (RFC 6719 §3.4).
-                            Metric::Etx(_) => {}
-                            _ => carried.strange_metric = true,
+                            MetricKind::Etx | MetricKind::Constraint => {}
+                            MetricKind::Other => carried.strange_metric = true,
                         }
                     }
                 }
@@ -77,11 +76,7 @@ impl Rpl<'_> {
     fn write_dio(&self, dodag: &Dodag, rank: u16, out: &mut Writer<'_>) -> Result<()> {
         dodag.dio(rank).emit(out)?;
         if dodag.hop_count != u8::MAX && rank != INFINITE_RANK {
-            let hops = MetricObject::aggregated(Metric::HopCount(dodag.hop_count));
-            let mut object = [0; 8];
-            let mut metrics = Writer::new(&mut object);
-            hops.emit(&mut metrics)?;
-            ControlOption::MetricContainer(metrics.written()).emit(out)?;
+            emit_hop_count(dodag.hop_count, out)?;
         }
         if dodag.configured {
             dodag.configuration.emit(out)?;

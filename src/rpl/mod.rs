@@ -52,7 +52,7 @@ use crate::transport::Context;
 use dodag::{Dodag, FORGET, HOLD, Membership, tell};
 use neighbours::Neighbour;
 use routes::{FOREVER, Route, mark};
-use wire::{Message, PrefixInformation};
+use wire::{Dao, DaoAck, Dio, Dis, PrefixInformation, code};
 
 /// What the engine is lent for a call.
 pub type RplContext<'a> = Context<'a, dyn ControlPlane + 'a>;
@@ -340,15 +340,37 @@ impl<'m> Rpl<'m> {
         code: u8,
         body: &[u8],
     ) -> Option<Event> {
-        match Message::parse(code, body) {
-            Ok(Message::Dis(_, options)) => self.receive_dis(cx, from, to, options),
-            Ok(Message::Dio(dio, options)) => self.receive_dio(cx, from, &dio, options),
-            Ok(Message::Dao(dao, options)) => self.receive_dao(cx, from, to, &dao, options),
-            Ok(Message::DaoAck(ack, _)) => self.receive_dao_ack(cx, from, &ack),
+        match self.dispatch(cx, from, to, code, body) {
+            Ok(()) => {}
             Err(Error::Security) => count(&mut self.statistics.secured),
             Err(_) => count(&mut self.statistics.malformed),
         }
         self.next_event(seconds(cx.now))
+    }
+
+    fn dispatch(&mut self, cx: &mut RplContext<'_>, from: &Ip, to: &Ip, code: u8, body: &[u8]) -> Result<()> {
+        match code {
+            code::DIS => {
+                let (_, options) = Dis::parse(body)?;
+                self.receive_dis(cx, from, to, options.checked()?);
+            }
+            code::DIO => {
+                let (dio, options) = Dio::parse(body)?;
+                self.receive_dio(cx, from, &dio, options.checked()?);
+            }
+            code::DAO => {
+                let (dao, options) = Dao::parse(body)?;
+                self.receive_dao(cx, from, to, &dao, options.checked()?);
+            }
+            code::DAO_ACK => {
+                let (ack, options) = DaoAck::parse(body)?;
+                options.checked()?;
+                self.receive_dao_ack(cx, from, &ack);
+            }
+            0x80..=0x83 | code::CONSISTENCY_CHECK => return Err(Error::Security),
+            _ => return Err(Error::Unsupported),
+        }
+        Ok(())
     }
 
     /// Does what is due. To be called until it returns `None`.

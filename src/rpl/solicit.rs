@@ -4,10 +4,10 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{Dodag, HOLD, Membership};
-use super::wire::{ControlOption, Dis, Options, SolicitedInformation, code};
+use super::wire::{Dis, Options, SolicitedInformation, code, option};
 use super::{ALL_RPL_NODES, Rpl, RplContext, at_second, transmit};
 use crate::address::Ip;
-use crate::bytes::Writer;
+use crate::bytes::{Reader, Writer};
 use crate::time::Instant;
 
 /// First and longest interval between solicitations, in milliseconds.
@@ -55,14 +55,20 @@ impl Rpl<'_> {
         transmit(cx, to, code::DIS, out.written());
     }
 
-    pub(super) fn receive_dis(&mut self, cx: &mut RplContext<'_>, from: &Ip, to: &Ip, options: Options<'_>) {
+    pub(super) fn receive_dis(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        from: &Ip,
+        to: &Ip,
+        mut options: Options<'_>,
+    ) {
         if !from.is_link_local() {
             return;
         }
         let mut asked = SolicitedInformation::default();
-        for option in options {
-            if let Ok(ControlOption::SolicitedInformation(solicited)) = option {
-                asked = solicited;
+        while let Some((kind, data)) = options.next_raw() {
+            if kind == option::SOLICITED_INFORMATION {
+                asked = SolicitedInformation::parse(Reader::new(data)).unwrap_or_default();
             }
         }
         for index in 0..self.dodags.len() {

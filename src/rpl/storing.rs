@@ -4,9 +4,10 @@
 
 use super::neighbours::{NONE, interface_identifier};
 use super::routes::{self, NOWHERE, mark};
-use super::wire::{ControlOption, Options, Target, Transit, mask};
+use super::wire::{Options, Target, Transit, mask, option};
 use super::{Rpl, RplContext, count, lollipop, seconds};
 use crate::address::Ip;
+use crate::bytes::Reader;
 use crate::status::{Error, Result};
 use core::cmp::Ordering;
 
@@ -21,39 +22,33 @@ pub(super) fn for_each_pair(
     options: Options<'_>,
     learn: &mut dyn FnMut(&Target, &Transit) -> Result<()>,
 ) -> Result<()> {
+    let mut rest = options;
     let mut group = options;
     let mut targets = 0usize;
     let mut taken = false;
     let mut outcome = Ok(());
-    for option in options {
-        match option? {
-            ControlOption::Target(_) => {
-                if taken {
-                    targets = 0;
-                    taken = false;
-                }
-                targets += 1;
+    while let Some((kind, data)) = rest.next_raw() {
+        if kind == option::TARGET {
+            if taken {
+                targets = 0;
+                taken = false;
             }
-            ControlOption::Transit(transit) => {
-                if targets == 0 {
-                    return Err(Error::Malformed);
-                }
-                // Of several transits the first, the most preferred path, is used.
-                if !taken {
-                    let mut left = targets;
-                    for member in group.by_ref() {
-                        if let ControlOption::Target(target) = member? {
-                            outcome = outcome.and(learn(&target, &transit));
-                            left -= 1;
-                            if left == 0 {
-                                break;
-                            }
-                        }
-                    }
-                }
-                taken = true;
+            targets += 1;
+        } else if kind == option::TRANSIT {
+            if targets == 0 {
+                return Err(Error::Malformed);
             }
-            _ => {}
+            // Of several transits the first, the most preferred path, is used.
+            let mut left = if taken { 0 } else { targets };
+            let transit = Transit::parse(Reader::new(data))?;
+            while left > 0 {
+                let Some((kind, data)) = group.next_raw() else { break };
+                if kind == option::TARGET {
+                    outcome = outcome.and(learn(&Target::parse(Reader::new(data))?, &transit));
+                    left -= 1;
+                }
+            }
+            taken = true;
         }
     }
     if targets == 0 || !taken { Err(Error::Malformed) } else { outcome }

@@ -148,6 +148,45 @@ impl<'a> MetricObject<'a> {
     }
 }
 
+/// What an engine has to know of a metric object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MetricKind {
+    /// A constraint, whatever of.
+    Constraint,
+    /// The hop count.
+    HopCount(u8),
+    /// ETX.
+    Etx,
+    /// Some other metric.
+    Other,
+}
+
+/// Takes the next object of a metric container, as long as they are well-formed.
+pub(crate) fn next_metric(reader: &mut Reader<'_>) -> Option<MetricKind> {
+    let [kind, high, _, length] = reader.array().ok()?;
+    let data = reader.take(usize::from(length)).ok()?;
+    let least = match kind {
+        NODE_ENERGY | HOP_COUNT | ETX => 2,
+        LATENCY => 4,
+        LINK_QUALITY => 1,
+        _ => 0,
+    };
+    if data.len() < least {
+        return None;
+    }
+    Some(match (kind, data) {
+        _ if high & 2 != 0 => MetricKind::Constraint,
+        (HOP_COUNT, [_, hops, ..]) => MetricKind::HopCount(*hops),
+        (ETX, _) => MetricKind::Etx,
+        _ => MetricKind::Other,
+    })
+}
+
+/// Writes a metric container that holds a hop count, additive and aggregated.
+pub(crate) fn emit_hop_count(hops: u8, out: &mut Writer<'_>) -> Result<()> {
+    out.put(&[super::option::METRIC_CONTAINER, 6, HOP_COUNT, 0, 0, 2, 0, hops])
+}
+
 /// The objects of a metric container, in order. Ends after the first malformed one.
 #[derive(Clone, Copy, Debug)]
 pub struct Metrics<'a> {

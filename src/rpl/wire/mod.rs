@@ -8,7 +8,7 @@
 
 mod base;
 mod metric;
-mod option;
+pub(crate) mod option;
 mod rpi;
 mod secure;
 mod srh;
@@ -17,6 +17,7 @@ mod tests;
 
 pub use base::{Dao, DaoAck, Dio, Dis};
 pub use metric::{Metric, MetricObject, Metrics};
+pub(crate) use metric::{MetricKind, emit_hop_count, next_metric};
 pub(crate) use option::mask;
 pub use option::{
     Configuration, ControlOption, Options, PrefixInformation, RouteInformation, SolicitedInformation, Target,

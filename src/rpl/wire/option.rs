@@ -8,13 +8,13 @@ use crate::status::{Error, Result};
 
 const PAD1: u8 = 0;
 const PAD_N: u8 = 1;
-const METRIC_CONTAINER: u8 = 2;
+pub(crate) const METRIC_CONTAINER: u8 = 2;
 const ROUTE_INFORMATION: u8 = 3;
-const CONFIGURATION: u8 = 4;
-const TARGET: u8 = 5;
-const TRANSIT: u8 = 6;
-const SOLICITED_INFORMATION: u8 = 7;
-const PREFIX_INFORMATION: u8 = 8;
+pub(crate) const CONFIGURATION: u8 = 4;
+pub(crate) const TARGET: u8 = 5;
+pub(crate) const TRANSIT: u8 = 6;
+pub(crate) const SOLICITED_INFORMATION: u8 = 7;
+pub(crate) const PREFIX_INFORMATION: u8 = 8;
 const TARGET_DESCRIPTOR: u8 = 9;
 
 /// The options behind a base object, in order. Ends after the first malformed one.
@@ -27,6 +27,51 @@ impl<'a> Options<'a> {
     /// The options in `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Options<'a> {
         Options { rest: bytes }
+    }
+
+    /// Walks all options and gives them back if each is one that [`ControlOption::parse`] takes.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub(crate) fn checked(self) -> Result<Options<'a>> {
+        let mut rest = self;
+        // Ends: each round takes at least one byte.
+        while !rest.rest.is_empty() {
+            let (kind, data) = rest.next_raw().ok_or(Error::Malformed)?;
+            if !is_well_formed(kind, data) {
+                return Err(Error::Malformed);
+            }
+        }
+        Ok(self)
+    }
+
+    /// The type and the data of the next option; for those that see each for themselves.
+    #[inline(never)]
+    pub(crate) fn next_raw(&mut self) -> Option<(u8, &'a [u8])> {
+        let mut reader = Reader::new(self.rest);
+        let kind = reader.u8().ok()?;
+        let length = if kind == PAD1 { 0 } else { reader.u8().ok()? };
+        let data = reader.take(usize::from(length)).ok()?;
+        self.rest = reader.rest();
+        Some((kind, data))
+    }
+}
+
+/// Whether the data of an option suits its type: its length, and that of a prefix in it.
+fn is_well_formed(kind: u8, data: &[u8]) -> bool {
+    let prefix = |at: usize, before: usize| {
+        let bits = data.get(at).copied().unwrap_or(u8::MAX);
+        bits <= 128 && data.len() >= before + prefix_bytes(bits)
+    };
+    match kind {
+        ROUTE_INFORMATION => prefix(0, 6),
+        CONFIGURATION => data.len() == 14,
+        TARGET => prefix(1, 2),
+        TRANSIT => data.len() == 4 || data.len() == 20,
+        SOLICITED_INFORMATION => data.len() == 19,
+        PREFIX_INFORMATION => data.len() == 30 && prefix(0, 14),
+        TARGET_DESCRIPTOR => data.len() == 4,
+        _ => true,
     }
 }
 
@@ -229,7 +274,7 @@ impl Configuration {
     /// Bytes of the option, header included.
     pub const LEN: usize = 16;
 
-    fn parse(body: Reader<'_>) -> Result<Configuration> {
+    pub(crate) fn parse(body: Reader<'_>) -> Result<Configuration> {
         let bytes: [u8; 14] = exact(body)?;
         let [flags, doublings, min, redundancy, m0, m1, h0, h1, o0, o1, _, lifetime, u0, u1] = bytes;
         Ok(Configuration {
@@ -273,7 +318,7 @@ pub struct Target {
 }
 
 impl Target {
-    fn parse(mut body: Reader<'_>) -> Result<Target> {
+    pub(crate) fn parse(mut body: Reader<'_>) -> Result<Target> {
         let [_, prefix_len] = body.array()?;
         Ok(Target { prefix_len, prefix: parse_prefix(prefix_len, body.rest())? })
     }
@@ -310,7 +355,7 @@ pub struct Transit {
 }
 
 impl Transit {
-    fn parse(mut body: Reader<'_>) -> Result<Transit> {
+    pub(crate) fn parse(mut body: Reader<'_>) -> Result<Transit> {
         let [flags, path_control, path_sequence, path_lifetime] = body.array()?;
         let parent = if body.is_empty() { None } else { Some(Ip(exact(body)?)) };
         Ok(Transit { external: flags & 0x80 != 0, path_control, path_sequence, path_lifetime, parent })
@@ -345,7 +390,7 @@ pub struct SolicitedInformation {
 }
 
 impl SolicitedInformation {
-    fn parse(body: Reader<'_>) -> Result<SolicitedInformation> {
+    pub(crate) fn parse(body: Reader<'_>) -> Result<SolicitedInformation> {
         let bytes: [u8; 19] = exact(body)?;
         let mut body = Reader::new(&bytes);
         let [instance, flags] = body.array()?;
@@ -395,7 +440,7 @@ impl PrefixInformation {
     /// Bytes of the option, header included.
     pub const LEN: usize = 32;
 
-    fn parse(body: Reader<'_>) -> Result<PrefixInformation> {
+    pub(crate) fn parse(body: Reader<'_>) -> Result<PrefixInformation> {
         let bytes: [u8; 30] = exact(body)?;
         let mut body = Reader::new(&bytes);
         let [prefix_len, flags] = body.array()?;

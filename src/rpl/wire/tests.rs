@@ -154,6 +154,29 @@ proptest! {
     }
 
     #[test]
+    fn the_check_of_options_agrees_with_their_parser(mut bytes: Vec<u8>, kind in 0u8..11, bits: u8) {
+        let check = |bytes: &[u8]| {
+            let parsed: Result<Vec<_>> = Options::new(bytes).collect();
+            (Options::new(bytes).checked().is_ok(), parsed.is_ok())
+        };
+        let (checked, parsed) = check(&bytes);
+        prop_assert_eq!(checked, parsed);
+        // One option of every kind, of this length.
+        bytes.truncate(40);
+        for at in [0, 1] {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = bits;
+            }
+        }
+        for length in 0..=bytes.len() {
+            let mut option = vec![kind, length as u8];
+            option.extend_from_slice(&bytes[..length]);
+            let (checked, parsed) = check(&option);
+            prop_assert_eq!(checked, parsed, "{:?}", option);
+        }
+    }
+
+    #[test]
     fn arbitrary_bytes_are_parsed_or_refused(code: u8, body: Vec<u8>, own in ip()) {
         if let Ok(Message::Dio(_, options) | Message::Dao(_, options) | Message::DaoAck(_, options)) =
             Message::parse(code & 3, &body)
