@@ -37,6 +37,12 @@ const REFUSE_SECONDS: u32 = 120;
 const SHORTEST_REFRESH: u64 = 20_000;
 const LONGEST_REFRESH: u64 = 86_400_000;
 
+#[inline(never)]
+fn put_pair(target: &Target, transit: &Transit, out: &mut Writer<'_>) -> Result<()> {
+    target.emit(out)?;
+    transit.emit(out)
+}
+
 impl Rpl<'_> {
     /// Advertises the own targets in every DODAG.
     pub(super) fn advertise_all(&mut self, cx: &mut RplContext<'_>) {
@@ -189,55 +195,56 @@ impl Rpl<'_> {
     ) -> Result<bool> {
         let dodag = self.dodags.get(index).ok_or(Error::State)?;
         let non_storing = dodag.is_non_storing();
-        let transit = Transit {
+        let lifetime = dodag.configuration.default_lifetime;
+        let mut transit = Transit {
             path_control: !(0x7f >> dodag.configuration.path_control_size.min(7)),
             path_sequence: dodag.dao.path_sequence,
-            path_lifetime: dodag.configuration.default_lifetime,
             ..Transit::default()
         };
         let dodag_id = is_local_instance(dodag.instance).then_some(dodag.id);
         Dao { instance: dodag.instance, acknowledge: !farewell, sequence, dodag_id }.emit(out)?;
+        let batch = if dodag.dao.single { 1 } else { BATCH };
         let mut count = 0;
         if farewell || dodag.dao.dirty {
             let own = self.own_address(dodag);
+            let parent = if non_storing { self.routable(dodag, dodag.preferred) } else { None };
             if non_storing && own.is_none() {
                 return Ok(false);
             }
-            let parent = if non_storing { self.routable(dodag, dodag.preferred) } else { None };
             for target in self.targets.iter().filter(|target| target.used) {
-                target.target.emit(out)?;
-                let gone = farewell || target.withdrawn;
-                let path_lifetime = if gone { 0 } else { transit.path_lifetime };
+                transit.path_lifetime = if farewell || target.withdrawn { 0 } else { lifetime };
                 // A target that is no RPL node hangs below this one (RFC 6550 §9.4).
-                let parent = if target.external && non_storing { own } else { parent };
-                Transit { path_lifetime, parent, external: target.external, ..transit }.emit(out)?;
+                transit.parent = if target.external && non_storing { own } else { parent };
+                transit.external = target.external;
+                put_pair(&target.target, &transit, out)?;
                 count += 1;
             }
         }
         if farewell {
             let prefix_len = dodag.prefix.prefix_len;
-            Target { prefix_len, prefix: mask(dodag.prefix.prefix, prefix_len) }.emit(out)?;
-            Transit { path_lifetime: 0, ..transit }.emit(out)?;
-            return Ok(true);
+            let target = Target { prefix_len, prefix: mask(dodag.prefix.prefix, prefix_len) };
+            (transit.path_lifetime, transit.external) = (0, false);
+            return put_pair(&target, &transit, out).map(|()| true);
         }
         let unit = dodag.configuration.lifetime_unit;
-        let batch = if dodag.dao.single { 1 } else { BATCH };
-        let due_here =
-            |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(mark::DIRTY);
-        for route in self.routes.iter_mut().filter(due_here) {
+        transit.parent = None;
+        for route in self.routes.iter_mut() {
             if count >= batch || non_storing {
                 break;
             }
+            if route.owner != routes::owner(index) || !route.is(mark::DIRTY) {
+                continue;
+            }
             route.marks &= !mark::DIRTY;
             let gone = route.is(mark::NO_PATH);
-            let path_lifetime = if gone { 0 } else { routes::lifetime_left(now, route.expiry, unit) };
-            if path_lifetime == 0 && !gone {
+            transit.path_lifetime = if gone { 0 } else { routes::lifetime_left(now, route.expiry, unit) };
+            if transit.path_lifetime == 0 && !gone {
                 continue;
             }
             route.marks |= mark::PENDING;
-            route.target().emit(out)?;
-            let (path_sequence, external) = (route.path_sequence, route.is(mark::EXTERNAL));
-            Transit { path_sequence, path_lifetime, external, ..transit }.emit(out)?;
+            transit.path_sequence = route.path_sequence;
+            transit.external = route.is(mark::EXTERNAL);
+            put_pair(&route.target(), &transit, out)?;
             count += 1;
         }
         if let Some(dodag) = self.dodags.get_mut(index) {

@@ -160,7 +160,7 @@ impl Rpl<'_> {
         };
         let outside = self.ends_outside(&path);
         if outside {
-            path = path.without_last();
+            path.omit_last();
         }
         // The source route must not be longer than the packet may go (RFC 6554 §4.1).
         // A packet of our own carries the route itself: its hop limit falls with each segment.
@@ -169,7 +169,7 @@ impl Rpl<'_> {
         if hops == 0 {
             return Err(if path.len() == 0 { NoRoute::NotMine } else { NoRoute::Discard });
         }
-        let first = self.first_hop(&path).ok_or(NoRoute::Unreachable)?;
+        let first = self.hop_address(&path, 0).ok_or(NoRoute::Unreachable)?;
         let next_hop = self.on_link_address(&first);
         if let Some(data) = flow.rpl_option.as_deref_mut() {
             // It came up with packet information and turns here.

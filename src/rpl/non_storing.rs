@@ -19,25 +19,25 @@ pub(super) const MAX_HOPS: usize = 64;
 pub(super) struct Path {
     hops: [u16; MAX_HOPS],
     length: usize,
+    /// How many hops are left out at the end.
+    omitted: usize,
 }
 
 impl Path {
     /// How many hops it has, the last included.
     pub(super) const fn len(&self) -> usize {
-        self.length
+        self.length.saturating_sub(self.omitted)
     }
 
     /// Leaves out the last hop, which is no router.
-    pub(super) fn without_last(mut self) -> Path {
-        self.hops.rotate_left(1);
-        self.length = self.length.saturating_sub(1);
-        self
+    pub(super) const fn omit_last(&mut self) {
+        self.omitted = 1;
     }
 
-    /// The first `count` hops, in order.
-    fn first(&self, count: usize) -> impl Iterator<Item = u16> + '_ {
-        let used = self.hops.get(..self.length).unwrap_or_default();
-        used.iter().rev().take(count).copied()
+    /// The hop at a position, from 0.
+    fn hop(&self, position: usize) -> Option<usize> {
+        let index = self.length.checked_sub(position)?.checked_sub(1)?;
+        self.hops.get(index).map(|hop| usize::from(*hop))
     }
 }
 
@@ -144,7 +144,7 @@ impl Rpl<'_> {
 
     /// The path to an address, if every link of it is known.
     pub(super) fn path_to(&self, dodag: usize, address: &Ip, now: u32) -> Option<Path> {
-        let mut path = Path { hops: [0; MAX_HOPS], length: 0 };
+        let mut path = Path { hops: [0; MAX_HOPS], length: 0, omitted: 0 };
         let mut next = routes::lookup(self.routes, dodag, address, now)?;
         loop {
             let route = self.routes.get(next).filter(|route| route.is_live(now))?;
@@ -165,38 +165,34 @@ impl Rpl<'_> {
         last.is_some_and(|last| last.is(mark::EXTERNAL) || last.prefix_len < 128)
     }
 
-    /// The address of the first hop.
-    pub(super) fn first_hop(&self, path: &Path) -> Option<Ip> {
-        path.first(1).next().and_then(|hop| self.routes.get(usize::from(hop))).map(|route| Ip(route.target))
+    /// The address of a hop, counted from 0.
+    #[inline(never)]
+    pub(super) fn hop_address(&self, path: &Path, position: usize) -> Option<Ip> {
+        path.hop(position).and_then(|hop| self.routes.get(hop)).map(|route| Ip(route.target))
     }
 
     /// Writes the source route over the first `count` hops, at least two; the first of them
     /// is the IPv6 destination.
     pub(super) fn write_source_route(&self, path: &Path, count: usize, out: &mut Writer<'_>) -> Result<()> {
-        let first = self.first_hop(path).ok_or(Error::NotFound)?;
-        let address = |hop: u16| self.routes.get(usize::from(hop)).map_or(first, |route| Ip(route.target));
-        let common = |address: &Ip| {
-            let same = first.0.iter().zip(&address.0).take(15).take_while(|(a, b)| a == b);
-            same.count() as u8
-        };
+        let first = self.hop_address(path, 0).ok_or(Error::NotFound)?;
         let segments = count.checked_sub(1).and_then(|left| u8::try_from(left).ok()).ok_or(Error::Invalid)?;
         let (mut compressed, mut compressed_last) = (15, 15);
-        for (position, hop) in path.first(count).enumerate().skip(1) {
-            let shared = common(&address(hop));
-            if position + 1 == count {
-                compressed_last = shared;
-            } else {
-                compressed = shared.min(compressed);
+        for position in 1..count {
+            let address = self.hop_address(path, position).ok_or(Error::NotFound)?;
+            let same = first.0.iter().zip(&address.0).take(15).take_while(|(a, b)| a == b);
+            // Each address is completed from the one before it, which the last shares no more with
+            // than all share.
+            compressed_last = (same.count() as u8).min(compressed);
+            if position + 1 < count {
+                compressed = compressed_last;
             }
         }
-        // Each address is completed from the one before it, which the last shares no more with than
-        // all share.
-        compressed_last = compressed_last.min(compressed);
         let shape = Shape { compressed, compressed_last, count: segments };
         let pad = shape.emit(0, segments, out)?;
-        for (position, hop) in path.first(count).enumerate().skip(1) {
+        for position in 1..count {
             let elided = if position + 1 == count { compressed_last } else { compressed };
-            out.put(address(hop).0.get(usize::from(elided)..).unwrap_or_default())?;
+            let address = self.hop_address(path, position).ok_or(Error::NotFound)?;
+            out.put(address.0.get(usize::from(elided)..).unwrap_or_default())?;
         }
         out.reserve(usize::from(pad)).map(|_| ())
     }
