@@ -20,11 +20,13 @@ impl Instant {
     }
 
     /// Milliseconds from `earlier` to this instant, 0 when `earlier` lies later.
+    #[inline(never)]
     pub const fn since(self, earlier: Instant) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
     /// Whether a deadline at this instant is due at `now`. [`Instant::NEVER`] never is.
+    #[inline(never)]
     pub const fn is_due(self, now: Instant) -> bool {
         self.0 <= now.0 && self.0 != u64::MAX
     }
