@@ -119,6 +119,7 @@ impl Default for Config {
 }
 
 impl Config {
+    #[inline(never)]
     pub(super) fn lowpan(&self) -> interface::Config {
         interface::Config {
             mac: MacConfig {
@@ -140,6 +141,7 @@ impl Config {
         }
     }
 
+    #[inline(never)]
     pub(super) fn ipv6(&self) -> ipv6::Config {
         let (role, registers) = match self.role {
             Role::Router => (ipv6::Role::Router, false),
@@ -169,6 +171,7 @@ impl Config {
         }
     }
 
+    #[inline(never)]
     pub(super) fn rpl(&self) -> rpl::Config {
         let none = self.role == Role::Host;
         rpl::Config {

@@ -105,11 +105,7 @@ impl Mesh<'_> {
     fn guess_link(&mut self, now: Instant, from: LinkAddress) {
         let link = self.interface.mac().neighbours().get(from);
         let Some(etx) = link.filter(|link| link.frames == 0).map(|link| link.etx) else { return };
-        let address = from.link_local();
-        let differs = |known: rpl::NeighbourView| known.address == address && known.etx != etx;
-        if self.rpl.neighbours().any(differs) {
-            self.rpl.link_metric(now, from, etx);
-        }
+        self.rpl.link_guess(now, from, etx);
     }
 
     /// How transmissions ended, for RPL's view of the links.
@@ -255,8 +251,7 @@ impl Mesh<'_> {
             ipv6::Event::AddressReady(ip) => Some(Event::AddressReady(ip)),
             ipv6::Event::AddressDuplicate(ip) => Some(Event::AddressDuplicate(ip)),
             ipv6::Event::AddressLost(ip) => {
-                // It may not have been made known.
-                let _ = self.with_rpl(now, random, |rpl, cx| rpl.remove_target(cx, &ip, 128));
+                self.change_target(now, random, &ip, false);
                 Some(Event::AddressLost(ip))
             }
             ipv6::Event::RouterFound(ip) => Some(Event::RouterFound(ip)),
@@ -272,16 +267,25 @@ impl Mesh<'_> {
                 None
             }
             ipv6::Event::Registered(ip) => {
-                // Without room for a further target the host is reached by its neighbours alone.
-                let _ = self.with_rpl(now, random, |rpl, cx| rpl.add_target(cx, &ip, 128, true));
+                self.change_target(now, random, &ip, true);
                 Some(Event::HostRegistered(ip))
             }
             ipv6::Event::Deregistered(ip) => {
-                let _ = self.with_rpl(now, random, |rpl, cx| rpl.remove_target(cx, &ip, 128));
+                self.change_target(now, random, &ip, false);
                 Some(Event::HostLost(ip))
             }
             _ => None,
         }
+    }
+
+    /// Makes the address of a host known, or no longer an address. Without room for a further target
+    /// the host is reached by its neighbours alone; one that was not known need not be forgotten.
+    #[inline(never)]
+    fn change_target(&mut self, now: Instant, random: &mut dyn Random, ip: &Ip, there: bool) {
+        let _ = self.with_rpl(now, random, |rpl, cx| match there {
+            true => rpl.add_target(cx, ip, 128, true),
+            false => rpl.remove_target(cx, ip, 128),
+        });
     }
 
     fn on_echo_reply<'d>(

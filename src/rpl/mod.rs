@@ -316,6 +316,15 @@ impl<'m> Rpl<'m> {
         }
     }
 
+    /// What the link layer guesses of a link that nothing was sent over yet: it counts for as
+    /// long as nothing is measured.
+    pub fn link_guess(&mut self, now: Instant, neighbour: LinkAddress, etx: u16) {
+        let iid = neighbour.interface_identifier();
+        if self.neighbours.iter().any(|entry| entry.used && entry.iid == iid && entry.etx != etx) {
+            self.link_metric(now, neighbour, etx);
+        }
+    }
+
     /// The link layer gave up on handing a message to this neighbour.
     pub fn link_failed(&mut self, now: Instant, neighbour: LinkAddress) {
         let iid = neighbour.interface_identifier();
@@ -534,6 +543,7 @@ fn at_second(second: u32) -> Instant {
     if second == FOREVER { Instant::NEVER } else { Instant(u64::from(second) * 1000) }
 }
 
+#[inline(never)]
 fn count(counter: &mut u16) {
     *counter = counter.wrapping_add(1);
 }
