@@ -34,8 +34,8 @@ const FAREWELL_DELAY: u64 = 15_000;
 /// For so many seconds no new targets are taken after one was refused further up.
 const REFUSE_SECONDS: u32 = 120;
 /// Own targets are refreshed at least and at most that often, in ms.
-const SHORTEST_REFRESH: u64 = 20_000;
-const LONGEST_REFRESH: u64 = 86_400_000;
+const SHORTEST_REFRESH: u32 = 20_000;
+const LONGEST_REFRESH: u32 = 86_400_000;
 
 #[inline(never)]
 fn put_pair(target: &Target, transit: &Transit, out: &mut Writer<'_>) -> Result<()> {
@@ -356,14 +356,14 @@ impl Rpl<'_> {
         dodag.dao.backoff = None;
         dodag.timers[ADVERTISE] = Instant::NEVER;
         if own {
-            let lifetime = u64::from(dodag.configuration.default_lifetime);
+            let lifetime = u32::from(dodag.configuration.default_lifetime);
+            let seconds = lifetime * u32::from(dodag.configuration.lifetime_unit);
             let half = match dodag.configuration.default_lifetime {
                 u8::MAX => LONGEST_REFRESH,
-                _ => lifetime * u64::from(dodag.configuration.lifetime_unit) * 500,
+                _ => seconds.saturating_mul(500).clamp(SHORTEST_REFRESH, LONGEST_REFRESH),
             };
-            let half = half.clamp(SHORTEST_REFRESH, LONGEST_REFRESH);
-            let spread = cx.random.below(u32::try_from(half / 4).unwrap_or(u32::MAX));
-            dodag.timers[REFRESH] = cx.now.after(half - u64::from(spread));
+            let spread = cx.random.below(half / 4);
+            dodag.timers[REFRESH] = cx.now.after(u64::from(half - spread));
             if refused {
                 dodag.tell |= tell::REFUSED;
             }

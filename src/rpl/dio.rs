@@ -205,27 +205,30 @@ impl Rpl<'_> {
         if dio.rank == INFINITE_RANK {
             return None;
         }
-        let free = |dodag: &Dodag| dodag.membership == Membership::None;
-        let idle = |dodag: &Dodag| dodag.membership == Membership::Heard;
-        let index = match self.dodags.iter().position(free) {
-            Some(index) => index,
-            // The least preferred of those not joined gives way to a better one only.
-            None => {
-                let key = |dodag: &Dodag| (dodag.grounded, dodag.preference);
-                let candidates = self.dodags.iter().enumerate().filter(|(_, dodag)| idle(dodag));
-                let (index, worst) = candidates.min_by_key(|(_, dodag)| key(dodag))?;
-                if key(worst) >= (dio.grounded, dio.preference) {
-                    count(&mut self.statistics.table_full);
-                    return None;
-                }
-                for entry in self.neighbours.iter_mut() {
-                    if entry.used && usize::from(entry.dodag) == index {
-                        *entry = Neighbour::default();
-                    }
-                }
-                index
+        // A free entry, or the least preferred of those not joined, which gives way to a better one
+        // only.
+        let worth = |grounded: bool, preference: u8| u8::from(grounded) << 3 | preference & 7;
+        let mut place = None;
+        for (index, dodag) in self.dodags.iter().enumerate() {
+            let worth = match dodag.membership {
+                Membership::None => 0,
+                Membership::Heard => 1 + worth(dodag.grounded, dodag.preference),
+                _ => continue,
+            };
+            if place.is_none_or(|(least, _)| worth < least) {
+                place = Some((worth, index));
             }
-        };
+        }
+        let (least, index) = place?;
+        if least > worth(dio.grounded, dio.preference) {
+            count(&mut self.statistics.table_full);
+            return None;
+        }
+        for entry in self.neighbours.iter_mut() {
+            if entry.used && usize::from(entry.dodag) == index {
+                *entry = Neighbour::default();
+            }
+        }
         let dodag = self.dodags.get_mut(index)?;
         dodag.clear();
         dodag.id = dio.dodag_id;

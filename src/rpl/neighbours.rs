@@ -89,6 +89,7 @@ impl Neighbour {
     }
 
     /// Whether the link may be used at all.
+    #[inline(never)]
     pub(super) fn is_reachable(&self) -> bool {
         self.failures < MAX_FAILURES && self.etx <= MAX_LINK_METRIC
     }

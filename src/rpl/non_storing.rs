@@ -179,10 +179,10 @@ impl Rpl<'_> {
         let (mut compressed, mut compressed_last) = (15, 15);
         for position in 1..count {
             let address = self.hop_address(path, position).ok_or(Error::NotFound)?;
-            let same = first.0.iter().zip(&address.0).take(15).take_while(|(a, b)| a == b);
+            let differs = first.0.iter().zip(&address.0).position(|(a, b)| a != b);
             // Each address is completed from the one before it, which the last shares no more with
             // than all share.
-            compressed_last = (same.count() as u8).min(compressed);
+            compressed_last = (differs.unwrap_or(15) as u8).min(compressed);
             if position + 1 < count {
                 compressed = compressed_last;
             }

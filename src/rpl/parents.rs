@@ -51,22 +51,15 @@ impl Rpl<'_> {
     /// Selects parents in every instance.
     pub(super) fn select_all(&mut self, cx: &mut RplContext<'_>) {
         for index in 0..self.dodags.len() {
-            let first = |dodag: &Dodag| dodag.is_member() || dodag.membership == Membership::Heard;
-            let Some(instance) =
-                self.dodags.get(index).filter(|dodag| first(dodag)).map(|dodag| dodag.instance)
-            else {
-                continue;
-            };
-            let before = self.dodags.iter().take(index);
-            if !before.into_iter().any(|dodag| first(dodag) && dodag.instance == instance) {
-                self.select(cx, instance);
-            }
+            // Once for each DODAG of an instance is too often, but does no harm.
+            self.reselect_now(cx, index);
         }
     }
 
     /// Selects parents in the instance of this DODAG.
     pub(super) fn reselect_now(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        if let Some(instance) = self.dodags.get(index).map(|dodag| dodag.instance) {
+        let known = self.dodags.get(index).filter(|dodag| dodag.membership != Membership::None);
+        if let Some(instance) = known.map(|dodag| dodag.instance) {
             self.select(cx, instance);
         }
     }

@@ -91,12 +91,19 @@ pub(super) fn find(table: &[Route], dodag: usize, target: &Target) -> Option<usi
 
 /// The longest live match for an address.
 pub(super) fn lookup(table: &[Route], dodag: usize, address: &Ip, seconds: u32) -> Option<usize> {
-    table
-        .iter()
-        .enumerate()
-        .filter(|(_, route)| route.owner == owner(dodag) && route.is_live(seconds) && route.covers(address))
-        .max_by_key(|(_, route)| route.prefix_len)
-        .map(|(index, _)| index)
+    let mut best = None;
+    let mut longest = 0;
+    for (index, route) in table.iter().enumerate() {
+        if route.owner == owner(dodag)
+            && route.prefix_len >= longest
+            && route.is_live(seconds)
+            && route.covers(address)
+        {
+            longest = route.prefix_len;
+            best = Some(index);
+        }
+    }
+    best
 }
 
 /// Adds an entry without next hop; `None` when the table is full. No entry that is alive is
