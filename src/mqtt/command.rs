@@ -8,7 +8,7 @@ use super::send::HEAD;
 use super::topic;
 use super::wire::property::id;
 use super::wire::{
-    Filter, PacketType, Properties, Property, Reason, Side, Sink, VARIABLE_MAX, Version, emit_filter,
+    Filter, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX, Version, emit_filter,
 };
 use crate::status::{Error, Result};
 
@@ -366,7 +366,7 @@ impl Client<'_> {
     /// with QoS 1, the connection is gone, after which the message comes again.
     /// [`Error::Invalid`] for a Reason Code that PUBACK and PUBREC may not have.
     pub fn acknowledge(&mut self, cx: &mut Context, token: Token, reason: Reason) -> Result<()> {
-        if !reason.fits(PacketType::Puback) {
+        if V5 && !reason.fits(PacketType::Puback) {
             return Err(Error::Invalid);
         }
         let mut receipts = self.receipts().iter_mut();

@@ -34,6 +34,9 @@ pub use subscribe::{Acknowledged, Filter, Filters, Subscribe, SubscriptionOption
 use crate::bytes::Writer;
 use crate::status::Error;
 
+/// Whether this build speaks 5.0: without it there are no properties and no Reason Codes.
+pub(super) const V5: bool = cfg!(feature = "mqtt-v5");
+
 /// The protocol version. The discriminant is the Protocol Level of CONNECT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -48,7 +51,7 @@ pub enum Version {
 impl Version {
     /// Whether this is 5.0. A build with one version alone answers without looking.
     pub const fn is_v5(self) -> bool {
-        cfg!(feature = "mqtt-v5") && (!cfg!(feature = "mqtt-v3") || matches!(self, Version::V5))
+        V5 && (!cfg!(feature = "mqtt-v3") || matches!(self, Version::V5))
     }
 
     /// Whether this build speaks the version.

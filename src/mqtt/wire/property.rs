@@ -4,7 +4,7 @@
 
 use super::sink::{Sink, VARIABLE_MAX};
 use super::source::Source;
-use super::{PacketType, Reason, Side, text};
+use super::{PacketType, Reason, Side, V5, text};
 use crate::mqtt::topic;
 use crate::status::Result;
 
@@ -283,6 +283,7 @@ impl<'a> Properties<'a> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         match self {
+            _ if !V5 => true,
             Properties::Encoded(bytes) => bytes.is_empty(),
             Properties::List(list) => list.is_empty(),
         }
@@ -290,7 +291,7 @@ impl<'a> Properties<'a> {
 
     /// The first property with that identifier.
     pub fn get(&self, id: u8) -> Option<Property<'a>> {
-        self.iter().find(|property| property.id == id)
+        if V5 { self.iter().find(|property| property.id == id) } else { None }
     }
 
     /// The number that the property with that identifier holds.
@@ -483,8 +484,14 @@ impl<'a> PropertyIter<'a> {
 impl<'a> Iterator for PropertyIter<'a> {
     type Item = Property<'a>;
 
-    #[inline(never)]
     fn next(&mut self) -> Option<Property<'a>> {
+        if V5 { self.step() } else { None }
+    }
+}
+
+impl<'a> PropertyIter<'a> {
+    #[inline(never)]
+    fn step(&mut self) -> Option<Property<'a>> {
         if let Some((first, rest)) = self.list.split_first() {
             self.list = rest;
             return Some(*first);
