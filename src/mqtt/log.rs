@@ -199,9 +199,10 @@ impl<'m> Log<'m> {
             }
         }
         let position = self.end;
-        for (at, number) in [(0, length as u32), (KEY, key), (TIME, time), (WORD, word)] {
-            self.set(position.wrapping_add(at), number);
-        }
+        self.set(position, length as u32);
+        self.set_key(position, key);
+        self.set_time(position, time);
+        self.mark(position, u32::MAX, word);
         self.end = self.behind(position);
         Ok(position)
     }

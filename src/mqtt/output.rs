@@ -4,8 +4,9 @@
 //! Small packets are gathered, so that many of them leave in one write. Long payloads pass by.
 #![forbid(unsafe_code)]
 
+use super::wire::{Sink, variable};
 use crate::bytes;
-use crate::status::Error;
+use crate::status::{Error, Result};
 use crate::time::Instant;
 use crate::transport::StreamContext;
 
@@ -83,6 +84,34 @@ impl<'m> Output<'m> {
             (self.start, self.end) = (0, self.end - self.start);
         }
         self.buffer.get_mut(self.end as usize..).filter(|room| room.len() >= count)
+    }
+
+    /// Gathers a packet that `body` writes but for its fixed header; all of it or nothing.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] without room now, [`Error::TooLarge`] when there never is or beyond
+    /// `maximum`, [`Error::Invalid`] when the packet would be malformed.
+    #[inline(never)]
+    pub(super) fn packet(
+        &mut self,
+        cx: &mut StreamContext,
+        maximum: u32,
+        first: u8,
+        body: &dyn Fn(&mut Sink),
+    ) -> Result<()> {
+        let mut counted = Sink::new(&mut []);
+        body(&mut counted);
+        let length = counted.count()?;
+        let total = 1 + variable(length as u32)?.1 + length;
+        if total > self.buffer.len().min(maximum as usize) {
+            return Err(Error::TooLarge);
+        }
+        let mut sink = Sink::new(self.room(cx, total).ok_or(Error::WouldBlock)?);
+        sink.u8(first);
+        sink.variable(length as u32);
+        body(&mut sink);
+        self.commit(total);
+        Ok(())
     }
 
     pub(super) const fn commit(&mut self, count: usize) {

@@ -57,20 +57,12 @@ impl Client<'_> {
         if self.sending.active {
             return Err(Error::WouldBlock);
         }
-        let v5 = self.is_v5();
-        let wanted = if v5 && !properties.is_empty() { properties.content_len()? as usize + 12 } else { 3 };
-        let wanted = wanted.min(self.output.capacity());
-        let room = self.output.room(cx.stream, wanted).ok_or(Error::WouldBlock)?;
-        let mut sink = Sink::packet(room, packet.first_byte());
-        if v5 {
-            emit_reason(reason, properties, packet, Side::Client, &mut sink);
-        }
-        let length = sink.end()?;
-        if length > self.maximum_packet_size as usize {
-            return Err(Error::TooLarge);
-        }
-        self.output.commit(length);
-        Ok(())
+        let version = self.config.version;
+        self.output.packet(cx.stream, self.maximum_packet_size, packet.first_byte(), &|sink| {
+            if version.is_v5() {
+                emit_reason(reason, properties, packet, Side::Client, sink);
+            }
+        })
     }
 
     /// Sends CONNECT.
@@ -109,12 +101,8 @@ impl Client<'_> {
             user_name: config.user_name,
             password: config.password,
         };
-        let capacity = self.output.capacity();
-        let room = self.output.room(cx.stream, capacity).ok_or(Error::TooLarge)?;
-        let mut sink = Sink::packet(room, PacketType::Connect.first_byte());
-        connect.body(&mut sink);
-        let length = sink.end()?;
-        self.output.commit(length);
+        let first = PacketType::Connect.first_byte();
+        self.output.packet(cx.stream, u32::MAX, first, &|sink| connect.body(sink))?;
         self.marks &= !mark::NO_PROBLEMS;
         if self.is_v5() && config.properties.number(id::REQUEST_PROBLEM_INFORMATION) == Some(0) {
             self.marks |= mark::NO_PROBLEMS;
@@ -244,27 +232,21 @@ impl Client<'_> {
         while let Some(at) = self.names.find(0, kind::RENEW, kind::RENEW) {
             let Ok(packet_id) = self.next_packet_id() else { return };
             let (filter, identifier) = (self.names.body(at), self.names.time(at));
-            let options = (self.names.word(at) >> flag::SHIFT) as u8;
-            let options = SubscriptionOptions::from_byte(options);
-            let wanted = (filter.len() + 20).min(self.output.capacity());
-            let Some(room) = self.output.room(cx.stream, wanted) else { return };
-            let mut sink = Sink::packet(room, PacketType::Subscribe.first_byte());
-            sink.u16(packet_id);
-            let version = self.config.version;
-            if version.is_v5() {
-                let list = [Property::number(id::SUBSCRIPTION_IDENTIFIER, identifier)];
-                let list = list.get(usize::from(identifier == 0)..).unwrap_or_default();
-                let (packet, side) = (Some(PacketType::Subscribe), Side::Client);
-                Properties::EMPTY.emit(list, packet, side, &mut sink);
-            }
+            let options = SubscriptionOptions::from_byte((self.names.word(at) >> flag::SHIFT) as u8);
             let filter = Filter { filter: text(filter).unwrap_or_default(), options };
-            emit_filter(&filter, PacketType::Subscribe, version, &mut sink);
-            match sink.end() {
-                Ok(length) => {
-                    self.output.commit(length);
-                    let set = kind::ASKED | u32::from(packet_id);
-                    self.names.mark(at, kind::RENEW | flag::ID, set);
+            let (version, packet) = (self.config.version, PacketType::Subscribe);
+            let body = |sink: &mut Sink| {
+                sink.u16(packet_id);
+                if version.is_v5() {
+                    let list = [Property::number(id::SUBSCRIPTION_IDENTIFIER, identifier)];
+                    let list = list.get(usize::from(identifier == 0)..).unwrap_or_default();
+                    Properties::EMPTY.emit(list, Some(packet), Side::Client, sink);
                 }
+                emit_filter(&filter, packet, version, sink);
+            };
+            match self.output.packet(cx.stream, self.maximum_packet_size, packet.first_byte(), &body) {
+                Ok(()) => self.names.mark(at, kind::RENEW | flag::ID, kind::ASKED | u32::from(packet_id)),
+                Err(Error::WouldBlock) => return,
                 Err(_) => self.names.mark(at, kind::RENEW, 0),
             }
         }
@@ -282,16 +264,19 @@ impl Client<'_> {
                 continue;
             }
             let body = self.queue.body(at);
-            let Some(room) = self.output.room(cx.stream, body.len() + HEAD) else { return };
-            let mut sink = Sink::packet(room, request_type(word).first_byte());
-            sink.u16(word as u16);
-            sink.put(body);
-            let length = sink.end().unwrap_or(usize::MAX);
-            if length > self.maximum_packet_size as usize {
-                self.end(cx, at, Some(Error::TooLarge));
-                continue;
+            let first = request_type(word).first_byte();
+            let sent = self.output.packet(cx.stream, self.maximum_packet_size, first, &|sink| {
+                sink.u16(word as u16);
+                sink.put(body);
+            });
+            match sent {
+                Err(Error::WouldBlock) => return,
+                Err(error) => {
+                    self.end(cx, at, Some(error));
+                    continue;
+                }
+                Ok(()) => {}
             }
-            self.output.commit(length);
             self.queue.mark(at, 0, flag::SENT);
             let time = units(cx.stream.now).saturating_add(self.config.response_timeout >> 10) + 1;
             self.queue.set_time(at, time);

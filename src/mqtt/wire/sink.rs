@@ -10,7 +10,6 @@ use super::source::Source;
 use super::{Reason, text};
 use crate::bytes::{self, Reader, Writer};
 use crate::status::{Error, Result};
-use core::cell::Cell;
 
 /// The largest Variable Byte Integer (5.0 §1.5.5).
 pub const VARIABLE_MAX: u32 = 268_435_455;
@@ -26,13 +25,6 @@ pub(in crate::mqtt) struct Sink<'a> {
 impl<'a> Sink<'a> {
     pub(in crate::mqtt) const fn new(room: &'a mut [u8]) -> Sink<'a> {
         Sink { room, position: 0, invalid: false }
-    }
-
-    /// Starts a packet: its type and flags, and one byte for its length.
-    pub(in crate::mqtt) fn packet(room: &'a mut [u8], first: u8) -> Sink<'a> {
-        let mut sink = Sink::new(room);
-        sink.put(&[first, 0]);
-        sink
     }
 
     /// Raw bytes without a length.
@@ -102,29 +94,9 @@ impl<'a> Sink<'a> {
             count => Ok(count),
         }
     }
-
-    /// Ends a packet: puts its length in its place.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`], [`Error::TooLarge`] without room.
-    #[inline(never)]
-    pub(in crate::mqtt) fn end(self) -> Result<usize> {
-        let (prefix, size) = variable((self.count()? as u32).saturating_sub(2))?;
-        let end = self.position + size - 1;
-        let room = self.room.get_mut(..end).ok_or(Error::TooLarge)?;
-        // A length of more than one byte moves what is behind it.
-        let cells = Cell::from_mut(&mut *room).as_slice_of_cells();
-        let moved = cells.get(2..).unwrap_or_default();
-        for (to, from) in moved.iter().rev().zip(moved.iter().rev().skip(size - 1)) {
-            to.set(from.get());
-        }
-        let place = room.get_mut(1..=size).unwrap_or_default();
-        bytes::copy(place, prefix.get(..size).unwrap_or_default());
-        Ok(end)
-    }
 }
 
-/// What a whole packet is written by, on a [`Sink::packet`].
+/// What a packet is written by, but for its fixed header.
 pub(super) type Body<'b> = &'b dyn Fn(&mut Sink);
 
 /// How many bytes a packet takes, and whether it may be written at all.
@@ -137,10 +109,15 @@ pub(super) fn count(body: Body) -> Result<usize> {
 
 /// Writes a whole packet; either all of it or nothing.
 pub(super) fn packet(writer: &mut Writer, first: u8, body: Body) -> Result<()> {
-    let length = count(body)?;
-    let mut sink = Sink::packet(writer.reserve(length)?, first);
+    let mut sink = Sink::new(&mut []);
     body(&mut sink);
-    sink.end().map(|_| ())
+    let length = sink.count()?;
+    let (prefix, size) = variable(length as u32)?;
+    let mut sink = Sink::new(writer.reserve(1 + size + length)?);
+    sink.u8(first);
+    sink.put(prefix.get(..size).unwrap_or_default());
+    body(&mut sink);
+    Ok(())
 }
 
 /// A Variable Byte Integer and how many of the bytes it takes (5.0 §1.5.5).
