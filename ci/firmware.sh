@@ -16,5 +16,12 @@ arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -Os
     -Wl,--gc-sections -Wl,-z,noexecstack -Wl,-Map="$work/$name.map" -Iinclude -Itests/firmware -Itests/c \
     tests/firmware/start.c "tests/firmware/$name.c" "$target_dir/mcu/$target/embedded/libmote.a" -o "$work/$name.elf"
 arm-none-eabi-size "$work/$name.elf"
+# What this program uses of the library, out of what it offers.
+python3 - "$work/$name.map" "$name" <<'PY'
+import re, sys
+text = open(sys.argv[1]).read().split("Linker script and memory map", 1)[1]
+used = re.findall(r"^ \.(?:text|rodata)\S*\s+0x[0-9a-f]+\s+(0x[0-9a-f]+) \S*libmote\.a\(", text, re.M)
+print(f"{sys.argv[2]}: {sum(int(size, 16) for size in used)} bytes of flash are the library's")
+PY
 timeout 60 qemu-system-arm -M mps2-an386 -nographic -monitor none -serial none \
     -semihosting-config enable=on,target=native -kernel "$work/$name.elf" </dev/null

@@ -7,9 +7,10 @@ use super::request::{
 };
 use crate::address::Ip;
 use crate::bytes::Writer;
-use crate::coap::uri::{Host, Uri};
+use crate::coap::uri::{Encoded, Host, Uri};
 use crate::ffi::arguments::{self, block, outcome, slice};
 use crate::ffi::lookup::{MOTE_LOOKUP_MEM, mote_lookup, mote_lookup_start};
+use crate::ffi::node::NodeRef;
 use crate::ffi::status::MOTE_OK;
 use crate::memory::Carver;
 use crate::port::{mote_address, mote_bytes, mote_status};
@@ -72,7 +73,7 @@ pub unsafe extern "C" fn mote_coap_start_by_name(
         let (block, node) = unsafe { (block(memory, memory_size)?, CoapRef::new(coap)?.node()) };
         let mut room = arguments::room();
         // SAFETY: passed on to the caller of this function.
-        let given = *unsafe { arguments::config(config, &mut room) }?;
+        let given = unsafe { arguments::config(config, &mut room) }?;
         // SAFETY: passed on to the caller of this function.
         let (out, cancel) = unsafe { (request.as_mut(), lookup.as_mut()) };
         // SAFETY: passed on to the caller of this function.
@@ -91,30 +92,36 @@ pub unsafe extern "C" fn mote_coap_start_by_name(
             // SAFETY: passed on to the caller of this function.
             return arguments::check(unsafe { mote_coap_start(coap, config, request) });
         };
-        let mut buffer = [0; 255];
-        let mut host = Writer::new(&mut buffer);
-        name.decode(&mut host)?;
-        let host = host.written();
-        let mut carver = Carver::new(block);
-        let named: *mut Named = carver.place(Named { coap, config: given, request })?;
-        let rest = carver.table::<u8>(MOTE_LOOKUP_MEM)?;
-        let host = mote_bytes { ptr: host.as_ptr(), len: host.len() };
-        // SAFETY: the rest of the block and the buffer are good for the call, and the block for as long as the
-        // look-up lasts.
-        arguments::check(unsafe {
-            mote_lookup_start(
-                rest.as_mut_ptr(),
-                rest.len(),
-                node.pointer(),
-                host,
-                0,
-                Some(found),
-                named.cast(),
-                lookup,
-            )
-        })
+        // SAFETY: passed on to the caller of this function.
+        unsafe { look_up(block, node, &name, Named { coap, config: *given, request }, lookup) }
     };
     outcome(begin())
+}
+
+/// # Safety
+/// As `mote_coap_start_by_name` describes.
+#[inline(never)] // So that a request that needs none of this has its stack.
+unsafe fn look_up(
+    block: &'static mut [u8],
+    node: NodeRef,
+    name: &Encoded<'_>,
+    request: Named,
+    lookup: *mut *mut mote_lookup,
+) -> Result<()> {
+    let mut buffer = [0; 255];
+    let mut host = Writer::new(&mut buffer);
+    name.decode(&mut host)?;
+    let host = host.written();
+    let mut carver = Carver::new(block);
+    let named: *mut Named = carver.place(request)?;
+    let rest = carver.table::<u8>(MOTE_LOOKUP_MEM)?;
+    let host = mote_bytes { ptr: host.as_ptr(), len: host.len() };
+    let (memory, size, user) = (rest.as_mut_ptr(), rest.len(), named.cast());
+    // SAFETY: the rest of the block and the buffer are good for the call, and the block for as long as the
+    // look-up lasts.
+    arguments::check(unsafe {
+        mote_lookup_start(memory, size, node.pointer(), host, 0, Some(found), user, lookup)
+    })
 }
 
 /// The look-up has ended: the request starts, or ends without having started.
