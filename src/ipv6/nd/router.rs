@@ -9,7 +9,7 @@ use crate::address::Ip;
 use crate::ipv6::addresses::ALL_NODES;
 use crate::ipv6::input::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
-use crate::ipv6::neighbours::NeighbourState;
+use crate::ipv6::neighbours::{Neighbour, NeighbourState};
 use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{
@@ -277,82 +277,96 @@ impl Ipv6<'_> {
             return None;
         }
         // RFC 8505 §5.5: with a transaction ID the target is the address, else the source is.
-        let ip = if registration.tid.is_some() { *target } else { header.source };
+        let ip = if registration.tid.is_some() { target } else { &header.source };
         if ip.is_unspecified() || ip.is_multicast() {
             return None;
         }
-        if self.addresses.find(&ip).is_some() {
-            self.answer_registration(cx, &ip, registration, RegistrationStatus::Duplicate as u8, link);
-            return None;
-        }
-        let existing = self.neighbours.find(&ip).copied();
-        let known = existing
-            .filter(|entry| matches!(entry.state, NeighbourState::Tentative | NeighbourState::Registered));
-        if let Some(entry) = &known {
-            if entry.rovr != rovr {
-                // RFC 6775 §8.2: of several that try at once, the first is answered first.
-                if entry.state == NeighbourState::Registered {
-                    self.answer_registration(
-                        cx,
-                        &ip,
-                        registration,
-                        RegistrationStatus::Duplicate as u8,
-                        link,
-                    );
+        let was_registered = match self.judge_registration(cx.now, ip, &rovr, registration) {
+            Ok(was_registered) => was_registered,
+            Err(status) => {
+                if let Some(status) = status {
+                    self.answer_registration(cx, ip, registration, status, link);
                 }
                 return None;
+            }
+        };
+        let asks = self.asks_border_router(ip);
+        let ends = registration.lifetime == 0;
+        if !ends {
+            let entry = self.neighbours.find_mut(ip)?;
+            entry.link = link;
+            entry.rovr = rovr;
+            entry.tid = registration.tid;
+            entry.lifetime = registration.lifetime;
+            entry.probes = 0;
+            if asks && !was_registered {
+                // RFC 6775 §8.2.3: the answer waits for that of the border router.
+                entry.state = NeighbourState::Tentative;
+                entry.until = cx.now.after(TENTATIVE_NCE_LIFETIME);
+                entry.timer = cx.now;
+                return None;
+            }
+            entry.state = NeighbourState::Registered;
+            entry.until = cx.now.after(u64::from(registration.lifetime) * 60_000);
+            entry.timer = Instant::NEVER;
+        }
+        self.answer_registration(cx, ip, registration, 0, link);
+        if ends {
+            self.neighbours.remove(ip);
+        }
+        if asks && was_registered {
+            // RFC 8505 §5.7: renewals are reported, but not waited for. So are ends.
+            self.send_duplicate_request(cx, ip, registration.tid, registration.lifetime, &rovr);
+        }
+        match (ends, was_registered) {
+            (true, true) => Some(Event::Deregistered(*ip)),
+            (false, false) => Some(Event::Registered(*ip)),
+            _ => None,
+        }
+    }
+
+    /// Whether a registration is to be accepted, and then whether the address was registered; it has
+    /// an entry then, unless the registration is to end. Otherwise the status to answer with, if any.
+    fn judge_registration(
+        &mut self,
+        now: Instant,
+        ip: &Ip,
+        rovr: &[u8; 8],
+        registration: &Registration<'_>,
+    ) -> core::result::Result<bool, Option<u8>> {
+        if self.addresses.find(ip).is_some() {
+            return Err(Some(RegistrationStatus::Duplicate as u8));
+        }
+        let mut was_registered = false;
+        let known = |entry: &&Neighbour| {
+            matches!(entry.state, NeighbourState::Tentative | NeighbourState::Registered)
+        };
+        if let Some(entry) = self.neighbours.find(ip).filter(known) {
+            was_registered = entry.state == NeighbourState::Registered;
+            if entry.rovr != *rovr {
+                // RFC 6775 §8.2: of several that try at once, the first is answered first.
+                return Err(was_registered.then_some(RegistrationStatus::Duplicate as u8));
             }
             if let (Some(old), Some(new)) = (entry.tid, registration.tid) {
                 if is_newer(old, new) {
-                    self.answer_registration(cx, &ip, registration, RegistrationStatus::Moved as u8, link);
-                    return None;
+                    return Err(Some(RegistrationStatus::Moved as u8));
                 }
             }
         }
-        let was_registered = known.is_some_and(|entry| entry.state == NeighbourState::Registered);
-        let asks = self.asks_border_router(&ip);
         if registration.lifetime == 0 {
-            self.answer_registration(cx, &ip, registration, 0, link);
-            self.neighbours.remove(&ip);
-            if asks && was_registered {
-                self.send_duplicate_request(cx, &ip, registration.tid, 0, &rovr);
-            }
-            return if was_registered { Some(Event::Deregistered(ip)) } else { None };
+            return Ok(was_registered);
         }
         if self.config.role == Role::BorderRouter && !ip.is_link_local() {
-            let status = self.enter(cx.now, &ip, &rovr, registration.tid, registration.lifetime);
+            let status = self.enter(now, ip, rovr, registration.tid, registration.lifetime);
             if status != 0 {
-                self.answer_registration(cx, &ip, registration, status, link);
-                return None;
+                return Err(Some(status));
             }
         }
-        let Ok(entry) = self.neighbours.obtain(&ip, NeighbourState::Tentative) else {
+        if self.neighbours.obtain(ip, NeighbourState::Tentative).is_err() {
             self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
-            let status = RegistrationStatus::NeighborCacheFull as u8;
-            self.answer_registration(cx, &ip, registration, status, link);
-            return None;
-        };
-        entry.link = link;
-        entry.rovr = rovr;
-        entry.tid = registration.tid;
-        entry.lifetime = registration.lifetime;
-        entry.probes = 0;
-        if asks && !was_registered {
-            // RFC 6775 §8.2.3: the answer waits for that of the border router.
-            entry.state = NeighbourState::Tentative;
-            entry.until = cx.now.after(TENTATIVE_NCE_LIFETIME);
-            entry.timer = cx.now;
-            return None;
+            return Err(Some(RegistrationStatus::NeighborCacheFull as u8));
         }
-        entry.state = NeighbourState::Registered;
-        entry.until = cx.now.after(u64::from(registration.lifetime) * 60_000);
-        entry.timer = Instant::NEVER;
-        self.answer_registration(cx, &ip, registration, 0, link);
-        if asks {
-            // RFC 8505 §5.7: renewals are reported, but not waited for.
-            self.send_duplicate_request(cx, &ip, registration.tid, registration.lifetime, &rovr);
-        }
-        if was_registered { None } else { Some(Event::Registered(ip)) }
+        Ok(was_registered)
     }
 
     /// Whether addresses are checked with the border router. RFC 6775 §8.2 exempts those made
