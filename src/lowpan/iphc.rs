@@ -107,6 +107,7 @@ impl Bytes {
 
 /// Which mode says the rest of the address, once `context` has said its part; 0 when the
 /// context does not fit.
+#[inline]
 const fn mode_under(context: &Context, [high, low]: [u64; 2], elided: u64) -> u8 {
     let rest = !context.low_mask;
     if high != context.high || low & context.low_mask != context.low {
@@ -120,6 +121,7 @@ const fn mode_under(context: &Context, [high, low]: [u64; 2], elided: u64) -> u8
     }
 }
 
+#[inline]
 fn unicast_form(address: [u64; 2], elided: u64, contexts: &Contexts<'_>) -> Form {
     let mut best = Form { mode: mode_under(&LINK_LOCAL, address, elided), ..Form::default() };
     if best.mode == 0 {
@@ -244,6 +246,7 @@ fn context<'c>(stateful: bool, id: u8, contexts: &'c Contexts<'_>) -> Result<&'c
 }
 
 /// Reads a unicast address into `address`; `form` has the bits SAC and SAM, or DAC and DAM.
+#[inline]
 fn take_unicast(
     form: u8,
     id: u8,
@@ -268,6 +271,7 @@ fn take_unicast(
     Ok(())
 }
 
+#[inline]
 fn take_multicast(
     form: u8,
     id: u8,
@@ -329,6 +333,7 @@ pub fn decompress(input: &mut Reader<'_>, ends: Ends, contexts: &Contexts<'_>) -
 
 /// The same, into place. The header's length stays as it is, and its next header if the next header
 /// is compressed, which is told.
+#[inline]
 pub(super) fn decompress_into(
     input: &mut Reader<'_>,
     ends: Ends,
