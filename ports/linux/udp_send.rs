@@ -225,3 +225,62 @@ fn put_control<T>(
         libc::CMSG_DATA(head).cast::<T>().write_unaligned(info);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::SocketAddress;
+    use crate::port::{mote_port, mote_port_udp};
+    use std::net::UdpSocket;
+    use std::time::Duration;
+
+    /// The system refuses to cut apart what is sent without a checksum: each goes by itself then.
+    #[test]
+    fn what_cannot_be_cut_apart_is_sent_one_by_one() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let there = SocketAddress::new(Ip::v4([127, 0, 0, 1]), receiver.local_addr().unwrap().port());
+        let here = SocketAddress::new(Ip::v4([127, 0, 0, 1]), 0).into();
+        let mut expected = 40;
+        // SAFETY: the tables are complete, the state is zeroed, aligned and open while it is used.
+        unsafe {
+            let table: mote_port = *super::super::mote_port_linux();
+            let udp: mote_port_udp = *table.udp;
+            let mut block = vec![0u128; (table.state_size as usize).div_ceil(16)];
+            let state: *mut c_void = block.as_mut_ptr().cast();
+            assert_eq!(table.open.unwrap()(state, core::ptr::null_mut()), 0);
+            let mut handle = 0;
+            assert_eq!(udp.open.unwrap()(state, &here, 0, 1, &mut handle), 0);
+            let socket = Socket::of(handle, Kind::is_udp).unwrap();
+            let mut payloads: Vec<[u8; 4]> = (0..20).map(|number| [number; 4]).collect();
+            let datagrams: Vec<_> = payloads
+                .iter_mut()
+                .map(|payload| mote_port_datagram {
+                    remote: there.into(),
+                    local: mote_address::default(),
+                    data: payload.as_mut_ptr(),
+                    len: payload.len(),
+                    flags: 0,
+                    reserved: 0,
+                })
+                .collect();
+            assert_eq!(run_of(&datagrams), 20);
+            if socket.segments.get() {
+                expected += 20;
+                let sent = send_messages(socket, &datagrams, true);
+                assert_eq!((sent, socket.segments.get()), (Ok(20), true));
+            }
+            for _ in 0..2 {
+                set_option(socket.fd.raw(), libc::SOL_SOCKET, libc::SO_NO_CHECK, &1 as &c_int).unwrap();
+                assert_eq!(send_batch(socket, &datagrams), Ok(20));
+                assert!(!socket.segments.get());
+            }
+            table.close.unwrap()(state);
+        }
+        let mut buffer = [0; 16];
+        for number in (0..expected).map(|index| index % 20) {
+            assert_eq!(receiver.recv(&mut buffer).unwrap(), 4);
+            assert_eq!(buffer[..4], [number; 4]);
+        }
+    }
+}
