@@ -139,7 +139,7 @@ impl<'m> Endpoint<'m> {
             return Err(Error::Full);
         };
         let head = &pending.head;
-        let peer = self.peer(cx, path, true).ok();
+        let peer = self.peer(cx, path, true);
         let Some(peer) = peer.filter(|peer| !self.peers.get(*peer).is_exhausted(self.now, self.lifetime))
         else {
             self.free(head);

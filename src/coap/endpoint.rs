@@ -362,12 +362,13 @@ impl<'m> Endpoint<'m> {
     }
 
     /// The peer at the other end of `path`, made known if it was not. `ours` when it is for a
-    /// request of ours, which must not take a message ID that the peer may remember.
-    pub(super) fn peer(&mut self, cx: &mut DatagramContext<'_>, path: &Path, ours: bool) -> Result<u16> {
+    /// request of ours, which must not take a message ID that the peer may remember. `None` when
+    /// there is no room.
+    pub(super) fn peer(&mut self, cx: &mut DatagramContext<'_>, path: &Path, ours: bool) -> Option<u16> {
         if let Some(found) = self.peers.find(path) {
-            return Ok(found);
+            return Some(found);
         }
-        let place = self.peers.place(self.now, self.lifetime, ours).ok_or(Error::Full)?;
+        let place = self.peers.place(self.now, self.lifetime, ours)?;
         // What is kept of the former peer's answered exchanges goes with it.
         for exchange in self.tables.exchanges.iter().filter(|exchange| exchange.head.is_of(place)) {
             let live = !exchange.head.due.get().is_due(self.now);
@@ -375,6 +376,6 @@ impl<'m> Endpoint<'m> {
             self.drop_exchange(exchange);
         }
         self.peers.settle(place, path, self.now, cx.random);
-        Ok(place)
+        Some(place)
     }
 }

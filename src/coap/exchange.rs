@@ -72,14 +72,14 @@ pub(super) struct Transfer {
 }
 
 impl<'m> Endpoint<'m> {
-    /// Opens an exchange for a message that came.
+    /// Opens an exchange for a message that came, if there is room.
     pub(super) fn open_exchange(
         &mut self,
         age: u32,
         peer: u16,
         message_id: u16,
         flags: u16,
-    ) -> Result<&'m Exchange> {
+    ) -> Option<&'m Exchange> {
         // A server's table is full most of the time: the search for a free place is spared then.
         let mut place = if self.full { None } else { self.tables.take(EXCHANGE, self.freed) };
         if place.is_none() {
@@ -88,7 +88,7 @@ impl<'m> Endpoint<'m> {
             }
             self.full = true;
         }
-        let exchange = place.and_then(|place| self.tables.exchanges.get(place)).ok_or(Error::Full)?;
+        let exchange = self.tables.exchanges.get(place?)?;
         let head = &exchange.head;
         head.stage.set(Stage::Working);
         head.peer.set(peer);
@@ -100,7 +100,7 @@ impl<'m> Endpoint<'m> {
         exchange.transfer.set(None);
         self.peers.pin(head);
         self.wait(head, age);
-        Ok(exchange)
+        Some(exchange)
     }
 
     /// Keeps a message, forgetting answered exchanges if that makes room.

@@ -210,7 +210,7 @@ impl<'m> Endpoint<'m> {
     #[inline(never)]
     fn open_notification(&mut self, observer: &Observer) -> Option<&'m Exchange> {
         let peer = observer.head.peer.get();
-        let exchange = self.open_exchange(self.lifetime, peer, 0, NOTIFY).ok()?;
+        let exchange = self.open_exchange(self.lifetime, peer, 0, NOTIFY)?;
         peers::more(&self.peers.get(peer).notifying);
         observer.head.unset(DIRTY);
         observer.exchange.set(exchange.head.handle());

@@ -152,20 +152,19 @@ impl<'m> Peers<'m> {
     /// is lost, and of those the one that was idle for longest. `strictly` spares those whose
     /// message IDs may still be remembered.
     pub(super) fn place(&self, now: Instant, lifetime: u32, strictly: bool) -> Option<u16> {
-        let (mut place, mut least) = (None, u64::MAX);
+        let (mut place, mut least, mut longest) = (None, u8::MAX, Instant::NEVER);
         for (index, peer) in self.slots.iter().enumerate() {
             let fresh = !peer.is_forgettable(now, lifetime);
             // What would be lost with it: the records of what must not be done twice count most,
             // then the message IDs that it may remember.
-            let lost = u64::from(peer.remembered.get() > now) * 2 + u64::from(fresh);
             let cost = match peer.live.get() {
                 false => 0,
                 true if peer.pins.get() != 0 || (strictly && fresh) => continue,
-                // Times are far below 2^62 milliseconds.
-                true => lost << 62 | (peer.used.get().0 & (u64::MAX >> 2)),
+                true => 1 + u8::from(peer.remembered.get() > now) * 2 + u8::from(fresh),
             };
-            if cost < least {
-                (place, least) = (Some(index as u16), cost);
+            let used = peer.used.get();
+            if cost < least || (cost == least && used < longest) {
+                (place, least, longest) = (Some(index as u16), cost, used);
             }
         }
         place

@@ -134,7 +134,7 @@ impl<'m> Endpoint<'m> {
             return true;
         }
         let flags = if confirmable { CON | ACKED | IDEMPOTENT } else { IDEMPOTENT };
-        if let Ok(record) = self.open_exchange(lifetime, peer, message_id, flags) {
+        if let Some(record) = self.open_exchange(lifetime, peer, message_id, flags) {
             record.own_id.set(own_id);
             record.size.set(size);
             record.head.stage.set(Stage::Done);

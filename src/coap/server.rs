@@ -67,12 +67,12 @@ impl Endpoint<'_> {
             flags |= IDEMPOTENT;
         }
         let peer = match known {
-            Some(peer) => Ok(peer),
+            Some(peer) => Some(peer),
             None => self.peer(cx, back, false),
         };
         let due = if confirmable { self.config.ack_delay } else { self.non_lifetime };
         let opened = peer.and_then(|peer| self.open_exchange(due, peer, message.message_id, flags));
-        let Ok(exchange) = opened else { return self.refuse(cx, group, back, message) };
+        let Some(exchange) = opened else { return self.refuse(cx, group, back, message) };
         exchange.size.set(u16::try_from(datagram.len()).unwrap_or(u16::MAX));
         // All but the payload is kept until it is answered.
         if self.store(&exchange.head, message.without_payload(datagram)).is_err() {
@@ -212,15 +212,18 @@ impl Endpoint<'_> {
     /// understood, has a value of the wrong length, or occurs too often (RFC 7252 §5.4); or a
     /// Hop-Limit that no request may have (RFC 8768 §3).
     pub(super) fn option_fault(&self, message: &Message<'_>) -> Option<(Code, u16)> {
-        let mut last = None;
+        // No option has the number 0.
+        let mut last = 0;
         for (number, value) in message.options {
-            let again = last.replace(number) == Some(number);
-            let hops = || uint(value).unwrap_or_default();
-            let counted = number == number::HOP_LIMIT && !again && message.code.is_request();
-            if counted && !(1..=255).contains(&hops()) {
+            let again = core::mem::replace(&mut last, number) == number;
+            if number == number::HOP_LIMIT
+                && !again
+                && message.code.is_request()
+                && !matches!(uint(value), Some(1..=255))
+            {
                 return Some((Code::BAD_REQUEST, number));
             }
-            if !number::is_critical(number) || self.recognised.contains(&number) {
+            if !number::is_critical(number) || self.recognises(number) {
                 continue;
             }
             if matches!(number, number::PROXY_URI | number::PROXY_SCHEME) {
@@ -240,6 +243,12 @@ impl Endpoint<'_> {
             }
         }
         None
+    }
+
+    /// Whether the application understands this option.
+    #[allow(clippy::manual_contains)] // `contains` compares many at a time, which takes more code.
+    fn recognises(&self, number: u16) -> bool {
+        self.recognised.iter().any(|known| *known == number)
     }
 
     /// Tells that the handler of an [`Event::Request`] has returned, answer or not. Drivers call
