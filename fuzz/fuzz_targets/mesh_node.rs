@@ -90,7 +90,16 @@ fuzz_target!(|data: &[u8]| {
     let mut reader = Reader::new(data);
     let Ok(first) = reader.u8() else { return };
     let role = [Role::Router, Role::Leaf, Role::Root, Role::Host][usize::from(first & 3)];
-    let config = Config { eui64: eui64(1), role, host_queue: 2048, registry: 4, ..Config::default() };
+    let config = Config {
+        eui64: eui64(1),
+        role,
+        host_queue: 2048,
+        registry: 4,
+        border_routers: 2,
+        ghc: first & 8 != 0,
+        sixlorh: first & 16 != 0,
+        ..Config::default()
+    };
     let mut memory = vec![0; Mesh::plan(&config).bytes()];
     let mut random = Sequence(4);
     let Ok(mut mesh) = Mesh::new(&mut memory, &config, Instant(0), &mut random) else { return };
