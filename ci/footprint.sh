@@ -31,7 +31,8 @@ build_room() {
 case ${1:-table} in
     set) build_set "${3:-thumbv7em-none-eabihf}" "$2"; python3 ci/footprint.py "$library" mote_ "${@:4}" ;;
     room) build_room "${3:-thumbv7em-none-eabihf}" "$2"; python3 ci/footprint.py "$library" check_ "${@:4}" ;;
-    ram) ci/firmware.sh memory 2>/dev/null | grep '^|' ;;
+    # What firmware prints comes out of the emulator's standard error.
+    ram) ci/firmware.sh memory 2>&1 | grep '^|' ;;
     table)
         echo "| features | target | text | data | bss | worst stack |"
         echo "|---|---|--:|--:|--:|--:|"
