@@ -30,7 +30,7 @@ pub use options::mote_linux_options;
 
 use crate::port::{mote_port, mote_status};
 use crate::status::Error;
-use core::cell::{Cell, OnceCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use core::ffi::c_void;
 use core::ptr;
 use socket::Socket;
@@ -59,6 +59,8 @@ struct State {
     last_query: Cell<usize>,
     /// The store's directory, if there is a store.
     store: Option<Fd>,
+    /// The records that `next` is going through.
+    listing: RefCell<Option<store::Listing>>,
     /// The capture file, if there is one.
     capture: Option<Fd>,
     /// The capture could not be written and has ended.
@@ -121,6 +123,7 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
             resolver: OnceCell::new(),
             last_query: Cell::new(0),
             store,
+            listing: RefCell::new(None),
             capture,
             capture_failed: Cell::new(false),
             #[cfg(feature = "ieee802154")]

@@ -20,6 +20,31 @@ pub(super) static STORE: mote_port_store = mote_port_store {
     next: Some(next),
 };
 
+/// The numbers of an owner's records, in order, while `next` goes through them: looking at the directory anew for each
+/// would take the square of their count.
+pub(super) struct Listing {
+    owner: u32,
+    records: Vec<u32>,
+}
+
+impl Listing {
+    /// Keeps the listing, if there is one, as it would be read now. What failed may have been done or not.
+    fn follow(state: &State, owner: u32, record: u32, there: bool, outcome: &Result<(), Error>) {
+        let mut kept = state.listing.borrow_mut();
+        match kept.as_mut().filter(|listing| listing.owner == owner) {
+            Some(listing) if outcome.is_ok() => match (listing.records.binary_search(&record), there) {
+                (Err(place), true) => listing.records.insert(place, record),
+                (Ok(place), false) => {
+                    listing.records.remove(place);
+                }
+                _ => {}
+            },
+            Some(_) => *kept = None,
+            None => {}
+        }
+    }
+}
+
 /// A file name that the system can read: at most "new-" and eight digits.
 struct Name([u8; 13]);
 
@@ -182,7 +207,9 @@ unsafe extern "C" fn write(
     if parts.iter().any(|part| part.ptr.is_null() && part.len > 0) {
         return Error::Invalid.code();
     }
-    status(write_record(state, owner, record, parts).map_err(|error| match error {
+    let outcome = write_record(state, owner, record, parts);
+    Listing::follow(state, owner, record, true, &outcome);
+    status(outcome.map_err(|error| match error {
         Error::NotFound => Error::Io.code(),
         error => error.code(),
     }))
@@ -236,7 +263,9 @@ unsafe extern "C" fn remove(state: *mut c_void, owner: u32, record: u32) -> mote
         Ok(state) => state,
         Err(status) => return status,
     };
-    match remove_record(state, owner, record) {
+    let outcome = remove_record(state, owner, record);
+    Listing::follow(state, owner, record, false, &outcome);
+    match outcome {
         Ok(()) | Err(Error::NotFound) => 0,
         Err(error) => error.code(),
     }
@@ -262,6 +291,22 @@ unsafe extern "C" fn next(state: *mut c_void, owner: u32, from: u32, record: *mu
 }
 
 fn next_record(state: &State, owner: u32, from: u32) -> Result<u32, Error> {
+    let mut kept = state.listing.borrow_mut();
+    let listing = match kept.take().filter(|listing| listing.owner == owner) {
+        Some(listing) => kept.insert(listing),
+        None => kept.insert(Listing { owner, records: list(state, owner)? }),
+    };
+    let place = listing.records.partition_point(|number| *number < from);
+    let found = listing.records.get(place).copied();
+    if found.is_none() {
+        // The next search may find what others have done since.
+        *kept = None;
+    }
+    found.ok_or(Error::NotFound)
+}
+
+/// The numbers of an owner's records, in order.
+fn list(state: &State, owner: u32) -> Result<Vec<u32>, Error> {
     let directory = owner_directory(state, owner)?;
     // SAFETY: the stream takes the descriptor over, unless it cannot be made.
     let stream = unsafe { libc::fdopendir(directory.raw()) };
@@ -269,7 +314,7 @@ fn next_record(state: &State, owner: u32, from: u32) -> Result<u32, Error> {
         return Err(failure(errno()));
     }
     core::mem::forget(directory);
-    let mut smallest = None;
+    let mut records = Vec::new();
     // SAFETY: the stream is open, and nobody else uses it. An entry holds until the next call.
     while let Some(entry) = unsafe {
         // What is left in it tells a failure from the end.
@@ -278,12 +323,11 @@ fn next_record(state: &State, owner: u32, from: u32) -> Result<u32, Error> {
     } {
         // SAFETY: the name ends with a NUL.
         let name = unsafe { CStr::from_ptr(entry.d_name.as_ptr()) };
-        if let Some(number) = Name::parse(name.to_bytes()).filter(|number| *number >= from) {
-            smallest = Some(smallest.map_or(number, |smallest: u32| smallest.min(number)));
-        }
+        records.extend(Name::parse(name.to_bytes()));
     }
     let failed = errno();
     // SAFETY: open, and not used any more.
     unsafe { libc::closedir(stream) };
-    if failed != 0 { Err(failure(failed)) } else { smallest.ok_or(Error::NotFound) }
+    records.sort_unstable();
+    if failed != 0 { Err(failure(failed)) } else { Ok(records) }
 }

@@ -117,6 +117,29 @@ fn records_are_found_in_numeric_order() {
 }
 
 #[test]
+fn what_is_written_and_removed_on_the_way_is_seen() {
+    let directory = Directory::new("way");
+    let port = open(&directory.0);
+    for (owner, record) in [(1, 10), (1, 20), (1, 30), (1, 40), (2, 15)] {
+        assert_eq!(write(&port, owner, record, &[b"x"]), 0);
+    }
+    assert_eq!(next(&port, 1, 0), Ok(10));
+    assert_eq!(write(&port, 1, 25, &[b"x"]), 0);
+    assert_eq!(write(&port, 1, 25, &[b"y"]), 0);
+    assert_eq!(remove(&port, 1, 20), 0);
+    assert_eq!(remove(&port, 1, 20), 0);
+    assert_eq!(next(&port, 1, 11), Ok(25));
+    assert_eq!(next(&port, 1, 26), Ok(30));
+    assert_eq!(next(&port, 2, 0), Ok(15));
+    assert_eq!(remove(&port, 1, 40), 0);
+    assert_eq!(next(&port, 1, 31), Err(Error::NotFound.code()));
+    assert_eq!(next(&port, 3, 0), Err(Error::NotFound.code()));
+    // Once a search has come to the end, the next one sees what another node has done.
+    assert_eq!(write(&open(&directory.0), 1, 50, &[b"x"]), 0);
+    assert_eq!(next(&port, 1, 31), Ok(50));
+}
+
+#[test]
 fn without_a_directory_there_is_no_store() {
     let port = Port::new();
     let unsupported = Error::Unsupported.code();
