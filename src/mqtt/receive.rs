@@ -390,6 +390,7 @@ impl Client<'_> {
             if entry.packet_id == packet_id && matches!(entry.receipt, Receipt::Received | Receipt::Again) {
                 entry.receipt = Receipt::Releasing;
                 entry.reason = Reason::SUCCESS.0;
+                self.marks |= mark::USEFUL;
                 return true;
             }
         }

@@ -43,6 +43,26 @@ fn with_3_1_1_further_messages_wait_unread() {
     assert_eq!(rig.sent().len(), 5);
 }
 
+/// A connection that ends an exchange of QoS 2 was good for something, though it brought no message: the delay before
+/// the next stays what it is for the first.
+#[test]
+fn connections_that_bring_pubrel_alone_do_not_grow_the_delay() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        for id in 1..=12 {
+            rig.deliver("t", 2, id, false, b"x");
+        }
+        for id in 1..=12 {
+            let before = rig.now;
+            rig.reconnect();
+            assert!(rig.now.since(before) <= 1000, "{} ms before the connection {id}", rig.now.since(before));
+            rig.connack(true, &[]);
+            rig.ack(PacketType::Pubrel, id, 0);
+        }
+        assert_eq!(rig.messages().len(), 12);
+    }
+}
+
 #[test]
 fn with_3_1_1_too_many_qos_2_at_once_come_again_over_the_next_connection() {
     let mut rig = Rig::new(Config { receive_maximum: 2, ..config(Version::V311) }).connected();
