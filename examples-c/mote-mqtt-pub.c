@@ -18,6 +18,7 @@ static const char usage[] =
     "  --will-topic TOPIC --will-payload TEXT --will-qos QOS --will-retain\n"
     "  --chunk BYTES              publish -f in parts of so many bytes\n"
     "  --window N                 how many messages wait at a time with -l, 1000 if not given\n"
+    "  --echo                     print each line of -l once it was taken, with --store: is kept\n"
     "  --drain                    publish nothing: finish what the store holds\n"
     "  -d                         say more\n";
 
@@ -50,7 +51,8 @@ static void on_message(void *user, const mote_mqtt_event *event) {
     if (event->status != MOTE_OK) failures++;
 }
 
-static void publish(mote_bytes payload) {
+/* Whether the message was taken: with a store, it is kept from here on. */
+static int publish(mote_bytes payload) {
     mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = tool.qos, .retain = tool.retain };
     message.topic = tool_bytes(tool.topics[0]);
     message.payload = payload;
@@ -65,11 +67,12 @@ static void publish(mote_bytes payload) {
         mote_status status = open_count >= window ? MOTE_ERR_FULL : mote_mqtt_publish(tool.mqtt, &message, NULL);
         if (status == MOTE_OK) {
             open_count++;
-            return;
+            return 1;
         }
         if (status != MOTE_ERR_FULL) tool_check(status, "publish");
         tool_check(mote_node_run(tool.node, 1000), "run");
     }
+    return 0;
 }
 
 /* The next line of standard input, while the node goes on; 0 at its end. */
@@ -121,7 +124,7 @@ static uint8_t *read_all(FILE *from, size_t *length) {
 
 int main(int argc, char **argv) {
     const char *message = NULL, *path = NULL;
-    int lines = 0, whole = 0, empty = 0, drain = 0;
+    int lines = 0, whole = 0, empty = 0, drain = 0, echo = 0;
     mqtt_defaults(&tool);
     for (int i = 1; i < argc; i++) {
         int taken = mqtt_option(&tool, argc - i, argv + i);
@@ -130,6 +133,7 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "-s") == 0) whole = 1;
         else if (strcmp(argv[i], "-n") == 0) empty = 1;
         else if (strcmp(argv[i], "--drain") == 0) drain = 1;
+        else if (strcmp(argv[i], "--echo") == 0) echo = 1;
         else if (strcmp(argv[i], "-m") == 0 && i + 1 < argc) message = argv[++i];
         else if (strcmp(argv[i], "-f") == 0 && i + 1 < argc) path = argv[++i];
         else if (strcmp(argv[i], "--chunk") == 0 && i + 1 < argc) chunk = mqtt_number(argv[++i], 65536);
@@ -166,7 +170,10 @@ int main(int argc, char **argv) {
         mote_bytes line;
         unsigned long number = 0;
         while (!over && !mqtt_stopped && next_line(&line)) {
-            publish(line);
+            if (publish(line) && echo) {
+                printf("%.*s\n", (int)line.len, (const char *)line.ptr);
+                fflush(stdout);
+            }
             if (++number % 64 == 0) tool_check(mote_node_poll(tool.node), "poll");
         }
     } else if (!drain) {

@@ -8,6 +8,7 @@ static const char usage[] =
     "  -V mqttv311|mqttv5         the protocol version, mqttv311 if not given\n"
     "  -i ID -u USER -P PASSWORD  client identifier, user name, password\n"
     "  -t FILTER  -T FILTER       what to print, what not to\n"
+    "  -U FILTER                  a filter to unsubscribe from first\n"
     "  -q QOS                     the largest QoS\n"
     "  -C COUNT  -W SECONDS       stop after so many messages, or so long\n"
     "  -v  -N                     print the topic too, no newline\n"
@@ -57,6 +58,9 @@ static void on_event(void *user, const mote_mqtt_event *event) {
 
 int main(int argc, char **argv) {
     unsigned long seconds = 0;
+    mote_mqtt_filter former[TOOL_LIST];
+    size_t former_count = 0;
+    memset(former, 0, sizeof former);
     mqtt_defaults(&tool);
     for (int i = 1; i < argc; i++) {
         int taken = mqtt_option(&tool, argc - i, argv + i);
@@ -65,6 +69,8 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "-N") == 0) bare = 1;
         else if (strcmp(argv[i], "-R") == 0) fresh = 1;
         else if (strcmp(argv[i], "--deferred") == 0) tool.config.options |= MOTE_MQTT_DEFERRED;
+        else if (strcmp(argv[i], "-U") == 0 && i + 1 < argc && former_count < TOOL_LIST)
+            former[former_count++].filter = tool_bytes(argv[++i]);
         else if (strcmp(argv[i], "-C") == 0 && i + 1 < argc) wanted = mqtt_number(argv[++i], 0x7fffffff);
         else if (strcmp(argv[i], "-W") == 0 && i + 1 < argc) seconds = mqtt_number(argv[++i], 0x7fffffff);
         else {
@@ -87,6 +93,13 @@ int main(int argc, char **argv) {
                                                 .filter_count = tool.topic_count,
                                                 .properties = tool.subscribe.items,
                                                 .property_count = tool.subscribe.count };
+    if (former_count != 0) {
+        mote_mqtt_subscribe_config ending = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = former,
+                                              .filter_count = former_count,
+                                              .properties = tool.unsubscribe.items,
+                                              .property_count = tool.unsubscribe.count };
+        tool_check(mote_mqtt_unsubscribe(tool.mqtt, &ending, NULL), "unsubscribe");
+    }
     tool_check(mote_mqtt_subscribe(tool.mqtt, &subscription, NULL), "subscribe");
     tool_check(mote_mqtt_connect(tool.mqtt), "connect");
     uint64_t until = seconds == 0 ? UINT64_MAX : mqtt_nanoseconds() + seconds * 1000000000u;
