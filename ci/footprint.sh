@@ -48,11 +48,6 @@ case ${1:-table} in
             printf '| %s | %s | %d | %d | %d | %d |\n' "$1" "${target%%-*}" "$text" "$data" "$bss" "$stack"
         }
         target=thumbv7em-none-eabihf
-        engine() {
-            build_room "$target" "$2"
-            read -r text data bss stack < <(python3 ci/footprint.py "$library" check_)
-            printf '| %s | %s | %d | %d | %d | %d |\n' "$1" "${target%%-*}" "$text" "$data" "$bss" "$stack"
-        }
         row "the frame alone: node, port, addresses" ""
         row "CoAP client" coap-client
         row "CoAP client with observe and block-wise" coap-client,coap-observe,coap-block
@@ -66,14 +61,16 @@ case ${1:-table} in
         engine "MQTT client engine alone, 3.1.1" mqtt_client_v3
         engine "MQTT client engine alone, 5" mqtt_client_v5
         engine "MQTT client engine alone, both versions" mqtt_client
-        row "mesh, all of it" mesh
-        row "everything" coap,mqtt,mesh
+        row "mesh: 6LoWPAN, IPv6, RPL in both modes" mesh
+        row "mesh, its options too" mesh,sixlorh,ghc,mesh-under,border-routers
+        engine "the mesh alone, without the C layer" mesh
+        row "CoAP, MQTT and mesh" coap,mqtt,mesh
         for target in $mcu_targets; do
             [ "$target" = thumbv7em-none-eabihf ] && continue
             row "CoAP, all of it" coap
             row "MQTT, both versions" mqtt
-            row "mesh, all of it" mesh
-            row "everything" coap,mqtt,mesh
+            row "mesh: 6LoWPAN, IPv6, RPL in both modes" mesh
+            row "CoAP, MQTT and mesh" coap,mqtt,mesh
         done
         ;;
     *) die "table, ram, set FEATURES, or room NAME" ;;
