@@ -19,6 +19,7 @@ static const char usage[] =
     "  --objective O      mrhof or of0 (mrhof)\n"
     "  --loss P           frames lost on each link, in percent (0)\n"
     "  --duration S       seconds of pings once the network is complete (300)\n"
+    "  --interval MS      from one ping to the next; as soon as it has ended if not given\n"
     "  --patience S       seconds to wait for it to be complete (1800)\n"
     "  --seed N           what all chance follows from (1)\n"
     "  --pcap FILE        the air, for Wireshark\n"
@@ -42,11 +43,11 @@ typedef struct {
 } tally;
 
 static struct {
-    uint32_t nodes, seed, duration, patience;
+    uint32_t nodes, seed, duration, interval, patience;
     double loss;
     const char *topology, *mode, *objective, *pcap, *svg, *json;
     int verbose;
-} wanted = { 25, 1, 300, 1800, 0, "grid", "non-storing", "mrhof", NULL, NULL, NULL, 0 };
+} wanted = { 25, 1, 300, 0, 1800, 0, "grid", "non-storing", "mrhof", NULL, NULL, NULL, 0 };
 
 static mote_air *air;
 static place *places;
@@ -166,7 +167,8 @@ static void ping(uint32_t id, int is_down) {
         under_way = 0;
         return;
     }
-    while (under_way != 0) tool_check(mote_air_run(air, now() + 10), "run");
+    do tool_check(mote_air_run(air, now() + (wanted.interval != 0 ? wanted.interval : 10)), "run");
+    while (under_way != 0);
 }
 
 /* ---- What was seen */
@@ -280,6 +282,7 @@ int main(int argc, char **argv) {
         else if (strcmp(option, "--objective") == 0) wanted.objective = value_of(&i, argc, argv);
         else if (strcmp(option, "--loss") == 0) wanted.loss = strtod(value_of(&i, argc, argv), NULL);
         else if (strcmp(option, "--duration") == 0) wanted.duration = (uint32_t)strtoul(value_of(&i, argc, argv), NULL, 0);
+        else if (strcmp(option, "--interval") == 0) wanted.interval = (uint32_t)strtoul(value_of(&i, argc, argv), NULL, 0);
         else if (strcmp(option, "--patience") == 0) wanted.patience = (uint32_t)strtoul(value_of(&i, argc, argv), NULL, 0);
         else if (strcmp(option, "--seed") == 0) wanted.seed = (uint32_t)strtoul(value_of(&i, argc, argv), NULL, 0);
         else if (strcmp(option, "--pcap") == 0) wanted.pcap = value_of(&i, argc, argv);
