@@ -712,6 +712,141 @@
 #define MOTE_MQTT_PROPERTIES 16
 
 /**
+ * Property Identifier: Payload Format Indicator. 1 for text in UTF-8. PUBLISH, Will.
+ */
+#define MOTE_MQTT_PROPERTY_PAYLOAD_FORMAT_INDICATOR 1
+
+/**
+ * Property Identifier: Message Expiry Interval. Seconds. PUBLISH, Will.
+ */
+#define MOTE_MQTT_PROPERTY_MESSAGE_EXPIRY_INTERVAL 2
+
+/**
+ * Property Identifier: Content Type. String. PUBLISH, Will.
+ */
+#define MOTE_MQTT_PROPERTY_CONTENT_TYPE 3
+
+/**
+ * Property Identifier: Response Topic. String. PUBLISH, Will.
+ */
+#define MOTE_MQTT_PROPERTY_RESPONSE_TOPIC 8
+
+/**
+ * Property Identifier: Correlation Data. Binary. PUBLISH, Will.
+ */
+#define MOTE_MQTT_PROPERTY_CORRELATION_DATA 9
+
+/**
+ * Property Identifier: Subscription Identifier. Number. SUBSCRIBE, received PUBLISH.
+ */
+#define MOTE_MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER 11
+
+/**
+ * Property Identifier: Session Expiry Interval. Seconds. CONNACK, DISCONNECT.
+ */
+#define MOTE_MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL 17
+
+/**
+ * Property Identifier: Assigned Client Identifier. String. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER 18
+
+/**
+ * Property Identifier: Server Keep Alive. Seconds. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_SERVER_KEEP_ALIVE 19
+
+/**
+ * Property Identifier: Authentication Method. String. CONNECT, CONNACK, AUTH.
+ */
+#define MOTE_MQTT_PROPERTY_AUTHENTICATION_METHOD 21
+
+/**
+ * Property Identifier: Authentication Data. Binary. CONNECT, CONNACK, AUTH.
+ */
+#define MOTE_MQTT_PROPERTY_AUTHENTICATION_DATA 22
+
+/**
+ * Property Identifier: Request Problem Information. 0 or 1. CONNECT.
+ */
+#define MOTE_MQTT_PROPERTY_REQUEST_PROBLEM_INFORMATION 23
+
+/**
+ * Property Identifier: Will Delay Interval. Seconds. Will.
+ */
+#define MOTE_MQTT_PROPERTY_WILL_DELAY_INTERVAL 24
+
+/**
+ * Property Identifier: Request Response Information. 0 or 1. CONNECT.
+ */
+#define MOTE_MQTT_PROPERTY_REQUEST_RESPONSE_INFORMATION 25
+
+/**
+ * Property Identifier: Response Information. String. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_RESPONSE_INFORMATION 26
+
+/**
+ * Property Identifier: Server Reference. String. CONNACK, DISCONNECT.
+ */
+#define MOTE_MQTT_PROPERTY_SERVER_REFERENCE 28
+
+/**
+ * Property Identifier: Reason String. String. All answers.
+ */
+#define MOTE_MQTT_PROPERTY_REASON_STRING 31
+
+/**
+ * Property Identifier: Receive Maximum. Number. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_RECEIVE_MAXIMUM 33
+
+/**
+ * Property Identifier: Topic Alias Maximum. Number. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_TOPIC_ALIAS_MAXIMUM 34
+
+/**
+ * Property Identifier: Topic Alias. Number. Received PUBLISH.
+ */
+#define MOTE_MQTT_PROPERTY_TOPIC_ALIAS 35
+
+/**
+ * Property Identifier: Maximum QoS. 0 or 1. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_MAXIMUM_QOS 36
+
+/**
+ * Property Identifier: Retain Available. 0 or 1. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_RETAIN_AVAILABLE 37
+
+/**
+ * Property Identifier: User Property. Two strings, as often as wanted. All packets but PING.
+ */
+#define MOTE_MQTT_PROPERTY_USER_PROPERTY 38
+
+/**
+ * Property Identifier: Maximum Packet Size. Bytes. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_MAXIMUM_PACKET_SIZE 39
+
+/**
+ * Property Identifier: Wildcard Subscription Available. 0 or 1. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_WILDCARD_SUBSCRIPTION_AVAILABLE 40
+
+/**
+ * Property Identifier: Subscription Identifier Available. 0 or 1. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER_AVAILABLE 41
+
+/**
+ * Property Identifier: Shared Subscription Available. 0 or 1. CONNACK.
+ */
+#define MOTE_MQTT_PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE 42
+
+/**
  * Event kind: the server has accepted us.
  */
 #define MOTE_MQTT_CONNECTED 1

@@ -48,44 +48,62 @@ pub struct mote_mqtt_property {
     pub value: mote_bytes,
 }
 
-macro_rules! properties {
-    ($($name:ident = $id:expr, $doc:literal;)*) => {
-        $(
-            #[doc = $doc]
-            pub const $name: u32 = $id;
-        )*
-    };
-}
+// Written out, not made by a macro: the header shows only what stands here.
 
-properties! {
-    MOTE_MQTT_PROPERTY_PAYLOAD_FORMAT_INDICATOR = 1, "1 for text in UTF-8. PUBLISH, Will.";
-    MOTE_MQTT_PROPERTY_MESSAGE_EXPIRY_INTERVAL = 2, "Seconds. PUBLISH, Will.";
-    MOTE_MQTT_PROPERTY_CONTENT_TYPE = 3, "String. PUBLISH, Will.";
-    MOTE_MQTT_PROPERTY_RESPONSE_TOPIC = 8, "String. PUBLISH, Will.";
-    MOTE_MQTT_PROPERTY_CORRELATION_DATA = 9, "Binary. PUBLISH, Will.";
-    MOTE_MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER = 11, "Number. SUBSCRIBE, received PUBLISH.";
-    MOTE_MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL = 17, "Seconds. CONNACK, DISCONNECT.";
-    MOTE_MQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER = 18, "String. CONNACK.";
-    MOTE_MQTT_PROPERTY_SERVER_KEEP_ALIVE = 19, "Seconds. CONNACK.";
-    MOTE_MQTT_PROPERTY_AUTHENTICATION_METHOD = 21, "String. CONNECT, CONNACK, AUTH.";
-    MOTE_MQTT_PROPERTY_AUTHENTICATION_DATA = 22, "Binary. CONNECT, CONNACK, AUTH.";
-    MOTE_MQTT_PROPERTY_REQUEST_PROBLEM_INFORMATION = 23, "0 or 1. CONNECT.";
-    MOTE_MQTT_PROPERTY_WILL_DELAY_INTERVAL = 24, "Seconds. Will.";
-    MOTE_MQTT_PROPERTY_REQUEST_RESPONSE_INFORMATION = 25, "0 or 1. CONNECT.";
-    MOTE_MQTT_PROPERTY_RESPONSE_INFORMATION = 26, "String. CONNACK.";
-    MOTE_MQTT_PROPERTY_SERVER_REFERENCE = 28, "String. CONNACK, DISCONNECT.";
-    MOTE_MQTT_PROPERTY_REASON_STRING = 31, "String. All answers.";
-    MOTE_MQTT_PROPERTY_RECEIVE_MAXIMUM = 33, "Number. CONNACK.";
-    MOTE_MQTT_PROPERTY_TOPIC_ALIAS_MAXIMUM = 34, "Number. CONNACK.";
-    MOTE_MQTT_PROPERTY_TOPIC_ALIAS = 35, "Number. Received PUBLISH.";
-    MOTE_MQTT_PROPERTY_MAXIMUM_QOS = 36, "0 or 1. CONNACK.";
-    MOTE_MQTT_PROPERTY_RETAIN_AVAILABLE = 37, "0 or 1. CONNACK.";
-    MOTE_MQTT_PROPERTY_USER_PROPERTY = 38, "Two strings, as often as wanted. All packets but PING.";
-    MOTE_MQTT_PROPERTY_MAXIMUM_PACKET_SIZE = 39, "Bytes. CONNACK.";
-    MOTE_MQTT_PROPERTY_WILDCARD_SUBSCRIPTION_AVAILABLE = 40, "0 or 1. CONNACK.";
-    MOTE_MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER_AVAILABLE = 41, "0 or 1. CONNACK.";
-    MOTE_MQTT_PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE = 42, "0 or 1. CONNACK.";
-}
+/// Property Identifier: Payload Format Indicator. 1 for text in UTF-8. PUBLISH, Will.
+pub const MOTE_MQTT_PROPERTY_PAYLOAD_FORMAT_INDICATOR: u32 = 1;
+/// Property Identifier: Message Expiry Interval. Seconds. PUBLISH, Will.
+pub const MOTE_MQTT_PROPERTY_MESSAGE_EXPIRY_INTERVAL: u32 = 2;
+/// Property Identifier: Content Type. String. PUBLISH, Will.
+pub const MOTE_MQTT_PROPERTY_CONTENT_TYPE: u32 = 3;
+/// Property Identifier: Response Topic. String. PUBLISH, Will.
+pub const MOTE_MQTT_PROPERTY_RESPONSE_TOPIC: u32 = 8;
+/// Property Identifier: Correlation Data. Binary. PUBLISH, Will.
+pub const MOTE_MQTT_PROPERTY_CORRELATION_DATA: u32 = 9;
+/// Property Identifier: Subscription Identifier. Number. SUBSCRIBE, received PUBLISH.
+pub const MOTE_MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER: u32 = 11;
+/// Property Identifier: Session Expiry Interval. Seconds. CONNACK, DISCONNECT.
+pub const MOTE_MQTT_PROPERTY_SESSION_EXPIRY_INTERVAL: u32 = 17;
+/// Property Identifier: Assigned Client Identifier. String. CONNACK.
+pub const MOTE_MQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER: u32 = 18;
+/// Property Identifier: Server Keep Alive. Seconds. CONNACK.
+pub const MOTE_MQTT_PROPERTY_SERVER_KEEP_ALIVE: u32 = 19;
+/// Property Identifier: Authentication Method. String. CONNECT, CONNACK, AUTH.
+pub const MOTE_MQTT_PROPERTY_AUTHENTICATION_METHOD: u32 = 21;
+/// Property Identifier: Authentication Data. Binary. CONNECT, CONNACK, AUTH.
+pub const MOTE_MQTT_PROPERTY_AUTHENTICATION_DATA: u32 = 22;
+/// Property Identifier: Request Problem Information. 0 or 1. CONNECT.
+pub const MOTE_MQTT_PROPERTY_REQUEST_PROBLEM_INFORMATION: u32 = 23;
+/// Property Identifier: Will Delay Interval. Seconds. Will.
+pub const MOTE_MQTT_PROPERTY_WILL_DELAY_INTERVAL: u32 = 24;
+/// Property Identifier: Request Response Information. 0 or 1. CONNECT.
+pub const MOTE_MQTT_PROPERTY_REQUEST_RESPONSE_INFORMATION: u32 = 25;
+/// Property Identifier: Response Information. String. CONNACK.
+pub const MOTE_MQTT_PROPERTY_RESPONSE_INFORMATION: u32 = 26;
+/// Property Identifier: Server Reference. String. CONNACK, DISCONNECT.
+pub const MOTE_MQTT_PROPERTY_SERVER_REFERENCE: u32 = 28;
+/// Property Identifier: Reason String. String. All answers.
+pub const MOTE_MQTT_PROPERTY_REASON_STRING: u32 = 31;
+/// Property Identifier: Receive Maximum. Number. CONNACK.
+pub const MOTE_MQTT_PROPERTY_RECEIVE_MAXIMUM: u32 = 33;
+/// Property Identifier: Topic Alias Maximum. Number. CONNACK.
+pub const MOTE_MQTT_PROPERTY_TOPIC_ALIAS_MAXIMUM: u32 = 34;
+/// Property Identifier: Topic Alias. Number. Received PUBLISH.
+pub const MOTE_MQTT_PROPERTY_TOPIC_ALIAS: u32 = 35;
+/// Property Identifier: Maximum QoS. 0 or 1. CONNACK.
+pub const MOTE_MQTT_PROPERTY_MAXIMUM_QOS: u32 = 36;
+/// Property Identifier: Retain Available. 0 or 1. CONNACK.
+pub const MOTE_MQTT_PROPERTY_RETAIN_AVAILABLE: u32 = 37;
+/// Property Identifier: User Property. Two strings, as often as wanted. All packets but PING.
+pub const MOTE_MQTT_PROPERTY_USER_PROPERTY: u32 = 38;
+/// Property Identifier: Maximum Packet Size. Bytes. CONNACK.
+pub const MOTE_MQTT_PROPERTY_MAXIMUM_PACKET_SIZE: u32 = 39;
+/// Property Identifier: Wildcard Subscription Available. 0 or 1. CONNACK.
+pub const MOTE_MQTT_PROPERTY_WILDCARD_SUBSCRIPTION_AVAILABLE: u32 = 40;
+/// Property Identifier: Subscription Identifier Available. 0 or 1. CONNACK.
+pub const MOTE_MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER_AVAILABLE: u32 = 41;
+/// Property Identifier: Shared Subscription Available. 0 or 1. CONNACK.
+pub const MOTE_MQTT_PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE: u32 = 42;
 
 /// The Will Message (5.0 §3.1.2.5). Zero means the default.
 #[repr(C)]
