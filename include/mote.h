@@ -5067,6 +5067,9 @@ mote_status mote_mqtt_publish_chunk(struct mote_mqtt *mqtt,
  * each copy goes to each handler, so that nothing is missed but something may be seen twice.
  * Deferred acknowledgement is by message: one `mote_mqtt_acknowledge`, whoever gives it.
  *
+ * A filter that is subscribed to already gets the new handler at once; in the midst of a message
+ * that one is told the rest.
+ *
  * ```c
  * mote_mqtt_filter filter = { MOTE_STR("sensors/#"), .qos = 1 };
  * mote_mqtt_subscribe_config wanted = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = &filter, .filter_count = 1, .handler = on_reading };
@@ -5111,7 +5114,7 @@ mote_status mote_mqtt_cancel(struct mote_mqtt *mqtt, mote_mqtt_operation operati
 
 /**
  * Acknowledges a received message, with `MOTE_MQTT_DEFERRED` alone. A `reason` of 0x80 or more
- * refuses it (5.0). Acknowledgements leave in the order in which the messages came.
+ * refuses it (5.0). Those of each QoS leave in the order of their messages.
  *
  * `MOTE_ERR_STALE` when there is nothing to acknowledge: done already, or the session or, with
  * QoS 1, the connection is gone, after which the message comes again. `MOTE_ERR_INVALID` for a

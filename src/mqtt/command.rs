@@ -359,7 +359,7 @@ impl Client<'_> {
     }
 
     /// Acknowledges a received message; only with `deferred`. A Reason Code of 0x80 or more
-    /// refuses it (5.0). Acknowledgements leave in the order in which the messages came.
+    /// refuses it (5.0). Those of each QoS leave in the order of their messages.
     ///
     /// # Errors
     /// [`Error::Stale`] when there is nothing to acknowledge: done already, or the session or,
