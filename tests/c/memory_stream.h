@@ -35,7 +35,11 @@ static struct {
 static int stream_failing(void)
 {
     stream.calls++;
-    return stream.fail_at != 0 && (stream.for_good ? stream.calls >= stream.fail_at : stream.calls == stream.fail_at);
+    if (stream.fail_at == 0 || stream.calls < stream.fail_at) return 0;
+    if (stream.for_good) return 1;
+    if (stream.calls > stream.fail_at) return 0;
+    stream.moved++; /* a single failure is over at once: it is worth trying again */
+    return 1;
 }
 
 static size_t stream_count(size_t wanted, size_t most)
@@ -46,7 +50,7 @@ static size_t stream_count(size_t wanted, size_t most)
 
 static void stream_put(stream_pipe *pipe, const void *data, size_t len)
 {
-    memcpy(pipe->data + pipe->len, data, len);
+    if (len != 0) memcpy(pipe->data + pipe->len, data, len);
     pipe->len += len;
     stream.moved++;
 }
@@ -162,7 +166,17 @@ static inline void stream_reset(void)
     stream.calls = stream.opened = stream.moved = 0;
 }
 
-/* The newest connection, or NULL. */
+/* Whether there is something to be received, be it the end. */
+static inline int stream_waiting(void)
+{
+    for (size_t i = 0; i < STREAM_SOCKETS; i++) {
+        const stream_socket *socket = &stream.sockets[i];
+        if (socket->open && (socket->down.len != 0 || socket->broken != MOTE_OK)) return 1;
+    }
+    return 0;
+}
+
+/* The connection that stands, or NULL. */
 static inline stream_socket *stream_peer(void)
 {
     for (size_t i = 0; i < STREAM_SOCKETS; i++) {

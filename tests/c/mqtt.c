@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* MQTT through the C ABI in both versions, against a broker in memory. */
-#include "mqtt_scene.h"
+#include "mqtt_hostile.h"
 
 static int start(uint8_t version)
 {
@@ -104,6 +104,278 @@ static void messages(uint8_t version)
     scene_close();
 }
 
+/* The server says no: for good, or so that it is worth trying again. */
+static void refused(uint8_t version)
+{
+    mote_mqtt_config config = scene_config(version);
+    scene_operation *of;
+    CHECK(scene_init(&config));
+    broker.refuse = version == MOTE_MQTT_V5 ? 0x87 : 5;
+    CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+    of = scene_publish("a", 1, 3, 0);
+    scene_run(100000);
+    CHECK(broker.connects == 1 && scene.connected == 0 && scene.disconnected == 1);
+    CHECK(scene.status == MOTE_ERR_REFUSED && scene.reason == broker.refuse && scene.retry_after == MOTE_MQTT_NO_RETRY);
+    broker.refuse = version == MOTE_MQTT_V5 ? 0x88 : 3; /* unavailable */
+    CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+    scene_run(5000);
+    CHECK(broker.connects > 3 && scene.status == MOTE_ERR_REFUSED && scene.retry_after <= 1000);
+    CHECK_IS(of->ends, 0);
+    broker.refuse = 0;
+    stream.refuse = MOTE_ERR_REFUSED;
+    scene_run(5000);
+    CHECK(scene.status == MOTE_ERR_REFUSED && scene.connected == 0);
+    stream.refuse = MOTE_OK;
+    scene_run(5000);
+    CHECK_IS(scene.connected, 1);
+    ended_well(of);
+    /* A message and a subscription that are refused. */
+    broker.suback = 0x80;
+    of = scene_request(1, "x", 1, &scene.handlers[0]);
+    scene_run(1000);
+    CHECK(of->ends == 1 && of->status == MOTE_ERR_REFUSED && of->reason == 0x80);
+    if (version == MOTE_MQTT_V5) {
+        for (uint8_t qos = 1; qos < 3; qos++) {
+            broker.puback = 0x97;
+            of = scene_publish("a", qos, 3, 0);
+            scene_run(1000);
+            CHECK(of->ends == 1 && of->status == MOTE_ERR_REFUSED && of->reason == 0x97);
+        }
+        CHECK_IS(broker.releases, 0);
+    }
+    CHECK_IS(broker.faults, 0);
+    scene_close();
+
+    config.reconnect_tries = MOTE_MQTT_NO_RECONNECT;
+    CHECK(scene_init(&config));
+    stream.refuse = MOTE_ERR_UNREACHABLE;
+    CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+    scene_run(100000);
+    CHECK(scene.disconnected == 1 && stream.opened == 1 && scene.retry_after == MOTE_MQTT_NO_RETRY);
+    scene_close();
+}
+
+/* The connection breaks with everything under way, the server keeps the session; then once more, and it does not. */
+static void resumed(uint8_t version)
+{
+    scene_operation *of[4];
+    mote_mqtt_statistics statistics = { MOTE_MQTT_STATISTICS_INIT };
+    uint8_t connected = 9;
+    if (!start(version)) return;
+    ended_well((of[0] = scene_request(1, "s/#", 2, &scene.handlers[0]), scene_run(1000), of[0]));
+    ended_well((of[0] = scene_request(1, "t/#", 2, &scene.handlers[1]), scene_run(1000), of[0]));
+    broker.no_acks = 1;
+    of[0] = scene_publish("a", 1, 10, 0);
+    of[1] = scene_publish("b", 2, 11, 0);
+    of[2] = scene_publish("c", 1, SCENE_LONG, 1);
+    scene_run(1000);
+    CHECK(broker.published[1] == 2 && broker.published[2] == 1 && broker.repeated == 0);
+    CHECK(mote_mqtt_get_statistics(scene.mqtt, &statistics) == MOTE_OK && statistics.pending == 3);
+    CHECK_IS(mote_mqtt_cancel(scene.mqtt, of[0]->operation), MOTE_ERR_STATE);
+    /* Half a message is there when it breaks: the rest will not come. */
+    broker_publish("s/1", 1, scene.body, SCENE_LONG, NULL, 0);
+    stream_peer()->down.len = 1500;
+    scene_run(1);
+    CHECK(scene.handlers[0].messages == 1 && scene.handlers[0].whole == 0);
+    broker_end(stream_peer(), MOTE_ERR_RESET);
+    broker.no_acks = 0;
+    stream.refuse = MOTE_ERR_REFUSED;
+    scene_run(1000);
+    CHECK(scene.disconnected >= 1 && scene.retry_after <= 1000 && scene.handlers[0].aborted == 1);
+    CHECK(mote_mqtt_is_connected(scene.mqtt, &connected) == MOTE_OK && connected == 0);
+    of[3] = scene_publish("d", 0, 4, 0); /* waits; and so does one that is given up */
+    CHECK(of[3]->started && of[3]->operation != 0 && of[3]->ends == 0);
+    scene_publish("e", 1, 4, 0);
+    CHECK_IS(mote_mqtt_cancel(scene.mqtt, scene.operations[scene.count - 1].operation), MOTE_OK);
+    scene_run(10);
+    CHECK(scene.operations[scene.count - 1].ends == 1 && scene.operations[scene.count - 1].status == MOTE_ERR_CANCELLED);
+    stream.refuse = MOTE_OK;
+    scene_run(5000);
+    CHECK(scene.connected == 2 && scene.present == 1 && broker.repeated == 3 && broker.subscribes == 2);
+    for (unsigned i = 0; i < 4; i++) ended_well(of[i]);
+    CHECK(broker.distinct == 1 && broker.releases == 1);
+    CHECK(mote_mqtt_get_statistics(scene.mqtt, &statistics) == MOTE_OK);
+    CHECK(statistics.repeated == 3 && statistics.connections == 2 && statistics.pending == 0);
+    broker_publish("s/1", 1, scene.body, SCENE_LONG, NULL, 0);
+    scene_run(1000);
+    CHECK(scene.handlers[0].whole == 1 && scene.handlers[0].wrong == 0 && broker.acks == 1);
+
+    /* The server has forgotten everything: subscriptions are made again, what was unacknowledged is published anew. */
+    broker.no_acks = 1;
+    of[0] = scene_publish("a", 1, 10, 0);
+    scene_run(100);
+    broker_end(stream_peer(), MOTE_ERR_CLOSED);
+    broker.forget = 1;
+    broker.no_acks = 0;
+    scene_run(5000);
+    CHECK(scene.connected == 3 && scene.present == 1);
+    CHECK(broker.filters == 4 && scene.unsubscribed == 0);
+    /* 3.1.1 repeats with DUP whatever the server has; to a server of 5.0 it is a new message. */
+    CHECK_IS(broker.repeated, version == MOTE_MQTT_V5 ? 3 : 4);
+    ended_well(of[0]);
+    broker_publish("t/1", 0, scene.body, 3, NULL, 0);
+    scene_run(10);
+    CHECK_IS(scene.handlers[1].whole, 1);
+    /* And once more, but now it does not grant them. */
+    broker.suback = 0x80;
+    broker_end(stream_peer(), MOTE_ERR_CLOSED);
+    scene_run(5000);
+    CHECK(scene.connected == 4 && scene.unsubscribed == 2);
+    broker_publish("t/1", 0, scene.body, 3, NULL, 0);
+    scene_run(10);
+    CHECK(scene.handlers[1].whole == 1 && scene.others.whole == 1);
+    CHECK_IS(broker.faults, 0);
+    scene_close();
+}
+
+static void keep_alive(uint8_t version)
+{
+    mote_mqtt_config config = scene_config(version);
+    int v5 = version == MOTE_MQTT_V5;
+    config.keep_alive = 10;
+    CHECK(scene_init(&config));
+    broker.server_keep_alive = 20;
+    CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+    scene_run(61000);
+    CHECK_IS(broker.keep_alive, 10);
+    CHECK_IS(broker.pings, v5 ? 3 : 6);
+    CHECK_IS(scene.disconnected, 0);
+    broker.no_pings = 1;
+    scene_run(v5 ? 39000 : 29000);
+    CHECK_IS(scene.disconnected, 0);
+    broker.no_pings = 0;
+    scene_run(5000);
+    CHECK(scene.disconnected == 1 && scene.status == MOTE_ERR_TIMEOUT && scene.connected == 2 && scene.present == 1);
+    CHECK_IS(broker.faults, 0);
+    scene_close();
+}
+
+static void deferred(uint8_t version)
+{
+    mote_mqtt_config config = scene_config(version);
+    scene_operation *of;
+    config.options = MOTE_MQTT_DEFERRED;
+    CHECK(scene_init(&config));
+    CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+    ended_well((of = scene_request(1, "s/1", 2, &scene.handlers[0]), scene_run(1000), of));
+    ended_well((of = scene_request(1, "s/2", 2, &scene.handlers[1]), scene_run(1000), of));
+    for (uint8_t qos = 1; qos < 3; qos++) {
+        mote_mqtt_token *tokens = scene.handlers[qos - 1].tokens;
+        char topic[] = { 's', '/', (char)('0' + qos), 0 };
+        unsigned *answers = qos == 1 ? &broker.acks : &broker.receives;
+        uint16_t first = broker_publish(topic, qos, scene.body, 3, NULL, 0);
+        broker_publish(topic, qos, scene.body, 4, NULL, 0);
+        scene_run(1000);
+        CHECK(scene.handlers[qos - 1].whole == 2 && *answers == 0);
+        /* They leave in the order in which the messages came. */
+        CHECK_IS(mote_mqtt_acknowledge(scene.mqtt, tokens[1], 0), MOTE_OK);
+        CHECK_IS(mote_mqtt_acknowledge(scene.mqtt, tokens[1], 0), MOTE_ERR_STALE);
+        scene_run(100);
+        CHECK_IS(*answers, 0);
+        CHECK_IS(mote_mqtt_acknowledge(scene.mqtt, tokens[0], 0x7f), MOTE_ERR_INVALID);
+        CHECK_IS(mote_mqtt_acknowledge(scene.mqtt, tokens[0], 0), MOTE_OK);
+        scene_run(100);
+        CHECK(*answers == 2 && broker.last_ack == first + 1);
+        for (unsigned i = 0; i < 2; i++) CHECK_IS(mote_mqtt_acknowledge(scene.mqtt, tokens[i], 0), MOTE_ERR_STALE);
+    }
+    CHECK_IS(broker.completes, 2);
+    CHECK_IS(mote_mqtt_acknowledge(scene.mqtt, 0, 0), MOTE_ERR_STALE);
+    /* Whose connection is gone cannot be acknowledged any more. */
+    broker_publish("s/1", 1, scene.body, 3, NULL, 0);
+    scene_run(100);
+    broker_end(stream_peer(), MOTE_ERR_CLOSED);
+    scene_run(5000);
+    CHECK_IS(mote_mqtt_acknowledge(scene.mqtt, scene.handlers[0].tokens[2], 0), MOTE_ERR_STALE);
+    CHECK_IS(broker.faults, 0);
+    scene_close();
+}
+
+static void authentication(void)
+{
+    static const mote_mqtt_property method[] = { { MOTE_MQTT_PROPERTY_AUTHENTICATION_METHOD, 0, MOTE_STR("who"), { NULL, 0 } } };
+    static const mote_mqtt_will will = { MOTE_MQTT_WILL_INIT, .qos = 1, .topic = MOTE_STR("gone"), .payload = MOTE_STR("!") };
+    mote_mqtt_config config = scene_config(MOTE_MQTT_V5);
+    config.properties = method;
+    config.property_count = 1;
+    config.will = &will;
+    config.user_name = bytes("me");
+    config.password = bytes("secret");
+    CHECK(scene_init(&config));
+    broker.challenge = 1;
+    CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+    scene_run(1000);
+    CHECK(scene.authenticated == 1 && broker.auths == 1 && broker.wills == 1 && scene.connected == 1);
+    CHECK_IS(broker.faults, 0);
+    scene_close();
+}
+
+/* What is closed, ended or was never there is named so. */
+static void stale(uint8_t version)
+{
+    mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = 1, .topic = MOTE_STR("a") };
+    mote_mqtt_filter filters[1] = { { MOTE_STR("a"), 0, 0, 0, 0, 0 } };
+    mote_mqtt_subscribe_config request = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = filters, .filter_count = 1 };
+    mote_mqtt_statistics statistics = { MOTE_MQTT_STATISTICS_INIT };
+    mote_mqtt_operation operation = 0;
+    mote_bytes id;
+    mote_mqtt *mqtt;
+    size_t taken;
+    uint8_t connected;
+    if (!start(version)) return;
+    mqtt = scene.mqtt;
+    CHECK_IS(mote_node_close(scene.node), MOTE_ERR_STATE); /* a client is attached */
+    CHECK_IS(mote_mqtt_cancel(mqtt, 0), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_cancel(mqtt, 12345), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_publish_chunk(mqtt, 12345, bytes("x"), &taken), MOTE_ERR_STATE);
+    CHECK_IS(mote_mqtt_acknowledge(mqtt, 12345, 0), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_authenticate(mqtt, 0x18, bytes("x")), MOTE_ERR_INVALID);
+    message.topic = bytes("a/#");
+    CHECK_IS(mote_mqtt_publish(mqtt, &message, &operation), MOTE_ERR_INVALID);
+    message.topic = bytes("a");
+    filters[0].filter = bytes("a#");
+    CHECK_IS(mote_mqtt_subscribe(mqtt, &request, &operation), MOTE_ERR_INVALID);
+    filters[0].filter = bytes("a");
+    CHECK_IS(operation, 0);
+    /* Full: refused, and what was taken ends. */
+    for (unsigned i = 0; i < 64; i++) {
+        mote_mqtt_operation one = 0;
+        mote_status status = mote_mqtt_publish(mqtt, &message, &one);
+        if (status != MOTE_OK) CHECK(status == MOTE_ERR_FULL && one == 0);
+        (void)scene_publish("b", 2, 40, 0);
+    }
+    {
+        unsigned started = 0;
+        for (unsigned i = 0; i < scene.count; i++) started += (unsigned)scene.operations[i].started;
+        CHECK(started > 4 && started < 64);
+    }
+    scene.closed = 1;
+    CHECK_IS(mote_mqtt_close(mqtt), MOTE_OK);
+    CHECK_IS(mote_mqtt_close(mqtt), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_connect(mqtt), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_disconnect(mqtt, 0, NULL, 0), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_publish(mqtt, &message, &operation), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_publish_chunk(mqtt, 1, bytes("x"), &taken), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_subscribe(mqtt, &request, &operation), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_unsubscribe(mqtt, &request, &operation), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_cancel(mqtt, 1), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_acknowledge(mqtt, 1, 0), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_authenticate(mqtt, 0x18, bytes("x")), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_is_connected(mqtt, &connected), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_client_id(mqtt, &id), MOTE_ERR_STALE);
+    CHECK_IS(mote_mqtt_get_statistics(mqtt, &statistics), MOTE_ERR_STALE);
+    scene_close();
+}
+
+static void matching(void)
+{
+    CHECK_IS(mote_mqtt_topic_matches(bytes("a/+/c"), bytes("a/b/c")), MOTE_OK);
+    CHECK_IS(mote_mqtt_topic_matches(bytes("a/#"), bytes("a")), MOTE_OK);
+    CHECK_IS(mote_mqtt_topic_matches(bytes("#"), bytes("$SYS/x")), MOTE_ERR_NOT_FOUND);
+    CHECK_IS(mote_mqtt_topic_matches(bytes("$share/g/a/+"), bytes("a/b")), MOTE_OK);
+    CHECK_IS(mote_mqtt_topic_matches(bytes("a#"), bytes("a")), MOTE_ERR_INVALID);
+    CHECK_IS(mote_mqtt_topic_matches(bytes("a"), bytes("a/+")), MOTE_ERR_INVALID);
+}
+
 int main(void)
 {
     static const size_t pieces[] = { 0, 1, 7 };
@@ -113,6 +385,15 @@ int main(void)
             messages(version);
         }
         stream.piece = 0;
+        refused(version);
+        resumed(version);
+        keep_alive(version);
+        deferred(version);
+        stale(version);
+        inside_callbacks(version);
+        port_faults(version);
     }
+    authentication();
+    matching();
     return outcome("mqtt");
 }

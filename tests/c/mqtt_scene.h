@@ -5,7 +5,7 @@
 #include "check.h"
 #include "mqtt_broker.h"
 
-enum { SCENE_OPERATIONS = 96, SCENE_LONG = 3000, SCENE_HANDLERS = 3 };
+enum { SCENE_OPERATIONS = 96, SCENE_LONG = 3000, SCENE_HANDLERS = 4 };
 
 typedef struct {
     int started, ends;
@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
     unsigned messages, whole, aborted, parts, wrong, properties;
     uint32_t got; /* of the message under way */
+    uint8_t under_way;
     uint8_t qos, token_seen;
     mote_mqtt_token tokens[4];
     uint8_t topic[64];
@@ -82,7 +83,7 @@ static void scene_received(scene_receiver *to, const mote_mqtt_event *event)
 {
     if (event->kind == MOTE_MQTT_ABORTED) {
         to->aborted++;
-        to->got = 0;
+        to->under_way = 0;
         return;
     }
     if (event->kind == MOTE_MQTT_MESSAGE) {
@@ -94,6 +95,9 @@ static void scene_received(scene_receiver *to, const mote_mqtt_event *event)
         to->topic_len = event->topic.len < sizeof to->topic ? event->topic.len : sizeof to->topic;
         memcpy(to->topic, event->topic.ptr, to->topic_len);
         to->properties += scene_properties(event->properties);
+    } else if (!to->under_way) {
+        to->wrong++; /* a handler made in the midst of the message */
+        return;
     } else to->parts++;
     if (event->offset != to->got) to->wrong++;
     for (size_t i = 0; i < event->payload.len; i++) {
@@ -103,6 +107,7 @@ static void scene_received(scene_receiver *to, const mote_mqtt_event *event)
     to->got += (uint32_t)event->payload.len;
     CHECK_IS(event->last, to->got == event->total);
     to->whole += event->last;
+    to->under_way = !event->last;
 }
 
 static void scene_handler(void *user, const mote_mqtt_event *event)
@@ -237,10 +242,12 @@ static int scene_init(const mote_mqtt_config *given)
     return 0;
 }
 
-/* Lets node and broker run for so many milliseconds of their time. */
+/* Lets node and broker run for so many milliseconds of their time. What waits in a connection is tried again, for no readiness is
+ * reported, but not without end. */
 static void scene_run(uint64_t limit)
 {
     uint64_t end = memory.now + limit;
+    unsigned waited = 0;
     while (memory.now < end) {
         unsigned moved = stream.moved;
         uint64_t next = end, deadline = UINT64_MAX;
@@ -250,6 +257,7 @@ static void scene_run(uint64_t limit)
             return;
         }
         if (stream.moved != moved) continue;
+        if (stream_waiting()) next = memory.now + (++waited < 100 ? 1 : 100);
         if (deadline < next) next = deadline;
         memory.now = next > memory.now ? next : memory.now + 1;
     }

@@ -125,7 +125,8 @@ impl TcpStream {
         };
         if current {
             self.readable |= readable;
-            self.writable |= writable;
+            // A port that does not report readiness is tried on each turn, in both directions.
+            self.writable |= writable || self.node.services().alarm.reports_readiness == 0;
         }
     }
 
