@@ -161,7 +161,7 @@ static inline mote_port stream_port(void)
 /* Forgets all connections, but not which call is to fail. */
 static inline void stream_reset(void)
 {
-    for (size_t i = 0; i < STREAM_SOCKETS; i++) stream.sockets[i].open = 0;
+    for (size_t i = 0; i < STREAM_SOCKETS; i++) stream.sockets[i].open = 0, stream.sockets[i].up.len = 0;
     stream.refuse = MOTE_OK;
     stream.calls = stream.opened = stream.moved = 0;
 }

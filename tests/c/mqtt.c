@@ -376,6 +376,159 @@ static void matching(void)
     CHECK_IS(mote_mqtt_topic_matches(bytes("a"), bytes("a/+")), MOTE_ERR_INVALID);
 }
 
+/* A peer that does not read: the queue fills, calls are refused, and once it reads again everything that was taken arrives, in order. */
+static void back_pressure(uint8_t version)
+{
+    unsigned started = 0, refused_calls = 0, first;
+    if (!start(version)) return;
+    broker.deaf = 1;
+    for (unsigned i = 0; i < 60; i++) {
+        scene_operation *of = scene_publish("deaf", (uint8_t)(i < 3 ? i : 0), 400, 0);
+        started += (unsigned)of->started;
+        refused_calls += !of->started;
+        if (i % 8 == 0) scene_run(10);
+    }
+    CHECK(started > 10 && refused_calls > 10);
+    first = broker.published[0] + broker.published[1] + broker.published[2];
+    CHECK_IS(first, 0);
+    scene_run(1000);
+    broker.deaf = 0;
+    scene_run(1000);
+    CHECK_IS(broker.published[0] + broker.published[1] + broker.published[2], started);
+    CHECK_IS(broker.distinct, broker.published[2]);
+    for (unsigned i = 0; i < scene.count; i++) {
+        if (scene.operations[i].started) ended_well(&scene.operations[i]);
+    }
+    CHECK(scene.disconnected == 0 && broker.faults == 0);
+    scene_close();
+}
+
+/* Topic aliases of the server, and subscription identifiers that say which of two subscriptions a copy is for. */
+static void aliases_and_identifiers(void)
+{
+    static const uint8_t alias[] = { 35, 0, 3 }, unset[] = { 35, 0, 4 }, large[] = { 35, 0, 6 }, one[] = { 11, 1 }, two[] = { 11, 2 }, both[] = { 11, 2, 11, 1 };
+    mote_mqtt_config config = scene_config(MOTE_MQTT_V5);
+    config.topic_alias_maximum = 5;
+    CHECK(scene_init(&config));
+    CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+    scene_run(100);
+    for (unsigned i = 0; i < 2; i++) {
+        mote_mqtt_property identifier = { MOTE_MQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER, i + 1, { NULL, 0 }, { NULL, 0 } };
+        mote_mqtt_filter filters[1] = { { MOTE_STR("s/#"), 0, 0, 0, 0, 0 } };
+        mote_mqtt_subscribe_config request = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = filters, .filter_count = 1, .properties = &identifier,
+                                               .property_count = 1, .handler = scene_handler, .handler_user = &scene.handlers[i] };
+        scene_operation *of = scene_place();
+        if (i == 1) filters[0].filter = bytes("s/+");
+        request.callback = scene_ended;
+        request.user = of;
+        of->started = mote_mqtt_subscribe(scene.mqtt, &request, &of->operation) == MOTE_OK;
+        scene_run(100);
+        ended_well(of);
+    }
+    broker_publish("s/1", 0, scene.body, 3, one, sizeof one);
+    broker_publish("s/1", 0, scene.body, 3, two, sizeof two);
+    scene_run(100);
+    CHECK(scene.handlers[0].whole == 1 && scene.handlers[1].whole == 1);
+    broker_publish("s/1", 0, scene.body, 3, both, sizeof both);
+    scene_run(100);
+    CHECK(scene.handlers[0].whole == 2 && scene.handlers[1].whole == 2 && scene.others.messages == 0);
+    broker_publish("elsewhere", 0, scene.body, 3, alias, sizeof alias);
+    broker_publish("", 0, scene.body, SCENE_LONG, alias, sizeof alias);
+    scene.others.topic_len = 0;
+    scene_run(100);
+    CHECK(scene.others.whole == 2 && scene.others.topic_len == 9 && memcmp(scene.others.topic, "elsewhere", 9) == 0);
+    /* One that was never set, and one that is not allowed. */
+    broker_publish("", 0, scene.body, 3, unset, sizeof unset);
+    scene_run(100);
+    CHECK(scene.others.whole == 2 && scene.disconnected == 1 && broker.disconnects == 1 && broker.last_reason == 0x82 && scene.reason == 0x82);
+    scene_run(3000);
+    broker_publish("s/1", 0, scene.body, 3, large, sizeof large);
+    scene_run(100);
+    CHECK(scene.connected >= 2 && scene.disconnected == 2 && broker.last_reason == 0x94 && scene.reason == 0x94);
+    CHECK_IS(broker.faults, 0);
+    scene_close();
+}
+
+/* Without a connection the queue fills: the newest is refused, or an old message of QoS 0 is given up for it. */
+static void offline(uint8_t version)
+{
+    for (unsigned drop = 0; drop < 2; drop++) {
+        mote_mqtt_config config = scene_config(version);
+        unsigned started = 0, given_up = 0;
+        config.options = drop ? MOTE_MQTT_DROP_OLDEST : 0;
+        config.operations = 64;
+        CHECK(scene_init(&config));
+        for (unsigned i = 0; i < 40; i++) {
+            scene_operation *of = scene_publish("offline", 0, 100, 0);
+            started += (unsigned)of->started;
+            scene_run(1);
+        }
+        for (unsigned i = 0; i < scene.count; i++) given_up += scene.operations[i].ends == 1 && scene.operations[i].status == MOTE_ERR_FULL;
+        if (drop) CHECK(started == 40 && given_up > 20);
+        else CHECK(started > 10 && started < 20 && given_up == 0);
+        CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+        scene_run(1000);
+        CHECK_IS(broker.published[0], started - given_up);
+        CHECK_IS(broker.faults, 0);
+        CHECK_IS(scene_close(), started - given_up);
+    }
+}
+
+typedef struct {
+    mote_mqtt_config known;
+    uint32_t brand_new;
+} later_config;
+
+/* The block: what mote_mqtt_size says suffices at any alignment and is not exceeded; configs of older and newer headers. */
+static void storage(uint8_t version)
+{
+    static uint8_t block[MOTE_MQTT_MEM + 512];
+    mote_mqtt_config config = { MOTE_MQTT_CONFIG_INIT, .version = version };
+    later_config later = { { .size = (uint32_t)sizeof(later_config), .version = version }, 0 };
+    mote_node_config node = { MOTE_NODE_CONFIG_INIT };
+    mote_port port;
+    size_t size = 0, other = 0;
+    config.host = later.known.host = bytes("fd00::9");
+    config.client_id = later.known.client_id = bytes("scene");
+    CHECK_IS(mote_mqtt_size(&config, &size), MOTE_OK);
+    CHECK(size <= MOTE_MQTT_MEM && 2 * size > MOTE_MQTT_MEM);
+    config.size = (uint32_t)offsetof(mote_mqtt_config, queue);
+    config.queue = 60000;
+    CHECK_IS(mote_mqtt_size(&config, &other), MOTE_OK);
+    CHECK_IS(other, size);
+    config.size = (uint32_t)sizeof config;
+    CHECK(mote_mqtt_size(&config, &other) == MOTE_OK && other > size + 50000);
+    config.queue = 0;
+    CHECK_IS(mote_mqtt_size(&later.known, &other), MOTE_OK);
+    CHECK_IS(other, size);
+    later.brand_new = 1;
+    CHECK_IS(mote_mqtt_size(&later.known, &other), MOTE_ERR_VERSION);
+    config.version = 3;
+    CHECK(mote_mqtt_size(&config, &other) < 0);
+    config.version = version;
+
+    memory_reset(0);
+    broker_reset(version);
+    port = stream_port();
+    node.port = &port;
+    CHECK_IS(mote_node_init(scene.node_memory, sizeof scene.node_memory, &node, &config.node), MOTE_OK);
+    for (unsigned shift = 0; shift < 8; shift++) {
+        mote_mqtt *mqtt = NULL;
+        memset(block, 0xEE, sizeof block);
+        CHECK_IS(mote_mqtt_init(block + shift, size, &config, &mqtt), MOTE_OK);
+        CHECK_IS(mote_mqtt_connect(mqtt), MOTE_OK);
+        CHECK_IS(mote_node_poll(config.node), MOTE_OK);
+        CHECK_IS(mote_mqtt_close(mqtt), MOTE_OK);
+        for (size_t i = 0; i < sizeof block; i++) {
+            if (i < shift || i >= shift + size) CHECK(block[i] == 0xEE);
+        }
+        mqtt = NULL;
+        CHECK_IS(mote_mqtt_init(block + shift, size - 16, &config, &mqtt), MOTE_ERR_NO_MEMORY);
+        CHECK(mqtt == NULL);
+    }
+    CHECK_IS(mote_node_close(config.node), MOTE_OK);
+}
+
 int main(void)
 {
     static const size_t pieces[] = { 0, 1, 7 };
@@ -390,10 +543,14 @@ int main(void)
         keep_alive(version);
         deferred(version);
         stale(version);
+        back_pressure(version);
+        offline(version);
+        storage(version);
         inside_callbacks(version);
         port_faults(version);
     }
     authentication();
+    aliases_and_identifiers();
     matching();
     return outcome("mqtt");
 }

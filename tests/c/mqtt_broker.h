@@ -18,6 +18,7 @@ static struct {
     uint8_t suback;           /* Reason Code of every filter instead of the QoS; 0 for the QoS */
     uint8_t puback;           /* Reason Code of PUBACK and PUBREC (5.0) */
     uint8_t challenge;        /* AUTH before CONNACK (5.0) */
+    uint8_t deaf;             /* it reads nothing */
     uint16_t server_keep_alive;
     /* What came. */
     unsigned connects, wills, subscribes, filters, unsubscribes, published[3], repeated, releases, acks, receives, completes, pings,
@@ -324,8 +325,16 @@ static int broker_step(stream_socket *from)
 
 static void broker_turn(void)
 {
-    stream_socket *from = stream_peer();
-    if (from == NULL) return;
+    stream_socket *from;
+    /* What the client sent before it closed the connection arrives all the same. */
+    for (unsigned i = 0; i < STREAM_SOCKETS; i++) {
+        from = &stream.sockets[i];
+        if (from->open || from->up.len == 0) continue;
+        while (from->broken == MOTE_OK && !broker.deaf && broker_step(from)) { }
+        from->up.len = 0;
+    }
+    from = stream_peer();
+    if (from == NULL || broker.deaf) return;
     while (from->open && from->broken == MOTE_OK && broker_step(from)) { }
     if (from->shut && from->broken == MOTE_OK) broker_end(from, MOTE_ERR_CLOSED);
 }

@@ -28,7 +28,7 @@ typedef struct {
 } scene_receiver;
 
 static struct {
-    uint8_t node_memory[MOTE_NODE_MEM], mqtt_memory[MOTE_MQTT_MEM + 256];
+    uint8_t node_memory[MOTE_NODE_MEM], mqtt_memory[MOTE_MQTT_MEM + 4096];
     mote_port port;
     mote_node *node;
     mote_mqtt *mqtt;
