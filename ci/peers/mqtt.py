@@ -235,10 +235,11 @@ def captured(broker):
         capture.stop()
 
 
-broker = Broker("plain")
-for part in (every_qos_pair, retained, wills, shared, properties, large, captured):
-    part(broker)
-broker.stop()
-limits()
-print(f"{len(failures)} failed" if failures else "all passed")
-sys.exit(bool(failures))
+if __name__ == "__main__":
+    broker = Broker("plain")
+    for part in (every_qos_pair, retained, wills, shared, properties, large, captured):
+        part(broker)
+    broker.stop()
+    limits()
+    print(f"{len(failures)} failed" if failures else "all passed")
+    sys.exit(bool(failures))

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Our MQTT tools against aedes, mochi-mqtt and amqtt, of pinned versions, on loopback. See ci/peers/brokers.py.
+#
+# A broker that cannot be installed is named, and the status is then 77 if all else passed.
+. "$(dirname "$0")/../lib.sh"
+cd "$root"
+work=$build/ci/peers-brokers
+place=$build/brokers
+rm -rf "$work"
+mkdir -p "$work" "$place"
+brokers=() missing=()
+
+aedes() {
+    need_deb node=nodejs npm=npm || return 1
+    local from=ci/peers/aedes to=$place/aedes
+    mkdir -p "$to"
+    cp "$from/server.js" "$to/"
+    cmp -s "$from/package-lock.json" "$to/installed" && return 0
+    cp "$from/package.json" "$from/package-lock.json" "$to/"
+    say "installing: aedes (once)"
+    timeout 300 npm ci --prefix "$to" --no-audit --no-fund --ignore-scripts >"$work/npm.log" 2>&1 || return 1
+    cp "$from/package-lock.json" "$to/installed"
+}
+
+mochi() {
+    have go || PATH=$PATH:/usr/local/go/bin
+    need_deb go=golang-go || return 1
+    # An older Go than go.mod asks for fails here, and a newer one is not fetched.
+    GOTOOLCHAIN=local timeout 300 go build -C ci/peers/mochi -o "$place/mochi" . >"$work/go.log" 2>&1
+}
+
+if aedes; then brokers+=("aedes,mqttv311=node $place/aedes/server.js"); else missing+=("aedes"); fi
+if mochi; then brokers+=("mochi,mqttv311,mqttv5=$place/mochi"); else missing+=("mochi-mqtt"); fi
+if venv amqtt==0.12.1; then brokers+=("amqtt,mqttv311=$python ci/peers/amqtt_server.py"); else missing+=("amqtt"); fi
+
+[ ${#brokers[@]} = 0 ] || timeout --kill-after=10 400 python3 ci/peers/brokers.py "$build/bin" "$work" "${brokers[@]}"
+[ ${#missing[@]} = 0 ] || skip "could not be installed: ${missing[*]}; ${#brokers[@]} others passed"
