@@ -137,6 +137,81 @@ static mote_status stream_fill(void *state, uint8_t *out, size_t len)
     return stream_failing() ? stream.fail_with : memory_fill(state, out, len);
 }
 
+/* A store of some records, which outlives the node. */
+enum { STREAM_RECORDS = 48, STREAM_RECORD = 512 };
+
+static struct stream_record {
+    uint32_t owner, record; /* no owner: a free place */
+    size_t len;
+    uint8_t data[STREAM_RECORD];
+} stream_records[STREAM_RECORDS];
+
+static struct stream_record *stream_record(uint32_t owner, uint32_t record)
+{
+    for (size_t i = 0; i < STREAM_RECORDS; i++) {
+        struct stream_record *place = &stream_records[i];
+        if (owner == 0 ? place->owner == 0 : place->owner == owner && place->record == record) return place;
+    }
+    return NULL;
+}
+
+static mote_status stream_read(void *state, uint32_t owner, uint32_t record, uint8_t *out, size_t capacity, size_t *len)
+{
+    const struct stream_record *place = stream_record(owner, record);
+    (void)state;
+    if (stream_failing()) return stream.fail_with;
+    if (place == NULL) return MOTE_ERR_NOT_FOUND;
+    if (place->len > capacity) return MOTE_ERR_TOO_LARGE;
+    if (place->len != 0) memcpy(out, place->data, place->len);
+    *len = place->len;
+    return MOTE_OK;
+}
+
+static mote_status stream_write(void *state, uint32_t owner, uint32_t record, const mote_bytes *parts, size_t count)
+{
+    struct stream_record *place = stream_record(owner, record);
+    size_t len = 0;
+    (void)state;
+    if (stream_failing()) return stream.fail_with;
+    if (place == NULL) place = stream_record(0, 0);
+    for (size_t i = 0; i < count; i++) len += parts[i].len;
+    if (place == NULL || len > STREAM_RECORD) return MOTE_ERR_FULL;
+    place->owner = owner;
+    place->record = record;
+    place->len = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len != 0) memcpy(place->data + place->len, parts[i].ptr, parts[i].len);
+        place->len += parts[i].len;
+    }
+    return MOTE_OK;
+}
+
+static mote_status stream_remove(void *state, uint32_t owner, uint32_t record)
+{
+    struct stream_record *place = stream_record(owner, record);
+    (void)state;
+    if (stream_failing()) return stream.fail_with;
+    if (place != NULL) place->owner = 0;
+    return MOTE_OK;
+}
+
+static mote_status stream_next(void *state, uint32_t owner, uint32_t from, uint32_t *record)
+{
+    int found = 0;
+    (void)state;
+    if (stream_failing()) return stream.fail_with;
+    for (size_t i = 0; i < STREAM_RECORDS; i++) {
+        const struct stream_record *place = &stream_records[i];
+        if (place->owner != owner || place->record < from || (found && place->record > *record)) continue;
+        *record = place->record;
+        found = 1;
+    }
+    return found ? MOTE_OK : MOTE_ERR_NOT_FOUND;
+}
+
+static const mote_port_store stream_store = {
+    MOTE_PORT_STORE_INIT, .read = stream_read, .write = stream_write, .remove = stream_remove, .next = stream_next,
+};
 static const mote_port_entropy stream_entropy = { MOTE_PORT_ENTROPY_INIT, .fill = stream_fill };
 static const mote_port_tcp stream_tcp = {
     MOTE_PORT_TCP_INIT,
@@ -148,13 +223,14 @@ static const mote_port_tcp stream_tcp = {
     .close = stream_close,
 };
 
-/* The port of host 0, with TCP and without UDP. */
+/* The port of host 0, with TCP and a store and without UDP. */
 static inline mote_port stream_port(void)
 {
     mote_port port = memory_port(0);
     port.udp = NULL;
     port.tcp = &stream_tcp;
     port.entropy = &stream_entropy;
+    port.store = &stream_store;
     return port;
 }
 
@@ -162,6 +238,7 @@ static inline mote_port stream_port(void)
 static inline void stream_reset(void)
 {
     for (size_t i = 0; i < STREAM_SOCKETS; i++) stream.sockets[i].open = 0, stream.sockets[i].up.len = 0;
+    memset(stream_records, 0, sizeof stream_records);
     stream.refuse = MOTE_OK;
     stream.calls = stream.opened = stream.moved = 0;
 }

@@ -529,6 +529,36 @@ static void storage(uint8_t version)
     CHECK_IS(mote_node_close(config.node), MOTE_OK);
 }
 
+/* What is in flight survives the client with the store: it is closed in the midst of everything, and another goes on. */
+static void restarted(uint8_t version)
+{
+    mote_mqtt_config config = scene_config(version);
+    config.store_owner = 7;
+    CHECK(scene_init(&config));
+    CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+    scene_run(1000);
+    broker.no_acks = 1;
+    scene_publish("a", 1, 10, 0);
+    scene_publish("b", 2, 11, 0);
+    scene_publish("c", 0, 12, 0);
+    scene_run(1000);
+    CHECK_IS(scene_close(), 1);
+    CHECK(scene.operations[0].status == MOTE_ERR_CLOSED && scene.operations[1].status == MOTE_ERR_CLOSED);
+    broker.no_acks = 0;
+    CHECK(scene_restart(&config));
+    CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+    scene_run(1000);
+    CHECK(scene.connected == 1 && scene.present == 1 && scene.earlier == 2);
+    CHECK(broker.published[0] == 1 && broker.published[1] == 2 && broker.published[2] == 2 && broker.repeated == 2);
+    CHECK(broker.distinct == 1 && broker.releases == 1 && broker.faults == 0);
+    scene_close();
+    CHECK(scene_restart(&config));
+    CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+    scene_run(1000);
+    CHECK(scene.connected == 1 && scene.earlier == 0 && broker.repeated == 2);
+    scene_close();
+}
+
 int main(void)
 {
     static const size_t pieces[] = { 0, 1, 7 };
@@ -546,8 +576,12 @@ int main(void)
         back_pressure(version);
         offline(version);
         storage(version);
+        restarted(version);
         inside_callbacks(version);
         port_faults(version);
+        hostile_owner = 7;
+        port_faults(version);
+        hostile_owner = 0;
     }
     authentication();
     aliases_and_identifiers();

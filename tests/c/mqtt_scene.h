@@ -35,7 +35,7 @@ static struct {
     scene_operation operations[SCENE_OPERATIONS];
     unsigned count;
     scene_receiver others, handlers[SCENE_HANDLERS]; /* `others`: without a handler */
-    unsigned connected, present, disconnected, unsubscribed, authenticated;
+    unsigned connected, present, disconnected, unsubscribed, authenticated, earlier; /* `earlier`: ended well, and begun before a restart */
     mote_status status;
     uint8_t reason;
     uint32_t retry_after;
@@ -133,6 +133,7 @@ static void scene_event(void *user, const mote_mqtt_event *event)
         CHECK(event->status < 0);
         break;
     case MOTE_MQTT_UNSUBSCRIBED: scene.unsubscribed++; break;
+    case MOTE_MQTT_ENDED: scene.earlier += event->status == MOTE_OK; break;
     case MOTE_MQTT_AUTHENTICATION: {
         mote_bytes rest = event->properties;
         mote_mqtt_property property;
@@ -221,14 +222,12 @@ static mote_mqtt_config scene_config(uint8_t version)
     };
 }
 
-/* A node and a client that is not connected; whether there are. */
-static int scene_init(const mote_mqtt_config *given)
+/* A node and a client that is not connected, which know what the store holds; whether there are. */
+static int scene_restart(const mote_mqtt_config *given)
 {
     mote_node_config node = { MOTE_NODE_CONFIG_INIT };
     mote_mqtt_config config = *given;
     void (*within)(const mote_mqtt_event *event) = scene.within;
-    memory_reset(0);
-    broker_reset(config.version);
     memset(&scene, 0, sizeof scene);
     scene.within = within;
     for (unsigned i = 0; i < SCENE_LONG; i++) scene.body[i] = (uint8_t)(i * 7 + (i >> 8));
@@ -240,6 +239,14 @@ static int scene_init(const mote_mqtt_config *given)
     CHECK_IS(mote_node_close(scene.node), MOTE_OK);
     scene.node = NULL;
     return 0;
+}
+
+/* The same in a world that begins anew. */
+static int scene_init(const mote_mqtt_config *given)
+{
+    memory_reset(0);
+    broker_reset(given->version);
+    return scene_restart(given);
 }
 
 /* Lets node and broker run for so many milliseconds of their time. What waits in a connection is tried again, for no readiness is
