@@ -299,7 +299,9 @@ async def cut_pub(verdict, version, qos):
 
 async def cut_sub(verdict, version, qos):
     broker = await Broker(verdict.name).start()
-    proxy = await Proxy(broker.port, f"{SEED}/{verdict.name}", BUDGET).start()
+    # At QoS 2 mosquitto 2.0.11 sends a client of 5.0 all of its session at each connection, and a short one gets no further than that.
+    budget = (BUDGET[0], 3 * BUDGET[1]) if (version, qos) == ("mqttv5", 2) else BUDGET
+    proxy = await Proxy(broker.port, f"{SEED}/{verdict.name}", budget).start()
     sub = await Program().start(mote("sub", proxy.port, version, qos))
     await subscribed(sub, broker, version)
     # What has queued up mosquitto 2.0.11 sends at once when the subscriber is back: were that more than a connection carries, no
@@ -309,7 +311,7 @@ async def cut_sub(verdict, version, qos):
     verdict.demand(await pub.finish() == 0, "mosquitto_pub failed")
     await ended(sub)
     await sub.finish(signal.SIGTERM)
-    verdict.demand(proxy.cuts >= COUNT * 15 // BUDGET[1], "too few cuts")
+    verdict.demand(proxy.cuts >= COUNT * 15 // budget[1], "too few cuts")
     said = verdict.count(sub.lines, qos, explain=tracing(version, qos, subscriber=proxy), subscriber=proxy)
     await broker.stop()
     return f"{said}, {proxy.cuts} cuts"
