@@ -151,10 +151,10 @@ pub(super) fn compress(
         if header[..4] != [0x60, 0, 0, 0] {
             return Err(Error::Unsupported);
         }
-        let inner = behind.first_chunk::<IPV6_HEADER>().ok_or(Error::Malformed)?;
+        // Upwards the root is meant where no hop is told. Downwards it would be the inner destination, which is
+        // told in terms of the outer one itself: so the hop is told.
         let down = front.rpi.is_some_and(|[flags, ..]| flags & 0x80 != 0);
-        let implied = if down { Some(*addresses(inner).1) } else { root.map(|root| root.0) };
-        if listed == 0 && implied == Some(destination) {
+        if listed == 0 && !down && root.map(|root| root.0) == Some(destination) {
             hops = 0;
         }
     }
@@ -308,7 +308,8 @@ mod tests {
         // A tunnel of the root, in storing mode, and along a route.
         let inner = ipv6(58, 64, node(9), node(0xd), &echo);
         let outer = ipv6(0, 63, ROOT.0, node(0xd), &[options(41, RPI), inner.clone()].concat());
-        assert_eq!(shrink(&outer, Some(ROOT), 127).unwrap()[..7], [PAGE_1, 0x93, 5, 1, 0xa1, 6, 63]);
+        let small = shrink(&outer, Some(ROOT), 127).unwrap();
+        assert_eq!(small[..10], [PAGE_1, 0x80, 0, 0xd, 0x93, 5, 1, 0xa1, 6, 63]);
         let hops = route(41, &[node(0xb), node(0xc)], 2, [14, 14]);
         let outer = ipv6(0, 63, ROOT.0, node(0xa), &[options(43, RPI), hops, inner].concat());
         let small = shrink(&outer, Some(ROOT), 127).unwrap();
@@ -357,6 +358,16 @@ mod tests {
             3 => (1u16..30).prop_map(node),
             1 => any::<[u8; 8]>().prop_map(|low| [&ROOT.0[..8], &low].concat().try_into().unwrap()),
         ]
+    }
+
+    /// Downwards to the destination itself, which neither end of the link is.
+    #[test]
+    fn a_tunnel_that_ends_where_its_packet_does_comes_back() {
+        let inner = ipv6(58, 64, node(0x13), node(0x13), &[]);
+        let packet = ipv6(0, 63, ROOT.0, node(0x13), &[options(41, RPI), inner].concat());
+        for root in [None, Some(ROOT)] {
+            assert_eq!(expand(&shrink(&packet, root, 127).unwrap(), root), packet);
+        }
     }
 
     proptest! {
