@@ -7,6 +7,7 @@
 
 mod coap;
 mod lowpan;
+mod mqtt;
 
 use std::time::Instant;
 
@@ -34,6 +35,7 @@ const PER_ROUND: usize = 100_000;
 fn main() {
     let mut cases = coap::cases();
     cases.extend(lowpan::cases());
+    cases.extend(mqtt::cases());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments[..] {
         [] => time(&mut cases),
