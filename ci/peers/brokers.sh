@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Our MQTT tools against aedes, mochi-mqtt and amqtt, of pinned versions, on loopback. See ci/peers/brokers.py.
 #
+#   ci/peers/brokers.sh [PART…]     every_qos_pair retained wills session wildcards large cuts; all if none is named
+#
 # A broker that cannot be installed is named, and the status is then 77 if all else passed.
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
@@ -10,6 +12,7 @@ place=$build/brokers
 rm -rf "$work"
 mkdir -p "$work" "$place"
 brokers=() missing=()
+export MOTE_BROKER_PARTS="$*"
 
 aedes() {
     need_deb node=nodejs npm=npm || return 1
