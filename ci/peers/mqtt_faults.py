@@ -51,10 +51,10 @@ class Broker:
             self.port = probe.getsockname()[1]
         directory = os.path.join(WORK, name)
         os.makedirs(directory)
-        if os.geteuid() == 0:
-            shutil.chown(directory, "mosquitto")
         self.config, self.database = os.path.join(WORK, name + ".conf"), os.path.join(directory, "mosquitto.db")
         lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "max_queued_messages 0", "set_tcp_nodelay true"]
+        if os.geteuid() == 0:
+            lines.append("user root")  # else it becomes another, who may not be let into the folder of its database
         if persistent:
             lines += ["persistence true", f"persistence_location {directory}/", "autosave_interval 0"]
         with open(self.config, "w") as out:
