@@ -68,11 +68,9 @@ impl Client<'_> {
     /// [`Disconnected`](super::Event::Disconnected). Messages that were not acknowledged
     /// stay queued for the next `connect`.
     ///
-    /// In the middle of a message whose rest cannot be sent now, the connection is closed
-    /// without DISCONNECT.
-    ///
     /// # Errors
-    /// [`Error::State`] when idle or closing, [`Error::Invalid`] for a Reason Code or a property
+    /// [`Error::WouldBlock`] in the midst of a message that is given in parts or not all sent, so that the
+    /// connection goes on; [`Error::State`] when idle or closing, [`Error::Invalid`] for a Reason Code or a property
     /// that DISCONNECT may not have, [`Error::TooLarge`] when the packet has no room.
     pub fn disconnect(&mut self, cx: &mut Context, reason: Reason, properties: Properties) -> Result<()> {
         let mut linger = 0;
