@@ -3,8 +3,8 @@
 """Collects the C examples of the documentation into one program that runs them: examples.py FILE... > examples.c
 
 An example is a block fenced by ```c, in a Markdown file or in a comment of a header. It becomes the body of a function, in the
-surroundings that tests/doc/context.h makes; functions in it go before that one. If it has a `status`, that must be MOTE_OK in the
-end. An example with a main is a program by itself and left out: its own test runs it.
+surroundings that tests/doc/context.h makes; functions in it, and what stands before them, go before that one. If it has a
+`status`, that must be MOTE_OK in the end. An example with a main is a program by itself and left out: its own test runs it.
 """
 import pathlib
 import re
@@ -29,13 +29,13 @@ def blocks(path):
 
 
 def split(code, line):
-    """Functions that an example defines, and the rest, both with every line in its place."""
-    functions, rest, inside = [], [], False
-    for offset, text in enumerate(code.splitlines()):
-        inside = inside or bool(re.match(r"static [^=]*\)\s*\{$", text))
-        (functions if inside else rest).append((line + offset, text))
-        inside = inside and text != "}"
-    return functions, rest
+    """What belongs outside of a function, up to the end of the last function that the example defines, and the rest."""
+    lines = [(line + offset, text) for offset, text in enumerate(code.splitlines())]
+    starts = [at for at, (_, text) in enumerate(lines) if re.match(r"static [^=]*\)\s*\{$", text)]
+    if not starts:
+        return [], lines
+    end = next(at for at in range(starts[-1], len(lines)) if lines[at][1] == "}") + 1
+    return lines[:end], lines[end:]
 
 
 def emit(path, lines):
@@ -50,8 +50,8 @@ for path in sys.argv[1:]:
     for name, line, code in blocks(path):
         if "int main(" in code:
             continue
-        functions, rest = split(code, line)
-        emit(path, functions)
+        outside, rest = split(code, line)
+        emit(path, outside)
         print(f"static void example_{name}(void) {{")
         emit(path, rest)
         if "mote_status status" in code:

@@ -3568,8 +3568,7 @@ typedef struct mote_mqtt_subscribe_config {
      */
     size_t property_count;
     /**
-     * SUBSCRIBE: is told of the messages that match one of the filters, if none subscribed
-     * earlier matches. May be NULL: then the client's callback is. Not used by UNSUBSCRIBE.
+     * SUBSCRIBE: is told of the messages that match one of the filters. May be NULL: then the client's callback is. Not used by UNSUBSCRIBE.
      */
     mote_mqtt_callback handler;
     /**
