@@ -12,15 +12,7 @@ use mote::status::Error;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-const BIG: Resource<'static> = Resource {
-    path: "/big",
-    methods: 0x7f,
-    flags: 0,
-    attributes: "",
-    produces: &[],
-    consumes: &[],
-    max_body: 0,
-};
+const BIG: Resource<'static> = Resource::new("/big", 0x7f);
 const BIG_PATH: [(u16, &[u8]); 1] = [(PATH, b"big")];
 
 const LOSSY: Link = Link {

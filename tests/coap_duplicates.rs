@@ -11,15 +11,7 @@ use mote::sim::net::{Action, Link};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-const HELLO: Resource<'static> = Resource {
-    path: "/hello",
-    methods: methods::GET | methods::POST,
-    flags: 0,
-    attributes: "",
-    produces: &[],
-    consumes: &[],
-    max_body: 0,
-};
+const HELLO: Resource<'static> = Resource::new("/hello", methods::GET | methods::POST);
 const HELLO_PATH: [(u16, &[u8]); 1] = [(PATH, b"hello")];
 
 fn get_hello() -> Request<'static> {

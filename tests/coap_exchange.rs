@@ -12,15 +12,8 @@ use mote::status::Error;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-const HELLO: Resource<'static> = Resource {
-    path: "/hello",
-    methods: methods::GET | methods::POST,
-    flags: 0,
-    attributes: ";rt=\"greeting\"",
-    produces: &[],
-    consumes: &[],
-    max_body: 0,
-};
+const HELLO: Resource<'static> =
+    Resource { attributes: ";rt=\"greeting\"", ..Resource::new("/hello", methods::GET | methods::POST) };
 
 const HELLO_PATH: [(u16, &[u8]); 1] = [(PATH, b"hello")];
 

@@ -13,15 +13,8 @@ use mote::table::Handle;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-const OBS: Resource<'static> = Resource {
-    path: "/obs",
-    methods: methods::GET | methods::FETCH,
-    flags: flags::OBSERVABLE,
-    attributes: "",
-    produces: &[],
-    consumes: &[],
-    max_body: 0,
-};
+const OBS: Resource<'static> =
+    Resource { flags: flags::OBSERVABLE, ..Resource::new("/obs", methods::GET | methods::FETCH) };
 const OBS_PATH: [(u16, &[u8]); 1] = [(PATH, b"obs")];
 
 fn resource() -> Handle {

@@ -12,15 +12,8 @@ use mote::table::Handle;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-const OBS: Resource<'static> = Resource {
-    path: "/obs",
-    methods: methods::GET,
-    flags: flags::OBSERVABLE | flags::SHARED,
-    attributes: "",
-    produces: &[],
-    consumes: &[],
-    max_body: 0,
-};
+const OBS: Resource<'static> =
+    Resource { flags: flags::OBSERVABLE | flags::SHARED, ..Resource::new("/obs", methods::GET) };
 const PLAIN: [(u16, &[u8]); 1] = [(PATH, b"obs")];
 const ASKING: [(u16, &[u8]); 2] = [(PATH, b"obs"), (number::URI_QUERY, b"u=K")];
 

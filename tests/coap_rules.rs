@@ -14,15 +14,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-const THING: Resource<'static> = Resource {
-    path: "/thing",
-    methods: methods::GET | methods::PUT,
-    flags: flags::OBSERVABLE,
-    attributes: "",
-    produces: &[],
-    consumes: &[],
-    max_body: 0,
-};
+const THING: Resource<'static> =
+    Resource { flags: flags::OBSERVABLE, ..Resource::new("/thing", methods::GET | methods::PUT) };
 const THING_PATH: [(u16, &[u8]); 1] = [(PATH, b"thing")];
 
 fn get() -> Request<'static> {

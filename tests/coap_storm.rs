@@ -15,15 +15,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-const COUNT: Resource<'static> = Resource {
-    path: "/count",
-    methods: methods::GET | methods::POST,
-    flags: 0,
-    attributes: "",
-    produces: &[],
-    consumes: &[],
-    max_body: 0,
-};
+const COUNT: Resource<'static> = Resource::new("/count", methods::GET | methods::POST);
 const COUNT_PATH: [(u16, &[u8]); 1] = [(PATH, b"count")];
 
 /// 10,000 exchanges at 30 % loss with duplication and reordering: each request ends exactly once,

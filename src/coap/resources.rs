@@ -26,6 +26,13 @@ pub struct Resource<'m> {
     pub max_body: u32,
 }
 
+impl<'m> Resource<'m> {
+    /// A resource with these methods and nothing else.
+    pub const fn new(path: &'m str, methods: u8) -> Resource<'m> {
+        Resource { path, methods, flags: 0, attributes: "", produces: &[], consumes: &[], max_body: 0 }
+    }
+}
+
 /// What a resource can do.
 pub mod flags {
     /// It may be observed (RFC 7641).

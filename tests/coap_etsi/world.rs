@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 const fn resource(path: &'static str, methods: u8, flags: u8, attributes: &'static str) -> Resource<'static> {
-    Resource { path, methods, flags, attributes, produces: &[], consumes: &[], max_body: 0 }
+    Resource { flags, attributes, ..Resource::new(path, methods) }
 }
 
 const ANY: u8 = methods::GET | methods::POST | methods::PUT | methods::DELETE;

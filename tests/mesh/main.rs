@@ -2,12 +2,12 @@
 //! The mesh as a whole: nodes that join, ping and talk over a simulated radio channel.
 #![cfg(all(feature = "std", feature = "mesh"))]
 
+mod anything;
 mod behaviour;
 mod border;
 #[cfg(feature = "ghc")]
 mod ghc;
 mod harness;
-mod hostile;
 mod networks;
 mod scale;
 #[cfg(feature = "sixlorh")]

@@ -45,8 +45,16 @@ impl Radio for Antenna {
 fn run(mut data: &[u8]) {
     let Some((&[kind, capabilities], rest)) = data.split_first_chunk::<2>() else { return };
     data = rest;
-    let role = if kind & 1 == 0 { Role::Router } else { Role::Root };
-    let config = Config { eui64: OWN, role, neighbours: 4, routes: 4, blocks: 12, ..Config::default() };
+    let role = [Role::Router, Role::Root, Role::Leaf, Role::Host][usize::from(kind & 3)];
+    let config = Config {
+        eui64: OWN,
+        role,
+        neighbours: 4,
+        routes: 4,
+        blocks: 12,
+        host_queue: if kind & 8 == 0 { 0 } else { 2048 },
+        ..Config::default()
+    };
     let mut memory = vec![0; Mesh::plan(&config).bytes()];
     let mut random = Sequence(u64::from(kind));
     let mut antenna = Antenna { capabilities: u32::from(capabilities & 15), busy: false };
@@ -54,7 +62,7 @@ fn run(mut data: &[u8]) {
     let mut mesh = Mesh::new(&mut memory, &config, now, &mut random).expect("the memory is as planned");
     let mut scratch = [0; SCRATCH];
     let mut cx = RadioContext { now, transport: &mut antenna, random: &mut random };
-    let mode = if kind & 2 == 0 { Mode::NonStoring } else { Mode::Storing };
+    let mode = if kind & 4 == 0 { Mode::NonStoring } else { Mode::Storing };
     match role {
         Role::Root => mesh.start_root(&mut cx, &Root { mode, ..Root::default() }).expect("it starts"),
         _ => mesh.join(&mut cx).expect("it joins"),
@@ -114,6 +122,7 @@ fn run(mut data: &[u8]) {
                 break;
             }
         }
+        assert!(mesh.neighbours().count() <= 4 && mesh.routes().count() <= 4);
     }
 }
 
