@@ -120,9 +120,27 @@ mcu_cargo() {
     export RUSTC_BOOTSTRAP=1
     case $mcu_kind in
         rustup) RUSTFLAGS=$flags cargo "$verb" --target "$target" --target-dir "$target_dir/mcu" "$@" ;;
-        debian) RUSTFLAGS=$flags RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc /usr/bin/cargo "$verb" --target "$target" \
-            --target-dir "$target_dir/mcu" -Zbuild-std=core,panic_abort "$@" ;;
+        debian) mcu_target "$target"
+            RUSTFLAGS=$flags RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc /usr/bin/cargo "$verb" \
+            "${mcu_where[@]}" --target-dir "$target_dir/mcu" -Zbuild-std=core,panic_abort "$@" ;;
     esac
+}
+# mcu_target TARGET : sets $mcu_where to the target as arguments of cargo. Rust's Arm targets keep a frame pointer in every function, for
+# debuggers that cannot do without; a specification of our own without it saves 3 to 4 % of flash, and some stack.
+mcu_target() {
+    local spec=$target_dir/mcu/spec/$1.json text
+    text=$(/usr/bin/rustc -Zunstable-options --print target-spec-json --target "$1")
+    case $text in
+        *'"frame-pointer": "always"'*) ;;
+        *) mcu_where=(--target "$1"); return ;;
+    esac
+    mkdir -p "${spec%/*}"
+    text=${text/'"frame-pointer": "always"'/'"frame-pointer": "may-omit"'}
+    # Left alone when it is the same, so that nothing is built anew.
+    [ "$(cat "$spec" 2>/dev/null)" = "$text" ] || printf '%s\n' "$text" >"$spec"
+    mcu_where=(--target "$spec")
+    # Cargo asks for this since it knows it.
+    if /usr/bin/cargo -Z help | grep -q json-target-spec; then mcu_where+=(-Zjson-target-spec); fi
 }
 # mcu_extra TARGET : features that the core needs besides the protocols.
 mcu_extra() {
