@@ -2748,8 +2748,8 @@ typedef struct mote_mesh_config {
      */
     uint16_t pings;
     /**
-     * Bytes of the buffer in which packets are made. Default 1304; for a root 2047, so that
-     * packets of the largest size can go along long source routes.
+     * The largest packet that is made, in bytes, all headers included. Default 1304; for a root
+     * 2047, so that packets of the largest size can go along long source routes.
      */
     uint16_t packet;
     /**

@@ -172,6 +172,51 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// Bytes that stand in two places, those of `head` before those of `tail`: headers that were made, and
+/// what they are put in front of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Parts<'a> {
+    /// What comes first. It is empty only when `tail` is.
+    pub head: &'a [u8],
+    /// What comes behind it.
+    pub tail: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// Bytes that stand in one place.
+    pub const fn whole(bytes: &'a [u8]) -> Parts<'a> {
+        Parts { head: bytes, tail: &[] }
+    }
+
+    /// How many bytes there are.
+    pub const fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is left behind the first `count` bytes.
+    #[must_use]
+    pub fn skip(self, count: usize) -> Parts<'a> {
+        match self.head.get(count..) {
+            Some(head) if !head.is_empty() => Parts { head, ..self },
+            _ => {
+                let count = count.saturating_sub(self.head.len());
+                Parts::whole(self.tail.get(count..).unwrap_or_default())
+            }
+        }
+    }
+
+    /// Copies as much as fits to the front of `to` and says how many bytes that was.
+    pub fn copy(self, to: &mut [u8]) -> usize {
+        let count = copy(to, self.head);
+        count + copy(to.get_mut(count..).unwrap_or_default(), self.tail)
+    }
+}
+
 /// Copies as much of `from` as fits to the front of `to` and says how many bytes that was.
 pub fn copy(to: &mut [u8], from: &[u8]) -> usize {
     let count = to.len().min(from.len());
@@ -232,6 +277,25 @@ mod tests {
         writer.truncate(1);
         assert_eq!(writer.finish(), &[3]);
         assert!(Writer::new(&mut [0; 2]).reserve(usize::MAX).is_err());
+    }
+
+    #[test]
+    fn parts_are_as_good_as_what_they_make_up() {
+        let whole = [1, 2, 3, 4, 5];
+        for cut in 0..=5 {
+            let parts = Parts { head: &whole[..cut], tail: &whole[cut..] };
+            assert_eq!(parts.len(), 5);
+            for count in 0..7 {
+                let rest = parts.skip(count);
+                let mut room = [0; 5];
+                let expected = &whole[count.min(5)..];
+                assert_eq!(rest.copy(&mut room), expected.len());
+                assert_eq!(&room[..expected.len()], expected);
+                assert_eq!(rest.is_empty(), expected.is_empty());
+                assert!(!rest.head.is_empty() || rest.tail.is_empty() || count == 0);
+                assert_eq!(rest.copy(&mut room[..1]), expected.len().min(1));
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::address::Ip;
+use crate::bytes::Parts;
 
 /// Adds `bytes` to a running one's complement sum. Only the last run may have an odd length.
 fn add(mut sum: u32, bytes: &[u8]) -> u32 {
@@ -24,11 +25,17 @@ fn add(mut sum: u32, bytes: &[u8]) -> u32 {
 ///
 /// `destination` is the final one, behind any routing header.
 pub fn transport(source: &Ip, destination: &Ip, next_header: u8, payload: &[u8]) -> u16 {
+    of_parts(source, destination, next_header, Parts::whole(payload))
+}
+
+/// The same of a packet in two parts, the first of which has an even length.
+pub fn of_parts(source: &Ip, destination: &Ip, next_header: u8, payload: Parts<'_>) -> u16 {
     let mut sum = add(0, &source.0);
     sum = add(sum, &destination.0);
     sum = add(sum, &(payload.len() as u32).to_be_bytes());
     sum = sum.wrapping_add(u32::from(next_header));
-    sum = add(sum, payload);
+    sum = add(sum, payload.head);
+    sum = add(sum, payload.tail);
     sum = (sum & 0xffff) + (sum >> 16);
     !(((sum & 0xffff) + (sum >> 16)) as u16)
 }
@@ -56,6 +63,8 @@ mod tests {
             let sum = transport(&source, &destination, 58, &payload);
             payload[..2].copy_from_slice(&sum.to_be_bytes());
             prop_assert_eq!(transport(&source, &destination, 58, &payload), 0);
+            let (head, tail) = payload.split_at(payload.len() / 4 * 2);
+            prop_assert_eq!(of_parts(&source, &destination, 58, Parts { head, tail }), 0);
             payload[1] ^= 1;
             prop_assert_ne!(transport(&source, &destination, 58, &payload), 0);
         }

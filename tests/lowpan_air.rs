@@ -3,6 +3,7 @@
 //! does by itself and whatever the air loses.
 
 use mote::address::Ip;
+use mote::bytes::Parts;
 use mote::ieee802154::LinkAddress;
 use mote::ieee802154::mac::Priority;
 use mote::lowpan::interface::{Config, Interface, SCRATCH, Sent};
@@ -91,7 +92,9 @@ fn packet(from: NodeId, to: NodeId, size: usize, seed: u64) -> Vec<u8> {
 }
 
 fn send(air: &mut Network, from: NodeId, to: LinkAddress, packet: &[u8]) -> Result<(), Error> {
-    air.with(from, |host, _| host.interface.send(packet, to, Priority::Normal)).unwrap()
+    // In two parts or in one.
+    let (head, tail) = packet.split_at(if packet.len().is_multiple_of(2) { 48 } else { packet.len() });
+    air.with(from, |host, _| host.interface.send(Parts { head, tail }, to, Priority::Normal)).unwrap()
 }
 
 #[test]
@@ -158,10 +161,11 @@ fn a_full_queue_refuses_and_keeps_room_for_control() {
     let bytes = packet(0, 1, 80, 1);
     let (taken, control) = air
         .with(0, |host, _| {
-            let taken =
-                (0..20).filter(|_| host.interface.send(&bytes, address(1), Priority::Normal).is_ok()).count();
+            let taken = (0..20)
+                .filter(|_| host.interface.send(Parts::whole(&bytes), address(1), Priority::Normal).is_ok())
+                .count();
             let control = (0..20)
-                .filter(|_| host.interface.send(&bytes, address(1), Priority::Control).is_ok())
+                .filter(|_| host.interface.send(Parts::whole(&bytes), address(1), Priority::Control).is_ok())
                 .count();
             (taken, control)
         })

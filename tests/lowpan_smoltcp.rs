@@ -7,7 +7,7 @@
 //! (it leaves `0000:00ff:fe00` out), and multicast addresses under a context.
 
 use mote::address::Ip;
-use mote::bytes::{Reader, Writer};
+use mote::bytes::{Parts, Reader, Writer};
 use mote::ieee802154::LinkAddress;
 use mote::lowpan::context::{Context, Contexts};
 use mote::lowpan::iphc::{self, Ends};
@@ -194,7 +194,7 @@ proptest! {
         let udp = &whole[40..];
         prop_assert_eq!(mote::checksum::transport(&Ip(source), &Ip(destination), 17, udp), 0);
         let mut back = [0; 200];
-        let compressed = packet::compress(whole, ends, &contexts, false, &mut back).unwrap();
+        let compressed = packet::compress(Parts::whole(whole), ends, &contexts, false, &mut back).unwrap();
         prop_assert_eq!(&back[..compressed.len], &frame[..frame.len() - payload.len()]);
     }
 }

@@ -59,9 +59,12 @@ pub struct Config {
     pub registry: u16,
     /// UDP sockets.
     pub sockets: u8,
-    /// Bytes of the buffer in which packets are made: the largest packet of our own, headers
-    /// and tunnels included. At least 128; 1280 lets the minimum MTU be used in full.
+    /// The largest packet that is made here, headers and tunnels included, in bytes. At least 128;
+    /// 1280 lets the minimum MTU be used in full.
     pub packet: u16,
+    /// Bytes of the buffer in which the headers of packets are made, and the messages of neighbour
+    /// discovery. At least 128; a source route takes up to 16 for each of its hops besides.
+    pub headers: u16,
     /// Whether generic header compression (RFC 7400) is announced to neighbours.
     #[cfg(feature = "ghc")]
     pub ghc: bool,
@@ -91,6 +94,7 @@ impl Default for Config {
             registry: 0,
             sockets: 2,
             packet: 1280,
+            headers: 256,
             #[cfg(feature = "ghc")]
             ghc: false,
             held: 0,

@@ -127,15 +127,11 @@ impl Ipv6<'_> {
             destination: &header.source,
             hop_limit: self.config.hop_limit,
             icmp: Some((problem.kind, problem.code)),
+            // As much of the packet as the minimum MTU leaves room for (RFC 4443 §2.4 (c)); less if
+            // the headers of the way do not.
+            body: packet.get(..MAX_ERROR_PACKET - (Header::LEN + 8)).unwrap_or(packet),
         };
-        // As much of the packet as the minimum MTU leaves room for (RFC 4443 §2.4 (c)), or what the
-        // headers of the way leave of the buffer.
-        let room = usize::from(self.config.packet).min(MAX_ERROR_PACKET).saturating_sub(Header::LEN + 8);
-        let sent = self.send_upper(cx, &outgoing, &mut |out| {
-            out.u32(problem.parameter)?;
-            let room = room.min(out.remaining());
-            out.put(packet.get(..room).unwrap_or(packet))
-        });
+        let sent = self.send_upper(cx, &outgoing, &mut |out| out.u32(problem.parameter));
         if sent.is_ok() {
             self.statistics.errors_sent = self.statistics.errors_sent.wrapping_add(1);
         }

@@ -11,7 +11,7 @@ use super::wire::icmpv6::{kind, time_exceeded, unreachable};
 use super::wire::nd::Medium;
 use super::wire::{Header, protocol};
 use super::{Context, Ipv6, Role};
-use crate::bytes::Writer;
+use crate::bytes::{Parts, Writer};
 use crate::status::Error;
 
 /// The smallest MTU of any link (RFC 8200 §5).
@@ -137,7 +137,7 @@ impl Ipv6<'_> {
         if shortened.emit(&mut Writer::new(packet)).is_err() {
             return;
         }
-        match cx.link.send_outside(packet) {
+        match cx.link.send_outside(Parts::whole(packet)) {
             Ok(()) => self.statistics.forwarded = self.statistics.forwarded.wrapping_add(1),
             Err(_) => self.statistics.link_refused = self.statistics.link_refused.wrapping_add(1),
         }

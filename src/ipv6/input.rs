@@ -236,10 +236,11 @@ impl Ipv6<'_> {
                     destination: &header.source,
                     hop_limit: self.config.hop_limit,
                     icmp: Some((kind::ECHO_REPLY, 0)),
+                    body: message.body,
                 };
                 if !header.source.is_unspecified() {
                     // Lost if the link has no room, as any reply can be.
-                    let _ = self.send_upper(cx, &outgoing, &mut |out| out.put(message.body));
+                    let _ = self.send_upper(cx, &outgoing, &mut |_| Ok(()));
                 }
                 None
             }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::address::Ip;
+use crate::bytes::Parts;
 use crate::status::{Error, Result};
 
 pub use crate::link_address::{LinkAddress, with_prefix};
@@ -24,7 +25,7 @@ pub trait Link {
     /// # Errors
     /// [`WouldBlock`](Error::WouldBlock) or [`Full`](Error::Full) when the queue has no room,
     /// [`TooLarge`](Error::TooLarge).
-    fn send(&mut self, packet: &[u8], to: LinkDestination) -> Result<()>;
+    fn send(&mut self, packet: Parts<'_>, to: LinkDestination) -> Result<()>;
 
     /// The largest packet that the link carries, at least 1280.
     fn mtu(&self) -> usize;
@@ -34,7 +35,7 @@ pub trait Link {
     /// # Errors
     /// [`Unreachable`](Error::Unreachable) when there is no such side,
     /// [`WouldBlock`](Error::WouldBlock) when it has no room.
-    fn send_outside(&mut self, _packet: &[u8]) -> Result<()> {
+    fn send_outside(&mut self, _packet: Parts<'_>) -> Result<()> {
         Err(Error::Unreachable)
     }
 

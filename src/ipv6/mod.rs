@@ -127,7 +127,7 @@ impl<'m> Ipv6<'m> {
             .table::<Option<ContextEntry>>(usize::from(config.contexts))
             .table::<Option<BorderRouter>>(nd::border_routers(config))
             .table::<Option<nd::Registered>>(usize::from(config.registry))
-            .table::<u8>(usize::from(config.packet))
+            .table::<u8>(usize::from(config.headers))
             .table::<u8>(usize::from(config.held))
     }
 
@@ -149,7 +149,11 @@ impl<'m> Ipv6<'m> {
         if config.medium() != config.medium {
             return Err(Error::Unsupported);
         }
-        if config.addresses == 0 || config.packet < 128 || !config.link_address.is_some() {
+        if config.addresses == 0
+            || config.packet < 128
+            || config.headers < 128
+            || !config.link_address.is_some()
+        {
             return Err(Error::Invalid);
         }
         let mut engine = Ipv6 {
@@ -162,7 +166,7 @@ impl<'m> Ipv6<'m> {
             neighbours: Neighbours(carver.table(usize::from(config.neighbours))?),
             sockets: Table::new(carver.table(usize::from(config.sockets))?),
             nd: nd::State::carve(carver, config)?,
-            buffer: carver.table(usize::from(config.packet))?,
+            buffer: carver.table(usize::from(config.headers))?,
             held: output::Held::new(carver.table(usize::from(config.held))?),
             errors: ErrorRate::new(now),
             next_port: 0,

@@ -12,7 +12,7 @@ use super::wire::nd::Medium;
 use super::wire::{protocol, seal};
 use super::{Context, Ipv6, Role, nd};
 use crate::address::Ip;
-use crate::bytes::{Writer, copy};
+use crate::bytes::{Parts, Writer, copy};
 use crate::status::{Error, Result};
 
 /// A packet of our own, but for its payload.
@@ -26,9 +26,12 @@ pub(super) struct Outgoing<'a> {
     pub(super) hop_limit: u8,
     /// Type and code of an ICMPv6 message; a UDP datagram has none.
     pub(super) icmp: Option<(u8, u8)>,
+    /// What follows that which is written: it is not copied. That of an error is cut to what fits.
+    pub(super) body: &'a [u8],
 }
 
-/// What appends the payload: a UDP datagram without its checksum, or the body of an ICMPv6 message.
+/// What writes the upper-layer header: that of a UDP datagram without its checksum, or the fields of
+/// an ICMPv6 message. An even number of bytes where a body follows.
 pub(super) type Write<'w> = &'w mut dyn FnMut(&mut Writer<'_>) -> Result<()>;
 
 /// One packet that waits for the link address of its next hop (RFC 4861 §7.2.2).
@@ -51,7 +54,7 @@ impl<'m> Held<'m> {
         link: &mut dyn Link,
         next_hop: &Ip,
         address: LinkAddress,
-        packet: &[u8],
+        packet: Parts<'_>,
     ) -> Result<()> {
         if packet.len() > link.mtu() {
             return Err(Error::TooLarge);
@@ -62,7 +65,7 @@ impl<'m> Held<'m> {
         if !cfg!(feature = "ethernet") || packet.len() > self.buffer.len() {
             return Err(Error::Unreachable);
         }
-        self.length = copy(self.buffer, packet);
+        self.length = packet.copy(self.buffer);
         self.next_hop = *next_hop;
         Ok(())
     }
@@ -117,7 +120,7 @@ fn put_front(
 }
 
 impl Ipv6<'_> {
-    /// Sends a packet of our own whose payload `write` appends.
+    /// Sends a packet of our own, whose upper-layer header `write` writes.
     ///
     /// # Errors
     /// [`Error::Unreachable`] when there is no source address or no way, [`Error::TooLarge`],
@@ -211,13 +214,14 @@ impl Ipv6<'_> {
             destination,
             hop_limit: if on_link { nd::HOP_LIMIT } else { self.config.hop_limit },
             icmp: Some((kind::RPL_CONTROL, message.code)),
+            body: message.body,
         };
         let room = self.buffer.get_mut(Header::LEN..).unwrap_or_default();
         if copy(room, message.headers) != message.headers.len() {
             return Err(Error::TooLarge);
         }
         let way = if multicast { Way::Multicast } else { Way::Hop(&message.route) };
-        self.send_along(cx, &outgoing, &source, way, message.headers.len(), &mut |out| out.put(message.body))
+        self.send_along(cx, &outgoing, &source, way, message.headers.len(), &mut |_| Ok(()))
     }
 
     /// Sends a packet whose way is known; its `headers` bytes of extension headers stand in the
@@ -252,8 +256,17 @@ impl Ipv6<'_> {
             None => protocol::UDP,
         };
         write(&mut out)?;
-        let length = out.position();
-        seal(source, outgoing.destination, protocol, out.written_mut());
+        let upper = out.position();
+        let room = usize::from(self.config.packet).saturating_sub(front + upper);
+        let mut body = outgoing.body;
+        if body.len() > room {
+            body = match outgoing.icmp {
+                Some((kind, _)) if kind < kind::ECHO_REQUEST => body.get(..room).unwrap_or_default(),
+                _ => return Err(Error::TooLarge),
+            };
+        }
+        let length = upper + body.len();
+        seal(source, outgoing.destination, protocol, out.written_mut(), body);
         let (mut last, mut hop_limit, mut to) = (protocol, outgoing.hop_limit, outgoing.destination);
         let mut from = *source;
         match encapsulation {
@@ -271,7 +284,7 @@ impl Ipv6<'_> {
             }
         }
         put_front(self.buffer, (headers, inner + length), last, hop_limit, &from, to)?;
-        let packet = self.buffer.get(..front + length).unwrap_or_default();
+        let packet = Parts { head: self.buffer.get(..front + upper).unwrap_or_default(), tail: body };
         let sent = match way {
             Way::Hop(route) => self.held.send(cx.link, &route.next_hop, link, packet),
             Way::Multicast if packet.len() > cx.link.mtu() => Err(Error::TooLarge),
@@ -302,7 +315,7 @@ impl Ipv6<'_> {
     ) -> Result<()> {
         let link = self.resolve(cx, &route.next_hop, route.link).ok_or(Error::Unreachable)?;
         let packet = match &route.encapsulation {
-            Encapsulation::None => &*packet,
+            Encapsulation::None => Parts::whole(packet),
             // Nothing is inserted into packets of others (RFC 8200 §4).
             Encapsulation::Insert { .. } => return Err(Error::Protocol),
             Encapsulation::Tunnel { destination, segments_left } => {
@@ -312,13 +325,13 @@ impl Ipv6<'_> {
                 }
                 let source = self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?;
                 let front = Header::LEN + headers;
-                let length = copy(self.buffer.get_mut(front..).unwrap_or_default(), packet);
-                if length != packet.len() {
+                let length = packet.len();
+                if front + length > usize::from(self.config.packet) {
                     return Err(Error::TooLarge);
                 }
                 let hop_limit = self.tunnel_hop_limit(*segments_left);
                 put_front(self.buffer, (headers, length), protocol::IPV6, hop_limit, &source, destination)?;
-                self.buffer.get(..front + length).unwrap_or_default()
+                Parts { head: self.buffer.get(..front).unwrap_or_default(), tail: packet }
             }
         };
         self.held.send(cx.link, &route.next_hop, link, packet)
@@ -377,7 +390,7 @@ impl Ipv6<'_> {
         if cfg!(feature = "ethernet") && self.held.length > 0 && self.held.next_hop == *next_hop {
             let packet = self.held.buffer.get(..self.held.length).unwrap_or_default();
             // Refused by the link as any other packet would be.
-            let _ = cx.link.send(packet, LinkDestination::Unicast(link));
+            let _ = cx.link.send(Parts::whole(packet), LinkDestination::Unicast(link));
             self.held.length = 0;
         }
     }
@@ -400,8 +413,9 @@ impl Ipv6<'_> {
             destination,
             hop_limit: hop_limit.unwrap_or(self.config.hop_limit),
             icmp: Some((kind::ECHO_REQUEST, 0)),
+            body: echo.data,
         };
-        self.send_upper(cx, &outgoing, &mut |out| echo.emit(out))
+        self.send_upper(cx, &outgoing, &mut |out| icmpv6::Echo { data: &[], ..*echo }.emit(out))
     }
 
     /// Sends a message of neighbour discovery: with the hop limit that only neighbours can send.
@@ -414,7 +428,8 @@ impl Ipv6<'_> {
         destination: &Ip,
         write: Write<'_>,
     ) {
-        let outgoing = Outgoing { source, destination, hop_limit: nd::HOP_LIMIT, icmp: Some((kind, 0)) };
+        let outgoing =
+            Outgoing { source, destination, hop_limit: nd::HOP_LIMIT, icmp: Some((kind, 0)), body: &[] };
         let _ = self.send_upper(cx, &outgoing, write);
     }
 }

@@ -100,12 +100,13 @@ impl<'m> Ipv6<'m> {
             destination: &path.remote.ip,
             hop_limit: self.config.hop_limit,
             icmp: None,
+            body: datagram,
         };
-        self.send_upper(cx, &outgoing, &mut |out| udp.put(datagram, out))
+        self.send_upper(cx, &outgoing, &mut |out| udp.put_header(datagram, out))
     }
 
-    /// The largest datagram that any peer can be sent, in bytes: what the buffer holds behind
-    /// the headers, and the minimum MTU of links on the way (RFC 8200 §5).
+    /// The largest datagram that any peer can be sent, in bytes: what the largest packet
+    /// holds behind the headers, and the minimum MTU of links on the way (RFC 8200 §5).
     pub fn udp_max_size(&self) -> usize {
         usize::from(self.config.packet).min(1280).saturating_sub(48)
     }

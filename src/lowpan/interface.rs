@@ -14,7 +14,7 @@ use super::packet;
 use super::{sixlorh, sixlorh_send};
 #[cfg(feature = "sixlorh")]
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer, copy};
+use crate::bytes::{Parts, Reader, Writer, copy};
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::mac::{Draft, MAX_PAYLOAD_END, Mac, MacConfig, Priority};
 use crate::ieee802154::pool::{BLOCK, Block, BlockId, Pool};
@@ -351,18 +351,28 @@ impl<'m> Interface<'m> {
     /// [`Error::Full`] when queue or memory is full (what ends makes room), [`Error::TooLarge`] for
     /// a packet over [`MAX_DATAGRAM`] bytes, [`Error::Malformed`] for what is no IPv6 packet,
     /// [`Error::Invalid`] without destination.
-    pub fn send(&mut self, packet: &[u8], destination: LinkAddress, priority: Priority) -> Result<()> {
+    pub fn send(&mut self, packet: Parts<'_>, destination: LinkAddress, priority: Priority) -> Result<()> {
         let (draft, at) = self.begin(destination, priority)?;
         let ends = Ends::of_link(self.mac.address(), destination);
         let compress = self.codec(destination);
         let room = self.pool.get_mut(draft.block).get_mut(at..MAX_PAYLOAD_END).unwrap_or_default();
-        #[cfg(feature = "sixlorh")]
-        let shorter = match self.sixlorh {
-            true => {
-                let (elide, root) = (self.elide_udp_checksum, self.root);
-                sixlorh_send::compress(packet, ends, &self.contexts, elide, root, compress, room)
+        #[cfg(any(feature = "ghc", feature = "sixlorh"))]
+        let mut whole = [0; WHOLE];
+        #[cfg(any(feature = "ghc", feature = "sixlorh"))]
+        let packet = match whole.get_mut(..packet.len()).filter(|_| !packet.tail.is_empty()) {
+            Some(whole) => {
+                packet.copy(whole);
+                Parts::whole(whole)
             }
-            false => Err(Error::Unsupported),
+            None => packet,
+        };
+        #[cfg(feature = "sixlorh")]
+        let shorter = match (self.sixlorh, packet) {
+            (true, Parts { head, tail: [] }) => {
+                let (elide, root) = (self.elide_udp_checksum, self.root);
+                sixlorh_send::compress(head, ends, &self.contexts, elide, root, compress, room)
+            }
+            _ => Err(Error::Unsupported),
         };
         #[cfg(not(feature = "sixlorh"))]
         let shorter: Result<packet::Compressed> = Err(Error::Unsupported);
@@ -376,14 +386,14 @@ impl<'m> Interface<'m> {
                 return Err(error);
             }
         };
-        let rest = packet.get(compressed.consumed..).unwrap_or_default();
+        let rest = packet.skip(compressed.consumed);
         let room = room.get_mut(compressed.len..).unwrap_or_default();
         if rest.len() > room.len() {
             self.mac.abandon(&mut self.pool, draft);
             self.send_in_fragments(packet, ends, destination, priority, MAX_PAYLOAD_END - at)?;
             self.stats.fragmented = self.stats.fragmented.wrapping_add(1);
         } else {
-            copy(room, rest);
+            rest.copy(room);
             let len = at + compressed.len + rest.len();
             self.mac.enqueue(&mut self.pool, draft, len, priority, 0)?;
         }
@@ -423,7 +433,7 @@ impl<'m> Interface<'m> {
     /// Takes over a packet to be sent in fragments, `room` bytes of payload in each frame.
     fn send_in_fragments(
         &mut self,
-        packet: &[u8],
+        packet: Parts<'_>,
         ends: Ends,
         destination: LinkAddress,
         priority: Priority,
@@ -453,23 +463,23 @@ impl<'m> Interface<'m> {
                 return Err(error);
             }
         };
-        let mut rest = packet.get(compressed.consumed..).unwrap_or_default();
+        let mut rest = packet.skip(compressed.consumed);
         outgoing.headers = compressed.len as u16;
         outgoing.consumed = compressed.consumed as u16;
         outgoing.len = (compressed.len + rest.len()) as u16;
         outgoing.size = packet.len() as u16;
         self.tag = self.tag.wrapping_add(1);
         outgoing.tag = self.tag;
-        let copied = copy(block.get_mut(compressed.len..).unwrap_or_default(), rest);
-        rest = rest.get(copied..).unwrap_or_default();
+        let copied = rest.copy(block.get_mut(compressed.len..).unwrap_or_default());
+        rest = rest.skip(copied);
         for slot in blocks {
             if rest.is_empty() {
                 break;
             }
             let Some(block) = self.pool.take(1) else { break };
             *slot = Some(block);
-            let copied = copy(self.pool.get_mut(block), rest);
-            rest = rest.get(copied..).unwrap_or_default();
+            let copied = rest.copy(self.pool.get_mut(block));
+            rest = rest.skip(copied);
         }
         if !rest.is_empty() {
             outgoing.release(&mut self.pool);
@@ -699,11 +709,14 @@ impl<'m> Interface<'m> {
 }
 
 /// How headers are compressed: [`packet::compress`] or what does more.
-pub(super) type Codec = fn(&[u8], Ends, &Contexts<'_>, bool, &mut [u8]) -> Result<packet::Compressed>;
+pub(super) type Codec = fn(Parts<'_>, Ends, &Contexts<'_>, bool, &mut [u8]) -> Result<packet::Compressed>;
 
 /// How long a fragment for a node beyond the next hop waits for that before it to be forwarded, in
 /// milliseconds, that the forwarders' queues do not overflow (RFC 8930 §5 calls for such a gap).
 const FORWARDING_GAP: u64 = 20;
+/// The largest packet that stands in two parts and is tried to be shortened by what wants it in one.
+#[cfg(any(feature = "ghc", feature = "sixlorh"))]
+const WHOLE: usize = 512;
 /// The tag of frames whose end is told to nobody.
 #[cfg(feature = "mesh-under")]
 const FORWARDED: u8 = u8::MAX;

@@ -12,7 +12,7 @@ use super::nhc::next_header::ICMPV6;
 use super::nhc::next_header::{IPV6, ROUTING, UDP};
 use super::nhc::{self, Extension, MAX_UDP, NHC_IPV6, UDP_HEADER};
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer};
+use crate::bytes::{Parts, Reader, Writer};
 use crate::checksum;
 use crate::status::{Error, Result};
 
@@ -50,8 +50,9 @@ enum Next<'a> {
 }
 
 impl<'a> Next<'a> {
-    /// Looks at the header of that kind at the front of `bytes`, which reach to the packet's end.
-    fn parse(kind: u8, bytes: &'a [u8], _generic: Generic) -> Option<Next<'a>> {
+    /// Looks at the header of that kind at the front of `rest`, which reaches to the packet's end.
+    fn parse(kind: u8, rest: Parts<'a>, _generic: Generic) -> Option<Next<'a>> {
+        let bytes = rest.head;
         match kind {
             #[cfg(feature = "ghc")]
             ICMPV6 => (_generic == Generic::Everywhere).then_some(Next::Icmpv6),
@@ -59,13 +60,13 @@ impl<'a> Next<'a> {
                 let header = bytes.first_chunk::<IPV6_HEADER>()?;
                 let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
                 // The length is elided, so it must be what the receiver will put in.
-                let fits = header[0] >> 4 == 6 && length == bytes.len() - IPV6_HEADER;
+                let fits = header[0] >> 4 == 6 && length == rest.len() - IPV6_HEADER;
                 fits.then_some(Next::Ipv6(header))
             }
             UDP => {
                 let header = bytes.first_chunk::<UDP_HEADER>()?;
                 let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
-                (length == bytes.len()).then_some(Next::Udp(header))
+                (length == rest.len()).then_some(Next::Udp(header))
             }
             _ => Extension::parse(kind, bytes).map(Next::Extension),
         }
@@ -84,7 +85,8 @@ impl<'a> Next<'a> {
     }
 }
 
-/// Compresses the headers of `packet`, which goes from end to end of `ends`, into `room`.
+/// Compresses the headers of `packet`, which goes from end to end of `ends`, into `room`. No header
+/// stands in both parts of it.
 ///
 /// A header that does not fit `room` whole is not compressed, as fragmentation demands
 /// (RFC 6282 §2), and neither is what follows it. The UDP checksum is elided only with
@@ -96,7 +98,7 @@ impl<'a> Next<'a> {
 /// its UDP checksum, to be elided, is wrong; [`Error::TooLarge`] when not even the IPv6 header
 /// fits.
 pub fn compress(
-    packet: &[u8],
+    packet: Parts<'_>,
     ends: Ends,
     contexts: &Contexts<'_>,
     elide_udp_checksum: bool,
@@ -107,18 +109,21 @@ pub fn compress(
 
 /// As [`compress`], for a neighbour that understands generic header compression (RFC 7400): extension
 /// headers, ICMPv6 and what UDP carries are written in its bytecode where that is shorter and
-/// the packet then fits `room`.
+/// the packet then fits `room`; but nothing of a packet in two parts.
 ///
 /// # Errors
 /// Those of [`compress`].
 #[cfg(feature = "ghc")]
 pub fn compress_generic(
-    packet: &[u8],
+    packet: Parts<'_>,
     ends: Ends,
     contexts: &Contexts<'_>,
     elide_udp_checksum: bool,
     room: &mut [u8],
 ) -> Result<Compressed> {
+    if !packet.tail.is_empty() {
+        return compress(packet, ends, contexts, elide_udp_checksum, room);
+    }
     match compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Everywhere, room) {
         Err(Error::TooLarge) => {
             compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Extensions, room)
@@ -128,7 +133,7 @@ pub fn compress_generic(
 }
 
 fn compress_chain(
-    packet: &[u8],
+    packet: Parts<'_>,
     mut ends: Ends,
     contexts: &Contexts<'_>,
     elide_udp_checksum: bool,
@@ -147,7 +152,7 @@ fn compress_chain(
                 if inner.is_some() {
                     out.u8(NHC_IPV6)?;
                 }
-                let after = rest.get(IPV6_HEADER..).unwrap_or_default();
+                let after = rest.skip(IPV6_HEADER);
                 let mut next = if may_follow { Next::parse(header[6], after, generic) } else { None };
                 let start = out.position();
                 let written = iphc::compress(header, next.is_some(), ends, contexts, &mut out);
@@ -166,7 +171,7 @@ fn compress_chain(
                 (IPV6_HEADER, next)
             }
             Next::Extension(extension) => {
-                let after = rest.get(extension.size..).unwrap_or_default();
+                let after = rest.skip(extension.size);
                 let room = out.remaining().saturating_sub(extension.encoded_len());
                 let next = if may_follow && !extension.is_opaque {
                     Next::parse(extension.next_header, after, generic).filter(|next| next.most() <= room)
@@ -179,7 +184,7 @@ fn compress_chain(
                 extension.emit(next.is_some(), &mut out)?;
                 #[cfg(feature = "ghc")]
                 if let (true, Some(inner)) = (generic != Generic::Nowhere, inner) {
-                    let whole = rest.get(..extension.size).unwrap_or_default();
+                    let whole = rest.head.get(..extension.size).unwrap_or_default();
                     if !put_generic(start, whole, next.is_some(), &dictionary(inner), &mut out) {
                         extension.emit(next.is_some(), &mut out)?;
                     }
@@ -190,7 +195,7 @@ fn compress_chain(
                 let elide = elide_udp_checksum && !routed;
                 if let (true, Some(inner)) = (elide, inner) {
                     let (source, destination) = addresses(inner);
-                    if checksum::transport(&Ip(*source), &Ip(*destination), UDP, rest) != 0 {
+                    if checksum::of_parts(&Ip(*source), &Ip(*destination), UDP, rest) != 0 {
                         return Err(Error::Malformed);
                     }
                 }
@@ -199,14 +204,14 @@ fn compress_chain(
                 nhc::compress_udp(header, elide, &mut out)?;
                 #[cfg(feature = "ghc")]
                 if let (Generic::Everywhere, Some(inner)) = (generic, inner) {
-                    let payload = rest.get(UDP_HEADER..).unwrap_or_default();
+                    let payload = rest.head.get(UDP_HEADER..).unwrap_or_default();
                     let before = out.position();
                     let done = ghc::compress(&dictionary(inner), false, payload, &mut out).is_ok();
                     if done && out.position() - before < payload.len() {
                         if let Some(nhc) = out.written_mut().get_mut(start) {
                             *nhc = ghc::NHC_UDP | *nhc & 7;
                         }
-                        rest = &[];
+                        rest = Parts::default();
                         break;
                     }
                     out.truncate(before);
@@ -218,7 +223,7 @@ fn compress_chain(
                 let start = out.position();
                 out.u8(ghc::NHC_ICMPV6)?;
                 let inner = inner.ok_or(Error::Malformed)?;
-                ghc::compress(&dictionary(inner), false, rest, &mut out)?;
+                ghc::compress(&dictionary(inner), false, rest.head, &mut out)?;
                 // In line, the number of ICMPv6 takes a byte as well.
                 if out.position() - start > rest.len() {
                     return Err(Error::TooLarge);
@@ -226,7 +231,7 @@ fn compress_chain(
                 (rest.len(), None)
             }
         };
-        rest = rest.get(size..).unwrap_or_default();
+        rest = rest.skip(size);
         match next {
             Some(next) => current = next,
             None => break,

@@ -13,7 +13,7 @@ use super::nhc::next_header::{HOP_BY_HOP, IPV6, ROUTING};
 use super::packet::Compressed;
 use super::sixlorh::{MAX_HOPS, PAGE_1, TYPE_IP_IN_IP, TYPE_RPI, address_len, coalesce};
 use crate::address::Ip;
-use crate::bytes::Writer;
+use crate::bytes::{Parts, Writer};
 use crate::status::{Error, Result};
 
 /// The largest packet without RPL's headers that is tried: no larger one fits a frame.
@@ -202,7 +202,7 @@ pub(super) fn compress(
     let room = out.reserve(out.remaining())?;
     // Behind a source route the checksum of UDP stays (RFC 6282 section 4.3.2).
     let elide = elide_udp_checksum && hops == 0;
-    let compressed = compress(stripped, ends, contexts, elide, room)?;
+    let compressed = compress(Parts::whole(stripped), ends, contexts, elide, room)?;
     let rest = stripped.get(compressed.consumed..).unwrap_or_default();
     let room =
         room.get_mut(compressed.len..).and_then(|room| room.get_mut(..rest.len())).ok_or(Error::TooLarge)?;

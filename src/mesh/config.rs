@@ -5,6 +5,7 @@
 use super::{MacConfig, interface, ipv6, rpl};
 use crate::address::Ip;
 use crate::ipv6::link::LinkAddress;
+use crate::ipv6::wire::Header;
 use crate::ipv6::wire::nd::Medium;
 use crate::rpl::Mode;
 use crate::rpl::wire::Configuration;
@@ -61,8 +62,8 @@ pub struct Config {
     pub sockets: u8,
     /// Pings under way.
     pub pings: u8,
-    /// Bytes of the buffer in which packets are made. The default holds the minimum MTU of IPv6
-    /// and the packet information of RPL; a root that sends packets of that size along source
+    /// The largest packet that is made here, in bytes. The default is the minimum MTU of IPv6 and
+    /// the packet information of RPL; a root that sends packets of that size along source
     /// routes needs up to 2047.
     pub packet: u16,
     /// Bytes of the queue of packets for the host side; 0 when there is none.
@@ -119,6 +120,15 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The room for the headers of a packet: a tunnel with the packet information of RPL, with the
+    /// longest source route at a root; or a router advertisement.
+    fn headers(&self) -> u16 {
+        let hops = if self.role == Role::Root { self.routes.min(64) } else { 0 };
+        let route = 2 * Header::LEN as u16 + 8 + 8 + 8 + 16 * hops;
+        let advertisement = 144 + 32 + 24 * u16::from(self.contexts.min(16));
+        route.max(advertisement)
+    }
+
     #[inline(never)]
     pub(super) fn lowpan(&self) -> interface::Config {
         interface::Config {
@@ -165,6 +175,7 @@ impl Config {
             registry: self.registry,
             sockets: self.sockets,
             packet: self.packet,
+            headers: self.headers(),
             #[cfg(feature = "ghc")]
             ghc: self.ghc,
             ..ipv6::Config::default()

@@ -2,7 +2,7 @@
 //! The host side of a border router: packets that wait for it.
 #![forbid(unsafe_code)]
 
-use crate::bytes::{self, copy};
+use crate::bytes::{self, Parts, copy};
 use crate::status::{Error, Result};
 
 /// The MTU of the interface on the host side: that of 6LoWPAN (RFC 4944 §4).
@@ -36,7 +36,7 @@ impl<'m> HostQueue<'m> {
     /// # Errors
     /// [`Error::Unreachable`] when there is no host side, [`Error::WouldBlock`] when the queue has
     /// no room now.
-    pub fn push(&mut self, packet: &[u8]) -> Result<()> {
+    pub fn push(&mut self, packet: Parts<'_>) -> Result<()> {
         if !self.is_present() {
             return Err(Error::Unreachable);
         }
@@ -45,7 +45,7 @@ impl<'m> HostQueue<'m> {
         let room = self.buffer.get_mut(self.used..end).ok_or(Error::WouldBlock)?;
         let (head, body) = room.split_first_chunk_mut::<2>().ok_or(Error::WouldBlock)?;
         *head = length.to_be_bytes();
-        copy(body, packet);
+        packet.copy(body);
         self.used = end;
         Ok(())
     }
@@ -72,19 +72,19 @@ mod tests {
     fn packets_leave_in_order_and_a_full_queue_blocks() {
         let mut buffer = [0; 12];
         let mut queue = HostQueue::new(&mut buffer);
-        queue.push(b"abc").unwrap();
-        queue.push(b"defg").unwrap();
-        assert_eq!(queue.push(b""), Err(Error::WouldBlock));
+        queue.push(Parts::whole(b"abc")).unwrap();
+        queue.push(Parts::whole(b"defg")).unwrap();
+        assert_eq!(queue.push(Parts::whole(b"")), Err(Error::WouldBlock));
         let mut scratch = [0; 8];
         assert_eq!(queue.pop(&mut scratch).as_deref(), Some(&b"abc"[..]));
-        queue.push(b"h").unwrap();
+        queue.push(Parts::whole(b"h")).unwrap();
         assert_eq!(queue.pop(&mut scratch).as_deref(), Some(&b"defg"[..]));
         assert_eq!(queue.pop(&mut scratch).as_deref(), Some(&b"h"[..]));
         assert_eq!(queue.pop(&mut scratch), None);
         assert!(queue.is_empty());
-        queue.push(b"too long").unwrap();
+        queue.push(Parts::whole(b"too long")).unwrap();
         assert_eq!(queue.pop(&mut [0; 3]), None);
         assert!(queue.is_empty());
-        assert_eq!(HostQueue::new(&mut []).push(b"x"), Err(Error::Unreachable));
+        assert_eq!(HostQueue::new(&mut []).push(Parts::whole(b"x")), Err(Error::Unreachable));
     }
 }

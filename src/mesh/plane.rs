@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::host::HostQueue;
+use crate::bytes::Parts;
 use crate::ieee802154::mac::Priority;
 use crate::ipv6::link::{Link, LinkAddress, LinkDestination};
 use crate::ipv6::routing::{ControlMessage, ControlPlane, NoRouting};
@@ -20,7 +21,7 @@ pub(super) struct Air<'a, 'm> {
     pub(super) host: &'a mut HostQueue<'m>,
 }
 
-/// Whether a packet keeps the network together: routing and neighbour discovery.
+/// Whether a packet that begins so keeps the network together: routing and neighbour discovery.
 fn is_control(packet: &[u8]) -> bool {
     let next = packet.get(6).copied();
     let at = match (next, packet.get(Header::LEN).copied()) {
@@ -33,12 +34,12 @@ fn is_control(packet: &[u8]) -> bool {
 }
 
 impl Link for Air<'_, '_> {
-    fn send(&mut self, packet: &[u8], to: LinkDestination) -> Result<()> {
+    fn send(&mut self, packet: Parts<'_>, to: LinkDestination) -> Result<()> {
         let destination = match to {
             LinkDestination::Unicast(address) => address,
             LinkDestination::Multicast(_) => LinkAddress::BROADCAST,
         };
-        let priority = if is_control(packet) { Priority::Control } else { Priority::Normal };
+        let priority = if is_control(packet.head) { Priority::Control } else { Priority::Normal };
         self.interface.send(packet, destination, priority)
     }
 
@@ -53,7 +54,7 @@ impl Link for Air<'_, '_> {
         self.interface.set_generic(neighbour, understands);
     }
 
-    fn send_outside(&mut self, packet: &[u8]) -> Result<()> {
+    fn send_outside(&mut self, packet: Parts<'_>) -> Result<()> {
         self.host.push(packet)
     }
 }

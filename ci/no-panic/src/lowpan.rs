@@ -3,7 +3,7 @@
 
 use crate::{Dice, World, block, bytes};
 use mote::address::Ip;
-use mote::bytes::Writer;
+use mote::bytes::{Parts, Writer};
 use mote::ieee802154::LinkAddress;
 use mote::ieee802154::mac::Priority;
 use mote::ieee802154::wire::{Frame, fcs};
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn check_lowpan_packet(
     let (from, to, entries) =
         unsafe { (bytes(from, length), block(to, room), core::slice::from_raw_parts_mut(entries, count)) };
     fn run(from: &[u8], to: &mut [u8], contexts: &Contexts<'_>, ends: Ends, total: usize) -> Result<usize> {
-        let compressed = packet::compress(from, ends, contexts, total == 7, to)?;
+        let compressed = packet::compress(Parts::whole(from), ends, contexts, total == 7, to)?;
         let rest = from.get(compressed.consumed..).unwrap_or_default();
         packet::decompress(rest, ends, contexts, (total != 9).then_some(total), to)?;
         Ok(compressed.len)
@@ -124,9 +124,9 @@ pub unsafe extern "C" fn check_lowpan_interface(
                 _ => RadioEvent::Transmitted { status: TransmitStatus::ChannelBusy, attempts: 1 },
             };
             if let Some(received) = interface.receive(&mut cx, event, scratch) {
-                interface.send(received.packet, received.source, Priority::Control)?;
+                interface.send(Parts::whole(received.packet), received.source, Priority::Control)?;
             }
-            interface.send(from, LinkAddress::BROADCAST, Priority::Normal)?;
+            interface.send(Parts::whole(from), LinkAddress::BROADCAST, Priority::Normal)?;
             while let Some(sent) = interface.poll(&mut cx) {
                 interface.mac_mut().neighbours_mut().pin(sent.destination, sent.result.is_ok());
                 interface.mac_mut().neighbours_mut().remove(next_hop);

@@ -13,7 +13,7 @@
 //! What our codecs refuse is answered `refused`.
 
 use mote::address::Ip;
-use mote::bytes::Writer;
+use mote::bytes::{Parts, Writer};
 use mote::ieee802154::LinkAddress;
 use mote::ieee802154::wire::{Frame, FrameType, Header, fcs};
 use mote::lowpan::context::{Context, Contexts};
@@ -55,7 +55,7 @@ fn answer(words: &[&str]) -> Option<String> {
         ["air", source, destination, whole] => {
             let (source, destination, whole) = (link(source)?, link(destination)?, bytes(whole)?);
             let ends = Ends::of_link(source, destination);
-            let compressed = packet::compress(&whole, ends, &contexts, false, &mut room).ok()?;
+            let compressed = packet::compress(Parts::whole(&whole), ends, &contexts, false, &mut room).ok()?;
             let mut payload = room[..compressed.len].to_vec();
             payload.extend_from_slice(&whole[compressed.consumed..]);
             let header = Header {

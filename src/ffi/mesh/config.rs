@@ -75,8 +75,8 @@ pub struct mote_mesh_config {
     pub sockets: u16,
     /// Pings under way. Default 1.
     pub pings: u16,
-    /// Bytes of the buffer in which packets are made. Default 1304; for a root 2047, so that
-    /// packets of the largest size can go along long source routes.
+    /// The largest packet that is made, in bytes, all headers included. Default 1304; for a root
+    /// 2047, so that packets of the largest size can go along long source routes.
     pub packet: u16,
     /// Bytes of the queue of packets for the host side of a border router. Default 0: there is
     /// no such side.

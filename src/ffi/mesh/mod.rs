@@ -19,6 +19,7 @@ use self::object::MeshRef;
 use super::arguments::{self, block, outcome, output, slice};
 use super::node::{NodeRef, mote_transport};
 use crate::address::{Ip, SocketAddress};
+use crate::bytes::Parts;
 use crate::mesh::Mesh;
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
@@ -350,7 +351,7 @@ pub unsafe extern "C" fn mote_mesh_host_packet(mesh: *mut mote_mesh, packet: mot
     let hand = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         let (mesh, packet) = unsafe { (MeshRef::new(mesh)?, slice(packet)?) };
-        mesh.with(|core| core.inbound.push(packet))?;
+        mesh.with(|core| core.inbound.push(Parts::whole(packet)))?;
         mesh.touch();
         Ok(())
     };

@@ -231,6 +231,7 @@ impl Ipv6<'_> {
             destination,
             hop_limit: MULTIHOP_HOPLIMIT,
             icmp: Some((kind, message.code())),
+            body: &[],
         };
         // Requests are repeated, and a lost confirmation is asked for again.
         let _ = self.send_upper(cx, &outgoing, &mut |out| message.emit(out));

@@ -17,7 +17,7 @@ use super::wire::nd::{Medium, NdOption, Neighbor, Registration, RouterAdvertisem
 use super::wire::{Header, nd, protocol};
 use super::*;
 use crate::address::SocketAddress;
-use crate::bytes::Writer;
+use crate::bytes::{Parts, Writer};
 use crate::random::Sequence;
 use crate::transport::Path;
 
@@ -30,8 +30,8 @@ struct Outbox {
 }
 
 impl Link for Outbox {
-    fn send(&mut self, packet: &[u8], to: LinkDestination) -> Result<()> {
-        self.packets.push((to, packet.to_vec()));
+    fn send(&mut self, packet: Parts<'_>, to: LinkDestination) -> Result<()> {
+        self.packets.push((to, [packet.head, packet.tail].concat()));
         Ok(())
     }
 
@@ -39,8 +39,8 @@ impl Link for Outbox {
         self.mtu.max(1280)
     }
 
-    fn send_outside(&mut self, packet: &[u8]) -> Result<()> {
-        self.outside.push(packet.to_vec());
+    fn send_outside(&mut self, packet: Parts<'_>) -> Result<()> {
+        self.outside.push([packet.head, packet.tail].concat());
         Ok(())
     }
 }

@@ -128,7 +128,7 @@ impl<'p> Icmpv6<'p> {
 /// checksum of zero.
 fn seal(source: &Ip, destination: &Ip, out: &mut Writer<'_>, start: usize) {
     let message = out.written_mut().get_mut(start..).unwrap_or_default();
-    super::seal(source, destination, protocol::ICMPV6, message);
+    super::seal(source, destination, protocol::ICMPV6, message, &[]);
 }
 
 /// The body of an echo request or reply (RFC 4443 §4).

@@ -13,6 +13,7 @@ pub mod udp;
 pub use header::Header;
 
 use crate::address::Ip;
+use crate::bytes::Parts;
 use crate::checksum;
 
 /// Values of the Next Header field (RFC 8200 §4 and IANA's protocol numbers).
@@ -35,9 +36,10 @@ pub mod protocol {
     pub const DESTINATION_OPTIONS: u8 = 60;
 }
 
-/// Puts the checksum into an upper-layer message that holds zero in its place (RFC 8200 §8.1).
-pub(super) fn seal(source: &Ip, destination: &Ip, next_header: u8, message: &mut [u8]) {
-    let sum = checksum::transport(source, destination, next_header, message);
+/// Puts the checksum into an upper-layer message that holds zero in its place (RFC 8200 §8.1), and
+/// of which `body` stands elsewhere.
+pub(super) fn seal(source: &Ip, destination: &Ip, next_header: u8, message: &mut [u8], body: &[u8]) {
+    let sum = checksum::of_parts(source, destination, next_header, Parts { head: message, tail: body });
     // Zero would mean "no checksum" of UDP (RFC 768).
     let (at, sum) = match (next_header, sum) {
         (protocol::UDP, 0) => (6, 0xffff),

@@ -45,23 +45,23 @@ impl Udp {
     /// [`Error::TooLarge`] when `out` has no room or the datagram exceeds 65,535 bytes.
     pub fn emit(&self, source: &Ip, destination: &Ip, payload: &[u8], out: &mut Writer<'_>) -> Result<()> {
         let start = out.position();
-        self.put(payload, out)?;
+        self.put_header(payload, out)?;
+        out.put(payload)?;
         let datagram = out.written_mut().get_mut(start..).unwrap_or_default();
-        super::seal(source, destination, protocol::UDP, datagram);
+        super::seal(source, destination, protocol::UDP, datagram, &[]);
         Ok(())
     }
 
-    /// Writes a datagram with zero for its checksum.
+    /// Writes the header in front of `payload`, with zero for its checksum.
     ///
     /// # Errors
     /// As [`Udp::emit`].
-    pub(in crate::ipv6) fn put(&self, payload: &[u8], out: &mut Writer<'_>) -> Result<()> {
+    pub(in crate::ipv6) fn put_header(&self, payload: &[u8], out: &mut Writer<'_>) -> Result<()> {
         let length = u16::try_from(payload.len() + Udp::LEN).map_err(|_| Error::TooLarge)?;
         out.u16(self.source_port)?;
         out.u16(self.destination_port)?;
         out.u16(length)?;
-        out.u16(0)?;
-        out.put(payload)
+        out.u16(0)
     }
 
     /// How many bytes the header and `payload` take.

@@ -7,6 +7,27 @@ use proptest::prelude::*;
 const HERE: LinkAddress = LinkAddress::Extended([2, 0, 0, 0, 0, 0, 0, 1]);
 const THERE: LinkAddress = LinkAddress::Short(0x1234);
 
+fn compress(
+    packet: &[u8],
+    ends: Ends,
+    contexts: &Contexts<'_>,
+    elide: bool,
+    room: &mut [u8],
+) -> Result<Compressed> {
+    super::compress(Parts::whole(packet), ends, contexts, elide, room)
+}
+
+#[cfg(feature = "ghc")]
+fn compress_generic(
+    packet: &[u8],
+    ends: Ends,
+    contexts: &Contexts<'_>,
+    elide: bool,
+    room: &mut [u8],
+) -> Result<Compressed> {
+    super::compress_generic(Parts::whole(packet), ends, contexts, elide, room)
+}
+
 fn ends() -> Ends {
     Ends::of_link(HERE, THERE)
 }
@@ -142,6 +163,14 @@ proptest! {
         let done = compress(&packet, ends(), &contexts, false, &mut frame[..room]).unwrap();
         prop_assert!(done.consumed >= 40 && done.len <= room);
         prop_assert_eq!(done.consumed % 8, 0);
+        // In two parts, cut behind what is compressed or behind the first header.
+        for cut in [done.consumed, IPV6_HEADER] {
+            let mut other = [0; 1400];
+            let (head, tail) = packet.split_at(cut);
+            let parts = Parts { head, tail };
+            prop_assert_eq!(super::compress(parts, ends(), &contexts, false, &mut other[..room]), Ok(done));
+            prop_assert_eq!(&other[..done.len], &frame[..done.len]);
+        }
         let rest = &packet[done.consumed..];
         frame[done.len..done.len + rest.len()].copy_from_slice(rest);
         let frame = &frame[..done.len + rest.len()];
