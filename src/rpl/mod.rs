@@ -202,17 +202,18 @@ struct OwnTarget {
 
 /// The RPL engine of one interface.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Rpl<'m> {
     dodags: &'m mut [Dodag],
     neighbours: &'m mut [Neighbour],
     routes: &'m mut [Route],
     targets: &'m mut [OwnTarget],
-    /// Interface identifier of the own link-local address.
-    iid: [u8; 8],
     leaf: bool,
     floating: bool,
     /// Parents have to be selected again.
     reselect: bool,
+    /// Interface identifier of the own link-local address.
+    iid: [u8; 8],
     /// When to send the next DIS.
     solicit_at: Instant,
     /// The interval to the DIS after it, in milliseconds.
