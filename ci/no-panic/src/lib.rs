@@ -11,7 +11,7 @@
 mod coap;
 #[cfg(feature = "coap_engine")]
 mod coap_engine;
-#[cfg(any(feature = "lowpan", feature = "mesh"))]
+#[cfg(feature = "lowpan")]
 mod lowpan;
 #[cfg(feature = "mesh")]
 mod mesh;
@@ -26,7 +26,9 @@ mod shared;
 
 use mote::random::Random;
 use mote::status::{Error, Result};
-use mote::transport::{Context, Datagram, DatagramContext, Path, Stream, StreamContext};
+use mote::transport::{
+    Context, Datagram, DatagramContext, Path, Radio, RadioAddresses, RadioCapabilities, Stream, StreamContext,
+};
 
 /// The outside world as function pointers, which the optimiser cannot see through.
 #[repr(C)]
@@ -62,6 +64,27 @@ impl Stream for World {
     }
     fn shutdown(&mut self) {}
     fn close(&mut self) {}
+}
+
+impl Radio for World {
+    fn capabilities(&self) -> RadioCapabilities {
+        RadioCapabilities((self.number)())
+    }
+    fn transmit(&mut self, frame: &[u8]) -> Result<()> {
+        self.outcome(frame).map(|_| ())
+    }
+    fn channel_is_clear(&mut self) -> bool {
+        (self.number)() != 0
+    }
+    fn set_addresses(&mut self, addresses: &RadioAddresses) -> Result<()> {
+        self.outcome(&addresses.extended).map(|_| ())
+    }
+    fn set_channel(&mut self, channel: u8) -> Result<()> {
+        self.outcome(&[channel]).map(|_| ())
+    }
+    fn enable(&mut self, on: bool) -> Result<()> {
+        self.outcome(&[u8::from(on)]).map(|_| ())
+    }
 }
 
 /// Randomness from outside.

@@ -14,7 +14,7 @@ use mote::lowpan::packet;
 use mote::memory::{Carver, Plan};
 use mote::status::{Error, Result};
 use mote::time::Instant;
-use mote::transport::{Radio, RadioAddresses, RadioCapabilities, RadioContext, RadioEvent, TransmitStatus};
+use mote::transport::{RadioContext, RadioEvent, TransmitStatus};
 
 /// # Safety
 /// Both ranges are valid.
@@ -55,27 +55,6 @@ pub unsafe extern "C" fn check_lowpan_packet(
         Ok(compressed.len)
     }
     run(from, to, &Contexts::new(entries), *ends, total).map_or_else(Error::code, |count| count as i32)
-}
-
-impl Radio for World {
-    fn capabilities(&self) -> RadioCapabilities {
-        RadioCapabilities((self.number)())
-    }
-    fn transmit(&mut self, frame: &[u8]) -> Result<()> {
-        self.outcome(frame).map(|_| ())
-    }
-    fn channel_is_clear(&mut self) -> bool {
-        (self.number)() != 0
-    }
-    fn set_addresses(&mut self, addresses: &RadioAddresses) -> Result<()> {
-        self.outcome(&addresses.extended).map(|_| ())
-    }
-    fn set_channel(&mut self, channel: u8) -> Result<()> {
-        self.outcome(&[channel]).map(|_| ())
-    }
-    fn enable(&mut self, on: bool) -> Result<()> {
-        self.outcome(&[u8::from(on)]).map(|_| ())
-    }
 }
 
 /// # Safety
