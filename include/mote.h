@@ -3445,6 +3445,26 @@ typedef struct mote_mqtt_config {
      * Handed to the callback.
      */
     void *user;
+    /**
+     * Where responses to `mote_mqtt_request_start` are to be sent (5.0): a topic of this client alone.
+     */
+    struct mote_bytes response_topic;
+    /**
+     * Requests that can wait for their responses at a time. Default 0: none.
+     */
+    uint16_t requests;
+    /**
+     * The largest QoS of responses, 0 to 2.
+     */
+    uint8_t response_qos;
+    /**
+     * Must be 0.
+     */
+    uint8_t reserved3;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved4;
 } mote_mqtt_config;
 
 /**
@@ -3614,6 +3634,11 @@ typedef struct mote_mqtt_statistics {
      */
     uint32_t pending;
 } mote_mqtt_statistics;
+
+/**
+ * Names a request that waits for its response; 0 is none.
+ */
+typedef uint32_t mote_mqtt_request;
 
 /**
  * How a node is to be. Zero means the default, in every member but `size` and `port`.
@@ -5199,6 +5224,62 @@ mote_status mote_mqtt_topic_matches(struct mote_bytes filter, struct mote_bytes 
  */
 mote_status mote_mqtt_next_property(struct mote_bytes *properties,
                                     struct mote_mqtt_property *property);
+
+/**
+ * Publishes a request, and waits for the response to it (5.0 section 4.10): a message to the `response_topic` of
+ * the client's config that carries the Correlation Data of this request.
+ *
+ * ```c
+ * mote_mqtt_publish_config question = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = 1, .callback = on_reading };
+ * question.topic = (mote_bytes)MOTE_STR("meter/7/ask"), question.payload = (mote_bytes)MOTE_STR("reading?");
+ * mote_status status = mote_mqtt_request_start(mqtt, &question, 5000, NULL);
+ * ```
+ *
+ * `message->callback` is told of the response: by `MOTE_MQTT_MESSAGE`, and `MOTE_MQTT_PAYLOAD` when it comes in
+ * parts, as any handler; then by `MOTE_MQTT_ENDED`, which comes exactly once, and without a response says why there
+ * is none: `MOTE_ERR_TIMEOUT` after `timeout` milliseconds (0 stands for 30,000), `MOTE_ERR_NOT_FOUND` when the
+ * server says that nobody listens, `MOTE_ERR_CANCELLED`, `MOTE_ERR_CLOSED`, or how publishing or subscribing failed.
+ * `event->operation` is the request throughout. With `MOTE_MQTT_DEFERRED` acknowledge the response as any message.
+ *
+ * The message gets a Response Topic, Correlation Data, and unless it has one a Message Expiry Interval that suits the
+ * time-out. Responses are subscribed to with the first request. `request` may be NULL.
+ *
+ * `MOTE_ERR_UNSUPPORTED` when the config has no `requests`, or with 3.1.1; `MOTE_ERR_FULL` when as many wait; `MOTE_ERR_INVALID` for a
+ * message in parts; and every status of `mote_mqtt_publish` and `mote_mqtt_subscribe`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_request_start(struct mote_mqtt *mqtt,
+                                    const struct mote_mqtt_publish_config *message,
+                                    uint32_t timeout,
+                                    mote_mqtt_request *request);
+
+/**
+ * Gives up a request. Its last event, with `MOTE_ERR_CANCELLED`, comes from the node's next turn, never from inside
+ * this call; if it has not been sent yet, it is not sent any more.
+ *
+ * `MOTE_ERR_STALE` when it has ended already or the client is closed, `MOTE_ERR_INVALID` for NULL.
+ *
+ * # Safety
+ * `mqtt` is NULL or came from `mote_mqtt_init`.
+ */
+mote_status mote_mqtt_request_cancel(struct mote_mqtt *mqtt,
+                                     mote_mqtt_request request);
+
+/**
+ * Publishes the response to a request (5.0 section 4.10): to its Response Topic, with its Correlation Data.
+ *
+ * `event` is the `MOTE_MQTT_MESSAGE` that brought the request, during its callback. The topic of `message` is not used; all else is
+ * as for `mote_mqtt_publish`, whose statuses these are; `MOTE_ERR_NOT_FOUND` when no response is wanted.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_respond(struct mote_mqtt *mqtt,
+                              const struct mote_mqtt_event *event,
+                              const struct mote_mqtt_publish_config *message,
+                              mote_mqtt_operation *operation);
 
 /**
  * How many bytes `mote_node_init` needs for `config`, whatever the alignment of the block.

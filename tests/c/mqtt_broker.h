@@ -33,6 +33,8 @@ static struct {
     uint16_t held[8];         /* QoS 2 messages that were not released */
     unsigned distinct;        /* QoS 2 messages passed on: each once */
     unsigned user_properties; /* in PUBLISH */
+    uint8_t properties[256];  /* of the last PUBLISH, encoded */
+    size_t properties_len;
     uint16_t next_id;
     unsigned at;              /* the number of the connection over which CONNECT came */
 } broker;
@@ -218,6 +220,8 @@ static void broker_published(stream_socket *from, uint8_t first, broker_rest *re
     if (qos != 0) id = broker_short(rest);
     properties = broker_properties(rest);
     for (size_t i = 0; i < properties.len; i++) broker.user_properties += properties.data[i] == 38;
+    broker.properties_len = properties.len < sizeof broker.properties ? properties.len : 0;
+    if (broker.properties_len != 0) memcpy(broker.properties, properties.data, broker.properties_len);
     broker.published[qos]++;
     broker.repeated += first >> 3 & 1;
     broker.topic_len = topic.len < sizeof broker.topic ? topic.len : sizeof broker.topic;

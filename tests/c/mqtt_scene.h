@@ -179,7 +179,7 @@ static const mote_mqtt_property scene_pairs[] = {
 };
 
 /* Publishes the first `len` bytes of the body, in parts or whole. */
-static scene_operation *scene_publish(const char *topic, uint8_t qos, uint32_t len, int parts)
+static inline scene_operation *scene_publish(const char *topic, uint8_t qos, uint32_t len, int parts)
 {
     mote_mqtt_publish_config config = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = qos, .callback = scene_ended };
     scene_operation *of = scene_place();
@@ -194,7 +194,7 @@ static scene_operation *scene_publish(const char *topic, uint8_t qos, uint32_t l
     return of;
 }
 
-static scene_operation *scene_request(int subscribe, const char *filter, uint8_t qos, scene_receiver *handler)
+static inline scene_operation *scene_request(int subscribe, const char *filter, uint8_t qos, scene_receiver *handler)
 {
     mote_mqtt_filter filters[1] = { { bytes(filter), qos, 0, 0, 0, 0 } };
     mote_mqtt_subscribe_config config = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = filters, .filter_count = 1, .callback = scene_ended };

@@ -10,7 +10,7 @@ static mote_node *node, *linux_node, *simulated_node, *mesh_node;
 static mote_coap *coap, *simulated_coap, *linux_coap;
 static mote_coap_request request;
 static mote_coap_resource resource;
-static mote_mqtt *mqtt;
+static mote_mqtt *mqtt, *linux_mqtt;
 static mote_mqtt_operation operation;
 static mote_mqtt_event message_event;
 static const mote_mqtt_event *event = &message_event;
@@ -59,8 +59,8 @@ static void surroundings(void) {
     coap_config.node = linux_node;
     CHECK_IS(mote_coap_init(coap_memory[1], sizeof coap_memory[1], &coap_config, &linux_coap), MOTE_OK);
     mote_mqtt_config mqtt_config = { MOTE_MQTT_CONFIG_INIT, .node = linux_node, .host = MOTE_STR("localhost"),
-                                     .callback = on_event };
-    CHECK_IS(mote_mqtt_init(mqtt_memory, sizeof mqtt_memory, &mqtt_config, &mqtt), MOTE_OK);
+                                     .callback = on_event, .response_topic = MOTE_STR("me/responses"), .requests = 2 };
+    CHECK_IS(mote_mqtt_init(mqtt_memory, sizeof mqtt_memory, &mqtt_config, &linux_mqtt), MOTE_OK);
     /* One property: the payload is text. */
     static const uint8_t text[] = { 1, 1 };
     message_event.properties = (mote_bytes){ text, sizeof text };
@@ -71,6 +71,7 @@ static void run(const char *name, void (*example)(void)) {
     int before = failures;
     int of_mesh = strncmp(name, "mesh", 4) == 0 || strncmp(name, "mote_mesh", 9) == 0;
     node = linux_node;
+    mqtt = linux_mqtt;
     /* What looks names up needs a system that knows them. */
     coap = strcmp(name, "mote_coap_start_by_name") == 0 ? linux_coap : simulated_coap;
     if (of_mesh) {

@@ -215,6 +215,16 @@ pub struct mote_mqtt_config {
     pub callback: mote_mqtt_callback,
     /// Handed to the callback.
     pub user: *mut c_void,
+    /// Where responses to `mote_mqtt_request_start` are to be sent (5.0): a topic of this client alone.
+    pub response_topic: mote_bytes,
+    /// Requests that can wait for their responses at a time. Default 0: none.
+    pub requests: u16,
+    /// The largest QoS of responses, 0 to 2.
+    pub response_qos: u8,
+    /// Must be 0.
+    pub reserved3: u8,
+    /// Must be 0.
+    pub reserved4: u32,
 }
 
 // SAFETY: `repr(C)`, `size` first, integers, pointers and an optional function.
@@ -234,7 +244,7 @@ pub(super) fn room<'a>() -> Room<'a> {
 pub(super) unsafe fn properties<'r, 'a: 'r>(
     first: *const mote_mqtt_property,
     count: usize,
-    room: &'r mut Room<'a>,
+    room: &'r mut [Property<'a>],
 ) -> Result<Properties<'r>> {
     let list = room.get_mut(..count).ok_or(Error::TooLarge)?;
     if count > 0 && first.is_null() {

@@ -4,15 +4,19 @@
 mod config;
 mod event;
 mod object;
+mod requests;
 
 pub use self::config::*;
 pub use self::event::*;
 pub use self::object::{MOTE_MQTT_MEM, mote_mqtt};
+pub use self::requests::*;
 
 use self::config::{properties, text};
 use self::object::MqttRef;
 use super::arguments::{self, Config, block, outcome, output, slice};
-use crate::mqtt::{Filter, Operation, Publication, Reason, Subscription, SubscriptionOptions, Token, topic};
+use crate::mqtt::{
+    Filter, Operation, Properties, Publication, Reason, Subscription, SubscriptionOptions, Token, topic,
+};
 use crate::port::{mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use core::ffi::c_void;
@@ -207,6 +211,7 @@ pub unsafe extern "C" fn mote_mqtt_close(mqtt: *mut mote_mqtt) -> mote_status {
         let mqtt = unsafe { MqttRef::new(mqtt) }?;
         mqtt.close();
         mqtt.end_all();
+        requests::close(mqtt);
         Ok(())
     };
     outcome(close())
@@ -258,6 +263,32 @@ pub unsafe extern "C" fn mote_mqtt_disconnect(
     outcome(disconnect())
 }
 
+/// Publishes a message with these properties: its operation.
+///
+/// # Safety
+/// What `given` points to is valid.
+#[inline(never)]
+unsafe fn publish(
+    mqtt: MqttRef,
+    given: &mote_mqtt_publish_config,
+    properties: Properties<'_>,
+) -> Result<mote_mqtt_operation> {
+    // SAFETY: passed on to the caller.
+    let (topic, payload) = unsafe { (text(given.topic)?, slice(given.payload)?) };
+    if given.retain > 1 || given.parts > 1 || given.reserved != 0 || given.reserved2 != 0 {
+        return Err(Error::Invalid);
+    }
+    mqtt.room(given.callback)?;
+    let publication = Publication { topic, qos: given.qos, retain: given.retain != 0, payload, properties };
+    let started = mqtt.command(|client, cx| match given.parts {
+        0 => client.publish(cx, &publication),
+        _ => client.publish_begin(cx, &publication, given.total).map(Some),
+    })?;
+    let number = started.map(Operation::raw);
+    mqtt.register(number, given.callback, given.user);
+    Ok(number.unwrap_or(0))
+}
+
 /// Publishes a message.
 ///
 /// ```c
@@ -285,26 +316,14 @@ pub unsafe extern "C" fn mote_mqtt_publish(
     let publish = || -> Result<()> {
         let (mut room, mut list) = (arguments::room(), config::room());
         // SAFETY: passed on to the caller of this function.
-        let (mqtt, given, list, topic, payload) = unsafe {
+        let started = unsafe {
             let given = arguments::config(config, &mut room)?;
             let list = properties(given.properties, given.property_count, &mut list)?;
-            (MqttRef::new(mqtt)?, given, list, text(given.topic)?, slice(given.payload)?)
-        };
-        if given.retain > 1 || given.parts > 1 || given.reserved != 0 || given.reserved2 != 0 {
-            return Err(Error::Invalid);
-        }
-        mqtt.room(given.callback)?;
-        let publication =
-            Publication { topic, qos: given.qos, retain: given.retain != 0, payload, properties: list };
-        let started = mqtt.command(|client, cx| match given.parts {
-            0 => client.publish(cx, &publication),
-            _ => client.publish_begin(cx, &publication, given.total).map(Some),
-        })?;
-        let number = started.map(Operation::raw);
-        mqtt.register(number, given.callback, given.user);
+            self::publish(MqttRef::new(mqtt)?, given, list)
+        }?;
         // SAFETY: passed on to the caller of this function.
         if let Some(out) = unsafe { operation.as_mut() } {
-            *out = number.unwrap_or(0);
+            *out = started;
         }
         Ok(())
     };

@@ -6,6 +6,7 @@ use super::event::{
     MOTE_MQTT_ABORTED, MOTE_MQTT_ENDED, MOTE_MQTT_MESSAGE, MOTE_MQTT_PAYLOAD, MOTE_MQTT_WANTED, blank, lend,
     mote_mqtt_callback, mote_mqtt_event, show,
 };
+use super::requests::{Requests, Waiting};
 use crate::bytes::{Writer, copy};
 use crate::ffi::node::{Driver, NodeRef};
 use crate::ffi::object::{Kind, Object, ObjectRef};
@@ -15,7 +16,7 @@ use crate::memory::{Carver, Plan};
 use crate::mqtt::{Client, Config, Context, Event, Properties};
 use crate::status::{Error, Result};
 use crate::store::Store;
-use crate::table::Handle;
+use crate::table::{Handle, Slot};
 use crate::time::Instant;
 use crate::transport::{StreamContext, StreamEvent};
 use core::cell::Cell;
@@ -61,6 +62,7 @@ pub(super) struct Core {
     pub(super) callers: &'static mut [Caller],
     /// Handlers of subscriptions; a cookie is the number of the place, counted from 1.
     pub(super) handlers: &'static mut [Caller],
+    pub(super) requests: Requests,
     callback: mote_mqtt_callback,
     user: *mut c_void,
     /// Where to say that the client was closed while its handlers are told, or NULL.
@@ -82,6 +84,7 @@ struct Sizes {
     /// Encoded properties of CONNECT and of the will.
     connect: usize,
     will: usize,
+    requests: usize,
 }
 
 impl Sizes {
@@ -93,6 +96,7 @@ impl Sizes {
             topic: if given.engine.topic_alias_maximum == 0 { 0 } else { given.engine.names_bytes },
             connect: length(given.connect)?,
             will: length(given.will)?,
+            requests: given.config.requests.into(),
         })
     }
 }
@@ -106,11 +110,11 @@ const fn plan_for(engine: &Config<'_>, sizes: &Sizes) -> Plan {
         .table::<u8>(sizes.topic)
         .table::<Caller>(sizes.callers)
         .table::<Caller>(sizes.handlers);
-    Inlet::plan(plan, engine.receive_bytes).table::<Object<Core>>(1)
+    Inlet::plan(plan, engine.receive_bytes).table::<Slot<Waiting>>(sizes.requests).table::<Object<Core>>(1)
 }
 
 const _: () = {
-    let sizes = Sizes { callers: 16, handlers: 8, topic: 0, connect: 0, will: 0 };
+    let sizes = Sizes { callers: 16, handlers: 8, topic: 0, connect: 0, will: 0, requests: 0 };
     assert!(plan_for(&Config::DEFAULT, &sizes).bytes() <= MOTE_MQTT_MEM);
 };
 
@@ -146,12 +150,26 @@ pub(super) fn init(block: &'static mut [u8], given: &Given<'_>) -> Result<*mut m
     let callers = carver.table(sizes.callers)?;
     let handlers = carver.table(sizes.handlers)?;
     let inlet = Inlet::new(&mut carver, engine.receive_bytes)?;
+    // SAFETY: the config's texts stay as they are, as the header asks.
+    let requests = unsafe { Requests::new(&mut carver, given.config) }?;
     let store = if engine.store_owner == 0 { None } else { Some(PortStore::of(node)?) };
     let object = MqttRef::attach(&mut carver, node, &DRIVER)?;
     let mote_mqtt_config { callback, user, .. } = *given.config;
     let stream = TcpStream::new(node, object.handle());
     let gone = core::ptr::null();
-    object.put(Core { client, stream, inlet, store, topic, callers, handlers, callback, user, gone });
+    object.put(Core {
+        client,
+        stream,
+        inlet,
+        store,
+        topic,
+        callers,
+        handlers,
+        requests,
+        callback,
+        user,
+        gone,
+    });
     Ok(object.pointer())
 }
 
@@ -332,7 +350,7 @@ static DRIVER: Driver = Driver { poll, deadline, datagram: Driver::NO_DATAGRAM, 
 
 unsafe fn poll(object: *mut c_void) -> bool {
     let mqtt = MqttRef::of(object);
-    if mqtt.tell_done() {
+    if mqtt.tell_done() || mqtt.with(|core| core.requests.drive).is_some_and(|drive| drive(mqtt)) {
         return true;
     }
     loop {
@@ -360,7 +378,7 @@ unsafe fn poll(object: *mut c_void) -> bool {
 
 unsafe fn deadline(object: *const c_void) -> Instant {
     let mqtt = MqttRef::of(object);
-    mqtt.with(|core| core.client.next_deadline().min(core.stream.next_deadline()))
+    mqtt.with(|core| core.client.next_deadline().min(core.stream.next_deadline()).min(core.requests.deadline))
 }
 
 unsafe fn ready(object: *mut c_void, source: Handle, readable: bool, writable: bool) -> bool {
