@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::config::Config;
-use super::event::Message;
+use super::event::{Message, Token};
 use super::log::Log;
 use super::output::Output;
 use super::wire::{Version, text};
@@ -140,7 +140,7 @@ pub(super) mod mark {
     pub(crate) const NO_PROBLEMS: u32 = 0x4000;
 }
 
-/// Where a received message of QoS 1 or 2 stands.
+/// Where a received message of QoS 1 or 2 stands. From `Releasing` on its identifier may stand for another message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Receipt {
     /// Its payload is still coming.
@@ -176,8 +176,8 @@ pub(super) struct Inbound {
 pub(super) struct Incoming {
     pub(super) total: u32,
     pub(super) remaining: u32,
-    /// 0 with QoS 0.
-    pub(super) packet_id: u16,
+    /// `None` with QoS 0, and for what the application does not get.
+    pub(super) token: Option<Token>,
     /// A duplicate, which the application does not get.
     pub(super) skip: bool,
 }

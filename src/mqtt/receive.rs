@@ -214,10 +214,14 @@ impl Client<'_> {
         let mut token = None;
         if head.qos != 0 {
             let mut entries = self.receipts().iter_mut();
-            let known =
-                |entry: &&mut Inbound| entry.packet_id == packet_id && entry.receipt != Receipt::Unknown;
+            // A duplicate of what the application has [MQTT-4.3.3-10]: PUBREC once more. With QoS 1 none is passed
+            // over: an identifier in use may stand for another message, from a server that gives it twice, which
+            // would be acknowledged with nobody having had it.
+            let known = |entry: &&mut Inbound| {
+                let both = entry.qos & head.qos == 2 && (entry.receipt as u8) < Receipt::Releasing as u8;
+                both && entry.packet_id == packet_id
+            };
             if let Some(entry) = entries.find(known) {
-                // A duplicate of what the application has [MQTT-4.3.3-10]: PUBREC once more.
                 skip = true;
                 if entry.receipt == Receipt::Received {
                     entry.receipt = Receipt::Again;
@@ -237,7 +241,7 @@ impl Client<'_> {
             return 0;
         }
         let cookie = self.handler(0);
-        self.incoming = Incoming { total, remaining, packet_id, skip };
+        self.incoming = Incoming { total, remaining, token, skip };
         self.complete();
         if !skip {
             self.marks |= mark::USEFUL;
@@ -348,14 +352,11 @@ impl Client<'_> {
 
     /// A further part of a payload.
     fn payload<'d>(&mut self, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
-        let Incoming { total, remaining, packet_id, skip } = self.incoming;
+        let Incoming { total, remaining, token, skip } = self.incoming;
         let cookie = self.handler(0);
         let data = bytes.get(..remaining as usize).unwrap_or(bytes);
         if !data.is_empty() {
             self.incoming.remaining = remaining - data.len() as u32;
-            let mut entries = self.receipts().iter();
-            let entry = entries.find(|entry| packet_id != 0 && entry.packet_id == packet_id);
-            let token = entry.map(Inbound::token);
             self.complete();
             if !skip {
                 let offset = total - remaining;
@@ -370,13 +371,12 @@ impl Client<'_> {
     /// By itself means when the client is called next: the application has had the message by
     /// then, and only then is it owned [MQTT-4.3.2-4, MQTT-4.3.3-8].
     fn complete(&mut self) {
-        let Incoming { packet_id, remaining, .. } = self.incoming;
-        if packet_id == 0 || remaining != 0 {
+        if self.incoming.remaining != 0 {
             return;
         }
-        let deferred = self.config.deferred;
+        let (token, deferred) = (self.incoming.token, self.config.deferred);
         for entry in self.receipts() {
-            if entry.packet_id == packet_id && entry.receipt == Receipt::Coming {
+            if Some(entry.token()) == token {
                 entry.receipt = if deferred { Receipt::Held } else { Receipt::Ready };
             }
         }

@@ -6,6 +6,7 @@ mod features;
 mod input;
 #[path = "../mqtt_support/mod.rs"]
 mod mqtt_support;
+mod owned;
 mod subscriptions;
 
 use mote::mqtt::wire::{

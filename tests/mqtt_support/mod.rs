@@ -282,6 +282,25 @@ impl Rig {
         }
     }
 
+    /// Bytes from the server, all of which are looked at before anything is answered.
+    pub fn burst(&mut self, bytes: &[u8]) {
+        let room = self.client.config().receive_bytes;
+        let mut at = 0;
+        loop {
+            let offered = &bytes[at..bytes.len().min(at + room)];
+            let (count, event) = self.with(|client, cx| client.receive(cx, StreamEvent::Received(offered)));
+            let none = event.is_none();
+            let seen = event.map(|event| keep(&event, &self.client));
+            self.seen.extend(seen);
+            at += count;
+            if at == bytes.len() || (count == 0 && none) {
+                break;
+            }
+        }
+        self.inlet.extend_from_slice(&bytes[at..]);
+        self.poll();
+    }
+
     /// Bytes from the server, one at a time.
     pub fn drip(&mut self, bytes: &[u8]) {
         for byte in bytes {
