@@ -210,8 +210,10 @@ static TOOL_UNUSED void mqtt_begin(mqtt_tool *tool, mote_mqtt_callback callback)
     config->node = tool->node;
     tool_check(mote_mqtt_size(config, &size), "client");
     tool_check(mote_mqtt_init(malloc(size), size, config, &tool->mqtt), "client");
-    signal(SIGINT, mqtt_stop);
-    signal(SIGTERM, mqtt_stop);
+    /* Once in order; the second kills. */
+    struct sigaction stop = { .sa_handler = mqtt_stop, .sa_flags = (int)SA_RESETHAND };
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
 }
 
 /* One line on standard error about what is worth one. */

@@ -7,6 +7,7 @@ status says how it went. Nothing that our side does wrong is forgiven; what a br
 import asyncio
 import os
 import random
+import re
 import shlex
 import socket
 import subprocess
@@ -18,14 +19,17 @@ import mqtt_audit as audit
 from mqtt import WORK, check, failures, free_port, run, tool
 from mqtt_proxy import Proxy
 
-PATIENCE = 15
 BATCH = 30
 CUT_BATCH = 300
 # The least and the most bytes that a connection carries before it is cut.
 CUT_AFTER = (300, 2500)
 CUTS = 6
-# How long nothing may come, in seconds, before what is missing counts as lost: longer than any wait before the next of so few connections.
-QUIET = 4
+# Seconds after which our tools try again at the latest, whatever came to nothing before.
+with open("examples-c/mqtt_tool.h") as source:
+    CEILING = int(re.search(r"reconnect_ceiling = (\d+);", source.read())[1]) / 1000
+# How long nothing may come before what is missing counts as lost: a wait, and as long again for the connection.
+QUIET = 2 * CEILING
+PATIENCE = 3 * CEILING
 
 
 # What a broker cannot ("cannot": left out) or does wrong now and then ("may": forgiven where the record of a proxy shows nothing of ours).
@@ -47,6 +51,16 @@ LIMITS = {
     ("mochi", "order"): "may",
     # A filter that ends in +/# does not get the messages of the parent level (topics.go, scanSubscribers; against 4.7.1.2).
     ("mochi", "parent of +/#"): "cannot",
+    # aedes 0.51.3 counts identifiers from a random number in each connection and sends again what has one of an earlier connection (lib/client.js,
+    # lib/qos-packet.js), so that two messages may have the same at once (against 2.3.1-4). At QoS 1 it takes the first PUBACK for whichever of them
+    # is the older (aedes-persistence, outgoingClearMessageId), and forgets that one, sent or not. At QoS 2 the second cannot be told from a
+    # duplicate of the first. By chance this is rare; as "aedes-first" it counts from 1 in each connection, so that it happens each time.
+    ("aedes", "cut subscriber 1"): "may",
+    ("aedes-first", "cut subscriber 1"): "may",
+    ("aedes-first", "cut publisher 2"): "cannot",
+    ("aedes-first", "cut subscriber 2"): "may",
+    ("aedes", "order"): "may",
+    ("aedes-first", "order"): "may",
     # aedes 0.51.3 publishes again, after a reconnection, what it had sent PUBREL for (against 4.3.3), as the proxy's record shows.
     ("aedes", "cut subscriber 2"): "may",
 }
@@ -280,7 +294,8 @@ class Peer:
         # Both come back after every cut, and what the last connection has carried is printed.
         if len(connections) <= cuts:
             mine.append("did not come back")
-        mine += [f"{line}: came, and was not printed" for line in lost if any(c == len(subscriber.got) - 1 for c, _, _ in subscriber.deliveries(line))]
+        mine += [f"{line}: came, and was not printed" for line in lost for c, _, packet in subscriber.deliveries(line)
+                 if c == len(subscriber.got) - 1 and not (qos == 2 and audit.reused(subscriber, packet.identifier))]
         title = f"{end} cut off {cuts} times, QoS {qos}: nothing lost" + (", nothing doubled" if qos == 2 else "")
         theirs = [] if mine else [f"{len(lost)} lost, {len(doubled)} doubled"] if lost or doubled else []
         if firsts != sorted(firsts, key=int) and not mine and not self.limit("order", "may"):
@@ -332,7 +347,7 @@ class Peer:
 
     def all(self):
         for part in (self.every_qos_pair, self.retained, self.wills, self.session, self.wildcards, self.large, self.cuts):
-            if PARTS and part.__name__ not in PARTS:
+            if (PARTS and part.__name__ not in PARTS) or (self.broker.name == "aedes-first" and part != self.cuts):
                 continue
             began = time.monotonic()
             try:

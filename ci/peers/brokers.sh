@@ -33,7 +33,7 @@ mochi() {
     GOTOOLCHAIN=local timeout 300 go build -C ci/peers/mochi -o "$place/mochi" . >"$work/go.log" 2>&1
 }
 
-if aedes; then brokers+=("aedes,mqttv311=node $place/aedes/server.js"); else missing+=("aedes"); fi
+if aedes; then brokers+=("aedes,mqttv311=node $place/aedes/server.js" "aedes-first,mqttv311=node $place/aedes/server.js first"); else missing+=("aedes"); fi
 if mochi; then brokers+=("mochi,mqttv311,mqttv5=$place/mochi"); else missing+=("mochi-mqtt"); fi
 if venv amqtt==0.12.1; then brokers+=("amqtt,mqttv311=$python ci/peers/amqtt_server.py"); else missing+=("amqtt"); fi
 

@@ -94,13 +94,35 @@ def publisher_fault(side, payload, qos):
     return None
 
 
+def count(run, kind, identifier):
+    return sum(p.kind == kind and p.identifier == identifier for p in run)
+
+
+def reused(side, identifier):
+    """Whether the broker gave an identifier to another message of QoS 2 before PUBREL (against 2.3.1): such a message cannot be told from a
+    duplicate of the first."""
+    holder = None
+    for run in side.got:
+        for packet in run:
+            if packet.identifier == identifier and packet.kind == PUBREL:
+                holder = None
+            elif packet.identifier == identifier and packet.kind == PUBLISH:
+                if holder not in (None, packet.payload):
+                    return True
+                holder = packet.payload
+    return False
+
+
 def subscriber_fault(side, payload, qos, printed):
     """What our subscriber did wrong with a message that it printed so often, or None."""
     given = side.deliveries(payload)
     if printed == 0:
-        for connection, _, packet in given:
-            wanted = PUBACK if qos == 1 else PUBREC
-            if any(p.kind == wanted and p.identifier == packet.identifier for run in side.sent[connection:] for p in run):
+        for connection, place, packet in given:
+            # The first to come is the first to be acknowledged, should an identifier stand for two messages at once.
+            before = count(side.got[connection][:place], PUBLISH, packet.identifier)
+            if qos == 1 and count(side.sent[connection], PUBACK, packet.identifier) > before:
+                return "acknowledged but not delivered"
+            if qos == 2 and not reused(side, packet.identifier) and any(count(run, PUBREC, packet.identifier) for run in side.sent[connection:]):
                 return "acknowledged but not delivered"
         return None
     if qos == 2 and printed > 1:
