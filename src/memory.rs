@@ -36,6 +36,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What `make` takes of memory when it makes an object, which is thrown away at once. All its tables are empty.
+    pub fn of<T>(make: impl FnOnce(&mut Carver<'static>) -> T) -> Plan {
+        Plan::new().and(make)
+    }
+
+    /// This, and behind it what `make` takes.
+    #[must_use]
+    pub fn and<T>(self, make: impl FnOnce(&mut Carver<'static>) -> T) -> Plan {
+        let mut carver = Carver::measuring(self);
+        // An object that cannot be made says so when it is made in earnest.
+        let _ = make(&mut carver);
+        carver.plan()
+    }
+
     /// Nothing yet.
     pub const fn new() -> Plan {
         Plan { bytes: 0, alignment: 1, overflow: false }
@@ -90,13 +104,27 @@ pub struct Carver<'m> {
     next: *mut u8,
     left: usize,
     failed: bool,
+    /// The largest alignment so far when nothing is handed out, but counted only; else 0.
+    measured: usize,
     block: PhantomData<&'m mut [u8]>,
 }
 
 impl<'m> Carver<'m> {
     /// Starts at the front of `block`.
     pub fn new(block: &'m mut [u8]) -> Carver<'m> {
-        Carver { next: block.as_mut_ptr(), left: block.len(), failed: false, block: PhantomData }
+        Carver { next: block.as_mut_ptr(), left: block.len(), failed: false, measured: 0, block: PhantomData }
+    }
+
+    /// Counts what is taken, on top of `plan`, and hands out nothing but empty tables.
+    const fn measuring(plan: Plan) -> Carver<'m> {
+        let next = core::ptr::without_provenance_mut(plan.bytes);
+        let left = usize::MAX - plan.bytes;
+        Carver { next, left, failed: plan.overflow, measured: plan.alignment, block: PhantomData }
+    }
+
+    /// What was counted.
+    fn plan(&self) -> Plan {
+        Plan { bytes: self.next.addr(), alignment: self.measured, overflow: self.failed }
     }
 
     /// A table of `count` elements, all of them copies of one `T::default()`.
@@ -134,9 +162,16 @@ impl<'m> Carver<'m> {
     /// The one copy of what [`part`](Carver::part) does for every type.
     #[inline(never)]
     fn filled(&mut self, align: usize, size: usize, count: usize, template: *const u8) -> (*mut u8, usize) {
-        let Ok(start) = self.take(align, size, count) else {
-            self.failed = true;
-            return (core::ptr::without_provenance_mut(align), 0);
+        let taken = self.take(align, size, count);
+        self.failed |= taken.is_err();
+        let start = match taken {
+            Ok(start) if self.measured == 0 => start,
+            _ => {
+                if align > self.measured && self.measured > 0 {
+                    self.measured = align;
+                }
+                return (core::ptr::without_provenance_mut(align), 0);
+            }
         };
         // SAFETY: `template` is an element of that size, and there is room for `count` of them.
         unsafe {

@@ -7,11 +7,11 @@
 #![forbid(unsafe_code)]
 
 use super::LinkAddress;
-use super::neighbour::{Neighbour, Neighbours};
+use super::neighbour::Neighbours;
 use super::pool::{BlockId, Pool};
 use super::wire::{self, BROADCAST_PAN, FCS_LEN, FrameType, Header, MAX_FRAME, Version, immediate_ack};
 use crate::bytes::Writer;
-use crate::memory::{Carver, Plan};
+use crate::memory::Carver;
 use crate::status::{Error, Result};
 use crate::time::Instant;
 use crate::transport::{RadioAddresses, RadioCapabilities, RadioContext, TransmitStatus};
@@ -191,27 +191,13 @@ pub struct Mac<'m> {
 const RECENT: usize = 8;
 
 impl<'m> Mac<'m> {
-    /// Adds the memory it takes to `plan`.
-    #[must_use]
-    pub const fn plan(plan: Plan, config: &MacConfig) -> Plan {
-        plan.table::<Option<Queued>>(config.queue)
-            .table::<Recent>(RECENT)
-            .table::<Neighbour>(config.neighbours)
-    }
-
-    /// A MAC with an empty queue. `seed` sets the first sequence number; it should differ from
-    /// one start to the next.
-    ///
-    /// # Errors
-    /// [`Error::NoMemory`]; [`Error::Invalid`] without queue or for exponents out of order.
-    pub fn new(carver: &mut Carver<'m>, config: &MacConfig, seed: u8) -> Result<Mac<'m>> {
-        if config.queue == 0 || config.min_be > config.max_be || config.max_be > 8 {
-            return Err(Error::Invalid);
-        }
-        Ok(Mac {
-            queue: carver.table(config.queue)?,
-            recent: carver.table(RECENT)?,
-            neighbours: Neighbours::new(carver.table(config.neighbours)?),
+    /// A MAC with an empty queue, with whatever memory there is: [`Carver::enough`] is to be asked. `seed` sets
+    /// the first sequence number; it should differ from one start to the next.
+    pub fn new(carver: &mut Carver<'m>, config: &MacConfig, seed: u8) -> Mac<'m> {
+        Mac {
+            queue: carver.part(config.queue),
+            recent: carver.part(RECENT),
+            neighbours: Neighbours::new(carver.part(config.neighbours)),
             config: *config,
             stats: MacStats::default(),
             state: State::Idle,
@@ -225,7 +211,12 @@ impl<'m> Mac<'m> {
             order: 0,
             finished: None,
             acknowledging: Instant::ZERO,
-        })
+        }
+    }
+
+    /// Whether there can be a MAC with this configuration: it has a queue, and exponents in order.
+    pub const fn is_possible(config: &MacConfig) -> bool {
+        config.queue > 0 && config.min_be <= config.max_be && config.max_be <= 8
     }
 
     /// What has been counted.

@@ -39,12 +39,12 @@ use crate::address::Ip;
 use crate::memory::{Carver, Plan};
 use crate::random::Random;
 use crate::status::{Error, Result};
-use crate::table::{Slot, Table};
+use crate::table::Table;
 use crate::time::Instant;
 use addresses::{Address, AddressState, Addresses};
 use errors::ErrorRate;
 use link::{Link, LinkAddress};
-use neighbours::{Neighbour, Neighbours};
+use neighbours::Neighbours;
 use routing::Routing;
 use sockets::Socket;
 
@@ -112,23 +112,7 @@ pub struct Ipv6<'m> {
 impl<'m> Ipv6<'m> {
     /// How much memory the engine takes.
     pub fn plan(config: &Config) -> Plan {
-        Ipv6::extend(Plan::new(), config)
-    }
-
-    /// Adds the engine's tables to a plan, for an object that contains one.
-    #[must_use]
-    pub fn extend(plan: Plan, config: &Config) -> Plan {
-        plan.table::<Option<Address>>(usize::from(config.addresses))
-            .table::<Option<Ip>>(usize::from(config.groups))
-            .table::<Option<Neighbour>>(usize::from(config.neighbours))
-            .table::<Slot<Socket>>(usize::from(config.sockets))
-            .table::<Option<Router>>(usize::from(config.routers))
-            .table::<Option<Prefix>>(usize::from(config.prefixes))
-            .table::<Option<ContextEntry>>(usize::from(config.contexts))
-            .table::<Option<BorderRouter>>(nd::border_routers(config))
-            .table::<Option<nd::Registered>>(usize::from(config.registry))
-            .table::<u8>(usize::from(config.headers))
-            .table::<u8>(usize::from(config.held))
+        Plan::of(|carver| Ipv6::carve(carver, config, Instant::ZERO))
     }
 
     /// An engine in `block`. The link-local address made from the link address is there at once
@@ -138,14 +122,40 @@ impl<'m> Ipv6<'m> {
     /// [`Error::NoMemory`] when the block is smaller than [`Ipv6::plan`] says,
     /// [`Error::Invalid`] for a configuration without addresses or link address.
     pub fn new(block: &'m mut [u8], config: &Config, now: Instant) -> Result<Ipv6<'m>> {
-        Ipv6::carve(&mut Carver::new(block), config, now)
+        let mut carver = Carver::new(block);
+        let mut engine = Ipv6::carve(&mut carver, config, now);
+        carver.enough()?;
+        engine.begin(now)?;
+        Ok(engine)
     }
 
-    /// The same, from the memory of an object that contains one.
+    /// An engine with the memory of an object that contains one, as much as there is: [`Carver::enough`] is to be
+    /// asked, and then [`Ipv6::begin`] to be called.
+    pub(crate) fn carve(carver: &mut Carver<'m>, config: &Config, now: Instant) -> Ipv6<'m> {
+        Ipv6 {
+            config: *config,
+            addresses: Addresses {
+                entries: carver.part(usize::from(config.addresses)),
+                groups: carver.part(usize::from(config.groups)),
+                router: config.role != Role::Host,
+            },
+            neighbours: Neighbours(carver.part(usize::from(config.neighbours))),
+            sockets: Table::new(carver.part(usize::from(config.sockets))),
+            nd: nd::State::carve(carver, config),
+            buffer: carver.part(usize::from(config.headers)),
+            held: output::Held::new(carver.part(usize::from(config.held))),
+            errors: ErrorRate::new(now),
+            next_port: 0,
+            statistics: Statistics::default(),
+        }
+    }
+
+    /// Checks the configuration, and takes the link-local address.
     ///
     /// # Errors
     /// As [`Ipv6::new`].
-    pub fn carve(carver: &mut Carver<'m>, config: &Config, now: Instant) -> Result<Ipv6<'m>> {
+    pub(crate) fn begin(&mut self, now: Instant) -> Result<()> {
+        let config = &self.config;
         if config.medium() != config.medium {
             return Err(Error::Unsupported);
         }
@@ -156,24 +166,7 @@ impl<'m> Ipv6<'m> {
         {
             return Err(Error::Invalid);
         }
-        let mut engine = Ipv6 {
-            config: *config,
-            addresses: Addresses {
-                entries: carver.table(usize::from(config.addresses))?,
-                groups: carver.table(usize::from(config.groups))?,
-                router: config.role != Role::Host,
-            },
-            neighbours: Neighbours(carver.table(usize::from(config.neighbours))?),
-            sockets: Table::new(carver.table(usize::from(config.sockets))?),
-            nd: nd::State::carve(carver, config)?,
-            buffer: carver.table(usize::from(config.headers))?,
-            held: output::Held::new(carver.table(usize::from(config.held))?),
-            errors: ErrorRate::new(now),
-            next_port: 0,
-            statistics: Statistics::default(),
-        };
-        engine.add_address(now, config.link_address.link_local(), 64, Instant::NEVER, Instant::NEVER)?;
-        Ok(engine)
+        self.add_address(now, self.link_local(), 64, Instant::NEVER, Instant::NEVER)
     }
 
     /// The configuration, with the role as it is now.

@@ -2,13 +2,11 @@
 //! The adaptation engine: IPv6 packets in, frames out, and back.
 #![forbid(unsafe_code)]
 
-use super::context::{Context, Contexts};
-use super::fragment::{
-    BLOCKS, FIRST_HEADER, FragmentHeader, FragmentStats, Key, MAX_DATAGRAM, Reassemblies, Reassembly,
-};
+use super::context::Contexts;
+use super::fragment::{BLOCKS, FIRST_HEADER, FragmentHeader, FragmentStats, Key, MAX_DATAGRAM, Reassemblies};
 use super::iphc::Ends;
 #[cfg(feature = "mesh-under")]
-use super::mesh::{MeshHeader, MeshRoute, MeshUnder};
+use super::mesh::{MeshHeader, MeshUnder};
 use super::packet;
 #[cfg(feature = "sixlorh")]
 use super::{sixlorh, sixlorh_send};
@@ -17,7 +15,7 @@ use crate::address::Ip;
 use crate::bytes::{Parts, Reader, Writer, copy};
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::mac::{Draft, MAX_PAYLOAD_END, Mac, MacConfig, Priority};
-use crate::ieee802154::pool::{BLOCK, Block, BlockId, Pool};
+use crate::ieee802154::pool::{BLOCK, BlockId, Pool};
 use crate::ieee802154::wire::FrameType;
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
@@ -208,14 +206,8 @@ pub struct Interface<'m> {
 impl<'m> Interface<'m> {
     /// Adds the memory it takes to `plan`.
     #[must_use]
-    pub const fn plan(plan: Plan, config: &Config) -> Plan {
-        #[cfg(feature = "mesh-under")]
-        let plan = plan.table::<MeshRoute>(config.mesh_routes);
-        Mac::plan(plan, &config.mac)
-            .table::<Block>(config.blocks)
-            .table::<Context>(config.contexts)
-            .table::<Reassembly>(config.reassemblies)
-            .table::<Outgoing>(config.outgoing)
+    pub fn plan(plan: Plan, config: &Config) -> Plan {
+        plan.and(|carver| Interface::carve(carver, config, 0))
     }
 
     /// An idle interface. `seed` sets the first sequence number and datagram tag; it should differ
@@ -224,29 +216,42 @@ impl<'m> Interface<'m> {
     /// # Errors
     /// [`Error::NoMemory`]; [`Error::Invalid`] for capacities or times out of range.
     pub fn new(carver: &mut Carver<'m>, config: &Config, seed: u16) -> Result<Interface<'m>> {
-        if config.blocks == 0
-            || config.blocks > 255
-            || config.reassembly_timeout > 60_000
-            || config.contexts > 16
-            || config.mesh_routes > 0 && !cfg!(feature = "mesh-under")
-        {
+        if !Interface::is_possible(config) {
             return Err(Error::Invalid);
         }
+        let interface = Interface::carve(carver, config, seed);
+        carver.enough()?;
+        Ok(interface)
+    }
+
+    /// Whether capacities and times are in range.
+    pub(crate) const fn is_possible(config: &Config) -> bool {
+        config.blocks > 0
+            && config.blocks <= 255
+            && config.reassembly_timeout <= 60_000
+            && config.contexts <= 16
+            && (config.mesh_routes == 0 || cfg!(feature = "mesh-under"))
+            && Mac::is_possible(&config.mac)
+    }
+
+    /// The same for capacities that are in range, and with whatever memory there is:
+    /// [`Carver::enough`] is to be asked.
+    pub(crate) fn carve(carver: &mut Carver<'m>, config: &Config, seed: u16) -> Interface<'m> {
         #[cfg(feature = "mesh-under")]
-        let mesh = MeshUnder::new(carver.table(config.mesh_routes)?);
-        let mac = Mac::new(carver, &config.mac, seed as u8)?;
+        let mesh = MeshUnder::new(carver.part(config.mesh_routes));
+        let mac = Mac::new(carver, &config.mac, seed as u8);
         // Packets in parts leave some blocks to the frames of others.
         let reserve = (config.blocks / 8).max(1);
-        Ok(Interface {
+        Interface {
             mac,
-            pool: Pool::new(carver.table(config.blocks)?),
-            contexts: Contexts::new(carver.table(config.contexts)?),
+            pool: Pool::new(carver.part(config.blocks)),
+            contexts: Contexts::new(carver.part(config.contexts)),
             reassemblies: Reassemblies::new(
-                carver.table(config.reassemblies)?,
+                carver.part(config.reassemblies),
                 config.reassembly_timeout,
                 reserve,
             ),
-            outgoing: carver.table(config.outgoing)?,
+            outgoing: carver.part(config.outgoing),
             #[cfg(feature = "mesh-under")]
             mesh,
             #[cfg(feature = "mesh-under")]
@@ -260,7 +265,7 @@ impl<'m> Interface<'m> {
             #[cfg(feature = "sixlorh")]
             root: None,
             stats: Stats::default(),
-        })
+        }
     }
 
     /// The MAC: its address, counters and neighbours.

@@ -29,13 +29,14 @@ pub use event::{Event, PingFailure};
 pub use tables::{NeighbourView, Statistics};
 
 use crate::ieee802154::mac::MacConfig;
+use crate::ipv6::link::LinkAddress;
 use crate::ipv6::{self, Ipv6};
 use crate::lowpan::interface::{self, Interface};
 use crate::memory::{Carver, Plan};
 use crate::random::Random;
 use crate::rpl::{self, Rpl};
-use crate::status::Result;
-use crate::table::{Slot, Table};
+use crate::status::{Error, Result};
+use crate::table::Table;
 use crate::time::Instant;
 use crate::transport::RadioContext;
 use commands::Ping;
@@ -59,11 +60,7 @@ pub struct Mesh<'m> {
 impl<'m> Mesh<'m> {
     /// How much memory the engine takes.
     pub fn plan(config: &Config) -> Plan {
-        let plan = Interface::plan(Plan::new(), &config.lowpan());
-        Ipv6::extend(plan, &config.ipv6())
-            .table::<u8>(Rpl::plan(&config.rpl()).bytes())
-            .table::<u8>(usize::from(config.host_queue))
-            .table::<Slot<Ping>>(usize::from(config.pings))
+        Plan::of(|carver| Mesh::carve(carver, config, Instant::ZERO, 0, 0))
     }
 
     /// An engine in `block`, idle until it is started.
@@ -77,22 +74,30 @@ impl<'m> Mesh<'m> {
         now: Instant,
         random: &mut dyn Random,
     ) -> Result<Mesh<'m>> {
+        let (seed, identifier) = (random.u32() as u16, random.u32() as u16);
         let mut carver = Carver::new(block);
-        let interface = Interface::new(&mut carver, &config.lowpan(), random.u32() as u16)?;
-        let ipv6 = Ipv6::carve(&mut carver, &config.ipv6(), now)?;
-        let routing = config.rpl();
-        let memory = carver.table::<u8>(Rpl::plan(&routing).bytes())?;
-        let rpl = Rpl::new(memory, &routing, &ipv6.link_local())?;
-        Ok(Mesh {
-            interface,
-            ipv6,
-            rpl,
-            host: HostQueue::new(carver.table(usize::from(config.host_queue))?),
-            pings: Table::new(carver.table(usize::from(config.pings))?),
-            next_identifier: random.u32() as u16,
+        if !Interface::is_possible(&config.lowpan()) {
+            return Err(Error::Invalid);
+        }
+        let mut mesh = Mesh::carve(&mut carver, config, now, seed, identifier);
+        carver.enough()?;
+        mesh.ipv6.begin(now)?;
+        Ok(mesh)
+    }
+
+    /// An engine with whatever memory there is.
+    #[inline(never)]
+    fn carve(carver: &mut Carver<'m>, config: &Config, now: Instant, seed: u16, identifier: u16) -> Mesh<'m> {
+        Mesh {
+            interface: Interface::carve(carver, &config.lowpan(), seed),
+            ipv6: Ipv6::carve(carver, &config.ipv6(), now),
+            rpl: Rpl::carve(carver, &config.rpl(), &LinkAddress::Extended(config.eui64).link_local()),
+            host: HostQueue::new(carver.part(usize::from(config.host_queue))),
+            pings: Table::new(carver.part(usize::from(config.pings))),
+            next_identifier: identifier,
             started: false,
             config: *config,
-        })
+        }
     }
 
     /// What became due: an event, or `None` once there is nothing more. Packets for the host are

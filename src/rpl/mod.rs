@@ -228,12 +228,7 @@ pub struct Rpl<'m> {
 impl<'m> Rpl<'m> {
     /// How much memory an engine with this configuration takes.
     pub fn plan(config: &Config) -> Plan {
-        let (neighbours, routes, dodags, targets) = config.resolved();
-        Plan::new()
-            .table::<Dodag>(dodags)
-            .table::<Neighbour>(neighbours)
-            .table::<Route>(routes)
-            .table::<OwnTarget>(targets)
+        Plan::of(|carver| Rpl::carve(carver, config, &Ip::UNSPECIFIED))
     }
 
     /// An engine in the caller's `block` whose link-local address is `link_local`. It is idle
@@ -245,13 +240,21 @@ impl<'m> Rpl<'m> {
         if !link_local.is_link_local() {
             return Err(Error::Invalid);
         }
-        let (neighbours, routes, dodags, targets) = config.resolved();
         let mut carver = Carver::new(block);
-        Ok(Rpl {
-            dodags: carver.table(dodags)?,
-            neighbours: carver.table(neighbours)?,
-            routes: carver.table(routes)?,
-            targets: carver.table(targets)?,
+        let engine = Rpl::carve(&mut carver, config, link_local);
+        carver.enough()?;
+        Ok(engine)
+    }
+
+    /// The same for a link-local address that is one, with the memory of an object that contains an engine, as much
+    /// as there is: [`Carver::enough`] is to be asked.
+    pub(crate) fn carve(carver: &mut Carver<'m>, config: &Config, link_local: &Ip) -> Rpl<'m> {
+        let (neighbours, routes, dodags, targets) = config.resolved();
+        Rpl {
+            dodags: carver.part(dodags),
+            neighbours: carver.part(neighbours),
+            routes: carver.part(routes),
+            targets: carver.part(targets),
             iid: neighbours::interface_identifier(link_local),
             leaf: config.leaf,
             floating: config.floating && !config.leaf,
@@ -261,7 +264,7 @@ impl<'m> Rpl<'m> {
             sweep_at: Instant::NEVER,
             probed_at: Instant::ZERO,
             statistics: Statistics::default(),
-        })
+        }
     }
 
     /// Starts looking for a DODAG: solicits and joins by itself.

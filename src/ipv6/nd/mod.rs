@@ -29,7 +29,6 @@ use super::wire::nd::{Neighbor, Registration, put_link_layer_address};
 use super::{Config, Context, Ipv6, Role};
 use crate::address::Ip;
 use crate::memory::Carver;
-use crate::status::Result;
 use crate::time::Instant;
 
 /// How often a solicitation is repeated (RFC 4861 §10: MAX_MULTICAST_SOLICIT,
@@ -135,19 +134,19 @@ pub(super) const fn border_routers(config: &Config) -> usize {
 }
 
 impl<'m> State<'m> {
-    pub(super) fn carve(carver: &mut Carver<'m>, config: &Config) -> Result<State<'m>> {
-        Ok(State {
-            routers: carver.table(usize::from(config.routers))?,
-            prefixes: carver.table(usize::from(config.prefixes))?,
-            contexts: carver.table(usize::from(config.contexts))?,
-            borders: carver.table(border_routers(config))?,
-            registry: carver.table(usize::from(config.registry))?,
+    pub(super) fn carve(carver: &mut Carver<'m>, config: &Config) -> State<'m> {
+        State {
+            routers: carver.part(usize::from(config.routers)),
+            prefixes: carver.part(usize::from(config.prefixes)),
+            contexts: carver.part(usize::from(config.contexts)),
+            borders: carver.part(border_routers(config)),
+            registry: carver.part(usize::from(config.registry)),
             solicit: Instant::NEVER,
             solicited: 0,
             advertise: Instant::NEVER,
             advertised: 0,
             tid: registry::FIRST_TID,
-        })
+        }
     }
 }
 
