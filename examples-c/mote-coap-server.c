@@ -8,10 +8,11 @@
 enum { MAX_DYNAMIC = 100, MAX_DELAYED = 16, LARGEST_UPLOAD = 16 << 20 };
 
 static const char usage[] =
-    "usage: mote-coap-server [-A ADDR] [-p PORT] [-d MAX_DYNAMIC] [-v]\n"
+    "usage: mote-coap-server [-A ADDR] [-p PORT] [-d MAX_DYNAMIC] [-s MICROSECONDS] [-v]\n"
     "  -A ADDR  listen at this address, all if not given\n"
     "  -p PORT  and this port, 5683 if not given\n"
     "  -d MAX   how many resources may be made by PUT, none if not given\n"
+    "  -s TIME  look for input for so many microseconds before sleeping, not at all if not given\n"
     "  -v       tell on standard error what is asked\n";
 
 static mote_node *node;
@@ -516,13 +517,16 @@ static void stop(int signal_number) {
 int main(int argc, char **argv) {
     mote_coap_config config = { MOTE_COAP_CONFIG_INIT, .observers = 64, .peers = 64, .exchanges = 64,
                                 .transfers = 16, .pool = 512 * 1024, .requests = MOTE_COAP_NONE };
+    mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT, .spin_us = 0 };
+    mote_port linux_port = *mote_port_linux();
     unsigned long port = 5683;
     int flag;
-    while ((flag = getopt(argc, argv, "A:p:d:v")) != -1) {
+    while ((flag = getopt(argc, argv, "A:p:d:s:v")) != -1) {
         switch (flag) {
         case 'A': tool_check(mote_address_parse(tool_bytes(optarg), &config.local), optarg); break;
         case 'p': port = strtoul(optarg, NULL, 10); break;
         case 'd': max_dynamic = strtoul(optarg, NULL, 10); break;
+        case 's': options.spin_us = (uint32_t)strtoul(optarg, NULL, 10); break;
         case 'v': verbose = 1; break;
         default: fputs(usage, stderr); return 2;
         }
@@ -538,7 +542,8 @@ int main(int argc, char **argv) {
     strcpy((char *)validated.bytes, "validate me");
     validated.len = 11;
 
-    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux(), .receive_batch = 64, .send_batch = 64,
+    linux_port.user = &options;
+    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = &linux_port, .receive_batch = 64, .send_batch = 64,
                                      .receive_size = 1500 };
     size_t size = 0;
     tool_check(mote_node_size(&node_config, &size), "node");

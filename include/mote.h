@@ -3836,6 +3836,16 @@ typedef struct mote_linux_options {
      * Where the radio's socket is bound; all zero for any address and a free port.
      */
     struct mote_address zep_local;
+    /**
+     * For how many microseconds a wait looks for input over and over before it sleeps, at most 1000; 0 for not at
+     * all. Waking a processor that sleeps takes longer than many an answer does: where requests follow each other
+     * closely this shortens their way, at the price of up to that much processor time for each wait.
+     */
+    uint32_t spin_us;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
 } mote_linux_options;
 
 /**

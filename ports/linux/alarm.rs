@@ -128,24 +128,27 @@ fn wait_for_events(
     report: impl Fn(usize, mote_port_ready) -> bool,
 ) -> Result<usize, mote_status> {
     let mut events = [const { MaybeUninit::<libc::epoll_event>::uninit() }; BATCH];
-    let limit = capacity.clamp(1, BATCH) as c_int;
+    let limit = capacity.clamp(1, BATCH);
     loop {
         socket::watch_left(state);
-        let due = deadline != u64::MAX && deadline <= sys::now();
         // A timer that fires too early only takes us once more round this loop. So it is left as it
-        // is when the deadline moves away, as it does with each exchange, and that saves a system call.
-        if !due && deadline < state.armed.get() {
-            set_timer(state, deadline)?;
+        // is when the deadline moves away, as it does with each exchange: that saves a system call, and
+        // the look at the clock.
+        let later = deadline >= state.armed.get();
+        let due = deadline == 0 || (!later && deadline <= sys::now());
+        let events = &mut events[..limit];
+        let mut taken = if due || state.spin == 0 { 0 } else { spin(state, deadline, events) };
+        if taken == 0 {
+            if !due && !later {
+                set_timer(state, deadline)?;
+            }
+            taken = take_events(state, events, if due { 0 } else { -1 });
         }
-        // SAFETY: `events` is writable for `limit` entries.
-        let taken = unsafe {
-            libc::epoll_wait(state.epoll.raw(), events.as_mut_ptr().cast(), limit, if due { 0 } else { -1 })
-        };
         let Ok(taken) = usize::try_from(taken) else {
             // A signal ends the wait: its handler may have something to tell the application.
             return if errno() == libc::EINTR { Ok(0) } else { Err(Error::Io.code()) };
         };
-        let (mut reported, mut woken) = (0, false);
+        let (mut reported, mut woken, mut fired) = (0, false, false);
         for event in events.iter().take(taken) {
             // SAFETY: the system has written as many as it says.
             let event = unsafe { event.assume_init_ref() };
@@ -153,6 +156,7 @@ fn wait_for_events(
                 TIMER => {
                     drain(&state.timer);
                     state.armed.set(u64::MAX);
+                    fired = true;
                 }
                 EVENT => {
                     drain(&state.event);
@@ -183,8 +187,26 @@ fn wait_for_events(
                 fits
             });
         }
-        if reported > 0 || woken || due {
+        if reported > 0 || woken || due || (fired && deadline <= sys::now()) {
             return Ok(reported);
+        }
+    }
+}
+
+/// Takes what the system has to tell, after at most so many milliseconds; negative when that failed.
+fn take_events(state: &State, events: &mut [MaybeUninit<libc::epoll_event>], timeout: c_int) -> c_int {
+    // SAFETY: `events` is writable for its length, which is `BATCH` at most.
+    unsafe { libc::epoll_wait(state.epoll.raw(), events.as_mut_ptr().cast(), events.len() as c_int, timeout) }
+}
+
+/// Looks for events over and over, for as long as the application allowed, but not beyond `deadline`.
+fn spin(state: &State, deadline: u64, events: &mut [MaybeUninit<libc::epoll_event>]) -> c_int {
+    let start = std::time::Instant::now();
+    loop {
+        let taken = take_events(state, events, 0);
+        let enough = start.elapsed().as_micros() >= state.spin.into();
+        if taken != 0 || enough || (deadline != u64::MAX && deadline <= sys::now()) {
+            return taken;
         }
     }
 }

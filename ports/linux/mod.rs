@@ -47,6 +47,8 @@ struct State {
     event: Fd,
     /// The deadline that `timer` is set to; `u64::MAX` when it is not set.
     armed: Cell<u64>,
+    /// For how many microseconds a wait looks for events before it sleeps.
+    spin: u32,
     /// Messages above this level are dropped.
     log_level: u32,
     /// The open sockets, so that closing the node closes them.
@@ -117,6 +119,7 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
             timer,
             event,
             armed: Cell::new(u64::MAX),
+            spin: options.spin(),
             log_level,
             sockets: Cell::new(ptr::null_mut()),
             left: Cell::new(ptr::null_mut()),

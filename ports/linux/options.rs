@@ -31,6 +31,12 @@ pub struct mote_linux_options {
     pub zep_peer_count: usize,
     /// Where the radio's socket is bound; all zero for any address and a free port.
     pub zep_local: mote_address,
+    /// For how many microseconds a wait looks for input over and over before it sleeps, at most 1000; 0 for not at
+    /// all. Waking a processor that sleeps takes longer than many an answer does: where requests follow each other
+    /// closely this shortens their way, at the price of up to that much processor time for each wait.
+    pub spin_us: u32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 
 // SAFETY: integers and pointers, `size` first.
@@ -49,6 +55,11 @@ impl mote_linux_options {
         let mut room = arguments::room();
         // SAFETY: passed on.
         unsafe { arguments::config(options, &mut room) }.copied().map_err(Error::code)
+    }
+
+    /// For how long a wait spins, in microseconds.
+    pub(super) fn spin(&self) -> u32 {
+        self.spin_us.min(1000)
     }
 
     /// The log level with its default.

@@ -59,6 +59,8 @@ pub struct Schedule<'m, A, S> {
     next_attached: usize,
     next_source: usize,
     sources_first: bool,
+    /// A source may be ready: none is when this is not set.
+    any_ready: bool,
 }
 
 impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
@@ -73,6 +75,7 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
             next_attached: 0,
             next_source: 0,
             sources_first: true,
+            any_ready: false,
         }
     }
 
@@ -144,11 +147,13 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
         if let Some(source) = self.sources.get_mut(source) {
             source.readable |= readable;
             source.writable |= writable;
+            self.any_ready = true;
         }
     }
 
     /// Takes every source for readable: the port cannot tell.
     pub fn all_ready(&mut self) {
+        self.any_ready = true;
         for (_, source) in self.sources.iter_mut() {
             source.readable = true;
         }
@@ -182,7 +187,12 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
     }
 
     fn next_source(&mut self) -> Option<Work> {
-        let handle = next_after(&mut self.sources, self.next_source, Source::is_ready)?;
+        if !self.any_ready {
+            return None;
+        }
+        let ready = next_after(&mut self.sources, self.next_source, Source::is_ready);
+        self.any_ready = ready.is_some();
+        let handle = ready?;
         self.next_source = handle.index() + 1;
         let source = self.sources.get_mut(handle)?;
         if source.writable {
@@ -200,9 +210,10 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
         Some(Work::Poll(handle))
     }
 
-    /// When there is something to do if nothing comes in: [`Instant::ZERO`] for "now".
+    /// When there is something to do if nothing comes in: [`Instant::ZERO`] for "now", until
+    /// [`next`](Schedule::next) has said that there is nothing.
     pub fn deadline(&self) -> Instant {
-        if self.sources.find(Source::is_ready).is_some() {
+        if self.any_ready {
             return Instant::ZERO;
         }
         let due = self.attached.iter().map(|(_, entry)| entry.due());

@@ -41,6 +41,29 @@ fn a_wait_ends_at_its_deadline_and_not_before() {
     assert!(start.elapsed() < Duration::from_millis(500));
 }
 
+/// Spinning changes neither what a wait tells nor when it ends.
+#[test]
+fn a_wait_may_spin_before_it_sleeps() {
+    // SAFETY: integers and pointers; all zero is a value of each.
+    let mut options: mote::linux::mote_linux_options = unsafe { std::mem::zeroed() };
+    options.size = size_of_val(&options) as u32;
+    // More than is allowed, so that it ends in sleep.
+    options.spin_us = u32::MAX;
+    let port = Port::with(&mut options).unwrap();
+    let until = port.now() + 30;
+    assert_eq!(port.wait(30), []);
+    assert!(port.now() >= until && port.now() < until + 500);
+    assert_eq!(port.wait(0), []);
+    let socket = port.udp_open(address("::1", 0), 0, 7).unwrap();
+    let own = address("::1", port.udp_port(socket));
+    assert_eq!(port.udp_send(socket, &[to(own, b"x")]), Ok(1));
+    let ready = mote_port_ready { token: 7, flags: MOTE_READY_READABLE };
+    assert_eq!(port.wait(10_000), [ready]);
+    // SAFETY: the port is open.
+    unsafe { port.alarm().wake.unwrap()(port.state()) };
+    assert_eq!(port.wait(10_000), []);
+}
+
 #[test]
 fn another_thread_wakes_the_node() {
     let port = Port::new();

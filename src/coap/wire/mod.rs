@@ -235,13 +235,14 @@ impl<'d> Options<'d> {
         all.advance(number)
     }
 
-    /// The value of the next option with this number.
+    /// The value of the next option with this number; if there is none, an option beyond it may be passed over.
     #[inline(never)]
     pub(in crate::coap) fn advance(&mut self, number: u16) -> Option<&'d [u8]> {
         loop {
             let (found, value) = self.next()?;
-            if found == number {
-                return Some(value);
+            if found >= number {
+                // They come in the order of their numbers.
+                return if found == number { Some(value) } else { None };
             }
         }
     }

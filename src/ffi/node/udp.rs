@@ -31,7 +31,7 @@ impl Parcel {
 }
 
 /// How many datagrams are asked for at least, where there is room for as many.
-const FEWEST: usize = 4;
+const FEWEST: usize = 2;
 
 /// Buffers into which the port receives.
 pub(super) struct Receiver {
