@@ -89,7 +89,8 @@ static void on_event(void *user, const mote_coap_event *event) {
         break;
     default:
         if (event->status != MOTE_OK && !(run.stopping && event->status == MOTE_ERR_CANCELLED)) {
-            mote_bytes why = mote_status_str(event->status);
+            static const mote_bytes refused = MOTE_STR("connection refused: nobody listens there");
+            mote_bytes why = event->status == MOTE_ERR_REFUSED ? refused : mote_status_str(event->status);
             run.failures++;
             fprintf(stderr, "%.*s\n", (int)why.len, (const char *)why.ptr);
         }

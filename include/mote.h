@@ -1019,6 +1019,17 @@
 #define MOTE_UDP_TRUNCATED 1
 
 /**
+ * Datagram flag: not a datagram that came, but what the network says of one that was sent: no way leads to
+ * `remote`. `data` is the start of what was sent.
+ */
+#define MOTE_UDP_UNREACHABLE 2
+
+/**
+ * Datagram flag: the same, but `remote` is there and nobody listens at its port.
+ */
+#define MOTE_UDP_REFUSED 4
+
+/**
  * A simulated radio channel of IEEE 802.15.4, with collisions, carrier sense, loss and air time.
  * Like `mote_sim` it allocates, and exists in hosted builds alone. The same seed and the same
  * calls give the same run to the byte.
@@ -1314,7 +1325,8 @@ typedef struct mote_port_udp {
      * their number, at least 1. Fewer than `capacity` were all there were: whatever is still there, or
      * comes, is reported ready anew. `MOTE_ERR_WOULD_BLOCK` when none waits. Errors that the
      * network reported about earlier sends are not errors of receiving: they are passed
-     * over. `MOTE_ERR_IO` when the socket is broken for good.
+     * over, or come as entries of their own with `MOTE_UDP_UNREACHABLE` or `MOTE_UDP_REFUSED`.
+     * `MOTE_ERR_IO` when the socket is broken for good.
      */
     mote_status (*receive)(void *state,
                            size_t socket,
@@ -2091,7 +2103,8 @@ typedef struct mote_coap_event {
     /**
      * For `MOTE_COAP_ENDED` the outcome: success when no response was wanted (a ping was
      * answered, the answers of a group have been gathered, No-Response was asked for),
-     * `MOTE_ERR_TIMEOUT`, `MOTE_ERR_RESET`, `MOTE_ERR_CANCELLED`, `MOTE_ERR_PROTOCOL` for a
+     * `MOTE_ERR_TIMEOUT`, `MOTE_ERR_REFUSED` and `MOTE_ERR_UNREACHABLE` when the network says that the
+     * request could not be delivered (RFC 7252 section 4.2), `MOTE_ERR_RESET`, `MOTE_ERR_CANCELLED`, `MOTE_ERR_PROTOCOL` for a
      * response that broke the rules, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_SESSION_LOST` when the body
      * changed while it was fetched, `MOTE_ERR_CLOSED` when the endpoint is being closed, or what
      * the transport said. Otherwise success.

@@ -181,6 +181,9 @@ fuzz_target!(|data: &[u8]| {
                     bench.receive(DatagramEvent::Writable);
                 } else if step & 32 != 0 {
                     bench.receive(DatagramEvent::Failed { path: path(argument), error: Error::Unreachable });
+                } else if let Some(sent) = bench.world.last.clone() {
+                    let data = &sent[..usize::from(argument & 31).min(sent.len())];
+                    bench.receive(DatagramEvent::Undelivered { path: path(step >> 6), data, error: Error::Refused });
                 }
             }
         }

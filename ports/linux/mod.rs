@@ -22,6 +22,7 @@ mod tcp;
 mod tun;
 mod udp;
 mod udp_batch;
+mod udp_errors;
 mod udp_send;
 #[cfg(feature = "ieee802154")]
 mod zep;

@@ -68,6 +68,8 @@ pub(super) struct Socket {
     pub(super) here: Cell<mote_address>,
     /// UDP: the system cuts apart what is handed over joined.
     pub(super) segments: Cell<bool>,
+    /// UDP: the network may have reported something about earlier datagrams.
+    pub(super) reports: Cell<bool>,
 }
 
 impl Socket {
@@ -133,8 +135,9 @@ impl Socket {
         match self.kind {
             Kind::Udp(_) => {
                 if events & ENDED != 0 {
-                    // An error that the network reported about an earlier datagram.
-                    sys::take_error(self.fd.raw());
+                    // What the network reported about an earlier datagram: receiving tells of it.
+                    self.reports.set(true);
+                    flags |= MOTE_READY_READABLE;
                 }
             }
             Kind::Tun => {
@@ -185,6 +188,7 @@ pub(super) fn open(state: &State, fd: Fd, kind: Kind, token: u32) -> Result<*mut
             ended: Cell::new(0),
             here: Cell::default(),
             segments: Cell::new(false),
+            reports: Cell::new(false),
         });
     }
     // SAFETY: just written; the list holds open sockets only.

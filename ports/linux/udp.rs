@@ -4,7 +4,7 @@
 use super::socket::{self, Kind, Socket};
 use super::sys::{self, Fd, SocketName, errno, open_failure, set_option};
 use super::udp_batch::{BATCH, Batch, CONTROL, PASSED_OVER};
-use super::{State, multicast, status, udp_send};
+use super::{State, multicast, status, udp_errors, udp_send};
 use crate::address::Ip;
 use crate::port::{
     MOTE_UDP_REUSE, MOTE_UDP_TRUNCATED, mote_address, mote_port_datagram, mote_port_udp, mote_status,
@@ -44,6 +44,7 @@ unsafe extern "C" fn open(
         _ => return Error::Invalid.code(),
     };
     status(open_socket(local, options).and_then(|(fd, family)| {
+        udp_errors::ask(&fd, family).map_err(open_failure)?;
         let segments = udp_send::can_segment(&fd);
         let here = only_address(&fd);
         let socket = socket::open(state, fd, Kind::Udp(family), token)?;
@@ -180,6 +181,15 @@ unsafe extern "C" fn receive(
     let limit = capacity.min(BATCH);
     // SAFETY: initialised by the caller, by the service's contract, for at least `limit` entries.
     let datagrams = unsafe { core::slice::from_raw_parts_mut(datagrams, limit) };
+    if socket.reports.get() {
+        let reported = udp_errors::take(socket, datagrams);
+        if reported > 0 {
+            // Datagrams may wait behind them.
+            socket.leave_behind(state);
+            *count = reported;
+            return 0;
+        }
+    }
     match receive_batch(state, socket, datagrams) {
         Ok(received) => {
             if received == limit {
@@ -246,8 +256,9 @@ fn receive_messages(state: &State, socket: &Socket, batch: &mut Batch, limit: us
                     return Err(Error::WouldBlock);
                 }
                 libc::EBADF | libc::ENOTSOCK | libc::EFAULT | libc::EINVAL => return Err(Error::Io),
-                // What the network said about an earlier datagram, or an interruption.
-                _ => {}
+                libc::EINTR => {}
+                // What the network said about an earlier datagram.
+                _ => socket.reports.set(true),
             },
         }
     }

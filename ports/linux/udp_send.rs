@@ -166,23 +166,27 @@ const FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
 /// Sends by `call`, and gives what that gives; `None` when the system lost the first of the datagrams.
 fn attempt(mut call: impl FnMut() -> isize) -> Result<Option<usize>, Error> {
+    let mut said = None;
     for _ in 0..PASSED_OVER {
         if let Ok(sent) = usize::try_from(call()) {
             return Ok(Some(sent));
         }
-        return Err(match errno() {
-            libc::EAGAIN => Error::WouldBlock,
-            libc::EMSGSIZE => Error::TooLarge,
+        let error = match errno() {
+            libc::EAGAIN => return Err(Error::WouldBlock),
             // The system is short of memory for it: lost, as the network may lose any datagram.
             libc::ENOBUFS | libc::ENOMEM => return Ok(None),
-            // What the network said about an earlier datagram, or an interruption.
-            libc::ECONNREFUSED | libc::EINTR => continue,
-            libc::EBADF | libc::ENOTSOCK | libc::EFAULT => Error::Io,
+            libc::EBADF | libc::ENOTSOCK | libc::EFAULT => return Err(Error::Io),
+            libc::EINTR | libc::ECONNREFUSED => continue,
+            libc::EMSGSIZE => Error::TooLarge,
             // No route, no such source address, refused by a filter.
             _ => Error::Unreachable,
-        });
+        };
+        // It may have been what the network said about an earlier datagram, which it says once.
+        if said.replace(error) == Some(error) {
+            return Err(error);
+        }
     }
-    Err(Error::Unreachable)
+    Err(said.unwrap_or(Error::Unreachable))
 }
 
 /// Says in the ancillary data from which address and interface a datagram leaves, where that

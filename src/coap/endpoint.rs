@@ -2,7 +2,7 @@
 //! The endpoint: its tables, what comes in, and time.
 #![forbid(unsafe_code)]
 
-use super::entry::{self, EXCHANGE, Head, LIMIT, REQUEST, Stage, TRANSFER, Tables};
+use super::entry::{self, CON, EXCHANGE, Head, LIMIT, REQUEST, Stage, TRANSFER, Tables};
 use super::event::Event;
 use super::exchange::{Exchange, Observer, Transfer};
 use super::params::Config;
@@ -173,9 +173,41 @@ impl<'m> Endpoint<'m> {
                 let peer = self.peers.find(&path.reply())?;
                 self.lose(Some(peer), *error);
             }
+            DatagramEvent::Undelivered { path, data, error } => self.undelivered(path, data, *error),
             DatagramEvent::Closed => self.lose(None, Error::Closed),
         }
         None
+    }
+
+    /// The network says that a message of ours, which starts with `start`, could not be delivered. Only
+    /// what is under way as it is ends by that, since anybody may say so (RFC 7252 §4.2).
+    fn undelivered(&mut self, path: &Path, start: &[u8], error: Error) {
+        if !matches!(error, Error::Refused | Error::Unreachable) {
+            return;
+        }
+        let (Some(peer), Ok(header)) = (self.peers.find(path), Header::parse(start)) else { return };
+        let tables = self.tables;
+        let lost = |pool: &Pool<'_>, head: &Head| {
+            let sent = pool.get(head);
+            let token = Message::parse(sent).map_or(0, |message| message.token.len());
+            start.len() >= 4 + token && start.iter().zip(sent).all(|(there, here)| there == here)
+        };
+        let awaits = |request: &&Pending| {
+            let stage = if request.head.is(CON) { Stage::Ack } else { Stage::Response };
+            request.head.at(stage) && request.awaits(peer, header.message_id)
+        };
+        if let Some(request) = tables.requests.iter().find(awaits) {
+            if lost(&self.pool, &request.head) {
+                self.fail(request, error);
+            }
+        } else if let Some(exchange) =
+            tables.exchanges.iter().find(|exchange| exchange.awaits(peer, header.message_id))
+        {
+            // A way may come back; nobody who listens wants the answer.
+            if error == Error::Refused && lost(&self.pool, &exchange.head) {
+                self.delivered(exchange, false);
+            }
+        }
     }
 
     fn datagram<'d>(

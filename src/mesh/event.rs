@@ -112,8 +112,10 @@ pub enum Event<'d> {
         socket: Handle,
         /// To whom it was going.
         path: Path,
+        /// The start of what was sent.
+        data: &'d [u8],
         /// Why: [`Error::Refused`] when nobody listens there, [`Error::Unreachable`],
-        /// [`Error::TooLarge`].
+        /// [`Error::TooLarge`], [`Error::Timeout`] when it went round for too long.
         error: Error,
     },
     /// A packet for the host side of a border router.

@@ -9,6 +9,7 @@ use crate::address::{Ip, SocketAddress};
 use crate::ipv6::link::{LinkAddress, with_prefix};
 use crate::ipv6::wire::icmpv6::{Echo, kind, unreachable};
 use crate::ipv6::wire::protocol;
+use crate::ipv6::wire::udp::Udp;
 use crate::ipv6::{self, Arrival};
 use crate::random::Random;
 use crate::rpl::wire::PrefixInformation;
@@ -302,15 +303,15 @@ impl Mesh<'_> {
     }
 
     /// An ICMPv6 error about a packet of ours, which carried `upper`.
-    fn on_error(
+    fn on_error<'d>(
         &mut self,
         reporter: Ip,
         error: u8,
         code: u8,
         destination: Ip,
         carried: u8,
-        upper: &[u8],
-    ) -> Option<Event<'static>> {
+        upper: &'d [u8],
+    ) -> Option<Event<'d>> {
         match (carried, upper) {
             (protocol::ICMPV6, &[kind::ECHO_REQUEST, _, _, _, high, low, ..]) => {
                 let identifier = u16::from_be_bytes([high, low]);
@@ -326,9 +327,11 @@ impl Mesh<'_> {
                 let error = match (error, code) {
                     (kind::DESTINATION_UNREACHABLE, unreachable::PORT) => Error::Refused,
                     (kind::PACKET_TOO_BIG, _) => Error::TooLarge,
+                    (kind::TIME_EXCEEDED, _) => Error::Timeout,
                     _ => Error::Unreachable,
                 };
-                Some(Event::UdpFailed { socket, path: Path::to(remote), error })
+                let data = upper.get(Udp::LEN..).unwrap_or_default();
+                Some(Event::UdpFailed { socket, path: Path::to(remote), data, error })
             }
             _ => None,
         }

@@ -38,7 +38,10 @@ pub use tap::{MOTE_TAP_FRAME, MOTE_TAP_UDP, mote_port_tap};
 pub use tcp::mote_port_tcp;
 pub use tun::mote_port_tun;
 pub use types::{mote_address, mote_bytes, mote_status};
-pub use udp::{MOTE_UDP_REUSE, MOTE_UDP_TRUNCATED, mote_port_datagram, mote_port_udp};
+pub use udp::{
+    MOTE_UDP_REFUSED, MOTE_UDP_REUSE, MOTE_UDP_TRUNCATED, MOTE_UDP_UNREACHABLE, mote_port_datagram,
+    mote_port_udp,
+};
 
 use core::ffi::c_void;
 

@@ -9,6 +9,11 @@ use core::ffi::c_void;
 pub const MOTE_UDP_REUSE: u32 = 1;
 /// Datagram flag: the datagram was longer than the buffer; only its front is there.
 pub const MOTE_UDP_TRUNCATED: u32 = 1;
+/// Datagram flag: not a datagram that came, but what the network says of one that was sent: no way leads to
+/// `remote`. `data` is the start of what was sent.
+pub const MOTE_UDP_UNREACHABLE: u32 = 2;
+/// Datagram flag: the same, but `remote` is there and nobody listens at its port.
+pub const MOTE_UDP_REFUSED: u32 = 4;
 
 /// One datagram with its two ends.
 #[repr(C)]
@@ -60,7 +65,8 @@ pub struct mote_port_udp {
     /// their number, at least 1. Fewer than `capacity` were all there were: whatever is still there, or
     /// comes, is reported ready anew. `MOTE_ERR_WOULD_BLOCK` when none waits. Errors that the
     /// network reported about earlier sends are not errors of receiving: they are passed
-    /// over. `MOTE_ERR_IO` when the socket is broken for good.
+    /// over, or come as entries of their own with `MOTE_UDP_UNREACHABLE` or `MOTE_UDP_REFUSED`.
+    /// `MOTE_ERR_IO` when the socket is broken for good.
     pub receive: Option<
         unsafe extern "C" fn(
             state: *mut c_void,

@@ -78,6 +78,17 @@ pub enum DatagramEvent<'d> {
         /// Why.
         error: Error,
     },
+    /// The network says that a datagram of ours could not be delivered. Whoever forwards, or guesses, may
+    /// say so: it is to be heeded only for what is known to be under way.
+    Undelivered {
+        /// The peer that it was sent to.
+        path: Path,
+        /// The start of what was sent.
+        data: &'d [u8],
+        /// [`Error::Refused`] when nobody listens there, [`Error::Unreachable`] when no way leads there. Any
+        /// other says nothing of the peer.
+        error: Error,
+    },
     /// The transport as a whole is gone; nothing will come any more.
     Closed,
 }

@@ -10,4 +10,5 @@ mod tap;
 mod tcp;
 mod tun;
 mod udp;
+mod udp_errors;
 mod waiting;

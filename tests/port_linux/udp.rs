@@ -229,23 +229,6 @@ fn multicast_over_ipv4_through_dual_stack_sockets() {
 }
 
 #[test]
-fn refused_datagrams_disturb_neither_sending_nor_receiving() {
-    let port = Port::new();
-    let gone = port.udp_open(address("127.0.0.1", 0), 0, 9).unwrap();
-    let nobody = address("127.0.0.1", port.udp_port(gone));
-    port.udp_close(gone);
-    let socket = port.udp_open(address("127.0.0.1", 0), 0, 1).unwrap();
-    let own = address("127.0.0.1", port.udp_port(socket));
-    for _ in 0..3 {
-        assert_eq!(port.udp_send(socket, &[to(nobody, b"?")]), Ok(1));
-        assert_eq!(port.udp_receive(socket, &mut [datagram(&mut [0; 4])]), Err(WOULD_BLOCK));
-    }
-    assert_eq!(port.udp_send(socket, &[to(nobody, b"?"), to(own, b"!")]), Ok(2));
-    assert_eq!(receive_one(&port, socket, &mut [0; 4]).len, 1);
-    assert_eq!(port.wait(20), []);
-}
-
-#[test]
 fn errors_of_sending_have_their_names() {
     let port = Port::new();
     let v4 = port.udp_open(address("127.0.0.1", 0), 0, 1).unwrap();

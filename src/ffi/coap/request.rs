@@ -36,7 +36,8 @@ pub struct mote_coap_event {
     pub kind: u32,
     /// For `MOTE_COAP_ENDED` the outcome: success when no response was wanted (a ping was
     /// answered, the answers of a group have been gathered, No-Response was asked for),
-    /// `MOTE_ERR_TIMEOUT`, `MOTE_ERR_RESET`, `MOTE_ERR_CANCELLED`, `MOTE_ERR_PROTOCOL` for a
+    /// `MOTE_ERR_TIMEOUT`, `MOTE_ERR_REFUSED` and `MOTE_ERR_UNREACHABLE` when the network says that the
+    /// request could not be delivered (RFC 7252 section 4.2), `MOTE_ERR_RESET`, `MOTE_ERR_CANCELLED`, `MOTE_ERR_PROTOCOL` for a
     /// response that broke the rules, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_SESSION_LOST` when the body
     /// changed while it was fetched, `MOTE_ERR_CLOSED` when the endpoint is being closed, or what
     /// the transport said. Otherwise success.

@@ -152,7 +152,7 @@ pub(super) fn to_c(mesh: *mut mote_mesh, event: &Event<'_>) -> mote_mesh_event {
             shown.data = lend(data);
             (MOTE_MESH_UDP, &path.remote.ip)
         }
-        Event::UdpFailed { socket, path, error } => {
+        Event::UdpFailed { socket, path, error, .. } => {
             (shown.handle, shown.status) = (socket.raw(), error.code());
             (shown.address.scope, shown.address.port) = (path.remote.scope, path.remote.port);
             (MOTE_MESH_UDP_FAILED, &path.remote.ip)

@@ -131,8 +131,8 @@ impl MeshRef {
             Event::Udp { socket, path, data } => {
                 Some((socket, DatagramEvent::Received { path: *path, data }))
             }
-            Event::UdpFailed { socket, path, error } => {
-                Some((socket, DatagramEvent::Failed { path: *path, error: *error }))
+            Event::UdpFailed { socket, path, data, error } => {
+                Some((socket, DatagramEvent::Undelivered { path: *path, data, error: *error }))
             }
             _ => None,
         };

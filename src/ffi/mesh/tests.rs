@@ -368,6 +368,31 @@ mod coap {
         }
     }
 
+    /// The ICMPv6 error of the node there ends it, long before its time is out.
+    #[test]
+    fn a_request_that_the_mesh_reports_as_refused_ends_at_once() {
+        let world = World::new(3, |_, _| {});
+        world.run(60_000);
+        let client = endpoint(&world, 0, 0);
+        let seen: *mut Vec<(u32, Vec<u8>)> = leak(Vec::new());
+        unsafe {
+            let mut remote = world.address(2);
+            remote.port = 5683;
+            let request = mote_coap_request_config {
+                size: size_of::<mote_coap_request_config>() as u32,
+                remote,
+                callback: Some(on_response),
+                user: seen.cast(),
+                ..zeroed()
+            };
+            assert_eq!(mote_coap_start(client, &raw const request, null_mut()), MOTE_OK);
+            world.run(2000);
+            assert_eq!(*seen, [(crate::ffi::MOTE_COAP_ENDED, Vec::new())]);
+            assert_eq!(mote_coap_close(client), MOTE_OK);
+        }
+        world.end();
+    }
+
     #[test]
     fn coap_runs_over_the_mesh_unchanged() {
         let world = World::new(3, |_, _| {});

@@ -8,7 +8,7 @@ use crate::ffi::arguments::check;
 use crate::node::Work;
 use crate::port::{
     MOTE_LOG_ERROR, MOTE_LOG_WARNING, MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE,
-    MOTE_UDP_TRUNCATED,
+    MOTE_UDP_REFUSED, MOTE_UDP_TRUNCATED, MOTE_UDP_UNREACHABLE,
 };
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -243,6 +243,12 @@ fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
             continue;
         }
         let data = parcel.data();
+        if parcel.0.flags & (MOTE_UDP_REFUSED | MOTE_UDP_UNREACHABLE) != 0 {
+            let refused = parcel.0.flags & MOTE_UDP_REFUSED != 0;
+            let error = if refused { Error::Refused } else { Error::Unreachable };
+            deliver(node, source, DatagramEvent::Undelivered { path: parcel.path(), data, error });
+            continue;
+        }
         if services.has_tap() {
             udp::tap(services, socket, parcel, false);
         }
