@@ -11,73 +11,107 @@ const DEPTH: usize = 16;
 
 pub(super) const UNSIGNED: u8 = 0;
 pub(super) const NEGATIVE: u8 = 1;
+const BYTES: u8 = 2;
 pub(super) const TEXT: u8 = 3;
 pub(super) const ARRAY: u8 = 4;
 pub(super) const MAP: u8 = 5;
 pub(super) const TAG: u8 = 6;
-pub(super) const SIMPLE: u8 = 7;
+const SIMPLE: u8 = 7;
+/// Added to the major type of an item of indefinite length.
+pub(super) const INDEFINITE: u8 = 8;
+/// The end of an item of indefinite length.
+const BREAK: u8 = SIMPLE | INDEFINITE;
 
-/// What an item starts with (RFC 8949 §3).
+/// How many items are to come where only a break ends them.
+pub(super) const ENDLESS: u32 = u32::MAX;
+/// More items than any input holds.
+const MANY: u32 = 0x3fff_ffff;
+
+/// What stands for the major type where there is no head.
+const NONE: u8 = 0xff;
+
+/// What an item starts with (RFC 8949 §3). It is never wrong but of a kind that nobody wants, which takes less than a
+/// result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    /// The major type.
-    pub(super) major: u8,
-    /// The argument; `None` for items of indefinite length and their end.
-    pub(super) argument: Option<u64>,
+    /// The major type, perhaps [`INDEFINITE`].
+    pub(super) kind: u8,
+    /// The argument, or [`ENDLESS`]. What no input can hold is some number that no input can hold.
+    pub(super) count: u32,
 }
 
 impl Head {
-    pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Head> {
-        let first = reader.u8()?;
-        let major = first >> 5;
-        let argument = match first & 0x1f {
-            small @ 0..=23 => Some(u64::from(small)),
-            24 => Some(u64::from(reader.u8()?)),
-            25 => Some(u64::from(reader.u16()?)),
-            26 => Some(u64::from(reader.u32()?)),
-            27 => Some(reader.u64()?),
-            31 if !matches!(major, UNSIGNED | NEGATIVE | TAG) => None,
-            _ => return Err(Error::Malformed),
-        };
-        Ok(Head { major, argument })
+    #[inline(never)] // One copy.
+    pub(super) fn parse(reader: &mut Reader<'_>) -> Head {
+        let start = *reader;
+        let none = Head { kind: NONE, count: 0 };
+        let Ok(first) = reader.u8() else { return none };
+        let (kind, small) = (first >> 5, first & 0x1f);
+        match small {
+            0..=23 => Head { kind, count: small.into() },
+            24..=27 => match reader.take(1 << (small - 24)) {
+                Ok(_) => Head { kind, count: u32::try_from(integer(start.rest())).unwrap_or(MANY).min(MANY) },
+                Err(_) => none,
+            },
+            31 if !matches!(kind, UNSIGNED | NEGATIVE | TAG) => {
+                Head { kind: kind | INDEFINITE, count: ENDLESS }
+            }
+            _ => none,
+        }
     }
 
     /// The head in its shortest form.
-    pub(super) fn emit(major: u8, argument: u64, out: &mut Writer<'_>) -> Result<()> {
-        let first = major << 5;
-        match argument {
-            0..=23 => out.u8(first | argument as u8),
-            24..=0xff => out.put(&[first | 24, argument as u8]),
-            0x100..=0xffff => {
-                out.u8(first | 25)?;
-                out.u16(argument as u16)
-            }
-            0x1_0000..=0xffff_ffff => {
-                out.u8(first | 26)?;
-                out.u32(argument as u32)
-            }
-            _ => {
-                out.u8(first | 27)?;
+    #[inline(never)]
+    pub(super) fn emit(major: u8, argument: u32, out: &mut Writer<'_>) -> Result<()> {
+        // The power of two of how many bytes follow, if any.
+        let size: u8 = match argument {
+            0..=23 => return out.u8(major << 5 | argument as u8),
+            24..=0xff => 0,
+            0x100..=0xffff => 1,
+            _ => 2,
+        };
+        out.u8(major << 5 | 24 | size)?;
+        out.put(argument.to_be_bytes().get(4 - (1 << size)..).unwrap_or_default())
+    }
+
+    /// The same for any argument.
+    pub(super) fn emit_wide(major: u8, argument: u64, out: &mut Writer<'_>) -> Result<()> {
+        match u32::try_from(argument) {
+            Ok(argument) => Head::emit(major, argument, out),
+            Err(_) => {
+                out.u8(major << 5 | 27)?;
                 out.u64(argument)
             }
         }
     }
 }
 
-/// The next item as a text of definite length, if it is one.
-pub(super) fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str> {
-    match Head::parse(reader)? {
-        Head { major: TEXT, argument: Some(length) } => {
-            let length = usize::try_from(length).map_err(|_| Error::Malformed)?;
-            crate::text::parse(reader.take(length)?).ok_or(Error::Malformed)
+/// The argument of the head at the front of some bytes.
+pub(super) fn integer(bytes: &[u8]) -> u64 {
+    let Some((first, more)) = bytes.split_first() else { return 0 };
+    match first & 0x1f {
+        small @ 0..=23 => small.into(),
+        size => {
+            let length = 1 << (size & 3);
+            more.iter().take(length).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
         }
-        _ => Err(Error::Malformed),
     }
 }
 
+/// The next item as a text of definite length, if it is one.
+#[inline(never)]
+pub(super) fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str> {
+    let head = Head::parse(reader);
+    if head.kind != TEXT {
+        return Err(Error::Malformed);
+    }
+    crate::text::parse(reader.take(head.count as usize)?).ok_or(Error::Malformed)
+}
+
 /// Writes a text.
+#[inline(never)]
 pub(super) fn put_text(text: &str, out: &mut Writer<'_>) -> Result<()> {
-    Head::emit(TEXT, text.len() as u64, out)?;
+    Head::emit(TEXT, text.len() as u32, out)?;
     out.put(text.as_bytes())
 }
 
@@ -87,46 +121,43 @@ pub(super) fn put_text(text: &str, out: &mut Writer<'_>) -> Result<()> {
 /// [`Error::Malformed`] when it is not well-formed, or nests deeper than 16.
 pub(super) fn item<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8]> {
     let start = *reader;
-    // How many items are still to come at each level; `None` where only a break ends it.
-    let mut open = [Some(0u64); DEPTH];
+    // How many items are still to come at each level.
+    let mut open = [0u32; DEPTH];
     let mut depth = 0usize;
     loop {
-        let head = Head::parse(reader)?;
-        // A break ends the innermost level of indefinite length.
-        let is_break = head == Head { major: SIMPLE, argument: None };
-        if is_break {
-            let level = depth.checked_sub(1).and_then(|level| open.get(level)).ok_or(Error::Malformed)?;
-            if level.is_some() {
-                return Err(Error::Malformed);
+        let head = Head::parse(reader);
+        let inside = match head.kind {
+            NONE => return Err(Error::Malformed),
+            UNSIGNED | NEGATIVE | SIMPLE => 0,
+            BYTES | TEXT => {
+                reader.take(head.count as usize)?;
+                0
             }
-            depth -= 1;
-        } else {
-            let inside = match (head.major, head.argument) {
-                (UNSIGNED | NEGATIVE | SIMPLE, _) => Some(0),
-                (2 | TEXT, Some(length)) => {
-                    reader.take(usize::try_from(length).map_err(|_| Error::Malformed)?)?;
-                    Some(0)
+            MAP => head.count * 2,
+            TAG => 1,
+            // It ends the innermost level of indefinite length.
+            BREAK => {
+                depth = depth.checked_sub(1).ok_or(Error::Malformed)?;
+                if open.get(depth) != Some(&ENDLESS) {
+                    return Err(Error::Malformed);
                 }
-                (ARRAY, count) => count,
-                (MAP, Some(pairs)) => Some(pairs.checked_mul(2).ok_or(Error::Malformed)?),
-                (TAG, _) => Some(1),
-                (_, _) => None,
-            };
-            if inside != Some(0) {
-                *open.get_mut(depth).ok_or(Error::Malformed)? = inside;
-                depth += 1;
-                continue;
+                0
             }
+            _ => head.count,
+        };
+        if inside != 0 {
+            *open.get_mut(depth).ok_or(Error::Malformed)? = inside;
+            depth += 1;
+            continue;
         }
         // An item is complete, and with it perhaps those around it.
         while let Some(level) = depth.checked_sub(1).and_then(|level| open.get_mut(level)) {
-            match level {
-                Some(left) if *left > 1 => *left -= 1,
-                Some(_) => {
+            if *level != ENDLESS {
+                *level -= 1;
+                if *level == 0 {
                     depth -= 1;
                     continue;
                 }
-                None => {}
             }
             break;
         }
@@ -199,9 +230,12 @@ mod tests {
             let argument = argument >> shift;
             let mut buffer = [0; 9];
             let mut out = Writer::new(&mut buffer);
-            Head::emit(major, argument, &mut out).unwrap();
-            let head = Head::parse(&mut Reader::new(out.written()));
-            prop_assert_eq!(head, Ok(Head { major, argument: Some(argument) }));
+            Head::emit_wide(major, argument, &mut out).unwrap();
+            let mut reader = Reader::new(out.written());
+            let head = Head::parse(&mut reader);
+            prop_assert!(reader.is_empty());
+            prop_assert_eq!(head, Head { kind: major, count: u32::try_from(argument).unwrap_or(MANY).min(MANY) });
+            prop_assert_eq!(integer(out.written()), argument);
         }
 
         #[test]

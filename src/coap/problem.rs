@@ -3,7 +3,7 @@
 //! content format 257.
 #![forbid(unsafe_code)]
 
-use super::cbor::{self, Head};
+use super::cbor::{self, ENDLESS, Head, INDEFINITE};
 use crate::bytes::{Reader, Writer};
 use crate::status::{Error, Result};
 
@@ -37,53 +37,12 @@ impl<'a> Text<'a> {
     pub const fn plain(text: &'a str) -> Text<'a> {
         Text { text, language: None, direction: None }
     }
-
-    fn parse(reader: &mut Reader<'a>) -> Result<Text<'a>> {
-        if reader.peek() != Some(0xd8) {
-            return cbor::text(reader).map(Text::plain);
-        }
-        // Tag 38: [language, text, ?direction].
-        let tag = Head::parse(reader)?;
-        let array = Head::parse(reader)?;
-        let with_direction = match (tag.argument, array) {
-            (Some(38), Head { major: cbor::ARRAY, argument: Some(2) }) => false,
-            (Some(38), Head { major: cbor::ARRAY, argument: Some(3) }) => true,
-            _ => return Err(Error::Malformed),
-        };
-        let language = Some(cbor::text(reader)?);
-        let text = cbor::text(reader)?;
-        let direction = if with_direction { Some(Direction::parse(reader)?) } else { None };
-        Ok(Text { text, language, direction })
-    }
-
-    fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
-        let Some(language) = self.language else {
-            return cbor::put_text(self.text, out);
-        };
-        Head::emit(cbor::TAG, 38, out)?;
-        Head::emit(cbor::ARRAY, 2 + u64::from(self.direction.is_some()), out)?;
-        cbor::put_text(language, out)?;
-        cbor::put_text(self.text, out)?;
-        self.direction.map_or(Ok(()), |direction| direction.emit(out))
-    }
 }
 
-impl Direction {
-    fn parse(reader: &mut Reader<'_>) -> Result<Direction> {
-        match reader.u8()? {
-            0xf4 => Ok(Direction::LeftToRight),
-            0xf5 => Ok(Direction::RightToLeft),
-            0xf6 => Ok(Direction::Auto),
-            _ => Err(Error::Malformed),
-        }
-    }
-
-    fn emit(self, out: &mut Writer<'_>) -> Result<()> {
-        out.u8(match self {
-            Direction::LeftToRight => 0xf4,
-            Direction::RightToLeft => 0xf5,
-            Direction::Auto => 0xf6,
-        })
+/// How a direction is written: as one of three simple values.
+impl From<Direction> for u8 {
+    fn from(direction: Direction) -> u8 {
+        0xf4 + direction as u8
     }
 }
 
@@ -111,8 +70,7 @@ pub struct Entry<'a> {
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
     reader: Reader<'a>,
-    /// `None`: up to a break.
-    left: Option<u64>,
+    left: u32,
 }
 
 impl<'a> Entries<'a> {
@@ -122,36 +80,43 @@ impl<'a> Entries<'a> {
     /// [`Error::Malformed`] when it is no CBOR map, or one without entries.
     pub fn new(body: &'a [u8]) -> Result<Entries<'a>> {
         let mut reader = Reader::new(body);
-        match Head::parse(&mut reader)? {
-            Head { major: cbor::MAP, argument: Some(0) } => Err(Error::Malformed),
-            Head { major: cbor::MAP, argument } => Ok(Entries { reader, left: argument }),
-            _ => Err(Error::Malformed),
+        let head = Head::parse(&mut reader);
+        if head.kind & !INDEFINITE != cbor::MAP || head.count == 0 {
+            return Err(Error::Malformed);
         }
+        Ok(Entries { reader, left: head.count })
+    }
+
+    /// The next entry: the head of its key, the bytes of its key, and its value.
+    fn step(&mut self) -> Result<Option<(Head, &'a [u8], &'a [u8])>> {
+        let reader = &mut self.reader;
+        if self.left == ENDLESS && reader.peek() == Some(0xff) {
+            reader.u8()?;
+            self.left = 0;
+        }
+        match self.left {
+            // Nothing may follow the map.
+            0 => return if reader.is_empty() { Ok(None) } else { Err(Error::Malformed) },
+            ENDLESS => {}
+            left => self.left = left - 1,
+        }
+        let key = *reader;
+        let head = Head::parse(reader);
+        if !matches!(head.kind, cbor::UNSIGNED | cbor::NEGATIVE) {
+            *reader = key;
+            cbor::text(reader)?;
+        }
+        Ok(Some((head, key.rest(), cbor::item(reader)?)))
     }
 
     fn entry(&mut self) -> Result<Option<Entry<'a>>> {
-        let reader = &mut self.reader;
-        if self.left.is_none() && reader.peek() == Some(0xff) {
-            reader.u8()?;
-            self.left = Some(0);
-        }
-        match &mut self.left {
-            // Nothing may follow the map.
-            Some(0) => return if reader.is_empty() { Ok(None) } else { Err(Error::Malformed) },
-            Some(left) => *left -= 1,
-            None => {}
-        }
-        let before = *reader;
-        let key = match Head::parse(reader)? {
-            Head { major: cbor::UNSIGNED, argument: Some(number) } => Key::Unsigned(number),
-            Head { major: cbor::NEGATIVE, argument: Some(number) } => Key::Negative(number),
-            Head { major: cbor::TEXT, .. } => {
-                *reader = before;
-                Key::Uri(cbor::text(reader)?)
-            }
-            _ => return Err(Error::Malformed),
+        let Some((head, key, value)) = self.step()? else { return Ok(None) };
+        let key = match head.kind {
+            cbor::UNSIGNED => Key::Unsigned(cbor::integer(key)),
+            cbor::NEGATIVE => Key::Negative(cbor::integer(key)),
+            _ => Key::Uri(cbor::text(&mut Reader::new(key))?),
         };
-        Ok(Some(Entry { key, value: cbor::item(reader)? }))
+        Ok(Some(Entry { key, value }))
     }
 }
 
@@ -165,7 +130,7 @@ impl<'a> Iterator for Entries<'a> {
         let entry = self.entry();
         if entry.is_err() {
             self.reader.take_rest();
-            self.left = Some(0);
+            self.left = 0;
         }
         entry.transpose()
     }
@@ -177,7 +142,7 @@ pub struct Unprocessed<'a> {
     /// Numbers to be sent; when read, those are in `read` and this is empty.
     pub numbers: &'a [u16],
     /// As read: the bytes of the items, and how many there are.
-    read: (&'a [u8], u64),
+    read: (&'a [u8], u32),
 }
 
 impl<'a> Unprocessed<'a> {
@@ -188,43 +153,52 @@ impl<'a> Unprocessed<'a> {
 
     /// The numbers. Those beyond 65,535, which no option has, are left out.
     pub fn iter(&self) -> impl Iterator<Item = u16> + use<'a> {
-        let (items, count) = self.read;
+        let mut given = self.numbers.iter();
+        let (items, mut left) = self.read;
         let mut reader = Reader::new(items);
-        let numbers = (0..count).map_while(move |_| unsigned(&mut reader).ok());
-        let read = numbers.filter_map(|number| u16::try_from(number).ok());
-        self.numbers.iter().copied().chain(read)
+        core::iter::from_fn(move || {
+            if let Some(number) = given.next() {
+                return Some(*number);
+            }
+            while left > 0 {
+                left -= 1;
+                let number = unsigned(&mut reader).ok()?;
+                if number <= u16::MAX.into() {
+                    return Some(number as u16);
+                }
+            }
+            None
+        })
     }
 
     fn parse(value: &'a [u8]) -> Result<Unprocessed<'a>> {
         let mut reader = Reader::new(value);
-        let count = match Head::parse(&mut reader)? {
-            Head { major: cbor::UNSIGNED, .. } => {
-                return Ok(Unprocessed { numbers: &[], read: (value, 1) });
-            }
-            Head { major: cbor::ARRAY, argument: Some(count) } => count,
+        let head = Head::parse(&mut reader);
+        let (items, count) = match head.kind {
+            cbor::UNSIGNED => (value, 1),
+            cbor::ARRAY => (reader.rest(), head.count),
             _ => return Err(Error::Malformed),
         };
-        let items = reader.rest();
+        let mut reader = Reader::new(items);
         for _ in 0..count {
             unsigned(&mut reader)?;
         }
         Ok(Unprocessed { numbers: &[], read: (items, count) })
     }
 
+    #[inline(never)]
     fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
         let count = self.iter().count();
         if count != 1 {
-            Head::emit(cbor::ARRAY, count as u64, out)?;
+            Head::emit(cbor::ARRAY, count as u32, out)?;
         }
-        self.iter().try_for_each(|number| Head::emit(cbor::UNSIGNED, u64::from(number), out))
+        self.iter().try_for_each(|number| Head::emit(cbor::UNSIGNED, number.into(), out))
     }
 }
 
-fn unsigned(reader: &mut Reader<'_>) -> Result<u64> {
-    match Head::parse(reader)? {
-        Head { major: cbor::UNSIGNED, argument: Some(number) } => Ok(number),
-        _ => Err(Error::Malformed),
-    }
+fn unsigned(reader: &mut Reader<'_>) -> Result<u32> {
+    let head = Head::parse(reader);
+    if head.kind == cbor::UNSIGNED { Ok(head.count) } else { Err(Error::Malformed) }
 }
 
 /// The standard entries (RFC 9290 §2).
@@ -255,26 +229,24 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`Error::Malformed`] when the body is not one well-formed map with at least one entry.
     pub fn parse(body: &'a [u8]) -> Result<Problem<'a>> {
-        let mut problem = Problem::default();
-        for entry in Entries::new(body)? {
-            let Entry { key: Key::Negative(number), value } = entry? else { continue };
-            let mut reader = Reader::new(value);
-            match number {
-                0 => problem.title = Text::parse(&mut reader).ok(),
-                1 => problem.detail = Text::parse(&mut reader).ok(),
-                2 => problem.instance = cbor::text(&mut reader).ok(),
-                3 => {
-                    let code = unsigned(&mut reader).ok();
-                    problem.response_code = code.and_then(|code| u8::try_from(code).ok());
-                }
-                4 => problem.base_uri = cbor::text(&mut reader).ok(),
-                5 => problem.base_lang = cbor::text(&mut reader).ok(),
-                6 => problem.base_direction = Direction::parse(&mut reader).ok(),
-                7 => problem.unprocessed = Unprocessed::parse(value).ok(),
-                _ => {}
-            }
-        }
-        Ok(problem)
+        let rows = Rows::parse(body)?;
+        let [title, title_language, detail, detail_language, instance, base_uri, base_lang] = rows.texts;
+        let [title_direction, detail_direction, base_direction] = rows.directions.map(|value| match value {
+            0xf4 => Some(Direction::LeftToRight),
+            0xf5 => Some(Direction::RightToLeft),
+            0xf6 => Some(Direction::Auto),
+            _ => None,
+        });
+        Ok(Problem {
+            title: title.map(|text| Text { text, language: title_language, direction: title_direction }),
+            detail: detail.map(|text| Text { text, language: detail_language, direction: detail_direction }),
+            instance,
+            response_code: rows.response_code,
+            base_uri,
+            base_lang,
+            base_direction,
+            unprocessed: rows.unprocessed,
+        })
     }
 
     /// Writes the body in deterministic form, the entries of `more` after the standard ones.
@@ -284,36 +256,148 @@ impl<'a> Problem<'a> {
     /// [`Error::Invalid`] when there is no entry at all, or a value of `more` is no CBOR item;
     /// [`Error::TooLarge`] when `out` has no room.
     pub fn emit(&self, more: &[Entry<'_>], out: &mut Writer<'_>) -> Result<()> {
-        let present = [
-            self.title.is_some(),
-            self.detail.is_some(),
-            self.instance.is_some(),
-            self.response_code.is_some(),
-            self.base_uri.is_some(),
-            self.base_lang.is_some(),
-            self.base_direction.is_some(),
-            self.unprocessed.is_some(),
-        ];
-        let count = more.len() + present.iter().filter(|present| **present).count();
+        let language = |text: Option<Text<'a>>| text.and_then(|text| text.language);
+        let direction = |direction: Option<Direction>| direction.map_or(0, u8::from);
+        let tagged = |text: Option<Text<'a>>| direction(text.and_then(|text| text.direction));
+        let rows = Rows {
+            texts: [
+                self.title.map(|title| title.text),
+                language(self.title),
+                self.detail.map(|detail| detail.text),
+                language(self.detail),
+                self.instance,
+                self.base_uri,
+                self.base_lang,
+            ],
+            directions: [tagged(self.title), tagged(self.detail), direction(self.base_direction)],
+            response_code: self.response_code,
+            unprocessed: self.unprocessed,
+        };
+        rows.emit(more, out)
+    }
+}
+
+/// How many texts [`Rows`] have.
+pub(crate) const TEXTS: usize = 7;
+/// The base direction in [`Rows::directions`].
+const BASE: usize = 2;
+
+/// A [`Problem`] in rows, for loops instead of one piece of code for each member.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Rows<'a> {
+    /// Title and its language, detail and its language, instance, base URI, base language.
+    pub(crate) texts: [Option<&'a str>; TEXTS],
+    /// As CBOR has them, 0xf4 to 0xf6, or 0: of title and detail, which count with a language only, and of the base.
+    pub(crate) directions: [u8; 3],
+    pub(crate) response_code: Option<u8>,
+    pub(crate) unprocessed: Option<Unprocessed<'a>>,
+}
+
+/// Where the text of the entry -1 minus the index stands in [`Rows::texts`]; of others, nowhere.
+const PLACES: [u8; 8] = [0, 2, 4, TEXTS as u8, 5, 6, TEXTS as u8, TEXTS as u8];
+
+impl<'a> Rows<'a> {
+    /// As [`Problem::parse`].
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Rows<'a>> {
+        let mut rows = Rows::default();
+        let mut entries = Entries::new(body)?;
+        while let Some((key, _, value)) = entries.step()? {
+            if key.kind != cbor::NEGATIVE {
+                continue;
+            }
+            let mut reader = Reader::new(value);
+            match key.count {
+                0 | 1 => rows.tagged(key.count as usize, &mut reader),
+                3 => rows.response_code = unsigned(&mut reader).ok().and_then(|code| u8::try_from(code).ok()),
+                6 => rows.directions[BASE] = direction(&mut reader).unwrap_or(0),
+                7 => rows.unprocessed = Unprocessed::parse(value).ok(),
+                number => {
+                    if let Some(text) = rows.place(number as usize) {
+                        *text = cbor::text(&mut reader).ok();
+                    }
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Reads the title (0) or the detail (1), which may be tagged with language and direction.
+    fn tagged(&mut self, which: usize, reader: &mut Reader<'a>) {
+        let (mut language, mut way) = (None, 0);
+        let mut read = || -> Result<&'a str> {
+            if reader.peek() != Some(0xd8) {
+                return cbor::text(reader);
+            }
+            // Tag 38: [language, text, ?direction].
+            let (tag, array) = (Head::parse(reader), Head::parse(reader));
+            let with_direction = array.count == 3;
+            if tag.count != 38 || array.kind != cbor::ARRAY || !(with_direction || array.count == 2) {
+                return Err(Error::Malformed);
+            }
+            language = Some(cbor::text(reader)?);
+            let text = cbor::text(reader)?;
+            if with_direction {
+                way = direction(reader)?;
+            }
+            Ok(text)
+        };
+        let text = read().ok();
+        if let Some([place, of_it, ..]) = self.texts.get_mut(which * 2..) {
+            (*place, *of_it) = (text, language.filter(|_| text.is_some()));
+        }
+        if let Some(place) = self.directions.get_mut(which) {
+            *place = if text.is_some() { way } else { 0 };
+        }
+    }
+
+    /// Whether there is the entry -1 minus this number.
+    fn has(&self, number: usize) -> bool {
+        match number {
+            3 => self.response_code.is_some(),
+            6 => self.directions[BASE] != 0,
+            7 => self.unprocessed.is_some(),
+            _ => self.text(number).is_some(),
+        }
+    }
+
+    /// The text of the entry -1 minus this number.
+    fn text(&self, number: usize) -> Option<&'a str> {
+        *self.texts.get(usize::from(*PLACES.get(number)?))?
+    }
+
+    /// The place of that text.
+    fn place(&mut self, number: usize) -> Option<&mut Option<&'a str>> {
+        self.texts.get_mut(usize::from(*PLACES.get(number)?))
+    }
+
+    /// As [`Problem::emit`].
+    pub(crate) fn emit(&self, more: &[Entry<'_>], out: &mut Writer<'_>) -> Result<()> {
+        let count = more.len() + (0..8).filter(|number| self.has(*number)).count();
         if count == 0 {
             return Err(Error::Invalid);
         }
-        Head::emit(cbor::MAP, count as u64, out)?;
-        for (number, present) in (0..).zip(present) {
-            if !present {
-                continue;
-            }
-            Head::emit(cbor::NEGATIVE, number, out)?;
+        Head::emit(cbor::MAP, count as u32, out)?;
+        for number in (0..8).filter(|number| self.has(*number)) {
+            Head::emit(cbor::NEGATIVE, number as u32, out)?;
             match number {
-                0 => self.title.map_or(Ok(()), |text| text.emit(out)),
-                1 => self.detail.map_or(Ok(()), |text| text.emit(out)),
-                2 => self.instance.map_or(Ok(()), |text| cbor::put_text(text, out)),
-                3 => Head::emit(cbor::UNSIGNED, u64::from(self.response_code.unwrap_or(0)), out),
-                4 => self.base_uri.map_or(Ok(()), |text| cbor::put_text(text, out)),
-                5 => self.base_lang.map_or(Ok(()), |text| cbor::put_text(text, out)),
-                6 => self.base_direction.map_or(Ok(()), |direction| direction.emit(out)),
-                _ => self.unprocessed.map_or(Ok(()), |numbers| numbers.emit(out)),
-            }?;
+                3 => Head::emit(cbor::UNSIGNED, self.response_code.unwrap_or(0).into(), out)?,
+                6 => out.u8(self.directions[BASE])?,
+                7 => self.unprocessed.as_ref().map_or(Ok(()), |numbers| numbers.emit(out))?,
+                _ => {
+                    let language =
+                        if number < 2 { self.texts.get(number * 2 + 1).copied().flatten() } else { None };
+                    let way = self.directions.get(number).copied().filter(|way| *way != 0);
+                    if let Some(language) = language {
+                        Head::emit(cbor::TAG, 38, out)?;
+                        Head::emit(cbor::ARRAY, 2 + u32::from(way.is_some()), out)?;
+                        cbor::put_text(language, out)?;
+                    }
+                    cbor::put_text(self.text(number).unwrap_or_default(), out)?;
+                    if let Some(way) = way.filter(|_| language.is_some()) {
+                        out.u8(way)?;
+                    }
+                }
+            }
         }
         for entry in more {
             let mut reader = Reader::new(entry.value);
@@ -321,14 +405,20 @@ impl<'a> Problem<'a> {
                 return Err(Error::Invalid);
             }
             match entry.key {
-                Key::Unsigned(number) => Head::emit(cbor::UNSIGNED, number, out)?,
-                Key::Negative(number) => Head::emit(cbor::NEGATIVE, number, out)?,
+                Key::Unsigned(number) => Head::emit_wide(cbor::UNSIGNED, number, out)?,
+                Key::Negative(number) => Head::emit_wide(cbor::NEGATIVE, number, out)?,
                 Key::Uri(uri) => cbor::put_text(uri, out)?,
             }
             out.put(entry.value)?;
         }
         Ok(())
     }
+}
+
+/// A direction as CBOR has it.
+fn direction(reader: &mut Reader<'_>) -> Result<u8> {
+    let way = reader.u8()?;
+    if matches!(way, 0xf4..=0xf6) { Ok(way) } else { Err(Error::Malformed) }
 }
 
 #[cfg(test)]

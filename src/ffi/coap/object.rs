@@ -7,9 +7,11 @@ use super::request::{Caller, tell};
 #[cfg(feature = "coap-server")]
 use super::server::{Served, ask};
 use crate::coap::{Config, Endpoint, Event};
+use crate::ffi::arguments::outcome;
 use crate::ffi::node::{Driver, Lent, NodeRef};
 use crate::ffi::object::{Kind, Object, ObjectRef, ready};
 use crate::memory::{Carver, Plan};
+use crate::port::mote_status;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -146,15 +148,21 @@ impl CoapRef {
         self,
         use_it: impl FnOnce(&mut Core, &mut DatagramContext<'_>) -> R,
     ) -> Result<R> {
+        let mut parts = MaybeUninit::uninit();
         let mut room = MaybeUninit::uninit();
-        let mut cx = self.context(&mut room)?;
-        Ok(self.with(|core| use_it(core, &mut cx)))
+        let cx = self.context(&mut parts, &mut room)?;
+        Ok(self.with(|core| use_it(core, cx)))
     }
 
-    /// The engine's context, whose parts lie in `room`.
+    /// The engine's context in `room`, with its parts in theirs.
     #[inline(never)] // For its size.
-    fn context(self, room: &mut MaybeUninit<Lent>) -> Result<DatagramContext<'_>> {
-        Ok(room.write(Lent::of(self.node(), self.source()?)).context())
+    fn context<'a>(
+        self,
+        parts: &'a mut MaybeUninit<Lent>,
+        room: &'a mut MaybeUninit<DatagramContext<'a>>,
+    ) -> Result<&'a mut DatagramContext<'a>> {
+        let source = self.source()?;
+        Ok(room.write(parts.write(Lent::of(self.node(), source)).context()))
     }
 
     /// A command of the application: it may have moved the deadline, so the node polls.
@@ -202,6 +210,37 @@ impl CoapRef {
             _ => {}
         }
     }
+}
+
+/// What [`act`] does: with the engine, on what the handle names, as `given` says.
+pub(super) type Work<A> = fn(&mut Core, &mut DatagramContext<'_>, Handle, given: &A) -> Result<()>;
+
+/// A command on something that a handle names.
+///
+/// # Safety
+/// `coap` is NULL or came from `mote_coap_init`.
+pub(super) unsafe fn act<A>(coap: *mut mote_coap, handle: u32, given: &A, work: Work<A>) -> mote_status {
+    // SAFETY: a function of a reference may be called with a pointer to the same, as `act_on` does with
+    // `given`; the rest is passed on to the caller.
+    unsafe {
+        let work = core::mem::transmute::<Work<A>, WorkOn>(work);
+        outcome(act_on(coap, handle, core::ptr::from_ref(given).cast(), work))
+    }
+}
+
+type WorkOn = unsafe fn(&mut Core, &mut DatagramContext<'_>, Handle, *const c_void) -> Result<()>;
+
+/// The one copy of [`act`].
+///
+/// # Safety
+/// As there; `given` is what `work` takes.
+#[inline(never)]
+unsafe fn act_on(coap: *mut mote_coap, handle: u32, given: *const c_void, work: WorkOn) -> Result<()> {
+    // SAFETY: passed on to the caller.
+    let coap = unsafe { CoapRef::new(coap) }?;
+    let handle = Handle::from_raw(handle).ok_or(Error::Stale)?;
+    // SAFETY: as the caller promised.
+    coap.command(|core, cx| unsafe { work(core, cx, handle, given) })
 }
 
 static DRIVER: Driver = Driver { poll, deadline, datagram, ready: Driver::NOT_READY };

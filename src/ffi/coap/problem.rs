@@ -3,7 +3,7 @@
 
 use super::options::lend;
 use crate::bytes::Writer;
-use crate::coap::problem::{Direction, Problem, Text, Unprocessed};
+use crate::coap::problem::{Rows, TEXTS, Unprocessed};
 use crate::ffi::arguments::{self, Config, block, outcome, output, slice, text};
 use crate::port::{mote_bytes, mote_status};
 use crate::status::{Error, Result};
@@ -56,27 +56,17 @@ pub struct mote_coap_problem {
 // SAFETY: `repr(C)`, `size` first, integers and pointers.
 unsafe impl Config for mote_coap_problem {}
 
-fn direction(number: u8) -> Result<Option<Direction>> {
+/// What stands for a direction in a body; none for 0.
+fn direction(number: u8) -> Result<u8> {
     match number {
-        MOTE_COAP_DIRECTION_NONE => Ok(None),
-        MOTE_COAP_DIRECTION_LTR => Ok(Some(Direction::LeftToRight)),
-        MOTE_COAP_DIRECTION_RTL => Ok(Some(Direction::RightToLeft)),
-        MOTE_COAP_DIRECTION_AUTO => Ok(Some(Direction::Auto)),
+        MOTE_COAP_DIRECTION_NONE => Ok(0),
+        MOTE_COAP_DIRECTION_LTR..=MOTE_COAP_DIRECTION_AUTO => Ok(BEFORE_LTR + number),
         _ => Err(Error::Invalid),
     }
 }
 
-const fn number(direction: Option<Direction>) -> u8 {
-    match direction {
-        None => MOTE_COAP_DIRECTION_NONE,
-        Some(Direction::LeftToRight) => MOTE_COAP_DIRECTION_LTR,
-        Some(Direction::RightToLeft) => MOTE_COAP_DIRECTION_RTL,
-        Some(Direction::Auto) => MOTE_COAP_DIRECTION_AUTO,
-    }
-}
-
-/// How many texts there are.
-const TEXTS: usize = 7;
+/// What would stand for 0; the others follow each other.
+const BEFORE_LTR: u8 = 0xf4 - MOTE_COAP_DIRECTION_LTR;
 
 const _: () = assert!(
     offset_of!(mote_coap_problem, base_language) - offset_of!(mote_coap_problem, title)
@@ -92,17 +82,6 @@ impl mote_coap_problem {
         // SAFETY: as many stand in a row.
         unsafe { &mut *(&raw mut *self).byte_add(offset_of!(mote_coap_problem, title)).cast() }
     }
-}
-
-fn tagged<'a>(
-    text: Option<&'a str>,
-    language: Option<&'a str>,
-    direction: Option<Direction>,
-) -> Result<Option<Text<'a>>> {
-    if direction.is_some() && language.is_none() {
-        return Err(Error::Invalid);
-    }
-    Ok(text.map(|text| Text { text, language, direction }))
 }
 
 /// Writes problem details (RFC 9290 §2), to be sent as the payload of an error response.
@@ -131,24 +110,24 @@ pub unsafe extern "C" fn mote_coap_problem_write(
                 count if given.unprocessed.is_null() || count > 256 => return Err(Error::Invalid),
                 count => Some(Unprocessed::new(core::slice::from_raw_parts(given.unprocessed, count))),
             };
-            let mut words = [None; TEXTS];
+            let mut rows = Rows { unprocessed: numbers, ..Rows::default() };
+            rows.response_code = Some(given.response_code).filter(|code| *code != 0);
             let mut copy = *given;
-            for (words, given) in words.iter_mut().zip(copy.texts()) {
+            for (words, given) in rows.texts.iter_mut().zip(copy.texts()) {
                 *words = Some(text(*given)?).filter(|text| !text.is_empty());
             }
-            let [title, title_language, detail, detail_language, instance, base_uri, base_lang] = words;
-            let problem = Problem {
-                title: tagged(title, title_language, direction(given.title_direction)?)?,
-                detail: tagged(detail, detail_language, direction(given.detail_direction)?)?,
-                instance,
-                response_code: Some(given.response_code).filter(|code| *code != 0),
-                base_uri,
-                base_lang,
-                base_direction: direction(given.base_direction)?,
-                unprocessed: numbers,
-            };
+            let [_, title_language, _, detail_language, ..] = rows.texts;
+            let alone = [title_language.is_none(), detail_language.is_none(), false];
+            let ways = [given.title_direction, given.detail_direction, given.base_direction];
+            for ((way, given), alone) in rows.directions.iter_mut().zip(&ways).zip(&alone) {
+                *way = direction(*given)?;
+                // A direction is told with a language only.
+                if *alone && *way != 0 {
+                    return Err(Error::Invalid);
+                }
+            }
             let mut out = Writer::new(block(body, capacity)?);
-            problem.emit(&[], &mut out)?;
+            rows.emit(&[], &mut out)?;
             len.write(out.position());
         }
         Ok(())
@@ -170,19 +149,13 @@ pub unsafe extern "C" fn mote_coap_problem_read(
 ) -> mote_status {
     let read = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
-        let found = Problem::parse(unsafe { slice(body) }?)?;
+        let found = Rows::parse(unsafe { slice(body) }?)?;
         // SAFETY: integers, pointers and lengths, for which zeros are valid.
         let mut shown: mote_coap_problem = unsafe { core::mem::zeroed() };
         shown.response_code = found.response_code.unwrap_or(0);
-        shown.base_direction = number(found.base_direction);
-        let mut words = [None, None, None, None, found.instance, found.base_uri, found.base_lang];
-        if let Some(Text { text, language, direction }) = found.title {
-            (words[0], words[1], shown.title_direction) = (Some(text), language, number(direction));
-        }
-        if let Some(Text { text, language, direction }) = found.detail {
-            (words[2], words[3], shown.detail_direction) = (Some(text), language, number(direction));
-        }
-        for (shown, words) in shown.texts().iter_mut().zip(words) {
+        [shown.title_direction, shown.detail_direction, shown.base_direction] =
+            found.directions.map(|way| way.saturating_sub(BEFORE_LTR));
+        for (shown, words) in shown.texts().iter_mut().zip(found.texts) {
             *shown = lend(words.unwrap_or_default().as_bytes());
         }
         shown.unprocessed_count = found.unprocessed.map_or(0, |numbers| numbers.iter().count());
@@ -207,7 +180,7 @@ pub unsafe extern "C" fn mote_coap_problem_unprocessed(
     let find = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         let (body, out) = unsafe { (slice(body)?, output(option)?) };
-        let numbers = Problem::parse(body)?.unprocessed.unwrap_or_default();
+        let numbers = Rows::parse(body)?.unprocessed.unwrap_or_default();
         out.write(numbers.iter().nth(index).ok_or(Error::End)?);
         Ok(())
     };

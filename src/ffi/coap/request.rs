@@ -2,7 +2,7 @@
 //! Requests of ours.
 
 use super::config::{self, mote_coap_params};
-use super::object::{CoapRef, mote_coap};
+use super::object::{CoapRef, Core, act, mote_coap};
 use super::options::{Given, Shown, lend, mote_coap_option, mote_coap_options};
 use super::uri::scope;
 use crate::address::{Ip, SocketAddress};
@@ -14,7 +14,7 @@ use crate::ffi::arguments::{self, Config, outcome, slice, text};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use crate::table::Handle;
-use crate::transport::Path;
+use crate::transport::{DatagramContext, Path};
 use core::ffi::{CStr, c_char, c_void};
 use core::mem::offset_of;
 
@@ -287,7 +287,11 @@ fn destination(remote: &mote_address, uri: Option<&Uri<'_>>) -> Result<SocketAdd
 
 /// # Safety
 /// What `given` points to is valid.
-unsafe fn start(coap: CoapRef, given: &mote_coap_request_config) -> Result<Handle> {
+unsafe fn start(
+    core: &mut Core,
+    cx: &mut DatagramContext<'_>,
+    given: &mote_coap_request_config,
+) -> Result<Caller> {
     // SAFETY: passed on to the caller.
     let (words, payload, token) = unsafe { (text(given.uri)?, slice(given.payload)?, slice(given.token)?) };
     let parsed;
@@ -313,7 +317,7 @@ unsafe fn start(coap: CoapRef, given: &mote_coap_request_config) -> Result<Handl
     if szx > 6 || size != 16 << szx {
         return Err(Error::Invalid);
     }
-    let base = coap.with(|core| core.endpoint.config().params);
+    let base = core.endpoint.config().params;
     // SAFETY: passed on to the caller.
     let params = unsafe { config::params(given.params, &base) }?;
     let from_uri = UriOptions { uri, destination };
@@ -335,20 +339,38 @@ unsafe fn start(coap: CoapRef, given: &mote_coap_request_config) -> Result<Handl
         timeout: given.timeout,
         params: if given.params.is_null() { None } else { Some(&params) },
     };
-    let handle = coap.command(|core, cx| core.endpoint.request(cx, &request))?;
+    let handle = core.endpoint.request(cx, &request)?.raw();
     let body = if given.payload_stays == 0 { lend(&[]) } else { given.payload };
-    register(coap, Caller { handle: handle.raw(), callback: given.callback, user: given.user, body });
-    Ok(handle)
+    Ok(Caller { handle, callback: given.callback, user: given.user, body })
 }
 
-fn register(coap: CoapRef, caller: Caller) {
-    let index = Handle::from_raw(caller.handle).map_or(usize::MAX, Handle::index);
-    coap.with(|core| {
-        // There is one for every request that the engine has room for.
-        if let Some(place) = core.callers.get_mut(index) {
-            *place = caller;
-        }
-    });
+/// Begins a request of ours as `work` does, notes who is to be told of it, and says its name.
+///
+/// # Safety
+/// `coap` is NULL or came from `mote_coap_init`; `request` is NULL or is written.
+unsafe fn begin(
+    coap: *mut mote_coap,
+    request: *mut mote_coap_request,
+    work: &mut dyn FnMut(&mut Core, &mut DatagramContext<'_>) -> Result<Caller>,
+) -> mote_status {
+    let mut begin = || -> Result<()> {
+        // SAFETY: passed on to the caller of this function.
+        let coap = unsafe { CoapRef::new(coap) }?;
+        coap.command(|core, cx| {
+            let caller = work(core, cx)?;
+            // SAFETY: passed on to the caller of this function.
+            if let Some(out) = unsafe { request.as_mut() } {
+                *out = caller.handle;
+            }
+            // There is one for every request that the engine has room for.
+            let index = Handle::from_raw(caller.handle).map_or(usize::MAX, Handle::index);
+            if let Some(place) = core.callers.get_mut(index) {
+                *place = caller;
+            }
+            Ok(())
+        })
+    };
+    outcome(begin())
 }
 
 /// Starts a request (RFC 7252 §5). Its callback gets exactly one event with `last` set, from
@@ -378,20 +400,13 @@ pub unsafe extern "C" fn mote_coap_start(
     config: *const mote_coap_request_config,
     request: *mut mote_coap_request,
 ) -> mote_status {
-    let begin = || -> Result<()> {
-        // SAFETY: passed on to the caller of this function.
-        unsafe {
-            let coap = CoapRef::new(coap)?;
+    // SAFETY: passed on to the caller of this function.
+    unsafe {
+        begin(coap, request, &mut |core, cx| {
             let mut room = arguments::room();
-            let given = arguments::config(config, &mut room)?;
-            let handle = start(coap, given)?;
-            if let Some(out) = request.as_mut() {
-                *out = handle.raw();
-            }
-        }
-        Ok(())
-    };
-    outcome(begin())
+            start(core, cx, arguments::config(config, &mut room)?)
+        })
+    }
 }
 
 /// # Safety
@@ -508,19 +523,14 @@ pub unsafe extern "C" fn mote_coap_ping(
     user: *mut c_void,
     request: *mut mote_coap_request,
 ) -> mote_status {
-    let begin = || -> Result<()> {
-        // SAFETY: passed on to the caller of this function.
-        let (coap, remote) = unsafe { (CoapRef::new(coap)?, remote.as_ref().ok_or(Error::Invalid)?) };
-        let path = Path::to(SocketAddress::from(*remote));
-        let handle = coap.command(|core, cx| core.endpoint.ping(cx, &path))?;
-        register(coap, Caller { handle: handle.raw(), callback, user, body: lend(&[]) });
-        // SAFETY: passed on to the caller of this function.
-        if let Some(out) = unsafe { request.as_mut() } {
-            *out = handle.raw();
-        }
-        Ok(())
-    };
-    outcome(begin())
+    // SAFETY: passed on to the caller of this function.
+    unsafe {
+        begin(coap, request, &mut |core, cx| {
+            let path = Path::to(SocketAddress::from(*remote.as_ref().ok_or(Error::Invalid)?));
+            let handle = core.endpoint.ping(cx, &path)?.raw();
+            Ok(Caller { handle, callback, user, body: lend(&[]) })
+        })
+    }
 }
 
 /// Gives the block that `MOTE_COAP_NEED_BLOCK` asked for, inside the callback or later.
@@ -540,13 +550,12 @@ pub unsafe extern "C" fn mote_coap_supply(
     bytes: mote_bytes,
     more: u32,
 ) -> mote_status {
-    let supply = || -> Result<()> {
-        // SAFETY: passed on to the caller of this function.
-        let (coap, bytes) = unsafe { (CoapRef::new(coap)?, slice(bytes)?) };
-        let handle = Handle::from_raw(request).ok_or(Error::Stale)?;
-        coap.command(|core, cx| core.endpoint.supply(cx, handle, bytes, more != 0))
-    };
-    outcome(supply())
+    // SAFETY: passed on to the caller of this function.
+    unsafe {
+        act(coap, request, &(bytes, more != 0), |core, cx, handle, (bytes, more)| {
+            core.endpoint.supply(cx, handle, slice(*bytes)?, *more)
+        })
+    }
 }
 
 /// Ends a request. An observation is deregistered at the peer (RFC 7641 §3.6). The last event,
@@ -558,11 +567,6 @@ pub unsafe extern "C" fn mote_coap_supply(
 /// `coap` is NULL or came from `mote_coap_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mote_coap_cancel(coap: *mut mote_coap, request: mote_coap_request) -> mote_status {
-    let cancel = || -> Result<()> {
-        // SAFETY: passed on to the caller of this function.
-        let coap = unsafe { CoapRef::new(coap) }?;
-        let handle = Handle::from_raw(request).ok_or(Error::Stale)?;
-        coap.command(|core, cx| core.endpoint.cancel(cx, handle))
-    };
-    outcome(cancel())
+    // SAFETY: passed on to the caller of this function.
+    unsafe { act(coap, request, &(), |core, cx, handle, ()| core.endpoint.cancel(cx, handle)) }
 }

@@ -2,7 +2,7 @@
 //! Resources of ours, and the requests for them.
 
 use super::codes;
-use super::object::{CoapRef, mote_coap};
+use super::object::{CoapRef, act, mote_coap};
 use super::options::{Given, Shown, lend, mote_coap_option, mote_coap_options};
 use crate::coap::link::Link;
 use crate::coap::wire::{Code, Options};
@@ -10,7 +10,6 @@ use crate::coap::{Cause, Incoming, Resource, Response, method_bit};
 use crate::ffi::arguments::{self, Config, outcome, output, slice, text};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
-use crate::table::Handle;
 use core::ffi::c_void;
 use core::mem::offset_of;
 
@@ -329,13 +328,14 @@ pub unsafe extern "C" fn mote_coap_resource_add(
         // SAFETY: passed on to the caller of this function.
         let (coap, entry) =
             unsafe { (CoapRef::new(coap)?, resource_of(arguments::config(config, &mut room)?)?) };
-        let handle = coap.command(|core, _| core.endpoint.add_resource(entry))?;
-        coap.with(|core| {
+        let handle = coap.command(|core, _| {
+            let handle = core.endpoint.add_resource(entry)?;
             // There is one for every resource that the engine has room for.
             if let Some(place) = core.served.get_mut(handle.index()) {
                 *place = Served { config, user, handle: handle.raw() };
             }
-        });
+            Ok(handle)
+        })?;
         // SAFETY: passed on to the caller of this function.
         if let Some(out) = unsafe { resource.as_mut() } {
             *out = handle.raw();
@@ -357,19 +357,16 @@ pub unsafe extern "C" fn mote_coap_resource_remove(
     coap: *mut mote_coap,
     resource: mote_coap_resource,
 ) -> mote_status {
-    let remove = || -> Result<()> {
-        // SAFETY: passed on to the caller of this function.
-        let coap = unsafe { CoapRef::new(coap) }?;
-        let handle = Handle::from_raw(resource).ok_or(Error::Stale)?;
-        coap.command(|core, cx| core.endpoint.remove_resource(cx, handle))?;
-        coap.with(|core| {
+    // SAFETY: passed on to the caller of this function.
+    unsafe {
+        act(coap, resource, &(), |core, cx, handle, ()| {
+            core.endpoint.remove_resource(cx, handle)?;
             if let Some(place) = core.served.get_mut(handle.index()) {
                 *place = Served::default();
             }
-        });
-        Ok(())
-    };
-    outcome(remove())
+            Ok(())
+        })
+    }
 }
 
 /// Tells that the state of a resource has changed. Its handler is asked for the state once for
@@ -383,13 +380,8 @@ pub unsafe extern "C" fn mote_coap_resource_remove(
 /// `coap` is NULL or came from `mote_coap_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mote_coap_notify(coap: *mut mote_coap, resource: mote_coap_resource) -> mote_status {
-    let notify = || -> Result<()> {
-        // SAFETY: passed on to the caller of this function.
-        let coap = unsafe { CoapRef::new(coap) }?;
-        let handle = Handle::from_raw(resource).ok_or(Error::Stale)?;
-        coap.command(|core, _| core.endpoint.notify(handle))
-    };
-    outcome(notify())
+    // SAFETY: passed on to the caller of this function.
+    unsafe { act(coap, resource, &(), |core, _, handle, ()| core.endpoint.notify(handle)) }
 }
 
 /// Answers a request, in its handler or later. A confirmable request that waits longer than
@@ -410,30 +402,26 @@ pub unsafe extern "C" fn mote_coap_respond(
     exchange: mote_coap_exchange,
     response: *const mote_coap_response,
 ) -> mote_status {
-    let respond = || -> Result<()> {
-        let mut room = arguments::room();
-        // SAFETY: passed on to the caller of this function.
-        let (coap, given) = unsafe { (CoapRef::new(coap)?, arguments::config(response, &mut room)?) };
-        if given.confirmable > 1 || given.more > 1 || given.reserved != 0 {
-            return Err(Error::Invalid);
-        }
-        let handle = Handle::from_raw(exchange).ok_or(Error::Stale)?;
-        // SAFETY: passed on to the caller of this function.
-        let (options, payload) = unsafe {
-            (Given::new(&Options::NONE, given.options, given.option_count)?, slice(given.payload)?)
-        };
-        let response = Response {
-            code: Code(given.code),
-            options: &options,
-            payload,
-            offset: given.offset,
-            more: given.more != 0,
-            total: given.total,
-            confirmable: given.confirmable != 0,
-        };
-        coap.command(|core, cx| core.endpoint.respond(cx, handle, &response))
-    };
-    outcome(respond())
+    // SAFETY: passed on to the caller of this function.
+    unsafe {
+        act(coap, exchange, &response, |core, cx, handle, response| {
+            let mut room = arguments::room();
+            let given = arguments::config(*response, &mut room)?;
+            if given.confirmable > 1 || given.more > 1 || given.reserved != 0 {
+                return Err(Error::Invalid);
+            }
+            let response = Response {
+                code: Code(given.code),
+                options: &Given::new(&Options::NONE, given.options, given.option_count)?,
+                payload: slice(given.payload)?,
+                offset: given.offset,
+                more: given.more != 0,
+                total: given.total,
+                confirmable: given.confirmable != 0,
+            };
+            core.endpoint.respond(cx, handle, &response)
+        })
+    }
 }
 
 /// Answers a request with a code, a content format and a whole body: `mote_coap_respond` with
