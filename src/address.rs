@@ -116,6 +116,23 @@ impl Ip {
         }
         Ok(())
     }
+
+    /// Writes it as a URI has it: IPv6 in brackets, with the scope if that is not 0.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when `out` has no room.
+    pub(crate) fn emit_host(self, scope: u32, out: &mut Writer<'_>) -> Result<()> {
+        if self.to_v4().is_some() {
+            return self.emit(out);
+        }
+        out.u8(b'[')?;
+        self.emit(out)?;
+        if scope != 0 {
+            out.u8(b'%')?;
+            put_decimal(scope, out)?;
+        }
+        out.u8(b']')
+    }
 }
 
 /// The bytes of an address, as they are read.
@@ -250,17 +267,7 @@ impl SocketAddress {
     /// # Errors
     /// [`Error::TooLarge`] when `out` has no room; 64 bytes always suffice.
     pub fn emit(self, out: &mut Writer<'_>) -> Result<()> {
-        if self.ip.to_v4().is_some() {
-            self.ip.emit(out)?;
-        } else {
-            out.u8(b'[')?;
-            self.ip.emit(out)?;
-            if self.scope != 0 {
-                out.u8(b'%')?;
-                put_decimal(self.scope, out)?;
-            }
-            out.u8(b']')?;
-        }
+        self.ip.emit_host(self.scope, out)?;
         out.u8(b':')?;
         put_decimal(u32::from(self.port), out)
     }

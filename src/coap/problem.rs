@@ -88,6 +88,7 @@ impl<'a> Entries<'a> {
     }
 
     /// The next entry: the head of its key, the bytes of its key, and its value.
+    #[allow(clippy::type_complexity)] // Three things, used once or twice.
     fn step(&mut self) -> Result<Option<(Head, &'a [u8], &'a [u8])>> {
         let reader = &mut self.reader;
         if self.left == ENDLESS && reader.peek() == Some(0xff) {

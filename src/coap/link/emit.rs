@@ -5,7 +5,7 @@
 use super::{Attribute, holds};
 use crate::address::put_decimal;
 use crate::bytes::Writer;
-use crate::coap::uri::{encode, put_path};
+use crate::coap::uri::{PATH, encode, put_path};
 use crate::status::{Error, Result};
 
 /// Where a document is written to.
@@ -126,7 +126,7 @@ impl<'s> Emitter<'s> {
         for byte in path {
             let mut buffer = [0; 3];
             let mut out = Writer::new(&mut buffer);
-            encode(core::slice::from_ref(byte), b":@/", b"", &mut out)?;
+            encode(core::slice::from_ref(byte), PATH, &mut out)?;
             self.sink.put(out.written())?;
         }
         self.sink.put(b">")

@@ -6,13 +6,49 @@ use crate::bytes::Writer;
 use crate::status::{Error, Result};
 
 /// `ALPHA / DIGIT / "-" / "." / "_" / "~"`.
-pub(super) const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+const UNRESERVED: u8 = 1;
+/// `"!" / "$" / "'" / "(" / ")" / "*" / "+" / "," / ";" / "="`.
+const SUB_DELIM: u8 = 2;
+/// The sub-delim that stands between the arguments of a query.
+const AMPERSAND: u8 = 4;
+/// `":" / "@"`.
+const COLON_OR_AT: u8 = 8;
+const SLASH: u8 = 16;
+const QUESTION_MARK: u8 = 32;
+/// Not ASCII.
+pub(super) const FOREIGN: u8 = 64;
+pub(super) const PERCENT: u8 = 128;
+
+/// What a host may hold.
+pub(super) const HOST: u8 = UNRESERVED | SUB_DELIM | AMPERSAND;
+/// What a segment of a path may hold.
+pub(super) const SEGMENT: u8 = HOST | COLON_OR_AT;
+/// What a path may hold.
+pub(in crate::coap) const PATH: u8 = SEGMENT | SLASH;
+/// What a query may hold.
+pub(super) const QUERY: u8 = PATH | QUESTION_MARK;
+/// What an argument of a query may hold.
+pub(super) const ARGUMENT: u8 = QUERY & !AMPERSAND;
+
+/// Which of the above a byte is; 0 for none.
+#[inline(never)] // One copy.
+const fn class(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => UNRESERVED,
+        b'!' | b'$' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => SUB_DELIM,
+        b'&' => AMPERSAND,
+        b':' | b'@' => COLON_OR_AT,
+        b'/' => SLASH,
+        b'?' => QUESTION_MARK,
+        b'%' => PERCENT,
+        0x80.. => FOREIGN,
+        _ => 0,
+    }
 }
 
-/// `"!" / "$" / "&" / "'" / "(" / ")" / "*" / "+" / "," / ";" / "="`.
-pub(super) const fn is_sub_delim(byte: u8) -> bool {
-    matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+/// `ALPHA / DIGIT / "-" / "." / "_" / "~"`.
+pub(super) const fn is_unreserved(byte: u8) -> bool {
+    class(byte) == UNRESERVED
 }
 
 const fn hexadecimal(digit: u8) -> Option<u8> {
@@ -25,44 +61,48 @@ const fn hexadecimal(digit: u8) -> Option<u8> {
 }
 
 /// What comes before the first of `bytes` that is `mark`, and what comes after it.
-pub(super) fn split_at<'a>(bytes: &'a [u8], mark: &[u8]) -> (&'a [u8], Option<&'a [u8]>) {
-    let Some(at) = bytes.iter().position(|byte| mark.contains(byte)) else { return (bytes, None) };
+#[inline(never)]
+pub(super) fn split_at(bytes: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
+    let Some(at) = bytes.iter().position(|byte| *byte == mark) else { return (bytes, None) };
     (bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..))
 }
 
-/// Whether all of `bytes` is unreserved, sub-delims, complete percent-encodings, or in `more`.
-pub(super) fn check(bytes: &[u8], more: &[u8]) -> Result<()> {
+/// Whether all of `bytes` is of the `allowed` classes, or a complete percent-encoding.
+#[inline(never)]
+pub(super) fn check(bytes: &[u8], allowed: u8) -> Result<()> {
     let mut rest = bytes;
-    loop {
-        rest = match rest {
-            [] => return Ok(()),
-            [b'%', high, low, tail @ ..] if hexadecimal(*high).is_some() && hexadecimal(*low).is_some() => {
+    while let Some((first, tail)) = rest.split_first() {
+        rest = match tail {
+            [high, low, tail @ ..]
+                if *first == b'%' && hexadecimal(*high).and(hexadecimal(*low)).is_some() =>
+            {
                 tail
             }
-            [byte, tail @ ..] if is_unreserved(*byte) || is_sub_delim(*byte) || more.contains(byte) => tail,
+            _ if class(*first) & allowed != 0 => tail,
             _ => return Err(Error::Malformed),
-        }
-    }
-}
-
-/// Percent-encodes each byte of `value` that is neither unreserved nor a sub-delim nor in `more`,
-/// or that is in `never`; upper-case digits (RFC 7252 §6.5).
-pub(in crate::coap) fn encode(value: &[u8], more: &[u8], never: &[u8], out: &mut Writer<'_>) -> Result<()> {
-    for byte in value {
-        let among = |some: &[u8]| some.iter().any(|other| other == byte);
-        let plain = is_unreserved(*byte) || is_sub_delim(*byte) || among(more);
-        if plain && !among(never) {
-            out.u8(*byte)?;
-        } else {
-            encode_byte(*byte, out)?;
         }
     }
     Ok(())
 }
 
-pub(super) fn encode_byte(byte: u8, out: &mut Writer<'_>) -> Result<()> {
-    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
-    out.put(&[b'%', digit(byte >> 4), digit(byte & 0xf)])
+/// Percent-encodes each byte of `value` that is not of the classes `plain`; upper-case digits (RFC 7252 §6.5).
+#[inline(never)]
+pub(in crate::coap) fn encode(value: &[u8], plain: u8, out: &mut Writer<'_>) -> Result<()> {
+    value.iter().try_for_each(|byte| {
+        let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
+        if class(*byte) & plain != 0 {
+            return out.u8(*byte);
+        }
+        out.put(&[b'%', digit(*byte >> 4), digit(*byte & 0xf)])
+    })
+}
+
+/// The number that decimal digits stand for; 0 for none.
+pub(crate) fn decimal(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0u32, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 { None } else { number.checked_mul(10)?.checked_add(digit.into()) }
+    })
 }
 
 /// A piece of a URI whose percent-encodings are not resolved yet.

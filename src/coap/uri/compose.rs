@@ -2,7 +2,7 @@
 //! Putting a URI together from a request's options (RFC 7252 §6.5).
 #![forbid(unsafe_code)]
 
-use super::characters::{check, encode, encode_byte};
+use super::characters::{ARGUMENT, FOREIGN, HOST, PERCENT, SEGMENT, check, encode};
 use super::{Scheme, parse_host};
 use crate::address::{SocketAddress, put_decimal};
 use crate::bytes::Writer;
@@ -27,51 +27,62 @@ pub fn compose(
 ) -> Result<()> {
     out.put(scheme.name().as_bytes())?;
     out.put(b"://")?;
-    let mut options = options.filter(|(found, _)| {
-        matches!(*found, number::URI_HOST | number::URI_PORT | number::URI_PATH | number::URI_QUERY)
-    });
-    let mut next = options.next();
-
-    if let Some((number::URI_HOST, host)) = next {
-        put_host(host, out)?;
-        next = options.next();
-    } else if destination.ip.to_v4().is_some() {
-        destination.ip.emit(out)?;
+    let (mut number, mut value) = next(options);
+    if number == number::URI_HOST {
+        put_host(value, out)?;
+        (number, value) = next(options);
     } else {
-        out.u8(b'[')?;
-        destination.ip.emit(out)?;
-        out.u8(b']')?;
+        destination.ip.emit_host(0, out)?;
     }
 
-    let mut port = destination.port;
-    if let Some((number::URI_PORT, value)) = next {
-        port = uint(value).and_then(|port| u16::try_from(port).ok()).ok_or(Error::Malformed)?;
-        next = options.next();
+    let mut port = destination.port.into();
+    if number == number::URI_PORT {
+        port = uint(value).filter(|port| *port <= u16::MAX.into()).ok_or(Error::Malformed)?;
+        (number, value) = next(options);
     }
-    if port != scheme.default_port() {
+    if port != scheme.default_port().into() {
         out.u8(b':')?;
-        put_decimal(u32::from(port), out)?;
+        put_decimal(port, out)?;
     }
 
-    let mut any = false;
-    while let Some((number::URI_PATH, segment)) = next {
-        any = true;
-        put_path(segment, out)?;
-        next = options.next();
-    }
-    if !any {
+    if number != number::URI_PATH {
         out.u8(b'/')?;
+    }
+    while number == number::URI_PATH {
+        put_path(value, out)?;
+        (number, value) = next(options);
     }
 
     let mut separator = b'?';
-    while let Some((number::URI_QUERY, argument)) = next {
+    while number == number::URI_QUERY {
         out.u8(separator)?;
         separator = b'&';
-        encode(argument, b":@/?", b"&", out)?;
-        next = options.next();
+        encode(value, ARGUMENT, out)?;
+        (number, value) = next(options);
     }
     // Whatever is left stands where it may not.
-    if next.is_some() { Err(Error::Invalid) } else { Ok(()) }
+    if number == NONE { Ok(()) } else { Err(Error::Invalid) }
+}
+
+/// The number of no option.
+const NONE: u16 = 0;
+
+/// The next option that says something of the URI, or [`NONE`].
+#[inline(never)] // It is called from everywhere above.
+fn next<'v>(options: &mut dyn Iterator<Item = (u16, &'v [u8])>) -> (u16, &'v [u8]) {
+    loop {
+        match options.next() {
+            None => return (NONE, &[]),
+            Some(option) => {
+                if matches!(
+                    option.0,
+                    number::URI_HOST | number::URI_PORT | number::URI_PATH | number::URI_QUERY
+                ) {
+                    return option;
+                }
+            }
+        }
+    }
 }
 
 /// Writes a slash and one path segment, percent-encoded where needed (step 6).
@@ -80,7 +91,7 @@ pub fn compose(
 /// [`Error::TooLarge`] when `out` has no room.
 pub fn put_path(segment: &[u8], out: &mut Writer<'_>) -> Result<()> {
     out.u8(b'/')?;
-    encode(segment, b":@", b"", out)
+    encode(segment, SEGMENT, out)
 }
 
 /// Step 2: non-ASCII bytes are percent-encoded; the rest must make a valid host as it is.
@@ -92,17 +103,6 @@ fn put_host(host: &[u8], out: &mut Writer<'_>) -> Result<()> {
     if host.is_empty() {
         return Err(Error::Malformed);
     }
-    let mut rest = host;
-    while let Some(first) = rest.first() {
-        let end = rest.iter().position(|byte| byte.is_ascii() != first.is_ascii()).unwrap_or(rest.len());
-        let (run, tail) = rest.split_at_checked(end).ok_or(Error::Malformed)?;
-        rest = tail;
-        if run.is_ascii() {
-            check(run, b"")?;
-            out.put(run)?;
-        } else {
-            run.iter().try_for_each(|byte| encode_byte(*byte, out))?;
-        }
-    }
-    Ok(())
+    check(host, HOST | FOREIGN)?;
+    encode(host, HOST | PERCENT, out)
 }

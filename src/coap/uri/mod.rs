@@ -8,7 +8,8 @@ mod compose;
 mod segments;
 
 pub use characters::Encoded;
-pub(super) use characters::encode;
+pub(crate) use characters::decimal;
+pub(super) use characters::{PATH, encode};
 pub use compose::{compose, put_path};
 
 use super::wire::{number, uint_bytes};
@@ -35,7 +36,8 @@ pub enum Scheme {
     CoapsWs = 5,
 }
 
-const SCHEMES: [Scheme; 6] =
+/// All of them, by their numbers.
+pub(crate) const SCHEMES: [Scheme; 6] =
     [Scheme::Coap, Scheme::Coaps, Scheme::CoapTcp, Scheme::CoapsTcp, Scheme::CoapWs, Scheme::CoapsWs];
 
 impl Scheme {
@@ -111,23 +113,26 @@ impl<'a> Uri<'a> {
     /// kind of IP literal; [`Error::TooLarge`] when host, path segment or query argument are
     /// longer than their options may be (§5.10.1), 255 bytes each.
     pub fn parse(text: &'a str) -> Result<Uri<'a>> {
-        let (scheme, rest) = characters::split_at(text.as_bytes(), b":");
+        let (scheme, rest) = characters::split_at(text.as_bytes(), b':');
         let rest = rest.ok_or(Error::Malformed)?;
         if !is_scheme(scheme) {
             return Err(Error::Malformed);
         }
         let scheme = Scheme::from_name(scheme).ok_or(Error::Unsupported)?;
         let rest = rest.strip_prefix(b"//").ok_or(Error::Malformed)?;
-        let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
+        let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at_checked(end).ok_or(Error::Malformed)?;
-        let (path, query) = characters::split_at(rest, b"?");
+        let (path, query) = characters::split_at(rest, b'?');
         // A fragment is not allowed, and `#` is none of these characters.
-        characters::check(path, b":@/")?;
-        characters::check(query.unwrap_or_default(), b":@/?")?;
+        characters::check(path, PATH)?;
+        characters::check(query.unwrap_or_default(), characters::QUERY)?;
         let (name, port) = split_port(authority)?;
         let host = parse_host(name)?;
         let port = match port {
-            Some(digits) => parse_port(digits)?,
+            Some(digits) => {
+                let port = decimal(digits).filter(|port| *port <= u16::MAX.into());
+                port.ok_or(Error::Malformed)? as u16
+            }
             None => scheme.default_port(),
         };
         let uri = Uri { scheme, host, port, authority: name, path, query };
@@ -149,24 +154,21 @@ impl<'a> Uri<'a> {
     /// Without one the request goes to what the URI says, so that a name leads to Uri-Host, and
     /// an address and a port to nothing.
     pub fn options(&self, destination: Option<&SocketAddress>) -> Parts<'a> {
-        let host = match (self.host, destination) {
-            (Host::Name(name), _) => Some(Part::host(name)),
-            (Host::Address { ip, .. }, Some(destination)) if ip != destination.ip => {
-                Some(Part::host(Encoded::lower(self.authority)))
+        let host = match self.host {
+            Host::Name(name) => Some(name),
+            Host::Address { ip, .. } if destination.is_some_and(|destination| destination.ip != ip) => {
+                Some(Encoded::lower(self.authority))
             }
-            _ => None,
+            Host::Address { .. } => None,
         };
-        let port = match destination {
-            Some(destination) if destination.port != self.port => Some(Part::port(self.port)),
-            _ => None,
-        };
+        let port = destination.filter(|destination| destination.port != self.port).map(|_| self.port);
         Parts { host, port, path: Segments::new(self.path), query: Arguments::new(self.query) }
     }
 
     /// The host as it is written, without the brackets and zone of an IPv6 literal.
     pub fn host_text(&self) -> &'a [u8] {
         match self.authority.strip_prefix(b"[") {
-            Some(literal) => characters::split_at(literal, b"]%").0,
+            Some(literal) => characters::split_at(characters::split_at(literal, b']').0, b'%').0,
             None => self.authority,
         }
     }
@@ -182,29 +184,18 @@ impl<'a> Uri<'a> {
 pub struct Part<'a> {
     /// The option number.
     pub number: u16,
-    value: Value<'a>,
+    /// Of Uri-Port.
+    port: u16,
+    /// Of all others.
+    text: Encoded<'a>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Value<'a> {
-    Text(Encoded<'a>),
-    Port(u16),
-}
-
-impl<'a> Part<'a> {
-    const fn host(name: Encoded<'a>) -> Part<'a> {
-        Part { number: number::URI_HOST, value: Value::Text(name) }
-    }
-
-    const fn port(port: u16) -> Part<'a> {
-        Part { number: number::URI_PORT, value: Value::Port(port) }
-    }
-
+impl Part<'_> {
     /// How many bytes the option's value has.
     pub fn len(&self) -> usize {
-        match self.value {
-            Value::Text(text) => text.len(),
-            Value::Port(port) => uint_bytes(u32::from(port), &mut [0; 4]).len(),
+        match self.number {
+            number::URI_PORT => uint_bytes(self.port.into(), &mut [0; 4]).len(),
+            _ => self.text.len(),
         }
     }
 
@@ -218,9 +209,9 @@ impl<'a> Part<'a> {
     /// # Errors
     /// [`Error::TooLarge`] when `out` has no room; 255 bytes always suffice.
     pub fn decode(&self, out: &mut Writer<'_>) -> Result<()> {
-        match self.value {
-            Value::Text(text) => text.decode(out),
-            Value::Port(port) => out.put(uint_bytes(u32::from(port), &mut [0; 4])),
+        match self.number {
+            number::URI_PORT => out.put(uint_bytes(self.port.into(), &mut [0; 4])),
+            _ => self.text.decode(out),
         }
     }
 }
@@ -228,8 +219,8 @@ impl<'a> Part<'a> {
 /// The options of a URI, in the order of their numbers.
 #[derive(Clone, Debug)]
 pub struct Parts<'a> {
-    host: Option<Part<'a>>,
-    port: Option<Part<'a>>,
+    host: Option<Encoded<'a>>,
+    port: Option<u16>,
     path: Segments<'a>,
     query: Arguments<'a>,
 }
@@ -238,19 +229,24 @@ impl<'a> Iterator for Parts<'a> {
     type Item = Part<'a>;
 
     fn next(&mut self) -> Option<Part<'a>> {
-        let text = |number, text| Part { number, value: Value::Text(text) };
-        self.host
-            .take()
-            .or_else(|| self.port.take())
-            .or_else(|| self.path.next().map(|segment| text(number::URI_PATH, segment)))
-            .or_else(|| self.query.next().map(|argument| text(number::URI_QUERY, argument)))
+        let mut part = Part { number: number::URI_HOST, port: 0, text: Encoded::new(&[]) };
+        if let Some(host) = self.host.take() {
+            part.text = host;
+        } else if let Some(port) = self.port.take() {
+            (part.number, part.port) = (number::URI_PORT, port);
+        } else if let Some(segment) = self.path.next() {
+            (part.number, part.text) = (number::URI_PATH, segment);
+        } else {
+            (part.number, part.text) = (number::URI_QUERY, self.query.next()?);
+        }
+        Some(part)
     }
 }
 
 /// `ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )` (RFC 3986 §3.1).
 fn is_scheme(name: &[u8]) -> bool {
     name.first().is_some_and(u8::is_ascii_alphabetic)
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
 /// Host and port of an authority; an empty port is none (RFC 3986 §3.2.3).
@@ -267,20 +263,13 @@ fn split_port(authority: &[u8]) -> Result<(&[u8], Option<&[u8]>)> {
     }
 }
 
-fn parse_port(digits: &[u8]) -> Result<u16> {
-    digits.iter().try_fold(0u16, |port, byte| {
-        let digit = if byte.is_ascii_digit() { byte - b'0' } else { return Err(Error::Malformed) };
-        port.checked_mul(10).and_then(|port| port.checked_add(u16::from(digit))).ok_or(Error::Malformed)
-    })
-}
-
 fn parse_host(name: &[u8]) -> Result<Host<'_>> {
     if let Some(inside) = name.strip_prefix(b"[") {
         let literal = inside.strip_suffix(b"]").ok_or(Error::Malformed)?;
         if literal.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&b'v')) {
             return Err(Error::Unsupported);
         }
-        let (address, zone) = characters::split_at(literal, b"%");
+        let (address, zone) = characters::split_at(literal, b'%');
         // "%25" by the letter of RFC 6874, a bare "%" by the habit of users.
         let zone = zone.map(|zone| zone.strip_prefix(b"25").unwrap_or(zone));
         if zone
@@ -288,21 +277,19 @@ fn parse_host(name: &[u8]) -> Result<Host<'_>> {
         {
             return Err(Error::Malformed);
         }
-        let text = |bytes| crate::text::parse(bytes).ok_or(Error::Malformed);
-        let address = text(address)?;
         // Brackets hold IPv6 alone.
-        if !address.contains(':') {
-            return Err(Error::Malformed);
-        }
-        return Ok(Host::Address { ip: Ip::parse(address)?, zone: text(zone.unwrap_or_default())? });
+        let ip = Ip::parse_bytes(address).ok().filter(|_| address.iter().any(|byte| *byte == b':'));
+        let zone = crate::text::parse(zone.unwrap_or_default());
+        let (Some(ip), Some(zone)) = (ip, zone) else { return Err(Error::Malformed) };
+        return Ok(Host::Address { ip, zone });
     }
-    characters::check(name, b"")?;
+    characters::check(name, characters::HOST)?;
     if name.is_empty() {
         return Err(Error::Malformed);
     }
-    match crate::text::parse(name).and_then(|text| Ip::parse(text).ok()) {
-        Some(ip) => Ok(Host::Address { ip, zone: "" }),
-        None => Ok(Host::Name(Encoded::lower(name))),
+    match Ip::parse_bytes(name) {
+        Ok(ip) => Ok(Host::Address { ip, zone: "" }),
+        Err(_) => Ok(Host::Name(Encoded::lower(name))),
     }
 }
 

@@ -25,7 +25,7 @@ impl<'a> Segments<'a> {
         let mut last_up = 0;
         let mut look = rest;
         while let Some(here) = look {
-            let (segment, next) = split_at(here, b"/");
+            let (segment, next) = split_at(here, b'/');
             if dots(segment) == 2 {
                 last_up = here.len();
             }
@@ -40,7 +40,7 @@ impl<'a> Iterator for Segments<'a> {
 
     fn next(&mut self) -> Option<Encoded<'a>> {
         while let Some(here) = self.rest {
-            let (segment, next) = split_at(here, b"/");
+            let (segment, next) = split_at(here, b'/');
             self.rest = next;
             let kept = match (dots(segment), next) {
                 // A dot segment at the end leaves the slash before it.
@@ -65,7 +65,7 @@ fn is_taken_back(rest: &[u8]) -> bool {
     let mut depth = 1u32;
     let mut look = Some(rest);
     while let Some(here) = look {
-        let (segment, next) = split_at(here, b"/");
+        let (segment, next) = split_at(here, b'/');
         match dots(segment) {
             2 => depth -= 1,
             1 => {}
@@ -80,13 +80,16 @@ fn is_taken_back(rest: &[u8]) -> bool {
 }
 
 /// 1 for `.`, 2 for `..`, 0 for anything else.
+#[inline(never)]
 fn dots(segment: &[u8]) -> usize {
-    // The longest way to write two dots.
-    if segment.is_empty() || segment.len() > 6 {
-        return 0;
+    let mut count = 0;
+    for byte in Encoded::new(segment).bytes() {
+        count += 1;
+        if byte != b'.' || count > 2 {
+            return 0;
+        }
     }
-    let text = Encoded::new(segment);
-    if text.len() <= 2 && text.bytes().all(|byte| byte == b'.') { text.len() } else { 0 }
+    count
 }
 
 /// The arguments of a query; an empty query has one empty argument, a missing one none.
@@ -105,7 +108,7 @@ impl<'a> Iterator for Arguments<'a> {
     type Item = Encoded<'a>;
 
     fn next(&mut self) -> Option<Encoded<'a>> {
-        let (argument, rest) = split_at(self.rest?, b"&");
+        let (argument, rest) = split_at(self.rest?, b'&');
         self.rest = rest;
         Some(Encoded::new(argument))
     }

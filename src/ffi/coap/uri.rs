@@ -4,7 +4,7 @@
 use super::options::{Given, lend, mote_coap_option, mote_coap_options, option};
 use crate::address::SocketAddress;
 use crate::bytes::Writer;
-use crate::coap::uri::{Host, Scheme, Uri, compose};
+use crate::coap::uri::{Host, SCHEMES, Uri, compose, decimal};
 use crate::coap::wire::Options;
 use crate::ffi::arguments::{self, block, outcome, output, slice};
 use crate::port::{mote_address, mote_bytes, mote_status};
@@ -43,15 +43,9 @@ pub struct mote_coap_uri {
 }
 
 /// The schemes in the order of their numbers.
-const SCHEMES: [Scheme; 6] =
-    [Scheme::Coap, Scheme::Coaps, Scheme::CoapTcp, Scheme::CoapsTcp, Scheme::CoapWs, Scheme::CoapsWs];
-
 /// The number that a zone is; 0 for an empty one.
 pub(super) fn scope(zone: &str) -> Option<u32> {
-    zone.bytes().try_fold(0u32, |scope, byte| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        scope.checked_mul(10)?.checked_add(digit.into())
-    })
+    decimal(zone.as_bytes())
 }
 
 /// Checks a URI and says where it leads (RFC 7252 §6.4, steps 1 to 6).
