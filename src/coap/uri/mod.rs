@@ -278,7 +278,7 @@ fn parse_host(name: &[u8]) -> Result<Host<'_>> {
             return Err(Error::Malformed);
         }
         // Brackets hold IPv6 alone.
-        let ip = Ip::parse_bytes(address).ok().filter(|_| address.iter().any(|byte| *byte == b':'));
+        let ip = Ip::parse_bytes(address).ok().filter(|_| characters::split_at(address, b':').1.is_some());
         let zone = crate::text::parse(zone.unwrap_or_default());
         let (Some(ip), Some(zone)) = (ip, zone) else { return Err(Error::Malformed) };
         return Ok(Host::Address { ip, zone });
