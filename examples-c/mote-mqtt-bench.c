@@ -107,8 +107,9 @@ int main(int argc, char **argv) {
     }
     if (tool.topic_count == 0) tool.topics[tool.topic_count++] = "mote/bench";
     if (size < 16) size = 16;
-    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux(), .objects = 2 * MOST,
-                                     .sources = 4 * MOST };
+    uint16_t clients = (uint16_t)(publisher_count + subscriber_count);
+    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux(), .objects = clients,
+                                     .sources = (uint16_t)(2 * clients) };
     size_t bytes = 0;
     tool_check(mote_node_size(&node_config, &bytes), "node");
     tool_check(mote_node_init(malloc(bytes), bytes, &node_config, &tool.node), "node");

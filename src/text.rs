@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Telling whether bytes are text.
 //!
-//! The core library's own check is made for speed: with its table it takes six times the flash. This is one of the few places
+//! The core library's own check is made for speed: with its table it takes six times the flash. So it serves where there is
+//! an operating system, and microcontrollers have a small one of our own. This is one of the few places
 //! outside the C layer that are not free of unsafe code: the language has no other way to call checked bytes text.
 #![allow(unsafe_code)]
 
 /// The text that `bytes` are, if they are well-formed UTF-8 (RFC 3629 §4): the same as
 /// `core::str::from_utf8(bytes).ok()`.
+#[cfg(not(target_os = "none"))]
+pub fn parse(bytes: &[u8]) -> Option<&str> {
+    core::str::from_utf8(bytes).ok()
+}
+
+/// The text that `bytes` are, if they are well-formed UTF-8 (RFC 3629 §4): the same as
+/// `core::str::from_utf8(bytes).ok()`.
+#[cfg(target_os = "none")]
 pub fn parse(bytes: &[u8]) -> Option<&str> {
     if !is_utf8(bytes) {
         return None;
@@ -15,6 +24,7 @@ pub fn parse(bytes: &[u8]) -> Option<&str> {
     Some(unsafe { core::str::from_utf8_unchecked(bytes) })
 }
 
+#[cfg(any(test, target_os = "none"))]
 #[inline(never)]
 fn is_utf8(bytes: &[u8]) -> bool {
     // How many bytes are to follow, what they add up to, and the least that needs so many.
@@ -46,6 +56,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn agrees(bytes: &[u8]) {
+        assert_eq!(is_utf8(bytes), core::str::from_utf8(bytes).is_ok(), "{bytes:02x?}");
         assert_eq!(parse(bytes), core::str::from_utf8(bytes).ok(), "{bytes:02x?}");
     }
 

@@ -62,6 +62,8 @@ pub(super) struct Socket {
     pub(super) announced: Cell<bool>,
     /// The connection attempt is under way.
     pub(super) connecting: Cell<bool>,
+    /// TCP: the last receive took all there was, and nothing has been reported since.
+    pub(super) emptied: Cell<bool>,
     /// What receiving says from now on; 0 while the connection lives.
     pub(super) ended: Cell<mote_status>,
     /// UDP: the only address that datagrams come to and leave from, all zero where there may be several.
@@ -125,6 +127,7 @@ impl Socket {
         let mut flags = 0;
         if events & libc::EPOLLIN as u32 != 0 {
             flags |= MOTE_READY_READABLE;
+            self.emptied.set(false);
         }
         if events & OUT != 0 && self.blocked.replace(false) {
             flags |= MOTE_READY_WRITABLE;
@@ -149,6 +152,7 @@ impl Socket {
             Kind::Tcp => {
                 if events & ENDED != 0 {
                     self.announced.set(true);
+                    self.emptied.set(false);
                     flags |= MOTE_READY_READABLE | MOTE_READY_CLOSED;
                 }
                 if self.connecting.get() && events & (OUT | ENDED) != 0 {
@@ -185,6 +189,7 @@ pub(super) fn open(state: &State, fd: Fd, kind: Kind, token: u32) -> Result<*mut
             blocked: Cell::new(false),
             announced: Cell::new(false),
             connecting: Cell::new(kind == Kind::Tcp),
+            emptied: Cell::new(false),
             ended: Cell::new(0),
             here: Cell::default(),
             segments: Cell::new(false),

@@ -127,6 +127,11 @@ unsafe extern "C" fn receive(
     if socket.ended.get() != 0 {
         return socket.ended.get();
     }
+    // Less than was asked for means that the system had no more, and that it reports what comes from
+    // then on: asking once more would only be told so.
+    if socket.emptied.get() {
+        return Error::WouldBlock.code();
+    }
     loop {
         // SAFETY: `out` is writable for `capacity` bytes, by the service's contract.
         let count = unsafe { libc::recv(socket.fd.raw(), out.cast(), capacity, libc::MSG_DONTWAIT) };
@@ -139,6 +144,9 @@ unsafe extern "C" fn receive(
                 // There may be more, or the end that was announced together with these bytes.
                 if count == capacity || socket.announced.get() {
                     socket.leave_behind(state);
+                } else {
+                    socket.drained();
+                    socket.emptied.set(true);
                 }
                 *received = count;
                 return 0;

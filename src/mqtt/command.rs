@@ -478,7 +478,8 @@ impl Publication<'_> {
     /// parts. Message Expiry Interval comes first, so that it is found when it is to be updated.
     fn body(&self, version: Version, parts: bool, sink: &mut Sink) {
         sink.check(self.qos <= 2 && topic::is_name(self.topic));
-        sink.string(self.topic.as_bytes());
+        // Text without U+0000: that is a topic name by now.
+        sink.binary(self.topic.as_bytes());
         if version.is_v5() {
             self.properties.emit_publish(sink);
         }

@@ -41,13 +41,13 @@ impl<'m> Log<'m> {
     }
 
     /// One of the four numbers of a record; 0 where there is none.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn number(&self, at: u32) -> u32 {
         let bytes = self.bytes.get(at as usize..).and_then(|rest| rest.first_chunk());
         bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn set(&mut self, at: u32, number: u32) {
         if let Some(place) = self.bytes.get_mut(at as usize..).and_then(|rest| rest.first_chunk_mut()) {
             *place = number.to_le_bytes();
@@ -75,20 +75,20 @@ impl<'m> Log<'m> {
     }
 
     /// Changes the word: first some bits go, then some come.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn mark(&mut self, position: u32, clear: u32, set: u32) {
         let word = self.word(position) & !clear | set;
         self.set(position.wrapping_add(WORD), word);
     }
 
     /// The position behind a record.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn behind(&self, position: u32) -> u32 {
         position.saturating_add(HEADER as u32).saturating_add(self.number(position))
     }
 
     /// The first record at or behind a position whose word is `wanted` in the bits of `mask`.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn find(&self, from: u32, mask: u32, wanted: u32) -> Option<u32> {
         let mut position = from.max(self.start);
         while position < self.end {
@@ -101,7 +101,7 @@ impl<'m> Log<'m> {
     }
 
     /// Changes the word of every such record; whether there was one.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn mark_all(&mut self, mask: u32, wanted: u32, clear: u32, set: u32) -> bool {
         let mut next = 0;
         while let Some(position) = self.find(next, mask, wanted) {
@@ -112,7 +112,7 @@ impl<'m> Log<'m> {
     }
 
     /// The first such record that has this body.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn named(&self, mask: u32, wanted: u32, body: &[u8]) -> Option<u32> {
         let mut next = 0;
         while let Some(position) = self.find(next, mask, wanted) {
@@ -144,13 +144,13 @@ impl<'m> Log<'m> {
         if self.word(position) & BARE != 0 { 0 } else { self.number(position) as usize }
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn body(&self, position: u32) -> &[u8] {
         let (start, length) = (position as usize + HEADER, self.body_len(position));
         self.bytes.get(start..start + length).unwrap_or_default()
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn body_mut(&mut self, position: u32) -> &mut [u8] {
         let (start, length) = (position as usize + HEADER, self.body_len(position));
         self.bytes.get_mut(start..start + length).unwrap_or_default()
@@ -167,7 +167,7 @@ impl<'m> Log<'m> {
         self.mark(position, 0, BARE);
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn remove(&mut self, position: u32) {
         self.mark(position, 0, DEAD);
         // What is dead at the front is gone at once: the common case costs no copying.
@@ -189,7 +189,7 @@ impl<'m> Log<'m> {
     ///
     /// # Errors
     /// [`Error::Full`].
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn reserve(&mut self, word: u32, key: u32, time: u32, length: usize) -> Result<u32> {
         let needed = length.saturating_add(HEADER);
         if self.tail().len() < needed {

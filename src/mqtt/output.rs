@@ -74,7 +74,7 @@ impl<'m> Output<'m> {
 
     /// Lends `count` bytes or more to be filled with a packet; [`Output::commit`] says how many
     /// were. `None` when there is no room now.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn room(&mut self, cx: &mut StreamContext, count: usize) -> Option<&mut [u8]> {
         if self.buffer.len().saturating_sub(self.end as usize) < count {
             self.flush(cx);

@@ -155,7 +155,7 @@ impl Client<'_> {
     }
 
     /// The received messages that have not been acknowledged completely, in their order.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn receipts(&mut self) -> &mut [Inbound] {
         self.inbound.get_mut(..usize::from(self.receipts)).unwrap_or_default()
     }

@@ -7,7 +7,7 @@ pub fn is_name(name: &str) -> bool {
     is_name_bytes(name.as_bytes())
 }
 
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(never))]
 pub(super) fn is_name_bytes(name: &[u8]) -> bool {
     is_sized(name) && !name.iter().any(|byte| matches!(byte, b'+' | b'#' | 0))
 }
@@ -64,7 +64,7 @@ pub fn without_share(filter: &str) -> &str {
     filter.get(start..).unwrap_or_default()
 }
 
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(never))]
 fn unshared(filter: &[u8]) -> &[u8] {
     if !is_shared_bytes(filter) {
         return filter;

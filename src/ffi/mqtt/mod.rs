@@ -278,15 +278,15 @@ unsafe fn publish(
     if given.retain > 1 || given.parts > 1 || given.reserved != 0 || given.reserved2 != 0 {
         return Err(Error::Invalid);
     }
-    mqtt.room(given.callback)?;
+    let place = mqtt.room(given.callback)?;
     let publication = Publication { topic, qos: given.qos, retain: given.retain != 0, payload, properties };
     let started = mqtt.command(|client, cx| match given.parts {
         0 => client.publish(cx, &publication),
         _ => client.publish_begin(cx, &publication, given.total).map(Some),
     })?;
-    let number = started.map(Operation::raw);
-    mqtt.register(number, given.callback, given.user);
-    Ok(number.unwrap_or(0))
+    let number = started.map_or(0, Operation::raw);
+    mqtt.register(place, number, given.callback, given.user);
+    Ok(number)
 }
 
 /// Publishes a message.
@@ -410,7 +410,7 @@ unsafe fn request(
             let given = arguments::config(config, &mut room)?;
             (MqttRef::new(mqtt)?, given, properties(given.properties, given.property_count, &mut list)?)
         };
-        mqtt.room(given.callback)?;
+        let place = mqtt.room(given.callback)?;
         let started = if subscribe {
             let cookie = mqtt.handler(given.handler, given.handler_user)?;
             let mut room = [Subscription::default(); MOTE_MQTT_FILTERS];
@@ -423,7 +423,7 @@ unsafe fn request(
             let filters = unsafe { filters(given, &mut room, |filter| filter) }?;
             mqtt.command(|client, cx| client.unsubscribe(cx, filters, list))?
         };
-        mqtt.register(Some(started.raw()), given.callback, given.user);
+        mqtt.register(place, started.raw(), given.callback, given.user);
         // SAFETY: passed on to the caller.
         if let Some(out) = unsafe { operation.as_mut() } {
             *out = started.raw();

@@ -37,17 +37,16 @@ pub(super) type MqttRef = ObjectRef<Core>;
 /// Who is told of an operation, or of what a subscription brings.
 #[derive(Clone, Copy)]
 pub(super) struct Caller {
-    /// The operation; 0 for a free place.
+    /// The operation; 0 for a QoS 0 message that has left already, to be told at the next poll.
     pub(super) operation: u32,
-    /// A QoS 0 message that has left already: to be told at the next poll.
-    pub(super) done: bool,
+    /// A free place has none.
     pub(super) callback: mote_mqtt_callback,
     pub(super) user: *mut c_void,
 }
 
 impl Default for Caller {
     fn default() -> Caller {
-        Caller { operation: 0, done: false, callback: None, user: core::ptr::null_mut() }
+        Caller { operation: 0, callback: None, user: core::ptr::null_mut() }
     }
 }
 
@@ -60,6 +59,8 @@ pub(super) struct Core {
     /// Where the topic of an alias is kept while the application looks at it.
     topic: *mut [u8],
     pub(super) callers: &'static mut [Caller],
+    /// How many of the callers are to be told at the next poll.
+    done: u32,
     /// Handlers of subscriptions; a cookie is the number of the place, counted from 1.
     pub(super) handlers: &'static mut [Caller],
     pub(super) requests: Requests,
@@ -164,6 +165,7 @@ pub(super) fn init(block: &'static mut [u8], given: &Given<'_>) -> Result<*mut m
         store,
         topic,
         callers,
+        done: 0,
         handlers,
         requests,
         callback,
@@ -211,9 +213,9 @@ impl MqttRef {
     pub(super) fn end_all(self) {
         for index in 0..self.with(|core| core.callers.len()) {
             let caller = self.with(|core| core.callers.get_mut(index).map(core::mem::take));
-            if let Some(Caller { callback: Some(callback), user, operation, done }) = caller {
+            if let Some(Caller { callback: Some(callback), user, operation }) = caller {
                 let mut shown = blank(self.pointer(), MOTE_MQTT_ENDED);
-                if !done {
+                if operation != 0 {
                     (shown.operation, shown.status) = (operation, Error::Closed.code());
                 }
                 // SAFETY: the application's function; nothing of the object is borrowed. The block
@@ -223,21 +225,31 @@ impl MqttRef {
         }
     }
 
-    /// Makes sure that there is a place for the callback of an operation about to be started.
-    pub(super) fn room(self, callback: mote_mqtt_callback) -> Result<()> {
-        let free = |core: &mut Core| core.callers.iter().any(|caller| caller.callback.is_none());
-        if callback.is_none() || self.with(free) { Ok(()) } else { Err(Error::Full) }
+    /// The place for the callback of an operation about to be started; any number without a callback.
+    pub(super) fn room(self, callback: mote_mqtt_callback) -> Result<usize> {
+        if callback.is_none() {
+            return Ok(0);
+        }
+        let free = |core: &mut Core| core.callers.iter().position(|caller| caller.callback.is_none());
+        self.with(free).ok_or(Error::Full)
     }
 
-    /// Remembers who is told of an operation; `None` has ended already.
-    pub(super) fn register(self, operation: Option<u32>, callback: mote_mqtt_callback, user: *mut c_void) {
+    /// Remembers in the place that [`room`](MqttRef::room) gave who is told of an operation; 0 has ended
+    /// already.
+    pub(super) fn register(
+        self,
+        place: usize,
+        operation: u32,
+        callback: mote_mqtt_callback,
+        user: *mut c_void,
+    ) {
         if callback.is_none() {
             return;
         }
-        let caller = Caller { operation: operation.unwrap_or(0), done: operation.is_none(), callback, user };
         self.with(|core| {
-            if let Some(place) = core.callers.iter_mut().find(|caller| caller.callback.is_none()) {
-                *place = caller;
+            core.done += u32::from(operation == 0);
+            if let Some(place) = core.callers.get_mut(place) {
+                *place = Caller { operation, callback, user };
             }
         });
     }
@@ -251,7 +263,7 @@ impl MqttRef {
             for (index, place) in core.handlers.iter_mut().enumerate() {
                 let cookie = index as u32 + 1;
                 if place.callback.is_none() || !core.client.is_subscribed(cookie) {
-                    *place = Caller { operation: cookie, done: false, callback, user };
+                    *place = Caller { operation: cookie, callback, user };
                     return Ok(cookie);
                 }
             }
@@ -279,7 +291,7 @@ impl MqttRef {
         loop {
             let told = self.with(|core| match shown.kind {
                 MOTE_MQTT_ENDED | MOTE_MQTT_WANTED => {
-                    let ours = |caller: &&mut Caller| caller.operation == shown.operation && !caller.done;
+                    let ours = |caller: &&mut Caller| caller.operation == shown.operation;
                     let caller = core.callers.iter_mut().find(ours)?;
                     Some(if shown.kind == MOTE_MQTT_ENDED { core::mem::take(caller) } else { *caller })
                 }
@@ -313,7 +325,9 @@ impl MqttRef {
     /// Tells of one QoS 0 message that left within `publish`, if there is one.
     fn tell_done(self) -> bool {
         let done = self.with(|core| {
-            let caller = core.callers.iter_mut().find(|caller| caller.done)?;
+            core.done = core.done.checked_sub(1)?;
+            let done = |caller: &&mut Caller| caller.operation == 0 && caller.callback.is_some();
+            let caller = core.callers.iter_mut().find(done)?;
             Some(core::mem::take(caller))
         });
         let Some(Caller { callback, user, .. }) = done else { return false };

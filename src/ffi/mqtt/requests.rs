@@ -238,14 +238,14 @@ fn subscribe(mqtt: MqttRef) -> Result<()> {
     if known {
         return Ok(());
     }
-    mqtt.room(Some(on_subscribed))?;
+    let place = mqtt.room(Some(on_subscribed))?;
     let cookie = mqtt.handler(Some(on_response), user)?;
     let (filter, qos) = mqtt.with(|core| (core.requests.topic, core.requests.qos));
     // Responses are for those who ask now: what is retained at their topic is none.
     let options = SubscriptionOptions { qos, retain_handling: 2, ..SubscriptionOptions::default() };
     let wanted = [Subscription { filter: Filter { filter, options }, cookie }];
     let started = mqtt.command(|client, cx| client.subscribe(cx, &wanted, Properties::List(&[])))?;
-    mqtt.register(Some(started.raw()), Some(on_subscribed), user);
+    mqtt.register(place, started.raw(), Some(on_subscribed), user);
     Ok(())
 }
 

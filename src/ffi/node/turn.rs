@@ -116,14 +116,17 @@ fn turn(node: NodeRef) -> Result<()> {
         // Nobody listens any more: what the radio told last is dropped.
         while !radio && node.take_radio_letter().is_some() {}
     }
+    // Looked for before the rest: what is posted meanwhile keeps the node awake for another turn.
+    let mut posts = true;
     for _ in 0..WORK_PER_TURN {
-        if let Some(post) = node.take_post() {
+        if posts && let Some(post) = node.take_post() {
             if let Some(function) = post.function {
                 // SAFETY: posted by the application, with its argument, to be called here.
                 unsafe { function(node.pointer(), post.user) };
             }
             continue;
         }
+        posts = false;
         match node.with(|core| core.schedule.next(now)) {
             Some(Work::Poll(object)) => drive(node, object),
             Some(Work::Receive(source)) => receive(node, source),

@@ -28,7 +28,7 @@ impl<'a> Sink<'a> {
     }
 
     /// Raw bytes without a length.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn put(&mut self, bytes: &[u8]) {
         let end = self.position.saturating_add(bytes.len());
         if let Some(room) = self.room.get_mut(self.position..end) {
@@ -43,7 +43,7 @@ impl<'a> Sink<'a> {
     }
 
     /// A number of this many bytes, at most four.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn number(&mut self, number: u32, count: usize) {
         let bytes = number.to_be_bytes();
         self.put(bytes.get(4 - count.min(4)..).unwrap_or_default());
@@ -58,7 +58,7 @@ impl<'a> Sink<'a> {
     }
 
     /// A Variable Byte Integer in as few bytes as it takes.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn variable(&mut self, value: u32) {
         match variable(value) {
             Ok((bytes, count)) => self.put(bytes.get(..count).unwrap_or_default()),
@@ -67,7 +67,7 @@ impl<'a> Sink<'a> {
     }
 
     /// Binary Data: two bytes of length in front.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn binary(&mut self, bytes: &[u8]) {
         if bytes.len() > 0xffff {
             self.position = usize::MAX;
@@ -77,7 +77,7 @@ impl<'a> Sink<'a> {
     }
 
     /// A UTF-8 Encoded String.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn string(&mut self, bytes: &[u8]) {
         self.check(text(bytes).is_ok());
         self.binary(bytes);

@@ -33,7 +33,7 @@ impl<'a> Source<'a> {
     }
 
     /// Notes what is wrong; success is nothing. Nothing further is read then.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn fail(&mut self, reason: Reason) {
         if self.wrong == Reason::SUCCESS && reason != Reason::SUCCESS {
             (self.wrong, self.rest) = (reason, &[]);
@@ -71,7 +71,7 @@ impl<'a> Source<'a> {
         self.wrong()
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn take(&mut self, count: usize) -> &'a [u8] {
         if let Some((head, tail)) = self.rest.split_at_checked(count) {
             self.rest = tail;
@@ -89,7 +89,7 @@ impl<'a> Source<'a> {
     }
 
     /// A number of this many bytes, at most four.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn number(&mut self, count: usize) -> u32 {
         self.take(count).iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
     }
@@ -108,7 +108,7 @@ impl<'a> Source<'a> {
     }
 
     /// A Variable Byte Integer; `strict` refuses more bytes than it takes, as 5.0 demands.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn length(&mut self, strict: bool) -> u32 {
         let mut value = 0;
         for shift in [0, 7, 14, 21] {
@@ -124,14 +124,14 @@ impl<'a> Source<'a> {
     }
 
     /// Binary Data.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn binary(&mut self) -> &'a [u8] {
         let length = self.number(2);
         self.take(length as usize)
     }
 
     /// A UTF-8 Encoded String.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn text(&mut self) -> &'a str {
         text(self.binary()).unwrap_or_else(|reason| {
             self.fail(reason);
