@@ -4308,11 +4308,16 @@ mote_status mote_coap_link_matches(const struct mote_coap_link *link,
  * mote_status status = mote_coap_start_by_name(memory, sizeof memory, coap, &config, NULL, NULL);
  * ```
  *
- * `memory` has `memory_size` bytes. It is the look-up's, and what `config` points to must stay
- * as it is, until the look-up has ended: until `request` is written, the callback is called or
- * the look-up is cancelled. `config` itself is copied.
+ * `memory` has `memory_size` bytes. It is the request's, and what `config` points to must stay
+ * as it is, until the callback gets the last event or the look-up is cancelled. `config` itself is copied.
  *
- * `request` is set to 0, and to the request's name once that is started; it may be NULL.
+ * Where the name stands for several addresses the first is asked, and the next when no answer came from there
+ * because no way leads to it, nobody listens there, or, for a method that may be done twice (all but POST and PATCH), in time; as long
+ * as less than `timeout` of `config` (EXCHANGE_LIFETIME, if that is not given) has passed since the first was
+ * asked. The callback is told of the last alone.
+ *
+ * `request` is set to 0, and to the request's name once that is started, for each address anew, until the last
+ * event; it may be NULL.
  * `lookup` is set to what `mote_lookup_cancel` takes before that, after which no callback is
  * called, or to NULL when none is needed because the host is a literal or `config->remote` says
  * where to; it may be NULL, too. Cancel the look-up before the endpoint's memory is used for

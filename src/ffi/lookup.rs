@@ -14,7 +14,7 @@ use crate::time::Instant;
 use core::ffi::c_void;
 
 /// How many addresses one look-up gives at most.
-const ADDRESSES: usize = 4;
+pub(super) const ADDRESSES: usize = 4;
 
 /// A block of this many bytes holds a look-up.
 pub const MOTE_LOOKUP_MEM: usize = 192;

@@ -8,23 +8,32 @@ use super::request::{
 use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::coap::uri::{Encoded, Host, Uri};
+use crate::coap::wire::Code;
 use crate::ffi::arguments::{self, block, outcome, slice};
-use crate::ffi::lookup::{MOTE_LOOKUP_MEM, mote_lookup, mote_lookup_start};
+use crate::ffi::lookup::{ADDRESSES, MOTE_LOOKUP_MEM, mote_lookup, mote_lookup_start};
 use crate::ffi::node::NodeRef;
 use crate::ffi::status::MOTE_OK;
 use crate::memory::Carver;
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
+use crate::time::Instant;
 use core::ffi::c_void;
 
 /// A block of this many bytes holds what `mote_coap_start_by_name` needs.
 pub const MOTE_COAP_NAME_MEM: usize = 512;
 
-/// A request whose host is being looked up.
+/// A request to a host that is named, from the look-up to its last event.
 struct Named {
     coap: *mut mote_coap,
     config: mote_coap_request_config,
     request: *mut mote_coap_request,
+    /// Where to try, in this order.
+    addresses: [mote_address; ADDRESSES],
+    count: usize,
+    /// How many were tried.
+    tried: usize,
+    /// No other address is tried from then on.
+    give_up_at: Instant,
 }
 
 const _: () = assert!(
@@ -41,11 +50,16 @@ const _: () = assert!(
 /// mote_status status = mote_coap_start_by_name(memory, sizeof memory, coap, &config, NULL, NULL);
 /// ```
 ///
-/// `memory` has `memory_size` bytes. It is the look-up's, and what `config` points to must stay
-/// as it is, until the look-up has ended: until `request` is written, the callback is called or
-/// the look-up is cancelled. `config` itself is copied.
+/// `memory` has `memory_size` bytes. It is the request's, and what `config` points to must stay
+/// as it is, until the callback gets the last event or the look-up is cancelled. `config` itself is copied.
 ///
-/// `request` is set to 0, and to the request's name once that is started; it may be NULL.
+/// Where the name stands for several addresses the first is asked, and the next when no answer came from there
+/// because no way leads to it, nobody listens there, or, for a method that may be done twice (all but POST and PATCH), in time; as long
+/// as less than `timeout` of `config` (EXCHANGE_LIFETIME, if that is not given) has passed since the first was
+/// asked. The callback is told of the last alone.
+///
+/// `request` is set to 0, and to the request's name once that is started, for each address anew, until the last
+/// event; it may be NULL.
 /// `lookup` is set to what `mote_lookup_cancel` takes before that, after which no callback is
 /// called, or to NULL when none is needed because the host is a literal or `config->remote` says
 /// where to; it may be NULL, too. Cancel the look-up before the endpoint's memory is used for
@@ -92,8 +106,17 @@ pub unsafe extern "C" fn mote_coap_start_by_name(
             // SAFETY: passed on to the caller of this function.
             return arguments::check(unsafe { mote_coap_start(coap, config, request) });
         };
+        let named = Named {
+            coap,
+            config: *given,
+            request,
+            addresses: Default::default(),
+            count: 0,
+            tried: 0,
+            give_up_at: Instant::NEVER,
+        };
         // SAFETY: passed on to the caller of this function.
-        unsafe { look_up(block, node, &name, Named { coap, config: *given, request }, lookup) }
+        unsafe { look_up(block, node, &name, named, lookup) }
     };
     outcome(begin())
 }
@@ -131,23 +154,79 @@ unsafe extern "C" fn found(
     addresses: *const mote_address,
     count: usize,
 ) {
-    // SAFETY: placed above; the memory is the application's again when this returns.
-    let Named { coap, mut config, request } = unsafe { user.cast::<Named>().read() };
-    let mut status = if status == MOTE_OK && count == 0 { Error::NotFound.code() } else { status };
-    if status == MOTE_OK {
-        // SAFETY: there are `count` addresses. The port stays 0, and so that of the URI is taken.
-        config.remote = unsafe { addresses.read() };
-        // SAFETY: the application keeps what the config points to.
-        status = unsafe { mote_coap_start(coap, &raw const config, request) };
+    // SAFETY: placed above, and the library's until the last event.
+    let named = unsafe { &mut *user.cast::<Named>() };
+    let mut status = if status == MOTE_OK { Error::NotFound.code() } else { status };
+    for (place, index) in named.addresses.iter_mut().zip(0..count) {
+        // SAFETY: there are `count` addresses.
+        *place = unsafe { addresses.add(index).read() };
+        named.count = index + 1;
+    }
+    if named.count > 0 {
+        status = try_next(named, status);
     }
     if status == Error::Stale.code() {
         status = Error::Closed.code();
     }
+    let Named { coap, config, .. } = *named;
     if let Some(callback) = config.callback.filter(|_| status != MOTE_OK) {
         // SAFETY: integers and pointers; all zero is a value of each.
         let mut event: mote_coap_event = unsafe { core::mem::zeroed() };
         (event.kind, event.status, event.coap, event.last) = (MOTE_COAP_ENDED, status, coap, 1);
         // SAFETY: the application's function, as `mote_coap_request_config` describes it.
         unsafe { callback(config.user, &raw const event) }
+    }
+}
+
+/// Starts the request to the next address to which it can start. Otherwise why it cannot; `status` when
+/// there is none left, or no time.
+fn try_next(named: &mut Named, mut status: mote_status) -> mote_status {
+    // SAFETY: the endpoint's pointer, which the application keeps.
+    let Ok(coap) = (unsafe { CoapRef::new(named.coap) }) else { return Error::Closed.code() };
+    let now = coap.node().now();
+    if named.tried == 0 {
+        let lifetime = coap.with(|core| core.endpoint.config().params.exchange_lifetime());
+        let budget = if named.config.timeout == 0 { lifetime } else { named.config.timeout };
+        named.give_up_at = now.after(budget.into());
+    }
+    while let Some(address) = named.addresses.get(named.tried..named.count).and_then(<[_]>::first) {
+        if named.give_up_at.is_due(now) {
+            break;
+        }
+        // The port stays 0, and so that of the URI is taken.
+        let mut config = named.config;
+        config.remote = *address;
+        config.callback = Some(told);
+        config.user = core::ptr::from_mut(named).cast();
+        named.tried += 1;
+        // SAFETY: the application keeps what the config points to.
+        status = unsafe { mote_coap_start(named.coap, &raw const config, named.request) };
+        if status != Error::Unreachable.code() {
+            break;
+        }
+    }
+    status
+}
+
+/// Passes on what becomes of the request, unless another address is asked in its place.
+unsafe extern "C" fn told(user: *mut c_void, event: *const mote_coap_event) {
+    // SAFETY: the callback of `try_next`, whose request has not had its last event.
+    let (named, shown) = unsafe { (&mut *user.cast::<Named>(), &*event) };
+    let method = named.config.method;
+    let again = match Error::from_code(shown.status) {
+        Some(Error::Refused | Error::Unreachable) => true,
+        Some(Error::Timeout) => method == 0 || Code(method).is_idempotent(),
+        _ => false,
+    };
+    if shown.last == 0 || shown.status == MOTE_OK {
+        // Somebody is there: no other address is for this request.
+        named.count = 0;
+    } else if again && try_next(named, shown.status) == MOTE_OK {
+        return;
+    }
+    let mote_coap_request_config { callback, user, .. } = named.config;
+    if let Some(callback) = callback {
+        // SAFETY: the application's function, as `mote_coap_request_config` describes it. It may use the memory.
+        unsafe { callback(user, event) }
     }
 }

@@ -10,10 +10,10 @@ mod requests;
 use super::*;
 use crate::ffi::{
     MOTE_ERR_CANCELLED, MOTE_ERR_CLOSED, MOTE_ERR_END, MOTE_ERR_INVALID, MOTE_ERR_MALFORMED,
-    MOTE_ERR_NO_MEMORY, MOTE_ERR_NOT_FOUND, MOTE_ERR_STALE, MOTE_ERR_TIMEOUT, MOTE_ERR_TOO_LARGE,
-    MOTE_ERR_UNSUPPORTED, MOTE_OK, mote_node, mote_node_close, mote_node_config, mote_node_init,
-    mote_node_post, mote_sim, mote_sim_free, mote_sim_host, mote_sim_link, mote_sim_new, mote_sim_now,
-    mote_sim_run, mote_sim_set_link,
+    MOTE_ERR_NO_MEMORY, MOTE_ERR_NOT_FOUND, MOTE_ERR_REFUSED, MOTE_ERR_STALE, MOTE_ERR_TIMEOUT,
+    MOTE_ERR_TOO_LARGE, MOTE_ERR_UNSUPPORTED, MOTE_OK, mote_node, mote_node_close, mote_node_config,
+    mote_node_init, mote_node_post, mote_sim, mote_sim_free, mote_sim_host, mote_sim_link, mote_sim_new,
+    mote_sim_now, mote_sim_run, mote_sim_set_link,
 };
 use crate::port::{mote_bytes, mote_port};
 use core::ffi::{c_char, c_void};

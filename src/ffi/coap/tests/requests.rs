@@ -243,3 +243,204 @@ fn a_wildcard_for_everything_leaves_the_list_of_resources_alone() {
     assert_eq!((&seen[0].body[..], &seen[1].body[..]), (&b"</a>"[..], &b"hello"[..]));
     world.end();
 }
+
+std::thread_local! {
+    /// What the resolver of the tests below says.
+    static ADDRESSES: std::cell::RefCell<Vec<mote_address>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+mod resolver {
+    use super::*;
+    use crate::port::mote_port_resolver;
+
+    unsafe extern "C" fn start(
+        _: *mut c_void,
+        _: *const u8,
+        _: usize,
+        _: u32,
+        query: *mut usize,
+    ) -> mote_status {
+        unsafe { query.write(1) };
+        MOTE_OK
+    }
+
+    unsafe extern "C" fn take(
+        _: *mut c_void,
+        _: usize,
+        addresses: *mut mote_address,
+        capacity: usize,
+        count: *mut usize,
+    ) -> mote_status {
+        let known = ADDRESSES.take();
+        assert!(known.len() <= capacity);
+        unsafe {
+            known.iter().enumerate().for_each(|(index, address)| addresses.add(index).write(*address));
+            count.write(known.len());
+        }
+        MOTE_OK
+    }
+
+    unsafe extern "C" fn cancel(_: *mut c_void, _: usize) {}
+
+    pub(super) static TABLE: mote_port_resolver = mote_port_resolver {
+        size: size_of::<mote_port_resolver>() as u32,
+        reserved: 0,
+        start: Some(start),
+        take: Some(take),
+        cancel: Some(cancel),
+    };
+}
+
+/// The addresses of a host are asked one after the other, where that can do no harm.
+#[test]
+fn the_further_addresses_of_a_host_are_tried() {
+    let mut sim = null_mut();
+    assert_eq!(unsafe { mote_sim_new(7, &raw mut sim) }, MOTE_OK);
+    let server_node = node_on(sim, 1);
+    let mut port: *const mote_port = null();
+    let mut node = null_mut();
+    unsafe {
+        assert_eq!(mote_sim_host(sim, &raw const *leak(address(2, 0)), &raw mut port), MOTE_OK);
+        let port = leak(mote_port { resolver: &resolver::TABLE, ..*port });
+        let config = mote_node_config {
+            size: size_of::<mote_node_config>() as u32,
+            port,
+            ..zeroed::<mote_node_config>()
+        };
+        let memory = vec![0u8; 16384].leak();
+        let status = mote_node_init(memory.as_mut_ptr(), memory.len(), &raw const config, &raw mut node);
+        assert_eq!(status, MOTE_OK);
+    }
+    let listening =
+        mote_coap_config { local: mote_address { port: 5683, ..zeroed() }, ..config_for(server_node) };
+    let world = World {
+        sim,
+        nodes: [server_node, node],
+        server: endpoint(&listening),
+        client: endpoint(&config_for(node)),
+    };
+    let resource = mote_coap_resource_config { path: bytes(b"/hello"), get: Some(hello), ..zeroed() };
+    world.add(resource, null_mut());
+    let (here, nobody) = (address(1, 0), [address(7, 0), address(8, 0), address(9, 0)]);
+    let ask = |method: u8, timeout: u32, addresses: &[mote_address]| {
+        ADDRESSES.set(addresses.to_vec());
+        let memory = vec![0u8; MOTE_COAP_NAME_MEM].leak();
+        let seen: &mut Seen = leak(Seen::default());
+        let (mut request, mut lookup) = (7, null_mut());
+        let config = mote_coap_request_config {
+            size: size_of::<mote_coap_request_config>() as u32,
+            uri: bytes(b"coap://host/hello"),
+            callback: Some(on_event),
+            user: user(seen),
+            method,
+            timeout,
+            ..zeroed()
+        };
+        let status = unsafe {
+            mote_coap_start_by_name(
+                memory.as_mut_ptr(),
+                memory.len(),
+                world.client,
+                &raw const config,
+                &raw mut request,
+                &raw mut lookup,
+            )
+        };
+        assert_eq!((status, request), (MOTE_OK, 0));
+        let (mut begin, mut now) = (0, 0);
+        unsafe {
+            assert_eq!(mote_sim_now(world.sim, &raw mut begin), MOTE_OK);
+            while seen.lasts == 0 {
+                world.run(1000);
+                assert_eq!(mote_sim_now(world.sim, &raw mut now), MOTE_OK);
+                assert!(now - begin < 1_000_000);
+            }
+        }
+        assert_eq!((seen.lasts, seen.events.len()), (1, 1));
+        assert_eq!(request == 0, addresses.is_empty());
+        (seen.events[0].1, seen.body.clone(), now - begin)
+    };
+    // One attempt without an answer takes 62 to 93 seconds.
+    let (status, body, took) = ask(0, 0, &[here, nobody[0]]);
+    assert_eq!((status, &body[..]), (MOTE_OK, &b"hello"[..]));
+    assert!(took <= 1000);
+    let (status, body, took) = ask(0, 0, &[nobody[0], here]);
+    assert_eq!((status, &body[..]), (MOTE_OK, &b"hello"[..]));
+    assert!((62_000..=94_000).contains(&took), "{took}");
+    // All fail; and there is an end to it.
+    let (status, _, took) = ask(0, 0, &nobody[..2]);
+    assert_eq!(status, MOTE_ERR_TIMEOUT);
+    assert!((124_000..=188_000).contains(&took), "{took}");
+    let (status, _, took) = ask(0, 30_000, &nobody);
+    assert_eq!(status, MOTE_ERR_TIMEOUT);
+    assert!((62_000..=94_000).contains(&took), "{took}");
+    // What must not be done twice may have arrived: only that it has not lets it go elsewhere.
+    let (status, _, took) = ask(MOTE_COAP_POST, 0, &[nobody[0], here]);
+    assert_eq!(status, MOTE_ERR_TIMEOUT);
+    assert!((62_000..=94_000).contains(&took), "{took}");
+    assert_eq!(ask(0, 0, &[]).0, MOTE_ERR_NOT_FOUND);
+    world.end();
+}
+
+/// On Linux the network says at once that nobody listens at the first address.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_next_address_is_asked_when_the_first_refuses() {
+    use crate::address::{Ip, SocketAddress};
+    use crate::ffi::mote_node_run;
+    use crate::port::mote_port_alarm;
+    let linux = unsafe { *crate::linux::mote_port_linux() };
+    // The resolver here tells nobody that it has an answer.
+    let alarm = leak(mote_port_alarm { reports_readiness: 0, ..unsafe { *linux.alarm } });
+    let port = leak(mote_port { resolver: &resolver::TABLE, alarm, ..linux });
+    let size = size_of::<mote_node_config>() as u32;
+    let config = mote_node_config { size, port, ..zeroed() };
+    let memory = vec![0u8; 16384].leak();
+    let mut node = null_mut();
+    let status =
+        unsafe { mote_node_init(memory.as_mut_ptr(), memory.len(), &raw const config, &raw mut node) };
+    assert_eq!(status, MOTE_OK);
+    let there = |ip| mote_address::from(SocketAddress::new(ip, 0));
+    let (first, second) = (there(Ip::LOOPBACK), there(Ip::v4([127, 0, 0, 1])));
+    let (server, client) =
+        (endpoint(&mote_coap_config { local: second, ..config_for(node) }), endpoint(&config_for(node)));
+    let hello = leak(mote_coap_resource_config {
+        size: size_of::<mote_coap_resource_config>() as u32,
+        path: bytes(b"/hello"),
+        get: Some(hello),
+        ..zeroed()
+    });
+    assert_eq!(unsafe { mote_coap_resource_add(server, hello, null_mut(), null_mut()) }, MOTE_OK);
+    let mut at: mote_address = zeroed();
+    assert_eq!(unsafe { mote_coap_local_address(server, &raw mut at) }, MOTE_OK);
+    for (addresses, outcome) in [([first, second], MOTE_OK), ([first, first], MOTE_ERR_REFUSED)] {
+        ADDRESSES.set(addresses.to_vec());
+        let uri = format!("coap://host:{}/hello", at.port);
+        let mut seen = Seen::default();
+        let request = mote_coap_request_config {
+            size: size_of::<mote_coap_request_config>() as u32,
+            uri: bytes(uri.as_bytes()),
+            callback: Some(on_event),
+            user: user(&mut seen),
+            ..zeroed()
+        };
+        let memory = vec![0u8; MOTE_COAP_NAME_MEM].leak();
+        let (place, length) = (memory.as_mut_ptr(), memory.len());
+        let status = unsafe {
+            mote_coap_start_by_name(place, length, client, &raw const request, null_mut(), null_mut())
+        };
+        assert_eq!(status, MOTE_OK);
+        let mut turns = 0;
+        // Far sooner than anything is sent again.
+        while seen.lasts == 0 && turns < 50 {
+            assert_eq!(unsafe { mote_node_run(node, 20) }, MOTE_OK);
+            turns += 1;
+        }
+        assert_eq!((seen.lasts, seen.events[0].1), (1, outcome));
+    }
+    unsafe {
+        assert_eq!(mote_coap_close(client), MOTE_OK);
+        assert_eq!(mote_coap_close(server), MOTE_OK);
+        assert_eq!(mote_node_close(node), MOTE_OK);
+    }
+}
