@@ -167,7 +167,7 @@ static TOOL_UNUSED void mqtt_defaults(mqtt_tool *tool) {
     tool->config.handlers = TOOL_LIST;
     tool->config.operations = 1024;
     /* 3.1.1 has no Receive Maximum, and a broker may send all it has after a reconnection. */
-    tool->config.receive_maximum = 1000;
+    tool->config.receive_maximum = 65535;
     /* Somebody is waiting. */
     tool->config.reconnect_ceiling = 5000;
 }

@@ -7,7 +7,6 @@ status says how it went. Nothing that our side does wrong is forgiven; what a br
 import asyncio
 import os
 import random
-import re
 import shlex
 import socket
 import subprocess
@@ -18,15 +17,13 @@ import time
 import mqtt_audit as audit
 from mqtt import WORK, check, failures, free_port, run, tool
 from mqtt_proxy import Proxy
+from mqtt_times import CEILING
 
 BATCH = 30
 CUT_BATCH = 300
 # The least and the most bytes that a connection carries before it is cut.
 CUT_AFTER = (300, 2500)
 CUTS = 6
-# Seconds after which our tools try again at the latest, whatever came to nothing before.
-with open("examples-c/mqtt_tool.h") as source:
-    CEILING = int(re.search(r"reconnect_ceiling = (\d+);", source.read())[1]) / 1000
 # How long nothing may come before what is missing counts as lost: a wait, and as long again for the connection.
 QUIET = 2 * CEILING
 PATIENCE = 3 * CEILING
@@ -117,12 +114,8 @@ class Cutter:
     async def make(self, port, seed, budget):
         return await SomeCuts(port, seed, budget).start()
 
-    async def end(self):
-        self.proxy.stop()
-        await asyncio.sleep(0.05)
-
     def stop(self):
-        self.call(self.end())
+        self.call(self.proxy.end())
         self.loop.call_soon_threadsafe(self.loop.stop)
 
 

@@ -26,20 +26,58 @@ import sys
 
 import mqtt_audit as audit
 from mqtt_proxy import Proxy
+from mqtt_times import CEILING
 
 TOOLS, WORK, COUNT, SEED = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 KINDS = ("cut-pub", "cut-sub", "broker-killed", "pub-killed", "sub-killed", "broker-forgets")
 KILLS = 8
-PATIENCE = 240
+# Seconds without any progress, neither a byte through a proxy nor a line printed, after which nothing more is expected: our clients are back
+# within CEILING when there is a broker, and within another when that came to nothing.
+PATIENCE = 6 * CEILING
 
 
-# Every process of this scenario, so that none outlives it.
-started = []
+# Every process and proxy of this scenario, so that none outlives it; and what it is at, should it be stopped.
+started, proxies, programs, stage = [], [], [], ["beginning"]
 
 
 async def spawn(*command, **streams):
     started.append(await asyncio.create_subprocess_exec(*command, **streams))
     return started[-1]
+
+
+async def proxy_to(broker, name, budget=None):
+    proxies.append(await Proxy(broker.port, f"{SEED}/{name}", budget).start())
+    return proxies[-1]
+
+
+def progress():
+    return sum(len(c.up) + len(c.down) for p in proxies for c in p.connections), sum(len(p.lines) for p in programs), len(started)
+
+
+async def until(what, *waits):
+    """Waits for the first of these, as long as there is progress; the results so far, None for what has not come."""
+    stage[0] = what
+    tasks, before = [asyncio.ensure_future(wait) for wait in waits], None
+    try:
+        while not any(task.done() for task in tasks) and before != progress():
+            before = progress()
+            await asyncio.wait(tasks, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        return [task.result() if task.done() else None for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def close_all():
+    """Ends all that was started, and waits until it has ended."""
+    for program in programs:
+        for task in program.tasks:
+            task.cancel()
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+    await asyncio.gather(*(proxy.end() for proxy in proxies), *(process.wait() for process in started))
+    await asyncio.gather(*(task for program in programs for task in program.tasks), return_exceptions=True)
 
 
 class Broker:
@@ -95,6 +133,7 @@ class Broker:
     async def quiet(self, proxies):
         """Waits until it has read all, answered all, and all answers are with the proxies."""
         calm = 0
+        stage[0] = "mosquitto was to become quiet"
         while calm < 3:
             await self.turn()
             await asyncio.sleep(0.01)
@@ -103,6 +142,7 @@ class Broker:
     async def save(self):
         """The database is written under another name and renamed, so that a new file is a whole one."""
         before = os.stat(self.database).st_ino if os.path.exists(self.database) else None
+        stage[0] = "mosquitto was to write its database"
         self.process.send_signal(signal.SIGUSR1)
         while not os.path.exists(self.database) or os.stat(self.database).st_ino == before:
             await asyncio.sleep(0.01)
@@ -121,15 +161,17 @@ class Program:
     """A publisher or subscriber, and the lines that it has printed."""
 
     def __init__(self):
-        self.lines, self.seen, self.ended = [], set(), asyncio.Event()
+        self.lines, self.seen, self.ended, self.tasks = [], set(), asyncio.Event(), []
+        programs.append(self)
 
     async def start(self, command, feed=None, ahead_of=None):
         pipe = asyncio.subprocess.PIPE
         with open(os.path.join(WORK, f"{sys.argv[5]}.errors"), "a") as errors:
             self.process = await spawn(*command, stdin=pipe if feed else asyncio.subprocess.DEVNULL, stdout=pipe, stderr=errors)
         self.reading = asyncio.create_task(self.read())
+        self.tasks.append(self.reading)
         if feed:
-            self.feeding = asyncio.create_task(self.feed(feed, ahead_of))
+            self.tasks.append(asyncio.create_task(self.feed(feed, ahead_of)))
         return self
 
     async def feed(self, text, ahead_of=None):
@@ -161,21 +203,16 @@ class Program:
     async def finish(self, signal_number=None):
         if signal_number and self.process.returncode is None:
             self.process.send_signal(signal_number)
-        try:
-            await asyncio.wait_for(self.process.wait(), PATIENCE)
-        except asyncio.TimeoutError:
+        status, = await until("a program was to end", self.process.wait())
+        if status is None:
             self.process.kill()
-            return None
+            await self.process.wait()
         await self.reading
-        return self.process.returncode
+        return status
 
 
 def mote(name, port, version, qos, *more):
     session = ["-x", "1000"] if version == "mqttv5" else []
-    if version == "mqttv5" and name == "sub":
-        # To a client that comes back, mosquitto 2.0.11 sends all it has, whatever Receive Maximum was asked for; and who is sent more than that
-        # has to disconnect (5.0, 3.3.4).
-        session += ["-D", "connect", "receive-maximum", "30000"]
     return [os.path.join(TOOLS, "mote-mqtt-" + name), "-h", "127.0.0.1", "-p", str(port), "-V", version, "-t", "fault", "-q", str(qos),
             "-i", "mote-" + name, "-c", *session, *more]
 
@@ -198,11 +235,8 @@ async def subscribed(program, broker, version):
 
 async def ended(program):
     """The last message has come; a moment more for what should not."""
-    try:
-        await asyncio.wait_for(program.ended.wait(), PATIENCE)
+    if (await until("the last message was to come", program.ended.wait()))[0]:
         await asyncio.sleep(0.5)
-    except asyncio.TimeoutError:
-        pass
 
 
 def store(name):
@@ -281,7 +315,7 @@ BUDGET = (200, 20_000)
 
 async def cut_pub(verdict, version, qos):
     broker = await Broker(verdict.name).start()
-    proxy = await Proxy(broker.port, f"{SEED}/{verdict.name}", BUDGET).start()
+    proxy = await proxy_to(broker, verdict.name, BUDGET)
     # The one that counts speaks 3.1.1: as a client of 5.0 mosquitto_sub 2.0.11 now and then loses its connection, and with it its session,
     # in the middle of a burst.
     sub = await Program().start(mosquitto("sub", broker.port, "mqttv311", qos))
@@ -301,7 +335,7 @@ async def cut_sub(verdict, version, qos):
     broker = await Broker(verdict.name).start()
     # At QoS 2 mosquitto 2.0.11 sends a client of 5.0 all of its session at each connection, and a short one gets no further than that.
     budget = (BUDGET[0], 3 * BUDGET[1]) if (version, qos) == ("mqttv5", 2) else BUDGET
-    proxy = await Proxy(broker.port, f"{SEED}/{verdict.name}", budget).start()
+    proxy = await proxy_to(broker, verdict.name, budget)
     sub = await Program().start(mote("sub", proxy.port, version, qos))
     await subscribed(sub, broker, version)
     # What has queued up mosquitto 2.0.11 sends at once when the subscriber is back: were that more than a connection carries, no
@@ -325,11 +359,7 @@ def points(chooser, end, qos, kills):
 
 async def strike(struck, *others):
     """Until it is time to kill, and true; or until something else has happened."""
-    tasks = [asyncio.ensure_future(what) for what in (struck.wait(), *others)]
-    await asyncio.wait(tasks, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-    hit = tasks[0].done()
-    for task in tasks:
-        task.cancel()
+    hit = (await until("it was to be time to kill", struck.wait(), *others))[0]
     struck.clear()
     return hit
 
@@ -337,7 +367,8 @@ async def strike(struck, *others):
 async def broker_killed(verdict, version, qos, forgets=False):
     chooser = random.Random(f"{SEED}/{verdict.name}")
     broker = await Broker(verdict.name, persistent=True).start()
-    proxies = [await Proxy(broker.port, f"{SEED}/{verdict.name}/{end}").start() for end in ("pub", "sub")]
+    for end in ("pub", "sub"):
+        await proxy_to(broker, f"{verdict.name}/{end}")
     sub = await Program().start(mote("sub", proxies[1].port, version, qos))
     await subscribed(sub, broker, version)
     struck = asyncio.Event()
@@ -348,16 +379,16 @@ async def broker_killed(verdict, version, qos, forgets=False):
     while any(proxy.marks for proxy in proxies):
         if forgets and chooser.random() < 0.7:
             await asyncio.sleep(0.05)
-            await broker.save()
+            await asyncio.wait_for(broker.save(), PATIENCE)
         if not await strike(struck, sub.ended.wait()):
             break
         for proxy in proxies:
             proxy.hold()
         if not forgets:
-            await broker.quiet(proxies)
+            await asyncio.wait_for(broker.quiet(proxies), PATIENCE)
         heard = sum(len(c.down) for proxy in proxies for c in proxy.connections)
         if not forgets:
-            await broker.save()
+            await asyncio.wait_for(broker.save(), PATIENCE)
         await broker.kill()
         still = heard == sum(len(c.down) for proxy in proxies for c in proxy.connections)
         verdict.demand(forgets or still, "mosquitto was not quiet when it was killed")
@@ -389,7 +420,7 @@ async def broker_forgets(verdict, version, qos):
 async def pub_killed(verdict, version, qos):
     chooser = random.Random(f"{SEED}/{verdict.name}")
     broker = await Broker(verdict.name).start()
-    proxy = await Proxy(broker.port, f"{SEED}/{verdict.name}").start()
+    proxy = await proxy_to(broker, verdict.name)
     directory = store(verdict.name)
     sub = await Program().start(mosquitto("sub", broker.port, "mqttv311", qos))
     await subscribed(sub, broker, version)
@@ -444,7 +475,7 @@ async def idle(process, connections):
 async def sub_killed(verdict, version, qos):
     chooser = random.Random(f"{SEED}/{verdict.name}")
     broker = await Broker(verdict.name).start()
-    proxy = await Proxy(broker.port, f"{SEED}/{verdict.name}").start()
+    proxy = await proxy_to(broker, verdict.name)
     directory = store(verdict.name)
     command = mote("sub", proxy.port, version, qos, "--store", directory)
     sub = await Program().start(command)
@@ -485,14 +516,22 @@ async def sub_killed(verdict, version, qos):
 async def one(name):
     kind, version, qos = name.rsplit("-", 2)
     verdict = Verdict(name)
+    detail = ""
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     try:
         detail = await globals()[kind.replace("-", "_")](verdict, version, int(qos))
-    finally:
-        for process in started:
-            if process.returncode is None:
-                process.kill()
+    except asyncio.CancelledError:
+        verdict.demand(False, f"stopped when {stage[0]}")
+    except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
+        verdict.demand(False, f"{error!r} when {stage[0]}")
+    await close_all()
     good, line = verdict.line(detail)
+    if not good:
+        # What passed, byte by byte: mqtt_audit.packets reads it.
+        for number, connection in ((f"{p}-{c}", each) for p, proxy in enumerate(proxies) for c, each in enumerate(proxy.connections)):
+            for way, passed in (("up", connection.up), ("down", connection.down[: connection.down_passed])):
+                with open(os.path.join(WORK, f"{name}-{number}.{way}"), "wb") as out:
+                    out.write(passed)
     print(line, flush=True)
     return good
 
@@ -506,7 +545,20 @@ async def every(names, at_once):
             process = await spawn(sys.executable, *sys.argv[:5], name)
             results.append(await process.wait() == 0)
 
-    await asyncio.gather(*map(run, names))
+    def stop():
+        """Each says how far it has come."""
+        running.cancel()
+        for process in started:
+            if process.returncode is None:
+                process.terminate()
+
+    running = asyncio.gather(*map(run, names))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    try:
+        await running
+    except asyncio.CancelledError:
+        results.append(False)
+    await asyncio.gather(*(process.wait() for process in started))
     return all(results)
 
 

@@ -86,7 +86,7 @@ class Proxy:
         self.connections, self.cuts, self.bytes_up = [], 0, 0
         self.gate, self.holding = asyncio.Event(), False
         self.gate.set()
-        self.marks = []
+        self.marks, self.tasks = [], set()
 
     async def start(self):
         self.server = await asyncio.start_server(self.accepted, "127.0.0.1", 0)
@@ -94,6 +94,14 @@ class Proxy:
         return self
 
     async def accepted(self, reader, writer):
+        """A client has come. What is not let through any more ends without a word."""
+        self.tasks.add(asyncio.current_task())
+        try:
+            await self.carry(reader, writer)
+        except asyncio.CancelledError:
+            writer.transport.abort()
+
+    async def carry(self, reader, writer):
         await self.gate.wait()
         try:
             broker = await asyncio.open_connection("127.0.0.1", self.target)
@@ -138,7 +146,11 @@ class Proxy:
         self.holding = False
         self.gate.set()
 
-    def stop(self):
+    async def end(self):
+        """Ends all connections, and waits until nothing runs any more."""
         self.server.close()
         for connection in self.connections:
-            connection.close(reset=False)
+            connection.close(reset=True)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks)

@@ -131,8 +131,8 @@ pub(super) mod mark {
     pub(crate) const SERVER: u32 = NO_RETAIN | NO_WILDCARD | NO_IDENTIFIER | NO_SHARED;
     /// The connection has been good for something.
     pub(crate) const USEFUL: u32 = 0x8000;
-    /// A message of 3.1.1 found no room and was passed over: once all others are done with, a
-    /// new connection brings it again.
+    /// A message of 3.1.1 found no room and was passed over: once all others are done with, or at the
+    /// deadline, a new connection brings it again.
     pub(crate) const OVERFLOW: u32 = 0x1_0000;
     /// Some record is marked ENDED.
     pub(crate) const ENDED: u32 = 0x2_0000;
@@ -243,7 +243,8 @@ pub struct Client<'m> {
     pub(super) names: Log<'m>,
     pub(super) output: Output<'m>,
     pub(super) inbound: &'m mut [Inbound],
-    /// When connecting or closing is given up, or a further attempt is made.
+    /// When connecting or closing is given up, a further attempt is made, or a connection ends over which
+    /// messages were passed over.
     pub(super) deadline: Instant,
     /// When PINGRESP is given up.
     pub(super) ping: Instant,

@@ -93,7 +93,9 @@ impl Client<'_> {
                 State::Waiting => self.attempt(cx, out),
                 State::Connecting | State::Handshake => self.failed(cx, Error::Timeout, out),
                 State::Closing => self.failed(cx, Error::Closed, out),
-                State::Idle | State::Connected => {}
+                // Messages were passed over.
+                State::Connected => self.failed(cx, Error::Full, out),
+                State::Idle => {}
             }
         }
     }

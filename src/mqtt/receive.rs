@@ -279,8 +279,10 @@ impl Client<'_> {
         } else if stuck {
             // With 3.1.1 the message waits. If nothing but a PUBREL behind it could make room, it
             // and all after it are passed over without an answer, so that they come again, in
-            // their order, over the next connection.
+            // their order, over the next connection. That is made when all others are done with, or after a
+            // while: the server may want an answer to these before it goes on with the others.
             self.marks |= mark::OVERFLOW;
+            self.deadline = cx.stream.now.after(u64::from(self.config.response_timeout));
         }
         None
     }

@@ -92,6 +92,37 @@ fn with_3_1_1_too_many_qos_2_at_once_come_again_over_the_next_connection() {
     assert_eq!(rig.messages(), [[1], [2], [3], [4], [5]]);
 }
 
+/// mosquitto 2.0.11 goes on after a restart with messages that we have no room for, and would have PUBREC for them before PUBREL
+/// for those that we hold: each side waited for the other.
+#[test]
+fn a_server_that_wants_what_was_passed_over_answered_first_is_not_waited_for() {
+    let two = Config { receive_maximum: 2, ..config(Version::V311) };
+    let mut rig = Rig::new(two).connected();
+    for id in 1..=2 {
+        rig.deliver("t", 2, id, false, &[id as u8]);
+    }
+    rig.reconnect();
+    rig.connack(true, &[]);
+    let mut burst = publish(Version::V311, "t", 2, 3, true, &[3]);
+    burst.extend(ack(Version::V311, Side::Server, PacketType::Pubrel, 1, 0));
+    rig.feed(&burst);
+    assert_eq!(types(&rig.sent()), [7], "PUBCOMP, and nothing for what found no room");
+    rig.take();
+    rig.until_due();
+    assert_eq!(rig.take(), [disconnected(Error::Full, 0, true)]);
+    rig.until_due();
+    rig.handshake();
+    rig.connack(true, &[]);
+    rig.deliver("t", 2, 3, true, &[3]);
+    rig.ack(PacketType::Pubrel, 3, 0);
+    rig.deliver("t", 2, 2, true, &[2]);
+    rig.ack(PacketType::Pubrel, 2, 0);
+    assert_eq!(types(&rig.sent()), [5, 7, 5, 7]);
+    assert_eq!(rig.messages(), [[3]], "the second was handed over before");
+    rig.later(30_000);
+    assert!(rig.wire.open, "that deadline went with its connection");
+}
+
 #[test]
 fn a_packet_over_our_maximum_closes_with_its_reason() {
     let small = Config { maximum_packet_size: 40, ..config(Version::V5) };
