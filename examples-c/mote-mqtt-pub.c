@@ -24,15 +24,14 @@ static const char usage[] =
 
 static mqtt_tool tool;
 static unsigned long open_count, failures, window = 1000, chunk;
-static int over, ever;
+static int over;
 static FILE *file;
 static uint32_t file_size;
 
 static void on_event(void *user, const mote_mqtt_event *event) {
     (void)user;
     mqtt_report(&tool, event);
-    if (event->kind == MOTE_MQTT_CONNECTED) ever = 1;
-    if (event->kind == MOTE_MQTT_DISCONNECTED && event->retry_after == MOTE_MQTT_NO_RETRY) over = 1;
+    if (mqtt_in_vain(&tool, event)) over = 1;
 }
 
 static void on_message(void *user, const mote_mqtt_event *event) {
@@ -164,7 +163,6 @@ int main(int argc, char **argv) {
     if (payload.len > 1u << 20) tool.config.queue = (uint32_t)(payload.len * 2 + 4096);
 
     mqtt_begin(&tool, on_event);
-    /* Without a session to keep there is no use in trying for ever. */
     tool_check(mote_mqtt_connect(tool.mqtt), "connect");
     if (lines) {
         mote_bytes line;
@@ -182,7 +180,7 @@ int main(int argc, char **argv) {
     mote_mqtt_statistics statistics = { .size = sizeof statistics };
     while (!over && !mqtt_stopped) {
         tool_check(mote_mqtt_get_statistics(tool.mqtt, &statistics), "statistics");
-        if (ever && open_count == 0 && statistics.pending == 0) break;
+        if (tool.ever && open_count == 0 && statistics.pending == 0) break;
         tool_check(mote_node_run(tool.node, 1000), "run");
     }
     int bad = over || mqtt_stopped || failures != 0;

@@ -85,12 +85,10 @@ static void on_message(const mote_mqtt_event *event) {
 static void on_event(void *user, const mote_mqtt_event *event) {
     (void)user;
     mqtt_report(&tool, event);
+    if (mqtt_in_vain(&tool, event)) over = 1;
     switch (event->kind) {
     case MOTE_MQTT_ENDED:
         if (event->status != MOTE_OK) refused = 1;
-        break;
-    case MOTE_MQTT_DISCONNECTED:
-        if (event->retry_after == MOTE_MQTT_NO_RETRY) over = 1;
         break;
     case MOTE_MQTT_MESSAGE:
     case MOTE_MQTT_PAYLOAD: on_message(event); break;

@@ -23,7 +23,7 @@ typedef struct mqtt_tool {
     const char *topics[TOOL_LIST], *excluded[TOOL_LIST], *store, *capture;
     size_t topic_count, excluded_count;
     uint8_t qos, retain;
-    int persistent, debug;
+    int persistent, debug, ever; /* connected */
     mote_node *node;
     mote_mqtt *mqtt;
 } mqtt_tool;
@@ -214,6 +214,15 @@ static TOOL_UNUSED void mqtt_begin(mqtt_tool *tool, mote_mqtt_callback callback)
     struct sigaction stop = { .sa_handler = mqtt_stop, .sa_flags = (int)SA_RESETHAND };
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
+}
+
+/* Whether it is of no use to go on: nothing more is tried, or there was no server at the first attempt. With a store that is waited for,
+ * since what is kept there is to be sent whenever it can be. */
+static TOOL_UNUSED int mqtt_in_vain(mqtt_tool *tool, const mote_mqtt_event *event) {
+    int nobody = event->status == MOTE_ERR_NOT_FOUND || event->status == MOTE_ERR_REFUSED;
+    if (event->kind == MOTE_MQTT_CONNECTED) tool->ever = 1;
+    if (event->kind != MOTE_MQTT_DISCONNECTED) return 0;
+    return event->retry_after == MOTE_MQTT_NO_RETRY || (nobody && !tool->ever && tool->store == NULL);
 }
 
 /* One line on standard error about what is worth one. */
