@@ -16,7 +16,7 @@ static const char usage[] =
     "  -t FORMAT   content format of the payload: a number, or text, link, xml, octet, json, cbor\n"
     "  -A FORMAT   content format that is accepted\n"
     "  -O NUM,VAL  a further option; 0x.. for bytes in hexadecimal\n"
-    "  -T TOKEN    the token, up to 8 characters\n"
+    "  -T TOKEN    the token; if it is longer than 8 characters, a server that does not know RFC 8974 refuses it\n"
     "  -o FILE     where the payload goes, - for standard output\n"
     "  -B SECONDS  give up after that long, 90 if not given; for a group: gather answers for that long\n"
     "  -v          tell on standard error what happens\n"
@@ -27,7 +27,7 @@ static uint8_t node_memory[MOTE_NODE_MEM], coap_memory[MOTE_COAP_MEM(4, 1, 1152)
 static struct {
     FILE *in, *out;
     long in_size;
-    int verbose, ended, successes, failures, stopping;
+    int verbose, ended, successes, failures, stopping, long_token;
     char last_byte;
 } run;
 
@@ -90,7 +90,10 @@ static void on_event(void *user, const mote_coap_event *event) {
     default:
         if (event->status != MOTE_OK && !(run.stopping && event->status == MOTE_ERR_CANCELLED)) {
             static const mote_bytes refused = MOTE_STR("connection refused: nobody listens there");
-            mote_bytes why = event->status == MOTE_ERR_REFUSED ? refused : mote_status_str(event->status);
+            static const mote_bytes tried = MOTE_STR("reset by peer: it does not take tokens as long as this (RFC 8974)");
+            mote_bytes why = mote_status_str(event->status);
+            if (event->status == MOTE_ERR_REFUSED) why = refused;
+            if (event->status == MOTE_ERR_RESET && run.long_token) why = tried;
             run.failures++;
             fprintf(stderr, "%.*s\n", (int)why.len, (const char *)why.ptr);
         }
@@ -172,7 +175,10 @@ int main(int argc, char **argv) {
             }
             break;
         }
-        case 'T': request.token = tool_bytes(optarg); break;
+        case 'T':
+            request.token = tool_bytes(optarg);
+            run.long_token = request.token.len > 8;
+            break;
         case 'o': if (strcmp(optarg, "-") != 0 && (run.out = fopen(optarg, "wb")) == NULL) bad("the output cannot be opened"); break;
         case 'B': timeout = strtoul(optarg, NULL, 10); break;
         case 'v': run.verbose = 1; break;

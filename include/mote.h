@@ -2267,7 +2267,9 @@ typedef struct mote_coap_request_config {
      */
     uint32_t reserved;
     /**
-     * The token, up to 8 bytes. Default, and better: drawn at random.
+     * The token. Default, and better: drawn at random. One of more than 8 bytes (RFC 8974) goes with the first message of
+     * a confirmable request only: it is refused with `MOTE_ERR_INVALID` otherwise, and a server that does not
+     * understand it answers with a Reset, which ends the request with `MOTE_ERR_RESET`.
      */
     struct mote_bytes token;
     /**

@@ -30,7 +30,8 @@ impl<'m> Endpoint<'m> {
     /// # Errors
     /// [`Error::Full`] when a table or the message pool is full or all message IDs for the peer
     /// are taken, [`Error::TooLarge`] when options leave no room in a message,
-    /// [`Error::Invalid`] for a code that is no method, a token longer than 8 bytes, an offset at
+    /// [`Error::Invalid`] for a code that is no method, a token longer than 8 bytes in
+    /// what is not confirmable, an offset at
     /// which no block starts or a payload shorter than the first block. No event follows an error.
     pub fn request(&mut self, cx: &mut DatagramContext<'_>, request: &Request<'_>) -> Result<Handle> {
         self.now = cx.now;
@@ -52,16 +53,18 @@ impl<'m> Endpoint<'m> {
         params: &Params,
     ) -> Result<usize> {
         let head = &pending.head;
-        if let Some(token) = request.token {
-            if token.len() > 8 {
-                return Err(Error::Invalid);
-            }
-            let mut own = [0; 8];
-            pending.token_length.set(bytes::copy(&mut own, token) as u8);
-            pending.token.set(own);
-        }
         let group = request.path.remote.ip.is_multicast();
         let mut flags = if group { GROUP } else { u16::from(request.confirmable) * CON };
+        let mut own = [0; 8];
+        if let Some(token) = request.token {
+            pending.token_length.set(token.len().min(pending::LONG.into()) as u8);
+            bytes::copy(&mut own, token);
+            pending.token.set(own);
+            // Whether the peer understands it is found out by trying, which a Reset has to tell of (RFC 8974 §2.2.2).
+            if token.len() > own.len() && flags & CON == 0 {
+                return Err(Error::Invalid);
+            }
+        }
         let mut timeout = match request.timeout {
             0 if group => params.leisure.saturating_add(params.ack_timeout.saturating_mul(2)),
             0 if request.confirmable => params.exchange_lifetime(),
@@ -79,10 +82,12 @@ impl<'m> Endpoint<'m> {
         let limit = self.limit(cx, head.peer.get());
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let kind = if flags & CON != 0 { Type::Con } else { Type::Non };
-        let token = pending.token.get();
-        let token = token.get(..pending.token_length.get().into()).unwrap_or_default();
+        own = pending.token.get();
+        let own = own.get(..pending.token_length.get().into()).unwrap_or_default();
+        let token = request.token.unwrap_or(own);
         let mut out = Encoder::start(room, kind, request.method, 0, token);
         request.options.put(&mut out)?;
+        self.owed.put(head.peer.get(), &mut out, request.payload.len().min(16 << szx));
         if flags & pending::OBSERVE != 0 {
             out.add(number::OBSERVE, 0);
         }
@@ -165,7 +170,7 @@ impl<'m> Endpoint<'m> {
     /// never used again (RFC 7252 §5.3.1, RFC 9175 §4.2).
     pub(super) fn draw_token(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
         let random = cx.random.u32();
-        let taken = self.tables.requests.iter().any(|other| other.has_token(&random.to_be_bytes()));
+        let taken = self.tables.requests.iter().any(|other| other.has_token(&random.to_be_bytes(), &[]));
         let [a, b, c, d] = random.wrapping_add(taken.into()).to_be_bytes();
         self.tokens = self.tokens.wrapping_add(1);
         let [e, f, g, h] = self.tokens.to_be_bytes();

@@ -5,6 +5,7 @@
 use super::entry::{self, CON, EXCHANGE, Head, LIMIT, REQUEST, Stage, TRANSFER, Tables};
 use super::event::Event;
 use super::exchange::{Exchange, Observer, Transfer};
+use super::owed::Owed;
 use super::params::Config;
 use super::peers::{Peer, Peers};
 use super::pending::Pending;
@@ -48,6 +49,8 @@ pub struct Endpoint<'m> {
     pub(super) hand: u16,
     /// The order of requests, and their Request-Tag.
     pub(super) order: u16,
+    /// The Echo value to send back next.
+    pub(super) owed: Owed,
     /// How many tokens were drawn.
     pub(super) tokens: u32,
     /// The sequence number of the last notification.
@@ -123,6 +126,7 @@ impl<'m> Endpoint<'m> {
             turn: 0,
             hand: 0,
             order: 0,
+            owed: Owed::default(),
             tokens: 0,
             sequence: 0,
             recognised: &[],
@@ -407,6 +411,7 @@ impl<'m> Endpoint<'m> {
             self.stats.forgotten = self.stats.forgotten.wrapping_add(live.into());
             self.drop_exchange(exchange);
         }
+        self.owed.forget(place);
         self.peers.settle(place, path, self.now, cx.random);
         Some(place)
     }

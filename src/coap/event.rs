@@ -64,7 +64,8 @@ pub struct Request<'a> {
     pub one_block: bool,
     /// The largest block to use in either direction, as size exponent 0 to 6.
     pub szx: u8,
-    /// The token, up to 8 bytes; drawn at random, as it should be, if `None`.
+    /// The token; drawn at random, as it should be, if `None`. One of more than 8 bytes goes with the first message of a
+    /// confirmable request only, and a peer that does not understand it (RFC 8974) answers with a Reset.
     pub token: Option<&'a [u8]>,
     /// How long to wait for a response once the request need not be sent again, in
     /// milliseconds; 0 for what the transmission parameters say. For a group: how long to gather.

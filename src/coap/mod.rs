@@ -34,6 +34,7 @@ pub mod link;
 mod listing;
 mod message;
 mod observe;
+mod owed;
 mod params;
 mod peers;
 mod pending;

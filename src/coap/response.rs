@@ -45,7 +45,7 @@ impl<'m> Endpoint<'m> {
         let suits = |pending: &&Pending| {
             let head = &pending.head;
             head.is_used()
-                && pending.has_token(message.token)
+                && pending.has_token(message.token, self.pool.get(head))
                 && !head.is(pending::PING)
                 && !matches!(head.stage.get(), Stage::End | Stage::Block)
                 && (Some(head.peer.get()) == peer || (head.is(GROUP) && !ack))
@@ -83,11 +83,12 @@ impl<'m> Endpoint<'m> {
         let (mut request, mut last) = (pending.head.handle()?, false);
         if !group {
             self.release(pending);
-            if message.code == Code::UNAUTHORIZED && !pending.head.is(pending::ECHOED) {
-                if let Some(echo) = message.option(number::ECHO) {
+            if let Some(echo) = message.option(number::ECHO) {
+                if message.code == Code::UNAUTHORIZED && !pending.head.is(pending::ECHOED) {
                     self.echo(cx, pending, echo);
                     return None;
                 }
+                self.owed.keep(pending.head.peer.get(), echo);
             }
             let observed = cfg!(feature = "coap-observe")
                 && pending.head.is(pending::OBSERVE)
@@ -329,12 +330,14 @@ impl<'m> Endpoint<'m> {
         option: (u16, &[u8]),
         payload: Option<&[u8]>,
     ) -> Result<usize> {
-        let limit = self.limit(cx, first.head.peer.get());
+        let peer = first.head.peer.get();
+        let limit = self.limit(cx, peer);
         let parsed = Message::parse(self.pool.get(&first.head));
         let Ok(first) = &parsed else { return Err(Error::Stale) };
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let token = pending.token.get();
-        let token = token.get(..pending.token_length.get().into()).unwrap_or_default();
+        // A long one is not drawn, so it is still that of the message.
+        let token = token.get(..pending.token_length.get().into()).unwrap_or(first.token);
         let mut out = Encoder::start(room, first.kind, first.code, 0, token);
         for (number, value) in first.options {
             let bit = if number == number::SIZE1 { 0 } else { number };
@@ -343,7 +346,9 @@ impl<'m> Endpoint<'m> {
             }
         }
         out.option(option.0, option.1)?;
-        out.payload(payload.unwrap_or(first.payload))?;
+        let payload = payload.unwrap_or(first.payload);
+        self.owed.put(peer, &mut out, payload.len());
+        out.payload(payload)?;
         out.end()
     }
 

@@ -128,7 +128,9 @@ pub struct mote_coap_request_config {
     pub timeout: u32,
     /// Must be 0.
     pub reserved: u32,
-    /// The token, up to 8 bytes. Default, and better: drawn at random.
+    /// The token. Default, and better: drawn at random. One of more than 8 bytes (RFC 8974) goes with the first message of
+    /// a confirmable request only: it is refused with `MOTE_ERR_INVALID` otherwise, and a server that does not
+    /// understand it answers with a Reset, which ends the request with `MOTE_ERR_RESET`.
     pub token: mote_bytes,
     /// Transmission parameters of this request alone. Default NULL: those of the endpoint.
     pub params: *const mote_coap_params,
