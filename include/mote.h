@@ -2735,7 +2735,7 @@ typedef struct mote_mesh_config {
     uint16_t queue;
     /**
      * Blocks of 128 bytes for frames that wait and for packets in parts, at most 255; a packet
-     * of 1280 bytes takes ten. Default 16.
+     * of 1280 bytes takes ten. Default 14.
      */
     uint16_t blocks;
     /**

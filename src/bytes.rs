@@ -151,6 +151,19 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Appends the first `count` bytes, at most eight, of a big-endian word. Bytes behind them, as far
+    /// as there is room, may have changed afterwards.
+    pub fn top(&mut self, word: u64, count: u32) -> Result<()> {
+        let end = self.position + count as usize;
+        let bytes = word.to_be_bytes();
+        match self.buffer.get_mut(self.position..).and_then(|room| room.first_chunk_mut::<8>()) {
+            Some(room) => *room = bytes,
+            None => return self.put(bytes.get(..count as usize).unwrap_or_default()),
+        }
+        self.position = end;
+        Ok(())
+    }
+
     /// Appends one byte.
     pub fn u8(&mut self, value: u8) -> Result<()> {
         self.put(&[value])
@@ -247,7 +260,8 @@ mod tests {
         writer.u16(0x0203).unwrap();
         writer.u32(0x0405_0607).unwrap();
         writer.u64(0x0809_0a0b_0c0d_0e0f).unwrap();
-        writer.put(&[16, 17]).unwrap();
+        writer.top(0x1011_dead_dead_dead, 2).unwrap();
+        assert_eq!(writer.top(0x1112_1300_0000_0000, 3), Err(Error::TooLarge));
         assert_eq!(writer.remaining(), 1);
         assert_eq!(writer.put(&[1, 2]), Err(Error::TooLarge));
         assert_eq!(writer.position(), 17);

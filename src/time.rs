@@ -38,6 +38,46 @@ impl Default for Instant {
     }
 }
 
+/// An instant in six bytes, for tables of many: as exact, and good for 8,900 years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp([u16; 3]);
+
+impl Stamp {
+    /// No deadline.
+    pub const NEVER: Stamp = Stamp([u16::MAX; 3]);
+    /// The start of time.
+    pub const ZERO: Stamp = Stamp([0; 3]);
+
+    /// Keeps `instant`.
+    #[inline(never)]
+    pub const fn set(&mut self, Instant(ms): Instant) {
+        self.0 = [ms as u16, (ms >> 16) as u16, (ms >> 32) as u16];
+    }
+
+    /// What was kept.
+    #[inline(never)]
+    pub const fn get(&self) -> Instant {
+        match self.0 {
+            [u16::MAX, u16::MAX, u16::MAX] => Instant::NEVER,
+            [low, middle, high] => Instant(low as u64 | (middle as u64) << 16 | (high as u64) << 32),
+        }
+    }
+}
+
+impl From<Instant> for Stamp {
+    fn from(instant: Instant) -> Stamp {
+        let mut stamp = Stamp::ZERO;
+        stamp.set(instant);
+        stamp
+    }
+}
+
+impl Default for Stamp {
+    fn default() -> Stamp {
+        Stamp::NEVER
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +89,13 @@ mod tests {
         assert!(Instant(3).is_due(Instant(3)));
         assert!(!Instant(4).is_due(Instant(3)));
         assert_eq!(Instant(3).since(Instant(9)), 0);
+    }
+
+    #[test]
+    fn stamps_keep_instants_as_they_are() {
+        for instant in [Instant::ZERO, Instant(0x1234_5678_9abc), Instant(0xffff_ffff_fffe), Instant::NEVER] {
+            assert_eq!(Stamp::from(instant).get(), instant);
+        }
+        assert_eq!(Stamp::default().get(), Instant::NEVER);
     }
 }

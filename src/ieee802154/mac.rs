@@ -23,8 +23,6 @@ pub const ACK_WAIT: u64 = 2;
 const STUCK: u64 = 1000;
 /// How long the radio may take for an acknowledgement of ours, in milliseconds.
 const ACK_TIME: u64 = 5;
-/// For how long a frame with the same sequence number is a repetition, in milliseconds.
-const REPEAT_WINDOW: u64 = 2000;
 
 /// Which of two waiting frames goes first. Frames of the same priority keep their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,24 +102,14 @@ pub struct MacStats {
     pub secured: u32,
 }
 
-/// A frame in the queue.
+/// A frame in the queue. Its number and its destination are in its header.
 #[derive(Clone, Copy, Debug)]
 pub struct Queued {
     block: BlockId,
     len: u8,
-    sequence: u8,
     priority: Priority,
     order: u8,
     tag: u8,
-    destination: LinkAddress,
-}
-
-/// The frame received last from somebody.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Recent {
-    source: LinkAddress,
-    sequence: u8,
-    at: Instant,
 }
 
 /// A frame begun: its header is written.
@@ -131,8 +119,6 @@ pub struct Draft {
     pub block: BlockId,
     /// How many bytes the header took; the payload goes behind it, up to [`MAX_PAYLOAD_END`].
     pub header_len: usize,
-    sequence: u8,
-    destination: LinkAddress,
 }
 
 /// Where a frame's payload ends at the latest: the FCS is the radio's.
@@ -167,7 +153,6 @@ enum State {
 pub struct Mac<'m> {
     config: MacConfig,
     queue: &'m mut [Option<Queued>],
-    recent: &'m mut [Recent],
     neighbours: Neighbours<'m>,
     stats: MacStats,
     state: State,
@@ -187,16 +172,12 @@ pub struct Mac<'m> {
     acknowledging: Instant,
 }
 
-/// How many senders the last sequence number is kept of.
-const RECENT: usize = 8;
-
 impl<'m> Mac<'m> {
     /// A MAC with an empty queue, with whatever memory there is: [`Carver::enough`] is to be asked. `seed` sets
     /// the first sequence number; it should differ from one start to the next.
     pub fn new(carver: &mut Carver<'m>, config: &MacConfig, seed: u8) -> Mac<'m> {
         Mac {
             queue: carver.part(config.queue),
-            recent: carver.part(RECENT),
             neighbours: Neighbours::new(carver.part(config.neighbours)),
             config: *config,
             stats: MacStats::default(),
@@ -290,7 +271,7 @@ impl<'m> Mac<'m> {
         self.sequence = self.sequence.wrapping_add(1);
         let mut out = Writer::new(pool.get_mut(block));
         match wire::put_data(self.config.pan, destination, self.address(), self.sequence, &mut out) {
-            Ok(()) => Ok(Draft { block, header_len: out.position(), sequence: self.sequence, destination }),
+            Ok(()) => Ok(Draft { block, header_len: out.position() }),
             Err(error) => {
                 pool.give(block);
                 Err(error)
@@ -321,9 +302,7 @@ impl<'m> Mac<'m> {
             pool.give(draft.block);
             return Err(if len > MAX_PAYLOAD_END { Error::TooLarge } else { Error::Full });
         };
-        let Draft { block, sequence, destination, .. } = draft;
-        *slot =
-            Some(Queued { block, len: len as u8, sequence, priority, order: self.order, tag, destination });
+        *slot = Some(Queued { block: draft.block, len: len as u8, priority, order: self.order, tag });
         self.order = self.order.wrapping_add(1);
         Ok(())
     }
@@ -468,6 +447,7 @@ impl<'m> Mac<'m> {
     fn finish(&mut self, pool: &mut Pool<'_>, result: Result<()>) {
         self.state = State::Idle;
         let Some(frame) = self.queue.get_mut(self.current).and_then(Option::take) else { return };
+        let destination = wire::destination(pool.get(frame.block));
         pool.give(frame.block);
         let counter = match result {
             Ok(()) => &mut self.stats.sent,
@@ -476,10 +456,10 @@ impl<'m> Mac<'m> {
             Err(_) => &mut self.stats.radio_failed,
         };
         *counter = counter.wrapping_add(1);
-        if frame.destination.is_unicast() && matches!(result, Ok(()) | Err(Error::Timeout)) {
-            self.neighbours.ended(frame.destination, self.attempts, result.is_ok());
+        if destination.is_unicast() && matches!(result, Ok(()) | Err(Error::Timeout)) {
+            self.neighbours.ended(destination, self.attempts, result.is_ok());
         }
-        self.finished = Some(Outcome { tag: frame.tag, destination: frame.destination, result });
+        self.finished = Some(Outcome { tag: frame.tag, destination, result });
     }
 
     /// Input: a transmission is over.
@@ -497,7 +477,7 @@ impl<'m> Mac<'m> {
         let on_air = if status == TransmitStatus::ChannelBusy { attempts } else { attempts.max(1) };
         self.stats.transmissions = self.stats.transmissions.wrapping_add(u32::from(on_air));
         let capabilities = cx.transport.capabilities();
-        let unicast = self.frame().is_some_and(|frame| frame.destination.is_unicast());
+        let unicast = self.frame().is_some_and(|frame| wire::asks_for_ack(pool.get(frame.block)));
         let repeated = capabilities.has(RadioCapabilities::RETRY);
         if repeated {
             self.attempts = on_air;
@@ -532,8 +512,8 @@ impl<'m> Mac<'m> {
             return None;
         };
         if header.frame_type == FrameType::Ack {
-            let expected = self.frame().map(|frame| frame.sequence);
-            if self.state == State::AwaitingAck && header.sequence == expected {
+            let expected = self.frame().and_then(|frame| pool.get(frame.block).get(2));
+            if self.state == State::AwaitingAck && header.sequence.as_ref() == expected {
                 self.finish(pool, Ok(()));
             }
             return None;
@@ -550,8 +530,7 @@ impl<'m> Mac<'m> {
             self.stats.secured = self.stats.secured.wrapping_add(1);
             return None;
         };
-        self.neighbours.heard(header.source, lqi, rssi, cx.now);
-        if self.is_repeated(&header, cx.now) {
+        if self.neighbours.heard(header.source, header.sequence, lqi, rssi, cx.now) {
             self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
             return None;
         }
@@ -584,20 +563,5 @@ impl<'m> Mac<'m> {
         if sent {
             self.acknowledging = cx.now.after(ACK_TIME);
         }
-    }
-
-    fn is_repeated(&mut self, header: &Header, now: Instant) -> bool {
-        let (Some(sequence), false) = (header.sequence, header.source.is_empty()) else { return false };
-        // The place of this sender, or else one that is free, or the oldest.
-        let age = |entry: &&mut Recent| match entry.source {
-            source if source == header.source => 0,
-            LinkAddress::None => 1,
-            _ => entry.at.0.saturating_add(2),
-        };
-        let Some(entry) = self.recent.iter_mut().min_by_key(age) else { return false };
-        let same = entry.source == header.source && entry.sequence == sequence;
-        let repeated = same && now.since(entry.at) < REPEAT_WINDOW;
-        *entry = Recent { source: header.source, sequence, at: now };
-        repeated
     }
 }

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::LinkAddress;
-use crate::time::Instant;
+use crate::time::{Instant, Stamp};
 
 /// ETX 1 in the unit of [`Neighbour::etx`], that of RFC 6551 §4.3.2.
 pub const ETX_ONE: u16 = 128;
@@ -11,6 +11,8 @@ pub const ETX_ONE: u16 = 128;
 pub const ETX_MAX: u16 = 16 * ETX_ONE;
 /// How many transmissions a frame counts for that was never acknowledged.
 const FAILURE: u32 = 12;
+/// For how long a frame with the same sequence number is a repetition, in milliseconds.
+const REPEAT_WINDOW: u64 = 2000;
 /// After how many frames given up in a row a neighbour is no longer taken to understand generic
 /// header compression.
 #[cfg(feature = "ghc")]
@@ -34,8 +36,10 @@ pub struct Neighbour {
     pub lqi: u8,
     /// The smoothed signal strength of what was received, in dBm; 0 when nothing was.
     pub rssi: i8,
-    /// When it was heard last.
-    pub heard: Instant,
+    /// The number of the frame that was heard last, if it had one.
+    sequence: Option<u8>,
+    /// When that was.
+    heard: Stamp,
     /// Kept when room is needed for others: a parent, a child, a correspondent.
     pub is_pinned: bool,
     /// It has announced generic header compression (RFC 7400 §3.3).
@@ -105,7 +109,7 @@ impl<'m> Neighbours<'m> {
             None if create => {
                 // One that is free, or the one heard longest ago.
                 let age = |entry: &Neighbour| {
-                    if entry.address.is_empty() { 0 } else { entry.heard.0.saturating_add(1) }
+                    if entry.address.is_empty() { 0 } else { entry.heard.get().0.saturating_add(1) }
                 };
                 let free = self.0.iter().enumerate().filter(|(_, entry)| !entry.is_pinned);
                 let (place, _) = free.min_by_key(|(_, entry)| age(entry))?;
@@ -115,21 +119,32 @@ impl<'m> Neighbours<'m> {
         };
         let entry = self.0.get_mut(place)?;
         if known.is_none() {
-            *entry = Neighbour { address, etx: 2 * ETX_ONE, heard: Instant::ZERO, ..Neighbour::default() };
+            *entry = Neighbour { address, etx: 2 * ETX_ONE, heard: Stamp::ZERO, ..Neighbour::default() };
         }
         Some(entry)
     }
 
-    /// A frame from `address` was received.
-    pub(super) fn heard(&mut self, address: LinkAddress, lqi: u8, rssi: i8, now: Instant) {
-        let Some(entry) = self.entry(address, true) else { return };
+    /// A frame from `address` was received. Says whether it is a repetition of the frame before it.
+    pub(super) fn heard(
+        &mut self,
+        address: LinkAddress,
+        sequence: Option<u8>,
+        lqi: u8,
+        rssi: i8,
+        now: Instant,
+    ) -> bool {
+        let Some(entry) = self.entry(address, true) else { return false };
+        let same = sequence.is_some() && entry.sequence == sequence;
+        let repeated = same && now.since(entry.heard.get()) < REPEAT_WINDOW;
+        entry.sequence = sequence;
         entry.rssi =
             if entry.rssi == 0 { rssi } else { ((i16::from(entry.rssi) * 7 + i16::from(rssi)) / 8) as i8 };
         entry.lqi = lqi;
-        entry.heard = now;
+        entry.heard.set(now);
         if entry.frames == 0 {
             entry.etx = guess(entry.rssi);
         }
+        repeated
     }
 
     /// A unicast frame to `address` has ended after so many transmissions.
@@ -170,7 +185,7 @@ mod tests {
         let mut entries = [Neighbour::default(); 2];
         let mut table = Neighbours::new(&mut entries);
         let a = LinkAddress::Short(1);
-        table.heard(a, 200, -50, Instant(5));
+        table.heard(a, None, 200, -50, Instant(5));
         assert_eq!(table.get(a).unwrap().etx, ETX_ONE);
         for _ in 0..100 {
             table.ended(a, 2, true);
@@ -183,9 +198,21 @@ mod tests {
         assert!(entry.etx > 11 * ETX_ONE && entry.failures_in_row == 100);
         table.ended(a, 1, true);
         assert_eq!(table.get(a).unwrap().failures_in_row, 0);
-        table.heard(LinkAddress::Short(2), 1, -90, Instant(6));
+        table.heard(LinkAddress::Short(2), None, 1, -90, Instant(6));
         assert_eq!(table.get(LinkAddress::Short(2)).unwrap().etx, 3 * ETX_ONE);
         assert_eq!((guess(-128), guess(127)), (3 * ETX_ONE, ETX_ONE));
+    }
+
+    #[test]
+    fn a_number_heard_again_within_two_seconds_is_a_repetition() {
+        let mut entries = [Neighbour::default(); 2];
+        let mut table = Neighbours::new(&mut entries);
+        let mut heard =
+            |from: u16, sequence, at| table.heard(LinkAddress::Short(from), sequence, 1, -70, Instant(at));
+        assert!(!heard(1, Some(0), 0) && heard(1, Some(0), 1) && heard(1, Some(0), 1999));
+        assert!(!heard(2, Some(0), 2000), "another's numbers are its own");
+        assert!(heard(1, Some(0), 3998) && !heard(1, Some(0), 5998));
+        assert!(!heard(1, Some(1), 5998) && !heard(1, None, 5998) && !heard(1, None, 5998));
     }
 
     #[test]
@@ -193,21 +220,21 @@ mod tests {
         let mut entries = [Neighbour::default(); 2];
         let mut table = Neighbours::new(&mut entries);
         for (short, at) in [(1, 10), (2, 20), (3, 30)] {
-            table.heard(LinkAddress::Short(short), 1, -70, Instant(at));
+            table.heard(LinkAddress::Short(short), None, 1, -70, Instant(at));
         }
         assert_eq!(table.get(LinkAddress::Short(1)), None);
         table.pin(LinkAddress::Short(2), true);
-        table.heard(LinkAddress::Short(4), 1, -70, Instant(40));
+        table.heard(LinkAddress::Short(4), None, 1, -70, Instant(40));
         assert!(table.get(LinkAddress::Short(2)).is_some() && table.get(LinkAddress::Short(3)).is_none());
         table.pin(LinkAddress::Short(4), true);
-        table.heard(LinkAddress::Short(5), 1, -70, Instant(50));
+        table.heard(LinkAddress::Short(5), None, 1, -70, Instant(50));
         assert_eq!(table.iter().count(), 2);
         assert_eq!(table.get(LinkAddress::Short(5)), None);
         table.unpin_all();
-        table.heard(LinkAddress::Short(5), 1, -70, Instant(50));
+        table.heard(LinkAddress::Short(5), None, 1, -70, Instant(50));
         assert!(table.get(LinkAddress::Short(5)).is_some() && table.get(LinkAddress::Short(2)).is_none());
         table.remove(LinkAddress::Short(4));
-        table.heard(LinkAddress::BROADCAST, 1, -70, Instant(50));
+        table.heard(LinkAddress::BROADCAST, None, 1, -70, Instant(50));
         assert_eq!(table.iter().count(), 1);
         assert_eq!(table.get(LinkAddress::None), None);
     }

@@ -259,6 +259,17 @@ pub(super) fn put_data(
     put_address(source, out)
 }
 
+/// Whether a frame that begins with such a header asks for an acknowledgement.
+pub(super) fn asks_for_ack(frame: &[u8]) -> bool {
+    frame.first().is_some_and(|control| control & 0x20 != 0)
+}
+
+/// The destination of a frame that begins with such a header.
+pub(super) fn destination(frame: &[u8]) -> LinkAddress {
+    let mode = frame.get(1).map_or(NONE, |control| u16::from(control >> 2 & 3));
+    address(mode, &mut Reader::new(frame.get(5..).unwrap_or_default())).unwrap_or_default()
+}
+
 /// Writes the acknowledgement of a 2015 frame with this header (2015 §7.3.3).
 pub(super) fn put_enhanced_ack(header: &Header, out: &mut Writer<'_>) -> Result<()> {
     let to = header.source;
@@ -466,6 +477,8 @@ mod tests {
                 put_data(numbers[0], destination, source, control[0], &mut one).unwrap();
                 Header::data(numbers[0], destination, source, control[0]).emit(false, false, &mut other).unwrap();
                 prop_assert_eq!(one.written(), other.written());
+                prop_assert_eq!(super::destination(one.written()), destination);
+                prop_assert_eq!(asks_for_ack(one.written()), destination.is_unicast());
             }
             one.truncate(0);
             other.truncate(0);

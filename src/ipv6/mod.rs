@@ -281,7 +281,7 @@ impl<'m> Ipv6<'m> {
             _ => {
                 neighbour.link = link;
                 neighbour.state = Reachable;
-                neighbour.until = now.after(nd::REACHABLE_TIME);
+                neighbour.until.set(now.after(nd::REACHABLE_TIME));
             }
         }
         Ok(())

@@ -6,7 +6,7 @@
 use super::link::LinkAddress;
 use crate::address::Ip;
 use crate::status::{Error, Result};
-use crate::time::Instant;
+use crate::time::{Instant, Stamp};
 
 /// What is known of a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Neighbour {
     /// What is known of it.
     pub state: NeighbourState,
     /// When the state changes by itself; for a registered neighbour, when the registration ends.
-    pub until: Instant,
+    pub until: Stamp,
     /// Who registered the address (an EUI-64 or another 8 bytes; RFC 8505 §5.3).
     pub rovr: [u8; 8],
     /// The last transaction ID (RFC 8505 §5.2), if the registration carried one.
@@ -49,7 +49,7 @@ pub struct Neighbour {
     /// Solicitations sent without an answer.
     pub(super) probes: u8,
     /// When the next solicitation, or the next duplicate address request, is due.
-    pub(super) timer: Instant,
+    pub(super) timer: Stamp,
 }
 
 impl Neighbour {
@@ -60,12 +60,12 @@ impl Neighbour {
             link: LinkAddress::None,
             router: false,
             state,
-            until: Instant::NEVER,
+            until: Stamp::NEVER,
             rovr: [0; 8],
             tid: None,
             lifetime: 0,
             probes: 0,
-            timer: Instant::NEVER,
+            timer: Stamp::NEVER,
         }
     }
 
@@ -124,7 +124,7 @@ impl Neighbours<'_> {
         }
         let garbage = self.0.iter().enumerate().filter_map(|(index, entry)| {
             let entry = entry.as_ref()?;
-            if entry.is_garbage() { Some((entry.until, index)) } else { None }
+            if entry.is_garbage() { Some((entry.until.get(), index)) } else { None }
         });
         garbage.min().map(|(_, index)| index)
     }
@@ -153,7 +153,7 @@ impl Neighbours<'_> {
 
     /// When the first entry changes by itself.
     pub(super) fn deadline(&self) -> Instant {
-        self.iter().map(|entry| entry.until.min(entry.timer)).min().unwrap_or(Instant::NEVER)
+        self.iter().map(|entry| entry.until.get().min(entry.timer.get())).min().unwrap_or(Instant::NEVER)
     }
 }
 
@@ -169,9 +169,9 @@ mod tests {
     fn a_full_table_gives_up_stale_entries_but_none_in_use() {
         let mut entries = [None; 3];
         let mut table = Neighbours(&mut entries);
-        table.obtain(&ip(1), NeighbourState::Registered).unwrap().until = Instant(1);
-        table.obtain(&ip(2), NeighbourState::Stale).unwrap().until = Instant(20);
-        table.obtain(&ip(3), NeighbourState::Stale).unwrap().until = Instant(10);
+        table.obtain(&ip(1), NeighbourState::Registered).unwrap().until = Instant(1).into();
+        table.obtain(&ip(2), NeighbourState::Stale).unwrap().until = Instant(20).into();
+        table.obtain(&ip(3), NeighbourState::Stale).unwrap().until = Instant(10).into();
         table.obtain(&ip(4), NeighbourState::Reachable).unwrap();
         assert!(table.find(&ip(3)).is_none() && table.find(&ip(2)).is_some());
         table.obtain(&ip(5), NeighbourState::Reachable).unwrap();

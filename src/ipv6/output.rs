@@ -372,15 +372,15 @@ impl Ipv6<'_> {
             if neighbour.probes == 0 {
                 // The solicitation leaves with the next poll, which is due at once.
                 neighbour.probes = 1;
-                neighbour.timer = cx.now;
+                neighbour.timer.set(cx.now);
             }
             return Some(LinkAddress::None);
         }
-        let expired = neighbour.state == NeighbourState::Reachable && neighbour.until.is_due(cx.now);
+        let expired = neighbour.state == NeighbourState::Reachable && neighbour.until.get().is_due(cx.now);
         if expired || neighbour.state == NeighbourState::Stale {
             neighbour.state = NeighbourState::Delay;
             neighbour.probes = 0;
-            neighbour.timer = cx.now.after(nd::DELAY_FIRST_PROBE_TIME);
+            neighbour.timer.set(cx.now.after(nd::DELAY_FIRST_PROBE_TIME));
         }
         Some(neighbour.link)
     }

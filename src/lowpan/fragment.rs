@@ -7,7 +7,7 @@ use crate::bytes::{Reader, Writer, copy};
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::pool::{BLOCK, BlockId, Pool};
 use crate::status::{Error, Result};
-use crate::time::Instant;
+use crate::time::{Instant, Stamp};
 
 /// How many bytes the header of a first fragment takes.
 pub const FIRST_HEADER: usize = 4;
@@ -101,9 +101,9 @@ pub(super) struct Key {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reassembly {
     key: Key,
-    expires: Instant,
+    expires: Stamp,
     /// When something came last.
-    progress: Instant,
+    progress: Stamp,
     blocks: [Option<BlockId>; BLOCKS],
     received: Units,
     starts: Units,
@@ -178,12 +178,12 @@ impl<'m> Reassemblies<'m> {
     }
 
     pub(super) fn next_deadline(&self) -> Instant {
-        self.entries.iter().filter(|it| it.used).map(|it| it.expires).min().unwrap_or(Instant::NEVER)
+        self.entries.iter().filter(|it| it.used).map(|it| it.expires.get()).min().unwrap_or(Instant::NEVER)
     }
 
     /// Gives up what has not completed in time.
     pub(super) fn expire(&mut self, now: Instant, pool: &mut Pool<'_>) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.used && entry.expires.is_due(now)) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.used && entry.expires.get().is_due(now)) {
             entry.release(pool);
             self.stats.timed_out = self.stats.timed_out.wrapping_add(1);
         }
@@ -238,7 +238,7 @@ impl<'m> Reassemblies<'m> {
                 })?;
                 let expires = now.after(u64::from(self.timeout));
                 if let Some(entry) = self.entries.get_mut(place) {
-                    *entry = Reassembly { key, expires, used: true, ..Reassembly::default() };
+                    *entry = Reassembly { key, expires: expires.into(), used: true, ..Reassembly::default() };
                 }
                 place
             }
@@ -249,7 +249,7 @@ impl<'m> Reassemblies<'m> {
             return None;
         }
         let entry = self.entries.get_mut(place)?;
-        entry.progress = now;
+        entry.progress.set(now);
         entry.missing_checksum = entry.missing_checksum.or(missing_checksum);
         mark(&mut entry.starts, first_unit);
         for unit in first_unit..end_unit {
@@ -261,7 +261,7 @@ impl<'m> Reassemblies<'m> {
     /// The packet that has stalled longest, other than that at `except`.
     fn stalest(&self, except: Option<usize>) -> Option<usize> {
         let used = self.entries.iter().enumerate().filter(|(place, it)| it.used && Some(*place) != except);
-        used.min_by_key(|(_, entry)| entry.progress).map(|(place, _)| place)
+        used.min_by_key(|(_, entry)| entry.progress.get()).map(|(place, _)| place)
     }
 
     fn evict(&mut self, place: usize, pool: &mut Pool<'_>) {

@@ -64,44 +64,85 @@ const fn short_identifier(short: u64) -> u64 {
     0x0000_00ff_fe00_0000 | short & 0xffff
 }
 
-/// How an address goes out: context bit, mode, context identifier, and what stands in line.
-#[derive(Clone, Copy, Default)]
-struct Form {
-    stateful: bool,
-    mode: u8,
-    id: u8,
-    in_line: Bytes,
-}
+/// How an address goes out, in one word: the bits SAC and SAM, or M, DAC and DAM; the context
+/// identifier; and what stands in line: some bytes behind the first, then some at the end.
+#[derive(Clone, Copy)]
+struct Form(u32);
 
-/// Up to eight bytes, or all sixteen of an address.
-#[derive(Clone, Copy, Default)]
-struct Bytes {
-    value: u64,
-    len: u8,
-}
+/// The bit that says that a context is used.
+const STATEFUL: u8 = 4;
+/// The bit that says that the destination is a multicast address.
+const MULTICAST: u8 = 8;
 
-impl Bytes {
-    const ALL: Bytes = Bytes { value: 0, len: 16 };
+impl Form {
+    /// An address that follows from the link.
+    const ELIDED: Form = Form::new(3, 0, 0, 0);
+    /// Where the identifier begins, and what stands in line.
+    const ID: u32 = 8;
+    const HEAD: u32 = 16;
 
-    /// The last `len` bytes of `value`.
-    const fn of(value: u64, len: u8) -> Bytes {
-        Bytes { value, len }
+    const fn new(bits: u8, id: u8, head: u8, tail: u8) -> Form {
+        Form(u32::from_le_bytes([bits, id, head, tail]))
     }
 
-    const fn push(&mut self, byte: u8) {
-        self.value = self.value << 8 | byte as u64;
-        self.len += 1;
+    /// Of a source, or of a destination.
+    #[inline]
+    fn of(address: &[u8; 16], elided: u64, is_source: bool, contexts: &Contexts<'_>) -> Form {
+        match halves(address) {
+            halves if halves == [LINK_LOCAL.high, elided] => Form::ELIDED,
+            halves => Form::in_line(halves, elided, is_source, contexts),
+        }
+    }
+
+    #[inline(never)]
+    fn in_line([high, low]: [u64; 2], elided: u64, is_source: bool, contexts: &Contexts<'_>) -> Form {
+        if is_source && high | low == 0 {
+            return Form::new(STATEFUL, 0, 0, 0);
+        }
+        if !is_source && high >> 56 == 0xff {
+            return Form::multicast(high, low, contexts);
+        }
+        let (mut bits, mut id) = (mode_under(&LINK_LOCAL, [high, low], elided), 0);
+        if bits == 0 {
+            for context in contexts.usable() {
+                let mode = mode_under(context, [high, low], elided);
+                // Context 0 saves a byte where it does as well.
+                if mode != 0 && (STATEFUL | mode > bits || STATEFUL | mode == bits && context.id == 0) {
+                    (bits, id) = (STATEFUL | mode, context.id);
+                }
+            }
+        }
+        let tail = match bits & 3 {
+            0 => 16,
+            1 => 8,
+            2 => 2,
+            _ => 0,
+        };
+        Form::new(bits, id, 0, tail)
+    }
+
+    fn multicast(high: u64, low: u64, contexts: &Contexts<'_>) -> Form {
+        let stateless = |mode, head, tail| Form::new(MULTICAST | mode, 0, head, tail);
+        // The group alone differs from ffXX::; the bytes in line are flags and group.
+        if high << 16 == 0 && low >> 40 == 0 {
+            return match low {
+                0..=0xff if high == 0xff02 << 48 => stateless(3, 0, 1),
+                0..=0xff_ffff => stateless(2, 1, 3),
+                _ => stateless(1, 1, 5),
+            };
+        }
+        let (length, prefix) = ((high >> 32) as u8, high << 32 | low >> 32);
+        let fits = |it: &&Context| it.length == length && it.length <= 64 && it.high == prefix;
+        match contexts.usable().find(fits) {
+            Some(context) => Form::new(MULTICAST | STATEFUL, context.id, 2, 4),
+            None => stateless(0, 0, 16),
+        }
     }
 
     fn put(self, address: &[u8; 16], out: &mut Writer<'_>) -> Result<()> {
-        if self.len == 0 {
-            return Ok(());
-        }
-        let bytes = self.value.to_be_bytes();
-        match 8usize.checked_sub(usize::from(self.len)) {
-            Some(skip) => out.put(bytes.get(skip..).unwrap_or_default()),
-            None => out.put(address),
-        }
+        let [_, _, head, tail] = self.0.to_le_bytes();
+        out.put(address.get(1..1 + usize::from(head)).unwrap_or_default())?;
+        out.put(address.get(16usize.saturating_sub(tail.into())..).unwrap_or_default())
     }
 }
 
@@ -118,51 +159,6 @@ const fn mode_under(context: &Context, [high, low]: [u64; 2], elided: u64) -> u8
         2
     } else {
         1
-    }
-}
-
-#[inline]
-fn unicast_form(address: [u64; 2], elided: u64, contexts: &Contexts<'_>) -> Form {
-    let mut best = Form { mode: mode_under(&LINK_LOCAL, address, elided), ..Form::default() };
-    if best.mode == 0 {
-        for context in contexts.usable() {
-            let mode = mode_under(context, address, elided);
-            // Context 0 saves a byte where it does as well.
-            if mode > best.mode || mode != 0 && mode == best.mode && context.id == 0 {
-                best = Form { stateful: true, mode, id: context.id, ..best };
-            }
-        }
-    }
-    best.in_line = match best.mode {
-        0 => Bytes::ALL,
-        1 => Bytes::of(address[1], 8),
-        2 => Bytes::of(address[1], 2),
-        _ => Bytes::default(),
-    };
-    best
-}
-
-fn multicast_form([high, low]: [u64; 2], contexts: &Contexts<'_>) -> Form {
-    let flags = high >> 48 & 0xff;
-    let stateless = |mode, in_line| Form { stateful: false, mode, id: 0, in_line };
-    // The group alone differs from ffXX::; the bytes in line are flags and group.
-    if high << 16 == 0 && low >> 40 == 0 {
-        if flags == 2 && low < 1 << 8 {
-            return stateless(3, Bytes::of(low, 1));
-        }
-        if low < 1 << 24 {
-            return stateless(2, Bytes::of(flags << 24 | low, 4));
-        }
-        return stateless(1, Bytes::of(flags << 40 | low, 6));
-    }
-    let (length, prefix) = ((high >> 32) as u8, high << 32 | low >> 32);
-    let fits = |it: &&Context| it.length == length && it.length <= 64 && it.high == prefix;
-    match contexts.usable().find(fits) {
-        Some(context) => {
-            let in_line = Bytes::of(high >> 40 << 32 | low & 0xffff_ffff, 6);
-            Form { stateful: true, mode: 0, id: context.id, in_line }
-        }
-        None => stateless(0, Bytes::ALL),
     }
 }
 
@@ -184,61 +180,56 @@ pub fn compress(
         return Err(Error::Invalid);
     }
     let (source, destination) = addresses(header);
-    let from = halves(source);
-    let from = if from == [0, 0] {
-        Form { stateful: true, ..Form::default() }
-    } else {
-        unicast_form(from, ends.source, contexts)
-    };
-    let multicast = destination[0] == 0xff;
-    let to = halves(destination);
-    let to =
-        if multicast { multicast_form(to, contexts) } else { unicast_form(to, ends.destination, contexts) };
-    let mut first = 0x60;
-    let mut second = u8::from(from.stateful) << 6
-        | from.mode << 4
-        | u8::from(multicast) << 3
-        | u8::from(to.stateful) << 2
-        | to.mode;
-    let mut fields = Bytes::default();
-    let ids = from.id << 4 | to.id;
-    if ids != 0 {
-        second |= 0x80;
-        fields.push(ids);
+    let from = Form::of(source, ends.source, true, contexts);
+    let to = Form::of(destination, ends.destination, false, contexts);
+    // The two bytes in front, then the fields in line, from the top of the word down to `free`.
+    let mut word = 0x60 << 56 | u64::from(from.0 & 0xf) << 52 | u64::from(to.0 & 0xf) << 48;
+    let mut free = 48u32;
+    let both = from.0 | to.0;
+    if both >> Form::ID & 0xf != 0 {
+        free = 40;
+        word |=
+            0x80 << 48 | u64::from(from.0 >> Form::ID & 0xf) << 44 | u64::from(to.0 >> Form::ID & 0xf) << 40;
     }
-    let rotated = (v << 4 | t >> 4).rotate_right(2);
-    let high = t & 0xf;
-    if high | f | l != 0 {
-        if rotated & 0x3f == 0 {
-            first |= 0x08;
-            fields.push(rotated | high);
-        } else {
-            fields.push(rotated);
-            fields.push(high);
-        }
-        fields.push(f);
-        fields.push(l);
-    } else if rotated != 0 {
-        first |= 0x10;
-        fields.push(rotated);
+    let class_and_label = u32::from_be_bytes([v, t, f, l]) << 4;
+    if class_and_label == 0 {
+        word |= 0x18 << 56;
     } else {
-        first |= 0x18;
+        let rotated = u32::from(((class_and_label >> 24) as u8).rotate_right(2));
+        let label = class_and_label << 8 >> 12;
+        let (bits, value, count) = match (label, rotated & 0x3f) {
+            (0, _) => (0x10, rotated, 8),
+            (_, 0) => (0x08, rotated << 16 | label, 24),
+            _ => (0, rotated << 24 | label, 32),
+        };
+        free -= count;
+        word |= bits << 56 | u64::from(value) << free;
     }
     if next_is_compressed {
-        first |= 0x04;
+        word |= 0x04 << 56;
     } else {
-        fields.push(next_header);
+        free = free.wrapping_sub(8);
+        word |= u64::from(next_header) << (free & 63);
     }
     match hop_limit {
-        1 => first |= 1,
-        64 => first |= 2,
-        255 => first |= 3,
-        _ => fields.push(hop_limit),
+        1 => word |= 0x01 << 56,
+        64 => word |= 0x02 << 56,
+        255 => word |= 0x03 << 56,
+        _ => {
+            if free == 0 {
+                out.u64(word)?;
+                (word, free) = (0, 64);
+            }
+            free -= 8;
+            word |= u64::from(hop_limit) << (free & 63);
+        }
     }
-    out.put(&[first, second])?;
-    fields.put(source, out)?;
-    from.in_line.put(source, out)?;
-    to.in_line.put(destination, out)
+    out.top(word, 8 - free / 8)?;
+    if both >> Form::HEAD == 0 {
+        return Ok(());
+    }
+    from.put(source, out)?;
+    to.put(destination, out)
 }
 
 fn context<'c>(stateful: bool, id: u8, contexts: &'c Contexts<'_>) -> Result<&'c Context> {
@@ -256,6 +247,10 @@ fn take_unicast(
     address: &mut [u8; 16],
 ) -> Result<()> {
     let identifier = match form & 3 {
+        3 if form == 3 => {
+            *address = join(LINK_LOCAL.high, elided);
+            return Ok(());
+        }
         0 if form == 0 => {
             *address = input.array()?;
             return Ok(());
@@ -333,8 +328,11 @@ pub fn decompress(input: &mut Reader<'_>, ends: Ends, contexts: &Contexts<'_>) -
 
 /// The same, into place. The header's length stays as it is, and its next header if the next header
 /// is compressed, which is told.
+///
+/// # Errors
+/// As [`decompress`]; `header` holds a part of what was read then.
 #[inline]
-pub(super) fn decompress_into(
+pub fn decompress_into(
     input: &mut Reader<'_>,
     ends: Ends,
     contexts: &Contexts<'_>,
@@ -345,24 +343,21 @@ pub(super) fn decompress_into(
         return Err(Error::Malformed);
     }
     let ids = if second & 0x80 != 0 { input.u8()? } else { 0 };
-    let (rotated, [a, b, c]) = match first >> 3 & 3 {
-        0 => {
-            let [rotated, a, b, c] = input.array()?;
-            (rotated, [a & 0xf, b, c])
-        }
-        1 => {
-            let [a, b, c] = input.array()?;
-            (a & 0xc0, [a & 0xf, b, c])
-        }
-        2 => (input.u8()?, [0; 3]),
-        _ => (0, [0; 3]),
-    };
-    let traffic_class = rotated.rotate_left(2);
+    let mut word = 0x6000_0000;
+    if first >> 3 & 3 != 3 {
+        // The traffic class, rotated, then the flow label.
+        let [rotated, a, b, c] = match first >> 3 & 3 {
+            0 => input.array()?,
+            1 => {
+                let [a, b, c] = input.array()?;
+                [a & 0xc0, a, b, c]
+            }
+            _ => [input.u8()?, 0, 0, 0],
+        };
+        word |= u32::from(rotated.rotate_left(2)) << 20 | u32::from_be_bytes([0, a & 0xf, b, c]);
+    }
     let [v, t, f, l, _, _, next_header, hop_limit, addresses @ ..] = header;
-    *v = 0x60 | traffic_class >> 4;
-    *t = traffic_class << 4 | a;
-    *f = b;
-    *l = c;
+    [*v, *t, *f, *l] = word.to_be_bytes();
     let next_is_compressed = first & 4 != 0;
     if !next_is_compressed {
         *next_header = input.u8()?;

@@ -97,7 +97,7 @@ impl Default for Config {
             routes: 16,
             dodags: 2,
             queue: 8,
-            blocks: 16,
+            blocks: 14,
             reassemblies: 3,
             outgoing: 2,
             contexts: 2,

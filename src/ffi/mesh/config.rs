@@ -61,7 +61,7 @@ pub struct mote_mesh_config {
     /// Frames that wait to be sent. Default 8.
     pub queue: u16,
     /// Blocks of 128 bytes for frames that wait and for packets in parts, at most 255; a packet
-    /// of 1280 bytes takes ten. Default 16.
+    /// of 1280 bytes takes ten. Default 14.
     pub blocks: u16,
     /// Packets put together from fragments at the same time. Default 3.
     pub reassemblies: u16,

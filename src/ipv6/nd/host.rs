@@ -137,8 +137,8 @@ impl Ipv6<'_> {
         if neighbour.link != link {
             neighbour.link = link;
             neighbour.state = NeighbourState::Stale;
-            neighbour.timer = Instant::NEVER;
-            neighbour.until = cx.now.after(super::REACHABLE_TIME);
+            neighbour.timer.set(Instant::NEVER);
+            neighbour.until.set(cx.now.after(super::REACHABLE_TIME));
         }
     }
 

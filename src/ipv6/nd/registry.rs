@@ -164,8 +164,8 @@ impl Ipv6<'_> {
         };
         if status == 0 {
             entry.state = NeighbourState::Registered;
-            entry.until = cx.now.after(u64::from(entry.lifetime) * 60_000);
-            entry.timer = Instant::NEVER;
+            entry.until.set(cx.now.after(u64::from(entry.lifetime) * 60_000));
+            entry.timer.set(Instant::NEVER);
             entry.probes = 0;
         } else {
             self.neighbours.remove(ip);
@@ -180,7 +180,7 @@ impl Ipv6<'_> {
         let now = cx.now;
         let ended = |entry: &&crate::ipv6::neighbours::Neighbour| {
             let registered = matches!(entry.state, NeighbourState::Registered | NeighbourState::Tentative);
-            registered && entry.until.is_due(now)
+            registered && entry.until.get().is_due(now)
         };
         let over = self.neighbours.iter().find(ended);
         if let Some((ip, state)) = over.map(|entry| (entry.ip, entry.state)) {
@@ -189,7 +189,7 @@ impl Ipv6<'_> {
             return if was_registered { Some(Event::Deregistered(ip)) } else { None };
         }
         let tentative = |entry: &&crate::ipv6::neighbours::Neighbour| {
-            entry.state == NeighbourState::Tentative && entry.timer.is_due(now)
+            entry.state == NeighbourState::Tentative && entry.timer.get().is_due(now)
         };
         for _ in 0..self.neighbours.0.len() {
             let ip = self.neighbours.iter().find(tentative)?.ip;
@@ -198,7 +198,7 @@ impl Ipv6<'_> {
                 return self.conclude_registration(cx, &ip, 0);
             }
             entry.probes += 1;
-            entry.timer = now.after(super::RETRANS_TIMER);
+            entry.timer.set(now.after(super::RETRANS_TIMER));
             let (tid, lifetime, rovr) = (entry.tid, entry.lifetime, entry.rovr);
             self.send_duplicate_request(cx, &ip, tid, lifetime, &rovr);
         }

@@ -124,7 +124,7 @@ impl Ipv6<'_> {
                 if differs && !overrides {
                     if state == NeighbourState::Reachable {
                         neighbour.state = NeighbourState::Stale;
-                        neighbour.timer = Instant::NEVER;
+                        neighbour.timer.set(Instant::NEVER);
                     }
                     return;
                 }
@@ -137,9 +137,9 @@ impl Ipv6<'_> {
             neighbour.link = link;
         }
         neighbour.probes = 0;
-        neighbour.timer = Instant::NEVER;
+        neighbour.timer.set(Instant::NEVER);
         neighbour.state = if solicited { NeighbourState::Reachable } else { NeighbourState::Stale };
-        neighbour.until = cx.now.after(REACHABLE_TIME);
+        neighbour.until.set(cx.now.after(REACHABLE_TIME));
         let link = neighbour.link;
         self.release_held(cx, target, link);
     }
@@ -156,9 +156,9 @@ impl Ipv6<'_> {
         }
         neighbour.link = link;
         neighbour.state = NeighbourState::Stale;
-        neighbour.timer = Instant::NEVER;
+        neighbour.timer.set(Instant::NEVER);
         neighbour.probes = 0;
-        neighbour.until = now.after(REACHABLE_TIME);
+        neighbour.until.set(now.after(REACHABLE_TIME));
     }
 
     /// Somebody else has the address.
@@ -195,7 +195,7 @@ impl Ipv6<'_> {
         // One neighbour at a time, so that the table is not borrowed while sending.
         for index in 0..self.neighbours.0.len() {
             let Some(Some(neighbour)) = self.neighbours.0.get_mut(index) else { continue };
-            if !neighbour.timer.is_due(cx.now) {
+            if !neighbour.timer.get().is_due(cx.now) {
                 continue;
             }
             let ip = neighbour.ip;
@@ -213,7 +213,7 @@ impl Ipv6<'_> {
                 continue;
             }
             neighbour.probes += 1;
-            neighbour.timer = cx.now.after(RETRANS_TIMER);
+            neighbour.timer.set(cx.now.after(RETRANS_TIMER));
             let destination = if multicast { solicited_node(&ip) } else { ip };
             let source = self.addresses.source_for(&ip, cx.now);
             if source.is_some() {
@@ -228,17 +228,17 @@ impl Ipv6<'_> {
         let lowpan = self.config.medium() == Medium::Ieee802154;
         for entry in self.neighbours.0.iter_mut() {
             let Some(neighbour) = entry else { continue };
-            if !neighbour.until.is_due(now) {
+            if !neighbour.until.get().is_due(now) {
                 continue;
             }
             match neighbour.state {
                 NeighbourState::Reachable => {
                     neighbour.state = NeighbourState::Stale;
-                    neighbour.until = if lowpan { now.after(REACHABLE_TIME) } else { Instant::NEVER };
+                    neighbour.until.set(if lowpan { now.after(REACHABLE_TIME) } else { Instant::NEVER });
                 }
                 NeighbourState::Stale if lowpan && !neighbour.router => *entry = None,
                 NeighbourState::Tentative | NeighbourState::Registered => {}
-                _ => neighbour.until = Instant::NEVER,
+                _ => neighbour.until.set(Instant::NEVER),
             }
         }
     }

@@ -302,13 +302,13 @@ impl Ipv6<'_> {
             if asks && !was_registered {
                 // RFC 6775 §8.2.3: the answer waits for that of the border router.
                 entry.state = NeighbourState::Tentative;
-                entry.until = cx.now.after(TENTATIVE_NCE_LIFETIME);
-                entry.timer = cx.now;
+                entry.until.set(cx.now.after(TENTATIVE_NCE_LIFETIME));
+                entry.timer.set(cx.now);
                 return None;
             }
             entry.state = NeighbourState::Registered;
-            entry.until = cx.now.after(u64::from(registration.lifetime) * 60_000);
-            entry.timer = Instant::NEVER;
+            entry.until.set(cx.now.after(u64::from(registration.lifetime) * 60_000));
+            entry.timer.set(Instant::NEVER);
         }
         self.answer_registration(cx, ip, registration, 0, link);
         if ends {
