@@ -43,6 +43,18 @@ def packets(stream, version):
     return found
 
 
+def subacks(stream):
+    """How many SUBACKs there are in what a broker has sent."""
+    at, found = 0, 0
+    while at < len(stream):
+        length, begin = variable(stream, at + 1)
+        if length is None or begin + length > len(stream):
+            break
+        found += stream[at] >> 4 == 9
+        at = begin + length
+    return found
+
+
 def index(runs):
     found = collections.defaultdict(list)
     for connection, run in enumerate(runs):

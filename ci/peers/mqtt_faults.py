@@ -8,7 +8,8 @@ A scenario is KIND-VERSION-QOS (a KIND alone stands for all four of it), run in 
   broker-killed   our publisher and our subscriber; mosquitto dies by SIGKILL and comes back with its database
   pub-killed      our publisher with --store dies by SIGKILL, in the middle of whatever it does
   sub-killed      our subscriber with --store dies by SIGKILL
-  broker-forgets  as broker-killed, but the database is older than what mosquitto has acknowledged: only what our side does wrong counts
+  broker-forgets  as broker-killed, but mosquitto has no database: each time it knows neither session nor message, says so (Session Present 0),
+                  and our side has to subscribe again and to send again what was not acknowledged, as its version says
 
 Where the cuts and kills are, in bytes, follows from the seed. Every proxy keeps what passed, so that what was lost or doubled is
 traced to whoever did it. mosquitto keeps its database when it is told to (SIGUSR1), and what it acknowledged after that it
@@ -25,6 +26,7 @@ import socket
 import sys
 
 import mqtt_audit as audit
+from mqtt_audit import PUBACK, PUBREC
 from mqtt_proxy import Proxy
 from mqtt_times import CEILING
 
@@ -286,8 +288,8 @@ class Verdict:
 
 
     def line(self, detail):
-        good = not self.faults
-        return good, ("ok     " if good else "FAILED ") + f"{self.name}: {detail}" + ("" if good else "; " + "; ".join(self.faults))
+        said = "; ".join([detail] * bool(detail) + self.faults)
+        return not self.faults, ("FAILED" if self.faults else "ok    ") + f" {self.name}: {said}"
 
 
 def tracing(version, qos, publisher=None, subscriber=None):
@@ -364,7 +366,7 @@ async def strike(struck, *others):
     return hit
 
 
-async def broker_killed(verdict, version, qos, forgets=False):
+async def broker_killed(verdict, version, qos):
     chooser = random.Random(f"{SEED}/{verdict.name}")
     broker = await Broker(verdict.name, persistent=True).start()
     for end in ("pub", "sub"):
@@ -377,21 +379,15 @@ async def broker_killed(verdict, version, qos, forgets=False):
     pub = await Program().start(mote("pub", proxies[0].port, version, qos, "-l"), numbers())
     kills = 0
     while any(proxy.marks for proxy in proxies):
-        if forgets and chooser.random() < 0.7:
-            await asyncio.sleep(0.05)
-            await asyncio.wait_for(broker.save(), PATIENCE)
         if not await strike(struck, sub.ended.wait()):
             break
         for proxy in proxies:
             proxy.hold()
-        if not forgets:
-            await asyncio.wait_for(broker.quiet(proxies), PATIENCE)
-        heard = sum(len(c.down) for proxy in proxies for c in proxy.connections)
-        if not forgets:
-            await asyncio.wait_for(broker.save(), PATIENCE)
+        await asyncio.wait_for(broker.quiet(proxies), PATIENCE)
+        heard = progress()[0]
+        await asyncio.wait_for(broker.save(), PATIENCE)
         await broker.kill()
-        still = heard == sum(len(c.down) for proxy in proxies for c in proxy.connections)
-        verdict.demand(forgets or still, "mosquitto was not quiet when it was killed")
+        verdict.demand(heard == progress()[0], "mosquitto was not quiet when it was killed")
         for proxy in proxies:
             proxy.drop(chooser)
         await broker.start()
@@ -401,20 +397,94 @@ async def broker_killed(verdict, version, qos, forgets=False):
     status = await pub.finish()
     verdict.demand(status == 0, "the publisher failed")
     verdict.demand(kills >= KILLS - 2, f"only {kills} kills")
-    if forgets:
-        await asyncio.sleep(2)
-    else:
-        await ended(sub)
+    await ended(sub)
     await sub.finish(signal.SIGTERM)
-    said = verdict.count(sub.lines, qos, order=not forgets, explain=tracing(version, qos, *proxies), subscriber=proxies[1])
-    if forgets:
-        verdict.faults = [fault for fault in verdict.faults if fault != "the last did not come"]
+    said = verdict.count(sub.lines, qos, explain=tracing(version, qos, *proxies), subscriber=proxies[1])
     await broker.stop()
     return f"{said}, mosquitto killed {kills} times"
 
 
+async def renewed(proxy, before):
+    """Until the subscription has been made again over a further connection."""
+    while not any(audit.subacks(connection.down) for connection in proxy.connections[before:]):
+        await asyncio.sleep(0.01)
+    return True
+
+
 async def broker_forgets(verdict, version, qos):
-    return await broker_killed(verdict, version, qos, forgets=True)
+    chooser = random.Random(f"{SEED}/{verdict.name}")
+    broker = await Broker(verdict.name).start()
+    upper, lower = [await proxy_to(broker, f"{verdict.name}/{end}") for end in ("pub", "sub")]
+    sub = await Program().start(mote("sub", lower.port, version, qos))
+    await subscribed(sub, broker, version)
+    struck = asyncio.Event()
+    upper.plan(points(chooser, "pub", qos, KILLS // 2), struck)
+    # The subscriber gets less than all, so that its share of the kills comes early.
+    lower.plan([chooser.randint(1, COUNT * qos) for _ in range(KILLS // 2)], struck)
+    pub = await Program().start(mote("pub", upper.port, version, qos, "-l"), numbers().replace("end\n", ""))
+    kills = 0
+    hit = await strike(struck, pub.process.wait())
+    while hit:
+        for proxy in proxies:
+            proxy.hold()
+        await broker.kill()
+        for proxy in proxies:
+            proxy.drop(chooser)
+        await broker.start()
+        kills += 1
+        # What is published before there is a subscription again nobody gets.
+        before = len(lower.connections)
+        lower.release()
+        again, hit = await until("the subscriber was to subscribe again", renewed(lower, before), struck.wait())
+        if hit:
+            struck.clear()  # in the midst of that
+            continue
+        if not again:
+            verdict.demand(False, "did not subscribe again")
+            break
+        upper.release()
+        hit = await strike(struck, pub.process.wait())
+    status = await pub.finish()
+    for proxy in proxies:
+        proxy.marks.clear()
+    end = await spawn(*mosquitto("pub", broker.port, "mqttv311", 2, "-m", "end"))
+    await end.wait()
+    await ended(sub)
+    await sub.finish(signal.SIGTERM)
+    await broker.stop()
+    with open(os.path.join(WORK, verdict.name + ".errors")) as errors:
+        given_up = sum(line.startswith("failed: session lost") for line in errors)
+
+    sent, got = audit.Side(upper, version), audit.Side(lower, version)
+    counted = collections.Counter(line for line in sub.lines if line.isdigit())
+    forgotten, unsure = 0, 0
+    for line in map(str, range(COUNT)):
+        published, times = sent.publications(line), counted[line]
+        confirmed = published and sent.confirmed(published[0][2].identifier, published[0][0], (PUBACK,) if qos == 1 else (PUBREC,))
+        fault = audit.subscriber_fault(got, line, qos, times)
+        if times == 0 and (not published or confirmed is None):
+            # Whether it has arrived, nobody knows: a session of 5.0 ends with that, and the publisher is told.
+            unsure += 1
+            if (version, qos) != ("mqttv5", 2):
+                fault = "not acknowledged, and given up"
+        elif times == 0 and confirmed == len(sent.sent) - 1:
+            fault = "acknowledged by a mosquitto that was not killed, and lost"
+        elif times == 0:
+            forgotten += 1
+        elif times > 1 and (qos == 2 or len(published) < 2):
+            fault = f"printed {times} times, published {len(published)} times"
+        if fault:
+            verdict.demand(False, f"{line}: {fault} (publisher {audit.history(sent, line)}; subscriber {audit.history(got, line)})")
+    verdict.faults[3:] = []
+    # What was given up may have arrived all the same, but nothing is lost that was not said to be.
+    verdict.demand(unsure <= given_up, f"{unsure} in doubt, but only {given_up} said to be")
+    verdict.demand(status == (given_up > 0), f"the publisher ended with {status}, and has given up {given_up}")
+    verdict.demand((version, qos) == ("mqttv5", 2) or given_up == 0, f"{given_up} given up")
+    firsts = list(dict.fromkeys(int(line) for line in sub.lines if line.isdigit()))
+    verdict.demand(firsts == sorted(firsts), "out of order")
+    verdict.demand("end" in sub.lines, "the last did not come")
+    verdict.demand(kills >= KILLS // 2, f"only {kills} kills")
+    return f"{len(counted)} arrived, {forgotten} forgotten by mosquitto, {given_up} given up and said so, killed {kills} times"
 
 
 async def pub_killed(verdict, version, qos):
@@ -513,17 +583,29 @@ async def sub_killed(verdict, version, qos):
     return f"{said}, killed {kills} times"
 
 
+def on_stop(what):
+    """Does this at SIGTERM, once: it may come from `timeout` and from `every` both."""
+    loop = asyncio.get_running_loop()
+
+    def once():
+        loop.add_signal_handler(signal.SIGTERM, lambda: None)
+        what()
+
+    loop.add_signal_handler(signal.SIGTERM, once)
+
+
 async def one(name):
     kind, version, qos = name.rsplit("-", 2)
     verdict = Verdict(name)
-    detail = ""
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    detail, task = "", asyncio.current_task()
+    on_stop(task.cancel)
     try:
         detail = await globals()[kind.replace("-", "_")](verdict, version, int(qos))
     except asyncio.CancelledError:
         verdict.demand(False, f"stopped when {stage[0]}")
     except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
         verdict.demand(False, f"{error!r} when {stage[0]}")
+    on_stop(lambda: None)
     await close_all()
     good, line = verdict.line(detail)
     if not good:
@@ -553,7 +635,7 @@ async def every(names, at_once):
                 process.terminate()
 
     running = asyncio.gather(*map(run, names))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    on_stop(stop)
     try:
         await running
     except asyncio.CancelledError:

@@ -153,4 +153,4 @@ class Proxy:
             connection.close(reset=True)
         for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*self.tasks)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
