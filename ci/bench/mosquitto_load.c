@@ -9,7 +9,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-static unsigned long sent, done, got;
+static unsigned long sent, done, got, count;
+static double *took;
 static int ready, qos;
 
 static double now(void) {
@@ -35,8 +36,16 @@ static void on_publish(struct mosquitto *client, void *user, int id) {
 }
 
 static void on_message(struct mosquitto *client, void *user, const struct mosquitto_message *message) {
-    (void)client, (void)user, (void)message;
-    got++;
+    double began;
+    (void)client, (void)user;
+    if (message->payloadlen < (int)sizeof began || got == count) return;
+    memcpy(&began, message->payload, sizeof began);
+    took[got++] = now() - began;
+}
+
+static int by_size(const void *one, const void *other) {
+    double a = *(const double *)one, b = *(const double *)other;
+    return (a > b) - (a < b);
 }
 
 int main(int argc, char **argv) {
@@ -44,8 +53,11 @@ int main(int argc, char **argv) {
     struct mosquitto *clients[2];
     if (argc != 6) return 2;
     int port = atoi(argv[1]), size = atoi(argv[4]);
-    unsigned long count = strtoul(argv[3], NULL, 10), window = strtoul(argv[5], NULL, 10);
+    unsigned long window = strtoul(argv[5], NULL, 10);
     qos = atoi(argv[2]);
+    count = strtoul(argv[3], NULL, 10);
+    took = calloc(count, sizeof *took);
+    if (took == NULL || count == 0 || size < (int)sizeof *took || size > (int)sizeof payload) return 2;
     mosquitto_lib_init();
     for (int i = 0; i < 2; i++) {
         clients[i] = mosquitto_new(NULL, true, i == 1 ? payload : NULL);
@@ -63,6 +75,8 @@ int main(int argc, char **argv) {
         struct pollfd wait[2];
         if (ready == 2 && !started) started = 1, began = now();
         while (started && sent < count && sent - done < window) {
+            double stamp = now();
+            memcpy(payload, &stamp, sizeof stamp);
             if (mosquitto_publish(clients[0], NULL, "mote/bench", size, payload, qos, false) != MOSQ_ERR_SUCCESS) return 1;
             sent++;
         }
@@ -80,7 +94,9 @@ int main(int argc, char **argv) {
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
     double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-    printf("%.0f messages/s, cpu %.3f us per message published or received\n", (double)count / (now() - began),
-           cpu * 1e6 / (double)(done + got));
+    double seconds = now() - began;
+    qsort(took, count, sizeof *took, by_size);
+    printf("%.0f messages/s, cpu %.3f us per message published or received, latency 50%% %.0f us 99%% %.0f us\n",
+           (double)count / seconds, cpu * 1e6 / (double)(done + got), took[count / 2] * 1e6, took[count * 99 / 100] * 1e6);
     return 0;
 }

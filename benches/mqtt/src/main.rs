@@ -4,8 +4,10 @@
 //!
 //! `mote-bench-mqtt PORT QOS COUNT BYTES WINDOW`
 
-use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, NetworkOptions, Outgoing, Packet, QoS};
-use std::cell::Cell;
+use rumqttc::{
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, NetworkOptions, Outgoing, Packet, QoS,
+};
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 const TOPIC: &str = "mote/bench";
@@ -13,11 +15,20 @@ const TOPIC: &str = "mote/bench";
 struct Load {
     qos: QoS,
     count: u64,
-    payload: Vec<u8>,
+    size: usize,
     window: u64,
     /// When the subscription had been made, and so the publisher began.
     began: Cell<Option<Instant>>,
     got: Cell<u64>,
+    /// How long each message took, in nanoseconds; times are counted from the start of the program.
+    took: RefCell<Vec<u64>>,
+    start: Instant,
+}
+
+impl Load {
+    fn now(&self) -> u64 {
+        self.start.elapsed().as_nanos() as u64
+    }
 }
 
 fn client(name: &str, port: u16, window: u64) -> (AsyncClient, EventLoop) {
@@ -38,7 +49,11 @@ async fn subscribe(load: &Load, client: AsyncClient, mut events: EventLoop) -> R
     while load.got.get() < load.count || (load.qos == QoS::ExactlyOnce && released < load.count) {
         match events.poll().await? {
             Event::Incoming(Packet::SubAck(_)) => load.began.set(Some(Instant::now())),
-            Event::Incoming(Packet::Publish(_)) => load.got.set(load.got.get() + 1),
+            Event::Incoming(Packet::Publish(message)) => {
+                let began = message.payload.first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
+                load.took.borrow_mut().push(load.now() - began);
+                load.got.set(load.got.get() + 1);
+            }
             Event::Outgoing(Outgoing::PubComp(_)) => released += 1,
             _ => {}
         }
@@ -55,7 +70,9 @@ async fn publish(load: &Load, client: AsyncClient, mut events: EventLoop) -> Res
     let (mut sent, mut done) = (0, 0);
     while done < load.count {
         while sent < load.count && sent - done < load.window {
-            if client.try_publish(TOPIC, load.qos, false, load.payload.as_slice()).is_err() {
+            let mut payload = vec![0; load.size];
+            payload[..8].copy_from_slice(&load.now().to_ne_bytes());
+            if client.try_publish(TOPIC, load.qos, false, payload).is_err() {
                 break;
             }
             sent += 1;
@@ -93,20 +110,31 @@ fn main() {
     let load = Load {
         qos: rumqttc::qos(qos as u8).expect("QoS 0 to 2"),
         count,
-        payload: vec![0; size as usize],
+        // The time that it carries takes eight bytes.
+        size: size.max(8) as usize,
         window,
         began: Cell::new(None),
         got: Cell::new(0),
+        took: RefCell::new(Vec::with_capacity(count as usize)),
+        start: Instant::now(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (publisher, publisher_events) = client("publisher", port as u16, window);
     let (subscriber, subscriber_events) = client("subscriber", port as u16, window);
     let (received, published) = runtime.block_on(async {
-        tokio::join!(subscribe(&load, subscriber, subscriber_events), publish(&load, publisher, publisher_events))
+        tokio::join!(
+            subscribe(&load, subscriber, subscriber_events),
+            publish(&load, publisher, publisher_events)
+        )
     });
     received.expect("the subscriber's connection");
     let done = published.expect("the publisher's connection");
     let seconds = load.began.get().expect("subscribed").elapsed().as_secs_f64();
     let each = processor_time() * 1e6 / (done + load.got.get()) as f64;
-    println!("{:.0} messages/s, cpu {each:.3} us per message published or received", count as f64 / seconds);
+    let mut took = load.took.take();
+    took.sort_unstable();
+    let share = |percent: usize| took[took.len() * percent / 100] / 1000;
+    let rate = count as f64 / seconds;
+    print!("{rate:.0} messages/s, cpu {each:.3} us per message published or received");
+    println!(", latency 50% {} us 99% {} us", share(50), share(99));
 }
