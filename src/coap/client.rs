@@ -10,7 +10,7 @@ use super::params::Params;
 use super::peers;
 use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
-use super::wire::{Block, Code, Encoder, Message, Type, number, uint};
+use super::wire::{Bits, Block, Code, Encoder, Type, number, uint};
 use crate::address::Ip;
 use crate::bytes;
 use crate::status::{Error, Result};
@@ -38,9 +38,8 @@ impl<'m> Endpoint<'m> {
         if !request.method.is_request() {
             return Err(Error::Invalid);
         }
-        let params = *request.params.unwrap_or(&self.config.params);
-        let pending = self.begin(cx, &request.path, &params)?;
-        let built = self.build_request(cx, pending, request, &params);
+        let pending = self.begin(cx, &request.path, request.params)?;
+        let built = self.build_request(cx, pending, request);
         self.start(cx, pending, built)
     }
 
@@ -50,9 +49,9 @@ impl<'m> Endpoint<'m> {
         cx: &mut DatagramContext<'_>,
         pending: &Pending,
         request: &Request<'_>,
-        params: &Params,
     ) -> Result<usize> {
         let head = &pending.head;
+        let params = request.params.unwrap_or(&self.config.params);
         let group = request.path.remote.ip.is_multicast();
         let mut flags = if group { GROUP } else { u16::from(request.confirmable) * CON };
         let mut own = [0; 8];
@@ -94,7 +93,10 @@ impl<'m> Endpoint<'m> {
         let length = request.payload.len();
         if request.offset != 0 || (szx < 6 && !request.more && length == 0) {
             pending.offset.set(request.offset);
-            out.add(number::BLOCK2, Block::at(request.offset, false, szx)?.bits());
+            if request.offset & ((16 << szx) - 1) != 0 {
+                return Err(Error::Invalid);
+            }
+            out.add(number::BLOCK2, Bits::at(request.offset, false, szx)?.0);
         }
         let whole = !request.more && request.total as usize <= length;
         let mut payload = request.payload;
@@ -108,7 +110,7 @@ impl<'m> Endpoint<'m> {
                 out.add(number::SIZE1, total);
             }
             if !out.has(number::REQUEST_TAG) {
-                out.option(number::REQUEST_TAG, &self.order.to_be_bytes())?;
+                let _ = out.option(number::REQUEST_TAG, &self.order.to_be_bytes());
             }
             flags |= pending::UPLOAD;
         }
@@ -118,7 +120,7 @@ impl<'m> Endpoint<'m> {
         head.flags.set(head.flags.get() | flags);
         pending.timeout.set(timeout);
         pending.szx.set(szx);
-        out.payload(payload)?;
+        let _ = out.payload(payload);
         out.end()
     }
 
@@ -129,16 +131,20 @@ impl<'m> Endpoint<'m> {
     /// As [`request`](Endpoint::request).
     pub fn ping(&mut self, cx: &mut DatagramContext<'_>, path: &Path) -> Result<Handle> {
         self.now = cx.now;
-        let params = self.config.params;
-        let pending = self.begin(cx, path, &params)?;
+        let pending = self.begin(cx, path, None)?;
         pending.head.set(CON | pending::PING);
-        pending.timeout.set(params.max_transmit_wait());
+        pending.timeout.set(self.config.params.max_transmit_wait());
         let built = Encoder::start(self.scratch, Type::Con, Code::EMPTY, 0, &[]).end();
         self.start(cx, pending, built)
     }
 
     /// A new entry for a request along `path`, with a token.
-    fn begin(&mut self, cx: &mut DatagramContext<'_>, path: &Path, params: &Params) -> Result<&'m Pending> {
+    fn begin(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        path: &Path,
+        params: Option<&Params>,
+    ) -> Result<&'m Pending> {
         let Some(pending) = self.take_request() else {
             self.count_full();
             return Err(Error::Full);
@@ -151,6 +157,7 @@ impl<'m> Endpoint<'m> {
             return Err(Error::Full);
         };
         self.order = self.order.wrapping_add(1);
+        let params = params.unwrap_or(&self.config.params);
         head.peer.set(peer);
         head.flags.set(0);
         head.backoff.set(params.backoff(cx.random));
@@ -337,7 +344,7 @@ impl<'m> Endpoint<'m> {
 
     /// The No-Response option of a request (RFC 7967).
     fn no_response(&self, pending: &Pending) -> Option<u32> {
-        Message::parse(self.pool.get(&pending.head)).ok()?.uint(number::NO_RESPONSE)
+        self.pool.message(&pending.head).uint(number::NO_RESPONSE)
     }
 
     /// An empty ACK or a RST answers a request.

@@ -95,31 +95,25 @@ impl<'m> Endpoint<'m> {
         }
         let mut carver = Carver::new(block);
         // What needs most alignment comes first, so that as little as possible is lost to it.
-        let resources = carver.part(config.resources.into());
-        let peers = carver.part(config.peers.into());
-        let paths = carver.part(config.peers.into());
-        let tables = Tables {
-            requests: carver.part(config.requests.into()),
-            exchanges: carver.part(config.exchanges.into()),
-            transfers: carver.part(config.transfers.into()),
-            observers: carver.part(config.observers.into()),
-        };
-        let pool = carver.part(config.pool as usize);
-        let scratch = carver.part(config.message_size.into());
-        let bodies = carver.part(config.bodies());
-        carver.enough()?;
-        Ok(Endpoint {
+        let resources = Table::new(carver.part(config.resources.into()));
+        let peers = Peers::new(carver.part(config.peers.into()), carver.part(config.peers.into()));
+        let endpoint = Endpoint {
+            resources,
+            peers: peers.ok_or(Error::NoMemory)?,
+            tables: Tables {
+                requests: carver.part(config.requests.into()),
+                exchanges: carver.part(config.exchanges.into()),
+                transfers: carver.part(config.transfers.into()),
+                observers: carver.part(config.observers.into()),
+            },
+            pool: Pool::new(carver.part(config.pool as usize)),
+            scratch: carver.part(config.message_size.into()),
+            bodies: carver.part(config.bodies()),
             now: Instant::ZERO,
             next: Instant::NEVER,
             notify_at: Instant::NEVER,
-            peers: Peers::new(peers, paths).ok_or(Error::Invalid)?,
-            tables,
             freed: 0,
             full: false,
-            resources: Table::new(resources),
-            pool: Pool::new(pool),
-            scratch,
-            bodies,
             stats: Stats::default(),
             lifetime: config.params.exchange_lifetime(),
             non_lifetime: config.params.non_lifetime(),
@@ -131,7 +125,9 @@ impl<'m> Endpoint<'m> {
             sequence: 0,
             recognised: &[],
             config,
-        })
+        };
+        carver.enough()?;
+        Ok(endpoint)
     }
 
     /// The configuration that it was made with.

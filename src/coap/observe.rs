@@ -72,10 +72,10 @@ impl<'m> Endpoint<'m> {
 
     /// The peer's observer with this token.
     fn observer_of(&self, peer: u16, token: &[u8]) -> Option<&'m Observer> {
-        self.tables.observers.iter().find(|observer| {
-            observer.head.is_of(peer)
-                && Message::parse(self.pool.get(&observer.head)).is_ok_and(|kept| kept.token == token)
-        })
+        self.tables
+            .observers
+            .iter()
+            .find(|observer| observer.head.is_of(peer) && self.pool.message(&observer.head).token == token)
     }
 
     /// Tells that the state of a resource has changed: each observer is to be notified. The
@@ -140,8 +140,7 @@ impl<'m> Endpoint<'m> {
 
     /// Whether two observers asked the same of the same resource.
     fn is_alike(&self, one: &Observer, other: &Observer) -> bool {
-        let asked = |observer: &Observer| Message::parse(self.pool.get(&observer.head));
-        let (Ok(first), Ok(second)) = (asked(one), asked(other)) else { return false };
+        let (first, second) = (self.pool.message(&one.head), self.pool.message(&other.head));
         one.resource.get() == other.resource.get()
             && first.code == second.code
             && first.options == second.options

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::entry::{Head, TRANSFER, Tables};
+use super::wire::Message;
 use crate::bytes::{self, Writer};
 use crate::status::{Error, Result};
 
@@ -48,6 +49,12 @@ impl<'m> Pool<'m> {
     pub(super) fn get(&self, owner: &Head) -> &[u8] {
         let (start, end) = self.range(owner);
         self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// The owner's message, taken apart; an empty one if there is none, which there is while it is needed.
+    #[inline(never)] // One copy.
+    pub(super) fn message(&self, owner: &Head) -> Message<'_> {
+        Message::parse(self.get(owner)).unwrap_or(Message::NONE)
     }
 
     /// The same, to be changed in place.

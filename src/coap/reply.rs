@@ -9,7 +9,7 @@ use super::exchange::{ACKED, Exchange, IDEMPOTENT, NOTIFY};
 use super::key;
 use super::link::Window;
 use super::listing;
-use super::wire::{Block, Code, Encoder, Message, Type, number};
+use super::wire::{Bits, Block, Code, Encoder, Type, number};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::DatagramContext;
@@ -217,8 +217,7 @@ impl Endpoint<'_> {
     ) -> Result<Built> {
         let index = exchange.head.peer.get();
         let limit = self.limit(cx, index);
-        let parsed = Message::parse(self.pool.get(asked));
-        let Ok(request) = &parsed else { return Err(Error::Stale) };
+        let request = &self.pool.message(asked);
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let mut code = response.code;
         let success = code.is_success();
@@ -229,7 +228,7 @@ impl Endpoint<'_> {
             out.add(number::OBSERVE, self.sequence);
         }
         if code == Code::UNAUTHORIZED && self.config.amplification_limit && !out.has(number::ECHO) {
-            out.option(number::ECHO, &self.peers.get(index).echo.get())?;
+            let _ = out.option(number::ECHO, &self.peers.get(index).echo.get());
         }
         let asked1 = request.bits(number::BLOCK1);
         if let Some(block) = asked1 {
@@ -256,8 +255,9 @@ impl Endpoint<'_> {
             let list = listing::measure(&self.resources, &request.options);
             (length, tag) = (list.length, list.hash);
         }
-        let asked_szx = asked.map_or(6, |block| block.szx());
-        let offset = asked.filter(|_| success).map_or(0, |block| block.offset());
+        let wanted = asked.unwrap_or(Bits(6));
+        let asked_szx = wanted.szx();
+        let offset = if success { wanted.offset() } else { 0 };
         let skip = offset.checked_sub(response.offset).ok_or(Error::Invalid)? as usize;
         let whole = response.offset == 0 && !response.more;
         let mut rest = length.saturating_sub(skip);
@@ -271,7 +271,7 @@ impl Endpoint<'_> {
             if !listing {
                 tag = key::hash(key::EMPTY, response.payload);
             }
-            out.option(number::ETAG, &tag.to_be_bytes())?;
+            let _ = out.option(number::ETAG, &tag.to_be_bytes());
         }
         let known = |tag: &[u8]| request.options.all(number::ETAG).any(|known| known == tag);
         if code == Code::CONTENT && out.value(number::ETAG).is_some_and(known) {
@@ -290,7 +290,7 @@ impl Endpoint<'_> {
             }
             more = rest > size || response.more;
             rest = rest.min(size);
-            out.add(number::BLOCK2, Block::at(offset, more, szx)?.bits());
+            out.add(number::BLOCK2, Bits::at(offset, more, szx)?.0);
             let total = if whole { length as u32 } else { response.total };
             if total != 0 && ((offset == 0 && more) || request.option(number::SIZE2).is_some()) {
                 out.add_once(number::SIZE2, total);
@@ -301,10 +301,10 @@ impl Endpoint<'_> {
             let resources = &self.resources;
             let list =
                 |room: &mut [u8]| listing::write(resources, &request.options, &mut Window::new(skip, room));
-            out.payload_with(rest, list)?;
+            let _ = out.payload_with(rest, list);
         } else {
             let payload = response.payload.get(skip..).unwrap_or_default();
-            out.payload(payload.get(..rest).unwrap_or_default())?;
+            let _ = out.payload(payload.get(..rest).unwrap_or_default());
         }
         Ok(Built {
             length: out.end()?,

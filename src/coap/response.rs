@@ -9,7 +9,7 @@ use super::exchange::{ACKED, Exchange, IDEMPOTENT};
 use super::key;
 use super::message;
 use super::pending::{self, Pending};
-use super::wire::{Bits, Block, Code, Encoder, Message, Type, number, uint_bytes};
+use super::wire::{Bits, Code, Encoder, Message, Type, number, uint_bytes};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::{DatagramContext, Path};
@@ -238,10 +238,10 @@ impl<'m> Endpoint<'m> {
         if bytes.len() > size || (more && bytes.len() < size) {
             return Err(Error::Invalid);
         }
-        let block = Block::at(pending.offset.get(), more, pending.szx.get())?;
-        let skip = if block.num == 0 { 0 } else { FIRST };
+        let block = Bits::at(pending.offset.get(), more, pending.szx.get())?;
+        let skip = if block.is_first() { 0 } else { FIRST };
         let mut value = [0; 4];
-        let option = (number::BLOCK1, uint_bytes(block.bits(), &mut value));
+        let option = (number::BLOCK1, uint_bytes(block.0, &mut value));
         self.draw_token(cx, pending);
         let length = self.rebuild(cx, pending, pending, skip, option, Some(bytes))?;
         self.store_built(&pending.head, length)?;
@@ -310,9 +310,8 @@ impl<'m> Endpoint<'m> {
         pending.offset.set(offset);
         self.draw_token(cx, pending);
         let mut value = [0; 4];
-        let option = (number::BLOCK2, uint_bytes(Block::at(offset, false, szx)?.bits(), &mut value));
-        let parsed = Message::parse(self.pool.get(&first.head));
-        let Ok(stored) = &parsed else { return Err(Error::Stale) };
+        let option = (number::BLOCK2, uint_bytes(Bits::at(offset, false, szx)?.0, &mut value));
+        let stored = self.pool.message(&first.head);
         // A FETCH is nothing without its payload, so it comes along when it fits in one message.
         let whole = stored.code == Code::FETCH && stored.option(number::BLOCK1).is_none();
         self.rebuild(cx, first, pending, BODY, option, if whole { None } else { Some(&[]) })
@@ -332,8 +331,7 @@ impl<'m> Endpoint<'m> {
     ) -> Result<usize> {
         let peer = first.head.peer.get();
         let limit = self.limit(cx, peer);
-        let parsed = Message::parse(self.pool.get(&first.head));
-        let Ok(first) = &parsed else { return Err(Error::Stale) };
+        let first = &self.pool.message(&first.head);
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let token = pending.token.get();
         // A long one is not drawn, so it is still that of the message.
@@ -342,13 +340,13 @@ impl<'m> Endpoint<'m> {
         for (number, value) in first.options {
             let bit = if number == number::SIZE1 { 0 } else { number };
             if number != option.0 && (bit >= 32 || skip & 1 << bit == 0) {
-                out.option(number, value)?;
+                let _ = out.option(number, value);
             }
         }
-        out.option(option.0, option.1)?;
+        let _ = out.option(option.0, option.1);
         let payload = payload.unwrap_or(first.payload);
         self.owed.put(peer, &mut out, payload.len());
-        out.payload(payload)?;
+        let _ = out.payload(payload);
         out.end()
     }
 

@@ -77,6 +77,20 @@ impl Block {
 pub(in crate::coap) struct Bits(pub(in crate::coap) u32);
 
 impl Bits {
+    /// The block of size exponent `szx`, at most 6, that starts at `offset`, where a block of that size does start.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for a place beyond the last number.
+    #[inline(never)] // One copy.
+    pub(in crate::coap) const fn at(offset: u32, more: bool, szx: u8) -> Result<Bits> {
+        let num = offset >> (szx & 7) >> 4;
+        if num > Block::MAX_NUM {
+            Err(Error::TooLarge)
+        } else {
+            Ok(Bits(num << 4 | (more as u32) << 3 | (szx & 7) as u32))
+        }
+    }
+
     /// Reads the option's value. `None` where [`Block::parse`] fails.
     pub(in crate::coap) fn parse(value: &[u8]) -> Option<Bits> {
         let bits = uint(value)?;

@@ -96,6 +96,16 @@ pub struct Message<'d> {
 }
 
 impl<'d> Message<'d> {
+    /// An empty one, for want of another.
+    pub(in crate::coap) const NONE: Message<'static> = Message {
+        kind: Type::Con,
+        code: Code::EMPTY,
+        message_id: 0,
+        token: &[],
+        options: Options::NONE,
+        payload: &[],
+    };
+
     /// Checks and views a whole datagram.
     ///
     /// # Errors
