@@ -50,9 +50,13 @@ pub(super) fn write(resources: &Table<'_, Resource<'_>>, queries: &Options<'_>, 
 /// Whether every query of the request suits the resource.
 fn asked_for(resource: &Resource<'_>, queries: &Options<'_>) -> bool {
     let Ok(link) = Link::new(resource.path.as_bytes(), resource.attributes.as_bytes()) else { return true };
-    queries.all(number::URI_QUERY).all(|query| match Filter::parse(query) {
-        Ok(filter) => filter.matches(&link) || (query == b"obs" && resource.flags & flags::OBSERVABLE != 0),
+    let mut queries = *queries;
+    while let Some(query) = queries.advance(number::URI_QUERY) {
         // No name and value: nothing that could be matched.
-        Err(_) => true,
-    })
+        let Ok(filter) = Filter::parse(query) else { continue };
+        if !filter.matches(&link) && (query != b"obs" || resource.flags & flags::OBSERVABLE == 0) {
+            return false;
+        }
+    }
+    true
 }

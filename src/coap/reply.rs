@@ -26,6 +26,9 @@ const MAX_PAYLOAD: usize = 1024;
 /// How long an observer is told by what it need not acknowledge, in milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
+/// What a peer gets instead of an answer that is too large for whoever may not be where it says.
+const HELD_BACK: Response<'static> = Response::new(Code::UNAUTHORIZED);
+
 /// What came of building an answer.
 struct Built {
     length: usize,
@@ -121,18 +124,23 @@ impl Endpoint<'_> {
         } else {
             (if confirmable { Type::Con } else { Type::Non }, self.take_id(index))
         };
-        let mut built = self.build(cx, exchange, asked, response, listing, kind, id)?;
         let free = UNVERIFIED_SIZE.max(usize::from(exchange.size.get()) * 3);
-        if self.config.amplification_limit
-            && built.length > free
-            && !notify
-            && !self.peers.get(index).verified.get()
-            && !self.is_secure(cx, index)
-        {
+        let (mut response, mut listing, mut held_back) = (response, listing, false);
+        let built = loop {
+            let built = self.build(cx, exchange, asked, response, listing, kind, id)?;
+            if !self.config.amplification_limit
+                || built.length <= free
+                || notify
+                || held_back
+                || self.peers.get(index).verified.get()
+                || self.is_secure(cx, index)
+            {
+                break built;
+            }
             // Never retransmitted, since it may go to a victim.
             kind = if piggybacked { Type::Ack } else { Type::Non };
-            built = self.build(cx, exchange, asked, &Response::new(Code::UNAUTHORIZED), false, kind, id)?;
-        }
+            (response, listing, held_back) = (&HELD_BACK, false, true);
+        };
         if let Some(key) = built.key.filter(|_| cfg!(feature = "coap-block")) {
             self.keep_answer(index, key, built.more);
         }

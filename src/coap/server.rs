@@ -9,7 +9,7 @@ use super::exchange::{Exchange, IDEMPOTENT, MORE};
 use super::listing;
 use super::message;
 use super::resources::{Resource, differs, flags, method_bit, suits};
-use super::wire::{Bits, Code, Encoder, Message, Options, Type, number, rule, uint};
+use super::wire::{Bits, Code, Encoder, Message, Options, Type, is_usable, number, uint};
 use crate::address::put_decimal;
 use crate::bytes::Writer;
 use crate::status::{Error, Result};
@@ -229,7 +229,7 @@ impl Endpoint<'_> {
             if matches!(number, number::PROXY_URI | number::PROXY_SCHEME) {
                 return Some((Code::PROXYING_NOT_SUPPORTED, number));
             }
-            if rule(number).is_none_or(|rule| !rule.allows(value.len()) || (again && !rule.repeatable)) {
+            if !is_usable(number, value.len(), again) {
                 return Some((Code::BAD_OPTION, number));
             }
             if matches!(number, number::BLOCK1 | number::BLOCK2) {

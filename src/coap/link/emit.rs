@@ -5,7 +5,7 @@
 use super::{Attribute, holds};
 use crate::address::put_decimal;
 use crate::bytes::Writer;
-use crate::coap::uri::{PATH, encode, put_path};
+use crate::coap::uri::{PATH, SEGMENT, encode};
 use crate::status::{Error, Result};
 
 /// Where a document is written to.
@@ -103,13 +103,7 @@ impl<'s> Emitter<'s> {
         for segment in segments {
             any = true;
             self.sink.put(b"/")?;
-            for byte in segment {
-                // With a slash, at most four bytes.
-                let mut buffer = [0; 4];
-                let mut out = Writer::new(&mut buffer);
-                put_path(core::slice::from_ref(byte), &mut out)?;
-                self.sink.put(out.written().get(1..).unwrap_or_default())?;
-            }
+            encode(segment, SEGMENT, self.sink)?;
         }
         if !any {
             self.sink.put(b"/")?;
@@ -123,12 +117,7 @@ impl<'s> Emitter<'s> {
     /// [`Error::TooLarge`](crate::status::Error::TooLarge).
     pub fn absolute(&mut self, path: &[u8]) -> Result<()> {
         self.open()?;
-        for byte in path {
-            let mut buffer = [0; 3];
-            let mut out = Writer::new(&mut buffer);
-            encode(core::slice::from_ref(byte), PATH, &mut out)?;
-            self.sink.put(out.written())?;
-        }
+        encode(path, PATH, self.sink)?;
         self.sink.put(b">")
     }
 

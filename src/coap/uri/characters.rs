@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::bytes::Writer;
+use crate::coap::link::Sink;
 use crate::status::{Error, Result};
 
 /// `ALPHA / DIGIT / "-" / "." / "_" / "~"`.
@@ -22,7 +23,7 @@ pub(super) const PERCENT: u8 = 128;
 /// What a host may hold.
 pub(super) const HOST: u8 = UNRESERVED | SUB_DELIM | AMPERSAND;
 /// What a segment of a path may hold.
-pub(super) const SEGMENT: u8 = HOST | COLON_OR_AT;
+pub(in crate::coap) const SEGMENT: u8 = HOST | COLON_OR_AT;
 /// What a path may hold.
 pub(in crate::coap) const PATH: u8 = SEGMENT | SLASH;
 /// What a query may hold.
@@ -87,13 +88,11 @@ pub(super) fn check(bytes: &[u8], allowed: u8) -> Result<()> {
 
 /// Percent-encodes each byte of `value` that is not of the classes `plain`; upper-case digits (RFC 7252 §6.5).
 #[inline(never)]
-pub(in crate::coap) fn encode(value: &[u8], plain: u8, out: &mut Writer<'_>) -> Result<()> {
+pub(in crate::coap) fn encode(value: &[u8], plain: u8, out: &mut dyn Sink) -> Result<()> {
     value.iter().try_for_each(|byte| {
         let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
-        if class(*byte) & plain != 0 {
-            return out.u8(*byte);
-        }
-        out.put(&[b'%', digit(*byte >> 4), digit(*byte & 0xf)])
+        let encoded = [b'%', digit(*byte >> 4), digit(*byte & 0xf)];
+        out.put(if class(*byte) & plain != 0 { core::slice::from_ref(byte) } else { &encoded })
     })
 }
 

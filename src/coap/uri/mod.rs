@@ -9,7 +9,7 @@ mod segments;
 
 pub use characters::Encoded;
 pub(crate) use characters::decimal;
-pub(super) use characters::{PATH, encode};
+pub(super) use characters::{PATH, SEGMENT, encode};
 pub use compose::{compose, put_path};
 
 use super::wire::{number, uint_bytes};

@@ -11,6 +11,7 @@ pub(super) use block::Bits;
 pub use block::Block;
 pub use code::Code;
 pub use encode::Encoder;
+pub(super) use option::is_usable;
 pub use option::{Format, Rule, number, rule, uint, uint_bytes};
 
 use crate::bytes::Reader;
@@ -115,12 +116,7 @@ impl<'d> Message<'d> {
     pub fn parse(bytes: &'d [u8]) -> Result<Message<'d>> {
         let header = Header::parse(bytes)?;
         let mut reader = Reader::new(bytes.get(4..).unwrap_or_default());
-        let length = match header.token_nibble {
-            short @ 0..=12 => usize::from(short),
-            13 => usize::from(reader.u8()?) + 13,
-            14 => usize::from(reader.u16()?) + 269,
-            _ => return Err(Error::Malformed),
-        };
+        let length = extended(&mut reader, header.token_nibble)? as usize;
         let token = reader.take(length)?;
         if header.code == Code::EMPTY && bytes.len() > 4 {
             return Err(Error::Malformed);

@@ -111,6 +111,35 @@ const RULES: [Rule; 23] = [
     Rule::new(number::REQUEST_TAG, Format::Opaque, true, 0, 8),
 ];
 
+/// What makes a critical option of the standards unusable: its number, whether it may occur more than once, and the
+/// fewest and most bytes of its value. Those of the [`RULES`] that are not for proxies, in little room.
+const CRITICAL: [[u8; 4]; 9] = {
+    let mut critical = [[0; 4]; 9];
+    let (mut index, mut place) = (0, 0);
+    while index < RULES.len() {
+        let rule = RULES[index];
+        if number::is_critical(rule.number)
+            && !matches!(rule.number, number::PROXY_URI | number::PROXY_SCHEME)
+        {
+            assert!(rule.number <= 255 && rule.max <= 255);
+            critical[place] = [rule.number as u8, rule.repeatable as u8, rule.min, rule.max as u8];
+            place += 1;
+        }
+        index += 1;
+    }
+    assert!(place == critical.len());
+    critical
+};
+
+/// Whether a critical option, which is not for proxies, may have a value of that length, and be there `again`.
+pub(in crate::coap) fn is_usable(number: u16, length: usize, again: bool) -> bool {
+    CRITICAL.iter().any(|[known, repeatable, min, max]| {
+        u16::from(*known) == number
+            && (usize::from(*min)..=usize::from(*max)).contains(&length)
+            && (!again || *repeatable != 0)
+    })
+}
+
 /// What is known of the option with this number, if anything is.
 pub fn rule(number: u16) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.number == number)
