@@ -3,14 +3,14 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::entry::{CON, GROUP, REQUEST, Stage};
+use super::entry::{CON, GROUP, REQUEST, Stage, raw};
 use super::event::{Event, Request};
 use super::message;
 use super::params::Params;
 use super::peers;
 use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
-use super::wire::{Bits, Block, Code, Encoder, Type, number, uint};
+use super::wire::{Bits, Code, Encoder, Type, number, uint};
 use crate::address::Ip;
 use crate::bytes;
 use crate::status::{Error, Result};
@@ -102,7 +102,7 @@ impl<'m> Endpoint<'m> {
         let mut payload = request.payload;
         if cfg!(feature = "coap-block") && !(whole && length <= out.room().min(16 << szx)) {
             // Room for Block1, Size1 and Request-Tag, each at its longest.
-            szx = szx.min(Block::szx_for(out.room().saturating_sub(18)));
+            szx = Bits::szx_within(out.room().saturating_sub(18), szx);
             payload = payload.get(..16 << szx).ok_or(Error::Invalid)?;
             out.add(number::BLOCK1, 8 | u32::from(szx));
             let total = if whole { length as u32 } else { request.total };
@@ -325,7 +325,7 @@ impl<'m> Endpoint<'m> {
     /// Drops what is fetched for an observation.
     pub(super) fn close_children(&mut self, parent: &Pending) {
         for child in self.tables.requests {
-            if child.head.is_used() && child.parent() == parent.head.handle() {
+            if child.head.is_used() && raw(child.parent()) == raw(parent.head.handle()) {
                 self.release(child);
                 self.free(&child.head);
             }

@@ -230,6 +230,11 @@ impl<'m> Tables<'m> {
     }
 }
 
+/// A handle as a number, 0 for none: two of these compare in one step.
+pub(super) fn raw(handle: Option<Handle>) -> u32 {
+    handle.map_or(0, Handle::raw)
+}
+
 /// The place in its table that a key names.
 pub(super) const fn index(key: u16) -> usize {
     (key & (LIMIT - 1)) as usize

@@ -141,9 +141,11 @@ impl<'m> Endpoint<'m> {
     fn reclaim(&mut self, stored: bool) -> bool {
         // Places are taken in turn, so those behind the last victim are the oldest.
         let all = self.tables.exchanges;
-        let (newer, older) = all.split_at_checked(usize::from(self.hand)).unwrap_or_default();
+        let mut place = usize::from(self.hand);
         let mut victim = None;
-        for exchange in older.iter().chain(newer) {
+        for _ in all {
+            let Some(exchange) = all.get(place).or(all.first()) else { break };
+            place = if place < all.len() { place + 1 } else { 1 };
             let head = &exchange.head;
             if !head.at(Stage::Done) || (stored && head.place.get() == 0) {
                 continue;

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::entry::{GROUP, OBSERVER};
+use super::entry::{GROUP, OBSERVER, raw};
 use super::event::{Cause, Event, Part};
 use super::exchange::{DIRTY, Exchange, NOTIFY, Observer};
 use super::peers;
@@ -95,7 +95,7 @@ impl<'m> Endpoint<'m> {
     /// The observers of a resource, if it has any, are to be told something.
     pub(super) fn changed(&mut self, resource: Handle) {
         for observer in self.tables.observers {
-            if observer.head.is_used() && observer.resource.get() == Some(resource) {
+            if observer.head.is_used() && raw(observer.resource.get()) == resource.raw() {
                 observer.head.set(DIRTY);
                 self.notify_at = Instant::ZERO;
                 self.next = Instant::ZERO;
@@ -112,9 +112,11 @@ impl<'m> Endpoint<'m> {
     /// With `twin`, only one that asked the same of the same resource.
     fn next_observer(&mut self, twin: Option<&Observer>) -> Option<&'m Observer> {
         let all = self.tables.observers;
-        let (before, behind) = all.split_at_checked(usize::from(self.turn)).unwrap_or_default();
         let mut later = Instant::NEVER;
-        for observer in behind.iter().chain(before) {
+        let mut place = usize::from(self.turn);
+        for _ in all {
+            let Some(observer) = all.get(place).or(all.first()) else { break };
+            place = if place < all.len() { place + 1 } else { 1 };
             let head = &observer.head;
             let peer = self.peers.get(head.peer.get());
             if !head.is_used()
@@ -127,7 +129,7 @@ impl<'m> Endpoint<'m> {
             }
             let from = peer.notify_from.get();
             if from.is_due(self.now) {
-                self.turn = head.key() - OBSERVER + 1;
+                self.turn = place as u16;
                 return Some(observer);
             }
             later = later.min(from);
@@ -141,7 +143,7 @@ impl<'m> Endpoint<'m> {
     /// Whether two observers asked the same of the same resource.
     fn is_alike(&self, one: &Observer, other: &Observer) -> bool {
         let (first, second) = (self.pool.message(&one.head), self.pool.message(&other.head));
-        one.resource.get() == other.resource.get()
+        raw(one.resource.get()) == raw(other.resource.get())
             && first.code == second.code
             && first.options == second.options
             && first.payload == second.payload
@@ -201,7 +203,7 @@ impl<'m> Endpoint<'m> {
         }
         let path = *self.peers.path(observer.head.peer.get())?;
         let whole = Part { offset: 0, more: false, total: message.payload.len() as u32 };
-        incoming(exchange, &path, message, Cause::Notify, whole)
+        incoming(exchange, &path, message, Cause::Notify, &whole)
     }
 
     /// An exchange in which an observer is told the present state. The request that it answers is

@@ -9,7 +9,7 @@ use super::exchange::{ACKED, Exchange, IDEMPOTENT, NOTIFY};
 use super::key;
 use super::link::Window;
 use super::listing;
-use super::wire::{Bits, Block, Code, Encoder, Type, number};
+use super::wire::{Bits, Code, Encoder, Type, number};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::DatagramContext;
@@ -240,14 +240,14 @@ impl Endpoint<'_> {
         }
         let asked1 = request.bits(number::BLOCK1);
         if let Some(block) = asked1 {
-            let szx = block.szx().min(Block::szx_for(limit.saturating_sub(64)));
+            let szx = Bits::szx_within(limit.saturating_sub(64), block.szx());
             let more = u32::from(code == Code::CONTINUE) << 3;
             out.add(number::BLOCK1, block.0 & !15 | more | u32::from(szx));
         }
         if code == Code::REQUEST_ENTITY_TOO_LARGE {
             let resource = exchange.resource.get().and_then(|resource| self.resources.get(resource));
             let limit = resource.map_or(0, |resource| match asked1 {
-                Some(_) => super::transfer::body_limit(&self.config, resource),
+                Some(_) => super::transfer::body_limit(&self.config, resource.flags, resource.max_body),
                 None => resource.max_body,
             });
             if limit != 0 {
@@ -273,8 +273,7 @@ impl Endpoint<'_> {
         let blockwise =
             success && (asked.is_some() || !whole || (length > room && cfg!(feature = "coap-block")));
         let mut more = false;
-        if blockwise && whole && length > 16 << asked_szx.min(Block::szx_for(room)) && !out.has(number::ETAG)
-        {
+        if blockwise && whole && length > 16 << Bits::szx_within(room, asked_szx) && !out.has(number::ETAG) {
             // Blocks of different states must be told apart.
             if !listing {
                 tag = key::hash(key::EMPTY, response.payload);
@@ -290,8 +289,8 @@ impl Endpoint<'_> {
             // There is no such block.
             code = Code::BAD_REQUEST;
         } else if blockwise {
-            let fits = Block::szx_for(out.room().saturating_sub(BLOCK_OPTIONS).min(MAX_PAYLOAD));
-            let szx = asked_szx.min(fits);
+            let room = out.room().saturating_sub(BLOCK_OPTIONS).min(MAX_PAYLOAD);
+            let szx = Bits::szx_within(room, asked_szx);
             let size = 16usize << szx;
             if response.more && rest < size {
                 return Err(Error::Invalid);

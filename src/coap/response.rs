@@ -59,7 +59,7 @@ impl<'m> Endpoint<'m> {
             return self.rejected();
         };
         let group = pending.head.is(GROUP);
-        let fault = self.option_fault(message).is_some();
+        let fault = self.option_fault(message).code != Code::EMPTY;
         if con {
             let kind = if fault { Type::Rst } else { Type::Ack };
             self.send_empty(cx, back, kind, message.message_id);
@@ -74,12 +74,9 @@ impl<'m> Endpoint<'m> {
         if !ack && self.is_repeated(pending, path, message) {
             return None;
         }
-        let block = message.bits(number::BLOCK2);
-        let part = Part {
-            offset: block.map_or(0, |block| block.offset()),
-            more: block.is_some_and(|block| block.more()),
-            total: message.uint(number::SIZE2).unwrap_or(0),
-        };
+        let block = message.bits(number::BLOCK2).unwrap_or(Bits(0));
+        let total = message.uint_or(number::SIZE2, 0);
+        let part = Part { offset: block.offset(), more: block.more(), total };
         let (mut request, mut last) = (pending.head.handle()?, false);
         if !group {
             self.release(pending);
@@ -163,7 +160,7 @@ impl<'m> Endpoint<'m> {
         pending: &Pending,
         message: &Message<'_>,
         part: &Part,
-        block: Option<Bits>,
+        block: Bits,
         sequence: u32,
     ) -> bool {
         let now = self.now.0 as u32;
@@ -182,9 +179,9 @@ impl<'m> Endpoint<'m> {
         pending.head.stage.set(Stage::Notification);
         // Once the representation is stale, wait a little for the next, then register again
         // (RFC 7641 §3.3.1).
-        let age = message.uint(number::MAX_AGE).unwrap_or(60);
+        let age = u64::from(message.uint_or(number::MAX_AGE, 60)) * 1000;
         let patience = 5000 + cx.random.below(10_000);
-        self.wait_until(&pending.head, self.now.after(u64::from(age) * 1000).after(patience.into()));
+        self.wait_until(&pending.head, self.now.after(age + u64::from(patience)));
         self.close_children(pending);
         if part.more && !pending.head.is(pending::ONE_BLOCK) && cfg!(feature = "coap-block") {
             if let Some(child) = self.take_request() {
@@ -261,7 +258,7 @@ impl<'m> Endpoint<'m> {
         pending: &Pending,
         message: &Message<'_>,
         part: &Part,
-        block: Option<Bits>,
+        block: Bits,
     ) -> Option<bool> {
         let head = &pending.head;
         let etag = key::etag(message);
@@ -275,7 +272,7 @@ impl<'m> Endpoint<'m> {
                 return None;
             }
             last = !part.more || head.is(pending::ONE_BLOCK);
-            let whole = last || block.is_some_and(|block| block.size() == message.payload.len());
+            let whole = last || block.size() == message.payload.len();
             if (message.code != Code::VALID && part.offset != expected) || !whole {
                 self.fail(pending, Error::Protocol);
                 return None;
@@ -302,9 +299,9 @@ impl<'m> Endpoint<'m> {
         pending: &Pending,
         message: &Message<'_>,
         part: &Part,
-        block: Option<Bits>,
+        block: Bits,
     ) -> Result<usize> {
-        let szx = block.map_or(6, |block| block.szx()).min(pending.szx.get());
+        let szx = block.szx().min(pending.szx.get());
         let offset = part.offset.saturating_add(message.payload.len() as u32);
         pending.szx.set(szx);
         pending.offset.set(offset);

@@ -79,23 +79,24 @@ impl Endpoint<'_> {
             self.drop_exchange(exchange);
             return self.refuse(cx, group, back, message);
         }
-        let mut cause = Cause::Request;
+        let mut part = Part::default();
         let mut words = [0; 12];
         let mut words = Writer::new(&mut words);
-        let admitted = match self.option_fault(message) {
-            None => self.admit(cx, exchange, datagram, message, &mut cause),
+        let fault = self.option_fault(message);
+        let admitted = match fault.code {
+            Code::EMPTY => self.admit(cx, exchange, datagram, message, &mut part),
             // A NON is rejected as a message, without an answer (RFC 7252 §5.4.1).
-            Some((fault, _)) if !confirmable && fault != Code::PROXYING_NOT_SUPPORTED => Err(Code::EMPTY),
-            Some((fault, number)) => {
-                if fault == Code::BAD_OPTION {
+            code if !confirmable && code != Code::PROXYING_NOT_SUPPORTED => Err(Code::EMPTY),
+            code => {
+                if code == Code::BAD_OPTION {
                     // The diagnostic payload that RFC 7252 §5.4.1 asks for names the option.
-                    let _ = words.put(b"option ").and_then(|()| put_decimal(number.into(), &mut words));
+                    let _ = words.put(b"option ").and_then(|()| put_decimal(fault.number.into(), &mut words));
                 }
-                Err(fault)
+                Err(code)
             }
         };
         match admitted {
-            Ok(part) => incoming(exchange, path, message, cause, part),
+            Ok(cause) => incoming(exchange, path, message, cause, &part),
             Err(Code::EMPTY) => {
                 self.drop_exchange(exchange);
                 self.rejected()
@@ -141,8 +142,8 @@ impl Endpoint<'_> {
         exchange: &Exchange,
         datagram: &[u8],
         message: &Message<'_>,
-        cause: &mut Cause,
-    ) -> core::result::Result<Part, Code> {
+        part: &mut Part,
+    ) -> core::result::Result<Cause, Code> {
         let index = exchange.head.peer.get();
         let peer = self.peers.get(index);
         if message.option(number::ECHO).is_some_and(|echo| echo == peer.echo.get()) {
@@ -172,22 +173,16 @@ impl Endpoint<'_> {
             });
         };
         exchange.resource.set(Some(found));
-        let resource = *self.resources.get(found).ok_or(Code::EMPTY)?;
-        if let Some(fault) = unsuitable(&resource, message) {
-            return Err(fault);
-        }
+        let resource = self.resources.get(found).ok_or(Code::EMPTY)?;
+        unsuitable(resource, message)?;
         if exchange.head.is(GROUP) && resource.flags & flags::MULTICAST == 0 {
             return Err(Code::EMPTY);
         }
-        match self.transferred(exchange, &resource, message)? {
-            Some(part) => {
-                *cause = self.cause(exchange, resource.flags, datagram, message);
-                Ok(part)
-            }
-            None => {
-                *cause = Cause::Continue;
-                Ok(Part::default())
-            }
+        let asked = Asked { flags: resource.flags, max_body: resource.max_body };
+        if self.transferred(exchange, asked, message, part)? {
+            Ok(self.cause(exchange, asked.flags, datagram, message))
+        } else {
+            Ok(Cause::Continue)
         }
     }
 
@@ -211,7 +206,7 @@ impl Endpoint<'_> {
     /// The fault of a message, and the option to blame, that carries a critical option which is not
     /// understood, has a value of the wrong length, or occurs too often (RFC 7252 §5.4); or a
     /// Hop-Limit that no request may have (RFC 8768 §3).
-    pub(super) fn option_fault(&self, message: &Message<'_>) -> Option<(Code, u16)> {
+    pub(super) fn option_fault(&self, message: &Message<'_>) -> Fault {
         // No option has the number 0.
         let mut last = 0;
         for (number, value) in message.options {
@@ -221,28 +216,28 @@ impl Endpoint<'_> {
                 && message.code.is_request()
                 && !matches!(uint(value), Some(1..=255))
             {
-                return Some((Code::BAD_REQUEST, number));
+                return Fault { code: Code::BAD_REQUEST, number };
             }
             if !number::is_critical(number) || self.recognises(number) {
                 continue;
             }
             if matches!(number, number::PROXY_URI | number::PROXY_SCHEME) {
-                return Some((Code::PROXYING_NOT_SUPPORTED, number));
+                return Fault { code: Code::PROXYING_NOT_SUPPORTED, number };
             }
             if !is_usable(number, value.len(), again) {
-                return Some((Code::BAD_OPTION, number));
+                return Fault { code: Code::BAD_OPTION, number };
             }
             if matches!(number, number::BLOCK1 | number::BLOCK2) {
                 if !cfg!(feature = "coap-block") {
-                    return Some((Code::BAD_OPTION, number));
+                    return Fault { code: Code::BAD_OPTION, number };
                 }
                 // The reserved size (RFC 7959 §2.2).
                 if Bits::parse(value).is_none() {
-                    return Some((Code::BAD_REQUEST, number));
+                    return Fault { code: Code::BAD_REQUEST, number };
                 }
             }
         }
-        None
+        Fault { code: Code::EMPTY, number: 0 }
     }
 
     /// Whether the application understands this option.
@@ -263,13 +258,27 @@ impl Endpoint<'_> {
     }
 }
 
+/// What is wrong with a message, and the option to blame; [`Code::EMPTY`] for nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Fault {
+    pub(super) code: Code,
+    number: u16,
+}
+
+/// What the body of a request depends on, of the resource that is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) flags: u8,
+    pub(super) max_body: u32,
+}
+
 /// What an event tells of a request.
 pub(super) fn incoming<'d>(
     exchange: &Exchange,
     path: &Path,
     message: &Message<'d>,
     cause: Cause,
-    part: Part,
+    part: &Part,
 ) -> Option<Event<'d>> {
     let wanted = message.bits(number::BLOCK2).unwrap_or(Bits(6));
     Some(Event::Request(Incoming {
@@ -278,7 +287,7 @@ pub(super) fn incoming<'d>(
         path: *path,
         message: *message,
         cause,
-        part,
+        part: *part,
         assembled: exchange.transfer.get().is_some() && cause == Cause::Request,
         offset: wanted.offset(),
         size: wanted.size() as u16,
@@ -286,13 +295,13 @@ pub(super) fn incoming<'d>(
 }
 
 /// Why a resource cannot serve a request.
-fn unsuitable(resource: &Resource<'_>, message: &Message<'_>) -> Option<Code> {
+fn unsuitable(resource: &Resource<'_>, message: &Message<'_>) -> core::result::Result<(), Code> {
     if resource.methods & method_bit(message.code) == 0 {
-        return Some(Code::METHOD_NOT_ALLOWED);
+        return Err(Code::METHOD_NOT_ALLOWED);
     }
     let conditional = message.option(number::IF_MATCH).or(message.option(number::IF_NONE_MATCH));
     if conditional.is_some() && resource.flags & flags::CONDITIONAL == 0 {
-        return Some(Code::BAD_OPTION);
+        return Err(Code::BAD_OPTION);
     }
     let lacks = |formats: &[u16], number: u16| {
         let asked = message.option(number).and_then(uint);
@@ -300,10 +309,10 @@ fn unsuitable(resource: &Resource<'_>, message: &Message<'_>) -> Option<Code> {
             && asked.is_some_and(|asked| !formats.iter().any(|format| u32::from(*format) == asked))
     };
     if lacks(resource.produces, number::ACCEPT) {
-        return Some(Code::NOT_ACCEPTABLE);
+        return Err(Code::NOT_ACCEPTABLE);
     }
     if lacks(resource.consumes, number::CONTENT_FORMAT) {
-        return Some(Code::UNSUPPORTED_CONTENT_FORMAT);
+        return Err(Code::UNSUPPORTED_CONTENT_FORMAT);
     }
-    None
+    Ok(())
 }

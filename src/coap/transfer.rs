@@ -9,7 +9,8 @@ use super::event::Part;
 use super::exchange::{Exchange, MORE, RECEIVED, Transfer};
 use super::key;
 use super::params::Config;
-use super::resources::{Resource, flags};
+use super::resources::flags;
+use super::server::Asked;
 use super::wire::{Code, Message, number};
 use crate::bytes;
 use crate::table::Handle;
@@ -21,12 +22,13 @@ impl<'m> Endpoint<'m> {
     pub(super) fn transferred(
         &mut self,
         exchange: &Exchange,
-        resource: &Resource<'_>,
+        resource: Asked,
         message: &Message<'_>,
-    ) -> Result<Option<Part>, Code> {
+        part: &mut Part,
+    ) -> Result<bool, Code> {
         let peer = exchange.head.peer.get();
         let length = message.payload.len() as u32;
-        let whole = Part { offset: 0, more: false, total: length };
+        part.total = length;
         let block = message.bits(number::BLOCK1);
         let Some(block) = block else {
             if resource.max_body != 0 && length > resource.max_body {
@@ -38,16 +40,17 @@ impl<'m> Endpoint<'m> {
                 && message.bits(number::BLOCK2).is_some_and(|block| !block.is_first())
             {
                 let known = self.transfer(peer, key::transfer(message), 0);
-                return known.map(|_| None).ok_or(Code::REQUEST_ENTITY_INCOMPLETE);
+                part.total = 0;
+                return known.map(|_| false).ok_or(Code::REQUEST_ENTITY_INCOMPLETE);
             }
-            return Ok(Some(whole));
+            return Ok(true);
         };
         if block.more() && message.payload.len() != block.size() {
             return Err(Code::BAD_REQUEST);
         }
         let (offset, end) = (block.offset(), block.offset().saturating_add(length));
-        let total = message.uint(number::SIZE1).unwrap_or(0);
-        let limit = body_limit(&self.config, resource);
+        let total = message.uint_or(number::SIZE1, 0);
+        let limit = body_limit(&self.config, resource.flags, resource.max_body);
         if limit != 0 && (end.max(total) > limit || (block.more() && end == limit)) {
             return Err(Code::REQUEST_ENTITY_TOO_LARGE);
         }
@@ -59,7 +62,7 @@ impl<'m> Endpoint<'m> {
                 self.free(&old.head);
             }
             if !block.more() {
-                return Ok(Some(whole));
+                return Ok(true);
             }
             found = self.open_transfer(peer, key, RECEIVED);
             if found.is_none() {
@@ -76,7 +79,7 @@ impl<'m> Endpoint<'m> {
         }
         transfer.next.set(end);
         self.wait(&transfer.head, self.config.transfer_timeout);
-        let mut part = Part { offset, more: block.more(), total: if block.more() { total } else { end } };
+        (part.offset, part.more, part.total) = (offset, block.more(), if block.more() { total } else { end });
         if resource.flags & flags::ASSEMBLE != 0 {
             let body = self.bodies.get_mut(start_of(&self.config, transfer)..).unwrap_or_default();
             let place = body.get_mut(offset as usize..end as usize).ok_or(Code::REQUEST_ENTITY_TOO_LARGE)?;
@@ -91,7 +94,7 @@ impl<'m> Endpoint<'m> {
         } else {
             self.free(&transfer.head);
         }
-        Ok(Some(part))
+        Ok(true)
     }
 
     fn transfer(&self, peer: u16, key: u32, flags: u16) -> Option<&'m Transfer> {
@@ -139,11 +142,11 @@ fn start_of(config: &Config, transfer: &Transfer) -> usize {
 }
 
 /// The largest body that a resource takes in blocks; 0 for any.
-pub(super) fn body_limit(config: &Config, resource: &Resource<'_>) -> u32 {
-    if resource.flags & flags::ASSEMBLE == 0 {
-        return resource.max_body;
+pub(super) fn body_limit(config: &Config, flags: u8, max_body: u32) -> u32 {
+    if flags & flags::ASSEMBLE == 0 {
+        return max_body;
     }
-    match resource.max_body {
+    match max_body {
         0 => config.body.max(1),
         limit => limit.min(config.body),
     }

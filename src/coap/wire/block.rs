@@ -77,6 +77,16 @@ impl Block {
 pub(in crate::coap) struct Bits(pub(in crate::coap) u32);
 
 impl Bits {
+    /// The largest size exponent up to `most` whose blocks fit in `room` bytes, or 0.
+    #[inline(never)] // One copy.
+    pub(in crate::coap) const fn szx_within(room: usize, most: u8) -> u8 {
+        let mut szx = most & 7;
+        while szx > 0 && (16 << szx) > room {
+            szx -= 1;
+        }
+        szx
+    }
+
     /// The block of size exponent `szx`, at most 6, that starts at `offset`, where a block of that size does start.
     ///
     /// # Errors

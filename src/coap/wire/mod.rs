@@ -153,6 +153,12 @@ impl<'d> Message<'d> {
         uint(self.option(number)?)
     }
 
+    /// The first option with this number, read as an unsigned integer, or `default`.
+    #[inline(never)] // One copy.
+    pub(in crate::coap) fn uint_or(&self, number: u16, default: u32) -> u32 {
+        self.uint(number).unwrap_or(default)
+    }
+
     /// The Block1 or Block2 option, if it is there and valid.
     pub fn block(&self, number: u16) -> Option<Block> {
         Block::parse(self.option(number)?).ok()
