@@ -26,6 +26,8 @@ static struct {
     mote_status refuse; /* what an attempt ends with; 0 for success */
     size_t piece;       /* how many bytes one call moves at most; 0 for any number */
     unsigned opened, moved;
+    mote_address remote; /* of the socket opened last */
+    const mote_port_resolver *resolver; /* the port's, or NULL */
     /* The call with this number fails, counted from 1, and with `for_good` all after it as well. */
     unsigned calls, fail_at;
     int for_good;
@@ -65,7 +67,6 @@ static void stream_drop(stream_pipe *pipe, size_t len)
 static mote_status stream_open(void *state, const mote_address *remote, uint32_t token, size_t *handle)
 {
     (void)state;
-    (void)remote;
     (void)token; /* readiness is not reported: every socket is tried on each turn */
     if (stream_failing()) return stream.fail_with;
     for (size_t i = 0; i < STREAM_SOCKETS; i++) {
@@ -76,6 +77,7 @@ static mote_status stream_open(void *state, const mote_address *remote, uint32_t
         socket->broken = MOTE_OK;
         socket->up.len = socket->down.len = 0;
         socket->number = ++stream.opened;
+        stream.remote = *remote;
         *handle = i;
         return MOTE_OK;
     }
@@ -231,6 +233,7 @@ static inline mote_port stream_port(void)
     port.tcp = &stream_tcp;
     port.entropy = &stream_entropy;
     port.store = &stream_store;
+    port.resolver = stream.resolver;
     return port;
 }
 

@@ -20,6 +20,7 @@ static struct {
     uint8_t challenge;        /* AUTH before CONNACK (5.0) */
     uint8_t deaf;             /* it reads nothing */
     uint16_t server_keep_alive;
+    const char *reference;    /* Server Reference in CONNACK (5.0), or NULL */
     /* What came. */
     unsigned connects, wills, subscribes, filters, unsubscribes, published[3], repeated, releases, acks, receives, completes, pings,
         disconnects, auths, faults;
@@ -33,6 +34,8 @@ static struct {
     uint16_t held[8];         /* QoS 2 messages that were not released */
     unsigned distinct;        /* QoS 2 messages passed on: each once */
     unsigned user_properties; /* in PUBLISH */
+    uint32_t expiry;          /* Message Expiry Interval of the last PUBLISH that had one */
+    unsigned accepted;        /* the number of the last connection whose CONNECT was */
     uint8_t properties[256];  /* of the last PUBLISH, encoded */
     size_t properties_len;
     uint16_t next_id;
@@ -75,7 +78,7 @@ static void broker_answer(stream_socket *to, uint8_t first, uint16_t id, uint8_t
 }
 
 /* Sends a message; its identifier. `properties` are those of 5.0, encoded. */
-static uint16_t broker_publish(const char *topic, uint8_t qos, const uint8_t *payload, size_t len, const void *properties, size_t properties_len)
+static inline uint16_t broker_publish(const char *topic, uint8_t qos, const uint8_t *payload, size_t len, const void *properties, size_t properties_len)
 {
     static uint8_t body[4600];
     size_t at = 2, topic_len = strlen(topic);
@@ -158,7 +161,7 @@ static broker_rest broker_properties(broker_rest *rest)
 
 static void broker_connack(stream_socket *from)
 {
-    uint8_t body[16] = { broker.session && !broker.refuse, broker.refuse };
+    uint8_t body[64] = { broker.session && !broker.refuse, broker.refuse };
     size_t len = 2;
     if (broker.version == 5) {
         size_t start = ++len;
@@ -166,6 +169,14 @@ static void broker_connack(stream_socket *from)
             body[len++] = 19;
             body[len++] = (uint8_t)(broker.server_keep_alive >> 8);
             body[len++] = (uint8_t)broker.server_keep_alive;
+        }
+        if (broker.reference != NULL) {
+            size_t reference_len = strlen(broker.reference);
+            body[len++] = 28;
+            body[len++] = 0;
+            body[len++] = (uint8_t)reference_len;
+            memcpy(body + len, broker.reference, reference_len);
+            len += reference_len;
         }
         if (broker.challenge) {
             memcpy(body + len, "\25\0\3who", 6);
@@ -175,7 +186,14 @@ static void broker_connack(stream_socket *from)
     }
     broker_send(from, 0x20, body, len);
     if (broker.refuse) broker_end(from, MOTE_ERR_CLOSED);
-    else broker.session = 1;
+    else broker.session = 1, broker.accepted = from->number;
+}
+
+/* Its part of enhanced authentication; `reason` says whether it goes on. */
+static void broker_challenge(stream_socket *from, uint8_t reason)
+{
+    uint8_t body[] = { reason, 12, 21, 0, 3, 'w', 'h', 'o', 22, 0, 3, 'o', 'n', 'e' };
+    broker_send(from, 0xf0, body, sizeof body);
 }
 
 static void broker_connect(stream_socket *from, broker_rest *rest)
@@ -202,8 +220,7 @@ static void broker_connect(stream_socket *from, broker_rest *rest)
         memset(broker.held, 0, sizeof broker.held);
     }
     if (broker.challenge) {
-        static const uint8_t body[] = { 0x18, 12, 21, 0, 3, 'w', 'h', 'o', 22, 0, 3, 'o', 'n', 'e' };
-        broker_send(from, 0xf0, body, sizeof body);
+        broker_challenge(from, 0x18);
         return;
     }
     broker_connack(from);
@@ -220,6 +237,10 @@ static void broker_published(stream_socket *from, uint8_t first, broker_rest *re
     if (qos != 0) id = broker_short(rest);
     properties = broker_properties(rest);
     for (size_t i = 0; i < properties.len; i++) broker.user_properties += properties.data[i] == 38;
+    if (properties.len >= 5 && properties.data[0] == 2) { /* it comes first */
+        broker.expiry = 0;
+        for (size_t i = 1; i < 5; i++) broker.expiry = broker.expiry << 8 | properties.data[i];
+    }
     broker.properties_len = properties.len < sizeof broker.properties ? properties.len : 0;
     if (broker.properties_len != 0) memcpy(broker.properties, properties.data, broker.properties_len);
     broker.published[qos]++;
@@ -300,7 +321,8 @@ static void broker_packet(stream_socket *from, uint8_t first, broker_rest rest)
     case 0xf0:
         broker.auths++;
         if (broker.version != 5 || !broker.challenge) broker.faults++;
-        broker_connack(from);
+        if (broker.accepted != from->number) broker_connack(from);
+        else broker_challenge(from, broker_byte(&rest) == 0x19 ? 0x18 : 0);
         return;
     default:
         if (first >> 4 == 3) broker_published(from, first, &rest);

@@ -35,7 +35,7 @@ static struct {
     scene_operation operations[SCENE_OPERATIONS];
     unsigned count;
     scene_receiver others, handlers[SCENE_HANDLERS]; /* `others`: without a handler */
-    unsigned connected, present, disconnected, unsubscribed, authenticated, earlier; /* `earlier`: ended well, and begun before a restart */
+    unsigned connected, present, disconnected, unsubscribed, authenticated, confirmed, earlier; /* `earlier`: ended well, and begun before a restart */
     mote_status status;
     uint8_t reason;
     uint32_t retry_after;
@@ -139,6 +139,10 @@ static void scene_event(void *user, const mote_mqtt_event *event)
         mote_mqtt_property property;
         CHECK(mote_mqtt_next_property(&rest, &property) == MOTE_OK && property.id == MOTE_MQTT_PROPERTY_AUTHENTICATION_METHOD);
         CHECK(mote_mqtt_next_property(&rest, &property) == MOTE_OK && same(property.data, "one"));
+        if (event->reason == 0) {
+            scene.confirmed++;
+            break;
+        }
         scene.authenticated++;
         (void)mote_mqtt_authenticate(event->mqtt, 0x18, bytes("two"));
         break;
