@@ -6,7 +6,7 @@ use super::config::Config;
 use super::event::{Message, Token};
 use super::log::Log;
 use super::output::Output;
-use super::wire::{Version, text};
+use super::wire::{V5, Version, text};
 use crate::backoff::Backoff;
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
@@ -219,10 +219,14 @@ pub struct Statistics {
 #[derive(Debug)]
 #[repr(C)]
 pub struct Client<'m> {
+    /// Outgoing messages and requests in the order in which they were given. Those behind the
+    /// cursor have been sent over this connection, the others have not.
+    pub(super) queue: Log<'m>,
     pub(super) marks: u32,
     pub(super) state: State,
     pub(super) maximum_qos: u8,
     pub(super) redirects: u8,
+    v5: bool,
     /// The length of the used part of `inbound`.
     pub(super) receipts: u16,
     /// How many more messages of QoS 1 and 2 the server takes, and how many it takes at all.
@@ -236,9 +240,6 @@ pub struct Client<'m> {
     pub(super) config: &'m Config<'m>,
     pub(super) sending: Sending,
     pub(super) incoming: Incoming,
-    /// Outgoing messages and requests in the order in which they were given. Those behind the
-    /// cursor have been sent over this connection, the others have not.
-    pub(super) queue: Log<'m>,
     /// Filters, aliases, and what the server assigned.
     pub(super) names: Log<'m>,
     pub(super) output: Output<'m>,
@@ -294,6 +295,7 @@ impl<'m> Client<'m> {
             state: State::Idle,
             maximum_qos: 2,
             redirects: 0,
+            v5: config.version.is_v5(),
             receipts: 0,
             quota: 0,
             quota_max: 0,
@@ -415,7 +417,7 @@ impl<'m> Client<'m> {
     }
 
     pub(super) const fn is_v5(&self) -> bool {
-        self.config.version.is_v5()
+        V5 && (self.v5 || !cfg!(feature = "mqtt-v3"))
     }
 
     pub(super) const fn has(&self, mark: u32) -> bool {

@@ -6,50 +6,15 @@ use super::wire::{Properties, Version, Will};
 use crate::backoff::{Jitter, Policy};
 
 /// The configuration of a client. All it borrows outlives the client.
+// Small and much used members come first: there the shortest instructions reach them.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Config<'m> {
     /// The protocol version.
     pub version: Version,
-    /// The broker's name or address.
-    pub host: &'m str,
-    /// The broker's port.
-    pub port: u16,
-    /// Client Identifier. May be empty with 5.0, and with 3.1.1 if `clean_start`.
-    pub client_id: &'m str,
-    /// User Name.
-    pub user_name: Option<&'m str>,
-    /// Password.
-    pub password: Option<&'m [u8]>,
-    /// The Will Message, with all its properties.
-    pub will: Option<Will<'m>>,
-    /// Further properties of CONNECT: User Property, Request Response Information, Request
-    /// Problem Information, Authentication Method and its first data. Those that follow from
-    /// other fields of this struct are added by the client and must not be among them.
-    pub properties: Properties<'m>,
     /// Start without the session of earlier: Clean Start of 5.0, of which only the first
     /// connection makes use; Clean Session of 3.1.1, where no session outlives its connection.
     pub clean_start: bool,
-    /// Session Expiry Interval in seconds (5.0).
-    pub session_expiry: u32,
-    /// Keep Alive in seconds, 0 for none. The server of 5.0 may rule otherwise.
-    pub keep_alive: u16,
-    /// How many QoS 1 and 2 messages may be on their way to us: the Receive Maximum of 5.0.
-    /// With 3.1.1, which has none, as many are remembered; further ones wait unread.
-    pub receive_maximum: u16,
-    /// How many QoS 1 and 2 messages may be on their way to the server, 0 as 1. A server of 5.0 may
-    /// allow less; one of 3.1.1 does not say what it bears, and mostly bears 20.
-    pub send_maximum: u16,
-    /// Topic aliases that the server may use (5.0). Their topics take room of `names_bytes`.
-    pub topic_alias_maximum: u16,
-    /// The largest packet that we take, in bytes, as announced to a server of 5.0; 0 for any.
-    /// A payload is delivered in parts and may be longer than any buffer.
-    pub maximum_packet_size: u32,
-    /// How long a connection may take to CONNACK, in milliseconds.
-    pub connect_timeout: u32,
-    /// How long PINGRESP, SUBACK and UNSUBACK may take, in milliseconds.
-    pub response_timeout: u32,
-    /// Whether and how to connect again by itself.
-    pub reconnect: Option<Policy>,
     /// Go where a server of 5.0 refers to.
     pub follow_server_reference: bool,
     /// Messages of QoS 1 and 2 are acknowledged by [`acknowledge`](super::Client::acknowledge),
@@ -62,6 +27,27 @@ pub struct Config<'m> {
     /// are published anew; otherwise, and with QoS 2 always, they end with
     /// [`Error::SessionLost`](crate::status::Error::SessionLost).
     pub republish: bool,
+    /// The broker's port.
+    pub port: u16,
+    /// Keep Alive in seconds, 0 for none. The server of 5.0 may rule otherwise.
+    pub keep_alive: u16,
+    /// How many QoS 1 and 2 messages may be on their way to us: the Receive Maximum of 5.0.
+    /// With 3.1.1, which has none, as many are remembered; further ones wait unread.
+    pub receive_maximum: u16,
+    /// How many QoS 1 and 2 messages may be on their way to the server, 0 as 1. A server of 5.0 may
+    /// allow less; one of 3.1.1 does not say what it bears, and mostly bears 20.
+    pub send_maximum: u16,
+    /// Topic aliases that the server may use (5.0). Their topics take room of `names_bytes`.
+    pub topic_alias_maximum: u16,
+    /// Session Expiry Interval in seconds (5.0).
+    pub session_expiry: u32,
+    /// The largest packet that we take, in bytes, as announced to a server of 5.0; 0 for any.
+    /// A payload is delivered in parts and may be longer than any buffer.
+    pub maximum_packet_size: u32,
+    /// How long a connection may take to CONNACK, in milliseconds.
+    pub connect_timeout: u32,
+    /// How long PINGRESP, SUBACK and UNSUBACK may take, in milliseconds.
+    pub response_timeout: u32,
     /// Names this session among the records of the store.
     pub store_owner: u32,
     /// Room for outgoing messages, each with 16 bytes beside topic, properties and payload.
@@ -74,6 +60,22 @@ pub struct Config<'m> {
     /// How many unconsumed bytes the driver offers at most. Packets but for a PUBLISH's payload
     /// cannot be larger.
     pub receive_bytes: usize,
+    /// The broker's name or address.
+    pub host: &'m str,
+    /// Client Identifier. May be empty with 5.0, and with 3.1.1 if `clean_start`.
+    pub client_id: &'m str,
+    /// User Name.
+    pub user_name: Option<&'m str>,
+    /// Password.
+    pub password: Option<&'m [u8]>,
+    /// The Will Message, with all its properties.
+    pub will: Option<Will<'m>>,
+    /// Further properties of CONNECT: User Property, Request Response Information, Request
+    /// Problem Information, Authentication Method and its first data. Those that follow from
+    /// other fields of this struct are added by the client and must not be among them.
+    pub properties: Properties<'m>,
+    /// Whether and how to connect again by itself.
+    pub reconnect: Option<Policy>,
 }
 
 impl Default for Config<'_> {

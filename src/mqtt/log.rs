@@ -43,13 +43,13 @@ impl<'m> Log<'m> {
     /// One of the four numbers of a record; 0 where there is none.
     #[cfg_attr(target_os = "none", inline(never))]
     fn number(&self, at: u32) -> u32 {
-        let bytes = self.bytes.get(at as usize..).and_then(|rest| rest.first_chunk());
+        let bytes = self.bytes.get(at.max(self.start) as usize..).and_then(|rest| rest.first_chunk());
         bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 
     #[cfg_attr(target_os = "none", inline(never))]
     fn set(&mut self, at: u32, number: u32) {
-        if let Some(place) = self.bytes.get_mut(at as usize..).and_then(|rest| rest.first_chunk_mut()) {
+        if let Some(place) = self.bytes.get_mut(at.max(self.start) as usize..).and_then(|rest| rest.first_chunk_mut()) {
             *place = number.to_le_bytes();
         }
     }
