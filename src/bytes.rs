@@ -140,6 +140,24 @@ impl<'a> Writer<'a> {
         Ok(room)
     }
 
+    /// The room that is left, for those who know only afterwards how much of it they take; then
+    /// [`advance`](Writer::advance).
+    pub fn room(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(self.position..).unwrap_or_default()
+    }
+
+    /// Counts `count` bytes of [`room`](Writer::room) as written.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for more than there are; nothing is counted then.
+    pub const fn advance(&mut self, count: usize) -> Result<()> {
+        if count > self.remaining() {
+            return Err(Error::TooLarge);
+        }
+        self.position += count;
+        Ok(())
+    }
+
     /// Appends `bytes`.
     pub fn put(&mut self, bytes: &[u8]) -> Result<()> {
         let end = self.position.checked_add(bytes.len()).ok_or(Error::TooLarge)?;

@@ -475,13 +475,15 @@ impl Client<'_> {
 
 impl Publication<'_> {
     /// What stands in the queue: topic, properties with 5.0, and the payload unless it comes in
-    /// parts. Message Expiry Interval comes first, so that it is found when it is to be updated.
+    /// parts.
     fn body(&self, version: Version, parts: bool, sink: &mut Sink) {
         sink.check(self.qos <= 2 && topic::is_name(self.topic));
         // Text without U+0000: that is a topic name by now.
         sink.binary(self.topic.as_bytes());
         if version.is_v5() {
-            self.properties.emit_publish(sink);
+            // An alias is the client's affair.
+            sink.check(self.properties.get(id::TOPIC_ALIAS).is_none());
+            self.properties.emit(&[], Some(PacketType::Publish), Side::Client, sink);
         }
         if !parts {
             sink.put(self.payload);

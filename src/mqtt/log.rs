@@ -231,7 +231,7 @@ impl<'m> Log<'m> {
     }
 
     fn compact(&mut self) {
-        let (mut from, mut to) = (self.start, 0);
+        let (mut from, mut to) = (core::mem::take(&mut self.start), 0);
         let mut cursor = None;
         while from < self.end {
             let next = self.behind(from);
@@ -249,7 +249,7 @@ impl<'m> Log<'m> {
             }
             from = next;
         }
-        (self.start, self.end) = (0, to);
+        self.end = to;
         self.cursor = cursor.unwrap_or(to);
     }
 }

@@ -4,7 +4,7 @@
 //! Small packets are gathered, so that many of them leave in one write. Long payloads pass by.
 #![forbid(unsafe_code)]
 
-use super::wire::{Sink, variable};
+use super::wire::{Body, Sink};
 use crate::bytes;
 use crate::status::{Error, Result};
 use crate::time::Instant;
@@ -97,21 +97,24 @@ impl<'m> Output<'m> {
         cx: &mut StreamContext,
         maximum: u32,
         first: u8,
-        body: &dyn Fn(&mut Sink),
+        body: Body,
     ) -> Result<()> {
-        let mut counted = Sink::new(&mut []);
-        body(&mut counted);
-        let length = counted.count()?;
-        let total = 1 + variable(length as u32)?.1 + length;
-        if total > self.buffer.len().min(maximum as usize) {
-            return Err(Error::TooLarge);
+        loop {
+            let mut sink = Sink::new(self.buffer.get_mut(self.end as usize..).unwrap_or_default());
+            sink.packet(first, body, &[]);
+            let total = sink.count()?;
+            if total > maximum as usize {
+                return Err(Error::TooLarge);
+            }
+            if sink.fits() {
+                self.commit(total);
+                return Ok(());
+            }
+            if total > self.buffer.len() {
+                return Err(Error::TooLarge);
+            }
+            self.room(cx, total).ok_or(Error::WouldBlock)?;
         }
-        let mut sink = Sink::new(self.room(cx, total).ok_or(Error::WouldBlock)?);
-        sink.u8(first);
-        sink.variable(length as u32);
-        body(&mut sink);
-        self.commit(total);
-        Ok(())
     }
 
     pub(super) const fn commit(&mut self, count: usize) {

@@ -8,7 +8,7 @@ use super::send::Request;
 use super::topic;
 use super::wire::property::id;
 use super::wire::{
-    Answer, FixedHeader, PacketType, Properties, Property, PublishHead, Reason, Side, head_len,
+    Answer, FixedHeader, PacketType, Properties, Property, PublishHead, Reason, Side, Source,
 };
 use crate::status::Error;
 use crate::transport::StreamEvent;
@@ -184,31 +184,24 @@ impl Client<'_> {
         bytes: &'d [u8],
         out: &mut Outcome<'d>,
     ) -> usize {
-        let version = self.config.version;
         let start = usize::from(header.length);
         let body = bytes.get(start..).unwrap_or_default();
         let body = body.get(..header.remaining as usize).unwrap_or(body);
+        let remaining = header.remaining - body.len() as u32;
         let limit = self.config.receive_bytes;
-        let length = head_len(header.flags, header.remaining, body, version, &mut out.wrong);
-        if out.wrong != Reason::SUCCESS {
-            return 0;
-        }
-        let split = body.split_at_checked(length).filter(|_| length != 0);
-        let Some((front, payload)) = split else {
+        let mut source = Source::new(body);
+        let head = PublishHead::read(header.flags, &mut source, self.config.version, Side::Server);
+        if source.is_short() && remaining != 0 {
             // The driver will never have more than it has now.
-            let never = start + length > limit || bytes.len() >= limit;
-            return if never { out.fail(Reason::PACKET_TOO_LARGE) } else { 0 };
-        };
-        let total = header.remaining - front.len() as u32;
-        let remaining = total - payload.len() as u32;
+            return if bytes.len() >= limit { out.fail(Reason::PACKET_TOO_LARGE) } else { 0 };
+        }
+        out.wrong = source.wrong();
         // A message that fits the driver's buffer is delivered in one piece.
-        if remaining != 0 && header.total() as usize <= limit {
+        if out.wrong != Reason::SUCCESS || (remaining != 0 && header.total() as usize <= limit) {
             return 0;
         }
-        let (head, wrong) = PublishHead::read(header.flags, front, version, Side::Server);
-        if wrong != Reason::SUCCESS {
-            return out.fail(wrong);
-        }
+        let payload = source.rest();
+        let total = remaining + payload.len() as u32;
         let packet_id = head.packet_id;
         let mut skip = false;
         let mut token = None;
@@ -251,7 +244,7 @@ impl Client<'_> {
                 Message { topic, alias, qos, dup, retain, properties, payload, total, cookie, token };
             out.event = Some(Event::Message(message));
         }
-        start + front.len() + payload.len()
+        start + body.len()
     }
 
     /// Makes room to remember a message of QoS 1 or 2. `None` when it must wait unread.

@@ -444,17 +444,20 @@ impl Client<'_> {
                 return Some(Error::Timeout);
             }
             // Tells the server how much of the interval is left: in seconds, rounded up, and
-            // never more than asked for. It stands first among the properties.
+            // never more than asked for.
             let body = self.queue.body_mut(at);
-            let length = body.len();
             let mut source = Source::new(body);
             source.binary();
-            source.variable();
-            source.u8();
-            let start = length - source.rest().len();
-            let seconds = to_seconds(left).min(source.number(4));
-            if let Some(place) = body.get_mut(start..start + 4) {
-                bytes::copy(place, &seconds.to_be_bytes());
+            let length = source.variable();
+            let mut properties = Properties::Encoded(source.take(length as usize)).iter();
+            while let Some(property) = properties.next() {
+                if property.id == id::MESSAGE_EXPIRY_INTERVAL {
+                    let seconds = to_seconds(left).min(property.number);
+                    let behind = source.rest().len() + properties.rest().len() + 4;
+                    let start = body.len().saturating_sub(behind);
+                    bytes::copy(body.get_mut(start..).unwrap_or_default(), &seconds.to_be_bytes());
+                    break;
+                }
             }
         }
         None

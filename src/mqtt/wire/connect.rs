@@ -160,7 +160,7 @@ impl<'a> Connect<'a> {
     /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
     /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, writer: &mut Writer) -> Result<()> {
-        sink::packet(writer, PacketType::Connect.first_byte(), &|sink| self.body(sink))
+        sink::packet(writer, PacketType::Connect.first_byte(), &|sink| self.body(sink), &[])
     }
 }
 
@@ -200,6 +200,6 @@ impl<'a> Connack<'a> {
     /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
     /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, version: Version, writer: &mut Writer) -> Result<()> {
-        sink::packet(writer, PacketType::Connack.first_byte(), &|sink| self.body(version, sink))
+        sink::packet(writer, PacketType::Connack.first_byte(), &|sink| self.body(version, sink), &[])
     }
 }

@@ -45,7 +45,7 @@ impl<'a> Disconnect<'a> {
     /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, version: Version, side: Side, writer: &mut Writer) -> Result<()> {
         let first = PacketType::Disconnect.first_byte();
-        sink::packet(writer, first, &|sink| self.body(version, side, sink))
+        sink::packet(writer, first, &|sink| self.body(version, side, sink), &[])
     }
 }
 
@@ -82,6 +82,6 @@ impl<'a> Auth<'a> {
     /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
     /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, side: Side, writer: &mut Writer) -> Result<()> {
-        sink::packet(writer, PacketType::Auth.first_byte(), &|sink| self.body(side, sink))
+        sink::packet(writer, PacketType::Auth.first_byte(), &|sink| self.body(side, sink), &[])
     }
 }

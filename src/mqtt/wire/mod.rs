@@ -22,10 +22,9 @@ pub(super) use answer::{Answer, emit_reason};
 pub use connect::{Connack, Connect, Will};
 pub use control::{Auth, Disconnect};
 pub use property::{Properties, Property};
-pub(super) use publish::head_len;
-pub use publish::{Ack, Publish, PublishHead, publish_head_len};
+pub use publish::{Ack, Publish, PublishHead};
 pub use reason::Reason;
-pub(super) use sink::Sink;
+pub(super) use sink::{Body, Sink};
 pub use sink::{VARIABLE_MAX, read_variable, variable};
 pub(super) use source::Source;
 pub(super) use subscribe::emit_filter;
@@ -210,7 +209,7 @@ impl FixedHeader {
 /// [`Reason::MALFORMED_PACKET`].
 pub fn text(bytes: &[u8]) -> Result<&str, Reason> {
     match crate::text::parse(bytes) {
-        Some(text) if bytes.iter().all(|byte| *byte != 0) => Ok(text),
+        Some(text) if super::topic::without(bytes, |byte| byte == 0) => Ok(text),
         _ => Err(Reason::MALFORMED_PACKET),
     }
 }

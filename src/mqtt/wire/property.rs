@@ -2,7 +2,7 @@
 //! Properties of 5.0 (§2.2.2): one table says where each may stand and what it holds.
 #![forbid(unsafe_code)]
 
-use super::sink::{Sink, VARIABLE_MAX};
+use super::sink::Sink;
 use super::source::Source;
 use super::{PacketType, Reason, Side, V5, text};
 use crate::mqtt::topic;
@@ -66,24 +66,27 @@ pub mod id {
     pub const SHARED_SUBSCRIPTION_AVAILABLE: u8 = 42;
 }
 
-/// What a property holds. Every byte in 5.0 is a yes or no.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Flag,
-    Short,
-    ShortNotZero,
-    Long,
-    LongNotZero,
-    Variable,
-    Text,
-    Binary,
-    Pair,
+/// What a property holds: in the lower three bits a number of so many bytes or one of the other
+/// forms, above them how much smaller than a `u32` the largest number is, in bits. Every byte in
+/// 5.0 is a yes or no.
+mod form {
+    pub(super) const MASK: u8 = 7;
+    pub(super) const FLAG: u8 = 31 << 3 | 1;
+    pub(super) const SHORT: u8 = 16 << 3 | 2;
+    pub(super) const VARIABLE: u8 = 4 << 3 | 3;
+    pub(super) const LONG: u8 = 4;
+    // No numbers.
+    pub(super) const TEXT: u8 = 5;
+    pub(super) const BINARY: u8 = 6;
+    pub(super) const PAIR: u8 = 7;
 }
 
 /// One row of table 2-4: the identifier, what it holds, and a bit per packet type that may
-/// carry it. Bit 0, which is no packet type, stands for the Will Properties.
-struct Row(u8, Kind, u16);
+/// carry it. Bit 0, which is no packet type, stands for the Will Properties; that of PINGREQ,
+/// which has none, for a number that must not be 0.
+struct Row(u8, u8, u16);
 
+const NOT_ZERO: u16 = PacketType::Pingreq.bit();
 const WILL: u16 = 1;
 const CONNECT: u16 = PacketType::Connect.bit();
 const CONNACK: u16 = PacketType::Connack.bit();
@@ -101,47 +104,49 @@ const ANSWERS: u16 = CONNACK
     | DISCONNECT
     | AUTH;
 
-static TABLE: [Row; 27] = [
-    Row(id::PAYLOAD_FORMAT_INDICATOR, Kind::Flag, PUBLISH | WILL),
-    Row(id::MESSAGE_EXPIRY_INTERVAL, Kind::Long, PUBLISH | WILL),
-    Row(id::CONTENT_TYPE, Kind::Text, PUBLISH | WILL),
-    Row(id::RESPONSE_TOPIC, Kind::Text, PUBLISH | WILL),
-    Row(id::CORRELATION_DATA, Kind::Binary, PUBLISH | WILL),
-    Row(id::SUBSCRIPTION_IDENTIFIER, Kind::Variable, PUBLISH | SUBSCRIBE),
-    Row(id::SESSION_EXPIRY_INTERVAL, Kind::Long, CONNECT | CONNACK | DISCONNECT),
-    Row(id::ASSIGNED_CLIENT_IDENTIFIER, Kind::Text, CONNACK),
-    Row(id::SERVER_KEEP_ALIVE, Kind::Short, CONNACK),
-    Row(id::AUTHENTICATION_METHOD, Kind::Text, CONNECT | CONNACK | AUTH),
-    Row(id::AUTHENTICATION_DATA, Kind::Binary, CONNECT | CONNACK | AUTH),
-    Row(id::REQUEST_PROBLEM_INFORMATION, Kind::Flag, CONNECT),
-    Row(id::WILL_DELAY_INTERVAL, Kind::Long, WILL),
-    Row(id::REQUEST_RESPONSE_INFORMATION, Kind::Flag, CONNECT),
-    Row(id::RESPONSE_INFORMATION, Kind::Text, CONNACK),
-    Row(id::SERVER_REFERENCE, Kind::Text, CONNACK | DISCONNECT),
-    Row(id::REASON_STRING, Kind::Text, ANSWERS),
-    Row(id::RECEIVE_MAXIMUM, Kind::ShortNotZero, CONNECT | CONNACK),
-    Row(id::TOPIC_ALIAS_MAXIMUM, Kind::Short, CONNECT | CONNACK),
-    Row(id::TOPIC_ALIAS, Kind::ShortNotZero, PUBLISH),
-    Row(id::MAXIMUM_QOS, Kind::Flag, CONNACK),
-    Row(id::RETAIN_AVAILABLE, Kind::Flag, CONNACK),
+static TABLE: [Row; 28] = [
+    Row(id::PAYLOAD_FORMAT_INDICATOR, form::FLAG, PUBLISH | WILL),
+    Row(id::MESSAGE_EXPIRY_INTERVAL, form::LONG, PUBLISH | WILL),
+    Row(id::CONTENT_TYPE, form::TEXT, PUBLISH | WILL),
+    Row(id::RESPONSE_TOPIC, form::TEXT, PUBLISH | WILL),
+    Row(id::CORRELATION_DATA, form::BINARY, PUBLISH | WILL),
+    Row(id::SUBSCRIPTION_IDENTIFIER, form::VARIABLE, NOT_ZERO | PUBLISH | SUBSCRIBE),
+    Row(id::SESSION_EXPIRY_INTERVAL, form::LONG, CONNECT | CONNACK | DISCONNECT),
+    Row(id::ASSIGNED_CLIENT_IDENTIFIER, form::TEXT, CONNACK),
+    Row(id::SERVER_KEEP_ALIVE, form::SHORT, CONNACK),
+    Row(id::AUTHENTICATION_METHOD, form::TEXT, CONNECT | CONNACK | AUTH),
+    Row(id::AUTHENTICATION_DATA, form::BINARY, CONNECT | CONNACK | AUTH),
+    Row(id::REQUEST_PROBLEM_INFORMATION, form::FLAG, CONNECT),
+    Row(id::WILL_DELAY_INTERVAL, form::LONG, WILL),
+    Row(id::REQUEST_RESPONSE_INFORMATION, form::FLAG, CONNECT),
+    Row(id::RESPONSE_INFORMATION, form::TEXT, CONNACK),
+    Row(id::SERVER_REFERENCE, form::TEXT, CONNACK | DISCONNECT),
+    Row(id::REASON_STRING, form::TEXT, ANSWERS),
+    Row(id::RECEIVE_MAXIMUM, form::SHORT, NOT_ZERO | CONNECT | CONNACK),
+    Row(id::TOPIC_ALIAS_MAXIMUM, form::SHORT, CONNECT | CONNACK),
+    Row(id::TOPIC_ALIAS, form::SHORT, NOT_ZERO | PUBLISH),
+    Row(id::MAXIMUM_QOS, form::FLAG, CONNACK),
+    Row(id::RETAIN_AVAILABLE, form::FLAG, CONNACK),
     Row(
         id::USER_PROPERTY,
-        Kind::Pair,
+        form::PAIR,
         WILL | CONNECT | PUBLISH | SUBSCRIBE | PacketType::Unsubscribe.bit() | ANSWERS,
     ),
-    Row(id::MAXIMUM_PACKET_SIZE, Kind::LongNotZero, CONNECT | CONNACK),
-    Row(id::WILDCARD_SUBSCRIPTION_AVAILABLE, Kind::Flag, CONNACK),
-    Row(id::SUBSCRIPTION_IDENTIFIER_AVAILABLE, Kind::Flag, CONNACK),
-    Row(id::SHARED_SUBSCRIPTION_AVAILABLE, Kind::Flag, CONNACK),
+    Row(id::MAXIMUM_PACKET_SIZE, form::LONG, NOT_ZERO | CONNECT | CONNACK),
+    Row(id::WILDCARD_SUBSCRIPTION_AVAILABLE, form::FLAG, CONNACK),
+    Row(id::SUBSCRIPTION_IDENTIFIER_AVAILABLE, form::FLAG, CONNACK),
+    Row(id::SHARED_SUBSCRIPTION_AVAILABLE, form::FLAG, CONNACK),
+    NOTHING,
 ];
 
-#[inline(never)]
-fn row(id: u8) -> Option<&'static Row> {
-    TABLE.iter().find(|row| row.0 == id)
-}
+/// Stands behind the others, for what is none of them.
+const NOTHING: Row = Row(0, 0, 0);
 
-fn kind(id: u8) -> Option<Kind> {
-    row(id).map(|row| row.1)
+/// The row of a property, and which it is.
+#[inline(never)]
+fn row(id: u8) -> (usize, &'static Row) {
+    let mut rows = TABLE.iter().enumerate();
+    rows.find(|(_, row)| row.0 == id).unwrap_or((27, &NOTHING))
 }
 
 /// One property. What it holds follows from its identifier: a number, a string or binary
@@ -188,58 +193,53 @@ impl<'a> Property<'a> {
     fn read(source: &mut Source<'a>) -> Property<'a> {
         // Identifiers are Variable Byte Integers, but all that exist take one byte.
         let mut property = Property { id: source.u8(), ..Property::default() };
-        match kind(property.id) {
-            Some(Kind::Flag) => property.number = source.number(1),
-            Some(Kind::Short | Kind::ShortNotZero) => property.number = source.number(2),
-            Some(Kind::Long | Kind::LongNotZero) => property.number = source.number(4),
-            Some(Kind::Variable) => property.number = source.variable(),
-            Some(kind) => {
+        let (_, Row(_, form, _)) = row(property.id);
+        match form & form::MASK {
+            0 => source.fail(Reason::MALFORMED_PACKET),
+            3 => property.number = source.variable(),
+            count @ 1..form::TEXT => property.number = source.number(usize::from(count)),
+            form => {
                 property.data = source.binary();
-                if kind == Kind::Pair {
+                if form == form::PAIR {
                     property.value = source.binary();
                 }
             }
-            None => source.fail(Reason::MALFORMED_PACKET),
         }
         property
     }
 
     fn emit(&self, sink: &mut Sink) {
         sink.u8(self.id);
-        match kind(self.id) {
-            Some(Kind::Flag) => sink.number(self.number, 1),
-            Some(Kind::Short | Kind::ShortNotZero) => sink.number(self.number, 2),
-            Some(Kind::Long | Kind::LongNotZero) => sink.number(self.number, 4),
-            Some(Kind::Variable) => sink.variable(self.number),
-            Some(kind) => {
+        let (_, Row(_, form, _)) = row(self.id);
+        match form & form::MASK {
+            0 => sink.check(false),
+            3 => sink.variable(self.number),
+            count @ 1..form::TEXT => sink.number(self.number, usize::from(count)),
+            form => {
                 sink.binary(self.data);
-                if kind == Kind::Pair {
+                if form == form::PAIR {
                     sink.binary(self.value);
                 }
             }
-            None => sink.check(false),
         }
     }
 
     /// The rules for this property alone; success when it keeps them.
-    fn check(&self, kind: Kind) -> Reason {
+    fn check(&self, Row(id, form, scopes): &Row) -> Reason {
         let number = self.number;
-        let good = match kind {
-            Kind::Flag => number <= 1,
-            Kind::Short => number <= 0xffff,
-            Kind::ShortNotZero if self.id == id::TOPIC_ALIAS && number == 0 => {
-                return Reason::TOPIC_ALIAS_INVALID;
-            }
-            Kind::ShortNotZero => number != 0 && number <= 0xffff,
-            Kind::Long | Kind::Binary => true,
-            Kind::LongNotZero => number != 0,
-            Kind::Variable => number != 0 && number <= VARIABLE_MAX,
-            Kind::Text | Kind::Pair => {
+        let good = match form & form::MASK {
+            form::BINARY => true,
+            form::TEXT.. => {
                 if text(self.data).is_err() || text(self.value).is_err() {
                     return Reason::MALFORMED_PACKET;
                 }
-                self.id != id::RESPONSE_TOPIC || topic::is_name_bytes(self.data)
+                *id != id::RESPONSE_TOPIC || topic::is_name_bytes(self.data)
             }
+            _ if number == 0 && scopes & NOT_ZERO != 0 => {
+                let alias = *id == id::TOPIC_ALIAS;
+                return if alias { Reason::TOPIC_ALIAS_INVALID } else { Reason::PROTOCOL_ERROR };
+            }
+            _ => number <= u32::MAX >> (form >> 3),
         };
         if good { Reason::SUCCESS } else { Reason::PROTOCOL_ERROR }
     }
@@ -329,20 +329,9 @@ impl<'a> Properties<'a> {
         Properties::Encoded(bytes)
     }
 
-    /// Writes the properties alone, without their length.
-    fn content(&self, rules: &mut Rules, sink: &mut Sink) {
-        for turn in [true, false] {
-            for property in self.iter() {
-                if (property.id == rules.first) == turn {
-                    sink.check(rules.next(&property) == Reason::SUCCESS);
-                    property.emit(sink);
-                }
-            }
-        }
-    }
-
     /// Writes properties of a packet (`None`: the Will Properties), and `more` behind them, with
     /// their length in front. What breaks a rule is invalid.
+    #[inline(never)]
     pub(in crate::mqtt) fn emit(
         &self,
         more: &[Property],
@@ -350,33 +339,16 @@ impl<'a> Properties<'a> {
         side: Side,
         sink: &mut Sink,
     ) {
-        self.emit_by(Rules::new(packet, side), more, sink);
-    }
-
-    /// Writes properties of a client's PUBLISH, Message Expiry Interval first. A Topic Alias is
-    /// not the application's affair.
-    pub(in crate::mqtt) fn emit_publish(&self, sink: &mut Sink) {
-        sink.check(self.get(id::TOPIC_ALIAS).is_none());
-        let mut rules = Rules::new(Some(PacketType::Publish), Side::Client);
-        rules.first = id::MESSAGE_EXPIRY_INTERVAL;
-        self.emit_by(rules, &[], sink);
-    }
-
-    #[inline(never)]
-    fn emit_by(&self, rules: Rules, more: &[Property], sink: &mut Sink) {
-        let write = |sink: &mut Sink| {
-            let mut rules = rules;
-            self.content(&mut rules, sink);
-            Properties::List(more).content(&mut rules, sink);
-            sink.check(rules.end() == Reason::SUCCESS);
-        };
-        let mut counted = Sink::new(&mut []);
-        write(&mut counted);
-        match counted.count() {
-            Ok(length) => sink.variable(length as u32),
-            Err(_) => sink.check(false),
+        let mut rules = Rules::new(packet, side);
+        let from = sink.open();
+        for list in [*self, Properties::List(more)] {
+            for property in list.iter() {
+                sink.check(rules.next(&property) == Reason::SUCCESS);
+                property.emit(sink);
+            }
         }
-        write(sink);
+        sink.check(rules.end() == Reason::SUCCESS);
+        sink.close(from, 0);
     }
 
     /// How many bytes the properties take, without their length in front. Only what they are is
@@ -397,12 +369,12 @@ impl<'a> Properties<'a> {
     /// # Errors
     /// [`Error::TooLarge`](crate::status::Error::TooLarge) when `writer` has no room.
     pub fn write(&self, writer: &mut crate::bytes::Writer) -> Result<()> {
-        let length = self.content_len()?;
-        let (prefix, size) = super::variable(length)?;
-        let mut sink = Sink::new(writer.reserve(size + length as usize)?);
-        sink.put(prefix.get(..size).unwrap_or_default());
+        let mut sink = Sink::new(writer.room());
+        let from = sink.open();
         self.iter().for_each(|property| property.emit(&mut sink));
-        Ok(())
+        sink.close(from, 0);
+        let count = sink.count()?;
+        writer.advance(count)
     }
 }
 
@@ -411,27 +383,23 @@ impl<'a> Properties<'a> {
 struct Rules {
     scope: u16,
     side: Side,
-    /// Which property is to be written first, if any.
-    first: u8,
     /// A bit for each row of the table.
     seen: u32,
 }
 
 impl Rules {
     fn new(packet: Option<PacketType>, side: Side) -> Rules {
-        Rules { scope: packet.map_or(WILL, PacketType::bit), side, first: 0, seen: 0 }
+        Rules { scope: packet.map_or(WILL, PacketType::bit), side, seen: 0 }
     }
 
     /// What is wrong with the next property, or success.
     fn next(&mut self, property: &Property) -> Reason {
-        let Some(index) = TABLE.iter().position(|row| row.0 == property.id) else {
-            return Reason::MALFORMED_PACKET;
-        };
-        let bit = 1u32 << (index & 31);
-        let Some(Row(id, kind, scopes)) = TABLE.get(index) else { return Reason::MALFORMED_PACKET };
-        if scopes & self.scope == 0 {
+        let (index, row) = row(property.id);
+        let Row(id, _, scopes) = row;
+        if scopes & self.scope & !NOT_ZERO == 0 {
             return Reason::MALFORMED_PACKET;
         }
+        let bit = 1u32 << (index & 31);
         // A server gives no session expiry on DISCONNECT [3.14.2-2] and only it refers to
         // another server; a client puts no subscription identifier on PUBLISH [3.3.4-6].
         let barred = match (self.scope, *id) {
@@ -444,7 +412,7 @@ impl Rules {
         if barred {
             return Reason::PROTOCOL_ERROR;
         }
-        let wrong = property.check(*kind);
+        let wrong = property.check(row);
         let repeatable =
             *id == id::USER_PROPERTY || (*id == id::SUBSCRIPTION_IDENTIFIER && self.scope == PUBLISH);
         if wrong == Reason::SUCCESS && self.seen & bit != 0 && !repeatable {

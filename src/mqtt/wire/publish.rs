@@ -28,90 +28,21 @@ pub struct PublishHead<'a> {
     pub properties: Properties<'a>,
 }
 
-/// How many bytes of a PUBLISH come between its Fixed Header and its payload, as far as the
-/// front of its body tells; `None` when more of it is needed.
-///
-/// # Errors
-/// [`Reason::MALFORMED_PACKET`] when they would be more than `remaining`.
-pub fn publish_head_len(
-    flags: u8,
-    remaining: u32,
-    front: &[u8],
-    version: Version,
-) -> core::result::Result<Option<usize>, Reason> {
-    let mut wrong = Reason::SUCCESS;
-    match head_len(flags, remaining, front, version, &mut wrong) {
-        _ if wrong != Reason::SUCCESS => Err(wrong),
-        0 => Ok(None),
-        length => Ok(Some(length)),
-    }
-}
-
-/// The same, 0 when more of it is needed.
-pub(in crate::mqtt) fn head_len(
-    flags: u8,
-    remaining: u32,
-    front: &[u8],
-    version: Version,
-    wrong: &mut Reason,
-) -> usize {
-    let remaining = remaining as usize;
-    let front = front.get(..remaining).unwrap_or(front);
-    let v5 = version.is_v5();
-    let mut source = Source::new(front);
-    let mut needed = 2 + source.number(2) as usize;
-    let mut incomplete = source.is_short();
-    if !incomplete {
-        needed += if flags & 6 == 0 { 0 } else { 2 };
-        if v5 {
-            let rest = front.get(needed..).unwrap_or_default();
-            let mut source = Source::new(rest);
-            let properties = source.variable();
-            incomplete = source.is_short();
-            needed += if incomplete { 1 } else { rest.len() - source.rest().len() + properties as usize };
-            if !incomplete {
-                *wrong = source.wrong();
-            }
-        }
-    }
-    // What is missing must not reach past the packet's end.
-    if needed > remaining || (incomplete && front.len() == remaining) {
-        *wrong = Reason::MALFORMED_PACKET;
-    }
-    if incomplete { 0 } else { needed }
-}
-
 impl<'a> PublishHead<'a> {
-    /// Reads the [`publish_head_len`] bytes that follow the Fixed Header with these flags.
-    ///
-    /// # Errors
-    /// The Reason Code for bad input.
-    pub fn parse(
-        flags: u8,
-        head: &'a [u8],
-        version: Version,
-        side: Side,
-    ) -> core::result::Result<PublishHead<'a>, Reason> {
-        let (head, wrong) = PublishHead::read(flags, head, version, side);
-        if wrong == Reason::SUCCESS { Ok(head) } else { Err(wrong) }
-    }
-
-    /// The same, with what is wrong or success.
+    /// Reads what comes before the payload behind a Fixed Header with these flags.
     pub(in crate::mqtt) fn read(
         flags: u8,
-        head: &'a [u8],
+        source: &mut Source<'a>,
         version: Version,
         side: Side,
-    ) -> (PublishHead<'a>, Reason) {
-        let mut source = Source::new(head);
+    ) -> PublishHead<'a> {
         let topic = source.text();
         let qos = flags >> 1 & 3;
         let packet_id = if qos == 0 { 0 } else { source.packet_id() };
         let mut properties = Properties::EMPTY;
         if version.is_v5() {
-            properties = Properties::parse(&mut source, Some(PacketType::Publish), side);
+            properties = Properties::parse(source, Some(PacketType::Publish), side);
         }
-        source.end();
         if topic.is_empty() {
             // Only an alias can stand for the topic.
             source.check(properties.number(id::TOPIC_ALIAS).is_some(), Reason::PROTOCOL_ERROR);
@@ -119,7 +50,7 @@ impl<'a> PublishHead<'a> {
             source.check(topic::is_name(topic), Reason::TOPIC_NAME_INVALID);
         }
         let (dup, retain) = (flags & 8 != 0, flags & 1 != 0);
-        (PublishHead { dup, qos, retain, topic, packet_id, properties }, source.wrong())
+        PublishHead { dup, qos, retain, topic, packet_id, properties }
     }
 
     /// The first byte of the packet.
@@ -162,10 +93,10 @@ impl<'a> Publish<'a> {
         version: Version,
         side: Side,
     ) -> core::result::Result<Publish<'a>, Reason> {
-        let length = publish_head_len(flags, body.len() as u32, body, version)?;
-        let (head, payload) =
-            length.and_then(|length| body.split_at_checked(length)).ok_or(Reason::MALFORMED_PACKET)?;
-        Ok(Publish { head: PublishHead::parse(flags, head, version, side)?, payload })
+        let mut source = Source::new(body);
+        let head = PublishHead::read(flags, &mut source, version, side);
+        source.outcome()?;
+        Ok(Publish { head, payload: source.rest() })
     }
 
     pub(super) fn body(&self, version: Version, side: Side, sink: &mut Sink) {
@@ -179,7 +110,8 @@ impl<'a> Publish<'a> {
     /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
     /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, version: Version, side: Side, writer: &mut Writer) -> Result<()> {
-        sink::packet(writer, self.head.first_byte(), &|sink| self.body(version, side, sink))
+        let head = |sink: &mut Sink| self.head.body(version, side, sink);
+        sink::packet(writer, self.head.first_byte(), &head, self.payload)
     }
 }
 
@@ -226,6 +158,6 @@ impl<'a> Ack<'a> {
     /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, version: Version, side: Side, writer: &mut Writer) -> Result<()> {
         let first = self.packet.first_byte();
-        sink::packet(writer, first, &|sink| self.body(version, side, sink))
+        sink::packet(writer, first, &|sink| self.body(version, side, sink), &[])
     }
 }

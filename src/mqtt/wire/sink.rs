@@ -83,41 +83,86 @@ impl<'a> Sink<'a> {
         self.binary(bytes);
     }
 
+    /// Leaves a byte for the length of what follows, until [`Sink::close`]: so nothing has to be
+    /// counted before it is written.
+    pub(in crate::mqtt) fn open(&mut self) -> usize {
+        let from = self.position;
+        self.u8(0);
+        from
+    }
+
+    /// Writes the length of what followed [`Sink::open`], and of so many bytes that are to come.
+    #[inline(never)]
+    pub(in crate::mqtt) fn close(&mut self, from: usize, behind: usize) {
+        let (mut at, mut end) = (from, from.wrapping_add(1));
+        let mut length = self.position.wrapping_sub(end).saturating_add(behind);
+        if length > VARIABLE_MAX as usize {
+            self.position = usize::MAX;
+            return;
+        }
+        loop {
+            let mut byte = length as u8 | 0x80;
+            length >>= 7;
+            if length == 0 {
+                byte &= 0x7f;
+            }
+            // Beyond the first byte what follows is pushed back.
+            for place in self.room.get_mut(at..end).unwrap_or_default() {
+                core::mem::swap(place, &mut byte);
+            }
+            if length == 0 {
+                return;
+            }
+            at += 1;
+            self.position += 1;
+            end = self.position;
+        }
+    }
+
+    /// A whole packet, which `body` writes but for its fixed header and for what comes `behind`.
+    pub(in crate::mqtt) fn packet(&mut self, first: u8, body: Body, behind: &[u8]) {
+        self.u8(first);
+        let from = self.open();
+        body(self);
+        self.close(from, behind.len());
+        self.put(behind);
+    }
+
+    /// Whether there was room for all that was written.
+    pub(in crate::mqtt) const fn fits(&self) -> bool {
+        self.position <= self.room.len()
+    }
+
     /// How many bytes were written, or would have been with room for them.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what may not be written.
+    /// [`Error::Invalid`] for what may not be written, [`Error::TooLarge`] for more than a packet
+    /// can hold.
     pub(in crate::mqtt) const fn count(&self) -> Result<usize> {
         match self.position {
             _ if self.invalid => Err(Error::Invalid),
-            count if count > VARIABLE_MAX as usize => Err(Error::TooLarge),
+            count if count > VARIABLE_MAX as usize + 5 => Err(Error::TooLarge),
             count => Ok(count),
         }
     }
 }
 
-/// What a packet is written by, but for its fixed header.
-pub(super) type Body<'b> = &'b dyn Fn(&mut Sink);
+/// What a packet is written by, but for its fixed header and what comes at its end as it is.
+pub(in crate::mqtt) type Body<'b> = &'b dyn Fn(&mut Sink);
 
 /// How many bytes a packet takes, and whether it may be written at all.
 pub(super) fn count(body: Body) -> Result<usize> {
     let mut sink = Sink::new(&mut []);
-    body(&mut sink);
-    let length = sink.count()?;
-    Ok(1 + variable(length as u32)?.1 + length)
+    sink.packet(0, body, &[]);
+    sink.count()
 }
 
-/// Writes a whole packet; either all of it or nothing.
-pub(super) fn packet(writer: &mut Writer, first: u8, body: Body) -> Result<()> {
-    let mut sink = Sink::new(&mut []);
-    body(&mut sink);
-    let length = sink.count()?;
-    let (prefix, size) = variable(length as u32)?;
-    let mut sink = Sink::new(writer.reserve(1 + size + length)?);
-    sink.u8(first);
-    sink.put(prefix.get(..size).unwrap_or_default());
-    body(&mut sink);
-    Ok(())
+/// Writes a whole packet, which ends in `behind`; either all of it or nothing.
+pub(super) fn packet(writer: &mut Writer, first: u8, body: Body, behind: &[u8]) -> Result<()> {
+    let mut sink = Sink::new(writer.room());
+    sink.packet(first, body, behind);
+    let count = sink.count()?;
+    writer.advance(count)
 }
 
 /// A Variable Byte Integer and how many of the bytes it takes (5.0 §1.5.5).

@@ -180,7 +180,7 @@ macro_rules! request {
             /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
             pub fn emit(&self, version: Version, writer: &mut Writer) -> Result<()> {
                 let first = PacketType::$name.first_byte();
-                sink::packet(writer, first, &|sink| self.body(version, sink))
+                sink::packet(writer, first, &|sink| self.body(version, sink), &[])
             }
         }
     };
@@ -251,6 +251,6 @@ impl<'a> Acknowledged<'a> {
     /// [`Error::Invalid`](crate::status::Error::Invalid) when it would be malformed,
     /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, version: Version, writer: &mut Writer) -> Result<()> {
-        sink::packet(writer, self.packet.first_byte(), &|sink| self.body(version, sink))
+        sink::packet(writer, self.packet.first_byte(), &|sink| self.body(version, sink), &[])
     }
 }
