@@ -433,14 +433,7 @@ impl<'m> Client<'m> {
         {
             return Instant::ZERO;
         }
-        let mut next = self.deadline.min(self.ping);
-        if self.state == State::Connected
-            && self.keep_alive != 0
-            && self.ping == Instant::NEVER
-            && !self.sending.active
-        {
-            next = next.min(self.output.last_sent.after(u64::from(self.keep_alive) * 1000));
-        }
+        let mut next = self.deadline.min(self.ping).min(self.silent_until());
         if self.next_expiry != u32::MAX {
             let units = self.next_expiry;
             next = next.min(Instant(u64::from(units >> 22) << 32 | u64::from(units << 10)));

@@ -8,7 +8,7 @@ use super::send::HEAD;
 use super::topic;
 use super::wire::property::id;
 use super::wire::{
-    Filter, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX, Version, emit_filter,
+    Filter, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX, Version,
 };
 use crate::status::{Error, Result};
 
@@ -313,7 +313,7 @@ impl Client<'_> {
             }
             let mut index = 0;
             while let Some(filter) = filter(index) {
-                emit_filter(&filter, packet, version, sink);
+                filter.emit(packet, version, sink);
                 index += 1;
             }
             sink.check(index != 0);

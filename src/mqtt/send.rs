@@ -6,8 +6,7 @@ use super::client::{Client, Context, Receipt, Sending, State, flag, kind, mark, 
 use super::topic;
 use super::wire::property::id;
 use super::wire::{
-    Connect, Filter, PacketType, Properties, Property, Reason, Side, Sink, Source, SubscriptionOptions,
-    emit_filter, emit_reason, text,
+    PacketType, Properties, Reason, Side, Sink, Source, emit_connect, emit_filter, emit_reason, text,
 };
 use crate::bytes;
 use crate::status::{Error, Result};
@@ -72,37 +71,21 @@ impl Client<'_> {
     pub(super) fn send_connect(&mut self, cx: &mut Context) -> Result<()> {
         let config = self.config;
         let started = self.is_v5() && self.has(mark::STARTED);
-        let numbers = [
-            (id::SESSION_EXPIRY_INTERVAL, config.session_expiry, 0),
-            (id::RECEIVE_MAXIMUM, u32::from(config.receive_maximum), 0xffff),
-            (id::TOPIC_ALIAS_MAXIMUM, u32::from(config.topic_alias_maximum), 0),
-            (id::MAXIMUM_PACKET_SIZE, config.maximum_packet_size, 0),
+        let more = [
+            (id::SESSION_EXPIRY_INTERVAL, config.session_expiry),
+            (id::RECEIVE_MAXIMUM, u32::from(config.receive_maximum)),
+            (id::TOPIC_ALIAS_MAXIMUM, u32::from(config.topic_alias_maximum)),
+            (id::MAXIMUM_PACKET_SIZE, config.maximum_packet_size),
         ];
-        let mut list = [Property::default(); 4];
-        let mut used = 0;
-        for (id, number, default) in numbers {
-            if number != default
-                && let Some(entry) = list.get_mut(used)
-            {
-                *entry = Property::number(id, number);
-                used += 1;
-            }
-        }
         let assigned = self.names.find(0, kind::MASK, kind::CLIENT_ID);
         let assigned = assigned.map(|at| text(self.names.body(at)).unwrap_or_default());
-        let connect = Connect {
-            version: config.version,
-            clean_start: config.clean_start && !started,
-            keep_alive: config.keep_alive,
-            properties: config.properties,
-            more: list.get(..used).unwrap_or_default(),
-            client_id: assigned.unwrap_or(config.client_id),
-            will: config.will,
-            user_name: config.user_name,
-            password: config.password,
-        };
+        let client_id = assigned.unwrap_or(config.client_id);
         let first = PacketType::Connect.first_byte();
-        self.output.packet(cx.stream, u32::MAX, first, &|sink| connect.body(sink))?;
+        self.output.packet(cx.stream, u32::MAX, first, &|sink| {
+            let start = (config.version, config.clean_start && !started, config.keep_alive);
+            let login = (config.user_name, config.password);
+            emit_connect(start, (&config.properties, &more), client_id, config.will.as_ref(), login, sink);
+        })?;
         self.marks &= !mark::NO_PROBLEMS;
         if self.is_v5() && config.properties.number(id::REQUEST_PROBLEM_INFORMATION) == Some(0) {
             self.marks |= mark::NO_PROBLEMS;
@@ -232,17 +215,15 @@ impl Client<'_> {
         while let Some(at) = self.names.find(0, kind::RENEW, kind::RENEW) {
             let Ok(packet_id) = self.next_packet_id() else { return };
             let (filter, identifier) = (self.names.body(at), self.names.time(at));
-            let options = SubscriptionOptions::from_byte((self.names.word(at) >> flag::SHIFT) as u8);
-            let filter = Filter { filter: text(filter).unwrap_or_default(), options };
+            let options = (self.names.word(at) >> flag::SHIFT) as u8 & 0x3f;
             let (version, packet) = (self.config.version, PacketType::Subscribe);
             let body = |sink: &mut Sink| {
                 sink.u16(packet_id);
                 if version.is_v5() {
-                    let list = [Property::number(id::SUBSCRIPTION_IDENTIFIER, identifier)];
-                    let list = list.get(usize::from(identifier == 0)..).unwrap_or_default();
-                    Properties::EMPTY.emit(list, Some(packet), Side::Client, sink);
+                    let more = [(id::SUBSCRIPTION_IDENTIFIER, identifier)];
+                    Properties::EMPTY.emit(&more, Some(packet), Side::Client, sink);
                 }
-                emit_filter(&filter, packet, version, sink);
+                emit_filter(filter, options, packet, version, sink);
             };
             match self.output.packet(cx.stream, self.maximum_packet_size, packet.first_byte(), &body) {
                 Ok(()) => self.names.mark(at, kind::RENEW | flag::ID, kind::ASKED | u32::from(packet_id)),

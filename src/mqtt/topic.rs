@@ -25,7 +25,10 @@ pub(super) fn without(bytes: &[u8], bad: impl Fn(u8) -> bool) -> bool {
 /// last, and a shared subscription (`$share/name/filter`, 5.0 §4.8.2) has a name without
 /// wildcards and a filter.
 pub fn is_filter(filter: &str) -> bool {
-    let all = filter.as_bytes();
+    is_filter_bytes(filter.as_bytes())
+}
+
+pub(super) fn is_filter_bytes(all: &[u8]) -> bool {
     let rest = unshared(all);
     // What is left of the share name, less the `/` behind it, which must be there.
     if let Some(length) = (all.len() - rest.len()).checked_sub(SHARE.len())

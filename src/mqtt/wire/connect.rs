@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::answer::Answer;
-use super::property::{Properties, Property};
+use super::property::Properties;
 use super::sink::{self, Sink};
 use super::source::Source;
 use super::{PacketType, Reason, Side, Version};
@@ -43,8 +43,6 @@ pub struct Connect<'a> {
     pub keep_alive: u16,
     /// Properties; left out with 3.1.1.
     pub properties: Properties<'a>,
-    /// Further properties to be sent behind those. A parsed packet has all in `properties`.
-    pub more: &'a [Property<'a>],
     /// Client Identifier. With 3.1.1 it may be empty only with a clean session.
     pub client_id: &'a str,
     /// Will Message.
@@ -113,7 +111,6 @@ impl<'a> Connect<'a> {
             clean_start,
             keep_alive,
             properties,
-            more: &[],
             client_id,
             will,
             user_name,
@@ -121,37 +118,10 @@ impl<'a> Connect<'a> {
         })
     }
 
-    pub(in crate::mqtt) fn body(&self, sink: &mut Sink) {
-        let v5 = self.version.is_v5();
-        let mut flags = if self.clean_start { CLEAN } else { 0 };
-        if let Some(will) = &self.will {
-            sink.check(will.qos <= 2 && topic::is_name(will.topic));
-            flags |= WILL | will.qos << 3 | if will.retain { WILL_RETAIN } else { 0 };
-        }
-        flags |= if self.password.is_some() { PASSWORD } else { 0 };
-        flags |= if self.user_name.is_some() { USER_NAME } else { 0 };
-        sink.put(&[0, 4, b'M', b'Q', b'T', b'T', self.version as u8, flags]);
-        sink.u16(self.keep_alive);
-        if v5 {
-            self.properties.emit(self.more, Some(PacketType::Connect), Side::Client, sink);
-        } else {
-            sink.check(self.clean_start || !self.client_id.is_empty());
-            sink.check(flags & (USER_NAME | PASSWORD) != PASSWORD);
-        }
-        sink.string(self.client_id.as_bytes());
-        if let Some(will) = &self.will {
-            if v5 {
-                will.properties.emit(&[], None, Side::Client, sink);
-            }
-            sink.string(will.topic.as_bytes());
-            sink.binary(will.payload);
-        }
-        if let Some(user_name) = self.user_name {
-            sink.string(user_name.as_bytes());
-        }
-        if let Some(password) = self.password {
-            sink.binary(password);
-        }
+    pub(super) fn body(&self, sink: &mut Sink) {
+        let start = (self.version, self.clean_start, self.keep_alive);
+        let login = (self.user_name, self.password);
+        emit_connect(start, (&self.properties, &[]), self.client_id, self.will.as_ref(), login, sink);
     }
 
     /// Writes the packet.
@@ -161,6 +131,48 @@ impl<'a> Connect<'a> {
     /// [`Error::TooLarge`](crate::status::Error::TooLarge) without room.
     pub fn emit(&self, writer: &mut Writer) -> Result<()> {
         sink::packet(writer, PacketType::Connect.first_byte(), &|sink| self.body(sink), &[])
+    }
+}
+
+/// Writes CONNECT but for its fixed header, from where its parts lie: properties, and numbers
+/// that are properties too; User Name and Password.
+pub(in crate::mqtt) fn emit_connect(
+    (version, clean_start, keep_alive): (Version, bool, u16),
+    (properties, more): (&Properties, &[(u8, u32)]),
+    client_id: &str,
+    will: Option<&Will>,
+    (user_name, password): (Option<&str>, Option<&[u8]>),
+    sink: &mut Sink,
+) {
+    let v5 = version.is_v5();
+    let mut flags = if clean_start { CLEAN } else { 0 };
+    if let Some(will) = will {
+        sink.check(will.qos <= 2 && topic::is_name(will.topic));
+        flags |= WILL | will.qos << 3 | if will.retain { WILL_RETAIN } else { 0 };
+    }
+    flags |= if password.is_some() { PASSWORD } else { 0 };
+    flags |= if user_name.is_some() { USER_NAME } else { 0 };
+    sink.put(&[0, 4, b'M', b'Q', b'T', b'T', version as u8, flags]);
+    sink.u16(keep_alive);
+    if v5 {
+        properties.emit(more, Some(PacketType::Connect), Side::Client, sink);
+    } else {
+        sink.check(clean_start || !client_id.is_empty());
+        sink.check(flags & (USER_NAME | PASSWORD) != PASSWORD);
+    }
+    sink.string(client_id.as_bytes());
+    if let Some(will) = will {
+        if v5 {
+            will.properties.emit(&[], None, Side::Client, sink);
+        }
+        sink.string(will.topic.as_bytes());
+        sink.binary(will.payload);
+    }
+    if let Some(user_name) = user_name {
+        sink.string(user_name.as_bytes());
+    }
+    if let Some(password) = password {
+        sink.binary(password);
     }
 }
 

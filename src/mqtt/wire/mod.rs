@@ -19,6 +19,7 @@ mod subscribe;
 mod tests;
 
 pub(super) use answer::{Answer, emit_reason};
+pub(super) use connect::emit_connect;
 pub use connect::{Connack, Connect, Will};
 pub use control::{Auth, Disconnect};
 pub use property::{Properties, Property};
@@ -93,25 +94,28 @@ pub enum PacketType {
     Auth,
 }
 
-const TYPES: [PacketType; 15] = [
-    PacketType::Connect,
-    PacketType::Connack,
-    PacketType::Publish,
-    PacketType::Puback,
-    PacketType::Pubrec,
-    PacketType::Pubrel,
-    PacketType::Pubcomp,
-    PacketType::Subscribe,
-    PacketType::Suback,
-    PacketType::Unsubscribe,
-    PacketType::Unsuback,
-    PacketType::Pingreq,
-    PacketType::Pingresp,
-    PacketType::Disconnect,
-    PacketType::Auth,
-];
-
 impl PacketType {
+    const fn from_number(number: u8) -> Option<PacketType> {
+        Some(match number {
+            1 => PacketType::Connect,
+            2 => PacketType::Connack,
+            3 => PacketType::Publish,
+            4 => PacketType::Puback,
+            5 => PacketType::Pubrec,
+            6 => PacketType::Pubrel,
+            7 => PacketType::Pubcomp,
+            8 => PacketType::Subscribe,
+            9 => PacketType::Suback,
+            10 => PacketType::Unsubscribe,
+            11 => PacketType::Unsuback,
+            12 => PacketType::Pingreq,
+            13 => PacketType::Pingresp,
+            14 => PacketType::Disconnect,
+            15 => PacketType::Auth,
+            _ => return None,
+        })
+    }
+
     /// One bit per type, for tables of which packet may carry what.
     pub(super) const fn bit(self) -> u16 {
         1 << self as u16
@@ -166,17 +170,12 @@ impl FixedHeader {
     pub(super) fn read(bytes: &[u8], version: Version, side: Side) -> (FixedHeader, Source<'_>) {
         let mut source = Source::new(bytes);
         let first = source.u8();
-        let flags = first & 0x0f;
-        let mut header = FixedHeader { packet: PacketType::Connect, flags, remaining: 0, length: 0 };
-        if source.is_short() {
-            return (header, source);
-        }
-        let kind = usize::from(first >> 4).checked_sub(1).and_then(|index| TYPES.get(index));
-        let Some(packet) = kind.copied() else {
+        let remaining = source.length(version.is_v5());
+        let (flags, length) = (first & 0x0f, (bytes.len() - source.rest().len()) as u8);
+        let packet = PacketType::from_number(first >> 4).unwrap_or_else(|| {
             source.fail(Reason::MALFORMED_PACKET);
-            return (header, source);
-        };
-        header.packet = packet;
+            PacketType::Publish
+        });
         let good = if packet == PacketType::Publish {
             // QoS 3 [3.3.1-4], and DUP with QoS 0 [3.3.1-2].
             flags & 6 != 6 && flags & 14 != 8
@@ -190,9 +189,7 @@ impl FixedHeader {
             Side::Server => FROM_CLIENT | PacketType::Disconnect.bit(),
         };
         source.check(packet.bit() & foreign == 0, Reason::PROTOCOL_ERROR);
-        header.remaining = source.length(version.is_v5());
-        header.length = (bytes.len() - source.rest().len()) as u8;
-        (header, source)
+        (FixedHeader { packet, flags, remaining, length }, source)
     }
 
     /// The whole packet's length in bytes.

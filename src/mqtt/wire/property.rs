@@ -273,11 +273,8 @@ impl<'a> Properties<'a> {
     pub const EMPTY: Properties<'static> = Properties::List(&[]);
 
     /// One after the other, in their order.
-    pub fn iter(&self) -> PropertyIter<'a> {
-        match *self {
-            Properties::Encoded(bytes) => PropertyIter { encoded: Source::new(bytes), list: &[] },
-            Properties::List(list) => PropertyIter { encoded: Source::new(&[]), list },
-        }
+    pub const fn iter(&self) -> PropertyIter<'a> {
+        PropertyIter(*self)
     }
 
     /// Whether there are none.
@@ -329,23 +326,24 @@ impl<'a> Properties<'a> {
         Properties::Encoded(bytes)
     }
 
-    /// Writes properties of a packet (`None`: the Will Properties), and `more` behind them, with
-    /// their length in front. What breaks a rule is invalid.
+    /// Writes properties of a packet (`None`: the Will Properties), and `more` numbers by their
+    /// identifiers behind them, but for those that are 0, with their length in front. What breaks a
+    /// rule is invalid.
     #[inline(never)]
     pub(in crate::mqtt) fn emit(
         &self,
-        more: &[Property],
+        more: &[(u8, u32)],
         packet: Option<PacketType>,
         side: Side,
         sink: &mut Sink,
     ) {
         let mut rules = Rules::new(packet, side);
         let from = sink.open();
-        for list in [*self, Properties::List(more)] {
-            for property in list.iter() {
-                sink.check(rules.next(&property) == Reason::SUCCESS);
-                property.emit(sink);
-            }
+        for property in self.iter() {
+            rules.emit(&property, sink);
+        }
+        for (id, number) in more.iter().filter(|(_, number)| *number != 0) {
+            rules.emit(&Property::number(*id, *number), sink);
         }
         sink.check(rules.end() == Reason::SUCCESS);
         sink.close(from, 0);
@@ -422,6 +420,13 @@ impl Rules {
         wrong
     }
 
+    /// Writes the next property, which is invalid when anything is wrong with it.
+    #[inline(never)]
+    fn emit(&mut self, property: &Property, sink: &mut Sink) {
+        sink.check(self.next(property) == Reason::SUCCESS);
+        property.emit(sink);
+    }
+
     /// What is wrong with all of them together, or success.
     fn end(&self) -> Reason {
         let method = self.seen & METHOD != 0;
@@ -437,15 +442,32 @@ const _: () = assert!(TABLE[9].0 == id::AUTHENTICATION_METHOD && TABLE[10].0 == 
 
 /// Iterates over [`Properties`].
 #[derive(Clone, Debug)]
-pub struct PropertyIter<'a> {
-    encoded: Source<'a>,
-    list: &'a [Property<'a>],
-}
+pub struct PropertyIter<'a>(Properties<'a>);
 
 impl<'a> PropertyIter<'a> {
     /// What has not been looked at of encoded properties.
     pub const fn rest(&self) -> &'a [u8] {
-        self.encoded.rest()
+        match self.0 {
+            Properties::Encoded(bytes) => bytes,
+            Properties::List(_) => &[],
+        }
+    }
+
+    #[inline(never)]
+    fn step(&mut self) -> Option<Property<'a>> {
+        match &mut self.0 {
+            Properties::List(list) => {
+                let (first, rest) = list.split_first()?;
+                *list = rest;
+                Some(*first)
+            }
+            Properties::Encoded(bytes) => {
+                let mut source = Source::new(bytes);
+                let property = Property::read(&mut source);
+                *bytes = source.rest();
+                (source.wrong() == Reason::SUCCESS).then_some(property)
+            }
+        }
     }
 }
 
@@ -454,20 +476,5 @@ impl<'a> Iterator for PropertyIter<'a> {
 
     fn next(&mut self) -> Option<Property<'a>> {
         if V5 { self.step() } else { None }
-    }
-}
-
-impl<'a> PropertyIter<'a> {
-    #[inline(never)]
-    fn step(&mut self) -> Option<Property<'a>> {
-        if let Some((first, rest)) = self.list.split_first() {
-            self.list = rest;
-            return Some(*first);
-        }
-        if self.encoded.is_empty() {
-            return None;
-        }
-        let property = Property::read(&mut self.encoded);
-        (self.encoded.wrong() == Reason::SUCCESS).then_some(property)
     }
 }

@@ -77,28 +77,43 @@ impl PartialEq for Filters<'_> {
 impl Eq for Filters<'_> {}
 
 /// What is wrong with one entry; success when nothing is.
-fn check(filter: &str, byte: u8, version: Version) -> Reason {
+fn check(filter: &[u8], byte: u8, version: Version) -> Reason {
     let reserved = if version.is_v5() { 0xc0 } else { 0xfc };
     // QoS 3, Retain Handling 3, and No Local on a shared subscription [3.8.3-4].
-    let bad = byte & 3 == 3 || byte & 0x30 == 0x30 || byte & 4 != 0 && topic::is_shared(filter);
+    let bad = byte & 3 == 3 || byte & 0x30 == 0x30 || byte & 4 != 0 && topic::is_shared_bytes(filter);
     match () {
         () if byte & reserved != 0 => Reason::MALFORMED_PACKET,
         () if bad => Reason::PROTOCOL_ERROR,
-        () if topic::is_filter(filter) => Reason::SUCCESS,
+        () if topic::is_filter_bytes(filter) => Reason::SUCCESS,
         () => Reason::MALFORMED_PACKET,
     }
 }
 
-/// Writes one entry of SUBSCRIBE or UNSUBSCRIBE.
-pub(in crate::mqtt) fn emit_filter(entry: &Filter, packet: PacketType, version: Version, sink: &mut Sink) {
-    let mut byte = 0;
-    if packet == PacketType::Subscribe {
-        byte = entry.options.to_byte() & if version.is_v5() { 0xff } else { 3 };
+/// Writes one entry of SUBSCRIBE or UNSUBSCRIBE: a filter and the byte of its options, which is
+/// 0 in UNSUBSCRIBE.
+#[inline(never)]
+pub(in crate::mqtt) fn emit_filter(
+    filter: &[u8],
+    mut byte: u8,
+    packet: PacketType,
+    version: Version,
+    sink: &mut Sink,
+) {
+    if !version.is_v5() {
+        byte &= 3;
     }
-    sink.check(check(entry.filter, byte, version) == Reason::SUCCESS);
-    sink.string(entry.filter.as_bytes());
+    sink.check(check(filter, byte, version) == Reason::SUCCESS);
+    sink.string(filter);
     if packet == PacketType::Subscribe {
         sink.u8(byte);
+    }
+}
+
+impl Filter<'_> {
+    /// Writes this entry.
+    pub(in crate::mqtt) fn emit(&self, packet: PacketType, version: Version, sink: &mut Sink) {
+        let byte = if packet == PacketType::Subscribe { self.options.to_byte() } else { 0 };
+        emit_filter(self.filter.as_bytes(), byte, packet, version, sink);
     }
 }
 
@@ -131,7 +146,7 @@ impl<'a> Filters<'a> {
         let bytes = source.rest();
         while !source.is_empty() {
             let (filter, byte) = read_filter(source, packet);
-            source.fail(check(filter, byte, version));
+            source.fail(check(filter.as_bytes(), byte, version));
         }
         Filters::Encoded(bytes, packet)
     }
@@ -169,7 +184,7 @@ macro_rules! request {
                 }
                 sink.check(self.filters.iter().next().is_some());
                 for entry in self.filters.iter() {
-                    emit_filter(&entry, PacketType::$name, version, sink);
+                    entry.emit(PacketType::$name, version, sink);
                 }
             }
 

@@ -563,7 +563,6 @@ proptest! {
             clean_start,
             keep_alive,
             properties,
-            more: &[],
             client_id: &client_id,
             will: will.as_ref().map(|(qos, retain, topic, payload)| Will {
                 qos: *qos, retain: *retain, topic, payload, properties: will_properties,
