@@ -200,7 +200,7 @@ impl Client<'_> {
         }
         word |= u32::from(qos) << flag::SHIFT;
         if qos != 0 {
-            word |= u32::from(self.next_packet_id()?);
+            word |= u32::from(self.next_packet_id().ok_or(Error::Full)?);
         }
         let at = self.reserve(cx, word, time, size)?;
         publication.body(self.config.version, total.is_some(), &mut Sink::new(self.queue.body_mut(at)));
@@ -325,7 +325,7 @@ impl Client<'_> {
             return Err(Error::TooLarge);
         }
         self.restore(cx)?;
-        let word = kind | u32::from(self.next_packet_id()?);
+        let word = kind | u32::from(self.next_packet_id().ok_or(Error::Full)?);
         let at = self.reserve(cx, word, 0, size)?;
         body(&mut Sink::new(self.queue.body_mut(at)));
         Ok(at)
@@ -446,7 +446,7 @@ impl Client<'_> {
     /// Identifiers are given in turn and records keep that order, so that those in use lie
     /// between the oldest and the newest; only after coming round is a search needed.
     #[inline(never)]
-    pub(super) fn next_packet_id(&mut self) -> Result<u16> {
+    pub(super) fn next_packet_id(&mut self) -> Option<u16> {
         if self.queue.is_empty() {
             self.marks &= !mark::WRAPPED;
         }
@@ -458,7 +458,7 @@ impl Client<'_> {
             oldest = self.queue.word(at) as u16;
             next = self.queue.behind(at);
         }
-        for _ in 0..=u16::MAX {
+        for _ in 0..0x1_0000 {
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
             if self.last_id == oldest {
                 self.marks |= mark::WRAPPED;
@@ -466,10 +466,10 @@ impl Client<'_> {
             let id = u32::from(self.last_id);
             let used = self.has(mark::WRAPPED) && self.queue.find(0, flag::ID, id).is_some();
             if !used && self.names.find(0, kind::MASK | flag::ID, kind::FILTER | id).is_none() {
-                return Ok(self.last_id);
+                return Some(self.last_id);
             }
         }
-        Err(Error::Full)
+        None
     }
 }
 

@@ -213,7 +213,7 @@ impl Client<'_> {
     /// Makes the subscriptions again that went with the server's session.
     fn renew(&mut self, cx: &mut Context) {
         while let Some(at) = self.names.find(0, kind::RENEW, kind::RENEW) {
-            let Ok(packet_id) = self.next_packet_id() else { return };
+            let Some(packet_id) = self.next_packet_id() else { return };
             let (filter, identifier) = (self.names.body(at), self.names.time(at));
             let options = (self.names.word(at) >> flag::SHIFT) as u8 & 0x3f;
             let (version, packet) = (self.config.version, PacketType::Subscribe);
@@ -338,14 +338,13 @@ impl Client<'_> {
                 sink.u16(alias);
             }
         }
-        let middle_len = sink.count().unwrap_or_default();
-        let middle = middle.get(..middle_len).unwrap_or_default();
+        let middle = sink.written();
         let rest = source.rest();
         let payload = match word & kind::MASK {
             kind::STREAM => self.queue.time(at),
             _ => (rest.len() as u32).saturating_sub(properties),
         };
-        let remaining = 2 + (topic.len() + middle_len) as u32 + properties + payload;
+        let remaining = 2 + (topic.len() + middle.len()) as u32 + properties + payload;
         let repeated = word & kind::REPEATED != 0;
         let first = 0x30
             | (qos >> (flag::SHIFT - 1)) as u8
@@ -356,9 +355,8 @@ impl Client<'_> {
         sink.u8(first);
         sink.variable(remaining);
         sink.u16(topic.len() as u16);
-        let front_len = sink.count().unwrap_or_default();
-        let front = front.get(..front_len).unwrap_or_default();
-        let total = remaining + front_len as u32 - 2;
+        let front = sink.written();
+        let total = remaining + front.len() as u32 - 2;
         let head = total - payload;
         if total > self.maximum_packet_size {
             self.end(cx, at, Some(Error::TooLarge));

@@ -182,13 +182,16 @@ impl FixedHeader {
         } else {
             first == packet.first_byte() && (packet != PacketType::Auth || version.is_v5())
         };
-        source.check(good, Reason::MALFORMED_PACKET);
         let foreign = match side {
             Side::Client => FROM_SERVER,
             Side::Server if version.is_v5() => FROM_CLIENT,
             Side::Server => FROM_CLIENT | PacketType::Disconnect.bit(),
         };
-        source.check(packet.bit() & foreign == 0, Reason::PROTOCOL_ERROR);
+        source.fail(match () {
+            () if !good => Reason::MALFORMED_PACKET,
+            () if packet.bit() & foreign != 0 => Reason::PROTOCOL_ERROR,
+            () => Reason::SUCCESS,
+        });
         (FixedHeader { packet, flags, remaining, length }, source)
     }
 

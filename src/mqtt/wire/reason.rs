@@ -76,7 +76,7 @@ impl Reason {
     /// Whether 5.0 lets `packet` carry this code (tables 3-1 to 3-11).
     pub fn fits(self, packet: PacketType) -> bool {
         let row = CODES.iter().find(|row| row.0 == self.0);
-        row.is_some_and(|row| row.1 & packet.bit() != 0)
+        row.is_some_and(|row| row.1 & class(packet) != 0)
     }
 }
 
@@ -92,16 +92,27 @@ impl From<Error> for Reason {
     }
 }
 
-const CONNACK: u16 = PacketType::Connack.bit();
-const ACK: u16 = PacketType::Puback.bit() | PacketType::Pubrec.bit();
-const RELEASE: u16 = PacketType::Pubrel.bit() | PacketType::Pubcomp.bit();
-const SUBACK: u16 = PacketType::Suback.bit();
-const UNSUBACK: u16 = PacketType::Unsuback.bit();
-const DISCONNECT: u16 = PacketType::Disconnect.bit();
-const AUTH: u16 = PacketType::Auth.bit();
+const CONNACK: u8 = class(PacketType::Connack);
+/// PUBACK and PUBREC.
+const ACK: u8 = class(PacketType::Puback);
+/// PUBREL and PUBCOMP.
+const RELEASE: u8 = class(PacketType::Pubrel);
+const SUBACK: u8 = class(PacketType::Suback);
+const UNSUBACK: u8 = class(PacketType::Unsuback);
+const DISCONNECT: u8 = class(PacketType::Disconnect);
+const AUTH: u8 = class(PacketType::Auth);
+
+/// A bit for the packets that may carry the same codes: two neighbours each, but for AUTH. Packets
+/// without a code share one with those that have them.
+const fn class(packet: PacketType) -> u8 {
+    match packet {
+        PacketType::Auth => 1,
+        packet => 1 << (packet as u8 / 2),
+    }
+}
 
 /// Table 2-6: a code and the packets that may carry it.
-static CODES: [(u8, u16); 43] = [
+static CODES: [(u8, u8); 43] = [
     (0x00, CONNACK | ACK | RELEASE | SUBACK | UNSUBACK | DISCONNECT | AUTH),
     (0x01, SUBACK),
     (0x02, SUBACK),

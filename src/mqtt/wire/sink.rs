@@ -128,6 +128,11 @@ impl<'a> Sink<'a> {
         self.put(behind);
     }
 
+    /// What was written, if there was room for it.
+    pub(in crate::mqtt) fn written(&self) -> &[u8] {
+        self.room.get(..self.position).unwrap_or_default()
+    }
+
     /// Whether there was room for all that was written.
     pub(in crate::mqtt) const fn fits(&self) -> bool {
         self.position <= self.room.len()

@@ -262,7 +262,7 @@ fn every_property_in_every_packet_and_twice() {
             _ => unreachable!(),
         }
     };
-    for packet in TYPES {
+    for packet in (1..16).filter_map(PacketType::from_number) {
         for (id, value) in SAMPLES {
             let one = [&[id], value].concat();
             let twice = [&one[..], &one].concat();
