@@ -71,25 +71,23 @@ impl Client<'_> {
     fn input<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
         // Whatever comes shows that the server is there.
         self.heard(cx.stream.now, bytes.len());
-        let mut consumed = 0;
-        // A packet may end the connection.
-        while matches!(self.state, State::Handshake | State::Connected) {
-            if out.event.is_some() {
-                return consumed;
-            }
-            let rest = bytes.get(consumed..).unwrap_or_default();
-            let count = match self.incoming.remaining {
-                0 => self.packet(cx, rest, out),
-                _ => self.payload(rest, out),
+        let mut count = 0;
+        if self.is_open() {
+            count = match self.incoming.remaining {
+                0 => self.packet(cx, bytes, out),
+                _ => self.payload(bytes, out),
             };
-            consumed += count;
             if out.wrong != Reason::SUCCESS {
                 self.refuse(cx, out);
-            } else if count == 0 {
-                return consumed;
             }
         }
-        bytes.len()
+        // The packet may have ended the connection.
+        if self.is_open() { count } else { bytes.len() }
+    }
+
+    /// Whether packets may come.
+    const fn is_open(&self) -> bool {
+        matches!(self.state, State::Handshake | State::Connected)
     }
 
     /// Bad input: DISCONNECT with the reason (5.0 §4.13), and the connection is closed.
@@ -114,7 +112,11 @@ impl Client<'_> {
     /// there, or that must wait.
     fn packet<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
         let version = self.config.version;
-        let (header, source) = FixedHeader::read(bytes, version, Side::Server);
+        let allowed = match self.state {
+            State::Connected => !PacketType::Connack.bit(),
+            _ => PacketType::Connack.bit() | PacketType::Auth.bit(),
+        };
+        let (header, source) = FixedHeader::read(bytes, version, Side::Server.sends(version) & allowed);
         if source.is_short() {
             return 0;
         }
@@ -127,22 +129,13 @@ impl Client<'_> {
         let room = self.config.receive_bytes;
         let limit = self.config.maximum_packet_size;
         let publish = packet == PacketType::Publish;
-        let allowed = match self.state {
-            State::Connected => packet != PacketType::Connack,
-            _ => matches!(packet, PacketType::Connack | PacketType::Auth),
-        };
-        if (limit != 0 && total > limit as usize) || (allowed && !publish && total > room) {
+        if (limit != 0 && total > limit as usize) || (!publish && total > room) {
             return out.fail(Reason::PACKET_TOO_LARGE);
         }
-        if !allowed {
-            return out.fail(Reason::PROTOCOL_ERROR);
-        }
         if publish {
-            return self.publication(cx, &header, bytes, out);
+            return self.publication(cx, &header, bytes.len(), source.rest(), out);
         }
-        let Some(body) = bytes.get(usize::from(header.length)..total) else {
-            return 0;
-        };
+        let Some(body) = source.rest().get(..header.remaining as usize) else { return 0 };
         if packet == PacketType::Pingresp {
             self.answered();
             return if body.is_empty() { total } else { out.fail(Reason::MALFORMED_PACKET) };
@@ -176,16 +169,16 @@ impl Client<'_> {
         total
     }
 
-    /// PUBLISH, of which at least the part before the payload must be there.
+    /// PUBLISH, of which at least the part before the payload must be there: how many bytes were
+    /// offered, and which of them come behind its fixed header.
     fn publication<'d>(
         &mut self,
         cx: &mut Context,
         header: &FixedHeader,
-        bytes: &'d [u8],
+        offered: usize,
+        body: &'d [u8],
         out: &mut Outcome<'d>,
     ) -> usize {
-        let start = usize::from(header.length);
-        let body = bytes.get(start..).unwrap_or_default();
         let body = body.get(..header.remaining as usize).unwrap_or(body);
         let remaining = header.remaining - body.len() as u32;
         let limit = self.config.receive_bytes;
@@ -193,7 +186,7 @@ impl Client<'_> {
         let head = PublishHead::read(header.flags, &mut source, self.config.version, Side::Server);
         if source.is_short() && remaining != 0 {
             // The driver will never have more than it has now.
-            return if bytes.len() >= limit { out.fail(Reason::PACKET_TOO_LARGE) } else { 0 };
+            return if offered >= limit { out.fail(Reason::PACKET_TOO_LARGE) } else { 0 };
         }
         out.wrong = source.wrong();
         // A message that fits the driver's buffer is delivered in one piece.
@@ -206,15 +199,11 @@ impl Client<'_> {
         let mut skip = false;
         let mut token = None;
         if head.qos != 0 {
-            let mut entries = self.receipts().iter_mut();
             // A duplicate of what the application has [MQTT-4.3.3-10]: PUBREC once more. With QoS 1 none is passed
             // over: an identifier in use may stand for another message, from a server that gives it twice, which
             // would be acknowledged with nobody having had it.
-            let known = |entry: &&mut Inbound| {
-                let both = entry.qos & head.qos == 2 && (entry.receipt as u8) < Receipt::Releasing as u8;
-                both && entry.packet_id == packet_id
-            };
-            if let Some(entry) = entries.find(known) {
+            let known = if head.qos == 2 { self.receipt(packet_id) } else { None };
+            if let Some(entry) = known {
                 skip = true;
                 if entry.receipt == Receipt::Received {
                     entry.receipt = Receipt::Again;
@@ -244,7 +233,7 @@ impl Client<'_> {
                 Message { topic, alias, qos, dup, retain, properties, payload, total, cookie, token };
             out.event = Some(Event::Message(message));
         }
-        start + body.len()
+        usize::from(header.length) + body.len()
     }
 
     /// Makes room to remember a message of QoS 1 or 2. `None` when it must wait unread.
@@ -381,13 +370,13 @@ impl Client<'_> {
     /// PUBREL. `false` when it must wait for room.
     fn pubrel(&mut self, cx: &mut Context, packet_id: u16, out: &mut Outcome) -> bool {
         self.marks |= mark::DUE;
-        for entry in self.receipts() {
-            if entry.packet_id == packet_id && matches!(entry.receipt, Receipt::Received | Receipt::Again) {
-                entry.receipt = Receipt::Releasing;
-                entry.reason = Reason::SUCCESS.0;
-                self.marks |= mark::USEFUL;
-                return true;
-            }
+        if let Some(entry) = self.receipt(packet_id)
+            && matches!(entry.receipt, Receipt::Received | Receipt::Again)
+        {
+            entry.receipt = Receipt::Releasing;
+            entry.reason = Reason::SUCCESS.0;
+            self.marks |= mark::USEFUL;
+            return true;
         }
         if usize::from(self.receipts) >= self.inbound.len() && self.settle(cx).is_err() {
             out.fail(TRANSIENT);

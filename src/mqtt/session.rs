@@ -160,6 +160,16 @@ impl Client<'_> {
         self.inbound.get_mut(..usize::from(self.receipts)).unwrap_or_default()
     }
 
+    /// The message of QoS 2 that has this identifier for itself among them.
+    #[inline(never)]
+    pub(super) fn receipt(&mut self, packet_id: u16) -> Option<&mut Inbound> {
+        let known = |entry: &&mut Inbound| {
+            let own = entry.qos == 2 && (entry.receipt as u8) < Receipt::Releasing as u8;
+            own && entry.packet_id == packet_id
+        };
+        self.receipts().iter_mut().find(known)
+    }
+
     #[inline(never)]
     pub(super) fn remove_receipt(&mut self, index: usize) {
         let entries = core::cell::Cell::from_mut(self.receipts()).as_slice_of_cells();
