@@ -7,9 +7,7 @@ use super::event::{Message, Operation, Token};
 use super::send::HEAD;
 use super::topic;
 use super::wire::property::id;
-use super::wire::{
-    Filter, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX, Version,
-};
+use super::wire::{Filter, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX, Version};
 use crate::status::{Error, Result};
 
 /// How long the server has to close its direction after DISCONNECT, in milliseconds.

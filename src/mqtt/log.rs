@@ -49,7 +49,9 @@ impl<'m> Log<'m> {
 
     #[cfg_attr(target_os = "none", inline(never))]
     fn set(&mut self, at: u32, number: u32) {
-        if let Some(place) = self.bytes.get_mut(at.max(self.start) as usize..).and_then(|rest| rest.first_chunk_mut()) {
+        if let Some(place) =
+            self.bytes.get_mut(at.max(self.start) as usize..).and_then(|rest| rest.first_chunk_mut())
+        {
             *place = number.to_le_bytes();
         }
     }

@@ -7,9 +7,7 @@ use super::event::{Event, Message, Operation, Token};
 use super::send::Request;
 use super::topic;
 use super::wire::property::id;
-use super::wire::{
-    Answer, FixedHeader, PacketType, Properties, Property, PublishHead, Reason, Side, Source,
-};
+use super::wire::{Answer, FixedHeader, PacketType, Properties, Property, PublishHead, Reason, Side, Source};
 use crate::status::Error;
 use crate::transport::StreamEvent;
 
@@ -110,6 +108,7 @@ impl Client<'_> {
 
     /// Reads one packet at the front of `bytes`. Nothing is consumed of one that is not all
     /// there, or that must wait.
+    #[inline(never)]
     fn packet<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
         let version = self.config.version;
         let allowed = match self.state {

@@ -106,16 +106,7 @@ impl<'a> Connect<'a> {
         if !v5 && client_id.is_empty() && !clean_start {
             return Err(Reason::CLIENT_IDENTIFIER_NOT_VALID);
         }
-        Ok(Connect {
-            version,
-            clean_start,
-            keep_alive,
-            properties,
-            client_id,
-            will,
-            user_name,
-            password,
-        })
+        Ok(Connect { version, clean_start, keep_alive, properties, client_id, will, user_name, password })
     }
 
     pub(super) fn body(&self, sink: &mut Sink) {
