@@ -27,10 +27,6 @@ pub fn parse(bytes: &[u8]) -> Option<&str> {
 #[cfg(any(test, target_os = "none"))]
 #[inline(never)]
 fn is_utf8(bytes: &[u8]) -> bool {
-    // Most text is ASCII, which large machines tell many bytes at a time by a loop without branches.
-    if cfg!(feature = "std") && bytes.iter().fold(0, |all, byte| all | byte) < 0x80 {
-        return true;
-    }
     // How many bytes are to follow, what they add up to, and the least that needs so many.
     let (mut left, mut code, mut least) = (0u32, 0u32, 0u32);
     for byte in bytes.iter().copied() {

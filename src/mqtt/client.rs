@@ -433,9 +433,7 @@ impl<'m> Client<'m> {
         {
             return Instant::ZERO;
         }
-        // While connected the deadline asks for nothing to be done.
-        let connected = self.state == State::Connected;
-        let mut next = if connected { self.ping.min(self.silent_until()) } else { self.deadline };
+        let mut next = self.deadline.min(self.ping).min(self.silent_until());
         if self.next_expiry != u32::MAX {
             let units = self.next_expiry;
             next = next.min(Instant(u64::from(units >> 22) << 32 | u64::from(units << 10)));

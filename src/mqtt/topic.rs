@@ -14,7 +14,7 @@ pub(super) fn is_name_bytes(name: &[u8]) -> bool {
 
 /// Whether no byte is `bad`. Large machines tell many bytes at a time by a loop without branches.
 pub(super) fn without(bytes: &[u8], bad: impl Fn(u8) -> bool) -> bool {
-    if cfg!(feature = "std") {
+    if cfg!(not(target_os = "none")) {
         !bytes.iter().fold(false, |found, byte| found | bad(*byte))
     } else {
         !bytes.iter().any(|byte| bad(*byte))
