@@ -23,7 +23,7 @@ typedef struct mqtt_tool {
     const char *topics[TOOL_LIST], *excluded[TOOL_LIST], *store, *capture;
     size_t topic_count, excluded_count;
     uint8_t qos, retain;
-    int persistent, debug, ever; /* connected */
+    int persistent, debug, ever, ended; /* ever connected; no connection any more, and none to come */
     mote_node *node;
     mote_mqtt *mqtt;
 } mqtt_tool;
@@ -226,10 +226,11 @@ static TOOL_UNUSED int mqtt_in_vain(mqtt_tool *tool, const mote_mqtt_event *even
 }
 
 /* One line on standard error about what is worth one. */
-static TOOL_UNUSED void mqtt_report(const mqtt_tool *tool, const mote_mqtt_event *event) {
+static TOOL_UNUSED void mqtt_report(mqtt_tool *tool, const mote_mqtt_event *event) {
     mote_bytes text = mote_status_str(event->status);
     if (event->kind == MOTE_MQTT_CONNECTED && tool->debug)
         fprintf(stderr, "connected%s\n", event->session_present ? ", the session goes on" : "");
+    if (event->kind == MOTE_MQTT_DISCONNECTED && event->retry_after == MOTE_MQTT_NO_RETRY) tool->ended = 1;
     if (event->kind == MOTE_MQTT_DISCONNECTED && (tool->debug || event->status != MOTE_ERR_CLOSED)) {
         fprintf(stderr, "disconnected: %.*s, reason 0x%02x", (int)text.len, (const char *)text.ptr, event->reason);
         if (event->retry_after != MOTE_MQTT_NO_RETRY) fprintf(stderr, ", again in %lu ms", (unsigned long)event->retry_after);
@@ -239,16 +240,14 @@ static TOOL_UNUSED void mqtt_report(const mqtt_tool *tool, const mote_mqtt_event
         fprintf(stderr, "failed: %.*s, reason 0x%02x\n", (int)text.len, (const char *)text.ptr, event->reason);
 }
 
-/* Disconnects in order and takes everything down. */
+/* Disconnects in order and takes everything down. In order means until the server has closed its side: who goes earlier may take
+ * with them what it has not read yet, acknowledgements among it. */
 static TOOL_UNUSED void mqtt_end(mqtt_tool *tool, int orderly) {
-    uint8_t connected = 0;
-    if (orderly && mote_mqtt_disconnect(tool->mqtt, 0, tool->disconnect.items, tool->disconnect.count) == MOTE_OK) {
-        uint64_t until = mqtt_nanoseconds() + 3000000000u;
-        do tool_check(mote_node_run(tool->node, 100), "run");
-        while (mote_mqtt_is_connected(tool->mqtt, &connected) == MOTE_OK && mqtt_nanoseconds() < until
-               && mote_mqtt_disconnect(tool->mqtt, 0, NULL, 0) != MOTE_ERR_STATE);
-        /* Until the server has closed its side too. */
-        mote_node_run(tool->node, 200);
+    uint64_t until = mqtt_nanoseconds() + 3000000000u;
+    while (orderly && !tool->ended && mqtt_nanoseconds() < until) {
+        /* Not in the midst of a message, and not twice. */
+        mote_mqtt_disconnect(tool->mqtt, 0, tool->disconnect.items, tool->disconnect.count);
+        tool_check(mote_node_run(tool->node, 100), "run");
     }
     mote_mqtt_close(tool->mqtt);
     mote_node_close(tool->node);

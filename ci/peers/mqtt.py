@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Our MQTT tools against mosquitto: mqtt.py TOOLS WORK. Each check prints a line; the status says how it went. What is cut and killed: mqtt_faults.py."""
+import fcntl
 import os
 import random
 import socket
@@ -158,6 +159,58 @@ def large(broker):
             check(f"{version}: 3 MB{' in parts' if parts else ''}, received in parts", same)
 
 
+def written(broker):
+    """What our subscriber acknowledges it has written: when it cannot write, is killed while it waits to, or has written enough."""
+    for version in VERSIONS:
+        for qos in (1, 2):
+            def session(name):
+                common = ["-V", version, "-t", f"written/{name}", "-q", qos]
+                keep = [*common, "-i", f"written-{name}-{version}-{qos}", "-c", *(["-x", 1000] if version == "mqttv5" else [])]
+                run(tool("sub", broker.port, *keep, "-W", 1))  # subscribes, and goes
+                return common, keep
+
+            def rest(keep, count):
+                return output(start(tool("sub", broker.port, *keep, "-C", count, "-W", 20)), 30)
+
+            lines = [str(number) for number in range(10)]
+            common, keep = session("full")
+            run(tool("pub", broker.port, *common, "-l"), "\n".join(lines) + "\n")
+            with open("/dev/full", "w") as full:
+                status = subprocess.run(tool("sub", broker.port, *keep, "-W", 20), stdout=full, stderr=subprocess.DEVNULL).returncode
+            got = rest(keep, 10)
+            fine = status == 2 and got == lines
+            check(f"{version} qos {qos}: what cannot be written is not acknowledged", fine, "" if fine else f"{status}, {got}")
+
+            run(tool("pub", broker.port, *common, "-l"), "\n".join(lines) + "\n")
+            some, others = rest(keep, 3), rest(keep, 7)
+            fine = some == lines[:3] and others == lines[3:]
+            check(f"{version} qos {qos}: nothing beyond -C is acknowledged", fine, "" if fine else f"{some}, {others}")
+
+            # A pipe that is soon full, and does not block who writes to it.
+            lines = [f"{number:080}" for number in range(1000)]
+            common, keep = session("killed")
+            reader, writer = os.pipe()
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+            os.set_blocking(writer, False)
+            sub = subprocess.Popen(tool("sub", broker.port, *keep), stdout=writer, stderr=subprocess.DEVNULL)
+            os.close(writer)
+            run(tool("pub", broker.port, *common, "-l"), "\n".join(lines) + "\n")
+            with os.fdopen(reader) as pipe:
+                first = [pipe.readline() for _ in range(random.randint(1, 300))]
+                sub.kill()
+                sub.wait()
+                first += pipe
+            had = {line.rstrip("\n") for line in first if line.endswith("\n")}
+            sub, got = start(tool("sub", broker.port, *keep, "-W", 20)), []
+            while lines[-1] not in (*had, *got) and (line := sub.stdout.readline()):
+                got.append(line.rstrip("\n"))
+            sub.terminate()
+            sub.wait()
+            lost = [line for line in lines if line not in had and line not in got]
+            fine = not lost and 0 < len(had) < 900
+            check(f"{version} qos {qos}: killed with a full pipe, nothing is lost", fine, "" if fine else f"{len(had)} before, lost {lost[:3]}")
+
+
 def limits():
     broker = Broker("limits", "max_inflight_messages 3", "max_packet_size 200", "max_keepalive 60")
     bench = [os.path.join(TOOLS, "mote-mqtt-bench"), "-h", "127.0.0.1", "-p", str(broker.port), "-V", "mqttv5", "-n", "2000", "-q"]
@@ -237,7 +290,7 @@ def captured(broker):
 
 if __name__ == "__main__":
     broker = Broker("plain")
-    for part in (every_qos_pair, retained, wills, shared, properties, large, captured):
+    for part in (every_qos_pair, retained, wills, shared, properties, large, written, captured):
         part(broker)
     broker.stop()
     limits()
