@@ -66,11 +66,13 @@ impl<'a> Reader<'a> {
     }
 
     /// One byte.
+    #[cfg_attr(not(feature = "std"), inline(never))] // It is everywhere, and takes more code than a call.
     pub fn u8(&mut self) -> Result<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
     /// A big-endian 16-bit integer.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn u16(&mut self) -> Result<u16> {
         self.array().map(u16::from_be_bytes)
     }
@@ -183,11 +185,13 @@ impl<'a> Writer<'a> {
     }
 
     /// Appends one byte.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn u8(&mut self, value: u8) -> Result<()> {
         self.put(&[value])
     }
 
     /// Appends a big-endian 16-bit integer.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn u16(&mut self, value: u16) -> Result<()> {
         self.put(&value.to_be_bytes())
     }
@@ -229,20 +233,20 @@ impl<'a> Parts<'a> {
         self.len() == 0
     }
 
-    /// What is left behind the first `count` bytes.
-    #[must_use]
-    pub fn skip(self, count: usize) -> Parts<'a> {
+    /// Leaves out the first `count` bytes.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub fn skip(&mut self, count: usize) {
         match self.head.get(count..) {
-            Some(head) if !head.is_empty() => Parts { head, ..self },
+            Some(head) if !head.is_empty() => self.head = head,
             _ => {
                 let count = count.saturating_sub(self.head.len());
-                Parts::whole(self.tail.get(count..).unwrap_or_default())
+                *self = Parts::whole(self.tail.get(count..).unwrap_or_default());
             }
         }
     }
 
     /// Copies as much as fits to the front of `to` and says how many bytes that was.
-    pub fn copy(self, to: &mut [u8]) -> usize {
+    pub fn copy(&self, to: &mut [u8]) -> usize {
         let count = copy(to, self.head);
         count + copy(to.get_mut(count..).unwrap_or_default(), self.tail)
     }
@@ -318,7 +322,8 @@ mod tests {
             let parts = Parts { head: &whole[..cut], tail: &whole[cut..] };
             assert_eq!(parts.len(), 5);
             for count in 0..7 {
-                let rest = parts.skip(count);
+                let mut rest = parts;
+                rest.skip(count);
                 let mut room = [0; 5];
                 let expected = &whole[count.min(5)..];
                 assert_eq!(rest.copy(&mut room), expected.len());

@@ -30,17 +30,18 @@ impl LinkAddress {
     pub const BROADCAST: LinkAddress = LinkAddress::Short(0xffff);
 
     /// Whether this names everyone.
-    pub const fn is_broadcast(self) -> bool {
+    pub const fn is_broadcast(&self) -> bool {
         matches!(self, LinkAddress::Short(0xffff))
     }
 
     /// Whether this names exactly one node.
-    pub const fn is_unicast(self) -> bool {
+    #[cfg_attr(not(feature = "std"), inline(never))] // Wherever it is asked, a call takes less code.
+    pub const fn is_unicast(&self) -> bool {
         !matches!(self, LinkAddress::None | LinkAddress::Short(0xfffe | 0xffff))
     }
 
     /// How many bytes the address has.
-    pub const fn len(self) -> usize {
+    pub const fn len(&self) -> usize {
         match self {
             LinkAddress::None => 0,
             LinkAddress::Short(_) => 2,
@@ -51,7 +52,7 @@ impl LinkAddress {
     }
 
     /// Whether there is no address.
-    pub const fn is_empty(self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         matches!(self, LinkAddress::None)
     }
 
@@ -78,8 +79,8 @@ impl LinkAddress {
     /// The IPv6 interface identifier made from this address: `0000:00ff:fe00:XXXX` for a short
     /// address (RFC 4944 §6, as RFC 6282 §3.2.2 has it), RFC 4291 appendix A for the others.
     /// All zero when there is no address.
-    pub const fn interface_identifier(self) -> [u8; 8] {
-        match self {
+    pub const fn interface_identifier(&self) -> [u8; 8] {
+        match *self {
             LinkAddress::None => [0; 8],
             LinkAddress::Short(short) => (SHORT | short as u64).to_be_bytes(),
             LinkAddress::Extended([first, b, c, d, e, f, g, h]) => [first ^ 2, b, c, d, e, f, g, h],

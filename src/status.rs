@@ -4,7 +4,7 @@
 
 /// Why something could not be done. The discriminant is the C `mote_status` value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(i32)]
+#[repr(i8)]
 pub enum Error {
     /// An argument is NULL, out of range or contradicts another.
     Invalid = -1,

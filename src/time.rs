@@ -25,6 +25,14 @@ impl Instant {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// Becomes `other` if that is earlier.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub const fn hasten(&mut self, other: Instant) {
+        if other.0 < self.0 {
+            *self = other;
+        }
+    }
+
     /// Whether a deadline at this instant is due at `now`. [`Instant::NEVER`] never is.
     #[inline(never)]
     pub const fn is_due(self, now: Instant) -> bool {
@@ -89,6 +97,11 @@ mod tests {
         assert!(Instant(3).is_due(Instant(3)));
         assert!(!Instant(4).is_due(Instant(3)));
         assert_eq!(Instant(3).since(Instant(9)), 0);
+        let mut deadline = Instant::NEVER;
+        for (other, earliest) in [(5, 5), (7, 5), (3, 3)] {
+            deadline.hasten(Instant(other));
+            assert_eq!(deadline, Instant(earliest));
+        }
     }
 
     #[test]

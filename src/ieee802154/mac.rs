@@ -351,9 +351,16 @@ impl<'m> Mac<'m> {
 
     /// The frame to send next: the oldest of the highest priority.
     fn next_frame(&self) -> Option<usize> {
-        let waiting = self.queue.iter().enumerate().filter_map(|(place, slot)| Some((place, slot.as_ref()?)));
-        let key = |(_, frame): &(usize, &Queued)| (frame.priority, self.order.wrapping_sub(frame.order));
-        waiting.max_by_key(key).map(|(place, _)| place)
+        let (mut found, mut most) = (None, 0);
+        for (place, slot) in self.queue.iter().enumerate() {
+            let Some(frame) = slot else { continue };
+            let age = u16::from(self.order.wrapping_sub(frame.order));
+            let rank = (frame.priority as u16) << 8 | age;
+            if found.is_none() || rank > most {
+                (found, most) = (Some(place), rank);
+            }
+        }
+        found
     }
 
     fn frame(&self) -> Option<&Queued> {

@@ -103,22 +103,21 @@ impl<'m> Neighbours<'m> {
         if !address.is_unicast() {
             return None;
         }
-        let known = self.0.iter().position(|entry| entry.address == address);
-        let place = match known {
-            Some(place) => place,
-            None if create => {
-                // One that is free, or the one heard longest ago.
-                let age = |entry: &Neighbour| {
-                    if entry.address.is_empty() { 0 } else { entry.heard.get().0.saturating_add(1) }
-                };
-                let free = self.0.iter().enumerate().filter(|(_, entry)| !entry.is_pinned);
-                let (place, _) = free.min_by_key(|(_, entry)| age(entry))?;
-                place
+        let (mut known, mut place, mut oldest) = (false, None, Instant::NEVER);
+        for (index, entry) in self.0.iter().enumerate() {
+            if entry.address == address {
+                (known, place) = (true, Some(index));
+                break;
             }
-            None => return None,
-        };
+            // One that is free, or the one heard longest ago.
+            let heard = if entry.address.is_empty() { Instant::ZERO } else { entry.heard.get().after(1) };
+            if create && !entry.is_pinned && heard < oldest {
+                (place, oldest) = (Some(index), heard);
+            }
+        }
+        let place = place?;
         let entry = self.0.get_mut(place)?;
-        if known.is_none() {
+        if !known {
             *entry = Neighbour { address, etx: 2 * ETX_ONE, heard: Stamp::ZERO, ..Neighbour::default() };
         }
         Some(entry)

@@ -2,6 +2,7 @@
 //! The blocks that frames waiting to be sent and packets in parts share.
 #![forbid(unsafe_code)]
 
+use crate::bytes::copy;
 use core::num::NonZeroU8;
 
 /// The size of a block: one frame.
@@ -72,6 +73,15 @@ impl<'m> Pool<'m> {
         self.blocks.get(usize::from(id.0.get()) - 1).map_or(&[], |block| &block.bytes)
     }
 
+    /// Copies up to `count` bytes at `from_at` of one block to `to_at` of another, as far as both reach,
+    /// and says how many that was.
+    pub fn copy(&mut self, from: BlockId, from_at: usize, to: BlockId, to_at: usize, count: usize) -> usize {
+        let places = [from, to].map(|id| usize::from(id.0.get()) - 1);
+        let Ok([from, to]) = self.blocks.get_disjoint_mut(places) else { return 0 };
+        let from = from.bytes.get(from_at..).unwrap_or_default();
+        copy(to.bytes.get_mut(to_at..).unwrap_or_default(), from.get(..count).unwrap_or(from))
+    }
+
     /// What is in a block, to be changed.
     pub fn get_mut(&mut self, id: BlockId) -> &mut [u8] {
         self.blocks.get_mut(usize::from(id.0.get()) - 1).map_or(&mut [], |block| &mut block.bytes)
@@ -95,6 +105,11 @@ mod tests {
         assert_eq!(pool.get(first), &[1; BLOCK]);
         assert!(pool.take(0).is_some());
         assert_eq!(pool.take(0), None);
+        assert_eq!(pool.copy(first, 126, second, 0, 9), 2);
+        assert_eq!(pool.copy(first, 0, second, 127, 9), 1);
+        assert_eq!(pool.get(second)[..3], [1, 1, 2]);
+        assert_eq!((pool.get(second)[126], pool.get(second)[127]), (2, 1));
+        assert_eq!((pool.copy(first, 0, first, 1, 1), pool.copy(first, 200, second, 0, 1)), (0, 0));
         pool.give(first);
         pool.give(first);
         assert_eq!(pool.free(), 1);

@@ -115,6 +115,7 @@ pub(super) enum Outcome {
 impl Ipv6<'_> {
     /// A packet came. It is whole, uncompressed and reassembled; `packet` is used as scratch
     /// memory, and what lies behind the packet's announced length is ignored.
+    #[inline(never)] // Its frame is not to lie below that of the routing protocol.
     pub fn receive<'d>(
         &mut self,
         cx: &mut Context<'_>,

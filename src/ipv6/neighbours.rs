@@ -153,7 +153,12 @@ impl Neighbours<'_> {
 
     /// When the first entry changes by itself.
     pub(super) fn deadline(&self) -> Instant {
-        self.iter().map(|entry| entry.until.get().min(entry.timer.get())).min().unwrap_or(Instant::NEVER)
+        let mut deadline = Instant::NEVER;
+        for entry in self.iter() {
+            deadline.hasten(entry.until.get());
+            deadline.hasten(entry.timer.get());
+        }
+        deadline
     }
 }
 

@@ -178,7 +178,11 @@ impl<'m> Reassemblies<'m> {
     }
 
     pub(super) fn next_deadline(&self) -> Instant {
-        self.entries.iter().filter(|it| it.used).map(|it| it.expires.get()).min().unwrap_or(Instant::NEVER)
+        let mut deadline = Instant::NEVER;
+        for entry in self.entries.iter().filter(|entry| entry.used) {
+            deadline.hasten(entry.expires.get());
+        }
+        deadline
     }
 
     /// Gives up what has not completed in time.
@@ -260,8 +264,14 @@ impl<'m> Reassemblies<'m> {
 
     /// The packet that has stalled longest, other than that at `except`.
     fn stalest(&self, except: Option<usize>) -> Option<usize> {
-        let used = self.entries.iter().enumerate().filter(|(place, it)| it.used && Some(*place) != except);
-        used.min_by_key(|(_, entry)| entry.progress.get()).map(|(place, _)| place)
+        let (mut found, mut oldest) = (None, Instant::NEVER);
+        for (place, entry) in self.entries.iter().enumerate() {
+            let progress = entry.progress.get();
+            if entry.used && Some(place) != except && progress < oldest {
+                (found, oldest) = (Some(place), progress);
+            }
+        }
+        found
     }
 
     fn evict(&mut self, place: usize, pool: &mut Pool<'_>) {

@@ -12,7 +12,7 @@ use super::packet;
 use super::{sixlorh, sixlorh_send};
 #[cfg(feature = "sixlorh")]
 use crate::address::Ip;
-use crate::bytes::{Parts, Reader, Writer, copy};
+use crate::bytes::{Parts, Reader, Writer};
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::mac::{Draft, MAX_PAYLOAD_END, Mac, MacConfig, Priority};
 use crate::ieee802154::pool::{BLOCK, BlockId, Pool};
@@ -120,14 +120,17 @@ impl Outgoing {
         self.is_used && !self.is_under_way
     }
 
-    /// Writes the next fragment, and says up to where the stream has gone with it.
-    fn put_fragment(&self, pool: &Pool<'_>, out: &mut Writer<'_>) -> Result<u16> {
+    /// Writes the next fragment into the frame `draft`, behind `at`, and says where it ends there.
+    fn put_fragment(&mut self, pool: &mut Pool<'_>, draft: BlockId, at: usize) -> Result<usize> {
         let first = self.position == 0;
         // Where the fragment begins in the packet before compression.
         let offset = (self.position + self.consumed).saturating_sub(self.headers);
         let offset = if first { None } else { Some(offset) };
-        FragmentHeader { size: self.size, tag: self.tag, offset }.emit(out)?;
-        let room = out.remaining();
+        let header = FragmentHeader { size: self.size, tag: self.tag, offset };
+        let frame = pool.get_mut(draft).get_mut(at..).unwrap_or_default();
+        header.emit(&mut Writer::new(frame))?;
+        let mut at = at + header.encoded_len();
+        let room = MAX_PAYLOAD_END.saturating_sub(at);
         let left = usize::from(self.len - self.position);
         // All but the last end at a multiple of 8; the headers stand for one.
         let headers = if first { usize::from(self.headers) } else { 0 };
@@ -137,11 +140,16 @@ impl Outgoing {
         while position < end {
             let block = self.blocks.get(position / BLOCK).copied().flatten().ok_or(Error::Invalid)?;
             let until = end.min((position / BLOCK + 1) * BLOCK);
-            let from = position % BLOCK;
-            out.put(pool.get(block).get(from..from + (until - position)).unwrap_or_default())?;
-            position = until;
+            let copied = pool.copy(block, position % BLOCK, draft, at, until - position);
+            if copied == 0 {
+                return Err(Error::Invalid);
+            }
+            at += copied;
+            position += copied;
         }
-        Ok(end as u16)
+        self.position = end as u16;
+        self.is_under_way = true;
+        Ok(at)
     }
 
     fn release(&mut self, pool: &mut Pool<'_>) {
@@ -391,7 +399,8 @@ impl<'m> Interface<'m> {
                 return Err(error);
             }
         };
-        let rest = packet.skip(compressed.consumed);
+        let mut rest = packet;
+        rest.skip(compressed.consumed);
         let room = room.get_mut(compressed.len..).unwrap_or_default();
         if rest.len() > room.len() {
             self.mac.abandon(&mut self.pool, draft);
@@ -468,7 +477,8 @@ impl<'m> Interface<'m> {
                 return Err(error);
             }
         };
-        let mut rest = packet.skip(compressed.consumed);
+        let mut rest = packet;
+        rest.skip(compressed.consumed);
         outgoing.headers = compressed.len as u16;
         outgoing.consumed = compressed.consumed as u16;
         outgoing.len = (compressed.len + rest.len()) as u16;
@@ -476,7 +486,7 @@ impl<'m> Interface<'m> {
         self.tag = self.tag.wrapping_add(1);
         outgoing.tag = self.tag;
         let copied = rest.copy(block.get_mut(compressed.len..).unwrap_or_default());
-        rest = rest.skip(copied);
+        rest.skip(copied);
         for slot in blocks {
             if rest.is_empty() {
                 break;
@@ -484,7 +494,7 @@ impl<'m> Interface<'m> {
             let Some(block) = self.pool.take(1) else { break };
             *slot = Some(block);
             let copied = rest.copy(self.pool.get_mut(block));
-            rest = rest.skip(copied);
+            rest.skip(copied);
         }
         if !rest.is_empty() {
             outgoing.release(&mut self.pool);
@@ -495,24 +505,18 @@ impl<'m> Interface<'m> {
 
     /// Queues the next fragment of the packet at `place`.
     fn queue_fragment(&mut self, place: usize) -> Result<()> {
-        let Some(&outgoing) = self.outgoing.get(place) else { return Err(Error::NotFound) };
-        let (draft, at) = self.begin(outgoing.destination, outgoing.priority)?;
-        let mut bytes = [0; MAX_PAYLOAD_END];
-        let mut out = Writer::new(bytes.get_mut(at..).unwrap_or_default());
-        let end = match outgoing.put_fragment(&self.pool, &mut out) {
-            Ok(end) => end,
+        let Some(&Outgoing { destination, priority, .. }) = self.outgoing.get(place) else {
+            return Err(Error::NotFound);
+        };
+        let (draft, at) = self.begin(destination, priority)?;
+        let Some(outgoing) = self.outgoing.get_mut(place) else { return Err(Error::NotFound) };
+        match outgoing.put_fragment(&mut self.pool, draft.block, at) {
+            Ok(len) => self.mac.enqueue(&mut self.pool, draft, len, priority, (place + 1) as u8),
             Err(error) => {
                 self.mac.abandon(&mut self.pool, draft);
-                return Err(error);
+                Err(error)
             }
-        };
-        let len = at + copy(self.pool.get_mut(draft.block).get_mut(at..).unwrap_or_default(), out.written());
-        self.mac.enqueue(&mut self.pool, draft, len, outgoing.priority, (place + 1) as u8)?;
-        if let Some(outgoing) = self.outgoing.get_mut(place) {
-            outgoing.position = end;
-            outgoing.is_under_way = true;
         }
-        Ok(())
     }
 
     /// Time: does what is due, until it returns `None`.
@@ -560,14 +564,19 @@ impl<'m> Interface<'m> {
 
     /// When to call [`Interface::poll`].
     pub fn next_deadline(&self) -> Instant {
-        let ready =
-            self.outgoing.iter().filter(|it| it.is_ready() && self.mac.has_room(&self.pool, it.priority));
-        let fragments = ready.map(|it| it.next_at).min().unwrap_or(Instant::NEVER);
-        fragments.min(self.mac.next_deadline()).min(self.reassemblies.next_deadline())
+        let mut deadline = self.mac.next_deadline();
+        deadline.hasten(self.reassemblies.next_deadline());
+        for outgoing in self.outgoing.iter().filter(|it| it.is_ready()) {
+            if self.mac.has_room(&self.pool, outgoing.priority) {
+                deadline.hasten(outgoing.next_at);
+            }
+        }
+        deadline
     }
 
     /// Input: what the radio brings. A packet comes back in `scratch`, of which [`SCRATCH`] bytes
     /// always suffice. Call [`Interface::poll`] afterwards.
+    #[inline(never)] // Its frame is not to lie below that of what the packet is handed to.
     pub fn receive<'s>(
         &mut self,
         cx: &mut RadioContext<'_>,

@@ -51,7 +51,7 @@ enum Next<'a> {
 
 impl<'a> Next<'a> {
     /// Looks at the header of that kind at the front of `rest`, which reaches to the packet's end.
-    fn parse(kind: u8, rest: Parts<'a>, _generic: Generic) -> Option<Next<'a>> {
+    fn parse(kind: u8, rest: &Parts<'a>, _generic: Generic) -> Option<Next<'a>> {
         let bytes = rest.head;
         match kind {
             #[cfg(feature = "ghc")]
@@ -142,7 +142,7 @@ fn compress_chain(
 ) -> Result<Compressed> {
     let mut out = Writer::new(room);
     let mut rest = packet;
-    let mut current = Next::parse(IPV6, packet, generic).ok_or(Error::Malformed)?;
+    let mut current = Next::parse(IPV6, &rest, generic).ok_or(Error::Malformed)?;
     let mut inner: Option<&[u8; IPV6_HEADER]> = None;
     let mut routed = false;
     for count in 1..=MAX_HEADERS {
@@ -152,8 +152,9 @@ fn compress_chain(
                 if inner.is_some() {
                     out.u8(NHC_IPV6)?;
                 }
-                let after = rest.skip(IPV6_HEADER);
-                let mut next = if may_follow { Next::parse(header[6], after, generic) } else { None };
+                let mut after = rest;
+                after.skip(IPV6_HEADER);
+                let mut next = if may_follow { Next::parse(header[6], &after, generic) } else { None };
                 let start = out.position();
                 let written = iphc::compress(header, next.is_some(), ends, contexts, &mut out);
                 if let Some(following) = next {
@@ -171,10 +172,11 @@ fn compress_chain(
                 (IPV6_HEADER, next)
             }
             Next::Extension(extension) => {
-                let after = rest.skip(extension.size);
+                let mut after = rest;
+                after.skip(extension.size);
                 let room = out.remaining().saturating_sub(extension.encoded_len());
                 let next = if may_follow && !extension.is_opaque {
-                    Next::parse(extension.next_header, after, generic).filter(|next| next.most() <= room)
+                    Next::parse(extension.next_header, &after, generic).filter(|next| next.most() <= room)
                 } else {
                     None
                 };
@@ -231,7 +233,7 @@ fn compress_chain(
                 (rest.len(), None)
             }
         };
-        rest = rest.skip(size);
+        rest.skip(size);
         match next {
             Some(next) => current = next,
             None => break,

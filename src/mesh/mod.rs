@@ -121,9 +121,15 @@ impl<'m> Mesh<'m> {
 
     /// When [`Mesh::poll`] has something to do.
     pub fn next_deadline(&self) -> Instant {
-        let pings = self.pings.iter().map(|(_, ping)| ping.until).min().unwrap_or(Instant::NEVER);
-        let host = if self.host.is_empty() { Instant::NEVER } else { Instant::ZERO };
-        let layers = self.interface.next_deadline().min(self.ipv6.next_deadline());
-        layers.min(self.rpl.next_deadline()).min(pings).min(host)
+        if !self.host.is_empty() {
+            return Instant::ZERO;
+        }
+        let mut deadline = self.interface.next_deadline();
+        deadline.hasten(self.ipv6.next_deadline());
+        deadline.hasten(self.rpl.next_deadline());
+        for (_, ping) in self.pings.iter() {
+            deadline.hasten(ping.until);
+        }
+        deadline
     }
 }

@@ -345,6 +345,7 @@ impl<'m> Rpl<'m> {
     /// An RPL message came: ICMPv6 of type 155 with this code, and `body` behind the checksum.
     /// `from` and `to` are the addresses in the IPv6 header. What cannot be used is counted
     /// and dropped.
+    #[inline(never)] // Its frame is not to lie below that of forwarding.
     pub fn receive(
         &mut self,
         cx: &mut RplContext<'_>,

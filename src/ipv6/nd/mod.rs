@@ -242,26 +242,33 @@ impl Ipv6<'_> {
     }
 
     pub(super) fn nd_deadline(&self) -> Instant {
-        let mut deadline = self.nd.solicit.min(self.nd.advertise).min(self.neighbours.deadline());
+        let mut deadline = self.neighbours.deadline();
+        deadline.hasten(self.nd.solicit);
+        deadline.hasten(self.nd.advertise);
         for address in self.addresses.iter() {
-            let news = if address.news { Instant::ZERO } else { Instant::NEVER };
-            deadline = deadline.min(address.timer).min(address.valid_until).min(news);
+            if address.news {
+                return Instant::ZERO;
+            }
+            deadline.hasten(address.timer);
+            deadline.hasten(address.valid_until);
         }
         for router in self.routers() {
-            deadline = deadline.min(router.until);
+            deadline.hasten(router.until);
         }
         for prefix in self.prefixes() {
-            deadline = deadline.min(prefix.valid_until);
+            deadline.hasten(prefix.valid_until);
         }
         for context in self.contexts() {
-            let news = if context.news { Instant::ZERO } else { Instant::NEVER };
-            deadline = deadline.min(context.valid_until).min(news);
+            if context.news {
+                return Instant::ZERO;
+            }
+            deadline.hasten(context.valid_until);
         }
         for entry in self.nd.registry.iter().flatten() {
-            deadline = deadline.min(entry.until);
+            deadline.hasten(entry.until);
         }
         for border in self.border_routers() {
-            deadline = deadline.min(border.until);
+            deadline.hasten(border.until);
         }
         deadline
     }
