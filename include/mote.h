@@ -3386,7 +3386,8 @@ typedef struct mote_mqtt_config {
      */
     uint32_t maximum_packet_size;
     /**
-     * QoS 1 and 2 messages that may be on their way to us. Default 20.
+     * QoS 1 and 2 messages that may be on their way to us. A server of 3.1.1 is not told: what it sends
+     * beyond that waits, or comes again over a further connection. Default 20.
      */
     uint16_t receive_maximum;
     /**

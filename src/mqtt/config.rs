@@ -32,7 +32,9 @@ pub struct Config<'m> {
     /// Keep Alive in seconds, 0 for none. The server of 5.0 may rule otherwise.
     pub keep_alive: u16,
     /// How many QoS 1 and 2 messages may be on their way to us: the Receive Maximum of 5.0.
-    /// With 3.1.1, which has none, as many are remembered; further ones wait unread.
+    /// With 3.1.1, which has none, as many are remembered; further ones wait unread. Where only a PUBREL
+    /// behind them could make room they are passed over without an answer, and a new connection brings
+    /// them again: when all others are done with, or after `response_timeout`.
     pub receive_maximum: u16,
     /// How many QoS 1 and 2 messages may be on their way to the server, 0 as 1. A server of 5.0 may
     /// allow less; one of 3.1.1 does not say what it bears, and mostly bears 20.
@@ -46,7 +48,8 @@ pub struct Config<'m> {
     pub maximum_packet_size: u32,
     /// How long a connection may take to CONNACK, in milliseconds.
     pub connect_timeout: u32,
-    /// How long PINGRESP, SUBACK and UNSUBACK may take, in milliseconds.
+    /// How long PINGRESP, SUBACK and UNSUBACK may take, and PUBREL when messages were passed over, in
+    /// milliseconds.
     pub response_timeout: u32,
     /// Names this session among the records of the store.
     pub store_owner: u32,

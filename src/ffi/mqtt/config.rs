@@ -174,7 +174,8 @@ pub struct mote_mqtt_config {
     pub session_expiry: u32,
     /// The largest packet that is taken (5.0), in bytes. Default 0: any; payloads come in parts.
     pub maximum_packet_size: u32,
-    /// QoS 1 and 2 messages that may be on their way to us. Default 20.
+    /// QoS 1 and 2 messages that may be on their way to us. A server of 3.1.1 is not told: what it sends
+    /// beyond that waits, or comes again over a further connection. Default 20.
     pub receive_maximum: u16,
     /// Topic aliases that the server may use (5.0). Default 0.
     pub topic_alias_maximum: u16,
