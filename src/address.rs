@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Addresses: one 16-byte form for IPv6 and for IPv4 (as `::ffff:a.b.c.d`).
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 use crate::bytes::Writer;
 use crate::status::{Error, Result};
@@ -8,9 +8,17 @@ use core::net::Ipv6Addr;
 
 /// An IPv6 address, or an IPv4 address in its IPv4-mapped form (RFC 4291 §2.5.5.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
 pub struct Ip(pub [u8; 16]);
 
 impl Ip {
+    /// The address that these bytes are, where they stand.
+    #[allow(unsafe_code)]
+    pub const fn of(bytes: &[u8; 16]) -> &Ip {
+        // SAFETY: an `Ip` is nothing but such bytes, by `repr(transparent)`.
+        unsafe { &*core::ptr::from_ref(bytes).cast::<Ip>() }
+    }
+
     /// `::`, which stands for "any" or "not known".
     pub const UNSPECIFIED: Ip = Ip([0; 16]);
     /// `::1`.

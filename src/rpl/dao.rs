@@ -38,7 +38,7 @@ const SHORTEST_REFRESH: u32 = 20_000;
 const LONGEST_REFRESH: u32 = 86_400_000;
 
 #[inline(never)]
-fn put_pair(target: &Target, transit: &Transit, out: &mut Writer<'_>) -> Result<()> {
+fn put_pair(target: &Target, transit: &Transit<'_>, out: &mut Writer<'_>) -> Result<()> {
     target.emit(out)?;
     transit.emit(out)
 }
@@ -196,25 +196,25 @@ impl Rpl<'_> {
         let dodag = self.dodags.get(index).ok_or(Error::State)?;
         let non_storing = dodag.is_non_storing();
         let lifetime = dodag.configuration.default_lifetime;
+        let own = self.own_address(dodag);
+        let parent = if non_storing { self.routable(dodag, dodag.preferred) } else { None };
         let mut transit = Transit {
             path_control: !(0x7f >> dodag.configuration.path_control_size.min(7)),
             path_sequence: dodag.dao.path_sequence,
             ..Transit::default()
         };
-        let dodag_id = is_local_instance(dodag.instance).then_some(dodag.id);
+        let dodag_id = is_local_instance(dodag.instance).then_some(&dodag.id);
         Dao { instance: dodag.instance, acknowledge: !farewell, sequence, dodag_id }.emit(out)?;
         let batch = if dodag.dao.single { 1 } else { BATCH };
         let mut count = 0;
         if farewell || dodag.dao.dirty {
-            let own = self.own_address(dodag);
-            let parent = if non_storing { self.routable(dodag, dodag.preferred) } else { None };
             if non_storing && own.is_none() {
                 return Ok(false);
             }
             for target in self.targets.iter().filter(|target| target.used) {
                 transit.path_lifetime = if farewell || target.withdrawn { 0 } else { lifetime };
                 // A target that is no RPL node hangs below this one (RFC 6550 §9.4).
-                transit.parent = if target.external && non_storing { own } else { parent };
+                transit.parent = if target.external && non_storing { own.as_ref() } else { parent.as_ref() };
                 transit.external = target.external;
                 put_pair(&target.target, &transit, out)?;
                 count += 1;
@@ -289,7 +289,7 @@ impl Rpl<'_> {
         cx: &mut RplContext<'_>,
         index: usize,
         to: &Ip,
-        dao: &Dao,
+        dao: &Dao<'_>,
         status: u8,
     ) {
         let ack = DaoAck { instance: dao.instance, sequence: dao.sequence, status, dodag_id: dao.dodag_id };
@@ -310,12 +310,12 @@ impl Rpl<'_> {
         cx: &mut RplContext<'_>,
         from: &Ip,
         to: &Ip,
-        dao: &Dao,
+        dao: &Dao<'_>,
         options: Options<'_>,
     ) {
         self.statistics.dao_received = self.statistics.dao_received.wrapping_add(1);
         let local = is_local_instance(dao.instance);
-        let index = self.dodag_of(dao.instance, dao.dodag_id.as_ref());
+        let index = self.dodag_of(dao.instance, dao.dodag_id);
         let Some(index) = index.filter(|_| !local || dao.dodag_id.is_some()) else { return };
         let Some(dodag) = self.dodags.get(index).filter(|dodag| dodag.is_member()) else { return };
         let accepted = if dodag.stores() && cfg!(feature = "rpl-storing") {
@@ -339,8 +339,8 @@ impl Rpl<'_> {
         }
     }
 
-    pub(super) fn receive_dao_ack(&mut self, cx: &mut RplContext<'_>, from: &Ip, ack: &DaoAck) {
-        let Some(index) = self.dodag_of(ack.instance, ack.dodag_id.as_ref()) else { return };
+    pub(super) fn receive_dao_ack(&mut self, cx: &mut RplContext<'_>, from: &Ip, ack: &DaoAck<'_>) {
+        let Some(index) = self.dodag_of(ack.instance, ack.dodag_id) else { return };
         let Some(dodag) = self.dodags.get_mut(index) else { return };
         let parent = self.neighbours.get_mut(usize::from(dodag.preferred));
         let asked = match &parent {

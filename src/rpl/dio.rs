@@ -5,8 +5,8 @@
 use super::dodag::{Dodag, HOLD, Membership, tell};
 use super::neighbours::{self, Neighbour, interface_identifier};
 use super::wire::{
-    Configuration, Dio, INFINITE_RANK, MetricKind, Options, PrefixInformation, code, emit_hop_count, mask,
-    next_metric, option,
+    Configuration, DioView, INFINITE_RANK, MetricKind, Options, PrefixInformation, code, emit_hop_count,
+    mask, next_metric, option,
 };
 use super::{MAX_BODY, Rpl, RplContext, count, lollipop, seconds, transmit};
 use crate::address::Ip;
@@ -15,28 +15,29 @@ use crate::status::Result;
 use crate::time::Instant;
 use core::cmp::Ordering;
 
-/// What the options of a DIO say.
+/// What the options of a DIO say, checked already as far as [`Options::checked`] goes.
 #[derive(Default)]
-struct Carried {
-    configuration: Option<Configuration>,
-    prefix: Option<PrefixInformation>,
-    hop_count: Option<u8>,
+struct Carried<'a> {
+    configuration: Option<&'a [u8; 14]>,
+    prefix: Option<&'a [u8; 30]>,
+    /// 255 for none.
+    hop_count: u8,
     /// A metric that no objective function here minimises.
     strange_metric: bool,
 }
 
-impl Carried {
-    fn read(mut options: Options<'_>) -> Carried {
-        let mut carried = Carried::default();
+impl<'a> Carried<'a> {
+    fn read(mut options: Options<'a>) -> Carried<'a> {
+        let mut carried = Carried { hop_count: u8::MAX, ..Carried::default() };
         while let Some((kind, data)) = options.next_raw() {
-            let mut body = Reader::new(data);
             match kind {
-                option::CONFIGURATION => carried.configuration = Configuration::parse(body).ok(),
-                option::PREFIX_INFORMATION => carried.prefix = PrefixInformation::parse(body).ok(),
+                option::CONFIGURATION => carried.configuration = data.try_into().ok(),
+                option::PREFIX_INFORMATION => carried.prefix = data.try_into().ok(),
                 option::METRIC_CONTAINER => {
+                    let mut body = Reader::new(data);
                     while let Some(metric) = next_metric(&mut body) {
                         match metric {
-                            MetricKind::HopCount(hops) => carried.hop_count = Some(hops),
+                            MetricKind::HopCount(hops) => carried.hop_count = hops,
                             // The rank stands for it (RFC 6719 §3.4).
                             MetricKind::Etx | MetricKind::Constraint => {}
                             MetricKind::Other => carried.strange_metric = true,
@@ -111,18 +112,18 @@ impl Rpl<'_> {
         &mut self,
         cx: &mut RplContext<'_>,
         from: &Ip,
-        dio: &Dio,
+        dio: DioView<'_>,
         options: Options<'_>,
     ) {
         self.statistics.dio_received = self.statistics.dio_received.wrapping_add(1);
         let iid = interface_identifier(from);
-        if !from.is_link_local() || iid == self.iid || dio.dodag_id.is_multicast() {
+        if !from.is_link_local() || iid == self.iid || dio.dodag_id().is_multicast() {
             count(&mut self.statistics.malformed);
             return;
         }
         let carried = Carried::read(options);
-        let own = |target: &super::OwnTarget| target.used && target.target.prefix == dio.dodag_id;
-        if self.targets.iter().any(own) && self.dodag_of(dio.instance, Some(&dio.dodag_id)).is_none() {
+        let own = |target: &super::OwnTarget| target.used && target.target.prefix == *dio.dodag_id();
+        if self.targets.iter().any(own) && self.dodag_of(dio.instance(), Some(dio.dodag_id())).is_none() {
             // What is left of a floating DODAG that was ours.
             return;
         }
@@ -135,58 +136,57 @@ impl Rpl<'_> {
         let is_parent = dodag.membership == Membership::Joined
             && self.neighbours.get(usize::from(dodag.preferred)).is_some_and(|parent| parent.iid == iid);
         // The root itself says which version holds, even after a restart.
-        let from_root = dio.rank == dodag.configuration.min_hop_rank_increase;
-        match lollipop::compare(dio.version, dodag.version) {
+        let from_root = dio.rank() == dodag.configuration.min_hop_rank_increase;
+        match lollipop::compare(dio.version(), dodag.version) {
             Some(Ordering::Equal) => {}
-            Some(Ordering::Greater) if dio.rank == INFINITE_RANK && dodag.is_member() => return,
-            Some(Ordering::Greater) => dodag.adopt_version(dio.version),
-            None if dio.rank != INFINITE_RANK && (from_root || is_parent) => {
-                dodag.adopt_version(dio.version);
+            Some(Ordering::Greater) if dio.rank() == INFINITE_RANK && dodag.is_member() => return,
+            Some(Ordering::Greater) => dodag.adopt_version(dio.version()),
+            None if dio.rank() != INFINITE_RANK && (from_root || is_parent) => {
+                dodag.adopt_version(dio.version());
             }
-            _ if dodag.membership == Membership::Heard => dodag.adopt_version(dio.version),
+            _ if dodag.membership == Membership::Heard => dodag.adopt_version(dio.version()),
             _ => {
                 // It is behind: tell it, and remember that it is no parent.
                 if dodag.is_usable() {
                     dodag.reset_trickle(cx.now, cx.random);
                 }
                 self.note_neighbour(cx, index, iid, dio, &carried);
-                self.select(cx, dio.instance);
+                self.select(cx, dio.instance());
                 return;
             }
         }
         let Some(dodag) = self.dodags.get_mut(index) else { return };
         if !dodag.is_member() || is_parent {
-            dodag.grounded = dio.grounded;
-            dodag.preference = dio.preference;
-            dodag.mode = dio.mode;
+            dodag.grounded = dio.grounded();
+            dodag.preference = dio.preference();
+            dodag.mode = dio.mode();
             dodag.strange_metric = carried.strange_metric;
         }
-        if let Some(configuration) = carried.configuration {
-            if !dodag.configured || is_parent || !dodag.is_member() {
-                dodag.configuration = configuration;
-                dodag.configured = true;
-            }
+        let told = is_parent || !dodag.is_member();
+        if let Some(configuration) = carried.configuration.filter(|_| told || !dodag.configured) {
+            dodag.configuration = Configuration::read(configuration);
+            dodag.configured = true;
         }
-        if let Some(prefix) = carried.prefix {
-            let news = mask(prefix.prefix, prefix.prefix_len)
-                != mask(dodag.prefix.prefix, dodag.prefix.prefix_len)
-                || prefix.prefix_len != dodag.prefix.prefix_len;
-            if dodag.prefix.prefix_len == 0 || is_parent || !dodag.is_member() {
-                let bits = mask(prefix.prefix, prefix.prefix_len);
-                dodag.prefix = PrefixInformation { prefix: bits, router_address: false, ..prefix };
-                if news && dodag.is_member() {
-                    dodag.tell |= tell::PREFIX;
-                }
+        if let Some(prefix) = carried.prefix.filter(|_| told || dodag.prefix.prefix_len == 0) {
+            let mut prefix = PrefixInformation::read(prefix);
+            prefix.prefix = mask(prefix.prefix, prefix.prefix_len);
+            prefix.router_address = false;
+            let former = &dodag.prefix;
+            let news = prefix.prefix != mask(former.prefix, former.prefix_len)
+                || prefix.prefix_len != former.prefix_len;
+            if news && dodag.is_member() {
+                dodag.tell |= tell::PREFIX;
             }
+            dodag.prefix = prefix;
         }
-        if dodag.is_usable() && dio.rank != INFINITE_RANK {
+        if dodag.is_usable() && dio.rank() != INFINITE_RANK {
             dodag.trickle.hear();
         }
         let triggered = self.note_neighbour(cx, index, iid, dio, &carried);
         let Some(dodag) = self.dodags.get_mut(index) else { return };
         if !dodag.configured {
             // The parameters are not in every DIO: ask for them (RFC 6550 §8.3).
-            if dio.rank != INFINITE_RANK {
+            if dio.rank() != INFINITE_RANK {
                 self.send_dis(cx, from, false);
             }
             return;
@@ -194,15 +194,15 @@ impl Rpl<'_> {
         if is_parent && triggered {
             self.dtsn_changed(cx, index);
         }
-        self.select(cx, dio.instance);
+        self.select(cx, dio.instance());
     }
 
     /// The entry of the DODAG that a DIO is about, a new one if need be.
-    fn find_or_add_dodag(&mut self, dio: &Dio) -> Option<usize> {
-        if let Some(index) = self.dodag_of(dio.instance, Some(&dio.dodag_id)) {
+    fn find_or_add_dodag(&mut self, dio: DioView<'_>) -> Option<usize> {
+        if let Some(index) = self.dodag_of(dio.instance(), Some(dio.dodag_id())) {
             return Some(index);
         }
-        if dio.rank == INFINITE_RANK {
+        if dio.rank() == INFINITE_RANK {
             return None;
         }
         // A free entry, or the least preferred of those not joined, which gives way to a better one
@@ -220,7 +220,7 @@ impl Rpl<'_> {
             }
         }
         let (least, index) = place?;
-        if least > worth(dio.grounded, dio.preference) {
+        if least > worth(dio.grounded(), dio.preference()) {
             count(&mut self.statistics.table_full);
             return None;
         }
@@ -231,13 +231,13 @@ impl Rpl<'_> {
         }
         let dodag = self.dodags.get_mut(index)?;
         dodag.clear();
-        dodag.id = dio.dodag_id;
+        dodag.id = *dio.dodag_id();
         dodag.membership = Membership::Heard;
-        dodag.instance = dio.instance;
-        dodag.version = dio.version;
-        dodag.mode = dio.mode;
-        dodag.preference = dio.preference;
-        dodag.grounded = dio.grounded;
+        dodag.instance = dio.instance();
+        dodag.version = dio.version();
+        dodag.mode = dio.mode();
+        dodag.preference = dio.preference();
+        dodag.grounded = dio.grounded();
         Some(index)
     }
 
@@ -247,25 +247,27 @@ impl Rpl<'_> {
         cx: &mut RplContext<'_>,
         index: usize,
         iid: [u8; 8],
-        dio: &Dio,
-        carried: &Carried,
+        dio: DioView<'_>,
+        carried: &Carried<'_>,
     ) -> bool {
         let now = seconds(cx.now);
-        let slot = if dio.rank == INFINITE_RANK {
-            self.find_neighbour(dio.instance, iid)
+        let slot = if dio.rank() == INFINITE_RANK {
+            self.find_neighbour(dio.instance(), iid)
         } else {
-            self.find_or_add_neighbour(index, iid, dio.rank, now)
+            self.find_or_add_neighbour(index, iid, dio.rank(), now)
         };
         let Some(entry) = slot.and_then(|slot| self.neighbours.get_mut(slot)) else { return false };
-        let changed = entry.dtsn != dio.dtsn && entry.rank != INFINITE_RANK;
+        let changed = entry.dtsn != dio.dtsn() && entry.rank != INFINITE_RANK;
         entry.heard(now);
         entry.dodag = index as u8;
-        entry.version = dio.version;
-        entry.rank = dio.rank;
-        entry.dtsn = dio.dtsn;
-        entry.hop_count = carried.hop_count.unwrap_or(u8::MAX);
-        if let Some(prefix) = carried.prefix.filter(|prefix| prefix.router_address) {
-            entry.routable_iid = interface_identifier(&prefix.prefix);
+        entry.version = dio.version();
+        entry.rank = dio.rank();
+        entry.dtsn = dio.dtsn();
+        entry.hop_count = carried.hop_count;
+        if let Some([_, flags, .., a, b, c, d, e, f, g, h]) = carried.prefix {
+            if flags & PrefixInformation::ROUTER_ADDRESS != 0 {
+                entry.routable_iid = [*a, *b, *c, *d, *e, *f, *g, *h];
+            }
         }
         changed
     }
@@ -300,16 +302,16 @@ impl Rpl<'_> {
     }
 
     /// Someone speaks of the DODAG that this node is the root of.
-    fn hear_own_dodag(&mut self, cx: &mut RplContext<'_>, index: usize, iid: [u8; 8], dio: &Dio) {
+    fn hear_own_dodag(&mut self, cx: &mut RplContext<'_>, index: usize, iid: [u8; 8], dio: DioView<'_>) {
         let now = seconds(cx.now);
-        let slot = self.find_neighbour(dio.instance, iid);
+        let slot = self.find_neighbour(dio.instance(), iid);
         if let Some(entry) = slot.and_then(|slot| self.neighbours.get_mut(slot)) {
             entry.heard(now);
-            entry.rank = dio.rank;
+            entry.rank = dio.rank();
         }
         let Some(dodag) = self.dodags.get_mut(index) else { return };
         let listening = dodag.timers[HOLD] != Instant::NEVER;
-        let ahead = match lollipop::compare(dio.version, dodag.version) {
+        let ahead = match lollipop::compare(dio.version(), dodag.version) {
             Some(Ordering::Greater) | None => true,
             // A version that we have not announced since we started: we did before.
             Some(Ordering::Equal) => listening,
@@ -321,12 +323,12 @@ impl Rpl<'_> {
             }
         };
         if ahead {
-            dodag.version = lollipop::next(dio.version);
+            dodag.version = lollipop::next(dio.version());
             dodag.dtsn = lollipop::next(dodag.dtsn);
             dodag.timers[HOLD] = Instant::NEVER;
             dodag.trickle.stop();
             dodag.reset_trickle(cx.now, cx.random);
-        } else if !listening && dio.rank != INFINITE_RANK {
+        } else if !listening && dio.rank() != INFINITE_RANK {
             dodag.trickle.hear();
         }
     }

@@ -52,7 +52,7 @@ use crate::transport::Context;
 use dodag::{Dodag, FORGET, HOLD, Membership, tell};
 use neighbours::Neighbour;
 use routes::{FOREVER, Route, mark};
-use wire::{Dao, DaoAck, Dio, Dis, PrefixInformation, code};
+use wire::{Dao, DaoAck, DioView, Dis, PrefixInformation, code};
 
 /// What the engine is lent for a call.
 pub type RplContext<'a> = Context<'a, dyn ControlPlane + 'a>;
@@ -369,8 +369,8 @@ impl<'m> Rpl<'m> {
                 self.receive_dis(cx, from, to, options.checked()?);
             }
             code::DIO => {
-                let (dio, options) = Dio::parse(body)?;
-                self.receive_dio(cx, from, &dio, options.checked()?);
+                let (dio, options) = DioView::split(body)?;
+                self.receive_dio(cx, from, dio, options.checked()?);
             }
             code::DAO => {
                 let (dao, options) = Dao::parse(body)?;

@@ -62,10 +62,10 @@ impl Rpl<'_> {
         outcome
     }
 
-    fn learn_link(&mut self, now: u32, index: usize, target: &Target, transit: &Transit) -> Result<()> {
+    fn learn_link(&mut self, now: u32, index: usize, target: &Target, transit: &Transit<'_>) -> Result<()> {
         let dodag = self.dodags.get(index).ok_or(Error::State)?;
         let parent = transit.parent.ok_or(Error::Malformed)?;
-        let parent_target = Target { prefix_len: 128, prefix: parent };
+        let parent_target = Target { prefix_len: 128, prefix: *parent };
         if target.prefix.is_multicast()
             || parent.is_multicast()
             || (target.prefix == dodag.id && target.prefix_len == 128)
@@ -96,7 +96,7 @@ impl Rpl<'_> {
             Some(known) => known,
             None => routes::insert(self.routes, index, target).ok_or(Error::Full)?,
         };
-        let via = if parent == id {
+        let via = if *parent == id {
             Some(ROOT)
         } else {
             // The parent's own DAO may still be under way: its entry is made for it.

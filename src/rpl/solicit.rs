@@ -4,10 +4,9 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{Dodag, HOLD, Membership};
-use super::wire::{Dis, Options, SolicitedInformation, code, option};
+use super::wire::{Options, code, option};
 use super::{ALL_RPL_NODES, Rpl, RplContext, at_second, transmit};
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer};
 use crate::time::Instant;
 
 /// First and longest interval between solicitations, in milliseconds.
@@ -42,17 +41,11 @@ impl Rpl<'_> {
     /// Sends a solicitation; one that is a mere probe carries a predicate that never holds, so
     /// that the link layer's acknowledgement is its only answer.
     pub(super) fn send_dis(&mut self, cx: &mut RplContext<'_>, to: &Ip, probe: bool) {
-        let mut body = [0; 2 + 21];
-        let mut out = Writer::new(&mut body);
-        if Dis.emit(&mut out).is_err() {
-            return;
-        }
-        let never = SolicitedInformation { dodag_id: Some(Ip::UNSPECIFIED), ..Default::default() };
-        if probe && never.emit(&mut out).is_err() {
-            return;
-        }
+        // A base object without flags; a solicited information option with the DODAGID predicate for `::`.
+        const BASE: [u8; 2] = [0; 2];
+        const PROBE: [u8; 23] = [0, 0, 7, 19, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         self.statistics.dis_sent = self.statistics.dis_sent.wrapping_add(1);
-        transmit(cx, to, code::DIS, out.written());
+        transmit(cx, to, code::DIS, if probe { &PROBE } else { &BASE });
     }
 
     pub(super) fn receive_dis(
@@ -65,19 +58,18 @@ impl Rpl<'_> {
         if !from.is_link_local() {
             return;
         }
-        let mut asked = SolicitedInformation::default();
+        let mut asked = None;
         while let Some((kind, data)) = options.next_raw() {
             if kind == option::SOLICITED_INFORMATION {
-                asked = SolicitedInformation::parse(Reader::new(data)).unwrap_or_default();
+                asked = data.try_into().ok();
             }
         }
         for index in 0..self.dodags.len() {
             let Some(dodag) = self.dodags.get_mut(index) else { break };
             let listening = dodag.is_root() && dodag.timers[HOLD] != Instant::NEVER;
             let matches = dodag.is_member()
-                && asked.instance.is_none_or(|instance| instance == dodag.instance)
-                && asked.dodag_id.is_none_or(|id| id == dodag.id)
-                && asked.version.is_none_or(|version| version == dodag.version);
+                && asked
+                    .is_none_or(|asked| option::solicits(asked, dodag.instance, &dodag.id, dodag.version));
             if !matches || listening {
                 continue;
             }

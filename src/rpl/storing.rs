@@ -7,7 +7,6 @@ use super::routes::{self, NOWHERE, mark};
 use super::wire::{Options, Target, Transit, mask, option};
 use super::{Rpl, RplContext, count, lollipop, seconds};
 use crate::address::Ip;
-use crate::bytes::Reader;
 use crate::status::{Error, Result};
 use core::cmp::Ordering;
 
@@ -20,7 +19,7 @@ use core::cmp::Ordering;
 /// error of `learn`, after all pairs were offered.
 pub(super) fn for_each_pair(
     options: Options<'_>,
-    learn: &mut dyn FnMut(&Target, &Transit) -> Result<()>,
+    learn: &mut dyn FnMut(&Target, &Transit<'_>) -> Result<()>,
 ) -> Result<()> {
     let mut rest = options;
     let mut group = options;
@@ -40,11 +39,11 @@ pub(super) fn for_each_pair(
             }
             // Of several transits the first, the most preferred path, is used.
             let mut left = if taken { 0 } else { targets };
-            let transit = Transit::parse(Reader::new(data))?;
+            let transit = Transit::parse(data)?;
             while left > 0 {
                 let Some((kind, data)) = group.next_raw() else { break };
                 if kind == option::TARGET {
-                    outcome = outcome.and(learn(&Target::parse(Reader::new(data))?, &transit));
+                    outcome = outcome.and(learn(&Target::parse(data)?, &transit));
                     left -= 1;
                 }
             }
@@ -103,7 +102,7 @@ impl Rpl<'_> {
         index: usize,
         slot: u16,
         target: &Target,
-        transit: &Transit,
+        transit: &Transit<'_>,
     ) -> Result<bool> {
         let dodag = self.dodags.get(index).ok_or(Error::State)?;
         let is_root = dodag.is_root();

@@ -136,8 +136,14 @@ fn dao(sequence: u8, target: usize, path_sequence: u8, lifetime: u8, parent: Opt
     emitted(|out| {
         Dao { acknowledge: true, sequence, ..Dao::default() }.emit(out)?;
         Target { prefix_len: 128, prefix: address(target) }.emit(out)?;
-        Transit { path_control: 0x80, path_sequence, path_lifetime: lifetime, parent, ..Transit::default() }
-            .emit(out)
+        Transit {
+            path_control: 0x80,
+            path_sequence,
+            path_lifetime: lifetime,
+            parent: parent.as_ref(),
+            ..Transit::default()
+        }
+        .emit(out)
     })
 }
 
@@ -169,7 +175,7 @@ fn a_dao_of_storing_mode_goes_to_the_parent_and_one_of_non_storing_mode_to_the_r
         assert!(base.acknowledge && base.dodag_id.is_none());
         let transit = options.last().unwrap().unwrap();
         let mote::rpl::wire::ControlOption::Transit(transit) = transit else { panic!() };
-        assert_eq!(transit.parent, (mode == Mode::NonStoring).then_some(address(0)));
+        assert_eq!(transit.parent.copied(), (mode == Mode::NonStoring).then_some(address(0)));
         assert_eq!((transit.path_lifetime, transit.path_control), (30, 0x80));
     }
 }
@@ -557,7 +563,8 @@ fn an_external_target_is_reached_through_a_tunnel_to_its_router() {
     let body = emitted(|out| {
         Dao { sequence: 241, ..Dao::default() }.emit(out)?;
         Target { prefix_len: 64, prefix: network }.emit(out)?;
-        let parent = Some(address(3));
+        let router = address(3);
+        let parent = Some(&router);
         Transit { external: true, path_control: 0x80, path_sequence: 240, path_lifetime: 30, parent }
             .emit(out)
     });

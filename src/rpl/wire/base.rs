@@ -5,7 +5,7 @@
 use super::option::Options;
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer};
-use crate::status::Result;
+use crate::status::{Error, Result};
 
 /// DODAG Information Solicitation (RFC 6550 §6.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,22 +64,18 @@ impl Dio {
     /// # Errors
     /// [`Malformed`](crate::status::Error::Malformed) when it is cut short.
     pub fn parse(body: &[u8]) -> Result<(Dio, Options<'_>)> {
-        let mut reader = Reader::new(body);
-        let [instance, version] = reader.array()?;
-        let rank = reader.u16()?;
-        let [bits, dtsn, _, _] = reader.array()?;
-        let dodag_id = Ip(reader.array()?);
+        let (view, options) = DioView::split(body)?;
         let dio = Dio {
-            instance,
-            version,
-            rank,
-            grounded: bits & 0x80 != 0,
-            mode: bits >> 3 & 7,
-            preference: bits & 7,
-            dtsn,
-            dodag_id,
+            instance: view.instance(),
+            version: view.version(),
+            rank: view.rank(),
+            grounded: view.grounded(),
+            mode: view.mode(),
+            preference: view.preference(),
+            dtsn: view.dtsn(),
+            dodag_id: *view.dodag_id(),
         };
-        Ok((dio, Options::new(reader.rest())))
+        Ok((dio, options))
     }
 
     /// Writes the base object.
@@ -95,9 +91,72 @@ impl Dio {
     }
 }
 
+/// The base object of a DIO where it stands: what [`Dio`] is a copy of.
+#[derive(Clone, Copy)]
+pub(crate) struct DioView<'a>(&'a [u8; Dio::LEN]);
+
+impl<'a> DioView<'a> {
+    /// The base object and the options behind it.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when it is cut short.
+    pub(crate) fn split(body: &'a [u8]) -> Result<(DioView<'a>, Options<'a>)> {
+        let (base, options) = body.split_first_chunk().ok_or(Error::Malformed)?;
+        Ok((DioView(base), Options::new(options)))
+    }
+
+    pub(crate) const fn instance(self) -> u8 {
+        self.0[0]
+    }
+
+    pub(crate) const fn version(self) -> u8 {
+        self.0[1]
+    }
+
+    pub(crate) const fn rank(self) -> u16 {
+        u16::from_be_bytes([self.0[2], self.0[3]])
+    }
+
+    pub(crate) const fn grounded(self) -> bool {
+        self.0[4] & 0x80 != 0
+    }
+
+    pub(crate) const fn mode(self) -> u8 {
+        self.0[4] >> 3 & 7
+    }
+
+    pub(crate) const fn preference(self) -> u8 {
+        self.0[4] & 7
+    }
+
+    pub(crate) const fn dtsn(self) -> u8 {
+        self.0[5]
+    }
+
+    pub(crate) const fn dodag_id(self) -> &'a Ip {
+        let [_, _, _, _, _, _, _, _, id @ ..] = self.0;
+        Ip::of(id)
+    }
+}
+
+/// The base object of a DAO or DAO-ACK: four bytes, and the DODAGID if `flag` in the second says so.
+fn split_base(body: &[u8], flag: u8) -> Result<(&[u8; 4], Option<&Ip>, Options<'_>)> {
+    let (base, rest) = body.split_first_chunk::<4>().ok_or(Error::Malformed)?;
+    if base[1] & flag == 0 {
+        return Ok((base, None, Options::new(rest)));
+    }
+    let (id, rest) = rest.split_first_chunk().ok_or(Error::Malformed)?;
+    Ok((base, Some(Ip::of(id)), Options::new(rest)))
+}
+
+fn put_base(base: &[u8; 4], dodag_id: Option<&Ip>, out: &mut Writer<'_>) -> Result<()> {
+    out.put(base)?;
+    out.put(dodag_id.map_or(&[], |id| &id.0))
+}
+
 /// Destination Advertisement Object (RFC 6550 §6.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dao {
+pub struct Dao<'a> {
     /// RPLInstanceID.
     pub instance: u8,
     /// Whether a DAO-ACK is wanted.
@@ -105,20 +164,17 @@ pub struct Dao {
     /// DAOSequence, which the DAO-ACK repeats.
     pub sequence: u8,
     /// The DODAG, given with a local instance.
-    pub dodag_id: Option<Ip>,
+    pub dodag_id: Option<&'a Ip>,
 }
 
-impl Dao {
+impl<'a> Dao<'a> {
     /// Reads the base object; reserved fields are ignored.
     ///
     /// # Errors
     /// [`Malformed`](crate::status::Error::Malformed) when it is cut short.
-    pub fn parse(body: &[u8]) -> Result<(Dao, Options<'_>)> {
-        let mut reader = Reader::new(body);
-        let [instance, bits, _, sequence] = reader.array()?;
-        let dodag_id = if bits & 0x40 != 0 { Some(Ip(reader.array()?)) } else { None };
-        let dao = Dao { instance, acknowledge: bits & 0x80 != 0, sequence, dodag_id };
-        Ok((dao, Options::new(reader.rest())))
+    pub fn parse(body: &'a [u8]) -> Result<(Dao<'a>, Options<'a>)> {
+        let (&[instance, bits, _, sequence], dodag_id, options) = split_base(body, 0x40)?;
+        Ok((Dao { instance, acknowledge: bits & 0x80 != 0, sequence, dodag_id }, options))
     }
 
     /// Writes the base object.
@@ -127,8 +183,7 @@ impl Dao {
     /// [`TooLarge`](crate::status::Error::TooLarge).
     pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
         let bits = u8::from(self.acknowledge) << 7 | u8::from(self.dodag_id.is_some()) << 6;
-        out.put(&[self.instance, bits, 0, self.sequence])?;
-        self.dodag_id.map_or(Ok(()), |id| out.put(&id.0))
+        put_base(&[self.instance, bits, 0, self.sequence], self.dodag_id, out)
     }
 
     /// Bytes of the base object.
@@ -139,7 +194,7 @@ impl Dao {
 
 /// Destination Advertisement Object Acknowledgement (RFC 6550 §6.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DaoAck {
+pub struct DaoAck<'a> {
     /// RPLInstanceID.
     pub instance: u8,
     /// The DAOSequence that is answered.
@@ -147,10 +202,10 @@ pub struct DaoAck {
     /// 0 accepts, up to 127 suggests another parent, more refuses.
     pub status: u8,
     /// The DODAG, given with a local instance.
-    pub dodag_id: Option<Ip>,
+    pub dodag_id: Option<&'a Ip>,
 }
 
-impl DaoAck {
+impl<'a> DaoAck<'a> {
     /// The status that this implementation refuses with: the table is full. RFC 6550 §6.5.1
     /// leaves the choice among 128 to 255 open.
     pub const REFUSED: u8 = 128;
@@ -159,11 +214,9 @@ impl DaoAck {
     ///
     /// # Errors
     /// [`Malformed`](crate::status::Error::Malformed) when it is cut short.
-    pub fn parse(body: &[u8]) -> Result<(DaoAck, Options<'_>)> {
-        let mut reader = Reader::new(body);
-        let [instance, bits, sequence, status] = reader.array()?;
-        let dodag_id = if bits & 0x80 != 0 { Some(Ip(reader.array()?)) } else { None };
-        Ok((DaoAck { instance, sequence, status, dodag_id }, Options::new(reader.rest())))
+    pub fn parse(body: &'a [u8]) -> Result<(DaoAck<'a>, Options<'a>)> {
+        let (&[instance, _, sequence, status], dodag_id, options) = split_base(body, 0x80)?;
+        Ok((DaoAck { instance, sequence, status, dodag_id }, options))
     }
 
     /// Writes the base object.
@@ -172,8 +225,7 @@ impl DaoAck {
     /// [`TooLarge`](crate::status::Error::TooLarge).
     pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
         let bits = u8::from(self.dodag_id.is_some()) << 7;
-        out.put(&[self.instance, bits, self.sequence, self.status])?;
-        self.dodag_id.map_or(Ok(()), |id| out.put(&id.0))
+        put_base(&[self.instance, bits, self.sequence, self.status], self.dodag_id, out)
     }
 
     /// Bytes of the base object.

@@ -15,6 +15,7 @@ mod srh;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use base::DioView;
 pub use base::{Dao, DaoAck, Dio, Dis};
 pub use metric::{Metric, MetricObject, Metrics};
 pub(crate) use metric::{MetricKind, emit_hop_count, next_metric};
@@ -66,9 +67,9 @@ pub enum Message<'a> {
     /// "This is the DODAG, and this is my rank."
     Dio(Dio, Options<'a>),
     /// "These targets are reached through me."
-    Dao(Dao, Options<'a>),
+    Dao(Dao<'a>, Options<'a>),
     /// The answer to a DAO.
-    DaoAck(DaoAck, Options<'a>),
+    DaoAck(DaoAck<'a>, Options<'a>),
 }
 
 impl<'a> Message<'a> {

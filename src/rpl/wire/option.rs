@@ -102,7 +102,7 @@ pub enum ControlOption<'a> {
     /// A destination.
     Target(Target),
     /// Attributes of the path to the targets before it.
-    Transit(Transit),
+    Transit(Transit<'a>),
     /// Which DODAGs a DIS asks about.
     SolicitedInformation(SolicitedInformation),
     /// A prefix to form addresses with.
@@ -131,9 +131,9 @@ impl<'a> ControlOption<'a> {
             PAD_N => ControlOption::PadN(length),
             METRIC_CONTAINER => ControlOption::MetricContainer(data),
             ROUTE_INFORMATION => ControlOption::RouteInformation(RouteInformation::parse(body)?),
-            CONFIGURATION => ControlOption::Configuration(Configuration::parse(body)?),
-            TARGET => ControlOption::Target(Target::parse(body)?),
-            TRANSIT => ControlOption::Transit(Transit::parse(body)?),
+            CONFIGURATION => ControlOption::Configuration(Configuration::read(&exact(body)?)),
+            TARGET => ControlOption::Target(Target::parse(data)?),
+            TRANSIT => ControlOption::Transit(Transit::parse(data)?),
             SOLICITED_INFORMATION => ControlOption::SolicitedInformation(SolicitedInformation::parse(body)?),
             PREFIX_INFORMATION => ControlOption::PrefixInformation(PrefixInformation::parse(body)?),
             TARGET_DESCRIPTOR => ControlOption::TargetDescriptor(u32::from_be_bytes(exact(body)?)),
@@ -274,10 +274,10 @@ impl Configuration {
     /// Bytes of the option, header included.
     pub const LEN: usize = 16;
 
-    pub(crate) fn parse(body: Reader<'_>) -> Result<Configuration> {
-        let bytes: [u8; 14] = exact(body)?;
-        let [flags, doublings, min, redundancy, m0, m1, h0, h1, o0, o1, _, lifetime, u0, u1] = bytes;
-        Ok(Configuration {
+    /// Reads the data of the option.
+    pub(crate) const fn read(data: &[u8; 14]) -> Configuration {
+        let [flags, doublings, min, redundancy, m0, m1, h0, h1, o0, o1, _, lifetime, u0, u1] = *data;
+        Configuration {
             rpi_0x23: flags & 0x10 != 0,
             authenticated: flags & 0x08 != 0,
             path_control_size: flags & 7,
@@ -289,7 +289,7 @@ impl Configuration {
             ocp: u16::from_be_bytes([o0, o1]),
             default_lifetime: lifetime,
             lifetime_unit: u16::from_be_bytes([u0, u1]),
-        })
+        }
     }
 
     /// Writes the option.
@@ -318,9 +318,9 @@ pub struct Target {
 }
 
 impl Target {
-    pub(crate) fn parse(mut body: Reader<'_>) -> Result<Target> {
-        let [_, prefix_len] = body.array()?;
-        Ok(Target { prefix_len, prefix: parse_prefix(prefix_len, body.rest())? })
+    pub(crate) fn parse(data: &[u8]) -> Result<Target> {
+        let (&[_, prefix_len], prefix) = data.split_first_chunk().ok_or(Error::Malformed)?;
+        Ok(Target { prefix_len, prefix: parse_prefix(prefix_len, prefix)? })
     }
 
     /// Writes the option.
@@ -341,7 +341,7 @@ impl Target {
 
 /// Transit Information (RFC 6550 §6.7.8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Transit {
+pub struct Transit<'a> {
     /// Whether the targets were learned through another protocol.
     pub external: bool,
     /// Path Control bits.
@@ -351,13 +351,17 @@ pub struct Transit {
     /// Lifetime units; 0 is a No-Path, 255 is for ever.
     pub path_lifetime: u8,
     /// The parent through which the targets are reached (non-storing mode).
-    pub parent: Option<Ip>,
+    pub parent: Option<&'a Ip>,
 }
 
-impl Transit {
-    pub(crate) fn parse(mut body: Reader<'_>) -> Result<Transit> {
-        let [flags, path_control, path_sequence, path_lifetime] = body.array()?;
-        let parent = if body.is_empty() { None } else { Some(Ip(exact(body)?)) };
+impl<'a> Transit<'a> {
+    pub(crate) fn parse(data: &'a [u8]) -> Result<Transit<'a>> {
+        let (&[flags, path_control, path_sequence, path_lifetime], rest) =
+            data.split_first_chunk().ok_or(Error::Malformed)?;
+        let parent = match rest {
+            [] => None,
+            rest => Some(Ip::of(rest.try_into().map_err(|_| Error::Malformed)?)),
+        };
         Ok(Transit { external: flags & 0x80 != 0, path_control, path_sequence, path_lifetime, parent })
     }
 
@@ -369,7 +373,7 @@ impl Transit {
         let length = if self.parent.is_some() { 20 } else { 4 };
         let flags = u8::from(self.external) << 7;
         out.put(&[TRANSIT, length, flags, self.path_control, self.path_sequence, self.path_lifetime])?;
-        self.parent.map_or(Ok(()), |parent| out.put(&parent.0))
+        out.put(self.parent.map_or(&[], |parent| &parent.0))
     }
 
     /// Bytes of the option, header included.
@@ -389,8 +393,16 @@ pub struct SolicitedInformation {
     pub version: Option<u8>,
 }
 
+/// Whether the data of a solicited information option asks for this version of a DODAG.
+pub(crate) fn solicits(data: &[u8; 19], instance: u8, dodag_id: &Ip, version: u8) -> bool {
+    let [wanted_instance, flags, wanted_id @ .., wanted_version] = data;
+    (flags & 0x40 == 0 || *wanted_instance == instance)
+        && (flags & 0x20 == 0 || *wanted_id == dodag_id.0)
+        && (flags & 0x80 == 0 || *wanted_version == version)
+}
+
 impl SolicitedInformation {
-    pub(crate) fn parse(body: Reader<'_>) -> Result<SolicitedInformation> {
+    fn parse(body: Reader<'_>) -> Result<SolicitedInformation> {
         let bytes: [u8; 19] = exact(body)?;
         let mut body = Reader::new(&bytes);
         let [instance, flags] = body.array()?;
@@ -439,25 +451,26 @@ pub struct PrefixInformation {
 impl PrefixInformation {
     /// Bytes of the option, header included.
     pub const LEN: usize = 32;
+    /// The bit R.
+    pub(crate) const ROUTER_ADDRESS: u8 = 0x20;
 
-    pub(crate) fn parse(body: Reader<'_>) -> Result<PrefixInformation> {
-        let bytes: [u8; 30] = exact(body)?;
-        let mut body = Reader::new(&bytes);
-        let [prefix_len, flags] = body.array()?;
-        if prefix_len > 128 {
-            return Err(Error::Malformed);
+    fn parse(body: Reader<'_>) -> Result<PrefixInformation> {
+        let option = PrefixInformation::read(&exact(body)?);
+        if option.prefix_len <= 128 { Ok(option) } else { Err(Error::Malformed) }
+    }
+
+    /// Reads the data of the option, whose prefix length is not looked at.
+    pub(crate) const fn read(data: &[u8; 30]) -> PrefixInformation {
+        let [prefix_len, flags, a, b, c, d, e, f, g, h, _, _, _, _, prefix @ ..] = data;
+        PrefixInformation {
+            prefix_len: *prefix_len,
+            on_link: *flags & 0x80 != 0,
+            autonomous: *flags & 0x40 != 0,
+            router_address: *flags & 0x20 != 0,
+            valid_lifetime: u32::from_be_bytes([*a, *b, *c, *d]),
+            preferred_lifetime: u32::from_be_bytes([*e, *f, *g, *h]),
+            prefix: Ip(*prefix),
         }
-        let (valid_lifetime, preferred_lifetime) = (body.u32()?, body.u32()?);
-        body.u32()?;
-        Ok(PrefixInformation {
-            prefix_len,
-            on_link: flags & 0x80 != 0,
-            autonomous: flags & 0x40 != 0,
-            router_address: flags & 0x20 != 0,
-            valid_lifetime,
-            preferred_lifetime,
-            prefix: Ip(body.array()?),
-        })
     }
 
     /// Writes the option.

@@ -51,7 +51,7 @@ fn control_option() -> impl Strategy<Value = ControlOption<'static>> {
                 path_control: b[0],
                 path_sequence: b[1],
                 path_lifetime: b[2],
-                parent,
+                parent: parent.map(|ip| &*Box::leak(Box::new(ip))),
             })
         }),
         (proptest::option::of(any::<u8>()), proptest::option::of(ip()), proptest::option::of(any::<u8>()))
@@ -97,7 +97,7 @@ proptest! {
             dodag_id: id,
         };
         prop_assert_eq!(Dio::parse(&bytes(|out| dio.emit(out))).unwrap().0, dio);
-        let dodag_id = flags.1.then_some(id);
+        let dodag_id = flags.1.then_some(&id);
         let dao = Dao { instance: b[0], acknowledge: flags.0, sequence: b[1], dodag_id };
         let wire = bytes(|out| dao.emit(out));
         prop_assert_eq!(wire.len(), dao.encoded_len());
@@ -280,7 +280,7 @@ fn a_dao_of_storing_mode_has_no_parent_and_one_of_non_storing_mode_has() {
     assert_eq!(bytes(|out| transit.emit(out)), [6, 4, 0, 0x80, 240, 30]);
     let target = Target { prefix_len: 60, prefix: Ip::v6([0xfd00, 0, 0, 0x10, 0, 0, 0, 0]) };
     assert_eq!(bytes(|out| target.emit(out)), [5, 10, 0, 60, 0xfd, 0, 0, 0, 0, 0, 0, 0x10]);
-    let parent = Some(Ip::LOOPBACK);
+    let parent = Some(&Ip::LOOPBACK);
     assert_eq!(bytes(|out| Transit { parent, ..transit }.emit(out)).len(), 22);
 }
 
