@@ -5,6 +5,7 @@
 use super::input::Arrival;
 use super::output::Outgoing;
 use super::wire::icmpv6::{kind, parameter};
+use super::wire::header::ends;
 use super::wire::{Header, exthdr, protocol};
 use super::{Context, Ipv6};
 use crate::address::Ip;
@@ -77,26 +78,13 @@ impl Problem {
 /// Whether the packet carries an ICMPv6 error or redirect, or too little to tell: no error is
 /// sent about it (RFC 4443 §2.4 (e.1), (e.2)).
 fn is_error_itself(packet: &[u8]) -> bool {
-    let Ok((header, mut payload)) = Header::parse(packet) else { return true };
-    let mut kind_of_next = header.next_header;
-    for _ in 0..exthdr::MAX_EXTENSION_HEADERS {
-        if !exthdr::is_extension(kind_of_next) {
-            break;
-        }
-        if kind_of_next == protocol::FRAGMENT
-            && exthdr::Fragment::parse(payload).is_ok_and(|fragment| fragment.offset != 0)
-        {
-            // What it is a fragment of cannot be seen.
-            return true;
-        }
-        let Ok(extension) = exthdr::Extension::parse(kind_of_next, payload) else { return true };
-        kind_of_next = extension.next_header;
-        payload = payload.get(extension.bytes.len()..).unwrap_or_default();
-    }
-    match (kind_of_next, payload.first()) {
+    let [_, _, _, _, _, _, next_header, ..] = *packet else { return true };
+    let (kind_of_upper, upper) = exthdr::pass(next_header, packet.get(Header::LEN..).unwrap_or_default());
+    match (kind_of_upper, upper.first()) {
         (protocol::ICMPV6, Some(first)) => *first < 128 || *first == kind::REDIRECT,
         (protocol::ICMPV6, None) => true,
-        _ => false,
+        // What it is a fragment of cannot be seen.
+        (kind, _) => exthdr::is_extension(kind),
     }
 }
 
@@ -109,13 +97,13 @@ impl Ipv6<'_> {
         packet: &[u8],
         problem: Problem,
     ) {
-        let Ok((header, _)) = Header::parse(packet) else { return };
-        let to_many = arrival.multicast || header.destination.is_multicast();
-        let no_single_source =
-            header.source.is_unspecified() || header.source.is_multicast() || header.source == Ip::LOOPBACK;
+        let Some(header) = packet.first_chunk() else { return };
+        let (source, destination) = ends(header);
+        let to_many = arrival.multicast || destination.is_multicast();
+        let no_single_source = source.is_unspecified() || source.is_multicast() || *source == Ip::LOOPBACK;
         let silent = (to_many && !problem.may_answer_multicast())
             || no_single_source
-            || self.addresses.is_own(&header.source)
+            || self.addresses.is_own(source)
             || is_error_itself(packet);
         if silent || !self.errors.take(cx.now) {
             self.statistics.errors_suppressed = self.statistics.errors_suppressed.wrapping_add(1);
@@ -123,8 +111,8 @@ impl Ipv6<'_> {
         }
         // The source is the address that the packet was sent to if that is ours (RFC 4443 §2.2).
         let outgoing = Outgoing {
-            source: self.addresses.is_own(&header.destination).then_some(&header.destination),
-            destination: &header.source,
+            source: self.addresses.is_own(destination).then_some(destination),
+            destination: source,
             hop_limit: self.config.hop_limit,
             icmp: Some((problem.kind, problem.code)),
             // As much of the packet as the minimum MTU leaves room for (RFC 4443 §2.4 (c)); less if

@@ -11,6 +11,7 @@ use super::wire::icmpv6::{kind, parameter, time_exceeded};
 use super::wire::{Header, exthdr, protocol};
 use super::{Context, Ipv6};
 use crate::address::Ip;
+use crate::status::Result;
 use core::ops::Range;
 
 /// A packet that came, and how far the walk through it has come.
@@ -32,16 +33,27 @@ pub(super) struct Walk {
 
 impl Walk {
     /// At the start of a packet.
-    pub(super) const fn new(arrival: Arrival, header: Header) -> Walk {
+    pub(super) fn new(arrival: Arrival) -> Walk {
         Walk {
             arrival,
-            header,
-            next_header: header.next_header,
-            next_header_at: 6,
-            offset: Header::LEN,
+            header: Header::default(),
+            next_header: 0,
+            next_header_at: 0,
+            offset: 0,
             rpl_option: None,
-            hop_by_hop_end: Header::LEN,
+            hop_by_hop_end: 0,
         }
+    }
+
+    /// Reads the packet's header, and stands behind it then. How long the packet is.
+    pub(super) fn begin(&mut self, packet: &[u8]) -> Result<usize> {
+        let length = self.header.read(packet)?.len() + Header::LEN;
+        self.next_header = self.header.next_header;
+        self.next_header_at = 6;
+        self.offset = Header::LEN;
+        self.rpl_option = None;
+        self.hop_by_hop_end = Header::LEN;
+        Ok(length)
     }
 
     /// Passes over the header that ends at `end`.

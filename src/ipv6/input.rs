@@ -11,6 +11,7 @@ use super::output::Outgoing;
 use super::routing::RoutingError;
 use super::wire::icmpv6::{Echo, ErrorMessage, Icmpv6, kind, unreachable};
 use super::wire::nd::Medium;
+use super::wire::header::ends;
 use super::wire::udp::Udp;
 use super::wire::{Header, exthdr, protocol};
 use super::{Context, Ipv6};
@@ -57,9 +58,9 @@ pub enum Event<'d> {
     /// A message of the routing protocol came (ICMPv6 type 155).
     Control {
         /// From whom.
-        source: Ip,
+        source: &'d Ip,
         /// To which of our addresses or groups.
-        destination: Ip,
+        destination: &'d Ip,
         /// The neighbour that handed it over.
         from: LinkAddress,
         /// The ICMPv6 code.
@@ -124,7 +125,7 @@ impl Ipv6<'_> {
     ) -> Option<Event<'d>> {
         self.statistics.received = self.statistics.received.wrapping_add(1);
         let mut packet = packet;
-        let mut walk = Walk::new(arrival, Header::default());
+        let mut walk = Walk::new(arrival);
         for _ in 0..MAX_NESTING {
             match self.process(cx, packet, &mut walk) {
                 Outcome::Done => return None,
@@ -149,10 +150,8 @@ impl Ipv6<'_> {
     }
 
     fn process(&mut self, cx: &mut Context<'_>, packet: &mut [u8], walk: &mut Walk) -> Outcome {
-        let Ok((header, payload)) = Header::parse(packet) else { return self.malformed() };
-        let length = Header::LEN + payload.len();
+        let Ok(length) = walk.begin(packet) else { return self.malformed() };
         let Some(packet) = packet.get_mut(..length) else { return self.malformed() };
-        *walk = Walk::new(walk.arrival, header);
         let header = &walk.header;
         // RFC 4291 §2.5.3, §2.7: what can never be on a link.
         let impossible = header.source.is_multicast()
@@ -216,7 +215,7 @@ impl Ipv6<'_> {
                     return None;
                 };
                 self.statistics.delivered = self.statistics.delivered.wrapping_add(1);
-                return self.icmp(cx, walk, &message);
+                return self.icmp(cx, packet, walk, &message);
             }
             protocol::NO_NEXT_HEADER => return None,
             _ => Problem::parameter(super::wire::icmpv6::parameter::NEXT_HEADER, walk.next_header_at),
@@ -225,7 +224,13 @@ impl Ipv6<'_> {
         None
     }
 
-    fn icmp<'d>(&mut self, cx: &mut Context<'_>, walk: &Walk, message: &Icmpv6<'d>) -> Option<Event<'d>> {
+    fn icmp<'d>(
+        &mut self,
+        cx: &mut Context<'_>,
+        packet: &'d [u8],
+        walk: &Walk,
+        message: &Icmpv6<'d>,
+    ) -> Option<Event<'d>> {
         let header = &walk.header;
         match message.kind {
             kind::ECHO_REQUEST => {
@@ -254,13 +259,11 @@ impl Ipv6<'_> {
                     None
                 }
             },
-            kind::RPL_CONTROL => Some(Event::Control {
-                source: header.source,
-                destination: header.destination,
-                from: walk.arrival.from,
-                code: message.code,
-                body: message.body,
-            }),
+            kind::RPL_CONTROL => {
+                let (source, destination) = ends(packet.first_chunk()?);
+                let from = walk.arrival.from;
+                Some(Event::Control { source, destination, from, code: message.code, body: message.body })
+            }
             kind::ROUTER_SOLICITATION..=kind::REDIRECT
             | kind::DUPLICATE_ADDRESS_REQUEST
             | kind::DUPLICATE_ADDRESS_CONFIRMATION => self.receive_nd(cx, &walk.arrival, header, message),
@@ -278,35 +281,24 @@ impl Ipv6<'_> {
     ) -> Option<Event<'d>> {
         let error = ErrorMessage::parse(message).ok();
         let cut = error.and_then(|error| {
-            let (first, rest) = error.invoking.split_first_chunk::<{ Header::LEN }>()?;
-            // The packet inside has been cut off: its length is not checked.
-            let mut whole = *first;
-            whole[4] = 0;
-            whole[5] = 0;
-            let (invoking, _) = Header::parse(&whole).ok()?;
-            Some((error, invoking, rest))
+            let (head, rest) = error.invoking.split_first_chunk::<{ Header::LEN }>()?;
+            // The packet inside has been cut off: its length is not looked at.
+            if head[0] >> 4 == 6 { Some((error, head, rest)) } else { None }
         });
-        let Some((error, invoking, mut upper)) = cut else {
+        let Some((error, head, rest)) = cut else {
             self.malformed();
             return None;
         };
+        let (source, destination) = ends(head);
         // Only packets of ours are our business: anybody can make up an error.
-        if !self.addresses.is_own(&invoking.source) {
+        if !self.addresses.is_own(source) {
             return None;
         }
-        let destination = invoking.destination;
+        let destination = *destination;
         if message.kind == kind::DESTINATION_UNREACHABLE && message.code == unreachable::SOURCE_ROUTE {
             cx.routing.on_error(cx.now, RoutingError::SourceRoute { reporter, unreachable: destination });
         }
-        let mut protocol = invoking.next_header;
-        for _ in 0..exthdr::MAX_EXTENSION_HEADERS {
-            if !exthdr::is_extension(protocol) {
-                break;
-            }
-            let Ok(extension) = exthdr::Extension::parse(protocol, upper) else { break };
-            protocol = extension.next_header;
-            upper = upper.get(extension.bytes.len()..).unwrap_or_default();
-        }
+        let (protocol, upper) = exthdr::pass(head[6], rest);
         let ErrorMessage { kind, code, parameter, .. } = error;
         Some(Event::Error { reporter, kind, code, parameter, destination, protocol, upper })
     }

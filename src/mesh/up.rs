@@ -75,7 +75,7 @@ impl Mesh<'_> {
                     return None;
                 }
                 let event =
-                    self.with_rpl(now, random, |rpl, cx| rpl.receive(cx, &source, &destination, code, body));
+                    self.with_rpl(now, random, |rpl, cx| rpl.receive(cx, source, destination, code, body));
                 self.guess_link(now, from);
                 event.and_then(|event| self.on_rpl(now, random, event))
             }

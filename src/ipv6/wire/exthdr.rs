@@ -46,6 +46,21 @@ impl<'p> Extension<'p> {
     }
 }
 
+/// Goes past the extension headers in front of `bytes`, the first of which is of type `kind`, as far as they are known,
+/// there, and not those of a later fragment: the type of what comes then, and that.
+pub(in crate::ipv6) fn pass(mut kind: u8, mut bytes: &[u8]) -> (u8, &[u8]) {
+    for _ in 0..MAX_EXTENSION_HEADERS {
+        let later = kind == protocol::FRAGMENT && !matches!(bytes, [_, _, 0, low, ..] if low & 0xf8 == 0);
+        let Ok(extension) = Extension::parse(kind, bytes) else { break };
+        if !is_extension(kind) || later {
+            break;
+        }
+        kind = extension.next_header;
+        bytes = bytes.get(extension.bytes.len()..).unwrap_or_default();
+    }
+    (kind, bytes)
+}
+
 /// What a node that does not know an option does with the packet: the two high bits of the
 /// option's type (RFC 8200 §4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer};
+use crate::bytes::Writer;
 use crate::status::{Error, Result};
 
 /// The IPv6 header.
@@ -35,21 +35,31 @@ impl Header {
     /// # Errors
     /// [`Error::Malformed`] for another version than 6 and for a packet that was cut short.
     pub fn parse(packet: &[u8]) -> Result<(Header, &[u8])> {
-        let mut reader = Reader::new(packet);
-        let first = reader.u32()?;
+        let mut header = Header::default();
+        let payload = header.read(packet)?;
+        Ok((header, payload))
+    }
+
+    /// The same into a header that there is.
+    ///
+    /// # Errors
+    /// As [`Header::parse`]; what the header then holds does not matter.
+    pub(in crate::ipv6) fn read<'p>(&mut self, packet: &'p [u8]) -> Result<&'p [u8]> {
+        let (head, rest) = packet.split_first_chunk::<{ Header::LEN }>().ok_or(Error::Malformed)?;
+        let [a, b, c, d, e, f, next_header, hop_limit, ..] = *head;
+        let first = u32::from_be_bytes([a, b, c, d]);
         if first >> 28 != 6 {
             return Err(Error::Malformed);
         }
-        let header = Header {
-            traffic_class: (first >> 20) as u8,
-            flow_label: first & 0xf_ffff,
-            payload_length: reader.u16()?,
-            next_header: reader.u8()?,
-            hop_limit: reader.u8()?,
-            source: Ip(reader.array()?),
-            destination: Ip(reader.array()?),
-        };
-        Ok((header, reader.take(usize::from(header.payload_length))?))
+        self.traffic_class = (first >> 20) as u8;
+        self.flow_label = first & 0xf_ffff;
+        self.payload_length = u16::from_be_bytes([e, f]);
+        self.next_header = next_header;
+        self.hop_limit = hop_limit;
+        let (source, destination) = ends(head);
+        self.source = *source;
+        self.destination = *destination;
+        rest.get(..usize::from(self.payload_length)).ok_or(Error::Malformed)
     }
 
     /// Writes the header.
@@ -69,6 +79,14 @@ impl Header {
     pub const fn encoded_len(&self) -> usize {
         Header::LEN
     }
+}
+
+/// Source and destination in a header, where they stand.
+pub(in crate::ipv6) const fn ends(header: &[u8; Header::LEN]) -> (&Ip, &Ip) {
+    let [_, _, _, _, _, _, _, _, rest @ ..] = header;
+    let [source @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = rest;
+    let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, destination @ ..] = rest;
+    (Ip::of(source), Ip::of(destination))
 }
 
 /// A header in place, whose fields can be changed.
