@@ -4,8 +4,8 @@
 
 use super::input::Arrival;
 use super::output::Outgoing;
-use super::wire::icmpv6::{kind, parameter};
 use super::wire::header::ends;
+use super::wire::icmpv6::{kind, parameter};
 use super::wire::{Header, exthdr, protocol};
 use super::{Context, Ipv6};
 use crate::address::Ip;

@@ -15,8 +15,7 @@ use crate::ipv6::source_selection::in_prefix;
 use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{
-    self, Authoritative, Medium, Neighbor, Options, PrefixInformation, Registration, RegistrationStatus,
-    RouterAdvertisement, capability, option,
+    self, Medium, Neighbor, Options, PrefixInformation, Registration, RegistrationStatus, capability, option,
 };
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::time::Instant;
@@ -63,10 +62,11 @@ impl Ipv6<'_> {
     ) -> Option<Event<'static>> {
         let lowpan = self.config.medium() == Medium::Ieee802154;
         // RFC 4861 §6.1.2.
-        let Ok((advertisement, options)) = RouterAdvertisement::parse(body) else {
+        let Some((&[hop_limit, _, high, low, ..], options)) = body.split_first_chunk::<12>() else {
             self.malformed();
             return None;
         };
+        let (router_lifetime, options) = (u16::from_be_bytes([high, low]), Options::new(options));
         if !header.source.is_link_local() || !options.are_valid() {
             self.malformed();
             return None;
@@ -84,13 +84,13 @@ impl Ipv6<'_> {
         if link.is_some() {
             self.learn_router_link(cx, &header.source, link);
         }
-        if advertisement.hop_limit != 0 {
-            self.config.hop_limit = advertisement.hop_limit;
+        if hop_limit != 0 {
+            self.config.hop_limit = hop_limit;
         }
         let had_router = self.default_router(cx.now).is_some();
         let flags = options.find(option::CAPABILITY_INDICATION).and_then(capability::parse).unwrap_or(0);
         let extended = flags & capability::EARO != 0;
-        let known = self.learn_router(cx.now, &header.source, &advertisement, extended);
+        let known = self.learn_router(cx.now, &header.source, router_lifetime, extended);
         let mut rest = options;
         while let Some((kind, body)) = rest.next_body() {
             match kind {
@@ -111,22 +111,16 @@ impl Ipv6<'_> {
 
     /// Enters the router among the default routers; whether it is one of them now. When the
     /// list is full, those known stay (they serve already).
-    fn learn_router(
-        &mut self,
-        now: Instant,
-        ip: &Ip,
-        advertisement: &RouterAdvertisement,
-        extended: bool,
-    ) -> bool {
+    fn learn_router(&mut self, now: Instant, ip: &Ip, lifetime: u16, extended: bool) -> bool {
         let known = |entry: &Option<Router>| entry.as_ref().is_some_and(|router| router.ip == *ip);
         let index = self.nd.routers.iter().position(known);
         let index = index.or_else(|| self.nd.routers.iter().position(Option::is_none));
         let Some(entry) = index.and_then(|index| self.nd.routers.get_mut(index)) else { return false };
-        if advertisement.router_lifetime == 0 {
+        if lifetime == 0 {
             *entry = None;
             return false;
         }
-        let until = ends(now, u32::from(advertisement.router_lifetime), 1000);
+        let until = ends(now, u32::from(lifetime), 1000);
         *entry = Some(Router { ip: *ip, until, extended });
         true
     }
@@ -146,47 +140,47 @@ impl Ipv6<'_> {
     /// its version (RFC 6775 §8.1.3). With no room for another border router those known stay.
     fn accept_authority(&mut self, cx: &Context<'_>, options: Options<'_>) -> Option<u8> {
         let option = options.find(option::AUTHORITATIVE_BORDER_ROUTER);
-        let authority = option.and_then(Authoritative::parse)?;
-        let minutes = if authority.valid_lifetime == 0 { 10_000 } else { authority.valid_lifetime };
+        let body: &[u8; 22] = option?.try_into().ok()?;
+        // The less significant half of the version comes first.
+        let [c, d, a, b, high, low, ip @ ..] = body;
+        let (version, ip) = (u32::from_be_bytes([*a, *b, *c, *d]), *Ip::of(ip));
+        let minutes = match u16::from_be_bytes([*high, *low]) {
+            0 => 10_000,
+            minutes => minutes,
+        };
         let until = cx.now.after(u64::from(minutes) * 60_000);
-        let ip = authority.border_router;
         let same = |entry: &Option<BorderRouter>| entry.as_ref().is_some_and(|border| border.ip == ip);
         let known = self.nd.borders.iter().position(same);
         let index = known.or_else(|| self.nd.borders.iter().position(Option::is_none))?;
         let entry = self.nd.borders.get_mut(index)?;
-        if entry.as_ref().is_some_and(|old| authority.version.wrapping_sub(old.version) > u32::MAX / 2) {
+        if entry.as_ref().is_some_and(|old| version.wrapping_sub(old.version) > u32::MAX / 2) {
             return None;
         }
-        *entry = Some(BorderRouter { ip, version: authority.version, until });
+        *entry = Some(BorderRouter { ip, version, until });
         Some(index as u8)
     }
 
     fn learn_prefix(&mut self, cx: &mut Context<'_>, body: &[u8], border: u8, lowpan: bool) {
-        let Some(option) = PrefixInformation::parse(body) else { return };
-        let on_link = option.flags & PrefixInformation::ON_LINK != 0;
-        let autonomous = option.flags & PrefixInformation::AUTONOMOUS != 0;
+        let Ok(body) = <&[u8; 30]>::try_from(body) else { return };
+        let [prefix_len, flags, a, b, c, d, e, f, g, h, _, _, _, _, prefix @ ..] = body;
+        let (prefix_len, prefix) = (*prefix_len, Ip::of(prefix));
+        let valid_lifetime = u32::from_be_bytes([*a, *b, *c, *d]);
+        let preferred_lifetime = u32::from_be_bytes([*e, *f, *g, *h]);
+        let on_link = flags & PrefixInformation::ON_LINK != 0;
+        let autonomous = flags & PrefixInformation::AUTONOMOUS != 0;
         // RFC 4861 §6.3.4, RFC 6775 §5.4.
-        if option.prefix.is_link_local() || option.prefix.is_multicast() || (lowpan && on_link) {
+        if prefix_len > 128 || prefix.is_link_local() || prefix.is_multicast() || (lowpan && on_link) {
             return;
         }
-        let valid_until = ends(cx.now, option.valid_lifetime, 1000);
-        let preferred_until = ends(cx.now, option.preferred_lifetime, 1000);
-        let prefix = Prefix {
-            prefix: option.prefix,
-            prefix_len: option.prefix_len,
-            on_link,
-            autonomous,
-            valid_until,
-            preferred_until,
-            border,
-        };
-        self.store_prefix(&prefix, cx.now);
+        let valid_until = ends(cx.now, valid_lifetime, 1000);
+        let preferred_until = ends(cx.now, preferred_lifetime, 1000);
+        let entry =
+            Prefix { prefix: *prefix, prefix_len, on_link, autonomous, valid_until, preferred_until, border };
+        self.store_prefix(&entry, cx.now);
         // RFC 4862 §5.5.3; interface identifiers have 64 bits.
-        let usable = autonomous
-            && option.prefix_len == 64
-            && option.preferred_lifetime <= option.valid_lifetime
-            && option.valid_lifetime != 0;
-        let Some(bits) = option.prefix.0.first_chunk::<8>() else { return };
+        let usable =
+            autonomous && prefix_len == 64 && preferred_lifetime <= valid_lifetime && valid_lifetime != 0;
+        let Some(bits) = prefix.0.first_chunk::<8>() else { return };
         if !usable {
             return;
         }

@@ -128,7 +128,7 @@ impl Ipv6<'_> {
         if self.config.role != Role::BorderRouter || header.source.is_unspecified() {
             return;
         }
-        let status = self.enter(cx.now, &request.address, rovr, request.tid, request.lifetime);
+        let status = self.enter(cx.now, request.address, rovr, request.tid, request.lifetime);
         let answer = DuplicateAddress { status, ..request };
         self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_CONFIRMATION, &header.source, &answer);
     }
@@ -143,11 +143,11 @@ impl Ipv6<'_> {
             self.malformed();
             return None;
         };
-        let entry = self.neighbours.find(&answer.address)?;
+        let entry = self.neighbours.find(answer.address)?;
         if entry.state != NeighbourState::Tentative || entry.rovr != *answer.rovr {
             return None;
         }
-        self.conclude_registration(cx, &answer.address, answer.status)
+        self.conclude_registration(cx, answer.address, answer.status)
     }
 
     /// A tentative registration succeeds, or ends with an error.
@@ -215,7 +215,7 @@ impl Ipv6<'_> {
         rovr: &[u8; 8],
     ) {
         let Some(border) = self.border_router_of(ip).map(|border| border.ip) else { return };
-        let request = DuplicateAddress { status: 0, tid, lifetime, rovr, address: *ip };
+        let request = DuplicateAddress { status: 0, tid, lifetime, rovr, address: ip };
         self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_REQUEST, &border, &request);
     }
 

@@ -28,14 +28,13 @@ impl Ipv6<'_> {
         body: &[u8],
     ) -> Option<Event<'static>> {
         // RFC 4861 §7.1.1.
-        let Ok((solicitation, options)) = Neighbor::parse(body) else {
+        let Some((_, target, options)) = Neighbor::split(body) else {
             self.malformed();
             return None;
         };
-        let target = solicitation.target;
         let link = self.source_link(options);
         let probe = header.source.is_unspecified();
-        let wrong_probe = probe && (link.is_some() || header.destination != solicited_node(&target));
+        let wrong_probe = probe && (link.is_some() || header.destination != solicited_node(target));
         if target.is_multicast() || !options.are_valid() || wrong_probe {
             self.malformed();
             return None;
@@ -43,15 +42,15 @@ impl Ipv6<'_> {
         if !probe && link.is_some() && self.config.role != Role::Host {
             let registration = options.find(option::ADDRESS_REGISTRATION).and_then(Registration::parse);
             if let Some(registration) = registration {
-                return self.receive_registration(cx, header, &target, link, &registration);
+                return self.receive_registration(cx, header, target, link, &registration);
             }
         }
-        let address = self.addresses.find(&target)?;
+        let address = self.addresses.find(target)?;
         match address.state {
             AddressState::Tentative if self.config.medium() == Medium::Ethernet => {
                 // RFC 4862 §5.4.3: somebody else is about to use it too. Our own probe does not
                 // come back to us, so this one is not ours.
-                return if probe { self.duplicate(&target) } else { None };
+                return if probe { self.duplicate(target) } else { None };
             }
             AddressState::Preferred => {}
             _ => return None,
@@ -62,13 +61,13 @@ impl Ipv6<'_> {
         let (destination, solicited) =
             if probe { (&ALL_NODES, 0) } else { (&header.source, Neighbor::SOLICITED) };
         let router = if self.config.role == Role::Host { 0 } else { Neighbor::ROUTER };
-        let answer = Neighbor { flags: router | solicited | Neighbor::OVERRIDE, target };
+        let answer = Neighbor { flags: router | solicited | Neighbor::OVERRIDE, target: *target };
         #[cfg(feature = "ghc")]
-        if self.answer_with_capabilities(cx, options, &target, destination, &answer) {
+        if self.answer_with_capabilities(cx, options, target, destination, &answer) {
             return None;
         }
         let kind = kind::NEIGHBOR_ADVERTISEMENT;
-        self.send_neighbor(cx, kind, Some(&target), destination, &answer, true, None);
+        self.send_neighbor(cx, kind, Some(target), destination, &answer, true, None);
         None
     }
 
@@ -79,12 +78,11 @@ impl Ipv6<'_> {
         body: &[u8],
     ) -> Option<Event<'static>> {
         // RFC 4861 §7.1.2.
-        let Ok((advertisement, options)) = Neighbor::parse(body) else {
+        let Some((flags, target, options)) = Neighbor::split(body) else {
             self.malformed();
             return None;
         };
-        let target = advertisement.target;
-        let solicited = advertisement.flags & Neighbor::SOLICITED != 0;
+        let solicited = flags & Neighbor::SOLICITED != 0;
         let to_group = header.destination.is_multicast();
         if target.is_multicast() || !options.are_valid() || (to_group && solicited) {
             self.malformed();
@@ -92,19 +90,19 @@ impl Ipv6<'_> {
         }
         let registration = options.find(option::ADDRESS_REGISTRATION).and_then(Registration::parse);
         if let (Some(registration), Medium::Ieee802154) = (registration, self.config.medium()) {
-            return self.registration_result(cx, header, &target, &registration);
+            return self.registration_result(cx, header, target, &registration);
         }
         let link = self.link_of(options.find(option::TARGET_LINK_LAYER_ADDRESS));
-        if let Some(address) = self.addresses.find(&target) {
+        if let Some(address) = self.addresses.find(target) {
             // RFC 4862 §5.4.4.
             let tentative = address.state == AddressState::Tentative;
             return if tentative && self.config.medium() == Medium::Ethernet {
-                self.duplicate(&target)
+                self.duplicate(target)
             } else {
                 None
             };
         }
-        self.update_neighbour(cx, &target, link, advertisement.flags);
+        self.update_neighbour(cx, target, link, flags);
         None
     }
 

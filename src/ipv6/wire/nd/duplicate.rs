@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer};
+use crate::bytes::Writer;
 use crate::status::{Error, Result};
 
 /// The body of a Duplicate Address Request or Confirmation.
@@ -19,7 +19,7 @@ pub struct DuplicateAddress<'p> {
     /// Who owns the address: an EUI-64, or 16, 24 or 32 bytes in the extended form.
     pub rovr: &'p [u8],
     /// The address.
-    pub address: Ip,
+    pub address: &'p Ip,
 }
 
 impl<'p> DuplicateAddress<'p> {
@@ -33,15 +33,14 @@ impl<'p> DuplicateAddress<'p> {
         if suffix > 4 {
             return Err(Error::Malformed);
         }
-        let mut reader = Reader::new(body);
-        let status = reader.u8()?;
-        let tid = reader.u8()?;
+        let (&[status, tid, high, low], rest) = body.split_first_chunk().ok_or(Error::Malformed)?;
+        let (rovr, rest) = rest.split_at_checked(8 * suffix.max(1)).ok_or(Error::Malformed)?;
         let message = DuplicateAddress {
             status,
             tid: if suffix == 0 { None } else { Some(tid) },
-            lifetime: reader.u16()?,
-            rovr: reader.take(8 * suffix.max(1))?,
-            address: Ip(reader.array()?),
+            lifetime: u16::from_be_bytes([high, low]),
+            rovr,
+            address: Ip::of(rest.first_chunk().ok_or(Error::Malformed)?),
         };
         if message.address.is_multicast() { Err(Error::Malformed) } else { Ok(message) }
     }
@@ -56,9 +55,8 @@ impl<'p> DuplicateAddress<'p> {
     /// # Errors
     /// [`Error::TooLarge`] when `out` has no room.
     pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
-        out.u8(self.status)?;
-        out.u8(self.tid.unwrap_or(0))?;
-        out.u16(self.lifetime)?;
+        let [high, low] = self.lifetime.to_be_bytes();
+        out.put(&[self.status, self.tid.unwrap_or(0), high, low])?;
         out.put(self.rovr)?;
         out.put(&self.address.0)
     }

@@ -15,7 +15,7 @@ pub use options::{
 
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer};
-use crate::status::Result;
+use crate::status::{Error, Result};
 
 /// The hop limit that every message of neighbour discovery on the link must arrive with.
 pub const HOP_LIMIT: u8 = 255;
@@ -100,10 +100,15 @@ impl Neighbor {
     /// # Errors
     /// [`Malformed`](crate::status::Error::Malformed) when it is cut short.
     pub fn parse(body: &[u8]) -> Result<(Neighbor, Options<'_>)> {
-        let mut reader = Reader::new(body);
-        let [flags, _, _, _] = reader.array()?;
-        let neighbor = Neighbor { flags, target: Ip(reader.array()?) };
-        Ok((neighbor, Options::new(reader.rest())))
+        let (flags, target, options) = Neighbor::split(body).ok_or(Error::Malformed)?;
+        Ok((Neighbor { flags, target: *target }, options))
+    }
+
+    /// The flags, the target where it stands, and the options; `None` when the body is cut short.
+    pub(in crate::ipv6) fn split(body: &[u8]) -> Option<(u8, &Ip, Options<'_>)> {
+        let (fixed, options) = body.split_first_chunk::<20>()?;
+        let [flags, _, _, _, target @ ..] = fixed;
+        Some((*flags, Ip::of(target), Options::new(options)))
     }
 
     /// Writes the fixed part.
