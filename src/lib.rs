@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`status`], [`time`], [`bytes`], [`memory`], [`address`], [`table`], [`text`], [`backoff`], [`random`] | the shared parts |
 //! | [`link_address`] | addresses of IEEE 802.15.4 and Ethernet |
+//! | [`lollipop`] | sequence counters of RPL and of neighbour discovery |
 //! | [`port`] | the porting layer as the core sees it, one file per service |
 //! | [`linux`] | the ready-made port to Linux (`ports/linux`) |
 //! | [`transport`] | the datagram and stream seams that engines send through |
@@ -39,6 +40,8 @@ pub mod link_address;
 #[cfg(all(feature = "std", target_os = "linux"))]
 #[path = "../ports/linux/mod.rs"]
 pub mod linux;
+#[cfg(feature = "ipv6")]
+pub mod lollipop;
 #[cfg(feature = "lowpan")]
 pub mod lowpan;
 pub mod memory;

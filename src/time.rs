@@ -2,6 +2,8 @@
 //! Monotonic time in milliseconds. Engines never read a clock: time is an argument.
 #![forbid(unsafe_code)]
 
+use core::num::{NonZeroU16, NonZeroU32};
+
 /// A point in monotonic time, in milliseconds since an arbitrary start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(pub u64);
@@ -38,6 +40,33 @@ impl Instant {
     pub const fn is_due(self, now: Instant) -> bool {
         self.0 <= now.0 && self.0 != u64::MAX
     }
+}
+
+/// A second, in milliseconds.
+pub const SECOND: NonZeroU16 = NonZeroU16::new(1000).unwrap();
+
+/// How many whole `unit`s of milliseconds a duration has, at most `u32::MAX`.
+#[inline(never)]
+pub fn whole(duration: u64, unit: NonZeroU16) -> u32 {
+    let quotient = if cfg!(target_pointer_width = "64") {
+        duration / u64::from(unit.get())
+    } else {
+        long_division(duration, unit)
+    };
+    u32::try_from(quotient).unwrap_or(u32::MAX)
+}
+
+/// Division by digits of 16 bits, for processors that divide but 32: what compilers bring for 64 bits is ten times as long.
+fn long_division(dividend: u64, divisor: NonZeroU16) -> u64 {
+    let (mut rest, mut quotient) = (dividend, 0);
+    let mut remainder = 0;
+    for _ in 0..4 {
+        remainder = remainder << 16 | (rest >> 48) as u32;
+        rest <<= 16;
+        quotient = quotient << 16 | u64::from(remainder / NonZeroU32::from(divisor));
+        remainder %= NonZeroU32::from(divisor);
+    }
+    quotient
 }
 
 impl Default for Instant {
@@ -89,6 +118,22 @@ impl Default for Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_division_divides() {
+        for divisor in [1u16, 7, 100, 1000, 60_000, u16::MAX] {
+            let unit = NonZeroU16::new(divisor).unwrap();
+            for dividend in [0, 1, 99, 1000, 65_535, 65_536, 1 << 42, u64::MAX / 3, u64::MAX] {
+                assert_eq!(
+                    long_division(dividend, unit),
+                    dividend / u64::from(divisor),
+                    "{dividend} {divisor}"
+                );
+            }
+        }
+        assert_eq!(whole(u64::MAX, NonZeroU16::MAX), u32::MAX);
+        assert_eq!(whole(1_999, NonZeroU16::new(1000).unwrap()), 1);
+    }
 
     #[test]
     fn never_stays_never_and_is_not_due() {

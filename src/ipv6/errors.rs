@@ -9,12 +9,13 @@ use super::wire::icmpv6::{kind, parameter};
 use super::wire::{Header, exthdr, protocol};
 use super::{Context, Ipv6};
 use crate::address::Ip;
-use crate::time::Instant;
+use crate::time::{Instant, whole};
+use core::num::NonZeroU16;
 
 /// How many errors may be sent in a row.
 const BURST: u8 = 10;
 /// How long it takes until one more may be sent, in milliseconds.
-const INTERVAL: u64 = 100;
+const INTERVAL: NonZeroU16 = NonZeroU16::new(100).unwrap();
 /// The largest error message with its IPv6 header (RFC 4443 §2.4 (c)).
 const MAX_ERROR_PACKET: usize = 1280;
 
@@ -32,13 +33,13 @@ impl ErrorRate {
 
     /// Takes a token if there is one.
     fn take(&mut self, now: Instant) -> bool {
-        let earned = now.since(self.since) / INTERVAL;
-        if earned >= u64::from(BURST - self.tokens.min(BURST)) {
+        let earned = whole(now.since(self.since), INTERVAL);
+        if earned >= u32::from(BURST - self.tokens.min(BURST)) {
             self.tokens = BURST;
             self.since = now;
         } else {
             self.tokens += earned as u8;
-            self.since = self.since.after(earned * INTERVAL);
+            self.since = self.since.after(u64::from(earned * u32::from(INTERVAL.get())));
         }
         match self.tokens.checked_sub(1) {
             Some(left) => {

@@ -4,7 +4,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`wire`] | messages, options, metrics, the RPL option, source routes |
-//! | [`lollipop`], [`trickle`] | sequence counters and the DIO timer |
+//! | [`lollipop`](crate::lollipop), [`trickle`] | sequence counters and the DIO timer |
 //! | [`objective`], `of0`, `mrhof` | how good a path is |
 //! | `dodag`, `neighbours`, `routes` | the tables |
 //! | `solicit`, `dio`, `parents` | upward: discovery, parent selection, repair |
@@ -17,7 +17,6 @@
 //! [`ControlPlane`].
 #![forbid(unsafe_code)]
 
-pub mod lollipop;
 #[cfg(feature = "mrhof")]
 mod mrhof;
 pub mod objective;
@@ -45,9 +44,10 @@ pub use tables::{DodagView, NeighbourView, RouteView};
 use crate::address::Ip;
 use crate::ipv6::link::LinkAddress;
 use crate::ipv6::routing::{ControlMessage, ControlPlane, Route as Way};
+use crate::lollipop;
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
-use crate::time::Instant;
+use crate::time::{Instant, SECOND, whole};
 use crate::transport::Context;
 use dodag::{Dodag, FORGET, HOLD, Membership, tell};
 use neighbours::Neighbour;
@@ -539,7 +539,7 @@ fn transmit(cx: &mut RplContext<'_>, destination: &Ip, code: u8, body: &[u8]) ->
 /// Whole seconds of an instant, for tables that need no finer time.
 #[inline(never)]
 fn seconds(now: Instant) -> u32 {
-    u32::try_from(now.0 / 1000).unwrap_or(u32::MAX - 1)
+    whole(now.0, SECOND).min(u32::MAX - 1)
 }
 
 /// The start of a second; [`FOREVER`] never comes.

@@ -38,7 +38,7 @@ impl Ipv6<'_> {
         options: Options<'_>,
         source: &Ip,
         destination: &Ip,
-        answer: &Neighbor,
+        answer: (u8, &Ip),
     ) -> bool {
         let asked = self.config.ghc && told(options).is_some();
         if asked {
@@ -53,9 +53,8 @@ impl Ipv6<'_> {
     pub fn announce_capabilities(&mut self, cx: &mut Context<'_>, neighbour: &Ip) {
         if self.config.ghc && self.config.medium() == Medium::Ieee802154 {
             let source = self.link_local();
-            let question = Neighbor { flags: 0, target: *neighbour };
             // Lost, there is a little more to send.
-            self.send_capabilities(cx, kind::NEIGHBOR_SOLICITATION, &source, neighbour, &question);
+            self.send_capabilities(cx, kind::NEIGHBOR_SOLICITATION, &source, neighbour, (0, neighbour));
         }
     }
 
@@ -65,11 +64,11 @@ impl Ipv6<'_> {
         kind: u8,
         source: &Ip,
         destination: &Ip,
-        neighbor: &Neighbor,
+        (fields, target): (u8, &Ip),
     ) {
         let (link_address, flags) = (self.config.link_address, self.capabilities());
         self.send_nd(cx, kind, Some(source), destination, &mut |out| {
-            neighbor.emit(out)?;
+            Neighbor { flags: fields, target: *target }.emit(out)?;
             nd::put_link_layer_address(kind == kind::NEIGHBOR_ADVERTISEMENT, &link_address, out)?;
             capability::put(flags, out)
         });

@@ -4,7 +4,6 @@
 //! way (RFC 6775 §8.1).
 #![forbid(unsafe_code)]
 
-use super::registry::next_tid;
 use super::{BorderRouter, ContextEntry, MAX_SOLICIT, Prefix, Router, SEVERAL, ends, same_border};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_ROUTERS, AddressState};
@@ -15,9 +14,10 @@ use crate::ipv6::source_selection::in_prefix;
 use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{
-    self, Medium, Neighbor, Options, PrefixInformation, Registration, RegistrationStatus, capability, option,
+    self, Medium, Options, PrefixInformation, Registration, RegistrationStatus, capability, option,
 };
 use crate::ipv6::{Context, Ipv6, Role};
+use crate::lollipop;
 use crate::time::Instant;
 
 /// Longest wait between Router Solicitations (RFC 6775 §9), in milliseconds.
@@ -290,7 +290,7 @@ impl Ipv6<'_> {
             return;
         }
         if address.probes == 0 {
-            self.nd.tid = next_tid(self.nd.tid);
+            self.nd.tid = lollipop::next(self.nd.tid);
         }
         address.timer = cx.now.after(super::RETRANS_TIMER << address.probes);
         address.probes += 1;
@@ -304,10 +304,9 @@ impl Ipv6<'_> {
             rovr: &eui64,
         };
         let own = self.link_local();
-        let (source, target) = if router.extended { (&own, *ip) } else { (ip, router.ip) };
-        let neighbor = Neighbor { flags: 0, target };
+        let (source, target) = if router.extended { (&own, ip) } else { (ip, &router.ip) };
         let kind = kind::NEIGHBOR_SOLICITATION;
-        self.send_neighbor(cx, kind, Some(source), &router.ip, &neighbor, true, Some(&registration));
+        self.send_neighbor(cx, kind, source, &router.ip, (0, target), true, Some(&registration));
     }
 
     /// The outcome of a registration (RFC 6775 §5.5.2). `target` is the address that the

@@ -25,11 +25,12 @@ use super::link::LinkAddress;
 use super::source_selection::in_prefix;
 use super::wire::Header;
 use super::wire::icmpv6::{Icmpv6, kind};
-use super::wire::nd::{Neighbor, Registration, put_link_layer_address};
+use super::wire::nd::{Registration, put_link_layer_address};
 use super::{Config, Context, Ipv6, Role};
 use crate::address::Ip;
 use crate::memory::Carver;
-use crate::time::Instant;
+use crate::time::{Instant, whole};
+use core::num::NonZeroU16;
 
 /// How often a solicitation is repeated (RFC 4861 §10: MAX_MULTICAST_SOLICIT,
 /// MAX_UNICAST_SOLICIT, MAX_RTR_SOLICITATIONS).
@@ -156,15 +157,14 @@ const fn ends(now: Instant, lifetime: u32, unit: u64) -> Instant {
 }
 
 /// What is left of a lifetime, in units of `unit` milliseconds, for sending it on.
-fn left(now: Instant, until: Instant, unit: core::num::NonZeroU64) -> u32 {
+fn left(now: Instant, until: Instant, unit: NonZeroU16) -> u32 {
     if until == Instant::NEVER {
         return u32::MAX;
     }
-    u32::try_from(until.since(now) / unit).unwrap_or(u32::MAX - 1)
+    whole(until.since(now), unit).min(u32::MAX - 1)
 }
 
-const SECOND: core::num::NonZeroU64 = core::num::NonZeroU64::new(1000).unwrap();
-const MINUTE: core::num::NonZeroU64 = core::num::NonZeroU64::new(60_000).unwrap();
+const MINUTE: NonZeroU16 = NonZeroU16::new(60_000).unwrap();
 
 impl Ipv6<'_> {
     /// A message of neighbour discovery, whose checksum has been verified.
@@ -212,15 +212,16 @@ impl Ipv6<'_> {
         &mut self,
         cx: &mut Context<'_>,
         kind: u8,
-        source: Option<&Ip>,
+        source: &Ip,
         destination: &Ip,
-        neighbor: &Neighbor,
+        (flags, target): (u8, &Ip),
         link: bool,
         registration: Option<&Registration<'_>>,
     ) {
         let link = if link { self.config.link_address } else { LinkAddress::None };
-        self.send_nd(cx, kind, source, destination, &mut |out| {
-            neighbor.emit(out)?;
+        self.send_nd(cx, kind, Some(source), destination, &mut |out| {
+            out.put(&[flags, 0, 0, 0])?;
+            out.put(&target.0)?;
             put_link_layer_address(kind == kind::NEIGHBOR_ADVERTISEMENT, &link, out)?;
             registration.map_or(Ok(()), |registration| registration.put(out))
         });

@@ -12,6 +12,7 @@ use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::{Icmpv6, kind};
 use crate::ipv6::wire::nd::{DuplicateAddress, Registration, RegistrationStatus};
 use crate::ipv6::{Context, Ipv6, Role};
+use crate::lollipop::is_newer;
 use crate::time::Instant;
 
 /// The hop limit of messages between router and border router (RFC 6775 §9).
@@ -20,9 +21,7 @@ const MULTIHOP_HOPLIMIT: u8 = 64;
 /// its owner has only moved (RFC 8505 §5.7), in milliseconds.
 const REMOVAL_DELAY: u64 = 5000;
 /// What transaction IDs begin with (RFC 8505 §5.2.1).
-pub(super) const FIRST_TID: u8 = 240;
-/// How far apart two transaction IDs can be compared (RFC 8505 §5.2.1).
-const SEQUENCE_WINDOW: i16 = 16;
+pub(super) const FIRST_TID: u8 = crate::lollipop::START;
 
 /// An address in the registry of a border router.
 #[derive(Clone, Copy, Debug)]
@@ -31,27 +30,6 @@ pub(in crate::ipv6) struct Registered {
     rovr: [u8; 8],
     tid: Option<u8>,
     pub(super) until: Instant,
-}
-
-/// The transaction ID after this one (RFC 8505 §5.2.1).
-pub(super) const fn next_tid(tid: u8) -> u8 {
-    if tid == 127 { 0 } else { tid.wrapping_add(1) }
-}
-
-/// Whether transaction ID `a` is more recent than `b`; not when they cannot be compared
-/// (RFC 8505 §5.2.1).
-pub(super) const fn is_newer(a: u8, b: u8) -> bool {
-    let (x, y) = (a as i16, b as i16);
-    match (a > 127, b > 127) {
-        (true, false) => 256 + y - x > SEQUENCE_WINDOW,
-        (false, true) => 256 + x - y <= SEQUENCE_WINDOW,
-        (true, true) => x > y && x - y <= SEQUENCE_WINDOW,
-        // The circular region has 128 values.
-        (false, false) => {
-            let ahead = (x - y) & 127;
-            ahead != 0 && ahead <= SEQUENCE_WINDOW
-        }
-    }
 }
 
 impl Ipv6<'_> {
@@ -235,28 +213,5 @@ impl Ipv6<'_> {
         };
         // Requests are repeated, and a lost confirmation is asked for again.
         let _ = self.send_upper(cx, &outgoing, &mut |out| message.emit(out));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 8505 §5.2.1.
-    #[test]
-    fn transaction_ids_compare_as_lollipops() {
-        assert!(is_newer(240, 5), "the example of rule 3.1");
-        assert!(!is_newer(5, 240));
-        assert!(is_newer(5, 250), "the other example");
-        assert!(!is_newer(250, 5));
-        assert!(is_newer(1, 0) && !is_newer(0, 1) && !is_newer(7, 7));
-        assert!(is_newer(3, 125), "the circular region wraps");
-        assert!(!is_newer(100, 50) && !is_newer(50, 100), "too far apart");
-        assert!(is_newer(250, 240) && !is_newer(240, 250));
-        let mut tid = FIRST_TID;
-        for _ in 0..300 {
-            assert!(is_newer(next_tid(tid), tid), "{tid}");
-            tid = next_tid(tid);
-        }
     }
 }

@@ -61,13 +61,13 @@ impl Ipv6<'_> {
         let (destination, solicited) =
             if probe { (&ALL_NODES, 0) } else { (&header.source, Neighbor::SOLICITED) };
         let router = if self.config.role == Role::Host { 0 } else { Neighbor::ROUTER };
-        let answer = Neighbor { flags: router | solicited | Neighbor::OVERRIDE, target: *target };
+        let answer = (router | solicited | Neighbor::OVERRIDE, target);
         #[cfg(feature = "ghc")]
-        if self.answer_with_capabilities(cx, options, target, destination, &answer) {
+        if self.answer_with_capabilities(cx, options, target, destination, answer) {
             return None;
         }
         let kind = kind::NEIGHBOR_ADVERTISEMENT;
-        self.send_neighbor(cx, kind, Some(target), destination, &answer, true, None);
+        self.send_neighbor(cx, kind, target, destination, answer, true, None);
         None
     }
 
@@ -174,7 +174,7 @@ impl Ipv6<'_> {
         if address.probes == 0 {
             address.probes = 1;
             address.timer = cx.now.after(RETRANS_TIMER);
-            self.solicit(cx, ip, Some(Ip::UNSPECIFIED), solicited_node(ip));
+            self.solicit(cx, ip, &Ip::UNSPECIFIED, &solicited_node(ip));
         } else {
             address.state = AddressState::Preferred;
             address.timer = Instant::NEVER;
@@ -213,9 +213,8 @@ impl Ipv6<'_> {
             neighbour.probes += 1;
             neighbour.timer.set(cx.now.after(RETRANS_TIMER));
             let destination = if multicast { solicited_node(&ip) } else { ip };
-            let source = self.addresses.source_for(&ip, cx.now);
-            if source.is_some() {
-                self.solicit(cx, &ip, source, destination);
+            if let Some(source) = self.addresses.source_for(&ip, cx.now) {
+                self.solicit(cx, &ip, &source, &destination);
             }
         }
     }
@@ -241,10 +240,8 @@ impl Ipv6<'_> {
         }
     }
 
-    fn solicit(&mut self, cx: &mut Context<'_>, target: &Ip, source: Option<Ip>, destination: Ip) {
-        let link = source != Some(Ip::UNSPECIFIED);
-        let neighbor = Neighbor { flags: 0, target: *target };
-        let kind = kind::NEIGHBOR_SOLICITATION;
-        self.send_neighbor(cx, kind, source.as_ref(), &destination, &neighbor, link, None);
+    fn solicit(&mut self, cx: &mut Context<'_>, target: &Ip, source: &Ip, destination: &Ip) {
+        let link = !source.is_unspecified();
+        self.send_neighbor(cx, kind::NEIGHBOR_SOLICITATION, source, destination, (0, target), link, None);
     }
 }

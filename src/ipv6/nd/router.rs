@@ -3,8 +3,7 @@
 //! RFC 6775 §6, RFC 8505 §5).
 #![forbid(unsafe_code)]
 
-use super::registry::is_newer;
-use super::{BorderRouter, ContextEntry, MAX_SOLICIT, MINUTE, Prefix, SECOND, SEVERAL, left, same_border};
+use super::{BorderRouter, ContextEntry, MAX_SOLICIT, MINUTE, Prefix, SEVERAL, left, same_border};
 use crate::address::Ip;
 use crate::ipv6::addresses::ALL_NODES;
 use crate::ipv6::input::Event;
@@ -17,8 +16,9 @@ use crate::ipv6::wire::nd::{
     RouterAdvertisement, capability, option,
 };
 use crate::ipv6::{Context, Ipv6, Role};
+use crate::lollipop::is_newer;
 use crate::status::{Error, Result};
-use crate::time::Instant;
+use crate::time::{Instant, SECOND};
 
 /// How long a registration may be tentative (RFC 6775 §9), in milliseconds.
 const TENTATIVE_NCE_LIFETIME: u64 = 20_000;
@@ -402,9 +402,9 @@ impl Ipv6<'_> {
         };
         let answer = Registration { status, ..*registration };
         let source = self.link_local();
-        let neighbor = Neighbor { flags: Neighbor::ROUTER | Neighbor::SOLICITED, target: *ip };
+        let neighbor = (Neighbor::ROUTER | Neighbor::SOLICITED, ip);
         let kind = kind::NEIGHBOR_ADVERTISEMENT;
-        self.send_neighbor(cx, kind, Some(&source), &destination, &neighbor, false, Some(&answer));
+        self.send_neighbor(cx, kind, &source, &destination, neighbor, false, Some(&answer));
     }
 
     /// The link address in a source link-layer address option, if there is one.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Sequence counters in lollipop fashion (RFC 6550 §7.2): a linear start from 128 to 255, then
-//! a circle from 0 to 127.
+//! Sequence counters in lollipop fashion (RFC 6550 §7.2, and RFC 8505 §5.2.1 for transaction IDs): a linear start
+//! from 128 to 255, then a circle from 0 to 127.
 #![forbid(unsafe_code)]
 
 use core::cmp::Ordering;
@@ -84,6 +84,16 @@ mod tests {
             }
             counter = next(counter);
         }
+    }
+
+    #[test]
+    fn the_examples_of_rfc_8505_section_5_2_1() {
+        assert!(is_newer(240, 5) && !is_newer(5, 240), "the example of rule 3.1");
+        assert!(is_newer(5, 250) && !is_newer(250, 5), "the other example");
+        assert!(is_newer(1, 0) && !is_newer(0, 1) && !is_newer(7, 7));
+        assert!(is_newer(3, 125), "the circular region wraps");
+        assert!(!is_newer(100, 50) && !is_newer(50, 100), "too far apart");
+        assert!(is_newer(250, 240) && !is_newer(240, 250));
     }
 
     #[test]
