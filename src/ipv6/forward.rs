@@ -51,10 +51,9 @@ impl Ipv6<'_> {
         header.hop_limit -= 1;
         // Only a tunnel carries the headers, around the packet.
         let room = usize::from(self.config.packet).saturating_sub(Header::LEN + packet.len());
-        let flow = Flow {
+        let mut flow = Flow {
             now: cx.now,
-            source: header.source,
-            destination: header.destination,
+            destination: &header.destination,
             from: arrival.from,
             own: false,
             hop_limit: header.hop_limit,
@@ -62,23 +61,24 @@ impl Ipv6<'_> {
             rpl_option: walk.rpl_option.clone().and_then(|range| packet.get_mut(range)),
         };
         let mut headers = 0;
-        let answer = self.way(cx, flow, Header::LEN + room.min(MAX_ROUTE_HEADERS), &mut headers);
-        let route = match answer {
-            Ok(route) => route,
+        let mut route = Route::default();
+        let end = Header::LEN + room.min(MAX_ROUTE_HEADERS);
+        match self.way(cx, &mut flow, end, &mut route, &mut headers) {
+            Ok(()) => {}
             Err(NoRoute::Discard) => {
                 self.statistics.routing_dropped = self.statistics.routing_dropped.wrapping_add(1);
                 return;
             }
             Err(NoRoute::Return) if arrival.from.is_some() => {
                 // The packet goes back as it is: RFC 6550 §11.2.2.3.
-                Route::on_link(header.destination, arrival.from)
+                route = Route::on_link(header.destination, arrival.from);
             }
             Err(NoRoute::Outside) if !arrival.outside => {
                 self.leave(cx, packet, walk);
                 return;
             }
             Err(_) => return self.no_way(cx, &arrival, packet, source_routed),
-        };
+        }
         let overhead = match route.encapsulation {
             Encapsulation::Tunnel { .. } => Header::LEN + headers,
             _ => 0,

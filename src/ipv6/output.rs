@@ -73,7 +73,7 @@ impl<'m> Held<'m> {
 
 /// The way of a packet of our own.
 enum Way<'r> {
-    Hop(&'r Route),
+    Hop(&'r Ip, LinkAddress, &'r Encapsulation),
     Multicast,
     Outside,
 }
@@ -137,23 +137,13 @@ impl Ipv6<'_> {
             None => self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
         };
         let mut headers = 0;
-        let answer;
+        let mut route = Route::default();
         let way = if destination.is_multicast() {
             Way::Multicast
         } else {
-            let flow = Flow {
-                now: cx.now,
-                source,
-                destination: *destination,
-                from: LinkAddress::None,
-                own: true,
-                hop_limit: outgoing.hop_limit,
-                source_routed: false,
-                rpl_option: None,
-            };
-            answer = self.way(cx, flow, usize::MAX, &mut headers);
-            match &answer {
-                Ok(route) => Way::Hop(route),
+            let mut flow = Flow::of_own(cx.now, destination, outgoing.hop_limit);
+            match self.way(cx, &mut flow, usize::MAX, &mut route, &mut headers) {
+                Ok(()) => Way::Hop(&route.next_hop, route.link, &route.encapsulation),
                 Err(NoRoute::Outside) => Way::Outside,
                 // Where the mesh ends, the rest of the world begins.
                 Err(NoRoute::NotMine) if self.config.role == Role::BorderRouter => Way::Outside,
@@ -171,23 +161,26 @@ impl Ipv6<'_> {
     pub(super) fn way(
         &mut self,
         cx: &mut Context<'_>,
-        flow: Flow<'_>,
+        flow: &mut Flow<'_>,
         end: usize,
+        route: &mut Route,
         headers: &mut usize,
-    ) -> core::result::Result<Route, NoRoute> {
-        let (destination, source_routed) = (flow.destination, flow.source_routed);
+    ) -> core::result::Result<(), NoRoute> {
+        let destination = flow.destination;
         // A host that registered with us is a neighbour, whatever the routes say. So is the
         // next segment of a source route between link-local addresses.
-        if destination.is_link_local() || self.neighbours.is_registered(&destination) {
-            return Ok(Route::on_link(destination, LinkAddress::None));
+        if destination.is_link_local() || self.neighbours.is_registered(destination) {
+            route.next_hop = *destination;
+            return Ok(());
         }
         let end = end.min(self.buffer.len());
         let mut out = Writer::new(self.buffer.get_mut(Header::LEN..end).unwrap_or_default());
-        let answer = cx.routing.route(flow, &mut out);
+        let answer = cx.routing.route(flow, route, &mut out);
         *headers = out.position();
-        if answer == Err(NoRoute::NotMine) && !source_routed {
-            if let Some(next_hop) = self.own_next_hop(cx, &destination) {
-                return Ok(Route::on_link(next_hop, LinkAddress::None));
+        if answer == Err(NoRoute::NotMine) && !flow.source_routed {
+            if let Some(next_hop) = self.own_next_hop(cx, destination) {
+                *route = Route::on_link(next_hop, LinkAddress::None);
+                return Ok(());
             }
         }
         answer
@@ -198,17 +191,14 @@ impl Ipv6<'_> {
     /// # Errors
     /// As [`ControlPlane::send`](super::routing::ControlPlane::send).
     pub fn send_control(&mut self, cx: &mut Context<'_>, message: &ControlMessage<'_>) -> Result<()> {
-        let destination = &message.destination;
+        let destination = message.destination;
         let multicast = destination.is_multicast();
         let on_link = multicast || destination.is_link_local();
-        let mut source = message.source;
-        if source.is_unspecified() {
-            source = if on_link {
-                self.link_local()
-            } else {
-                self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?
-            };
-        }
+        let source = match message.source {
+            Some(source) => *source,
+            None if on_link => self.link_local(),
+            None => self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
+        };
         let outgoing = Outgoing {
             source: None,
             destination,
@@ -220,7 +210,11 @@ impl Ipv6<'_> {
         if copy(room, message.headers) != message.headers.len() {
             return Err(Error::TooLarge);
         }
-        let way = if multicast { Way::Multicast } else { Way::Hop(&message.route) };
+        let way = match message.route {
+            _ if multicast => Way::Multicast,
+            Some(route) => Way::Hop(&route.next_hop, route.link, &route.encapsulation),
+            None => Way::Hop(destination, LinkAddress::None, &Encapsulation::None),
+        };
         self.send_along(cx, &outgoing, &source, way, message.headers.len(), &mut |_| Ok(()))
     }
 
@@ -237,9 +231,9 @@ impl Ipv6<'_> {
     ) -> Result<()> {
         let mut link = LinkAddress::None;
         let mut encapsulation = &Encapsulation::None;
-        if let Way::Hop(route) = way {
-            link = self.resolve(cx, &route.next_hop, route.link).ok_or(Error::Unreachable)?;
-            encapsulation = &route.encapsulation;
+        if let Way::Hop(next_hop, hint, joins) = way {
+            link = self.resolve(cx, next_hop, hint).ok_or(Error::Unreachable)?;
+            encapsulation = joins;
         }
         let (headers, inner) = match encapsulation {
             Encapsulation::None => (0, 0),
@@ -286,7 +280,7 @@ impl Ipv6<'_> {
         put_front(self.buffer, (headers, inner + length), last, hop_limit, &from, to)?;
         let packet = Parts { head: self.buffer.get(..front + upper).unwrap_or_default(), tail: body };
         let sent = match way {
-            Way::Hop(route) => self.held.send(cx.link, &route.next_hop, link, packet),
+            Way::Hop(next_hop, ..) => self.held.send(cx.link, next_hop, link, packet),
             Way::Multicast if packet.len() > cx.link.mtu() => Err(Error::TooLarge),
             Way::Multicast => cx.link.send(packet, LinkDestination::Multicast(*outgoing.destination)),
             Way::Outside => cx.link.send_outside(packet),

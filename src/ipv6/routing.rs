@@ -33,10 +33,8 @@ pub const MAX_ROUTE_HEADERS: usize = 8 + 8 + 64 * 16;
 pub struct Flow<'p> {
     /// The time now.
     pub now: Instant,
-    /// The source address in the IPv6 header; unspecified when it has not been chosen yet.
-    pub source: Ip,
     /// Where it goes: the destination in the IPv6 header.
-    pub destination: Ip,
+    pub destination: &'p Ip,
     /// The neighbour that it came from; [`LinkAddress::None`] for a packet of our own, and for
     /// one that comes from outside of the routing domain (a border router's host side).
     pub from: LinkAddress,
@@ -53,10 +51,26 @@ pub struct Flow<'p> {
     pub rpl_option: Option<&'p mut [u8]>,
 }
 
+impl<'p> Flow<'p> {
+    /// A packet of our own.
+    pub const fn of_own(now: Instant, destination: &'p Ip, hop_limit: u8) -> Flow<'p> {
+        Flow {
+            now,
+            destination,
+            from: LinkAddress::None,
+            own: true,
+            hop_limit,
+            source_routed: false,
+            rpl_option: None,
+        }
+    }
+}
+
 /// How the headers written by [`Routing::route`] join the packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encapsulation {
     /// No headers are added.
+    #[default]
     None,
     /// The headers go behind the packet's IPv6 header. Only for packets of our own (RFC 8200
     /// §4 forbids it to others). If they hold a source route, `destination` replaces the
@@ -80,7 +94,7 @@ pub enum Encapsulation {
 }
 
 /// The way that a packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Route {
     /// The neighbour that the packet is handed to, by one of its addresses.
     pub next_hop: Ip,
@@ -145,7 +159,8 @@ pub enum RoutingError {
 
 /// A routing protocol as forwarding sees it.
 pub trait Routing {
-    /// The next hop of a packet, and the extension headers that it needs.
+    /// The next hop of a packet, and the extension headers that it needs. `route` comes empty, and means nothing when
+    /// there is none.
     ///
     /// `headers` is empty and has room for [`MAX_ROUTE_HEADERS`] bytes (fewer when the packet
     /// itself leaves no more room). What is written are whole extension headers in order: a
@@ -159,7 +174,12 @@ pub trait Routing {
     ///
     /// # Errors
     /// What becomes of the packet instead, see [`NoRoute`].
-    fn route(&mut self, flow: Flow<'_>, headers: &mut Writer<'_>) -> core::result::Result<Route, NoRoute>;
+    fn route(
+        &mut self,
+        flow: &mut Flow<'_>,
+        route: &mut Route,
+        headers: &mut Writer<'_>,
+    ) -> core::result::Result<(), NoRoute>;
 
     /// A packet came with an RPL option of type `kind` (0x63 or 0x23): checks it against the
     /// rank of its sender and marks it (RFC 6550 §11.2.2.2). Whether the packet may go on; if
@@ -199,18 +219,17 @@ pub trait Routing {
 /// A routing protocol's own message: an ICMPv6 message of type 155.
 #[derive(Clone, Copy, Debug)]
 pub struct ControlMessage<'a> {
-    /// The source address; unspecified leaves the choice to IPv6 (link-local for link-local
-    /// and multicast destinations).
-    pub source: Ip,
+    /// The source address; `None` leaves the choice to IPv6 (link-local for link-local and multicast
+    /// destinations).
+    pub source: Option<&'a Ip>,
     /// The destination.
-    pub destination: Ip,
+    pub destination: &'a Ip,
     /// The ICMPv6 code (RFC 6550 §6).
     pub code: u8,
     /// The message behind the ICMPv6 checksum.
     pub body: &'a [u8],
-    /// The way it goes. For a multicast or link-local destination:
-    /// `Route::on_link(destination, …)`.
-    pub route: Route,
+    /// The way it goes; `None` for a multicast or link-local destination, straight to which it goes.
+    pub route: Option<&'a Route>,
     /// The extension headers that belong to the route, as [`Routing::route`] writes them.
     pub headers: &'a [u8],
 }
@@ -232,7 +251,12 @@ pub trait ControlPlane {
 pub struct NoRouting;
 
 impl Routing for NoRouting {
-    fn route(&mut self, _: Flow<'_>, _: &mut Writer<'_>) -> core::result::Result<Route, NoRoute> {
+    fn route(
+        &mut self,
+        _: &mut Flow<'_>,
+        _: &mut Route,
+        _: &mut Writer<'_>,
+    ) -> core::result::Result<(), NoRoute> {
         Err(NoRoute::NotMine)
     }
 

@@ -11,8 +11,7 @@ use super::{MAX_BODY, Mode, Rpl, RplContext, lollipop, seconds, transmit};
 use crate::address::Ip;
 use crate::backoff::{Backoff, Jitter, Policy};
 use crate::bytes::Writer;
-use crate::ipv6::link::LinkAddress;
-use crate::ipv6::routing::{ControlMessage, Encapsulation, Flow, Routing};
+use crate::ipv6::routing::{ControlMessage, Encapsulation, Flow, Route, Routing};
 use crate::status::{Error, Result};
 use crate::time::Instant;
 
@@ -266,19 +265,13 @@ impl Rpl<'_> {
         // A hop-by-hop header, or a source route of 48 hops that share 8 bytes of prefix.
         let mut room = [0; 8 + 8 + 48 * 8];
         let mut headers = Writer::new(&mut room);
-        let flow = Flow {
-            now: cx.now,
-            source,
-            destination: *destination,
-            from: LinkAddress::None,
-            own: true,
-            hop_limit: 64,
-            source_routed: false,
-            rpl_option: None,
-        };
-        let Ok(route) = self.route(flow, &mut headers) else { return };
+        let mut route = Route::default();
+        if self.route(&mut Flow::of_own(cx.now, destination, 64), &mut route, &mut headers).is_err() {
+            return;
+        }
         let headers = if route.encapsulation == Encapsulation::None { &[][..] } else { headers.written() };
-        let message = ControlMessage { source, destination: *destination, code, body, route, headers };
+        let (source, route) = (Some(&source), Some(&route));
+        let message = ControlMessage { source, destination, code, body, route, headers };
         // One that is not taken now is repeated when the answer is overdue.
         let _ = cx.transport.send(&message);
     }

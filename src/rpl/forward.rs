@@ -14,7 +14,7 @@ use crate::ipv6::link::LinkAddress;
 use crate::ipv6::routing::{Encapsulation, Flow, NoRoute, Route, Routing, RoutingError, RoutingHeaderError};
 use crate::time::Instant;
 
-type Way = core::result::Result<Route, NoRoute>;
+type Way = core::result::Result<(), NoRoute>;
 
 const DOWN: u8 = PacketInformation::DOWN;
 const RANK_ERROR: u8 = PacketInformation::RANK_ERROR;
@@ -31,42 +31,39 @@ impl Rpl<'_> {
         if let Some([_, instance, ..]) = flow.rpl_option.as_deref() {
             return self.dodag_of(*instance, None);
         }
-        let knows = |dodag: &Dodag| dodag.is_usable() && is_inside(dodag, &flow.destination);
+        let knows = |dodag: &Dodag| dodag.is_usable() && is_inside(dodag, flow.destination);
         let member = |dodag: &Dodag| dodag.is_member();
         self.dodags.iter().position(knows).or_else(|| self.dodags.iter().position(member))
     }
 
-    fn up(&mut self, index: usize, mut flow: Flow<'_>, headers: &mut Writer<'_>) -> Way {
-        let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
+    fn up(&self, dodag: &Dodag, flow: &mut Flow<'_>, route: &mut Route, headers: &mut Writer<'_>) -> Way {
         let parent = self.neighbours.get(usize::from(dodag.preferred)).filter(|_| dodag.is_usable());
-        let parent = parent.ok_or(NoRoute::Unreachable)?.link_local();
+        route.next_hop = parent.ok_or(NoRoute::Unreachable)?.link_local();
         // To the root, which takes it further.
-        let tunnel = Encapsulation::Tunnel { destination: dodag.id, segments_left: 0 };
-        self.with_information(index, false, &mut flow, tunnel, parent, headers)
+        route.encapsulation = Encapsulation::Tunnel { destination: dodag.id, segments_left: 0 };
+        self.with_information(dodag, false, flow, route, headers)
     }
 
     /// Completes a way with packet information: updates the option that is there, inserts one
-    /// into a packet of our own, and puts others into `tunnel` to carry it.
+    /// into a packet of our own, and puts others into the tunnel that the route says, to carry it.
     fn with_information(
         &self,
-        index: usize,
+        dodag: &Dodag,
         down: bool,
         flow: &mut Flow<'_>,
-        tunnel: Encapsulation,
-        next_hop: Ip,
+        route: &mut Route,
         headers: &mut Writer<'_>,
     ) -> Way {
-        let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
         let leaf = self.leaf || dodag.leaf;
         let sender_rank = if leaf { 0 } else { dodag.dag_rank(dodag.known_rank()) };
         let [high, low] = sender_rank.to_be_bytes();
         let down = if down && !leaf { DOWN } else { 0 };
-        let on_link = Route::on_link(next_hop, LinkAddress::None);
         if let Some(data) = flow.rpl_option.as_deref_mut() {
             let data: &mut [u8; 4] = data.first_chunk_mut().ok_or(NoRoute::Discard)?;
             data[0] = data[0] & !DOWN | down;
             [data[2], data[3]] = [high, low];
-            return Ok(on_link);
+            route.encapsulation = Encapsulation::None;
+            return Ok(());
         }
         let kind = if dodag.configuration.rpi_0x23 {
             PacketInformation::TYPE_SKIPPED
@@ -76,12 +73,19 @@ impl Rpl<'_> {
         // Next header and length come first; the option fills the eight bytes.
         let option = [0, 0, kind, 4, down, dodag.instance, high, low];
         headers.put(&option).map_err(|_| NoRoute::Discard)?;
-        let encapsulation =
-            if flow.own { Encapsulation::Insert { destination: flow.destination } } else { tunnel };
-        Ok(Route { encapsulation, ..on_link })
+        if flow.own {
+            route.encapsulation = Encapsulation::Insert { destination: *flow.destination };
+        }
+        Ok(())
     }
 
-    fn route_storing(&mut self, index: usize, mut flow: Flow<'_>, headers: &mut Writer<'_>) -> Way {
+    fn route_storing(
+        &mut self,
+        index: usize,
+        flow: &mut Flow<'_>,
+        route: &mut Route,
+        headers: &mut Writer<'_>,
+    ) -> Way {
         let now = seconds(flow.now);
         let came_from = self.neighbour_of(index, &flow.from);
         let bits = match flow.rpl_option.as_deref_mut() {
@@ -90,7 +94,7 @@ impl Rpl<'_> {
             None => 0,
         };
         let (down, returned) = (bits & DOWN != 0, bits & FORWARDING_ERROR != 0);
-        let mut found = routes::lookup(self.routes, index, &flow.destination, now);
+        let mut found = routes::lookup(self.routes, index, flow.destination, now);
         let preferred = self.dodags.get(index).map(|dodag| usize::from(dodag.preferred));
         let back = found.and_then(|entry| Some((entry, self.routes.get(entry)?)));
         let back = back.filter(|(_, route)| came_from == Some(usize::from(route.via)));
@@ -102,7 +106,7 @@ impl Rpl<'_> {
             // parent never gets there through us. But if a child sends it down, the child errs.
             if returned || !down || came_from == preferred {
                 self.withdraw_route(now, index, entry, slot, path_sequence);
-                found = routes::lookup(self.routes, index, &flow.destination, now);
+                found = routes::lookup(self.routes, index, flow.destination, now);
                 if let Some(dodag) = self.dodags.get_mut(index) {
                     // Others may know the way.
                     if returned {
@@ -114,21 +118,20 @@ impl Rpl<'_> {
                 }
             }
         }
+        let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
         let next = found.and_then(|entry| self.routes.get(entry));
         let next = next.and_then(|route| Some((route, self.neighbours.get(usize::from(route.via))?)));
-        if let Some((route, neighbour)) = next {
-            let next_hop = neighbour.link_local();
-            let outside = route.is(mark::EXTERNAL) || route.prefix_len < 128;
-            let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
+        if let Some((downward, neighbour)) = next {
+            let outside = downward.is(mark::EXTERNAL) || downward.prefix_len < 128;
             let exit = if outside || flow.hop_limit < FEW_HOPS {
                 dodag.routable(neighbour)
             } else {
-                flow.destination
+                *flow.destination
             };
-            let tunnel = Encapsulation::Tunnel { destination: exit, segments_left: 0 };
-            return self.with_information(index, true, &mut flow, tunnel, next_hop, headers);
+            route.next_hop = neighbour.link_local();
+            route.encapsulation = Encapsulation::Tunnel { destination: exit, segments_left: 0 };
+            return self.with_information(dodag, true, flow, route, headers);
         }
-        let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
         if down && !flow.own {
             // A packet that goes down never goes up again (RFC 6550 §11.2.2.3): back it goes,
             // to be tried elsewhere.
@@ -140,23 +143,29 @@ impl Rpl<'_> {
             }
             // A child gave it back; who sent it to us is forgotten, but most likely the parent.
             let parent = self.neighbours.get(usize::from(dodag.preferred)).filter(|_| !dodag.is_root());
-            let parent = parent.ok_or(NoRoute::Unreachable)?;
-            return Ok(Route::on_link(parent.link_local(), LinkAddress::None));
+            route.next_hop = parent.ok_or(NoRoute::Unreachable)?.link_local();
+            return Ok(());
         }
         if dodag.is_root() {
-            return self.beyond_root(index, &flow);
+            return beyond_root(dodag, flow);
         }
-        self.up(index, flow, headers)
+        self.up(dodag, flow, route, headers)
     }
 
-    fn route_non_storing(&mut self, index: usize, mut flow: Flow<'_>, headers: &mut Writer<'_>) -> Way {
+    fn route_non_storing(
+        &self,
+        index: usize,
+        flow: &mut Flow<'_>,
+        route: &mut Route,
+        headers: &mut Writer<'_>,
+    ) -> Way {
         let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
         if !dodag.is_root() {
-            return self.up(index, flow, headers);
+            return self.up(dodag, flow, route, headers);
         }
         let now = seconds(flow.now);
-        let Some(mut path) = self.path_to(index, &flow.destination, now) else {
-            return self.beyond_root(index, &flow);
+        let Some(mut path) = self.path_to(index, flow.destination, now) else {
+            return beyond_root(dodag, flow);
         };
         let outside = self.ends_outside(&path);
         if outside {
@@ -170,7 +179,7 @@ impl Rpl<'_> {
             return Err(if path.len() == 0 { NoRoute::NotMine } else { NoRoute::Discard });
         }
         let first = self.hop_address(&path, 0).ok_or(NoRoute::Unreachable)?;
-        let next_hop = self.on_link_address(&first);
+        route.next_hop = self.on_link_address(&first);
         if let Some(data) = flow.rpl_option.as_deref_mut() {
             // It came up with packet information and turns here.
             let data: &mut [u8; 4] = data.first_chunk_mut().ok_or(NoRoute::Discard)?;
@@ -178,26 +187,16 @@ impl Rpl<'_> {
             [data[2], data[3]] = dodag.dag_rank(dodag.rank).to_be_bytes();
         }
         if hops == 1 {
-            return Ok(Route::on_link(next_hop, LinkAddress::None));
+            return Ok(());
         }
         self.write_source_route(&path, hops, headers).map_err(|_| NoRoute::Unreachable)?;
         let segments_left = hops.saturating_sub(1) as u8;
-        let encapsulation = if flow.own && !outside {
+        route.encapsulation = if whole {
             Encapsulation::Insert { destination: first }
         } else {
             Encapsulation::Tunnel { destination: first, segments_left }
         };
-        Ok(Route { next_hop, link: LinkAddress::None, encapsulation })
-    }
-
-    /// A destination that no route leads to, at the root.
-    fn beyond_root(&self, index: usize, flow: &Flow<'_>) -> Way {
-        let inside = self.dodags.get(index).is_some_and(|dodag| is_inside(dodag, &flow.destination));
-        Err(match (inside, flow.own) {
-            (true, _) => NoRoute::Unreachable,
-            (false, true) => NoRoute::NotMine,
-            (false, false) => NoRoute::Outside,
-        })
+        Ok(())
     }
 
     /// The neighbour entry of a link address in a DODAG's instance.
@@ -214,6 +213,15 @@ impl Rpl<'_> {
     }
 }
 
+/// A destination that no route leads to, at the root.
+fn beyond_root(dodag: &Dodag, flow: &Flow<'_>) -> Way {
+    Err(match (is_inside(dodag, flow.destination), flow.own) {
+        (true, _) => NoRoute::Unreachable,
+        (false, true) => NoRoute::NotMine,
+        (false, false) => NoRoute::Outside,
+    })
+}
+
 /// Whether an address is of the DODAG's prefix, or is its root.
 fn is_inside(dodag: &Dodag, address: &Ip) -> bool {
     let bits = dodag.prefix.prefix_len;
@@ -221,24 +229,24 @@ fn is_inside(dodag: &Dodag, address: &Ip) -> bool {
 }
 
 impl Routing for Rpl<'_> {
-    fn route(&mut self, flow: Flow<'_>, headers: &mut Writer<'_>) -> Way {
+    fn route(&mut self, flow: &mut Flow<'_>, route: &mut Route, headers: &mut Writer<'_>) -> Way {
         if flow.source_routed {
             // Strictly to a neighbour.
-            let next_hop = self.on_link_address(&flow.destination);
-            return Ok(Route::on_link(next_hop, LinkAddress::None));
+            route.next_hop = self.on_link_address(flow.destination);
+            return Ok(());
         }
-        let Some(index) = self.dodag_for(&flow) else {
+        let index = self.dodag_for(flow);
+        let Some((index, dodag)) = index.and_then(|index| Some((index, self.dodags.get(index)?))) else {
             return Err(if flow.rpl_option.is_some() { NoRoute::Discard } else { NoRoute::NotMine });
         };
-        let Some(dodag) = self.dodags.get(index) else { return Err(NoRoute::NotMine) };
         if dodag.stores() && cfg!(feature = "rpl-storing") {
-            self.route_storing(index, flow, headers)
+            self.route_storing(index, flow, route, headers)
         } else if dodag.is_non_storing() && cfg!(feature = "rpl-non-storing") {
-            self.route_non_storing(index, flow, headers)
+            self.route_non_storing(index, flow, route, headers)
         } else if dodag.is_root() {
-            self.beyond_root(index, &flow)
+            beyond_root(dodag, flow)
         } else {
-            self.up(index, flow, headers)
+            self.up(dodag, flow, route, headers)
         }
     }
 

@@ -43,7 +43,7 @@ pub use tables::{DodagView, NeighbourView, RouteView};
 
 use crate::address::Ip;
 use crate::ipv6::link::LinkAddress;
-use crate::ipv6::routing::{ControlMessage, ControlPlane, Route as Way};
+use crate::ipv6::routing::{ControlMessage, ControlPlane};
 use crate::lollipop;
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
@@ -529,11 +529,8 @@ impl<'m> Rpl<'m> {
 
 /// Sends a message on the link. Whether it was taken.
 fn transmit(cx: &mut RplContext<'_>, destination: &Ip, code: u8, body: &[u8]) -> bool {
-    let route = Way::on_link(*destination, LinkAddress::None);
-    let source = Ip::UNSPECIFIED;
-    cx.transport
-        .send(&ControlMessage { source, destination: *destination, code, body, route, headers: &[] })
-        .is_ok()
+    let message = ControlMessage { source: None, destination, code, body, route: None, headers: &[] };
+    cx.transport.send(&message).is_ok()
 }
 
 /// Whole seconds of an instant, for tables that need no finer time.

@@ -60,18 +60,20 @@ struct Plane {
 impl ControlPlane for Plane {
     fn send(&mut self, message: &ControlMessage<'_>) -> Result<()> {
         let near = message.destination.is_link_local() || message.destination.is_multicast();
-        let source = match message.source.is_unspecified() {
-            false => message.source,
-            true if near => self.link_local,
-            true => self.global,
+        let source = match message.source {
+            Some(source) => *source,
+            None if near => self.link_local,
+            None => self.global,
         };
-        let destination = message.destination;
+        let destination = *message.destination;
         let hop_limit = if near { 255 } else { 64 };
         let header = Header { source, destination, hop_limit, rpi: None, source_route: None };
         let payload = Payload::Control { code: message.code, body: message.body.to_vec() };
         let mut packet = Packet { headers: vec![header], payload, hops: 0 };
-        apply(&mut packet, &message.route, message.headers, self.global);
-        self.sent.push(Sent { packet, next_hop: message.route.next_hop });
+        let straight = Route::on_link(destination, LinkAddress::None);
+        let route = message.route.unwrap_or(&straight);
+        apply(&mut packet, route, message.headers, self.global);
+        self.sent.push(Sent { packet, next_hop: route.next_hop });
         Ok(())
     }
 }
@@ -505,20 +507,20 @@ impl Network {
         let mut room = vec![0; MAX_ROUTE_HEADERS];
         let mut headers = Writer::new(&mut room);
         let header = packet.headers.last_mut().unwrap();
-        let flow = Flow {
+        let mut flow = Flow {
             now: Instant(self.now),
-            source: header.source,
-            destination: header.destination,
+            destination: &header.destination,
             from: from.map_or(LinkAddress::None, link_of),
             own: from.is_none(),
             hop_limit: header.hop_limit,
             source_routed,
             rpl_option: header.rpi.as_mut().map(|(_, data)| &mut data[..]),
         };
-        let outcome = node.rpl.route(flow, &mut headers);
+        let mut route = Route::default();
+        let outcome = node.rpl.route(&mut flow, &mut route, &mut headers);
         self.push(self.now, What::Wake(at));
         match outcome {
-            Ok(route) => {
+            Ok(()) => {
                 let headers = headers.written().to_vec();
                 apply(&mut packet, &route, &headers, self.nodes[at].address);
                 self.transmit(at, packet, &route.next_hop);

@@ -6,7 +6,7 @@ use mote::address::Ip;
 use mote::bytes::Writer;
 use mote::ipv6::link::LinkAddress;
 use mote::ipv6::routing::{
-    ControlMessage, ControlPlane, Encapsulation, Flow, MAX_ROUTE_HEADERS, NoRoute, Routing,
+    ControlMessage, ControlPlane, Encapsulation, Flow, MAX_ROUTE_HEADERS, NoRoute, Route, Routing,
 };
 use mote::random::Sequence;
 use mote::rpl::wire::{
@@ -22,7 +22,7 @@ struct Sent(Vec<(Ip, u8, Vec<u8>)>);
 
 impl ControlPlane for Sent {
     fn send(&mut self, message: &ControlMessage<'_>) -> Result<()> {
-        self.0.push((message.destination, message.code, message.body.to_vec()));
+        self.0.push((*message.destination, message.code, message.body.to_vec()));
         Ok(())
     }
 }
@@ -86,17 +86,17 @@ impl Bench {
         bench
     }
 
-    fn route(&mut self, flow: Flow<'_>) -> (std::result::Result<(Ip, Encapsulation), NoRoute>, Vec<u8>) {
+    fn route(&mut self, mut flow: Flow<'_>) -> (std::result::Result<(Ip, Encapsulation), NoRoute>, Vec<u8>) {
         let mut room = [0; MAX_ROUTE_HEADERS];
         let mut headers = Writer::new(&mut room);
-        let outcome = self.rpl.route(flow, &mut headers);
-        (outcome.map(|route| (route.next_hop, route.encapsulation)), headers.written().to_vec())
+        let mut route = Route::default();
+        let outcome = self.rpl.route(&mut flow, &mut route, &mut headers);
+        (outcome.map(|()| (route.next_hop, route.encapsulation)), headers.written().to_vec())
     }
 
-    fn flow<'p>(&self, to: Ip, from: Option<usize>, option: Option<&'p mut [u8]>) -> Flow<'p> {
+    fn flow<'p>(&self, to: &'p Ip, from: Option<usize>, option: Option<&'p mut [u8]>) -> Flow<'p> {
         Flow {
             now: Instant(self.now),
-            source: address(9),
             destination: to,
             from: from.map_or(LinkAddress::None, link),
             own: from.is_none(),
@@ -207,12 +207,12 @@ fn a_dao_is_repeated_until_it_is_acknowledged_and_refreshed_later() {
 fn a_packet_of_ours_carries_packet_information_to_the_parent() {
     for mode in [Mode::Storing, Mode::NonStoring] {
         let mut bench = Bench::joined(mode);
-        let (way, headers) = bench.route(bench.flow(address(0), None, None));
+        let (way, headers) = bench.route(bench.flow(&address(0), None, None));
         let destination = address(0);
         assert_eq!(way, Ok((link(0).link_local(), Encapsulation::Insert { destination })));
         assert_eq!(headers, [0, 0, 0x63, 4, 0, 0, 0, 2]);
         // One that came without is tunnelled to the root.
-        let (way, headers) = bench.route(bench.flow(Ip::LOOPBACK, Some(7), None));
+        let (way, headers) = bench.route(bench.flow(&Ip::LOOPBACK, Some(7), None));
         let tunnel = Encapsulation::Tunnel { destination, segments_left: 0 };
         assert_eq!(way, Ok((link(0).link_local(), tunnel)));
         assert_eq!(headers.len(), 8);
@@ -230,7 +230,7 @@ fn the_option_type_is_0x23_only_where_the_dodag_says_so() {
         root.configuration.emit(out)
     });
     bench.receive(0, code::DIO, &body);
-    let (_, headers) = bench.route(bench.flow(address(0), None, None));
+    let (_, headers) = bench.route(bench.flow(&address(0), None, None));
     assert_eq!(headers[2], 0x23);
     // Both are accepted.
     for kind in [0x23, 0x63] {
@@ -281,7 +281,7 @@ fn a_child_without_route_hands_a_packet_back_and_its_parent_cleans_up() {
     let mut bench = Bench::joined(Mode::Storing);
     // It came down from the parent, and there is no route.
     let mut data = PacketInformation { down: true, sender_rank: 1, ..Default::default() }.data();
-    let (way, _) = bench.route(bench.flow(address(7), Some(0), Some(&mut data)));
+    let (way, _) = bench.route(bench.flow(&address(7), Some(0), Some(&mut data)));
     assert_eq!(way, Err(NoRoute::Return));
     let info = PacketInformation::parse(&data).unwrap();
     assert!(info.forwarding_error && info.down);
@@ -290,13 +290,13 @@ fn a_child_without_route_hands_a_packet_back_and_its_parent_cleans_up() {
     bench.run(5_000);
     assert!(bench.rpl.has_route(0, &address(7)));
     let mut data = PacketInformation { down: true, sender_rank: 1, ..Default::default() }.data();
-    let (way, _) = bench.route(bench.flow(address(7), Some(0), Some(&mut data)));
+    let (way, _) = bench.route(bench.flow(&address(7), Some(0), Some(&mut data)));
     assert_eq!(way.unwrap().0, link(5).link_local());
     assert_eq!(PacketInformation::parse(&data).unwrap().sender_rank, 2);
     let mut back =
         PacketInformation { down: true, forwarding_error: true, sender_rank: 2, ..Default::default() }.data();
     assert!(bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut back, link(5), false));
-    let (way, _) = bench.route(bench.flow(address(7), Some(5), Some(&mut back)));
+    let (way, _) = bench.route(bench.flow(&address(7), Some(5), Some(&mut back)));
     // No other way: back to where it came from, with the mark on.
     assert_eq!(way.unwrap().0, link(0).link_local());
     assert!(PacketInformation::parse(&back).unwrap().forwarding_error);
@@ -516,10 +516,10 @@ fn a_root_writes_the_source_route_that_the_daos_tell() {
     };
     // The grandchild's DAO comes before its parent's.
     from_global(&mut bench, 4, 3, 240, 30);
-    assert_eq!(bench.route(bench.flow(address(4), None, None)).0, Err(NoRoute::Unreachable));
+    assert_eq!(bench.route(bench.flow(&address(4), None, None)).0, Err(NoRoute::Unreachable));
     from_global(&mut bench, 3, 2, 240, 30);
     from_global(&mut bench, 2, 1, 240, 30);
-    let (way, headers) = bench.route(bench.flow(address(4), None, None));
+    let (way, headers) = bench.route(bench.flow(&address(4), None, None));
     assert_eq!(way, Ok((link(2).link_local(), Encapsulation::Insert { destination: address(2) })));
     let view = SourceRoute::parse(&headers).unwrap();
     assert_eq!((view.segments_left, view.shape.compressed, view.shape.compressed_last), (2, 15, 15));
@@ -527,27 +527,27 @@ fn a_root_writes_the_source_route_that_the_daos_tell() {
     assert_eq!(hops, [address(3), address(4)]);
     assert_eq!(headers.len(), 16);
     // One from outside is tunnelled, and not further than its hop limit.
-    let (way, _) = bench.route(bench.flow(address(4), Some(9), None));
+    let (way, _) = bench.route(bench.flow(&address(4), Some(9), None));
     let tunnel = Encapsulation::Tunnel { destination: address(2), segments_left: 2 };
     assert_eq!(way.unwrap().1, tunnel);
-    let (way, headers) = bench.route(Flow { hop_limit: 2, ..bench.flow(address(4), Some(9), None) });
+    let (way, headers) = bench.route(Flow { hop_limit: 2, ..bench.flow(&address(4), Some(9), None) });
     assert_eq!(way.unwrap().1, Encapsulation::Tunnel { destination: address(2), segments_left: 1 });
     assert_eq!(
         SourceRoute::parse(&headers).unwrap().addresses(&address(2)).collect::<Vec<_>>(),
         [address(3)]
     );
     // Beyond the mesh is outside; an address within it that nobody has is unreachable.
-    assert_eq!(bench.route(bench.flow(Ip::LOOPBACK, Some(2), None)).0, Err(NoRoute::Outside));
-    assert_eq!(bench.route(bench.flow(address(50), Some(9), None)).0, Err(NoRoute::Unreachable));
+    assert_eq!(bench.route(bench.flow(&Ip::LOOPBACK, Some(2), None)).0, Err(NoRoute::Outside));
+    assert_eq!(bench.route(bench.flow(&address(50), Some(9), None)).0, Err(NoRoute::Unreachable));
     // A ring of links is no path.
     from_global(&mut bench, 2, 4, 241, 30);
-    assert_eq!(bench.route(bench.flow(address(4), None, None)).0, Err(NoRoute::Unreachable));
+    assert_eq!(bench.route(bench.flow(&address(4), None, None)).0, Err(NoRoute::Unreachable));
     // A No-Path ends the node's own route.
     from_global(&mut bench, 2, 1, 242, 30);
     from_global(&mut bench, 4, 3, 241, 0);
     bench.run(1_000);
-    assert_eq!(bench.route(bench.flow(address(4), None, None)).0, Err(NoRoute::Unreachable));
-    assert!(bench.route(bench.flow(address(3), None, None)).0.is_ok());
+    assert_eq!(bench.route(bench.flow(&address(4), None, None)).0, Err(NoRoute::Unreachable));
+    assert!(bench.route(bench.flow(&address(3), None, None)).0.is_ok());
 }
 
 #[test]
@@ -570,7 +570,7 @@ fn an_external_target_is_reached_through_a_tunnel_to_its_router() {
     });
     bench.with(|rpl, cx| rpl.receive(cx, &address(3), &address(1), code::DAO, &body));
     let host = Ip::v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 8]);
-    let (way, headers) = bench.route(bench.flow(host, None, None));
+    let (way, headers) = bench.route(bench.flow(&host, None, None));
     assert_eq!(way.unwrap().1, Encapsulation::Tunnel { destination: address(2), segments_left: 1 });
     let view = SourceRoute::parse(&headers).unwrap();
     assert_eq!(view.addresses(&address(2)).collect::<Vec<_>>(), [address(3)]);
@@ -695,7 +695,7 @@ proptest! {
             prop_assert!(bench.rpl.next_deadline().0 > bench.now);
             let mut data = [noise[0], 0, noise[2], noise[3]];
             bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut data, link(from), noise[1] & 1 == 0);
-            let _ = bench.route(bench.flow(address(usize::from(noise[4])), Some(from), Some(&mut data)));
+            let _ = bench.route(bench.flow(&address(usize::from(noise[4])), Some(from), Some(&mut data)));
         }
         prop_assert!(bench.rpl.routes().count() <= 16 && bench.rpl.neighbours().count() <= 16);
     }

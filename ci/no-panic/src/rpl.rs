@@ -5,7 +5,7 @@ use crate::{Dice, World, block, bytes};
 use mote::address::Ip;
 use mote::bytes::Writer;
 use mote::ipv6::link::LinkAddress;
-use mote::ipv6::routing::{ControlMessage, ControlPlane, Flow, Routing, RoutingError};
+use mote::ipv6::routing::{ControlMessage, ControlPlane, Flow, Route, Routing, RoutingError};
 use mote::ipv6::wire::exthdr::{Extension, finish_options};
 use mote::ipv6::wire::icmpv6::{Echo, ErrorMessage, Icmpv6};
 use mote::ipv6::wire::nd::{DuplicateAddress, Neighbor, Options, RouterAdvertisement};
@@ -159,17 +159,17 @@ pub unsafe extern "C" fn check_rpl_engine(
     let neighbour = LinkAddress::Short(config.routes);
     sum += i32::from(rpl.hop_by_hop(now, config.dodags, from, neighbour, config.leaf));
     sum += i32::from(rpl.source_route(from, &mut address, &|ip| ip.0[15] == 1).is_ok());
-    let flow = Flow {
+    let mut route = Route::default();
+    let mut flow = Flow {
         now,
-        source: address,
-        destination: address,
+        destination: &address,
         from: neighbour,
         own: config.leaf,
         hop_limit: config.targets,
         source_routed: config.dodags == 0,
         rpl_option: Some(from),
     };
-    sum += i32::from(rpl.route(flow, &mut headers).is_ok());
+    sum += i32::from(rpl.route(&mut flow, &mut route, &mut headers).is_ok());
     rpl.on_error(now, RoutingError::SourceRoute { reporter: address, unreachable: address });
     rpl.link_metric(now, neighbour, config.routes);
     rpl.link_failed(now, neighbour);

@@ -92,13 +92,19 @@ struct Fixed {
 }
 
 impl Routing for Fixed {
-    fn route(&mut self, flow: Flow<'_>, headers: &mut Writer<'_>) -> core::result::Result<Route, NoRoute> {
+    fn route(
+        &mut self,
+        flow: &mut Flow<'_>,
+        route: &mut Route,
+        headers: &mut Writer<'_>,
+    ) -> core::result::Result<(), NoRoute> {
         headers.put(&self.headers).map_err(|_| NoRoute::Unreachable)?;
-        if let Some([flags, ..]) = flow.rpl_option {
+        if let Some([flags, ..]) = flow.rpl_option.as_deref_mut() {
             *flags |= 0x80;
         }
-        let found = self.routes.iter().find(|(ip, _)| *ip == flow.destination);
-        found.map_or(Err(NoRoute::NotMine), |(_, answer)| *answer)
+        let found = self.routes.iter().find(|(ip, _)| *ip == *flow.destination);
+        *route = found.map_or(Err(NoRoute::NotMine), |(_, answer)| *answer)?;
+        Ok(())
     }
 
     fn hop_by_hop(&mut self, _: Instant, kind: u8, data: &mut [u8], _: LinkAddress, _: bool) -> bool {

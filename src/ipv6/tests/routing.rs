@@ -189,11 +189,11 @@ fn control_messages_reach_the_routing_protocol_and_leave_by_its_way() {
     node.receive(0, eui64(1), false, &packet(peer, own, 58, 255, &message));
     assert_eq!(node.took(), [Seen::Control(1, b"dio".to_vec())]);
     let control = crate::ipv6::routing::ControlMessage {
-        source: Ip::UNSPECIFIED,
-        destination: ip("ff02::1a"),
+        source: None,
+        destination: &ip("ff02::1a"),
         code: 0,
         body: &[0, 0],
-        route: Route::on_link(ip("ff02::1a"), LinkAddress::None),
+        route: None,
         headers: &[],
     };
     node.does(0, |engine, cx| engine.send_control(cx, &control)).unwrap();
