@@ -94,8 +94,10 @@ pub struct Statistics {
 }
 
 /// The IPv6 engine.
+#[repr(C)]
 pub struct Ipv6<'m> {
     config: Config,
+    statistics: Statistics,
     /// The interface's addresses and groups.
     pub addresses: Addresses<'m>,
     /// The neighbours.
@@ -106,7 +108,6 @@ pub struct Ipv6<'m> {
     held: output::Held<'m>,
     errors: ErrorRate,
     next_port: u16,
-    statistics: Statistics,
 }
 
 impl<'m> Ipv6<'m> {

@@ -105,28 +105,26 @@ impl Neighbours<'_> {
     /// # Errors
     /// [`Error::Full`] when every entry is in use.
     pub(super) fn obtain(&mut self, ip: &Ip, state: NeighbourState) -> Result<&mut Neighbour> {
-        let known = |entry: &Option<Neighbour>| entry.as_ref().is_some_and(|entry| entry.ip == *ip);
-        let index = match self.0.iter().position(known) {
-            Some(index) => index,
-            None => self.vacancy().ok_or(Error::Full)?,
-        };
-        let entry = self.0.get_mut(index).ok_or(Error::Full)?;
-        match entry {
-            Some(neighbour) if neighbour.ip == *ip => {}
-            _ => *entry = Some(Neighbour::new(*ip, state)),
+        let mut place = None;
+        let mut first = Instant::NEVER;
+        for (index, entry) in self.0.iter().enumerate() {
+            let ends = match entry {
+                Some(neighbour) if neighbour.ip == *ip => {
+                    place = None;
+                    break;
+                }
+                Some(neighbour) if !neighbour.is_garbage() => continue,
+                Some(neighbour) => neighbour.until.get().0.saturating_add(1),
+                None => 0,
+            };
+            if place.is_none() || ends < first.0 {
+                (place, first) = (Some(index), Instant(ends));
+            }
         }
-        entry.as_mut().ok_or(Error::Full)
-    }
-
-    fn vacancy(&self) -> Option<usize> {
-        if let Some(free) = self.0.iter().position(Option::is_none) {
-            return Some(free);
+        if let Some(entry) = place.and_then(|index| self.0.get_mut(index)) {
+            *entry = Some(Neighbour::new(*ip, state));
         }
-        let garbage = self.0.iter().enumerate().filter_map(|(index, entry)| {
-            let entry = entry.as_ref()?;
-            if entry.is_garbage() { Some((entry.until.get(), index)) } else { None }
-        });
-        garbage.min().map(|(_, index)| index)
+        self.find_mut(ip).ok_or(Error::Full)
     }
 
     /// Takes a neighbour away.

@@ -20,25 +20,32 @@ pub struct Candidate {
 pub const fn scope(ip: &Ip) -> u8 {
     match ip.0 {
         [0xff, flags, ..] => flags & 0xf,
-        [0xfe, second, ..] if second & 0xc0 == 0x80 => 2,
-        [0xfe, second, ..] if second & 0xc0 == 0xc0 => 5,
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] => 2,
+        [0xfe, second, ..] if second >> 6 == 2 => 2,
+        [0xfe, second, ..] if second >> 6 == 3 => 5,
+        _ if u128::from_be_bytes(ip.0) == 1 => 2,
         _ => 14,
     }
 }
 
 /// The label of the default policy table (RFC 6724 §2.1).
 const fn label(ip: &Ip) -> u8 {
-    match ip.0 {
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] => 0,
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..] => 4,
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ..] => 3,
-        [0x20, 0x02, ..] => 2,
-        [0x20, 0x01, 0, 0, ..] => 5,
-        [first, ..] if first & 0xfe == 0xfc => 13,
-        [0xfe, second, ..] if second & 0xc0 == 0xc0 => 11,
-        [0x3f, 0xfe, ..] => 12,
-        _ => 1,
+    let whole = u128::from_be_bytes(ip.0);
+    let (high, low) = ((whole >> 96) as u32, whole as u32);
+    // What lies between the first and the last 32 bits.
+    let middle = (whole >> 32) as u64;
+    match high >> 16 {
+        0x2002 => 2,
+        0x2001 if high as u16 == 0 => 5,
+        0x3ffe => 12,
+        first if first >> 9 == 0xfc >> 1 => 13,
+        first if first >> 6 == 0xfec0 >> 6 => 11,
+        _ if high != 0 => 1,
+        _ => match (middle, low) {
+            (0, 1) => 0,
+            (0, _) => 3,
+            (0xffff, _) => 4,
+            _ => 1,
+        },
     }
 }
 

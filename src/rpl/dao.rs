@@ -80,7 +80,7 @@ impl Rpl<'_> {
         let downward = dodag.mode != Mode::NoDownwardRoutes as u8;
         if dodag.membership == Membership::Joined && downward && dodag.dao.backoff.is_none() {
             let delay = u64::from(cx.random.below(DAO_DELAY));
-            dodag.timers[ADVERTISE] = dodag.timers[ADVERTISE].min(cx.now.after(delay));
+            dodag.timers[ADVERTISE].hasten(cx.now.after(delay));
         }
     }
 
@@ -384,7 +384,7 @@ impl Rpl<'_> {
                     route.must_tell();
                 } else if if gone { settled } else { refused } {
                     route.expiry = now;
-                    self.sweep_at = self.sweep_at.min(cx.now);
+                    self.sweep_at.hasten(cx.now);
                     if !gone {
                         // The way it came it goes back, child by child, to whoever can choose
                         // another parent.

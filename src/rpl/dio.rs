@@ -11,6 +11,7 @@ use super::wire::{
 use super::{MAX_BODY, Rpl, RplContext, count, lollipop, seconds, transmit};
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer};
+use crate::ipv6::source_selection::in_prefix;
 use crate::status::Result;
 use crate::time::Instant;
 use core::cmp::Ordering;
@@ -85,9 +86,9 @@ impl Rpl<'_> {
         if dodag.prefix.prefix_len > 0 {
             // A router passes the prefix on with its own address in it (RFC 6550 §6.7.10), so
             // that children know how to name their parent to the root.
-            let own = self.own_address(dodag).filter(|own| {
-                mask(*own, dodag.prefix.prefix_len) == mask(dodag.prefix.prefix, dodag.prefix.prefix_len)
-            });
+            let own = self
+                .own_address(dodag)
+                .filter(|own| in_prefix(own, &dodag.prefix.prefix, dodag.prefix.prefix_len));
             PrefixInformation {
                 on_link: false,
                 router_address: own.is_some(),
@@ -172,8 +173,8 @@ impl Rpl<'_> {
             prefix.prefix = mask(prefix.prefix, prefix.prefix_len);
             prefix.router_address = false;
             let former = &dodag.prefix;
-            let news = prefix.prefix != mask(former.prefix, former.prefix_len)
-                || prefix.prefix_len != former.prefix_len;
+            let news = prefix.prefix_len != former.prefix_len
+                || !in_prefix(&prefix.prefix, &former.prefix, prefix.prefix_len);
             if news && dodag.is_member() {
                 dodag.tell |= tell::PREFIX;
             }

@@ -126,6 +126,7 @@ pub(super) struct Dodag {
 }
 
 impl Default for Dodag {
+    #[inline(never)]
     fn default() -> Dodag {
         Dodag {
             id: Ip::UNSPECIFIED,
@@ -294,7 +295,7 @@ impl Dodag {
     /// A route is missing that some child may know: all are asked (RFC 6550 §9.6). That brings
     /// all routes anew, so it is done once for the many that go wrong together.
     pub(super) fn ask_children(&mut self, seconds: u32) {
-        self.timers[ASK] = self.timers[ASK].min(at_second(seconds.max(self.ask_from)));
+        self.timers[ASK].hasten(at_second(seconds.max(self.ask_from)));
     }
 
     /// Does so when it is time.

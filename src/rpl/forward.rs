@@ -6,12 +6,13 @@
 use super::dodag::{ADVERTISE, Dodag, Membership};
 use super::neighbours::{Neighbour, interface_identifier, link_local};
 use super::routes::{self, mark};
-use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance, mask};
+use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance};
 use super::{Rpl, count, seconds};
 use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::ipv6::link::LinkAddress;
 use crate::ipv6::routing::{Encapsulation, Flow, NoRoute, Route, Routing, RoutingError, RoutingHeaderError};
+use crate::ipv6::source_selection::in_prefix;
 use crate::time::Instant;
 
 type Way = core::result::Result<(), NoRoute>;
@@ -113,7 +114,7 @@ impl Rpl<'_> {
                         dodag.ask_children(now);
                     }
                     if !dodag.is_root() && dodag.dao.backoff.is_none() {
-                        dodag.timers[ADVERTISE] = dodag.timers[ADVERTISE].min(flow.now.after(1_000));
+                        dodag.timers[ADVERTISE].hasten(flow.now.after(1_000));
                     }
                 }
             }
@@ -225,7 +226,7 @@ fn beyond_root(dodag: &Dodag, flow: &Flow<'_>) -> Way {
 /// Whether an address is of the DODAG's prefix, or is its root.
 fn is_inside(dodag: &Dodag, address: &Ip) -> bool {
     let bits = dodag.prefix.prefix_len;
-    dodag.id == *address || (bits > 0 && mask(*address, bits) == mask(dodag.prefix.prefix, bits))
+    dodag.id == *address || (bits > 0 && in_prefix(address, &dodag.prefix.prefix, bits))
 }
 
 impl Routing for Rpl<'_> {

@@ -442,15 +442,16 @@ impl<'m> Rpl<'m> {
         if self.reselect || self.dodags.iter().any(|dodag| dodag.inconsistent || dodag.tell != 0) {
             return Instant::ZERO;
         }
-        let timers = |dodag: &Dodag| {
-            if !dodag.is_member() {
-                return Instant::NEVER;
+        let mut deadline = self.solicit_at;
+        deadline.hasten(self.sweep_at);
+        for dodag in self.dodags.iter().filter(|dodag| dodag.is_member()) {
+            deadline.hasten(dodag.trickle.next_deadline());
+            deadline.hasten(self.probe_deadline(dodag));
+            for timer in &dodag.timers {
+                deadline.hasten(*timer);
             }
-            let first = dodag.timers.iter().copied().fold(dodag.trickle.next_deadline(), Instant::min);
-            first.min(self.probe_deadline(dodag))
-        };
-        let dodags = self.dodags.iter().map(timers).min().unwrap_or_default();
-        dodags.min(self.solicit_at).min(self.sweep_at)
+        }
+        deadline
     }
 
     /// The next thing to tell of.
@@ -510,7 +511,7 @@ impl<'m> Rpl<'m> {
     /// Has the routes looked through not later than at `second`.
     #[inline(never)]
     fn sweep_by(&mut self, second: u32) {
-        self.sweep_at = self.sweep_at.min(at_second(second));
+        self.sweep_at.hasten(at_second(second));
     }
 
     fn dodag_of(&self, instance: u8, id: Option<&Ip>) -> Option<usize> {

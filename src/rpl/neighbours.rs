@@ -145,19 +145,22 @@ pub(super) fn find(table: &[Neighbour], iid: [u8; 8], same: impl Fn(u8) -> bool)
 /// one that has no routes, is not in `keep` and is worse than the new one. A child, which
 /// comes with rank 0, takes the place of any such.
 pub(super) fn make_room(table: &[Neighbour], rank: u16, keep: impl Fn(u16) -> bool) -> Option<usize> {
-    if let Some(free) = table.iter().position(|entry| !entry.used) {
-        return Some(free);
-    }
-    let worth = |entry: &Neighbour| {
+    let (mut place, mut worst) = (None, u32::from(rank) + u32::from(UNMEASURED) + 1);
+    for (index, entry) in table.iter().enumerate() {
+        if !entry.used {
+            return Some(index);
+        }
+        if entry.routes > 0 || entry.left || keep(index as u16) {
+            continue;
+        }
         let penalty = if entry.is_reachable() { u32::from(entry.etx) } else { 0x1_0000 };
-        u32::from(entry.rank) + penalty
-    };
-    let (index, worst) = table
-        .iter()
-        .enumerate()
-        .filter(|(index, entry)| entry.routes == 0 && !entry.left && !keep(*index as u16))
-        .max_by_key(|(_, entry)| worth(entry))?;
-    (worth(worst) > u32::from(rank) + u32::from(UNMEASURED)).then_some(index)
+        let cost = u32::from(entry.rank) + penalty;
+        // Of several that are alike the last.
+        if cost >= worst {
+            (place, worst) = (Some(index), cost);
+        }
+    }
+    place
 }
 
 #[cfg(test)]

@@ -394,7 +394,7 @@ impl Rpl<'_> {
         self.send_dio(cx, index, &ALL_RPL_NODES);
         self.solicit_interval = 0;
         let jitter = u64::from(cx.random.below(500));
-        self.solicit_at = self.solicit_at.min(cx.now.after(POISON_TIME + jitter));
+        self.solicit_at.hasten(cx.now.after(POISON_TIME + jitter));
     }
 
     /// A DAO came from the preferred parent: it is below us, or we are below it.

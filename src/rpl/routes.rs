@@ -3,8 +3,9 @@
 //! root of non-storing mode by parent, which is another entry of the table.
 #![forbid(unsafe_code)]
 
-use super::wire::{Target, mask};
+use super::wire::Target;
 use crate::address::Ip;
+use crate::ipv6::source_selection::in_prefix;
 
 /// In `via`: there is no next hop or parent.
 pub(super) const NOWHERE: u16 = u16::MAX;
@@ -71,7 +72,7 @@ impl Route {
     }
 
     fn covers(&self, address: &Ip) -> bool {
-        mask(*address, self.prefix_len).0 == self.target
+        in_prefix(address, Ip::of(&self.target), self.prefix_len)
     }
 }
 

@@ -20,7 +20,7 @@ impl Rpl<'_> {
     pub(super) fn solicit_soon(&mut self, cx: &mut RplContext<'_>) {
         self.solicit_interval = FIRST_INTERVAL;
         let delay = u64::from(cx.random.below(2_000));
-        self.solicit_at = self.solicit_at.min(cx.now.after(delay));
+        self.solicit_at.hasten(cx.now.after(delay));
     }
 
     /// Solicits, unless every DODAG that was joined is in order and there is one.

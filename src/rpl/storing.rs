@@ -4,9 +4,10 @@
 
 use super::neighbours::{NONE, interface_identifier};
 use super::routes::{self, NOWHERE, mark};
-use super::wire::{Options, Target, Transit, mask, option};
+use super::wire::{Options, Target, Transit, option};
 use super::{Rpl, RplContext, count, lollipop, seconds};
 use crate::address::Ip;
+use crate::ipv6::source_selection::in_prefix;
 use crate::status::{Error, Result};
 use core::cmp::Ordering;
 
@@ -224,7 +225,7 @@ impl Rpl<'_> {
             let Some(route) = self.routes.get(entry) else { break };
             let through = (route.via == slot || route.other == slot)
                 && route.prefix_len >= within.prefix_len
-                && mask(Ip(route.target), within.prefix_len) == within.prefix;
+                && in_prefix(Ip::of(&route.target), &within.prefix, within.prefix_len);
             if route.owner == routes::owner(index) && through && !route.is(mark::NO_PATH) {
                 let path_sequence = route.path_sequence;
                 ended |= self.withdraw_route(now, index, entry, slot, path_sequence);

@@ -260,13 +260,13 @@ impl Ipv6<'_> {
         }
         let mut first = Instant::NEVER;
         for router in self.routers() {
-            first = first.min(router.until);
+            first.hasten(router.until);
         }
         for prefix in self.prefixes() {
-            first = first.min(prefix.valid_until);
+            first.hasten(prefix.valid_until);
         }
         for context in self.contexts().filter(|context| context.valid_until != Instant::ZERO) {
-            first = first.min(context.valid_until);
+            first.hasten(context.valid_until);
         }
         if first == Instant::NEVER { first } else { now.after((first.since(now) / 4 * 3).max(10_000)) }
     }
