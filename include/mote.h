@@ -3855,7 +3855,8 @@ typedef struct mote_linux_options {
     /**
      * For how many microseconds a wait looks for input over and over before it sleeps, at most 1000; 0 for not at
      * all. Waking a processor that sleeps takes longer than many an answer does: where requests follow each other
-     * closely this shortens their way, at the price of up to that much processor time for each wait.
+     * closely this shortens their way, at the price of up to that much processor time for a wait. Looking in
+     * vain becomes rarer each time, down to one wait in 1024.
      */
     uint32_t spin_us;
     /**

@@ -137,7 +137,8 @@ fn wait_for_events(
         let later = deadline >= state.armed.get();
         let due = deadline == 0 || (!later && deadline <= sys::now());
         let events = &mut events[..limit];
-        let mut taken = if due || state.spin == 0 { 0 } else { spin(state, deadline, events) };
+        let spin = if due { 0 } else { state.spin.turn() };
+        let mut taken = if spin == 0 { 0 } else { look(state, spin, deadline, events) };
         if taken == 0 {
             if !due && !later {
                 set_timer(state, deadline)?;
@@ -199,16 +200,21 @@ fn take_events(state: &State, events: &mut [MaybeUninit<libc::epoll_event>], tim
     unsafe { libc::epoll_wait(state.epoll.raw(), events.as_mut_ptr().cast(), events.len() as c_int, timeout) }
 }
 
-/// Looks for events over and over, for as long as the application allowed, but not beyond `deadline`.
-fn spin(state: &State, deadline: u64, events: &mut [MaybeUninit<libc::epoll_event>]) -> c_int {
-    let start = std::time::Instant::now();
-    loop {
-        let taken = take_events(state, events, 0);
-        let enough = start.elapsed().as_micros() >= state.spin.into();
-        if taken != 0 || enough || (deadline != u64::MAX && deadline <= sys::now()) {
-            return taken;
-        }
+/// Looks for events over and over, for so many microseconds, but not beyond `deadline`.
+fn look(state: &State, limit: u32, deadline: u64, events: &mut [MaybeUninit<libc::epoll_event>]) -> c_int {
+    let mut taken = take_events(state, events, 0);
+    if taken != 0 {
+        return taken;
     }
+    let start = std::time::Instant::now();
+    while taken == 0 && start.elapsed().as_micros() < limit.into() {
+        if deadline != u64::MAX && deadline <= sys::now() {
+            return 0;
+        }
+        taken = take_events(state, events, 0);
+    }
+    state.spin.ended(taken != 0);
+    taken
 }
 
 /// Called from any thread, so it looks at the one field that never changes and at nothing else.

@@ -15,6 +15,7 @@ mod options;
 mod radio;
 mod resolver;
 mod socket;
+mod spin;
 mod store;
 mod sys;
 mod tap;
@@ -35,6 +36,7 @@ use core::cell::{Cell, OnceCell, RefCell};
 use core::ffi::c_void;
 use core::ptr;
 use socket::Socket;
+use spin::Spin;
 use std::sync::Arc;
 use sys::Fd;
 
@@ -48,8 +50,8 @@ struct State {
     event: Fd,
     /// The deadline that `timer` is set to; `u64::MAX` when it is not set.
     armed: Cell<u64>,
-    /// For how many microseconds a wait looks for events before it sleeps.
-    spin: u32,
+    /// Whether a wait looks for events for a while before it sleeps.
+    spin: Spin,
     /// Messages above this level are dropped.
     log_level: u32,
     /// The open sockets, so that closing the node closes them.
@@ -120,7 +122,7 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
             timer,
             event,
             armed: Cell::new(u64::MAX),
-            spin: options.spin(),
+            spin: Spin::new(options.spin()),
             log_level,
             sockets: Cell::new(ptr::null_mut()),
             left: Cell::new(ptr::null_mut()),

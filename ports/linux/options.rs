@@ -33,7 +33,8 @@ pub struct mote_linux_options {
     pub zep_local: mote_address,
     /// For how many microseconds a wait looks for input over and over before it sleeps, at most 1000; 0 for not at
     /// all. Waking a processor that sleeps takes longer than many an answer does: where requests follow each other
-    /// closely this shortens their way, at the price of up to that much processor time for each wait.
+    /// closely this shortens their way, at the price of up to that much processor time for a wait. Looking in
+    /// vain becomes rarer each time, down to one wait in 1024.
     pub spin_us: u32,
     /// Must be 0.
     pub reserved: u32,
