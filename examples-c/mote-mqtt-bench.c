@@ -119,7 +119,7 @@ int main(int argc, char **argv) {
     config.callback = on_event;
     config.receive_maximum = 1000;
     /* What a publisher has under way, and no more: to fill memory that nobody needs would count as work. */
-    config.queue = (uint32_t)((window + 8) * (size + strlen(tool.topics[0]) + 64));
+    config.queue = (64u << 10) + (uint32_t)((window + 8) * (size + strlen(tool.topics[0]) + 64));
     config.send_maximum = (uint16_t)window;
     config.reconnect_tries = MOTE_MQTT_NO_RECONNECT;
     tool_check(mote_mqtt_size(&config, &bytes), "client");

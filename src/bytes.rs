@@ -262,8 +262,12 @@ pub fn copy(to: &mut [u8], from: &[u8]) -> usize {
 }
 
 /// Moves what starts at `from` to the front; what was behind it stays as it was. Unlike
-/// `copy_within` this can never panic.
+/// `copy_within` this can never panic, which on a microcontroller is seen by the linker.
 pub fn move_to_front(bytes: &mut [u8], from: usize) {
+    #[cfg(not(target_os = "none"))]
+    if from < bytes.len() {
+        return bytes.copy_within(from.., 0);
+    }
     let cells = core::cell::Cell::from_mut(bytes).as_slice_of_cells();
     for (to, from) in cells.iter().zip(cells.iter().skip(from)) {
         to.set(from.get());
