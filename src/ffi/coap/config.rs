@@ -158,11 +158,10 @@ pub(super) unsafe fn params(params: *const mote_coap_params, base: &Params) -> R
 ///
 /// # Safety
 /// `given.params` is NULL or valid.
-pub(super) unsafe fn engine(given: &mote_coap_config) -> Result<Config> {
+pub(super) unsafe fn engine(given: &mote_coap_config, wanted: &mut Config) -> Result<()> {
     if given.amplification_limit > 1 || given.reserved != 0 {
         return Err(Error::Invalid);
     }
-    let mut wanted = Config::DEFAULT;
     // SAFETY: passed on to the caller.
     wanted.params = unsafe { params(given.params, &wanted.params) }?;
     set_or_none(&mut wanted.peers, given.peers);
@@ -177,5 +176,5 @@ pub(super) unsafe fn engine(given: &mote_coap_config) -> Result<Config> {
     set(&mut wanted.ack_delay, given.ack_delay);
     set(&mut wanted.transfer_timeout, given.transfer_timeout);
     wanted.amplification_limit = given.amplification_limit != 0;
-    Ok(wanted)
+    Ok(())
 }

@@ -34,6 +34,7 @@ pub use self::uri::*;
 use self::object::CoapRef;
 use super::arguments::{self, block, outcome, output};
 use super::node::NodeRef;
+use crate::coap::Config;
 use crate::port::{mote_address, mote_status};
 use crate::status::{Error, Result};
 
@@ -52,7 +53,8 @@ pub unsafe extern "C" fn mote_coap_size(config: *const mote_coap_config, size: *
         unsafe {
             let out = output(size)?;
             let mut room = arguments::room();
-            let wanted = config::engine(arguments::config(config, &mut room)?)?;
+            let mut wanted = Config::DEFAULT;
+            config::engine(arguments::config(config, &mut room)?, &mut wanted)?;
             out.write(object::plan(&wanted).bytes());
         }
         Ok(())
@@ -94,7 +96,8 @@ pub unsafe extern "C" fn mote_coap_init(
             let out = output(coap)?;
             let mut room = arguments::room();
             let given = arguments::config(config, &mut room)?;
-            let wanted = config::engine(given)?;
+            let mut wanted = Config::DEFAULT;
+            config::engine(given, &mut wanted)?;
             let node = NodeRef::new(given.node)?;
             let block = block(memory, memory_size)?;
             out.write(object::init(block, &wanted, node, given)?);

@@ -10,7 +10,7 @@ use crate::coap::{Config, Endpoint, Event};
 use crate::ffi::arguments::outcome;
 use crate::ffi::node::{Driver, Lent, NodeRef};
 use crate::ffi::object::{Kind, Object, ObjectRef, ready};
-use crate::memory::{Carver, Plan};
+use crate::memory::{Carver, Plan, Shape};
 use crate::port::mote_status;
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -55,13 +55,19 @@ pub const MOTE_COAP_MEM_OBSERVER: usize = 40;
 
 /// The block that an endpoint takes. `init` takes the same tables in the same order.
 pub(super) const fn plan(config: &Config) -> Plan {
-    let plan =
-        Plan::new().table::<u8>(Endpoint::plan(config).bytes()).table::<u8>(config.message_size as usize);
+    let plan = more(Plan::new(), Shape::of::<u8>(), Endpoint::plan(config).bytes());
+    let plan = more(plan, Shape::of::<u8>(), config.message_size as usize);
     #[cfg(feature = "coap-client")]
-    let plan = plan.table::<Caller>(config.requests as usize);
+    let plan = more(plan, Shape::of::<Caller>(), config.requests as usize);
     #[cfg(feature = "coap-server")]
-    let plan = plan.table::<Served>(config.resources as usize);
-    plan.table::<Object<Core>>(1)
+    let plan = more(plan, Shape::of::<Served>(), config.resources as usize);
+    more(plan, Shape::of::<Object<Core>>(), 1)
+}
+
+/// One more table.
+#[inline(never)] // For its size.
+const fn more(plan: Plan, shape: Shape, count: usize) -> Plan {
+    plan.tables(&[shape], &[count])
 }
 
 /// What the macro `MOTE_COAP_MEM` computes.
