@@ -134,12 +134,20 @@ impl<'a> Writer<'a> {
     }
 
     /// Sets aside `count` zeroed bytes and lends them for filling in.
+    #[inline(always)]
     pub fn reserve(&mut self, count: usize) -> Result<&mut [u8]> {
-        let end = self.position.checked_add(count).ok_or(Error::TooLarge)?;
-        let room = self.buffer.get_mut(self.position..end).ok_or(Error::TooLarge)?;
+        self.reserved(count).ok_or(Error::TooLarge)
+    }
+
+    /// The one copy of [`reserve`](Writer::reserve). An option of a slice is returned in registers, as a result of
+    /// one is not.
+    #[inline(never)]
+    fn reserved(&mut self, count: usize) -> Option<&mut [u8]> {
+        let end = self.position.checked_add(count)?;
+        let room = self.buffer.get_mut(self.position..end)?;
         room.fill(0);
         self.position = end;
-        Ok(room)
+        Some(room)
     }
 
     /// The room that is left, for those who know only afterwards how much of it they take; then

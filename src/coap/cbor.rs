@@ -100,12 +100,12 @@ pub(super) fn integer(bytes: &[u8]) -> u64 {
 
 /// The next item as a text of definite length, if it is one.
 #[inline(never)]
-pub(super) fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str> {
+pub(super) fn text<'a>(reader: &mut Reader<'a>) -> Option<&'a str> {
     let head = Head::parse(reader);
     if head.kind != TEXT {
-        return Err(Error::Malformed);
+        return None;
     }
-    crate::text::parse(reader.take(head.count as usize)?).ok_or(Error::Malformed)
+    crate::text::parse(reader.take(head.count as usize).ok()?)
 }
 
 /// Writes a text.

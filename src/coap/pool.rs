@@ -29,19 +29,18 @@ impl<'m> Pool<'m> {
         Pool { bytes, used: 0, gaps: 0 }
     }
 
-    /// The key and the length of the message that starts at `start`, its head not counted.
+    /// What stands in front of the message that starts at `start`: its owner's key, and its length in the lower half.
     #[inline(never)] // One copy.
-    fn block(&self, start: usize) -> Option<(u16, usize)> {
+    fn block(&self, start: usize) -> Option<u32> {
         let head = self.bytes.get(start.checked_sub(HEAD)?..self.used)?.first_chunk::<HEAD>()?;
-        let [a, b, c, d] = *head;
-        Some((u16::from_be_bytes([a, b]), usize::from(u16::from_be_bytes([c, d]))))
+        Some(u32::from_be_bytes(*head))
     }
 
     /// Where the owner's message starts, and where it ends. An empty range if there is none.
     #[inline(never)]
     fn range(&self, owner: &Head) -> (usize, usize) {
         let start = owner.place.get() as usize;
-        self.block(start).map_or((0, 0), |(_, length)| (start, start + length))
+        self.block(start).map_or((0, 0), |head| (start, start + usize::from(head as u16)))
     }
 
     /// The owner's message; empty if there is none.
@@ -108,8 +107,9 @@ impl<'m> Pool<'m> {
     /// Moves all messages to the front.
     fn close_gaps(&mut self, tables: &Tables<'_>) {
         let (mut from, mut to) = (0, 0);
-        while let Some((key, length)) = self.block(from + HEAD) {
-            let whole = HEAD + length;
+        while let Some(head) = self.block(from + HEAD) {
+            let key = (head >> 16) as u16;
+            let whole = HEAD + usize::from(head as u16);
             if key != REMOVED {
                 let room = self.bytes.get_mut(to..from + whole).unwrap_or_default();
                 bytes::move_to_front(room, from - to);

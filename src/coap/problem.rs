@@ -105,7 +105,7 @@ impl<'a> Entries<'a> {
         let head = Head::parse(reader);
         if !matches!(head.kind, cbor::UNSIGNED | cbor::NEGATIVE) {
             *reader = key;
-            cbor::text(reader)?;
+            cbor::text(reader).ok_or(Error::Malformed)?;
         }
         Ok(Some((head, key.rest(), cbor::item(reader)?)))
     }
@@ -115,7 +115,7 @@ impl<'a> Entries<'a> {
         let key = match head.kind {
             cbor::UNSIGNED => Key::Unsigned(cbor::integer(key)),
             cbor::NEGATIVE => Key::Negative(cbor::integer(key)),
-            _ => Key::Uri(cbor::text(&mut Reader::new(key))?),
+            _ => Key::Uri(cbor::text(&mut Reader::new(key)).ok_or(Error::Malformed)?),
         };
         Ok(Some(Entry { key, value }))
     }
@@ -314,7 +314,7 @@ impl<'a> Rows<'a> {
                 7 => rows.unprocessed = Unprocessed::parse(value).ok(),
                 number => {
                     if let Some(text) = rows.place(number as usize) {
-                        *text = cbor::text(&mut reader).ok();
+                        *text = cbor::text(&mut reader);
                     }
                 }
             }
@@ -325,7 +325,7 @@ impl<'a> Rows<'a> {
     /// Reads the title (0) or the detail (1), which may be tagged with language and direction.
     fn tagged(&mut self, which: usize, reader: &mut Reader<'a>) {
         let (mut language, mut way) = (None, 0);
-        let mut read = || -> Result<&'a str> {
+        let mut read = || -> Option<&'a str> {
             if reader.peek() != Some(0xd8) {
                 return cbor::text(reader);
             }
@@ -333,16 +333,16 @@ impl<'a> Rows<'a> {
             let (tag, array) = (Head::parse(reader), Head::parse(reader));
             let with_direction = array.count == 3;
             if tag.count != 38 || array.kind != cbor::ARRAY || !(with_direction || array.count == 2) {
-                return Err(Error::Malformed);
+                return None;
             }
             language = Some(cbor::text(reader)?);
             let text = cbor::text(reader)?;
             if with_direction {
-                way = direction(reader)?;
+                way = direction(reader).ok()?;
             }
-            Ok(text)
+            Some(text)
         };
-        let text = read().ok();
+        let text = read();
         if let Some([place, of_it, ..]) = self.texts.get_mut(which * 2..) {
             (*place, *of_it) = (text, language.filter(|_| text.is_some()));
         }

@@ -97,16 +97,26 @@ unsafe fn copy_out(out: *mut u8, value: *const u8, known: usize) -> Result<()> {
 ///
 /// # Safety
 /// `bytes.ptr` points to `bytes.len` bytes that live and stay unchanged for `'a`, or `len` is 0.
-#[inline(never)]
+#[inline(always)] // For its size: its caller needs no place for the result.
 pub(crate) unsafe fn slice<'a>(bytes: mote_bytes) -> Result<&'a [u8]> {
+    // SAFETY: passed on to the caller.
+    unsafe { lent(bytes) }.ok_or(Error::Invalid)
+}
+
+/// The one copy of [`slice`]. An option of a slice is returned in registers, as a result of one is not.
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn lent<'a>(bytes: mote_bytes) -> Option<&'a [u8]> {
     if bytes.len == 0 {
-        return Ok(&[]);
+        return Some(&[]);
     }
     if bytes.ptr.is_null() || bytes.len > isize::MAX as usize {
-        return Err(Error::Invalid);
+        return None;
     }
     // SAFETY: not NULL, and the caller vouches for the rest.
-    Ok(unsafe { core::slice::from_raw_parts(bytes.ptr, bytes.len) })
+    Some(unsafe { core::slice::from_raw_parts(bytes.ptr, bytes.len) })
 }
 
 /// The text that C lends, checked.
@@ -123,7 +133,6 @@ pub(crate) unsafe fn text<'a>(bytes: mote_bytes) -> Result<&'a str> {
 ///
 /// # Safety
 /// `memory` points to `size` bytes that nobody else uses for `'a`.
-#[inline(never)]
 pub(crate) unsafe fn block<'a>(memory: *mut u8, size: usize) -> Result<&'a mut [u8]> {
     if memory.is_null() || size > isize::MAX as usize {
         return Err(Error::Invalid);

@@ -170,18 +170,18 @@ impl<'b> Encoder<'b> {
     /// [`Error::TooLarge`] when it does not fit.
     pub fn payload_with<R>(&mut self, length: usize, fill: impl FnOnce(&mut [u8]) -> R) -> Result<()> {
         if length > 0 {
-            fill(self.payload_room(length)?);
+            fill(self.payload_room(length).ok_or(Error::TooLarge)?);
         }
         Ok(())
     }
 
-    fn payload_room(&mut self, length: usize) -> Result<&mut [u8]> {
+    fn payload_room(&mut self, length: usize) -> Option<&mut [u8]> {
         if length > self.room() {
             self.failed = true;
-            return Err(Error::TooLarge);
+            return None;
         }
-        self.out.u8(0xff)?;
-        self.out.reserve(length)
+        self.out.u8(0xff).ok()?;
+        self.out.reserve(length).ok()
     }
 
     /// The length of the message; [`Error::TooLarge`] when something was not added for lack of room.
