@@ -108,6 +108,38 @@ fn bytes_go_both_ways_over_both_families() {
 }
 
 #[test]
+fn what_comes_after_a_receive_that_took_all_is_reported_and_so_is_the_end() {
+    let port = Port::new();
+    let tcp = Tcp(&port);
+    let (socket, mut peer) = connected(&tcp, "127.0.0.1", 5);
+    for text in [b"one", b"two", b"six"] {
+        peer.write_all(text).unwrap();
+        assert_eq!(port.wait(2000), [mote_port_ready { token: 5, flags: MOTE_READY_READABLE }]);
+        assert_eq!(tcp.receive(socket, 30), Ok(text.to_vec()));
+        // Whether or not it is asked once more than it need be.
+        if text != b"two" {
+            assert_eq!(tcp.receive(socket, 30), Err(WOULD_BLOCK));
+        }
+    }
+    // The last bytes together with the end.
+    peer.write_all(b"end").unwrap();
+    drop(peer);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    assert_eq!(port.wait(2000)[0].flags, MOTE_READY_READABLE | MOTE_READY_CLOSED);
+    assert_eq!(tcp.receive(socket, 30), Ok(b"end".to_vec()));
+    assert_eq!(tcp.receive(socket, 30), Err(Error::Closed.code()));
+    tcp.close(socket);
+    // The end alone, after all has been taken.
+    let (socket, mut peer) = connected(&tcp, "127.0.0.1", 6);
+    peer.write_all(b"all").unwrap();
+    assert_eq!(port.wait(2000).len(), 1);
+    assert_eq!(tcp.receive(socket, 30), Ok(b"all".to_vec()));
+    drop(peer);
+    assert_eq!(port.wait(2000)[0].flags, MOTE_READY_READABLE | MOTE_READY_CLOSED);
+    assert_eq!(tcp.receive(socket, 30), Err(Error::Closed.code()));
+}
+
+#[test]
 fn a_full_pipe_blocks_and_tells_when_there_is_room() {
     let port = Port::new();
     let tcp = Tcp(&port);
