@@ -504,8 +504,8 @@ impl<'m> Mac<'m> {
         }
     }
 
-    /// Input: a frame was received. Its header and payload come back when it is for us, no repetition, and
-    /// not an acknowledgement; it has been acknowledged then, unless the radio does that.
+    /// Input: a frame was received. Its payload comes back, and its header in `header`, when it is for us,
+    /// no repetition, and not an acknowledgement; it has been acknowledged then, unless the radio does that.
     pub fn receive<'d>(
         &mut self,
         cx: &mut RadioContext<'_>,
@@ -513,8 +513,9 @@ impl<'m> Mac<'m> {
         bytes: &'d [u8],
         lqi: u8,
         rssi: i8,
-    ) -> Option<(Header, &'d [u8])> {
-        let Ok((header, payload)) = wire::open(bytes) else {
+        header: &mut Header,
+    ) -> Option<&'d [u8]> {
+        let Ok(payload) = wire::open(bytes, header) else {
             self.stats.malformed = self.stats.malformed.wrapping_add(1);
             return None;
         };
@@ -525,13 +526,13 @@ impl<'m> Mac<'m> {
             }
             return None;
         }
-        if !self.is_for_us(&header) {
+        if !self.is_for_us(header) {
             self.stats.filtered = self.stats.filtered.wrapping_add(1);
             return None;
         }
         let own_ack = !cx.transport.capabilities().has(RadioCapabilities::ACK);
         if header.ack_request && header.destination.is_unicast() && own_ack {
-            self.acknowledge(cx, &header);
+            self.acknowledge(cx, header);
         }
         let Some(payload) = payload else {
             self.stats.secured = self.stats.secured.wrapping_add(1);
@@ -542,7 +543,7 @@ impl<'m> Mac<'m> {
             return None;
         }
         self.stats.received = self.stats.received.wrapping_add(1);
-        Some((header, payload))
+        Some(payload)
     }
 
     fn is_for_us(&self, header: &Header) -> bool {

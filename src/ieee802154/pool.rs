@@ -69,6 +69,7 @@ impl<'m> Pool<'m> {
     }
 
     /// What is in a block.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn get(&self, id: BlockId) -> &[u8] {
         self.blocks.get(usize::from(id.0.get()) - 1).map_or(&[], |block| &block.bytes)
     }
@@ -83,6 +84,7 @@ impl<'m> Pool<'m> {
     }
 
     /// What is in a block, to be changed.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn get_mut(&mut self, id: BlockId) -> &mut [u8] {
         self.blocks.get_mut(usize::from(id.0.get()) - 1).map_or(&mut [], |block| &mut block.bytes)
     }

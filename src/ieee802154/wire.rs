@@ -148,7 +148,8 @@ impl Header {
         2 + sequence + 2 * pans + self.destination.len() + self.source.len()
     }
 
-    fn parse(reader: &mut Reader<'_>) -> Result<(Header, u16)> {
+    /// Reads the header into place and hands out its control field.
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<u16> {
         let control = u16::from_le_bytes(reader.array()?);
         let frame_type = match control & 7 {
             0 => FrameType::Beacon,
@@ -175,7 +176,7 @@ impl Header {
         let destination = address(to, reader)?;
         let source_pan = pan(from_pan, reader)?;
         let source = address(from, reader)?;
-        let header = Header {
+        *self = Header {
             frame_type,
             version,
             frame_pending: control & 0x10 != 0,
@@ -187,7 +188,7 @@ impl Header {
             source_pan,
             source,
         };
-        Ok((header, control))
+        Ok(control)
     }
 
     /// Writes the header; `secured` and `elements` say whether an auxiliary security header and
@@ -285,11 +286,11 @@ pub(super) fn put_enhanced_ack(header: &Header, out: &mut Writer<'_>) -> Result<
     put_address(to, out)
 }
 
-/// A frame as the MAC wants it, checked as [`Frame::parse`] does: its header, and its payload
-/// unless it is secured.
-pub(super) fn open(bytes: &[u8]) -> Result<(Header, Option<&[u8]>)> {
+/// A frame as the MAC wants it, checked as [`Frame::parse`] does: its header, into place, and its
+/// payload unless it is secured.
+pub(super) fn open<'d>(bytes: &'d [u8], header: &mut Header) -> Result<Option<&'d [u8]>> {
     let mut reader = Reader::new(bytes);
-    let (header, control) = Header::parse(&mut reader)?;
+    let control = header.read(&mut reader)?;
     let secured = control & 8 != 0;
     let level = if secured { security::check(&mut reader, header.version)? } else { 0 };
     let mut payload = reader.rest();
@@ -301,7 +302,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<(Header, Option<&[u8]>)> {
             (_, payload) = element::split_payload(rest, mic)?;
         }
     }
-    Ok((header, if secured { None } else { Some(payload) }))
+    Ok(if secured { None } else { Some(payload) })
 }
 
 fn pan(present: bool, reader: &mut Reader<'_>) -> Result<Option<u16>> {
@@ -326,7 +327,8 @@ impl<'a> Frame<'a> {
     /// [`FrameType`] and [`Version`], and for the security of the 2003 edition.
     pub fn parse(bytes: &'a [u8]) -> Result<Frame<'a>> {
         let mut reader = Reader::new(bytes);
-        let (header, control) = Header::parse(&mut reader)?;
+        let mut header = Header::default();
+        let control = header.read(&mut reader)?;
         let mut security = None;
         if control & 8 != 0 {
             let parsed = Security::parse(&mut reader, header.version)?;
@@ -458,7 +460,9 @@ mod tests {
             prop_assert_eq!(out.position(), frame.encoded_len());
             let emitted = out.finish();
             prop_assert_eq!(Frame::parse(emitted).unwrap(), frame);
-            prop_assert_eq!(open(emitted), Ok((header, security.is_none().then_some(&payload[..]))));
+            let mut opened = Header::default();
+            prop_assert_eq!(open(emitted, &mut opened), Ok(security.is_none().then_some(&payload[..])));
+            prop_assert_eq!(opened, header);
         }
 
         #[test]
@@ -469,7 +473,8 @@ mod tests {
             let bytes = [&control[..], &bytes[..]].concat();
             let parsed = Frame::parse(&bytes);
             let opened = parsed.map(|it| (it.header, it.security.is_none().then_some(it.payload)));
-            prop_assert_eq!(open(&bytes), opened);
+            let mut header = Header::default();
+            prop_assert_eq!(open(&bytes, &mut header).map(|payload| (header, payload)), opened);
 
             let (mut one, mut other) = ([0; 64], [0; 64]);
             let (mut one, mut other) = (Writer::new(&mut one), Writer::new(&mut other));

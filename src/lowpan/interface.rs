@@ -16,7 +16,7 @@ use crate::bytes::{Parts, Reader, Writer};
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::mac::{Draft, MAX_PAYLOAD_END, Mac, MacConfig, Priority};
 use crate::ieee802154::pool::{BLOCK, BlockId, Pool};
-use crate::ieee802154::wire::FrameType;
+use crate::ieee802154::wire::{FrameType, Header};
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
 use crate::time::Instant;
@@ -590,17 +590,18 @@ impl<'m> Interface<'m> {
                 return None;
             }
         };
-        let (header, payload) = self.mac.receive(cx, &mut self.pool, frame, lqi, rssi)?;
+        let mut header = Header::default();
+        let payload = self.mac.receive(cx, &mut self.pool, frame, lqi, rssi, &mut header)?;
         if header.frame_type != FrameType::Data || payload.is_empty() {
             return None;
         }
-        match self.accept(cx.now, header.source, header.destination, payload, scratch) {
-            Ok(Some((source, destination, len))) => {
+        match self.accept(cx.now, &mut header, payload, scratch) {
+            Ok(len) => {
+                let packet = scratch.get_mut(..len?)?;
                 self.stats.received = self.stats.received.wrapping_add(1);
-                let packet = scratch.get_mut(..len)?;
+                let Header { source, destination, .. } = header;
                 Some(Received { packet, source, destination, lqi, rssi })
             }
-            Ok(None) => None,
             Err(_) => {
                 self.stats.dropped = self.stats.dropped.wrapping_add(1);
                 None
@@ -608,50 +609,52 @@ impl<'m> Interface<'m> {
         }
     }
 
-    /// Takes a frame's payload. When it makes a packet: between whom on the link, and its length.
+    /// Takes a frame's payload. When it makes a packet: its length, and in `frame` between whom on the
+    /// link it goes.
     fn accept(
         &mut self,
         now: Instant,
-        source: LinkAddress,
-        destination: LinkAddress,
+        frame: &mut Header,
         payload: &[u8],
         scratch: &mut [u8],
-    ) -> Result<Option<(LinkAddress, LinkAddress, usize)>> {
+    ) -> Result<Option<usize>> {
         let mut reader = Reader::new(payload);
         #[cfg(feature = "mesh-under")]
-        let Some((source, destination)) = self.pass_mesh_header(source, destination, &mut reader)? else {
-            return Ok(None);
-        };
-        let ends = Ends::of_link(source, destination);
-        let fragment = reader.peek().is_some_and(FragmentHeader::is_dispatch);
-        if !fragment {
-            let packet = self.decompress(reader.rest(), ends, None, scratch)?;
-            self.notice(source, &packet);
-            if let Some(missing) = packet.missing_checksum {
-                self.check_elision()?;
-                missing.fill(scratch.get_mut(..packet.len).unwrap_or_default());
-            }
-            return Ok(Some((source, destination, packet.len)));
+        match self.pass_mesh_header(frame.source, frame.destination, &mut reader)? {
+            Some(ends) => (frame.source, frame.destination) = ends,
+            None => return Ok(None),
         }
-        let header = FragmentHeader::parse(&mut reader)?;
-        let key = Key { source, destination, size: header.size, tag: header.tag };
-        let (offset, data, missing) = match header.offset {
-            Some(offset) => (usize::from(offset), reader.rest(), None),
-            None => {
-                let total = Some(usize::from(header.size));
-                let first = self.decompress(reader.rest(), ends, total, scratch)?;
-                self.notice(source, &first);
-                if first.missing_checksum.is_some() {
-                    self.check_elision()?;
-                }
-                (0, scratch.get(..first.len).unwrap_or_default(), first.missing_checksum)
+        let Header { source, destination, .. } = *frame;
+        let mut fragment = None;
+        if reader.peek().is_some_and(FragmentHeader::is_dispatch) {
+            fragment = Some(FragmentHeader::parse(&mut reader)?);
+        }
+        let (mut offset, mut data, mut missing) = (0, reader.rest(), None);
+        if let Some(at) = fragment.and_then(|fragment| fragment.offset) {
+            offset = usize::from(at);
+        } else {
+            let total = fragment.map(|fragment| usize::from(fragment.size));
+            let packet = self.decompress(data, Ends::of_link(source, destination), total, scratch)?;
+            self.notice(source, &packet);
+            missing = packet.missing_checksum;
+            if missing.is_some() {
+                self.check_elision()?;
             }
-        };
-        let Some(place) = self.reassemblies.add(now, &mut self.pool, key, offset, data, missing) else {
-            return Ok(None);
-        };
-        let len = self.reassemblies.take(place, &mut self.pool, scratch)?;
-        Ok(Some((source, destination, len)))
+            let made = scratch.get_mut(..packet.len).unwrap_or_default();
+            if fragment.is_none() {
+                if let Some(missing) = missing {
+                    missing.fill(made);
+                }
+                return Ok(Some(packet.len));
+            }
+            data = made;
+        }
+        let Some(fragment) = fragment else { return Ok(None) };
+        let key = Key { source, destination, size: fragment.size, tag: fragment.tag };
+        match self.reassemblies.add(now, &mut self.pool, key, offset, data, missing) {
+            Some(place) => self.reassemblies.take(place, &mut self.pool, scratch).map(Some),
+            None => Ok(None),
+        }
     }
 
     fn decompress(

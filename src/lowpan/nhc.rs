@@ -17,7 +17,7 @@ pub(super) mod next_header {
     pub(crate) const DESTINATION: u8 = 60;
     pub(crate) const MOBILITY: u8 = 135;
 }
-use next_header::{DESTINATION, FRAGMENT, HOP_BY_HOP, IPV6, MOBILITY, ROUTING};
+use next_header::{DESTINATION, FRAGMENT, HOP_BY_HOP, IPV6, MOBILITY, ROUTING, UDP};
 
 /// How many bytes a UDP header takes.
 pub(super) const UDP_HEADER: usize = 8;
@@ -26,33 +26,20 @@ pub(super) const MAX_UDP: usize = 7;
 /// The NHC byte of an IPv6 header, behind which LOWPAN_IPHC follows.
 pub(super) const NHC_IPV6: u8 = 0xee;
 
+/// The next header numbers of the identifiers in the NHC byte; that of UDP stands for none.
+const KINDS: [u8; 8] = [HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION, MOBILITY, UDP, UDP, IPV6];
+
 /// The extension header's identifier in the NHC byte.
-const fn identifier(next_header: u8) -> Option<u8> {
-    Some(match next_header {
-        HOP_BY_HOP => 0,
-        ROUTING => 1,
-        FRAGMENT => 2,
-        DESTINATION => 3,
-        MOBILITY => 4,
-        _ => return None,
-    })
+fn identifier(next_header: u8) -> Option<u8> {
+    let extensions = KINDS.first_chunk::<5>()?;
+    extensions.iter().position(|kind| *kind == next_header).map(|identifier| identifier as u8)
 }
 
 /// The next header number that an extension header's NHC byte stands for; 41 where LOWPAN_IPHC
 /// follows instead.
-pub(super) const fn extension(nhc: u8) -> Option<u8> {
-    if nhc >> 4 != 0xe {
-        return None;
-    }
-    Some(match nhc >> 1 & 7 {
-        0 => HOP_BY_HOP,
-        1 => ROUTING,
-        2 => FRAGMENT,
-        3 => DESTINATION,
-        4 => MOBILITY,
-        7 => IPV6,
-        _ => return None,
-    })
+pub(super) fn extension(nhc: u8) -> Option<u8> {
+    let kind = *KINDS.get(usize::from(nhc >> 1 & 7))?;
+    (nhc >> 4 == 0xe && kind != UDP).then_some(kind)
 }
 
 /// Whether an NHC byte stands for UDP.

@@ -393,8 +393,8 @@ pub fn decompress(
     }
     #[cfg(feature = "ghc")]
     let mut is_generic = false;
-    // Where length fields wait for the size of the whole, each with what the size exceeds it by.
-    let mut lengths = [(0usize, 0usize); MAX_HEADERS];
+    // Where length fields wait for the size of the whole; they hold what it exceeds them by.
+    let mut lengths = [0u16; MAX_HEADERS];
     let mut places = lengths.iter_mut();
     // Where the next header number goes that the next NHC byte tells.
     let mut next_at = None;
@@ -433,16 +433,18 @@ pub fn decompress(
                 let header = out.reserve(IPV6_HEADER)?.first_chunk_mut().ok_or(Error::TooLarge)?;
                 let next_is_compressed = iphc::decompress_into(&mut input, ends, contexts, header)?;
                 ends = Ends::of_ipv6(header);
-                *place = (at + 4, at + IPV6_HEADER);
+                [header[4], header[5]] = ((at + IPV6_HEADER) as u16).to_be_bytes();
+                *place = (at + 4) as u16;
                 next_at = Some(at + 6);
                 ipv6_at = at;
                 routed = false;
                 next_is_compressed
             }
             UDP => {
-                let header = nhc::decompress_udp(nhc, &mut input)?;
+                let mut header = nhc::decompress_udp(nhc, &mut input)?;
+                [header[4], header[5]] = (at as u16).to_be_bytes();
                 out.put(&header)?;
-                *place = (at + 4, at);
+                *place = (at + 4) as u16;
                 if nhc & 4 != 0 {
                     if routed {
                         return Err(Error::Unsupported);
@@ -495,13 +497,13 @@ pub fn decompress(
     if headers > total || input.remaining() > total - headers {
         return Err(Error::Malformed);
     }
-    for (at, less) in lengths {
-        if less == 0 && at == 0 {
-            continue;
-        }
-        let length = u16::try_from(total - less).map_err(|_| Error::TooLarge)?;
-        for (to, from) in out.written_mut().iter_mut().skip(at).zip(length.to_be_bytes()) {
-            *to = from;
+    if total > IPV6_HEADER + usize::from(u16::MAX) {
+        return Err(Error::TooLarge);
+    }
+    for at in lengths {
+        let place = out.written_mut().get_mut(usize::from(at)..).and_then(|it| it.first_chunk_mut::<2>());
+        if let (Some(place), true) = (place, at != 0) {
+            *place = (total as u16).wrapping_sub(u16::from_be_bytes(*place)).to_be_bytes();
         }
     }
     out.put(input.rest())?;
