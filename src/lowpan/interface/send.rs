@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Sending: packets compressed into frames, and what becomes of these.
+#![forbid(unsafe_code)]
+
+use super::super::context::Contexts;
+use super::super::iphc::Ends;
+use super::super::packet;
+#[cfg(feature = "sixlorh")]
+use super::super::sixlorh_send;
+use super::{Interface, Outgoing, Sent};
+use crate::bytes::Parts;
+#[cfg(feature = "mesh-under")]
+use crate::bytes::Writer;
+use crate::ieee802154::LinkAddress;
+use crate::ieee802154::mac::{Draft, MAX_PAYLOAD_END, Priority};
+use crate::status::{Error, Result};
+use crate::time::Instant;
+use crate::transport::RadioContext;
+
+/// How headers are compressed: [`packet::compress`] or what does more.
+pub(in crate::lowpan) type Codec =
+    fn(Parts<'_>, Ends, &Contexts<'_>, bool, &mut [u8]) -> Result<packet::Compressed>;
+/// How long a fragment for a node beyond the next hop waits for that before it to be forwarded, in
+/// milliseconds, that the forwarders' queues do not overflow (RFC 8930 §5 calls for such a gap).
+const FORWARDING_GAP: u64 = 20;
+/// The largest packet that stands in two parts and is tried to be shortened by what wants it in one.
+#[cfg(any(feature = "ghc", feature = "sixlorh"))]
+const WHOLE: usize = 512;
+
+impl Interface<'_> {
+    /// How the headers of packets for a node on the link are compressed.
+    pub(super) fn codec(&self, _destination: LinkAddress) -> Codec {
+        #[cfg(feature = "ghc")]
+        if self.ghc && self.mac.neighbours().get(_destination).is_some_and(|link| link.is_generic) {
+            return packet::compress_generic;
+        }
+        packet::compress
+    }
+
+    /// Command: sends an IPv6 packet to a node on the link, or to everyone. Nothing of `packet` is
+    /// kept; its end is told by [`Interface::poll`], which is to be called to make it go.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when queue or memory is full (what ends makes room), [`Error::TooLarge`] for
+    /// a packet over [`MAX_DATAGRAM`] bytes, [`Error::Malformed`] for what is no IPv6 packet,
+    /// [`Error::Invalid`] without destination.
+    pub fn send(&mut self, packet: Parts<'_>, destination: LinkAddress, priority: Priority) -> Result<()> {
+        let (draft, at) = self.begin(destination, priority)?;
+        let ends = Ends::of_link(self.mac.address(), destination);
+        let compress = self.codec(destination);
+        let room = self.pool.get_mut(draft.block).get_mut(at..MAX_PAYLOAD_END).unwrap_or_default();
+        #[cfg(any(feature = "ghc", feature = "sixlorh"))]
+        let mut whole = [0; WHOLE];
+        #[cfg(any(feature = "ghc", feature = "sixlorh"))]
+        let packet = match whole.get_mut(..packet.len()).filter(|_| !packet.tail.is_empty()) {
+            Some(whole) => {
+                packet.copy(whole);
+                Parts::whole(whole)
+            }
+            None => packet,
+        };
+        #[cfg(feature = "sixlorh")]
+        let shorter = match (self.sixlorh, packet) {
+            (true, Parts { head, tail: [] }) => {
+                let (elide, root) = (self.elide_udp_checksum, self.root);
+                sixlorh_send::compress(head, ends, &self.contexts, elide, root, compress, room)
+            }
+            _ => Err(Error::Unsupported),
+        };
+        #[cfg(not(feature = "sixlorh"))]
+        let shorter: Result<packet::Compressed> = Err(Error::Unsupported);
+        // What cannot be told in that form goes as it is.
+        let compressed =
+            shorter.or_else(|_| compress(packet, ends, &self.contexts, self.elide_udp_checksum, room));
+        let compressed = match compressed {
+            Ok(compressed) => compressed,
+            Err(error) => {
+                self.mac.abandon(&mut self.pool, draft);
+                return Err(error);
+            }
+        };
+        let mut rest = packet;
+        rest.skip(compressed.consumed);
+        let room = room.get_mut(compressed.len..).unwrap_or_default();
+        if rest.len() > room.len() {
+            self.mac.abandon(&mut self.pool, draft);
+            self.send_in_fragments(packet, ends, destination, priority, MAX_PAYLOAD_END - at)?;
+            self.stats.fragmented = self.stats.fragmented.wrapping_add(1);
+        } else {
+            rest.copy(room);
+            let len = at + compressed.len + rest.len();
+            self.mac.enqueue(&mut self.pool, draft, len, priority, 0)?;
+        }
+        self.stats.sent = self.stats.sent.wrapping_add(1);
+        Ok(())
+    }
+
+    /// Begins a frame, with a mesh header if one is needed; and says where the payload goes.
+    pub(super) fn begin(&mut self, destination: LinkAddress, priority: Priority) -> Result<(Draft, usize)> {
+        #[cfg(feature = "mesh-under")]
+        return self.begin_meshed(destination, priority);
+        #[cfg(not(feature = "mesh-under"))]
+        {
+            let draft = self.mac.begin(&mut self.pool, destination, priority)?;
+            let at = draft.header_len;
+            Ok((draft, at))
+        }
+    }
+
+    #[cfg(feature = "mesh-under")]
+    fn begin_meshed(&mut self, destination: LinkAddress, priority: Priority) -> Result<(Draft, usize)> {
+        let mesh = self.mesh.outgoing(self.mac.address(), destination);
+        let next_hop = mesh.map_or(destination, |(_, next_hop)| next_hop);
+        let draft = self.mac.begin(&mut self.pool, next_hop, priority)?;
+        let mut at = draft.header_len;
+        if let Some((header, _)) = mesh {
+            let room = self.pool.get_mut(draft.block).get_mut(at..MAX_PAYLOAD_END).unwrap_or_default();
+            if let Err(error) = header.emit(&mut Writer::new(room)) {
+                self.mac.abandon(&mut self.pool, draft);
+                return Err(error);
+            }
+            at += header.encoded_len();
+        }
+        Ok((draft, at))
+    }
+
+    /// Time: does what is due, until it returns `None`.
+    pub fn poll(&mut self, cx: &mut RadioContext<'_>) -> Option<Sent> {
+        self.reassemblies.expire(cx.now, &mut self.pool);
+        loop {
+            for place in 0..self.outgoing.len() {
+                let ready = self.outgoing.get(place).filter(|it| it.is_ready() && it.next_at <= cx.now);
+                let Some(&Outgoing { destination, priority, .. }) = ready else { continue };
+                if !self.mac.has_room(&self.pool, priority) {
+                    continue;
+                }
+                match self.queue_fragment(place) {
+                    Ok(()) | Err(Error::Full) => {}
+                    Err(error) => {
+                        self.release(place);
+                        return Some(Sent { destination, result: Err(error) });
+                    }
+                }
+            }
+            // Ends: each round takes a frame out of the queue, and its outcome ends the loop or,
+            // within one packet, is followed by one frame more.
+            let outcome = self.mac.poll(cx, &mut self.pool)?;
+            let Some(place) = usize::from(outcome.tag).checked_sub(1) else {
+                return Some(Sent { destination: outcome.destination, result: outcome.result });
+            };
+            let Some(outgoing) = self.outgoing.get_mut(place) else { continue };
+            outgoing.is_under_way = false;
+            if outcome.destination != outgoing.destination {
+                outgoing.next_at = cx.now.after(FORWARDING_GAP);
+            }
+            if outcome.result.is_err() || outgoing.position >= outgoing.len {
+                let sent = Sent { destination: outgoing.destination, result: outcome.result };
+                outgoing.release(&mut self.pool);
+                return Some(sent);
+            }
+        }
+    }
+
+    fn release(&mut self, place: usize) {
+        if let Some(outgoing) = self.outgoing.get_mut(place) {
+            outgoing.release(&mut self.pool);
+        }
+    }
+
+    /// When to call [`Interface::poll`].
+    pub fn next_deadline(&self) -> Instant {
+        let mut deadline = self.mac.next_deadline();
+        deadline.hasten(self.reassemblies.next_deadline());
+        for outgoing in self.outgoing.iter().filter(|it| it.is_ready()) {
+            if self.mac.has_room(&self.pool, outgoing.priority) {
+                deadline.hasten(outgoing.next_at);
+            }
+        }
+        deadline
+    }
+}
