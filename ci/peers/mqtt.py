@@ -166,17 +166,19 @@ def written(broker):
             def session(name):
                 common = ["-V", version, "-t", f"written/{name}", "-q", qos]
                 keep = [*common, "-i", f"written-{name}-{version}-{qos}", "-c", *(["-x", 1000] if version == "mqttv5" else [])]
-                run(tool("sub", broker.port, *keep, "-W", 1))  # subscribes, and goes
+                sub = start(tool("sub", broker.port, *keep, "-C", 1))  # subscribes, and goes
+                while sub.poll() is None:
+                    run(tool("pub", broker.port, "-V", version, "-t", f"written/{name}", "-m", "begin"))  # QoS 0: none of it is kept
                 return common, keep
 
             def rest(keep, count):
-                return output(start(tool("sub", broker.port, *keep, "-C", count, "-W", 20)), 30)
+                return output(start(tool("sub", broker.port, *keep, "-C", count, "-W", 60)), 90)
 
             lines = [str(number) for number in range(10)]
             common, keep = session("full")
             run(tool("pub", broker.port, *common, "-l"), "\n".join(lines) + "\n")
             with open("/dev/full", "w") as full:
-                status = subprocess.run(tool("sub", broker.port, *keep, "-W", 20), stdout=full, stderr=subprocess.DEVNULL).returncode
+                status = subprocess.run(tool("sub", broker.port, *keep, "-W", 60), stdout=full, stderr=subprocess.DEVNULL).returncode
             got = rest(keep, 10)
             fine = status == 2 and got == lines
             check(f"{version} qos {qos}: what cannot be written is not acknowledged", fine, "" if fine else f"{status}, {got}")
@@ -201,7 +203,7 @@ def written(broker):
                 sub.wait()
                 first += pipe
             had = {line.rstrip("\n") for line in first if line.endswith("\n")}
-            sub, got = start(tool("sub", broker.port, *keep, "-W", 20)), []
+            sub, got = start(tool("sub", broker.port, *keep, "-W", 60)), []
             while lines[-1] not in (*had, *got) and (line := sub.stdout.readline()):
                 got.append(line.rstrip("\n"))
             sub.terminate()
