@@ -213,6 +213,37 @@ def written(broker):
             check(f"{version} qos {qos}: killed with a full pipe, nothing is lost", fine, "" if fine else f"{len(had)} before, lost {lost[:3]}")
 
 
+def cut_short():
+    """A message of more than the subscriber's input, whose rest never comes: nothing of it is written, and it comes again."""
+    large = b"x" * 600_000
+
+    def publish(payload, identifier):
+        body = b"\0\1t" + identifier.to_bytes(2, "big") + payload
+        length, head = len(body), bytearray(b"\x32")
+        while length:
+            head.append(length & 127 | (128 if length > 127 else 0))
+            length >>= 7
+        return bytes(head) + body
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        sub = start(tool("sub", server.getsockname()[1], "-t", "t", "-q", 1, "-C", 2, "-W", 60))
+        # The first connection ends in the midst of the large message.
+        for last, brings in ((False, publish(large, 1)[:400_000]), (True, publish(b"small", 2) + publish(large, 1))):
+            peer = server.accept()[0]
+            peer.settimeout(60)
+            with peer:
+                peer.recv(1000)  # CONNECT
+                peer.sendall(b"\x20\2\0\0")
+                subscribe = peer.recv(1000)
+                peer.sendall(b"\x90\3" + subscribe[2:4] + b"\1" + brings)
+                while last and peer.recv(1000):  # its acknowledgements, until it goes
+                    pass
+        got = output(sub)
+    lengths = [len(line) for line in got]
+    check("a message that is cut short leaves nothing behind", lengths == [5, len(large)], "" if lengths == [5, len(large)] else str(lengths))
+
+
 def limits():
     broker = Broker("limits", "max_inflight_messages 3", "max_packet_size 200", "max_keepalive 60")
     bench = [os.path.join(TOOLS, "mote-mqtt-bench"), "-h", "127.0.0.1", "-p", str(broker.port), "-V", "mqttv5", "-n", "2000", "-q"]
@@ -295,6 +326,7 @@ if __name__ == "__main__":
     for part in (every_qos_pair, retained, wills, shared, properties, large, written, captured):
         part(broker)
     broker.stop()
+    cut_short()
     limits()
     print(f"{len(failures)} failed" if failures else "all passed")
     sys.exit(bool(failures))
