@@ -2,64 +2,65 @@
 //! The one list of errors. Numbers never change; new ones are appended.
 #![forbid(unsafe_code)]
 
-/// Why something could not be done. The discriminant is the C `mote_status` value.
+/// Why something could not be done. The discriminant is the C `mote_status` value without its sign: so microcontrollers
+/// make it with their shortest instruction, and it is 0 for no error where there may be none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i8)]
 pub enum Error {
     /// An argument is NULL, out of range or contradicts another.
-    Invalid = -1,
+    Invalid = 1,
     /// The block of memory handed over is too small for the configuration.
-    NoMemory = -2,
+    NoMemory = 2,
     /// A table or queue of fixed capacity is full; try again once something has ended.
-    Full = -3,
+    Full = 3,
     /// The handle names nothing that is alive.
-    Stale = -4,
+    Stale = 4,
     /// Not allowed in the present state.
-    State = -5,
+    State = 5,
     /// Nothing could be taken or given now without blocking; try again later.
-    WouldBlock = -6,
+    WouldBlock = 6,
     /// Larger than the buffer, the message or the peer's limit allows.
-    TooLarge = -7,
+    TooLarge = 7,
     /// The input breaks the rules of its format.
-    Malformed = -8,
+    Malformed = 8,
     /// Not in this build, or the port lacks the service.
-    Unsupported = -9,
+    Unsupported = 9,
     /// The peer did not answer in time.
-    Timeout = -10,
+    Timeout = 10,
     /// The peer said that it has no such exchange, or broke the connection.
-    Reset = -11,
+    Reset = 11,
     /// Ended by the application.
-    Cancelled = -12,
+    Cancelled = 12,
     /// The transport below was lost.
-    Transport = -13,
+    Transport = 13,
     /// The peer refused.
-    Refused = -14,
+    Refused = 14,
     /// There is no such thing.
-    NotFound = -15,
+    NotFound = 15,
     /// No way leads to the destination.
-    Unreachable = -16,
+    Unreachable = 16,
     /// Identity or protection of the peer could not be established.
-    Security = -17,
+    Security = 17,
     /// The port failed for a reason of its own.
-    Io = -18,
+    Io = 18,
     /// Closed in an orderly way, by us or by the peer.
-    Closed = -19,
+    Closed = 19,
     /// The configuration comes from a newer header and asks for what this build lacks.
-    Version = -20,
+    Version = 20,
     /// The address or port is in use, or not ours.
-    AddressInUse = -21,
+    AddressInUse = 21,
     /// The peer broke the protocol.
-    Protocol = -22,
+    Protocol = 22,
     /// The session that this belonged to is gone.
-    SessionLost = -23,
+    SessionLost = 23,
     /// An iteration has no more elements.
-    End = -24,
+    End = 24,
 }
 
 impl Error {
     /// The C status value, always negative.
     pub const fn code(self) -> i32 {
-        self as i32
+        -(self as i32)
     }
 
     /// A few words for a log.
@@ -69,31 +70,31 @@ impl Error {
 
     /// The error with that C status value, if there is one.
     pub const fn from_code(code: i32) -> Option<Error> {
-        Some(match code {
-            -1 => Error::Invalid,
-            -2 => Error::NoMemory,
-            -3 => Error::Full,
-            -4 => Error::Stale,
-            -5 => Error::State,
-            -6 => Error::WouldBlock,
-            -7 => Error::TooLarge,
-            -8 => Error::Malformed,
-            -9 => Error::Unsupported,
-            -10 => Error::Timeout,
-            -11 => Error::Reset,
-            -12 => Error::Cancelled,
-            -13 => Error::Transport,
-            -14 => Error::Refused,
-            -15 => Error::NotFound,
-            -16 => Error::Unreachable,
-            -17 => Error::Security,
-            -18 => Error::Io,
-            -19 => Error::Closed,
-            -20 => Error::Version,
-            -21 => Error::AddressInUse,
-            -22 => Error::Protocol,
-            -23 => Error::SessionLost,
-            -24 => Error::End,
+        Some(match code.wrapping_neg() {
+            1 => Error::Invalid,
+            2 => Error::NoMemory,
+            3 => Error::Full,
+            4 => Error::Stale,
+            5 => Error::State,
+            6 => Error::WouldBlock,
+            7 => Error::TooLarge,
+            8 => Error::Malformed,
+            9 => Error::Unsupported,
+            10 => Error::Timeout,
+            11 => Error::Reset,
+            12 => Error::Cancelled,
+            13 => Error::Transport,
+            14 => Error::Refused,
+            15 => Error::NotFound,
+            16 => Error::Unreachable,
+            17 => Error::Security,
+            18 => Error::Io,
+            19 => Error::Closed,
+            20 => Error::Version,
+            21 => Error::AddressInUse,
+            22 => Error::Protocol,
+            23 => Error::SessionLost,
+            24 => Error::End,
             _ => return None,
         })
     }
