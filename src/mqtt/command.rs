@@ -266,14 +266,8 @@ impl Client<'_> {
         let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER).filter(|_| version.is_v5());
         for (index, subscription) in subscriptions.iter().enumerate() {
             if let Err(error) = self.remember(subscription, identifier.unwrap_or(0)) {
+                self.forget_filters(at, index);
                 self.queue.truncate(at);
-                for Subscription { filter, .. } in subscriptions.iter().take(index) {
-                    // Not one that the server has granted.
-                    let mask = kind::MASK | kind::CONFIRMED;
-                    if let Some(name) = self.names.named(mask, kind::FILTER, filter.filter.as_bytes()) {
-                        self.names.remove(name);
-                    }
-                }
                 return Err(error);
             }
         }

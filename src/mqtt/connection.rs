@@ -377,40 +377,34 @@ fn is_final(version: Version, error: Error, reason: Reason) -> bool {
 /// Reads the first of the servers in a Server Reference: a host, perhaps with a port; an IPv6
 /// address with a port stands in brackets (5.0 §4.11).
 fn server(reference: &[u8], default: u16) -> Option<(&[u8], u16)> {
-    let mut first = reference;
-    // Where the port begins: behind the only colon, or behind the colon behind the bracket.
-    let (mut colon, mut colons, mut bracket) = (0, 0, 0);
-    for (at, byte) in reference.iter().enumerate() {
+    // Where the host begins and ends: before the only colon, or within brackets; and the number behind the colon.
+    let (mut start, mut end, mut colons, mut number) = (0, 0, 0, 0u32);
+    let mut length = 0;
+    for byte in reference.iter().copied() {
+        let digit = u32::from(byte.wrapping_sub(b'0'));
         match byte {
-            b' ' => {
-                first = reference.get(..at)?;
-                break;
-            }
-            b':' => (colon, colons) = (at, colons + 1),
-            b']' => (bracket, colons) = (at, 0),
-            _ => {}
+            b' ' => break,
+            b'[' if length == 0 => start = 1,
+            b':' if colons == 0 && start == 0 => (end, colons) = (length, 1),
+            b':' => colons += 1,
+            b']' => (end, colons) = (length, 0),
+            _ if digit > 9 || number > 0xffff => number = 0x1_0000,
+            _ => number = number * 10 + digit,
+        }
+        length += 1;
+        if byte == b':' {
+            number = 0;
         }
     }
-    let bracketed = first.first() == Some(&b'[');
-    let end = match () {
-        () if bracketed => bracket,
+    if start == 0 && colons != 1 {
         // More than one colon is an address without a port.
-        () if colons == 1 => colon,
-        () => first.len(),
-    };
-    let host = first.get(usize::from(bracketed)..end)?;
-    let mut number = u32::from(default);
-    if colons == 1 {
-        number = 0;
-        for digit in first.get(colon + 1..)? {
-            let digit = u32::from(digit.wrapping_sub(b'0'));
-            number = number * 10 + digit;
-            if digit > 9 || number > 0xffff {
-                return None;
-            }
-        }
+        end = length;
     }
-    if host.is_empty() || number == 0 { None } else { Some((host, number as u16)) }
+    if colons != 1 {
+        number = u32::from(default);
+    }
+    let host = reference.get(start..end)?;
+    if host.is_empty() || number == 0 || number > 0xffff { None } else { Some((host, number as u16)) }
 }
 
 #[cfg(test)]

@@ -475,15 +475,22 @@ impl Client<'_> {
             // It is not to come back after a restart. If the store fails, it does, once more.
             let _ = self.drop_kept(cx, at);
         } else if word & kind::MASK == kind::SUBSCRIBE {
-            // Forgets the filters that came to nothing, but not those that the server granted.
-            let mut request = Request::new(self.queue.body(at), self.config.version.is_v5(), word);
-            while let Some(filter) = request.next() {
-                if let Some(name) = self.names.named(kind::ALL, kind::FILTER, filter) {
-                    self.names.remove(name);
-                }
-            }
+            self.forget_filters(at, usize::MAX);
         }
         self.mark_ended(at, error);
+    }
+
+    /// Forgets the first filters of a SUBSCRIBE, which came to nothing, but not those that the server
+    /// granted.
+    #[inline(never)]
+    pub(super) fn forget_filters(&mut self, at: u32, count: usize) {
+        let mut request = Request::new(self.queue.body(at), self.is_v5(), kind::SUBSCRIBE);
+        for _ in 0..count {
+            let Some(filter) = request.next() else { break };
+            if let Some(name) = self.names.named(kind::ALL, kind::FILTER, filter) {
+                self.names.remove(name);
+            }
+        }
     }
 
     pub(super) fn mark_ended(&mut self, at: u32, error: Option<Error>) {
