@@ -111,11 +111,11 @@ impl Client<'_> {
     #[inline(never)]
     fn packet<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
         let version = self.config.version;
-        let allowed = match self.state {
-            State::Connected => !PacketType::Connack.bit(),
-            _ => PacketType::Connack.bit() | PacketType::Auth.bit(),
+        let barred = match self.state {
+            State::Connected => PacketType::Connack.bit(),
+            _ => 0x7fff & !(PacketType::Connack.bit() | PacketType::Auth.bit()),
         };
-        let (header, source) = FixedHeader::read(bytes, version, Side::Server.sends(version) & allowed);
+        let (header, source) = FixedHeader::read(bytes, version, Side::Server.never_sends(version) | barred);
         if source.is_short() {
             return 0;
         }

@@ -139,12 +139,12 @@ const FROM_SERVER: u16 = PacketType::Connack.bit()
     | PacketType::Pingresp.bit();
 
 impl Side {
-    /// The types of the packets that this side may send.
-    pub(super) const fn sends(self, version: Version) -> u16 {
+    /// The types of the packets that this side may not send.
+    pub(super) const fn never_sends(self, version: Version) -> u16 {
         match self {
-            Side::Client => !FROM_SERVER,
-            Side::Server if version.is_v5() => !FROM_CLIENT,
-            Side::Server => !(FROM_CLIENT | PacketType::Disconnect.bit()),
+            Side::Client => FROM_SERVER,
+            Side::Server if version.is_v5() => FROM_CLIENT,
+            Side::Server => FROM_CLIENT | PacketType::Disconnect.bit(),
         }
     }
 }
@@ -170,16 +170,16 @@ impl FixedHeader {
     /// [`Reason::MALFORMED_PACKET`] for a reserved type, wrong flags or an overlong length,
     /// [`Reason::PROTOCOL_ERROR`] for a packet that `side` may not send.
     pub fn parse(bytes: &[u8], version: Version, side: Side) -> Result<Option<FixedHeader>, Reason> {
-        let (header, source) = FixedHeader::read(bytes, version, side.sends(version));
+        let (header, source) = FixedHeader::read(bytes, version, side.never_sends(version));
         if source.is_short() {
             return Ok(None);
         }
         source.outcome().map(|()| Some(header))
     }
 
-    /// The same, where packets of the types in `allowed` may come; what is wrong, or that it is not
+    /// The same, where packets of the types in `barred` may not come; what is wrong, or that it is not
     /// all there, stands in the cursor, which is left behind it.
-    pub(super) fn read(bytes: &[u8], version: Version, allowed: u16) -> (FixedHeader, Source<'_>) {
+    pub(super) fn read(bytes: &[u8], version: Version, barred: u16) -> (FixedHeader, Source<'_>) {
         let mut source = Source::new(bytes);
         let first = source.u8();
         let remaining = source.length(version.is_v5());
@@ -196,7 +196,7 @@ impl FixedHeader {
         };
         source.fail(match () {
             () if !good => Reason::MALFORMED_PACKET,
-            () if packet.bit() & allowed == 0 => Reason::PROTOCOL_ERROR,
+            () if packet.bit() & barred != 0 => Reason::PROTOCOL_ERROR,
             () => Reason::SUCCESS,
         });
         (FixedHeader { packet, flags, remaining, length }, source)
