@@ -4,7 +4,7 @@
 use super::socket::{self, Socket};
 use super::sys::{self, Fd, errno};
 use super::{State, status};
-use crate::port::{mote_port_alarm, mote_port_ready, mote_status};
+use crate::port::{MOTE_READY_READABLE, mote_port_alarm, mote_port_ready, mote_status};
 use crate::status::Error;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -130,12 +130,16 @@ fn wait_for_events(
     let mut events = [const { MaybeUninit::<libc::epoll_event>::uninit() }; BATCH];
     let limit = capacity.clamp(1, BATCH);
     loop {
-        socket::watch_left(state);
+        let mut reported = 0;
+        socket::watch_left(state, |token| {
+            let ready = mote_port_ready { token, flags: MOTE_READY_READABLE };
+            reported += usize::from(report(reported, ready));
+        });
         // A timer that fires too early only takes us once more round this loop. So it is left as it
         // is when the deadline moves away, as it does with each exchange: that saves a system call, and
         // the look at the clock.
         let later = deadline >= state.armed.get();
-        let due = deadline == 0 || (!later && deadline <= sys::now());
+        let due = deadline == 0 || reported > 0 || (!later && deadline <= sys::now());
         let events = &mut events[..limit];
         let spin = if due { 0 } else { state.spin.turn() };
         let mut taken = if spin == 0 { 0 } else { look(state, spin, deadline, events) };
@@ -149,7 +153,7 @@ fn wait_for_events(
             // A signal ends the wait: its handler may have something to tell the application.
             return if errno() == libc::EINTR { Ok(0) } else { Err(Error::Io.code()) };
         };
-        let (mut reported, mut woken, mut fired) = (0, false, false);
+        let (mut woken, mut fired) = (false, false);
         for event in events.iter().take(taken) {
             // SAFETY: the system has written as many as it says.
             let event = unsafe { event.assume_init_ref() };
@@ -255,6 +259,7 @@ unsafe extern "C" fn arm(state: *mut c_void, deadline: u64) -> mote_status {
         Ok(state) => state,
         Err(status) => return status,
     };
-    socket::watch_left(state);
-    status(set_timer(state, deadline))
+    let mut holds = false;
+    socket::watch_left(state, |_| holds = true);
+    status(set_timer(state, if holds { 0 } else { deadline }))
 }

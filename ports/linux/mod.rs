@@ -24,6 +24,7 @@ mod tun;
 mod udp;
 mod udp_batch;
 mod udp_errors;
+mod udp_gro;
 mod udp_send;
 #[cfg(feature = "ieee802154")]
 mod zep;

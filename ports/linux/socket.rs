@@ -7,7 +7,8 @@
 //! found the socket empty meanwhile, the next wait begins with asking for what is still there.
 
 use super::sys::{self, Fd};
-use super::{State, alarm};
+use super::udp_gro::Stage;
+use super::{State, alarm, udp_gro};
 use crate::port::{MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE, mote_address, mote_status};
 use crate::status::Error;
 use core::cell::Cell;
@@ -72,6 +73,10 @@ pub(super) struct Socket {
     pub(super) segments: Cell<bool>,
     /// UDP: the network may have reported something about earlier datagrams.
     pub(super) reports: Cell<bool>,
+    /// UDP: where datagrams are received that come joined, once they may.
+    pub(super) stage: Cell<Option<Box<Stage>>>,
+    /// UDP: that was tried.
+    pub(super) joins: Cell<bool>,
 }
 
 impl Socket {
@@ -194,6 +199,8 @@ pub(super) fn open(state: &State, fd: Fd, kind: Kind, token: u32) -> Result<*mut
             here: Cell::default(),
             segments: Cell::new(false),
             reports: Cell::new(false),
+            stage: Cell::new(None),
+            joins: Cell::new(false),
         });
     }
     // SAFETY: just written; the list holds open sockets only.
@@ -244,14 +251,18 @@ pub(super) unsafe fn close(state: &State, socket: *mut Socket) {
     }
 }
 
-/// Asks for what was left behind.
-pub(super) fn watch_left(state: &State) {
+/// Asks for what was left behind. What the system no longer has is reported by token.
+pub(super) fn watch_left(state: &State, mut report: impl FnMut(u32)) {
     // SAFETY: the list holds open sockets only.
     while let Some(socket) = unsafe { state.left.get().as_ref() } {
         state.left.set(socket.next_left.get());
         socket.listed.set(false);
         if socket.left.replace(false) {
-            socket.watch_again(state);
+            if udp_gro::holds(socket) {
+                report(socket.token);
+            } else {
+                socket.watch_again(state);
+            }
         }
     }
 }

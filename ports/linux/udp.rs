@@ -4,7 +4,7 @@
 use super::socket::{self, Kind, Socket};
 use super::sys::{self, Fd, SocketName, errno, open_failure, set_option};
 use super::udp_batch::{BATCH, Batch, CONTROL, PASSED_OVER};
-use super::{State, multicast, status, udp_errors, udp_send};
+use super::{State, multicast, status, udp_errors, udp_gro, udp_send};
 use crate::address::Ip;
 use crate::port::{
     MOTE_UDP_REUSE, MOTE_UDP_TRUNCATED, mote_address, mote_port_datagram, mote_port_udp, mote_status,
@@ -190,12 +190,11 @@ unsafe extern "C" fn receive(
             return 0;
         }
     }
-    match receive_batch(state, socket, datagrams) {
+    let joined = udp_gro::receive(state, socket, datagrams);
+    match joined.unwrap_or_else(|| receive_batch(state, socket, datagrams)) {
         Ok(received) => {
             if received == limit {
                 socket.leave_behind(state);
-            } else {
-                socket.drained();
             }
             *count = received;
             0
@@ -231,10 +230,18 @@ fn receive_batch(
             if message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 { MOTE_UDP_TRUNCATED } else { 0 };
         datagram.reserved = 0;
     }
+    if received < datagrams.len() {
+        socket.drained();
+    }
     Ok(received)
 }
 
-fn receive_messages(state: &State, socket: &Socket, batch: &mut Batch, limit: usize) -> Result<usize, Error> {
+pub(super) fn receive_messages(
+    state: &State,
+    socket: &Socket,
+    batch: &mut Batch,
+    limit: usize,
+) -> Result<usize, Error> {
     for _ in 0..PASSED_OVER {
         // SAFETY: the first `limit` messages point at the caller's buffers and at parts of the batch, which does
         // not move meanwhile.
@@ -268,7 +275,7 @@ fn receive_messages(state: &State, socket: &Socket, batch: &mut Batch, limit: us
 }
 
 /// The own address that a datagram was sent to, from its ancillary data.
-fn arrival_address(header: &libc::msghdr) -> mote_address {
+pub(super) fn arrival_address(header: &libc::msghdr) -> mote_address {
     let mut address = mote_address::default();
     // SAFETY: the system filled the control buffer that the header describes, and the header macros stay inside it;
     // the payloads are read unaligned, and are there by their length.

@@ -228,6 +228,63 @@ fn multicast_over_ipv4_through_dual_stack_sockets() {
     multicast("::", "224.0.1.187", LOOPBACK_INTERFACE);
 }
 
+/// What a peer sends in one go may come up the system as one, once many are asked for: they come out as they went in,
+/// whatever room there is for them.
+#[test]
+fn joined_datagrams_come_out_one_by_one() {
+    for any in ["::1", "::"] {
+        let port = Port::new();
+        let socket = port.udp_open(address(any, 0), 0, 1).unwrap();
+        let peers = [2, 3].map(|token| port.udp_open(address("::1", 0), 0, token).unwrap());
+        let there = address("::1", port.udp_port(socket));
+        let froms = peers.map(|peer| address("::1", port.udp_port(peer)));
+        let ready = mote_port_ready { token: 1, flags: MOTE_READY_READABLE };
+        for (capacity, length) in [(64, 20), (16, 20), (5, 20), (1, 20), (64, 900), (7, 1200)] {
+            let payloads: Vec<Vec<u8>> = (0..50u8).map(|number| vec![number; length]).collect();
+            let mut sent: Vec<_> = payloads.iter().map(|payload| to(there, payload)).collect();
+            // A shorter one ends what goes together; one without anything goes by itself.
+            sent[20].len = 3;
+            sent[21].len = 0;
+            for peer in peers {
+                let mut rest = &sent[..];
+                while !rest.is_empty() {
+                    rest = &rest[port.udp_send(peer, rest).unwrap()..];
+                }
+            }
+            let mut arrived = [0; 2];
+            let mut buffers = vec![[0u8; 1300]; capacity];
+            while arrived != [50; 2] {
+                // Whatever was left behind is reported.
+                assert_eq!(port.wait(1000), [ready], "{capacity} {length} {arrived:?}");
+                let mut entries: Vec<_> = buffers.iter_mut().map(|buffer| datagram(buffer)).collect();
+                let count = port.udp_receive(socket, &mut entries).unwrap();
+                for (entry, buffer) in entries.iter().zip(&buffers).take(count) {
+                    let from = froms.iter().position(|from| *from == entry.remote).unwrap();
+                    let expected = &payloads[arrived[from]][..sent[arrived[from]].len];
+                    assert_eq!((&buffer[..entry.len], entry.flags), (expected, 0));
+                    assert_eq!(entry.local, address("::1", 0));
+                    arrived[from] += 1;
+                }
+            }
+            assert_eq!(port.udp_receive(socket, &mut [datagram(&mut [0; 1300])]), Err(WOULD_BLOCK));
+            assert_eq!(port.wait(0), []);
+        }
+        // One that is longer than its buffer is cut, and no other.
+        let sent = [to(there, &[1; 30]), to(there, &[2; 30]), to(there, &[3; 30])];
+        assert_eq!(port.udp_send(peers[0], &sent), Ok(3));
+        assert_eq!(port.wait(1000), [ready]);
+        let (mut short, mut long) = ([0; 8], [[0; 40]; 2]);
+        let [first, second] = &mut long;
+        let mut entries = [datagram(first), datagram(&mut short), datagram(second)];
+        assert_eq!(port.udp_receive(socket, &mut entries), Ok(3));
+        assert_eq!(
+            entries.map(|entry| (entry.len, entry.flags)),
+            [(30, 0), (8, MOTE_UDP_TRUNCATED), (30, 0)]
+        );
+        assert_eq!((short, long[1][..30].to_vec()), ([2; 8], vec![3; 30]));
+    }
+}
+
 #[test]
 fn errors_of_sending_have_their_names() {
     let port = Port::new();
