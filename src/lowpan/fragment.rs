@@ -78,8 +78,10 @@ impl FragmentHeader {
 /// Which units of 8 bytes of a packet have some property.
 type Units = [u32; BLOCKS * BLOCK / 8 / 32];
 
-fn has(units: &Units, at: usize) -> bool {
-    units.get(at / 32).is_some_and(|word| word >> (at % 32) & 1 == 1)
+/// How many of these units have it.
+#[cfg_attr(not(feature = "std"), inline(never))]
+fn count(units: &Units, range: core::ops::Range<usize>) -> usize {
+    range.filter(|at| units.get(at / 32).is_some_and(|word| word >> (at % 32) & 1 == 1)).count()
 }
 
 fn mark(units: &mut Units, at: usize) {
@@ -114,18 +116,19 @@ pub struct Reassembly {
 impl Reassembly {
     /// How a fragment of these units relates to what is there already.
     fn relation(&self, first: usize, end: usize) -> Relation {
-        let some = (first..end).any(|unit| has(&self.received, unit));
-        if !some {
+        let there = count(&self.received, first..end);
+        if there == 0 {
             return Relation::New;
         }
-        let all = (first..end).all(|unit| has(&self.received, unit));
-        let inner = (first + 1..end).any(|unit| has(&self.starts, unit));
-        let ends = !has(&self.received, end) || has(&self.starts, end);
-        if all && !inner && ends && has(&self.starts, first) { Relation::Same } else { Relation::Conflict }
+        // One fragment, which begins there, and does not go on beyond.
+        let single = count(&self.starts, first..end) == 1 && count(&self.starts, first..first + 1) == 1;
+        let ends = count(&self.received, end..end + 1) == count(&self.starts, end..end + 1);
+        if there == end - first && single && ends { Relation::Same } else { Relation::Conflict }
     }
 
     fn is_complete(&self) -> bool {
-        (0..usize::from(self.key.size).div_ceil(8)).all(|unit| has(&self.received, unit))
+        let units = usize::from(self.key.size).div_ceil(8);
+        count(&self.received, 0..units) == units
     }
 
     fn release(&mut self, pool: &mut Pool<'_>) {
