@@ -183,8 +183,10 @@ impl Dodag {
         matches!(self.membership, Membership::Joined | Membership::Root)
     }
 
+    /// Whether its routers store routes. A build without storing mode does nothing about that but to tell the parent
+    /// of its own addresses, as a leaf: what else such a DODAG takes is not in it.
     pub(super) fn stores(&self) -> bool {
-        self.mode == Mode::Storing as u8 || self.mode == 3
+        cfg!(feature = "rpl-storing") && (self.mode == Mode::Storing as u8 || self.mode == 3)
     }
 
     pub(super) fn is_non_storing(&self) -> bool {
