@@ -3,6 +3,7 @@
 //! from 128 to 255, then a circle from 0 to 127.
 #![forbid(unsafe_code)]
 
+use crate::random::Random;
 use core::cmp::Ordering;
 
 /// How far apart two counters of one region may be and still be compared.
@@ -10,6 +11,12 @@ pub const SEQUENCE_WINDOW: u8 = 16;
 
 /// Where a counter starts.
 pub const START: u8 = 0u8.wrapping_sub(SEQUENCE_WINDOW);
+
+/// Where a DTSN starts, not always at the same, so that children see by it that a router has started anew and knows
+/// no routes.
+pub fn fresh(random: &mut dyn Random) -> u8 {
+    START + (random.below(u32::from(SEQUENCE_WINDOW)) as u8)
+}
 
 /// The counter after `counter`.
 #[must_use]

@@ -92,6 +92,26 @@ fn a_root_that_reboots_has_all_routes_again_within_two_minutes() {
     }
 }
 
+/// It comes back with no routes, to children that see no reason to choose another parent.
+#[test]
+fn a_router_that_reboots_passes_on_again_both_ways_within_30_seconds() {
+    for (mode, seed) in MODES.into_iter().flat_map(|mode| (0..10).map(move |seed| (mode, seed))) {
+        let mut network = network(line(3), mode, seed);
+        complete(&mut network, 120);
+        network.run_ms(60_000 + seed * 137);
+        network.stop(1);
+        network.run_ms(1000);
+        network.start(1);
+        network.run_ms(20_000);
+        for second in 20..60 {
+            let _ = (network.send(0, 2, 60), network.send(2, 0, 60));
+            network.run_ms(1000);
+            let arrived = [2, 0].map(|node| network.take_arrived(node).len());
+            assert!(second < 30 || arrived == [1, 1], "{mode:?} {seed}: {arrived:?} after {second} s");
+        }
+    }
+}
+
 #[test]
 fn a_lost_parent_is_replaced_within_30_seconds() {
     for mode in MODES {

@@ -258,7 +258,8 @@ impl Rpl<'_> {
             self.find_or_add_neighbour(index, iid, dio.rank(), now)
         };
         let Some(entry) = slot.and_then(|slot| self.neighbours.get_mut(slot)) else { return false };
-        let changed = entry.dtsn != dio.dtsn() && entry.rank != INFINITE_RANK;
+        let asked = core::mem::take(&mut entry.asked);
+        let changed = (entry.dtsn != dio.dtsn() || asked) && entry.rank != INFINITE_RANK;
         entry.heard(now);
         entry.dodag = index as u8;
         entry.version = dio.version();

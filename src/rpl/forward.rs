@@ -140,6 +140,10 @@ impl Rpl<'_> {
             let Some([first, ..]) = flow.rpl_option.as_deref_mut() else { return Err(NoRoute::Discard) };
             *first |= FORWARDING_ERROR;
             if !returned {
+                // It was sent here because the destination is below: if we have started anew, a child knows it.
+                if let Some(dodag) = self.dodags.get_mut(index) {
+                    dodag.ask_children(now);
+                }
                 return Err(NoRoute::Return);
             }
             // A child gave it back; who sent it to us is forgotten, but most likely the parent.

@@ -50,6 +50,8 @@ pub(super) struct Neighbour {
     pub(super) refused: bool,
     /// It was the parent and has not heard yet that it no longer is.
     pub(super) left: bool,
+    /// It has asked everyone for a DODAG: what it knew may be forgotten, so its next DIO counts as one with a new DTSN.
+    pub(super) asked: bool,
 }
 
 impl Default for Neighbour {
@@ -69,6 +71,7 @@ impl Default for Neighbour {
             routes: 0,
             refused: false,
             left: false,
+            asked: false,
         }
     }
 }

@@ -308,6 +308,7 @@ impl Rpl<'_> {
         dodag.preferred = choice.neighbour;
         dodag.rank = choice.rank;
         dodag.leaf = leaf || !dodag.can_route();
+        dodag.dtsn = lollipop::fresh(cx.random);
         dodag.end_repair();
         dodag.chosen = super::seconds(cx.now);
         dodag.tell |= tell::JOINED | tell::PARENT;

@@ -53,8 +53,7 @@ impl Rpl<'_> {
         let free = |dodag: &Dodag| dodag.membership == Membership::None || dodag.id == id;
         let index = self.dodags.iter().position(free).ok_or(Error::Full)?;
         let entry = self.dodags.get_mut(index).ok_or(Error::Full)?;
-        // Children see a restart by the DTSN, even if they see none by the version.
-        let dtsn = lollipop::START + (cx.random.below(u32::from(lollipop::SEQUENCE_WINDOW)) as u8);
+        let dtsn = lollipop::fresh(cx.random);
         entry.clear();
         entry.mode = config.mode as u8;
         entry.configuration = config.configuration;

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{Dodag, HOLD, Membership};
+use super::neighbours::interface_identifier;
 use super::wire::{Options, code, option};
 use super::{ALL_RPL_NODES, Rpl, RplContext, at_second, transmit};
 use crate::address::Ip;
@@ -62,6 +63,12 @@ impl Rpl<'_> {
         while let Some((kind, data)) = options.next_raw() {
             if kind == option::SOLICITED_INFORMATION {
                 asked = data.try_into().ok();
+            }
+        }
+        if to.is_multicast() {
+            let iid = interface_identifier(from);
+            for entry in self.neighbours.iter_mut().filter(|entry| entry.iid == iid) {
+                entry.asked = true;
             }
         }
         for index in 0..self.dodags.len() {
