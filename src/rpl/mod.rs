@@ -4,7 +4,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`wire`] | messages, options, metrics, the RPL option, source routes |
-//! | [`lollipop`](crate::lollipop), [`trickle`] | sequence counters and the DIO timer |
+//! | [`lollipop`], [`trickle`] | sequence counters and the DIO timer |
 //! | [`objective`], `of0`, `mrhof` | how good a path is |
 //! | `dodag`, `neighbours`, `routes` | the tables |
 //! | `solicit`, `dio`, `parents` | upward: discovery, parent selection, repair |

@@ -4,7 +4,7 @@
 
 use crate::ieee802154::mac::MacConfig;
 
-/// The capacities and the behaviour of an [`Interface`].
+/// The capacities and the behaviour of an [`Interface`](super::Interface).
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// The MAC's.

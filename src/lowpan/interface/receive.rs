@@ -26,7 +26,7 @@ use crate::transport::{RadioContext, RadioEvent};
 const FORWARDED: u8 = u8::MAX;
 
 impl Interface<'_> {
-    /// Input: what the radio brings. A packet comes back in `scratch`, of which [`SCRATCH`] bytes
+    /// Input: what the radio brings. A packet comes back in `scratch`, of which [`SCRATCH`](super::SCRATCH) bytes
     /// always suffice. Call [`Interface::poll`] afterwards.
     #[inline(never)] // Its frame is not to lie below that of what the packet is handed to.
     pub fn receive<'s>(
