@@ -9,7 +9,7 @@ use mote::status::Error;
 use std::mem::zeroed;
 use std::ptr;
 
-pub const WOULD_BLOCK: i32 = Error::WouldBlock as i32;
+pub const WOULD_BLOCK: i32 = Error::WouldBlock.code();
 
 /// An open port.
 pub struct Port {

@@ -73,7 +73,7 @@ fn next(port: &Port, owner: u32, from: u32) -> Result<u32, i32> {
     }
 }
 
-const NOT_FOUND: i32 = Error::NotFound as i32;
+const NOT_FOUND: i32 = Error::NotFound.code();
 
 #[test]
 fn records_outlive_the_node() {
