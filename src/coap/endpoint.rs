@@ -196,10 +196,12 @@ impl<'m> Endpoint<'m> {
             let stage = if request.head.is(CON) { Stage::Ack } else { Stage::Response };
             request.head.at(stage) && request.awaits(peer, header.message_id)
         };
-        if let Some(request) = tables.requests.iter().find(awaits) {
+        if let Some(request) = tables.requests.iter().find(awaits).filter(|_| cfg!(feature = "coap-client")) {
             if lost(&self.pool, &request.head) {
                 self.fail(request, error);
             }
+        } else if !cfg!(feature = "coap-server") {
+            // Nothing else of ours is answered.
         } else if let Some(exchange) =
             tables.exchanges.iter().find(|exchange| exchange.awaits(peer, header.message_id))
         {
@@ -271,6 +273,9 @@ impl<'m> Endpoint<'m> {
                 return self.request_answered_empty(request, reset);
             }
         }
+        if !cfg!(feature = "coap-server") {
+            return None;
+        }
         if let Some(exchange) = tables.exchanges.iter().find(|exchange| exchange.awaits(peer, id)) {
             self.delivered(exchange, !reset);
         } else if reset {
@@ -311,7 +316,9 @@ impl<'m> Endpoint<'m> {
                         return event;
                     }
                 }
-                EXCHANGE => self.exchange_due(cx, tables.exchanges.get(place)?),
+                EXCHANGE if cfg!(feature = "coap-server") => {
+                    self.exchange_due(cx, tables.exchanges.get(place)?);
+                }
                 _ => self.free(head),
             }
         }
@@ -373,17 +380,23 @@ impl<'m> Endpoint<'m> {
     fn lose(&mut self, peer: Option<u16>, error: Error) {
         let tables = self.tables;
         let lost = |head: &Head| peer.map_or(head.is_used(), |peer| head.is_of(peer));
-        for request in tables.requests.iter().filter(|request| lost(&request.head)) {
-            self.end(request, error);
+        if cfg!(feature = "coap-client") {
+            for request in tables.requests.iter().filter(|request| lost(&request.head)) {
+                self.end(request, error);
+            }
         }
-        for observer in tables.observers.iter().filter(|observer| lost(&observer.head)) {
-            self.free(&observer.head);
+        if cfg!(feature = "coap-observe") && cfg!(feature = "coap-server") {
+            for observer in tables.observers.iter().filter(|observer| lost(&observer.head)) {
+                self.free(&observer.head);
+            }
         }
         for exchange in tables.exchanges.iter().filter(|exchange| lost(&exchange.head)) {
             self.drop_exchange(exchange);
         }
-        for transfer in tables.transfers.iter().filter(|transfer| lost(&transfer.head)) {
-            self.free(&transfer.head);
+        if cfg!(feature = "coap-block") && cfg!(feature = "coap-server") {
+            for transfer in tables.transfers.iter().filter(|transfer| lost(&transfer.head)) {
+                self.free(&transfer.head);
+            }
         }
         if let Some(peer) = peer {
             let peer = self.peers.get(peer);

@@ -173,7 +173,8 @@ impl<'m> Endpoint<'m> {
     /// The application has nothing more to do with it.
     fn settle(&mut self, exchange: &Exchange) {
         let head = &exchange.head;
-        if head.at(Stage::Done) {
+        // Without a server there are records of responses only, with which nothing is to be done.
+        if head.at(Stage::Done) || !cfg!(feature = "coap-server") {
             return;
         }
         head.stage.set(Stage::Done);

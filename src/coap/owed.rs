@@ -40,6 +40,7 @@ impl Owed {
     }
 
     /// Adds the value to a request to this peer, unless one is there or it leaves no room for `payload` bytes.
+    #[inline(never)] // One copy.
     pub(super) fn put(&mut self, peer: u16, out: &mut Encoder<'_>, payload: usize) {
         let room = out.room().saturating_sub(LONGEST + 4);
         let Some(value) = self.value.get(..self.length.into()) else { return };

@@ -155,13 +155,13 @@ impl Config {
         if !cfg!(feature = "coap-client") {
             built.requests = 0;
         }
-        if !cfg!(feature = "coap-observe") {
+        if !cfg!(all(feature = "coap-observe", feature = "coap-server")) {
             built.observers = 0;
         }
         if !cfg!(feature = "coap-server") {
             built.resources = 0;
         }
-        if !cfg!(feature = "coap-block") {
+        if !cfg!(all(feature = "coap-block", feature = "coap-server")) {
             built.transfers = 0;
         }
         built
