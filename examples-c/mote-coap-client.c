@@ -22,7 +22,7 @@ static const char usage[] =
     "  -v          tell on standard error what happens\n"
     "Exit status: 0 for a 2.xx response, 1 for another or none, 2 when the request could not be made.\n";
 
-static uint8_t node_memory[MOTE_NODE_MEM], coap_memory[MOTE_COAP_MEM(4, 1, 1152)], name_memory[MOTE_COAP_NAME_MEM];
+static uint8_t node_memory[MOTE_NODE_MEM], coap_memory[MOTE_COAP_MEM(4, 8, 1152)], name_memory[MOTE_COAP_NAME_MEM];
 
 static struct {
     FILE *in, *out;
