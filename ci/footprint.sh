@@ -55,10 +55,14 @@ case ${1:-table} in
         row "CoAP client and server" coap-client,coap-server
         row "CoAP, all of it" coap
         engine "the CoAP engine alone: without URI texts, problem details and the C layer" coap_engine
-        row "MQTT 3.1.1" mqtt-v3
-        row "MQTT 5" mqtt-v5
+        row "MQTT 3.1.1 without the store" mqtt-v3
+        row "MQTT 3.1.1" mqtt-v3,mqtt-store
+        row "MQTT 5 without the store, topic aliases and enhanced authentication" mqtt-v5
+        row "MQTT 5" mqtt-v5,mqtt-store,mqtt-alias,mqtt-auth
         row "MQTT, both versions" mqtt
+        engine "MQTT client engine alone, 3.1.1 without the store" mqtt_client_small_v3
         engine "MQTT client engine alone, 3.1.1" mqtt_client_v3
+        engine "MQTT client engine alone, 5 without the store, topic aliases and enhanced authentication" mqtt_client_small_v5
         engine "MQTT client engine alone, 5" mqtt_client_v5
         engine "MQTT client engine alone, both versions" mqtt_client
         row "mesh: 6LoWPAN, IPv6, RPL in both modes" mesh

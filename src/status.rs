@@ -3,9 +3,10 @@
 #![forbid(unsafe_code)]
 
 /// Why something could not be done. The discriminant is the C `mote_status` value without its sign: so microcontrollers
-/// make it with their shortest instruction, and it is 0 for no error where there may be none.
+/// make it with their shortest instruction. It is as wide as a register, so that a [`Result`] of a number fits in two:
+/// a byte would take more flash wherever one is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(i8)]
+#[repr(i32)]
 pub enum Error {
     /// An argument is NULL, out of range or contradicts another.
     Invalid = 1,

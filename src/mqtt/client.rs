@@ -6,6 +6,7 @@ use super::config::Config;
 use super::event::{Message, Token};
 use super::log::Log;
 use super::output::Output;
+use super::wire::property::id;
 use super::wire::{V5, Version, text};
 use crate::backoff::Backoff;
 use crate::memory::{Carver, Plan};
@@ -259,6 +260,11 @@ pub struct Client<'m> {
     pub(super) statistics: Statistics,
 }
 
+/// Whether this build has topic aliases.
+pub(super) const ALIASES: bool = V5 && cfg!(feature = "mqtt-alias");
+/// Whether this build has enhanced authentication.
+pub(super) const AUTH: bool = V5 && cfg!(feature = "mqtt-auth");
+
 /// Places for PUBRELs that we know nothing of, beside the Receive Maximum.
 const SPARE: usize = 2;
 
@@ -274,9 +280,11 @@ impl<'m> Client<'m> {
     /// # Errors
     /// [`Error::NoMemory`] for a block smaller than the plan, [`Error::Invalid`] for a Receive
     /// Maximum of 0 or a client identifier that is empty where it may not be,
-    /// [`Error::Unsupported`] for a version that this build lacks.
+    /// [`Error::Unsupported`] for a version that this build lacks, or topic aliases or an Authentication Method
+    /// in a build without them.
     pub fn new(block: &'m mut [u8], config: &'m Config<'m>) -> Result<Client<'m>> {
-        if !config.version.is_supported() {
+        let method = AUTH || config.properties.get(id::AUTHENTICATION_METHOD).is_none();
+        if !config.version.is_supported() || !method || (!ALIASES && config.topic_alias_maximum != 0) {
             return Err(Error::Unsupported);
         }
         let nameless = config.client_id.is_empty();
@@ -360,7 +368,7 @@ impl<'m> Client<'m> {
     /// The topic of a message, whether the server wrote it out or sent an alias. Call it before
     /// the next `receive`.
     pub fn topic<'t>(&'t self, message: &Message<'t>) -> &'t str {
-        if !message.topic.is_empty() {
+        if !message.topic.is_empty() || !ALIASES {
             return message.topic;
         }
         let alias = kind::ALIAS_IN | u32::from(message.alias);

@@ -2,7 +2,7 @@
 //! What the application asks of a client.
 #![forbid(unsafe_code)]
 
-use super::client::{Client, Context, Inbound, Receipt, State, flag, from_seconds, kind, mark, units};
+use super::client::{AUTH, Client, Context, Inbound, Receipt, State, flag, from_seconds, kind, mark, units};
 use super::event::{Message, Operation, Token};
 use super::send::HEAD;
 use super::topic;
@@ -47,7 +47,7 @@ impl Client<'_> {
     ///
     /// # Errors
     /// [`Error::State`] unless idle, [`Error::Version`] when the store holds a session of the
-    /// other protocol version, [`Error::Full`] or [`Error::NoMemory`] when it holds more than
+    /// other protocol version, [`Error::Unsupported`] when there is one in a build that does not use it, [`Error::Full`] or [`Error::NoMemory`] when it holds more than
     /// the queue, [`Error::Io`].
     pub fn connect(&mut self, cx: &mut Context) -> Result<()> {
         if self.state != State::Idle {
@@ -375,13 +375,16 @@ impl Client<'_> {
     /// # Errors
     /// [`Error::State`] without a connection or in the midst of a message,
     /// [`Error::Invalid`] when CONNECT had no Authentication Method or `properties` are not
-    /// allowed, [`Error::WouldBlock`] without room.
+    /// allowed, [`Error::WouldBlock`] without room, [`Error::Unsupported`] in a build without it.
     pub fn authenticate(&mut self, cx: &mut Context, reason: Reason, data: &[u8]) -> Result<()> {
         let allowed = match self.state {
             State::Connected => true,
             State::Handshake => reason != Reason::RE_AUTHENTICATE,
             _ => false,
         };
+        if !AUTH {
+            return Err(Error::Unsupported);
+        }
         if !allowed || self.sending.active {
             return Err(Error::State);
         }

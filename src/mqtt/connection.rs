@@ -2,7 +2,7 @@
 //! The life of a connection: attempts, CONNACK, keep-alive, the end, and what time brings.
 #![forbid(unsafe_code)]
 
-use super::client::{Client, Context, Receipt, Sending, State, flag, kind, mark, units};
+use super::client::{ALIASES, AUTH, Client, Context, Receipt, Sending, State, flag, kind, mark, units};
 use super::event::{Event, Operation};
 use super::receive::{Outcome, TRANSIENT};
 use super::wire::property::id;
@@ -148,7 +148,7 @@ impl Client<'_> {
         let resumed = v5 && self.has(mark::STARTED);
         let method = id::AUTHENTICATION_METHOD;
         if (clean && !resumed && session_present)
-            || (v5 && properties.data(method) != self.config.properties.data(method))
+            || (AUTH && v5 && properties.data(method) != self.config.properties.data(method))
         {
             out.fail(Reason::PROTOCOL_ERROR);
             return;
@@ -292,7 +292,9 @@ impl Client<'_> {
         self.marks &= !(mark::RELEASES | mark::WANTED | mark::SHUT | mark::USEFUL | mark::OVERFLOW);
         self.alias_used = 0;
         self.alias_max = 0;
-        self.forget_kind(kind::CLASS, kind::ALIAS_IN);
+        if ALIASES {
+            self.forget_kind(kind::CLASS, kind::ALIAS_IN);
+        }
         if self.incoming.remaining != 0 && !self.incoming.skip {
             self.marks |= mark::ABORTED | mark::DUE;
         }

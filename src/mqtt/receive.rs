@@ -2,7 +2,7 @@
 //! What the server sends.
 #![forbid(unsafe_code)]
 
-use super::client::{Client, Context, Inbound, Incoming, Receipt, State, flag, kind, mark};
+use super::client::{ALIASES, AUTH, Client, Context, Inbound, Incoming, Receipt, State, flag, kind, mark};
 use super::event::{Event, Message, Operation, Token};
 use super::send::Request;
 use super::topic;
@@ -288,7 +288,7 @@ impl Client<'_> {
             alias = head.properties.number(id::TOPIC_ALIAS).unwrap_or(0) as u16;
         }
         if alias != 0 {
-            if alias > self.config.topic_alias_maximum {
+            if !ALIASES || alias > self.config.topic_alias_maximum {
                 out.fail(Reason::TOPIC_ALIAS_INVALID);
                 return 0;
             }
@@ -490,6 +490,10 @@ impl Client<'_> {
 
     /// AUTH, which only follows a CONNECT with the same method [MQTT-4.12.0-5, MQTT-4.12.0-6].
     fn auth<'d>(&mut self, answer: &Answer<'d>, out: &mut Outcome<'d>) {
+        if !AUTH {
+            out.fail(Reason::PROTOCOL_ERROR);
+            return;
+        }
         let Answer { reason, properties, .. } = *answer;
         let ours = self.config.properties.data(id::AUTHENTICATION_METHOD);
         let theirs = properties.data(id::AUTHENTICATION_METHOD);

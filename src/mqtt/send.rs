@@ -2,7 +2,7 @@
 //! What a client sends, and in which order.
 #![forbid(unsafe_code)]
 
-use super::client::{Client, Context, Receipt, Sending, State, flag, kind, mark, to_seconds, units};
+use super::client::{ALIASES, Client, Context, Receipt, Sending, State, flag, kind, mark, to_seconds, units};
 use super::topic;
 use super::wire::property::id;
 use super::wire::{
@@ -320,7 +320,7 @@ impl Client<'_> {
         // The packet in four pieces, of which the topic and the rest lie in the queue.
         let mut source = Source::new(self.queue.body(at));
         let mut topic = source.binary();
-        let Sending { alias, known, .. } = self.sending;
+        let Sending { alias, known, .. } = if ALIASES { self.sending } else { Sending::default() };
         if known {
             topic = &[];
         }
@@ -445,7 +445,7 @@ impl Client<'_> {
     /// Chooses a topic alias for the message about to be sent (5.0 §3.3.2.3.4).
     fn choose_alias(&mut self, at: u32, word: u32) {
         self.sending = Sending::default();
-        if !self.is_v5() || self.alias_max == 0 {
+        if !ALIASES || !self.is_v5() || self.alias_max == 0 {
             return;
         }
         let body = self.queue.body(at);

@@ -37,6 +37,8 @@ const OUT: u32 = 0x4000_0000;
 const IN: u32 = 0x8000_0000;
 /// The largest operation number.
 pub(super) const SEQUENCE_MAX: u32 = OUT - 1;
+/// Whether this build keeps sessions in the store.
+const STORE: bool = cfg!(feature = "mqtt-store");
 /// The layout of the records.
 const FORMAT: u8 = 1;
 
@@ -44,7 +46,7 @@ impl Client<'_> {
     /// Writes a message of QoS 1 or 2 as it stands in the queue, with its body or what is left of
     /// that.
     pub(super) fn keep(&mut self, cx: &mut Context, at: u32) -> Result<()> {
-        let Some(store) = cx.store.as_deref_mut() else { return Ok(()) };
+        let Some(store) = cx.store.as_deref_mut().filter(|_| STORE) else { return Ok(()) };
         let record = OUT | self.queue.key(at);
         let time = self.queue.time(at);
         let expires = time != 0 && self.queue.word(at) & kind::MASK == kind::PUBLISH;
@@ -62,7 +64,7 @@ impl Client<'_> {
     #[inline(never)]
     pub(super) fn drop_kept(&self, cx: &mut Context, at: u32) -> Result<()> {
         match cx.store.as_deref_mut() {
-            Some(store) if self.queue.word(at) & flag::QOS != 0 => {
+            Some(store) if STORE && self.queue.word(at) & flag::QOS != 0 => {
                 store.remove(self.config.store_owner, OUT | self.queue.key(at))
             }
             _ => Ok(()),
@@ -72,7 +74,7 @@ impl Client<'_> {
     /// Notes or forgets that a received message of QoS 2 is with the application.
     #[inline(never)]
     pub(super) fn keep_receipt(&self, cx: &mut Context, packet_id: u16, keep: bool) -> Result<()> {
-        let Some(store) = cx.store.as_deref_mut() else { return Ok(()) };
+        let Some(store) = cx.store.as_deref_mut().filter(|_| STORE) else { return Ok(()) };
         let (owner, record) = (self.config.store_owner, IN | u32::from(packet_id));
         if keep { store.write(owner, record, &[]) } else { store.remove(owner, record) }
     }
@@ -82,6 +84,9 @@ impl Client<'_> {
     #[inline(never)]
     pub(super) fn restore(&mut self, cx: &mut Context) -> Result<()> {
         let Some(store) = cx.store.as_deref_mut() else { return Ok(()) };
+        if !STORE {
+            return Err(Error::Unsupported);
+        }
         if self.has(mark::RESTORED) {
             return Ok(());
         }

@@ -17,7 +17,7 @@ mod lowpan;
 mod mesh;
 #[cfg(feature = "mqtt")]
 mod mqtt;
-#[cfg(any(feature = "mqtt_client_v3", feature = "mqtt_client_v5"))]
+#[cfg(any(feature = "mqtt_client_small_v3", feature = "mqtt_client_small_v5"))]
 mod mqtt_client;
 #[cfg(feature = "rpl")]
 mod rpl;
