@@ -44,6 +44,9 @@ LIMITS = {
     # again all the same when the publisher is back (server.go, processPublish).
     ("mochi", "cut publisher 1"): "may",
     ("mochi", "cut publisher 2"): "may",
+    # In one of some hundred runs it stops in the midst of answering a publisher of QoS 2 (5.0): a proxy showed PUBLISH 1 to 20 and PUBREL 1 to 12 on
+    # their way to it, PUBREC 1 to 12 coming, and nothing more, so that the publisher waits for ever. Such a part is given up, and said to be.
+    ("mochi", "answer"): "may",
     # It sends what was in flight in the order of a Go map, sorted by seconds only (inflight.go, GetAll).
     ("mochi", "order"): "may",
     # A filter that ends in +/# does not get the messages of the parent level (topics.go, scanSubscribers; against 4.7.1.2).
@@ -346,6 +349,11 @@ class Peer:
             began = time.monotonic()
             try:
                 part()
+            except subprocess.TimeoutExpired as error:
+                if self.limit("answer", "may"):
+                    print(f"       {self.title}: {part.__name__}: given up, the broker answers no more", flush=True)
+                else:
+                    self.check(part.__name__, False, repr(error))
             except Exception as error:  # a check that cannot go on has failed, and the others still run
                 self.check(part.__name__, False, repr(error))
             if time.monotonic() - began > 5:
