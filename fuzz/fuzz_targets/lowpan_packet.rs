@@ -3,7 +3,7 @@
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use mote::address::Ip;
-use mote::bytes::Writer;
+use mote::bytes::{Parts, Writer};
 use mote::ieee802154::LinkAddress;
 use mote::ieee802154::wire::Frame;
 use mote::lowpan::context::{Context, Contexts};
@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
     let plain = &plain[..length];
     for compress in [packet::compress, packet::compress_generic] {
         let mut small = [0; 2048];
-        let Ok(compressed) = compress(plain, ends, &contexts, false, &mut small) else { return };
+        let Ok(compressed) = compress(Parts::whole(plain), ends, &contexts, false, &mut small) else { return };
         let mut whole = small[..compressed.len].to_vec();
         whole.extend_from_slice(&plain[compressed.consumed..]);
         let mut back = [0; 2048];
