@@ -12,7 +12,7 @@ static const char usage[] =
     "  -A ADDR  listen at this address, all if not given\n"
     "  -p PORT  and this port, 5683 if not given\n"
     "  -d MAX   how many resources may be made by PUT, none if not given\n"
-    "  -s TIME  look for input for so many microseconds before sleeping, not at all if not given\n"
+    "  -s TIME  look for input for so many microseconds before sleeping, 0 for not at all; 50 if not given\n"
     "  -v       tell on standard error what is asked\n";
 
 static mote_node *node;
@@ -517,7 +517,7 @@ static void stop(int signal_number) {
 int main(int argc, char **argv) {
     mote_coap_config config = { MOTE_COAP_CONFIG_INIT, .observers = 64, .peers = 64, .exchanges = 64,
                                 .transfers = 16, .pool = 512 * 1024, .requests = MOTE_COAP_NONE };
-    mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT, .spin_us = 0 };
+    mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT, .spin_us = 50 };
     mote_port linux_port = *mote_port_linux();
     unsigned long port = 5683;
     int flag;

@@ -61,14 +61,14 @@ bench_coap() {
             -v mc="$(printf '%s\n' "${mine[@]}" | median 2)" -v lc="$(printf '%s\n' "${libcoap[@]}" | median 2)" \
             'BEGIN { printf "window %2d: mote %7d, libcoap %7d, ratio %.2f; mote %5.2f us, libcoap %5.2f us, ratio %.2f\n", w, m, l, m / l, mc / 1000, lc / 1000, lc / mc }'
     done
-    # Not the default: looking for input for a while before sleeping spares waking the processor.
+    # Not the default: without looking for input for a while, each request waits for a processor to be woken.
     kill $a
-    "$build/bin/mote-coap-server" -A ::1 -p "$ours" -s 50 >/dev/null 2>&1 &
+    "$build/bin/mote-coap-server" -A ::1 -p "$ours" -s 0 >/dev/null 2>&1 &
     a=$!
     sleep 0.5
     mine=()
     for _ in 1 2 3; do mine+=("$(coap_rate $a "$ours" /hello 1 "$seconds")"); done
-    echo "window  1: mote $(printf '%s\n' "${mine[@]}" | median 1), looking for input for 50 us before it sleeps"
+    echo "window  1: mote $(printf '%s\n' "${mine[@]}" | median 1), sleeping at once"
     kill $a $b
     wait $a $b 2>/dev/null || true
     echo "## CoAP servers: instructions per request in user space (callgrind)"
