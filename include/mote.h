@@ -3229,7 +3229,8 @@ typedef struct mote_mqtt_event {
     struct mote_mqtt *mqtt;
     /**
      * `MOTE_MQTT_ENDED`, `MOTE_MQTT_WANTED`: which operation. 0 for a QoS 0 message that was
-     * passed on within `mote_mqtt_publish`.
+     * passed on within `mote_mqtt_publish`. For the callback of
+     * `mote_mqtt_request_start`: the request, in every event.
      */
     mote_mqtt_operation operation;
     /**
@@ -3604,7 +3605,8 @@ typedef struct mote_mqtt_subscribe_config {
      */
     size_t property_count;
     /**
-     * SUBSCRIBE: is told of the messages that match one of the filters. May be NULL: then the client's callback is. Not used by UNSUBSCRIBE.
+     * SUBSCRIBE: is told of the messages that match one of the filters. May be NULL: then the
+     * client's callback is. Not used by UNSUBSCRIBE.
      */
     mote_mqtt_callback handler;
     /**

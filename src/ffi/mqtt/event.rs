@@ -52,7 +52,8 @@ pub struct mote_mqtt_event {
     /// The client.
     pub mqtt: *mut mote_mqtt,
     /// `MOTE_MQTT_ENDED`, `MOTE_MQTT_WANTED`: which operation. 0 for a QoS 0 message that was
-    /// passed on within `mote_mqtt_publish`.
+    /// passed on within `mote_mqtt_publish`. For the callback of
+    /// `mote_mqtt_request_start`: the request, in every event.
     pub operation: mote_mqtt_operation,
     /// Messages of QoS 1 and 2: for `mote_mqtt_acknowledge`.
     pub token: mote_mqtt_token,

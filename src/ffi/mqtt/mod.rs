@@ -97,7 +97,8 @@ pub struct mote_mqtt_subscribe_config {
     pub properties: *const mote_mqtt_property,
     /// How many.
     pub property_count: usize,
-    /// SUBSCRIBE: is told of the messages that match one of the filters. May be NULL: then the client's callback is. Not used by UNSUBSCRIBE.
+    /// SUBSCRIBE: is told of the messages that match one of the filters. May be NULL: then the
+    /// client's callback is. Not used by UNSUBSCRIBE.
     pub handler: mote_mqtt_callback,
     /// Handed to the handler.
     pub handler_user: *mut c_void,
