@@ -4,14 +4,14 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{ADVERTISE, Dodag, LEAVE, Membership, REFRESH, tell};
-use super::neighbours::link_local;
+use super::neighbours::{interface_identifier, link_local};
 use super::routes::{self, mark};
-use super::wire::{Dao, DaoAck, Options, Target, Transit, code, is_local_instance, mask};
-use super::{MAX_BODY, Mode, Rpl, RplContext, lollipop, seconds, transmit};
+use super::wire::{Dao, DaoAck, INFINITE_RANK, Options, Target, Transit, code, is_local_instance, mask};
+use super::{MAX_BODY, Mode, Node, Rpl, RplContext, lollipop, seconds, transmit};
 use crate::address::Ip;
 use crate::backoff::{Backoff, Jitter, Policy};
 use crate::bytes::Writer;
-use crate::ipv6::routing::{ControlMessage, Encapsulation, Flow, Route, Routing};
+use crate::ipv6::routing::{ControlMessage, Encapsulation, Flow, Route};
 use crate::status::{Error, Result};
 use crate::time::Instant;
 
@@ -42,64 +42,40 @@ fn put_pair(target: &Target, transit: &Transit<'_>, out: &mut Writer<'_>) -> Res
     transit.emit(out)
 }
 
+impl Dodag {
+    /// Starts the DelayDAO timer, unless it runs or an answer is awaited.
+    #[inline(never)]
+    pub(super) fn schedule_dao(&mut self, cx: &mut RplContext<'_>) {
+        let downward = self.mode != Mode::NoDownwardRoutes as u8;
+        if self.membership == Membership::Joined && downward && self.dao.backoff.is_none() {
+            let delay = u64::from(cx.random.below(DAO_DELAY));
+            self.timers[ADVERTISE].hasten(cx.now.after(delay));
+        }
+    }
+}
+
 impl Rpl<'_> {
     /// Advertises the own targets in every DODAG.
     pub(super) fn advertise_all(&mut self, cx: &mut RplContext<'_>) {
-        for index in 0..self.dodags.len() {
-            self.advertise_own(cx, index);
-        }
-    }
-
-    /// Advertises the own targets with a new Path Sequence.
-    pub(super) fn advertise_own(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        dodag.dao.path_sequence = lollipop::next(dodag.dao.path_sequence);
-        dodag.dao.dirty = true;
-        dodag.dao.pending = false;
-        self.schedule_dao(cx, index);
-    }
-
-    /// Advertises the own targets and all routes, to a parent that may know none of them.
-    pub(super) fn advertise_everything(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        if self.dodags.get(index).is_some_and(Dodag::stores) {
-            for route in self.routes.iter_mut().filter(|route| route.owner == routes::owner(index)) {
-                route.must_tell();
-            }
-        }
-        if let Some(dodag) = self.dodags.get_mut(index) {
-            // An answer that is awaited would come from the former parent.
-            dodag.dao.backoff = None;
-            dodag.timers[ADVERTISE] = Instant::NEVER;
-        }
-        self.advertise_own(cx, index);
-    }
-
-    /// Starts the DelayDAO timer, unless it runs or an answer is awaited.
-    pub(super) fn schedule_dao(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        let downward = dodag.mode != Mode::NoDownwardRoutes as u8;
-        if dodag.membership == Membership::Joined && downward && dodag.dao.backoff.is_none() {
-            let delay = u64::from(cx.random.below(DAO_DELAY));
-            dodag.timers[ADVERTISE].hasten(cx.now.after(delay));
+        for dodag in self.dodags.iter_mut() {
+            self.node.advertise_own(cx, dodag);
         }
     }
 
     pub(super) fn poll_dao(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        let node = &mut self.node;
+        let Some(mut dodag) = self.dodags.get_mut(index) else { return };
         if dodag.expired(LEAVE, cx.now) {
-            self.send_farewells(cx, index);
+            node.send_farewells(cx, dodag);
         }
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
         if dodag.expired(REFRESH, cx.now) {
-            let preferred = usize::from(dodag.preferred);
-            if let Some(parent) = self.neighbours.get_mut(preferred) {
+            if let Some(parent) = node.parent(dodag) {
                 // What was taken and not sent back since is there to stay.
                 dodag.searches = if parent.refused { dodag.searches } else { 0 };
                 parent.refused = false;
             }
-            self.advertise_own(cx, index);
+            node.advertise_own(cx, dodag);
         }
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
         if !dodag.expired(ADVERTISE, cx.now) {
             return;
         }
@@ -110,71 +86,82 @@ impl Rpl<'_> {
             if retries == MAX_UNANSWERED {
                 dodag.tell |= tell::REFUSED;
             }
-            self.mark_unanswered(index);
-            if retries >= MAX_UNANSWERED && self.give_up_parent(cx, index) {
-                return;
+            node.mark_unanswered(dodag);
+            if retries >= MAX_UNANSWERED && dodag.stores() {
+                // A parent that does not answer is no parent, if there is another.
+                let (instance, preferred) = (dodag.instance, dodag.preferred);
+                if let Some(parent) = node.parent(dodag) {
+                    parent.refused = true;
+                }
+                self.select(cx, instance);
+                let Some(same) = self.dodags.get_mut(index) else { return };
+                if same.preferred != preferred {
+                    return;
+                }
+                dodag = same;
             }
         }
-        if self.send_dao(cx, index) {
+        if self.node.send_dao(cx, dodag) {
             let attempts = backoff.unwrap_or_else(|| Backoff::start(&ACKNOWLEDGEMENT, cx.random));
             let delay = u64::from(attempts.delay(&ACKNOWLEDGEMENT, cx.random));
-            if let Some(dodag) = self.dodags.get_mut(index) {
-                dodag.dao.backoff = Some(attempts);
-                dodag.timers[ADVERTISE] = cx.now.after(delay);
+            dodag.dao.backoff = Some(attempts);
+            dodag.timers[ADVERTISE] = cx.now.after(delay);
+        }
+    }
+}
+
+impl Node<'_> {
+    /// Advertises the own targets with a new Path Sequence.
+    pub(super) fn advertise_own(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
+        dodag.dao.path_sequence = lollipop::next(dodag.dao.path_sequence);
+        dodag.dao.dirty = true;
+        dodag.dao.pending = false;
+        dodag.schedule_dao(cx);
+    }
+
+    /// Advertises the own targets and all routes, to a parent that may know none of them.
+    pub(super) fn advertise_everything(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
+        if dodag.stores() {
+            for route in self.routes.iter_mut().filter(|route| route.owner == dodag.owner) {
+                route.must_tell();
             }
         }
+        // An answer that is awaited would come from the former parent.
+        dodag.dao.backoff = None;
+        dodag.timers[ADVERTISE] = Instant::NEVER;
+        self.advertise_own(cx, dodag);
     }
 
     /// What was sent and not answered has to be sent again.
-    fn mark_unanswered(&mut self, index: usize) {
-        if let Some(dodag) = self.dodags.get_mut(index) {
-            dodag.dao.dirty |= dodag.dao.pending;
-            dodag.dao.pending = false;
+    fn mark_unanswered(&mut self, dodag: &mut Dodag) {
+        dodag.dao.dirty |= dodag.dao.pending;
+        dodag.dao.pending = false;
+        for route in self.routes.iter_mut().filter(|route| route.owner == dodag.owner) {
+            if route.is(mark::PENDING) {
+                route.must_tell();
+            }
         }
-        let pending =
-            |route: &&mut routes::Route| route.owner == routes::owner(index) && route.is(mark::PENDING);
-        for route in self.routes.iter_mut().filter(pending) {
-            route.must_tell();
-        }
-    }
-
-    /// A parent of storing mode that does not answer is no parent, if there is another. Whether
-    /// that is so.
-    fn give_up_parent(&mut self, cx: &mut RplContext<'_>, index: usize) -> bool {
-        let Some(dodag) = self.dodags.get(index) else { return false };
-        let preferred = dodag.preferred;
-        if !dodag.stores() {
-            return false;
-        }
-        if let Some(parent) = self.neighbours.get_mut(usize::from(preferred)) {
-            parent.refused = true;
-        }
-        self.reselect_now(cx, index);
-        self.dodags.get(index).is_some_and(|dodag| dodag.preferred != preferred)
     }
 
     /// Sends the next DAO, if there is something to say. Whether an answer is to be awaited.
-    fn send_dao(&mut self, cx: &mut RplContext<'_>, index: usize) -> bool {
-        let Some(dodag) = self.dodags.get(index) else { return false };
+    fn send_dao(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) -> bool {
         if dodag.membership != Membership::Joined {
             return false;
         }
         let non_storing = dodag.is_non_storing();
-        let Some(parent) = self.neighbours.get(usize::from(dodag.preferred)) else { return false };
+        let Some(parent) = self.parent(dodag) else { return false };
         let destination = if non_storing { dodag.id } else { parent.link_local() };
         let mut body = [0; MAX_BODY];
         let mut out = Writer::new(&mut body);
         let sequence = lollipop::next(dodag.dao.sequence);
-        match self.write_dao(seconds(cx.now), index, sequence, false, &mut out) {
+        match self.write_dao(seconds(cx.now), dodag, sequence, false, &mut out) {
             Ok(true) => {}
             _ => return false,
         }
-        if let Some(dodag) = self.dodags.get_mut(index) {
-            dodag.dao.sequence = sequence;
-        }
+        dodag.dao.sequence = sequence;
         self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
         if non_storing {
-            self.send_routed(cx, index, &destination, code::DAO, out.written());
+            self.send_routed(cx, dodag, &destination, code::DAO, out.written());
         } else {
             transmit(cx, &destination, code::DAO, out.written());
         }
@@ -187,16 +174,15 @@ impl Rpl<'_> {
     fn write_dao(
         &mut self,
         now: u32,
-        index: usize,
+        dodag: &mut Dodag,
         sequence: u8,
         farewell: bool,
         out: &mut Writer<'_>,
     ) -> Result<bool> {
-        let dodag = self.dodags.get(index).ok_or(Error::State)?;
         let non_storing = dodag.is_non_storing();
         let lifetime = dodag.configuration.default_lifetime;
         let own = self.own_address(dodag);
-        let parent = if non_storing { self.routable(dodag, dodag.preferred) } else { None };
+        let parent = if non_storing { self.routable_parent(dodag) } else { None };
         let mut transit = Transit {
             path_control: !(0x7f >> dodag.configuration.path_control_size.min(7)),
             path_sequence: dodag.dao.path_sequence,
@@ -231,7 +217,7 @@ impl Rpl<'_> {
             if count >= batch || non_storing {
                 break;
             }
-            if route.owner != routes::owner(index) || !route.is(mark::DIRTY) {
+            if route.owner != dodag.owner || !route.is(mark::DIRTY) {
                 continue;
             }
             route.marks &= !mark::DIRTY;
@@ -246,9 +232,7 @@ impl Rpl<'_> {
             put_pair(&route.target(), &transit, out)?;
             count += 1;
         }
-        if let Some(dodag) = self.dodags.get_mut(index) {
-            dodag.dao.pending |= core::mem::take(&mut dodag.dao.dirty);
-        }
+        dodag.dao.pending |= core::mem::take(&mut dodag.dao.dirty);
         Ok(count > 0)
     }
 
@@ -256,17 +240,18 @@ impl Rpl<'_> {
     pub(super) fn send_routed(
         &mut self,
         cx: &mut RplContext<'_>,
-        index: usize,
+        dodag: &mut Dodag,
         destination: &Ip,
         code: u8,
         body: &[u8],
     ) {
-        let Some(source) = self.dodags.get(index).and_then(|dodag| self.own_address(dodag)) else { return };
+        let Some(source) = self.own_address(dodag) else { return };
         // A hop-by-hop header, or a source route of 48 hops that share 8 bytes of prefix.
         let mut room = [0; 8 + 8 + 48 * 8];
         let mut headers = Writer::new(&mut room);
         let mut route = Route::default();
-        if self.route(&mut Flow::of_own(cx.now, destination, 64), &mut route, &mut headers).is_err() {
+        let mut flow = Flow::of_own(cx.now, destination, 64);
+        if self.route_within(dodag, &mut flow, &mut route, &mut headers).is_err() {
             return;
         }
         let headers = if route.encapsulation == Encapsulation::None { &[][..] } else { headers.written() };
@@ -280,7 +265,7 @@ impl Rpl<'_> {
     pub(super) fn send_dao_ack(
         &mut self,
         cx: &mut RplContext<'_>,
-        index: usize,
+        dodag: &mut Dodag,
         to: &Ip,
         dao: &Dao<'_>,
         status: u8,
@@ -294,10 +279,51 @@ impl Rpl<'_> {
         if to.is_link_local() {
             transmit(cx, to, code::DAO_ACK, out.written());
         } else {
-            self.send_routed(cx, index, to, code::DAO_ACK, out.written());
+            self.send_routed(cx, dodag, to, code::DAO_ACK, out.written());
         }
     }
 
+    /// The parent was left for another: it has to hear of it, if it still can.
+    pub(super) fn say_farewell(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag, former: u16) {
+        let Some(entry) = self.neighbours.get_mut(usize::from(former)) else { return };
+        if entry.is_reachable() && dodag.stores() && former != dodag.preferred {
+            entry.left = true;
+            dodag.timers[LEAVE] = cx.now.after(FAREWELL_DELAY);
+        }
+    }
+
+    /// Sends No-Paths to the parents that were left in a DODAG, as soon as the present one
+    /// knows everything.
+    pub(super) fn send_farewells(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
+        dodag.timers[LEAVE] = Instant::NEVER;
+        if dodag.membership == Membership::Joined
+            && (dodag.dao.backoff.is_some() || dodag.timers[ADVERTISE] != Instant::NEVER)
+        {
+            dodag.timers[LEAVE] = cx.now.after(FAREWELL_DELAY);
+            return;
+        }
+        let preferred = dodag.preferred;
+        dodag.dao.sequence = lollipop::next(dodag.dao.sequence);
+        let mut body = [0; MAX_BODY];
+        let mut out = Writer::new(&mut body);
+        let sequence = dodag.dao.sequence;
+        if self.write_dao(seconds(cx.now), dodag, sequence, true, &mut out).is_err() {
+            return;
+        }
+        for (slot, entry) in self.neighbours.iter_mut().enumerate() {
+            // It may have become the parent again.
+            if entry.left && entry.owner == dodag.owner {
+                entry.left = false;
+                if slot != usize::from(preferred) {
+                    self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
+                    transmit(cx, &entry.link_local(), code::DAO, out.written());
+                }
+            }
+        }
+    }
+}
+
+impl Rpl<'_> {
     pub(super) fn receive_dao(
         &mut self,
         cx: &mut RplContext<'_>,
@@ -306,36 +332,72 @@ impl Rpl<'_> {
         dao: &Dao<'_>,
         options: Options<'_>,
     ) {
-        self.statistics.dao_received = self.statistics.dao_received.wrapping_add(1);
-        let local = is_local_instance(dao.instance);
-        let index = self.dodag_of(dao.instance, dao.dodag_id);
-        let Some(index) = index.filter(|_| !local || dao.dodag_id.is_some()) else { return };
-        let Some(dodag) = self.dodags.get(index).filter(|dodag| dodag.is_member()) else { return };
-        let accepted = if dodag.stores() && cfg!(feature = "rpl-storing") {
+        let node = &mut self.node;
+        node.statistics.dao_received = node.statistics.dao_received.wrapping_add(1);
+        if is_local_instance(dao.instance) && dao.dodag_id.is_none() {
+            return;
+        }
+        let Some(index) = self.dodag_of(dao.instance, dao.dodag_id) else { return };
+        let Some(dodag) = self.dodags.get_mut(index).filter(|dodag| dodag.is_member()) else { return };
+        let storing = dodag.stores();
+        let mut child = None;
+        if storing {
             if !from.is_link_local() || to.is_multicast() || dodag.leaf {
                 return;
             }
-            self.learn_storing(cx, index, from, options)
-        } else if dodag.is_non_storing() && dodag.is_root() && cfg!(feature = "rpl-non-storing") {
-            if from.is_link_local() || from.is_multicast() || from.is_unspecified() {
-                return;
-            }
-            self.learn_non_storing(cx, index, options)
+            // Rank 0 stands for a child, which displaces any candidate that is not in use.
+            child = self.find_or_add_neighbour(index, &interface_identifier(from), 0, seconds(cx.now));
+        } else if !dodag.is_non_storing()
+            || !dodag.is_root()
+            || from.is_link_local()
+            || from.is_multicast()
+            || from.is_unspecified()
+        {
+            return;
+        }
+        let Rpl { dodags, node } = self;
+        let Some(dodag) = dodags.get_mut(index) else { return };
+        let accepted = if storing && cfg!(feature = "rpl-storing") {
+            child.ok_or(Error::Full).and_then(|child| node.learn_storing(cx, dodag, child as u16, options))
+        } else if cfg!(feature = "rpl-non-storing") {
+            node.learn_non_storing(seconds(cx.now), dodag, options)
         } else {
             return;
         };
-        match accepted {
-            Ok(()) if !dao.acknowledge => {}
-            Ok(()) => self.send_dao_ack(cx, index, from, dao, 0),
-            Err(Error::Full) => self.send_dao_ack(cx, index, from, dao, DaoAck::REFUSED),
-            Err(_) => super::count(&mut self.statistics.malformed),
+        let status = match accepted {
+            Ok(()) => 0,
+            Err(Error::Full) => DaoAck::REFUSED,
+            Err(error) => {
+                super::count(&mut node.statistics.malformed);
+                if error == Error::State {
+                    self.loop_through_parent(cx, index);
+                }
+                return;
+            }
+        };
+        if dao.acknowledge || status != 0 {
+            node.send_dao_ack(cx, dodag, from, dao, status);
         }
+    }
+
+    /// A DAO came from the preferred parent: it is below us, or we are below it.
+    fn loop_through_parent(&mut self, cx: &mut RplContext<'_>, index: usize) {
+        let Rpl { dodags, node } = self;
+        let Some(dodag) = dodags.get_mut(index) else { return };
+        super::count(&mut node.statistics.loops);
+        if let Some(parent) = node.parent(dodag) {
+            parent.rank = INFINITE_RANK;
+        }
+        dodag.dtsn = lollipop::next(dodag.dtsn);
+        let instance = dodag.instance;
+        self.select(cx, instance);
     }
 
     pub(super) fn receive_dao_ack(&mut self, cx: &mut RplContext<'_>, from: &Ip, ack: &DaoAck<'_>) {
         let Some(index) = self.dodag_of(ack.instance, ack.dodag_id) else { return };
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        let parent = self.neighbours.get_mut(usize::from(dodag.preferred));
+        let Rpl { dodags, node } = self;
+        let Some(dodag) = dodags.get_mut(index) else { return };
+        let parent = node.neighbours.get_mut(usize::from(dodag.preferred));
         let asked = match &parent {
             Some(parent) if !dodag.is_non_storing() => link_local(parent.iid),
             _ => dodag.id,
@@ -360,31 +422,31 @@ impl Rpl<'_> {
             if refused {
                 dodag.tell |= tell::REFUSED;
             }
-            for target in self.targets.iter_mut().filter(|target| target.withdrawn) {
+            for target in node.targets.iter_mut().filter(|target| target.withdrawn) {
                 *target = super::OwnTarget::default();
             }
             if let Some(parent) = parent.filter(|_| dodag.stores()) {
                 parent.refused = refused;
-                self.reselect |= refused;
+                node.reselect |= refused;
             }
         }
-        let now = seconds(cx.now);
+        let (now, owner) = (seconds(cx.now), dodag.owner);
         // A parent that was left and becomes it again has to hear what has ended meanwhile.
         let settled = dodag.timers[LEAVE] == Instant::NEVER;
-        let here = |route: &&mut routes::Route| route.owner == routes::owner(index);
-        let pending = self.routes.iter_mut().filter(here).filter(|route| route.is(mark::PENDING)).count();
+        let here = |route: &&mut routes::Route| route.owner == owner;
+        let pending = node.routes.iter_mut().filter(here).filter(|route| route.is(mark::PENDING)).count();
         // Which of several was refused has to be found out.
         let unclear = refused && pending + usize::from(own) > 1;
         dodag.dao.single = unclear || (dodag.dao.single && (refused || !own));
         let mut more = dodag.dao.dirty;
-        for route in self.routes.iter_mut().filter(here) {
+        for route in node.routes.iter_mut().filter(here) {
             if route.is(mark::PENDING) {
                 let gone = route.is(mark::NO_PATH);
                 if unclear {
                     route.must_tell();
                 } else if if gone { settled } else { refused } {
                     route.expiry = now;
-                    self.sweep_at.hasten(cx.now);
+                    node.sweep_at.hasten(cx.now);
                     if !gone {
                         // The way it came it goes back, child by child, to whoever can choose
                         // another parent.
@@ -398,47 +460,6 @@ impl Rpl<'_> {
         }
         if more {
             dodag.timers[ADVERTISE] = cx.now.after(PACE);
-        }
-    }
-
-    /// The parent was left for another: it has to hear of it, if it still can.
-    pub(super) fn say_farewell(&mut self, cx: &mut RplContext<'_>, index: usize, former: u16) {
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        let Some(entry) = self.neighbours.get_mut(usize::from(former)) else { return };
-        if entry.is_reachable() && dodag.stores() && former != dodag.preferred {
-            entry.left = true;
-            dodag.timers[LEAVE] = cx.now.after(FAREWELL_DELAY);
-        }
-    }
-
-    /// Sends No-Paths to the parents that were left in a DODAG, as soon as the present one
-    /// knows everything.
-    pub(super) fn send_farewells(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        dodag.timers[LEAVE] = Instant::NEVER;
-        if dodag.membership == Membership::Joined
-            && (dodag.dao.backoff.is_some() || dodag.timers[ADVERTISE] != Instant::NEVER)
-        {
-            dodag.timers[LEAVE] = cx.now.after(FAREWELL_DELAY);
-            return;
-        }
-        let preferred = dodag.preferred;
-        dodag.dao.sequence = lollipop::next(dodag.dao.sequence);
-        let mut body = [0; MAX_BODY];
-        let mut out = Writer::new(&mut body);
-        let sequence = dodag.dao.sequence;
-        if self.write_dao(seconds(cx.now), index, sequence, true, &mut out).is_err() {
-            return;
-        }
-        for (slot, entry) in self.neighbours.iter_mut().enumerate() {
-            // It may have become the parent again.
-            if entry.left && usize::from(entry.dodag) == index {
-                entry.left = false;
-                if slot != usize::from(preferred) {
-                    self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
-                    transmit(cx, &entry.link_local(), code::DAO, out.written());
-                }
-            }
         }
     }
 }

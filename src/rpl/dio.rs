@@ -8,7 +8,7 @@ use super::wire::{
     Configuration, DioView, INFINITE_RANK, MetricKind, Options, PrefixInformation, code, emit_hop_count,
     mask, next_metric, option,
 };
-use super::{MAX_BODY, Rpl, RplContext, count, lollipop, seconds, transmit};
+use super::{MAX_BODY, Node, Rpl, RplContext, count, lollipop, seconds, transmit};
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer};
 use crate::ipv6::source_selection::in_prefix;
@@ -52,25 +52,21 @@ impl<'a> Carried<'a> {
     }
 }
 
-impl Rpl<'_> {
+impl Node<'_> {
     /// Sends our DIO of this DODAG to everyone or to one neighbour.
-    pub(super) fn send_dio(&mut self, cx: &mut RplContext<'_>, index: usize, to: &Ip) {
-        let Some(dodag) = self.dodags.get(index) else { return };
-        let rank = dodag.rank_to_advertise();
+    pub(super) fn send_dio(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag, to: &Ip) {
         // A leaf speaks only when spoken to (RFC 6550 §8.5).
         if (self.leaf || dodag.leaf) && to.is_multicast() {
             return;
         }
-        let rank = if self.leaf { INFINITE_RANK } else { rank };
+        let rank = if self.leaf { INFINITE_RANK } else { dodag.rank_to_advertise() };
         let mut body = [0; MAX_BODY];
         let mut out = Writer::new(&mut body);
         if self.write_dio(dodag, rank, &mut out).is_err() {
             return;
         }
-        if let Some(dodag) = self.dodags.get_mut(index) {
-            dodag.advertised = rank;
-            dodag.lowest = dodag.lowest.min(rank);
-        }
+        dodag.advertised = rank;
+        dodag.lowest = dodag.lowest.min(rank);
         self.statistics.dio_sent = self.statistics.dio_sent.wrapping_add(1);
         transmit(cx, to, code::DIO, out.written());
     }
@@ -109,6 +105,50 @@ impl Rpl<'_> {
         self.targets.iter().find(own).map(|own| own.target.prefix)
     }
 
+    /// Keeps what a DIO says of its sender. Whether its DTSN has changed.
+    fn note_neighbour(
+        &mut self,
+        now: u32,
+        dodag: &Dodag,
+        slot: Option<usize>,
+        dio: DioView<'_>,
+        carried: &Carried<'_>,
+    ) -> bool {
+        let Some(entry) = slot.and_then(|slot| self.neighbours.get_mut(slot)) else { return false };
+        let asked = core::mem::take(&mut entry.asked);
+        let changed = (entry.dtsn != dio.dtsn() || asked) && entry.rank != INFINITE_RANK;
+        entry.heard(now);
+        entry.owner = dodag.owner;
+        entry.version = dio.version();
+        entry.rank = dio.rank();
+        entry.dtsn = dio.dtsn();
+        entry.hop_count = carried.hop_count;
+        if let Some([_, flags, .., a, b, c, d, e, f, g, h]) = carried.prefix {
+            if flags & PrefixInformation::ROUTER_ADDRESS != 0 {
+                entry.routable_iid = [*a, *b, *c, *d, *e, *f, *g, *h];
+            }
+        }
+        changed
+    }
+
+    /// The preferred parent of a DODAG.
+    #[inline(never)]
+    pub(super) fn parent(&mut self, dodag: &Dodag) -> Option<&mut Neighbour> {
+        self.neighbours.get_mut(usize::from(dodag.preferred))
+    }
+
+    /// The routable address of the preferred parent.
+    pub(super) fn routable_parent(&mut self, dodag: &Dodag) -> Option<Ip> {
+        let parent = self.parent(dodag)?;
+        if parent.rank == dodag.configuration.min_hop_rank_increase {
+            // Only the root has the root's rank (RFC 6550 §8.2.2.2).
+            return Some(dodag.id);
+        }
+        Some(dodag.routable(parent))
+    }
+}
+
+impl Rpl<'_> {
     pub(super) fn receive_dio(
         &mut self,
         cx: &mut RplContext<'_>,
@@ -116,54 +156,57 @@ impl Rpl<'_> {
         dio: DioView<'_>,
         options: Options<'_>,
     ) {
-        self.statistics.dio_received = self.statistics.dio_received.wrapping_add(1);
-        let iid = interface_identifier(from);
-        if !from.is_link_local() || iid == self.iid || dio.dodag_id().is_multicast() {
-            count(&mut self.statistics.malformed);
+        let node = &mut self.node;
+        node.statistics.dio_received = node.statistics.dio_received.wrapping_add(1);
+        let iid = &interface_identifier(from);
+        if !from.is_link_local() || *iid == node.iid || dio.dodag_id().is_multicast() {
+            count(&mut node.statistics.malformed);
             return;
         }
         let carried = Carried::read(options);
-        let own = |target: &super::OwnTarget| target.used && target.target.prefix == *dio.dodag_id();
-        if self.targets.iter().any(own) && self.dodag_of(dio.instance(), Some(dio.dodag_id())).is_none() {
-            // What is left of a floating DODAG that was ours.
-            return;
-        }
         let Some(index) = self.find_or_add_dodag(dio) else { return };
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        if dodag.is_root() {
-            self.hear_own_dodag(cx, index, iid, dio);
-            return;
+        let infinite = dio.rank() == INFINITE_RANK;
+        let now = seconds(cx.now);
+        let is_root = self.dodags.get(index).is_some_and(Dodag::is_root);
+        let slot = if infinite || is_root {
+            neighbours::find(self.node.neighbours, dio.instance(), iid)
+        } else {
+            self.find_or_add_neighbour(index, iid, dio.rank(), now)
+        };
+        let Rpl { dodags, node } = self;
+        let Some(dodag) = dodags.get_mut(index) else { return };
+        if is_root {
+            if let Some(entry) = slot.and_then(|slot| node.neighbours.get_mut(slot)) {
+                entry.heard(now);
+                entry.rank = dio.rank();
+            }
+            return dodag.hear_of_own(cx, dio);
         }
-        let is_parent = dodag.membership == Membership::Joined
-            && self.neighbours.get(usize::from(dodag.preferred)).is_some_and(|parent| parent.iid == iid);
+        let is_parent = dodag.membership == Membership::Joined && slot == Some(usize::from(dodag.preferred));
         // The root itself says which version holds, even after a restart.
         let from_root = dio.rank() == dodag.configuration.min_hop_rank_increase;
         match lollipop::compare(dio.version(), dodag.version) {
             Some(Ordering::Equal) => {}
-            Some(Ordering::Greater) if dio.rank() == INFINITE_RANK && dodag.is_member() => return,
+            Some(Ordering::Greater) if infinite && dodag.is_member() => return,
             Some(Ordering::Greater) => dodag.adopt_version(dio.version()),
-            None if dio.rank() != INFINITE_RANK && (from_root || is_parent) => {
-                dodag.adopt_version(dio.version());
-            }
+            None if !infinite && (from_root || is_parent) => dodag.adopt_version(dio.version()),
             _ if dodag.membership == Membership::Heard => dodag.adopt_version(dio.version()),
             _ => {
                 // It is behind: tell it, and remember that it is no parent.
                 if dodag.is_usable() {
                     dodag.reset_trickle(cx.now, cx.random);
                 }
-                self.note_neighbour(cx, index, iid, dio, &carried);
-                self.select(cx, dio.instance());
-                return;
+                node.note_neighbour(now, dodag, slot, dio, &carried);
+                return self.select(cx, dio.instance());
             }
         }
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        if !dodag.is_member() || is_parent {
+        let told = is_parent || !dodag.is_member();
+        if told {
             dodag.grounded = dio.grounded();
             dodag.preference = dio.preference();
             dodag.mode = dio.mode();
             dodag.strange_metric = carried.strange_metric;
         }
-        let told = is_parent || !dodag.is_member();
         if let Some(configuration) = carried.configuration.filter(|_| told || !dodag.configured) {
             dodag.configuration = Configuration::read(configuration);
             dodag.configured = true;
@@ -180,20 +223,24 @@ impl Rpl<'_> {
             }
             dodag.prefix = prefix;
         }
-        if dodag.is_usable() && dio.rank() != INFINITE_RANK {
+        if dodag.is_usable() && !infinite {
             dodag.trickle.hear();
         }
-        let triggered = self.note_neighbour(cx, index, iid, dio, &carried);
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        let triggered = node.note_neighbour(now, dodag, slot, dio, &carried);
         if !dodag.configured {
             // The parameters are not in every DIO: ask for them (RFC 6550 §8.3).
-            if dio.rank() != INFINITE_RANK {
-                self.send_dis(cx, from, false);
+            if !infinite {
+                node.send_dis(cx, from, false);
             }
             return;
         }
         if is_parent && triggered {
-            self.dtsn_changed(cx, index);
+            // The parent asks for DAOs (RFC 6550 §9.6); in non-storing mode the request goes on.
+            if dodag.is_non_storing() {
+                dodag.dtsn = lollipop::next(dodag.dtsn);
+                dodag.reset_trickle(cx.now, cx.random);
+            }
+            node.advertise_everything(cx, dodag);
         }
         self.select(cx, dio.instance());
     }
@@ -203,14 +250,17 @@ impl Rpl<'_> {
         if let Some(index) = self.dodag_of(dio.instance(), Some(dio.dodag_id())) {
             return Some(index);
         }
-        if dio.rank() == INFINITE_RANK {
+        let Rpl { dodags, node } = self;
+        // What is left of a floating DODAG that was ours has the own address.
+        let own = |target: &super::OwnTarget| target.used && target.target.prefix == *dio.dodag_id();
+        if dio.rank() == INFINITE_RANK || node.targets.iter().any(own) {
             return None;
         }
         // A free entry, or the least preferred of those not joined, which gives way to a better one
         // only.
         let worth = |grounded: bool, preference: u8| u8::from(grounded) << 3 | preference & 7;
         let mut place = None;
-        for (index, dodag) in self.dodags.iter().enumerate() {
+        for (index, dodag) in dodags.iter().enumerate() {
             let worth = match dodag.membership {
                 Membership::None => 0,
                 Membership::Heard => 1 + worth(dodag.grounded, dodag.preference),
@@ -222,15 +272,13 @@ impl Rpl<'_> {
         }
         let (least, index) = place?;
         if least > worth(dio.grounded(), dio.preference()) {
-            count(&mut self.statistics.table_full);
+            count(&mut node.statistics.table_full);
             return None;
         }
-        for entry in self.neighbours.iter_mut() {
-            if entry.used && usize::from(entry.dodag) == index {
-                *entry = Neighbour::default();
-            }
+        let dodag = dodags.get_mut(index)?;
+        for entry in node.neighbours.iter_mut().filter(|entry| entry.owner == dodag.owner) {
+            *entry = Neighbour::default();
         }
-        let dodag = self.dodags.get_mut(index)?;
         dodag.clear();
         dodag.id = *dio.dodag_id();
         dodag.membership = Membership::Heard;
@@ -242,116 +290,55 @@ impl Rpl<'_> {
         Some(index)
     }
 
-    /// Keeps what a DIO says of its sender. Whether its DTSN has changed.
-    fn note_neighbour(
-        &mut self,
-        cx: &mut RplContext<'_>,
-        index: usize,
-        iid: [u8; 8],
-        dio: DioView<'_>,
-        carried: &Carried<'_>,
-    ) -> bool {
-        let now = seconds(cx.now);
-        let slot = if dio.rank() == INFINITE_RANK {
-            self.find_neighbour(dio.instance(), iid)
-        } else {
-            self.find_or_add_neighbour(index, iid, dio.rank(), now)
-        };
-        let Some(entry) = slot.and_then(|slot| self.neighbours.get_mut(slot)) else { return false };
-        let asked = core::mem::take(&mut entry.asked);
-        let changed = (entry.dtsn != dio.dtsn() || asked) && entry.rank != INFINITE_RANK;
-        entry.heard(now);
-        entry.dodag = index as u8;
-        entry.version = dio.version();
-        entry.rank = dio.rank();
-        entry.dtsn = dio.dtsn();
-        entry.hop_count = carried.hop_count;
-        if let Some([_, flags, .., a, b, c, d, e, f, g, h]) = carried.prefix {
-            if flags & PrefixInformation::ROUTER_ADDRESS != 0 {
-                entry.routable_iid = [*a, *b, *c, *d, *e, *f, *g, *h];
-            }
-        }
-        changed
-    }
-
-    /// The neighbour's entry in an instance.
-    pub(super) fn find_neighbour(&self, instance: u8, iid: [u8; 8]) -> Option<usize> {
-        let same =
-            |dodag: u8| self.dodags.get(usize::from(dodag)).is_some_and(|dodag| dodag.instance == instance);
-        neighbours::find(self.neighbours, iid, same)
-    }
-
-    /// The neighbour's entry, a new one if the table has room for one of this rank.
+    /// The neighbour's entry in the instance of a DODAG, a new one if the table has room for one of
+    /// this rank.
     pub(super) fn find_or_add_neighbour(
         &mut self,
-        dodag: usize,
-        iid: [u8; 8],
+        index: usize,
+        iid: &[u8; 8],
         rank: u16,
         now: u32,
     ) -> Option<usize> {
-        let instance = self.dodags.get(dodag)?.instance;
-        if let Some(slot) = self.find_neighbour(instance, iid) {
+        let Rpl { dodags, node } = self;
+        let dodag = dodags.get(index)?;
+        if let Some(slot) = neighbours::find(node.neighbours, dodag.instance, iid) {
             return Some(slot);
         }
-        let dodags = &*self.dodags;
-        let room = neighbours::make_room(self.neighbours, rank, |slot| Rpl::is_kept(dodags, slot));
+        let is_parent = |slot: u16| dodags.iter().any(|dodag| dodag.is_member() && dodag.preferred == slot);
+        let room = neighbours::make_room(node.neighbours, rank, is_parent);
         let Some(slot) = room else {
-            count(&mut self.statistics.table_full);
+            count(&mut node.statistics.table_full);
             return None;
         };
-        *self.neighbours.get_mut(slot)? = Neighbour { measured: now, ..Neighbour::new(iid, dodag as u8) };
+        let entry = node.neighbours.get_mut(slot)?;
+        *entry = Neighbour { measured: now, ..Neighbour::new(*iid, dodag.owner, dodag.instance) };
         Some(slot)
     }
+}
 
+impl Dodag {
     /// Someone speaks of the DODAG that this node is the root of.
-    fn hear_own_dodag(&mut self, cx: &mut RplContext<'_>, index: usize, iid: [u8; 8], dio: DioView<'_>) {
-        let now = seconds(cx.now);
-        let slot = self.find_neighbour(dio.instance(), iid);
-        if let Some(entry) = slot.and_then(|slot| self.neighbours.get_mut(slot)) {
-            entry.heard(now);
-            entry.rank = dio.rank();
-        }
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        let listening = dodag.timers[HOLD] != Instant::NEVER;
-        let ahead = match lollipop::compare(dio.version(), dodag.version) {
+    fn hear_of_own(&mut self, cx: &mut RplContext<'_>, dio: DioView<'_>) {
+        let listening = self.timers[HOLD] != Instant::NEVER;
+        let ahead = match lollipop::compare(dio.version(), self.version) {
             Some(Ordering::Greater) | None => true,
             // A version that we have not announced since we started: we did before.
             Some(Ordering::Equal) => listening,
             Some(Ordering::Less) => {
                 if !listening {
-                    dodag.reset_trickle(cx.now, cx.random);
+                    self.reset_trickle(cx.now, cx.random);
                 }
                 false
             }
         };
         if ahead {
-            dodag.version = lollipop::next(dio.version());
-            dodag.dtsn = lollipop::next(dodag.dtsn);
-            dodag.timers[HOLD] = Instant::NEVER;
-            dodag.trickle.stop();
-            dodag.reset_trickle(cx.now, cx.random);
+            self.version = lollipop::next(dio.version());
+            self.dtsn = lollipop::next(self.dtsn);
+            self.timers[HOLD] = Instant::NEVER;
+            self.trickle.stop();
+            self.reset_trickle(cx.now, cx.random);
         } else if !listening && dio.rank() != INFINITE_RANK {
-            dodag.trickle.hear();
+            self.trickle.hear();
         }
-    }
-
-    /// The parent asks for DAOs (RFC 6550 §9.6); in non-storing mode the request goes on.
-    fn dtsn_changed(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        if dodag.is_non_storing() {
-            dodag.dtsn = lollipop::next(dodag.dtsn);
-            dodag.reset_trickle(cx.now, cx.random);
-        }
-        self.advertise_everything(cx, index);
-    }
-
-    /// The routable address of a neighbour that is a parent in this DODAG.
-    pub(super) fn routable(&self, dodag: &Dodag, slot: u16) -> Option<Ip> {
-        let parent = self.neighbours.get(usize::from(slot))?;
-        if parent.rank == dodag.configuration.min_hop_rank_increase {
-            // Only the root has the root's rank (RFC 6550 §8.2.2.2).
-            return Some(dodag.id);
-        }
-        Some(dodag.routable(parent))
     }
 }

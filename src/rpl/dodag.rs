@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::neighbours::{NONE, Neighbour, with_identifier};
-use super::objective::objective_function;
+use super::objective;
 use super::trickle::{Parameters, Trickle};
 use super::wire::{Configuration, Dio, INFINITE_RANK, PrefixInformation};
 use super::{Mode, at_second, lollipop, seconds};
@@ -107,6 +107,8 @@ pub(super) struct Dodag {
     /// The preferred parent, by index into the neighbours.
     pub(super) preferred: u16,
     pub(super) configuration: Configuration,
+    /// Its place in the table, counted from 1: what neighbours and routes belong to it by. It stays.
+    pub(super) owner: u8,
     /// Errors about source routes since routes were last solicited.
     pub(super) route_errors: u8,
     pub(super) id: Ip,
@@ -129,6 +131,7 @@ impl Default for Dodag {
     #[inline(never)]
     fn default() -> Dodag {
         Dodag {
+            owner: 0,
             id: Ip::UNSPECIFIED,
             membership: Membership::None,
             instance: 0,
@@ -247,7 +250,7 @@ impl Dodag {
             || (self.mode == Mode::Storing as u8 && cfg!(feature = "rpl-storing"));
         // OF0 ignores metric containers (RFC 6552 §1).
         let metric = !self.strange_metric || self.configuration.ocp == 0;
-        mode && metric && objective_function(self.configuration.ocp).is_some()
+        mode && metric && objective::is_known(self.configuration.ocp)
     }
 
     /// The next version: ranks of the one before no longer bind.
@@ -269,7 +272,7 @@ impl Dodag {
     /// Empties the entry.
     #[inline(never)]
     pub(super) fn clear(&mut self) {
-        *self = Dodag::default();
+        *self = Dodag { owner: self.owner, ..Dodag::default() };
     }
 
     /// A parent was found, or is looked for in a new version.

@@ -4,10 +4,10 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{ADVERTISE, Dodag, Membership};
-use super::neighbours::{Neighbour, interface_identifier, link_local};
+use super::neighbours::{self, Neighbour, interface_identifier, link_local};
 use super::routes::{self, mark};
 use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance};
-use super::{Rpl, count, seconds};
+use super::{Node, Rpl, count, seconds};
 use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::ipv6::link::LinkAddress;
@@ -36,10 +36,33 @@ impl Rpl<'_> {
         let member = |dodag: &Dodag| dodag.is_member();
         self.dodags.iter().position(knows).or_else(|| self.dodags.iter().position(member))
     }
+}
 
-    fn up(&self, dodag: &Dodag, flow: &mut Flow<'_>, route: &mut Route, headers: &mut Writer<'_>) -> Way {
-        let parent = self.neighbours.get(usize::from(dodag.preferred)).filter(|_| dodag.is_usable());
-        route.next_hop = parent.ok_or(NoRoute::Unreachable)?.link_local();
+impl Node<'_> {
+    /// The way of a packet in the DODAG that it belongs to.
+    pub(super) fn route_within(
+        &mut self,
+        dodag: &mut Dodag,
+        flow: &mut Flow<'_>,
+        route: &mut Route,
+        headers: &mut Writer<'_>,
+    ) -> Way {
+        if dodag.stores() && cfg!(feature = "rpl-storing") {
+            self.route_storing(dodag, flow, route, headers)
+        } else if dodag.is_non_storing() && cfg!(feature = "rpl-non-storing") {
+            self.route_non_storing(dodag, flow, route, headers)
+        } else if dodag.is_root() {
+            beyond_root(dodag, flow)
+        } else {
+            self.up(dodag, flow, route, headers)
+        }
+    }
+
+    fn up(&mut self, dodag: &Dodag, flow: &mut Flow<'_>, route: &mut Route, headers: &mut Writer<'_>) -> Way {
+        if !dodag.is_usable() {
+            return Err(NoRoute::Unreachable);
+        }
+        route.next_hop = self.parent(dodag).ok_or(NoRoute::Unreachable)?.link_local();
         // To the root, which takes it further.
         route.encapsulation = Encapsulation::Tunnel { destination: dodag.id, segments_left: 0 };
         self.with_information(dodag, false, flow, route, headers)
@@ -82,44 +105,38 @@ impl Rpl<'_> {
 
     fn route_storing(
         &mut self,
-        index: usize,
+        dodag: &mut Dodag,
         flow: &mut Flow<'_>,
         route: &mut Route,
         headers: &mut Writer<'_>,
     ) -> Way {
         let now = seconds(flow.now);
-        let came_from = self.neighbour_of(index, &flow.from);
+        let came_from = self.neighbour_of(dodag, &flow.from);
         let bits = match flow.rpl_option.as_deref_mut() {
             Some([first, ..]) => core::mem::replace(first, *first & !FORWARDING_ERROR),
             Some([]) => return Err(NoRoute::Discard),
             None => 0,
         };
         let (down, returned) = (bits & DOWN != 0, bits & FORWARDING_ERROR != 0);
-        let mut found = routes::lookup(self.routes, index, flow.destination, now);
-        let preferred = self.dodags.get(index).map(|dodag| usize::from(dodag.preferred));
+        let mut found = routes::lookup(self.routes, dodag.owner, flow.destination, now);
         let back = found.and_then(|entry| Some((entry, self.routes.get(entry)?)));
-        let back = back.filter(|(_, route)| came_from == Some(usize::from(route.via)));
-        if let Some((entry, slot, path_sequence)) =
-            back.map(|(entry, route)| (entry, route.via, route.path_sequence))
-        {
+        if let Some((entry, back)) = back.filter(|(_, route)| came_from == Some(route.via)) {
             found = None;
             // Whoever sends a packet up, or back, has no route to its destination, and the
             // parent never gets there through us. But if a child sends it down, the child errs.
-            if returned || !down || came_from == preferred {
-                self.withdraw_route(now, index, entry, slot, path_sequence);
-                found = routes::lookup(self.routes, index, flow.destination, now);
-                if let Some(dodag) = self.dodags.get_mut(index) {
-                    // Others may know the way.
-                    if returned {
-                        dodag.ask_children(now);
-                    }
-                    if !dodag.is_root() && dodag.dao.backoff.is_none() {
-                        dodag.timers[ADVERTISE].hasten(flow.now.after(1_000));
-                    }
+            if returned || !down || back.via == dodag.preferred {
+                let (slot, path_sequence) = (back.via, back.path_sequence);
+                self.withdraw_route(now, dodag, entry, slot, path_sequence);
+                found = routes::lookup(self.routes, dodag.owner, flow.destination, now);
+                // Others may know the way.
+                if returned {
+                    dodag.ask_children(now);
+                }
+                if !dodag.is_root() && dodag.dao.backoff.is_none() {
+                    dodag.timers[ADVERTISE].hasten(flow.now.after(1_000));
                 }
             }
         }
-        let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
         let next = found.and_then(|entry| self.routes.get(entry));
         let next = next.and_then(|route| Some((route, self.neighbours.get(usize::from(route.via))?)));
         if let Some((downward, neighbour)) = next {
@@ -141,13 +158,11 @@ impl Rpl<'_> {
             *first |= FORWARDING_ERROR;
             if !returned {
                 // It was sent here because the destination is below: if we have started anew, a child knows it.
-                if let Some(dodag) = self.dodags.get_mut(index) {
-                    dodag.ask_children(now);
-                }
+                dodag.ask_children(now);
                 return Err(NoRoute::Return);
             }
             // A child gave it back; who sent it to us is forgotten, but most likely the parent.
-            let parent = self.neighbours.get(usize::from(dodag.preferred)).filter(|_| !dodag.is_root());
+            let parent = self.parent(dodag).filter(|_| !dodag.is_root());
             route.next_hop = parent.ok_or(NoRoute::Unreachable)?.link_local();
             return Ok(());
         }
@@ -158,18 +173,17 @@ impl Rpl<'_> {
     }
 
     fn route_non_storing(
-        &self,
-        index: usize,
+        &mut self,
+        dodag: &Dodag,
         flow: &mut Flow<'_>,
         route: &mut Route,
         headers: &mut Writer<'_>,
     ) -> Way {
-        let dodag = self.dodags.get(index).ok_or(NoRoute::NotMine)?;
         if !dodag.is_root() {
             return self.up(dodag, flow, route, headers);
         }
         let now = seconds(flow.now);
-        let Some(mut path) = self.path_to(index, flow.destination, now) else {
+        let Some(mut path) = self.path_to(dodag, flow.destination, now) else {
             return beyond_root(dodag, flow);
         };
         let outside = self.ends_outside(&path);
@@ -205,15 +219,18 @@ impl Rpl<'_> {
     }
 
     /// The neighbour entry of a link address in a DODAG's instance.
-    fn neighbour_of(&self, index: usize, link: &LinkAddress) -> Option<usize> {
-        let instance = self.dodags.get(index)?.instance;
-        if link.is_some() { self.find_neighbour(instance, link.interface_identifier()) } else { None }
+    fn neighbour_of(&self, dodag: &Dodag, link: &LinkAddress) -> Option<u16> {
+        if !link.is_some() {
+            return None;
+        }
+        let slot = neighbours::find(self.neighbours, dodag.instance, &link.interface_identifier());
+        slot.map(|slot| slot as u16)
     }
 
     /// The link-local address of the neighbour with this routable address.
     fn on_link_address(&self, address: &Ip) -> Ip {
         let iid = interface_identifier(address);
-        let known = |entry: &&Neighbour| entry.used && entry.routable_iid == iid;
+        let known = |entry: &&Neighbour| entry.owner != 0 && entry.routable_iid == iid;
         link_local(self.neighbours.iter().find(known).map_or(iid, |entry| entry.iid))
     }
 }
@@ -237,22 +254,14 @@ impl Routing for Rpl<'_> {
     fn route(&mut self, flow: &mut Flow<'_>, route: &mut Route, headers: &mut Writer<'_>) -> Way {
         if flow.source_routed {
             // Strictly to a neighbour.
-            route.next_hop = self.on_link_address(flow.destination);
+            route.next_hop = self.node.on_link_address(flow.destination);
             return Ok(());
         }
         let index = self.dodag_for(flow);
-        let Some((index, dodag)) = index.and_then(|index| Some((index, self.dodags.get(index)?))) else {
+        let Some(dodag) = index.and_then(|index| self.dodags.get_mut(index)) else {
             return Err(if flow.rpl_option.is_some() { NoRoute::Discard } else { NoRoute::NotMine });
         };
-        if dodag.stores() && cfg!(feature = "rpl-storing") {
-            self.route_storing(index, flow, route, headers)
-        } else if dodag.is_non_storing() && cfg!(feature = "rpl-non-storing") {
-            self.route_non_storing(index, flow, route, headers)
-        } else if dodag.is_root() {
-            beyond_root(dodag, flow)
-        } else {
-            self.up(dodag, flow, route, headers)
-        }
+        self.node.route_within(dodag, flow, route, headers)
     }
 
     fn hop_by_hop(
@@ -268,8 +277,8 @@ impl Routing for Rpl<'_> {
             return false;
         }
         let Some(index) = self.dodag_of(*instance, None) else { return for_us };
-        let came_from = self.neighbour_of(index, &from).map(|slot| slot as u16);
-        let Some(dodag) = self.dodags.get_mut(index) else { return for_us };
+        let Rpl { dodags, node } = self;
+        let Some(dodag) = dodags.get_mut(index) else { return for_us };
         let sender_rank = u16::from_be_bytes([*high, *low]);
         // From the source itself the rank is 0, and so not known. One that was sent back goes
         // against its direction on purpose.
@@ -283,15 +292,13 @@ impl Routing for Rpl<'_> {
         if !mismatch {
             return true;
         }
-        count(&mut self.statistics.rank_errors);
+        count(&mut node.statistics.rank_errors);
         dodag.inconsistency(now);
-        let from_parent = came_from == Some(dodag.preferred) && !down;
-        if from_parent {
+        if !down && node.neighbour_of(dodag, &from) == Some(dodag.preferred) {
             // What our parent sends up comes back to us: a loop, which it must leave.
-            let slot = usize::from(dodag.preferred);
-            if let Some(parent) = self.neighbours.get_mut(slot) {
+            if let Some(parent) = node.parent(dodag) {
                 parent.rank = INFINITE_RANK;
-                self.reselect = true;
+                node.reselect = true;
             }
         }
         let marked = *bits & RANK_ERROR != 0;
@@ -328,8 +335,8 @@ impl Rpl<'_> {
     /// Whether a downward route of the DODAG leads to exactly this address.
     pub fn has_route(&self, instance: u8, address: &Ip) -> bool {
         let target = Target { prefix_len: 128, prefix: *address };
-        let index = self.dodag_of(instance, None);
-        let entry = index.and_then(|index| routes::find(self.routes, index, &target));
-        entry.and_then(|entry| self.routes.get(entry)).is_some_and(|route| route.is_live(0))
+        let dodag = self.dodag_of(instance, None).and_then(|index| self.dodags.get(index));
+        let entry = dodag.and_then(|dodag| routes::find(self.node.routes, dodag.owner, &target));
+        entry.and_then(|entry| self.node.routes.get(entry)).is_some_and(|route| route.is_live(0))
     }
 }

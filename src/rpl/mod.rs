@@ -205,6 +205,13 @@ struct OwnTarget {
 #[repr(C)]
 pub struct Rpl<'m> {
     dodags: &'m mut [Dodag],
+    node: Node<'m>,
+}
+
+/// All that is no DODAG's own: apart from them, so that one of them can be held meanwhile.
+#[derive(Debug)]
+#[repr(C)]
+struct Node<'m> {
     neighbours: &'m mut [Neighbour],
     routes: &'m mut [Route],
     targets: &'m mut [OwnTarget],
@@ -223,6 +230,11 @@ pub struct Rpl<'m> {
     /// When the preferred parent was probed last.
     probed_at: Instant,
     statistics: Statistics,
+}
+
+/// Where the DODAG or neighbour with this [`owner`](Dodag::owner) mark is in the table.
+fn place(owner: u8) -> usize {
+    usize::from(owner).wrapping_sub(1)
 }
 
 impl<'m> Rpl<'m> {
@@ -250,8 +262,11 @@ impl<'m> Rpl<'m> {
     /// as there is: [`Carver::enough`] is to be asked.
     pub(crate) fn carve(carver: &mut Carver<'m>, config: &Config, link_local: &Ip) -> Rpl<'m> {
         let (neighbours, routes, dodags, targets) = config.resolved();
-        Rpl {
-            dodags: carver.part(dodags),
+        let dodags: &mut [Dodag] = carver.part(dodags);
+        for (dodag, owner) in dodags.iter_mut().zip(1..) {
+            dodag.owner = owner;
+        }
+        let node = Node {
             neighbours: carver.part(neighbours),
             routes: carver.part(routes),
             targets: carver.part(targets),
@@ -264,12 +279,13 @@ impl<'m> Rpl<'m> {
             sweep_at: Instant::NEVER,
             probed_at: Instant::ZERO,
             statistics: Statistics::default(),
-        }
+        };
+        Rpl { dodags, node }
     }
 
     /// Starts looking for a DODAG: solicits and joins by itself.
     pub fn start(&mut self, cx: &mut RplContext<'_>) {
-        self.solicit_soon(cx);
+        self.node.solicit_soon(cx);
     }
 
     /// Advertises an own address or prefix in every DODAG, so that downward routes lead here.
@@ -289,10 +305,10 @@ impl<'m> Rpl<'m> {
             return Err(Error::Invalid);
         }
         let target = wire::Target { prefix_len, prefix: wire::mask(*address, prefix_len) };
-        let known = self.targets.iter().position(|own| own.used && own.target == target);
-        let free = || self.targets.iter().position(|own| !own.used);
+        let known = self.node.targets.iter().position(|own| own.used && own.target == target);
+        let free = || self.node.targets.iter().position(|own| !own.used);
         let index = known.or_else(free).ok_or(Error::Full)?;
-        let entry = self.targets.get_mut(index).ok_or(Error::Full)?;
+        let entry = self.node.targets.get_mut(index).ok_or(Error::Full)?;
         *entry = OwnTarget { target, used: true, external, withdrawn: false };
         self.advertise_all(cx);
         Ok(())
@@ -304,7 +320,7 @@ impl<'m> Rpl<'m> {
     /// [`Error::NotFound`].
     pub fn remove_target(&mut self, cx: &mut RplContext<'_>, address: &Ip, prefix_len: u8) -> Result<()> {
         let target = wire::Target { prefix_len, prefix: wire::mask(*address, prefix_len) };
-        let own = self.targets.iter_mut().find(|own| own.used && own.target == target);
+        let own = self.node.targets.iter_mut().find(|own| own.used && own.target == target);
         own.ok_or(Error::NotFound)?.withdrawn = true;
         self.advertise_all(cx);
         Ok(())
@@ -314,9 +330,9 @@ impl<'m> Rpl<'m> {
     /// transmission count times 128. To be called after each unicast transmission.
     pub fn link_metric(&mut self, now: Instant, neighbour: LinkAddress, etx: u16) {
         let iid = neighbour.interface_identifier();
-        for entry in self.neighbours.iter_mut().filter(|entry| entry.used && entry.iid == iid) {
+        for entry in self.node.neighbours.iter_mut().filter(|entry| entry.owner != 0 && entry.iid == iid) {
             entry.measure(etx, seconds(now));
-            self.reselect = true;
+            self.node.reselect = true;
         }
     }
 
@@ -324,7 +340,7 @@ impl<'m> Rpl<'m> {
     /// long as nothing is measured.
     pub fn link_guess(&mut self, now: Instant, neighbour: LinkAddress, etx: u16) {
         let iid = neighbour.interface_identifier();
-        if self.neighbours.iter().any(|entry| entry.used && entry.iid == iid && entry.etx != etx) {
+        if self.node.neighbours.iter().any(|entry| entry.owner != 0 && entry.iid == iid && entry.etx != etx) {
             self.link_metric(now, neighbour, etx);
         }
     }
@@ -332,14 +348,14 @@ impl<'m> Rpl<'m> {
     /// The link layer gave up on handing a message to this neighbour.
     pub fn link_failed(&mut self, now: Instant, neighbour: LinkAddress) {
         let iid = neighbour.interface_identifier();
-        for entry in self.neighbours.iter_mut().filter(|entry| entry.used && entry.iid == iid) {
-            self.reselect |= entry.fail(seconds(now));
+        for entry in self.node.neighbours.iter_mut().filter(|entry| entry.owner != 0 && entry.iid == iid) {
+            self.node.reselect |= entry.fail(seconds(now));
         }
     }
 
     /// Counters since the start.
     pub fn statistics(&self) -> &Statistics {
-        &self.statistics
+        &self.node.statistics
     }
 
     /// An RPL message came: ICMPv6 of type 155 with this code, and `body` behind the checksum.
@@ -356,8 +372,8 @@ impl<'m> Rpl<'m> {
     ) -> Option<Event> {
         match self.dispatch(cx, from, to, code, body) {
             Ok(()) => {}
-            Err(Error::Security) => count(&mut self.statistics.secured),
-            Err(_) => count(&mut self.statistics.malformed),
+            Err(Error::Security) => count(&mut self.node.statistics.secured),
+            Err(_) => count(&mut self.node.statistics.malformed),
         }
         self.next_event(seconds(cx.now))
     }
@@ -389,64 +405,69 @@ impl<'m> Rpl<'m> {
 
     /// Does what is due. To be called until it returns `None`.
     pub fn poll(&mut self, cx: &mut RplContext<'_>) -> Option<Event> {
-        if core::mem::take(&mut self.reselect) {
-            self.select_all(cx);
-        }
-        if self.solicit_at.is_due(cx.now) {
-            self.solicit(cx);
-        }
+        let again = core::mem::take(&mut self.node.reselect);
         for index in 0..self.dodags.len() {
-            self.poll_dodag(cx, index);
+            self.poll_dodag(cx, index, again);
+        }
+        if self.node.solicit_at.is_due(cx.now) {
+            self.solicit(cx);
         }
         self.next_event(seconds(cx.now))
     }
 
-    fn poll_dodag(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
+    fn poll_dodag(&mut self, cx: &mut RplContext<'_>, index: usize, again: bool) {
+        let Rpl { dodags, node } = self;
+        let Some(dodag) = dodags.get_mut(index) else { return };
+        let held = dodag.expired(HOLD, cx.now);
+        let forgotten = dodag.expired(FORGET, cx.now);
+        if held {
+            dodag.inconsistent = true;
+            if dodag.is_root() {
+                node.send_dio(cx, dodag, &ALL_RPL_NODES);
+            }
+        }
+        if forgotten {
+            // Whoever was below has had time to leave: the old rank no longer binds.
+            dodag.lowest = wire::INFINITE_RANK;
+        }
+        if (again || held || forgotten) && dodag.membership != Membership::None {
+            // Once for each DODAG of an instance is too often, but does no harm.
+            let instance = dodag.instance;
+            self.select(cx, instance);
+        }
+        let Rpl { dodags, node } = self;
+        let Some(dodag) = dodags.get_mut(index) else { return };
         if !dodag.is_member() {
             dodag.inconsistent = false;
             return;
         }
-        let parameters = dodag.parameters();
-        if dodag.expired(HOLD, cx.now) {
-            dodag.inconsistent = true;
-            if dodag.is_root() {
-                self.send_dio(cx, index, &ALL_RPL_NODES);
-            }
-            self.reselect_now(cx, index);
+        if forgotten && node.floating {
+            node.float(dodag);
         }
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
-        if dodag.expired(FORGET, cx.now) {
-            // Whoever was below has had time to leave: the old rank no longer binds.
-            dodag.lowest = wire::INFINITE_RANK;
-            self.reselect_now(cx, index);
-            if self.floating {
-                self.float(index);
-            }
-        }
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
         dodag.poll_asking(cx.now);
         let quiet = dodag.is_root() && dodag.timers[HOLD] != Instant::NEVER;
         if core::mem::take(&mut dodag.inconsistent) && !quiet {
             dodag.reset_trickle(cx.now, cx.random);
         }
+        let parameters = dodag.parameters();
         if dodag.trickle.poll(cx.now, parameters, cx.random) {
-            self.send_dio(cx, index, &ALL_RPL_NODES);
+            node.send_dio(cx, dodag, &ALL_RPL_NODES);
         }
+        node.probe_parent(cx, dodag);
         self.poll_dao(cx, index);
-        self.probe_parent(cx, index);
     }
 
     /// When [`poll`](Rpl::poll) has something to do.
     pub fn next_deadline(&self) -> Instant {
-        if self.reselect || self.dodags.iter().any(|dodag| dodag.inconsistent || dodag.tell != 0) {
+        let node = &self.node;
+        if node.reselect || self.dodags.iter().any(|dodag| dodag.inconsistent || dodag.tell != 0) {
             return Instant::ZERO;
         }
-        let mut deadline = self.solicit_at;
-        deadline.hasten(self.sweep_at);
+        let mut deadline = node.solicit_at;
+        deadline.hasten(node.sweep_at);
         for dodag in self.dodags.iter().filter(|dodag| dodag.is_member()) {
             deadline.hasten(dodag.trickle.next_deadline());
-            deadline.hasten(self.probe_deadline(dodag));
+            deadline.hasten(node.probe_deadline(dodag));
             for timer in &dodag.timers {
                 deadline.hasten(*timer);
             }
@@ -463,7 +484,7 @@ impl<'m> Rpl<'m> {
             let event = match lowest {
                 tell::JOINED => Event::Joined { instance, dodag_id: dodag.id },
                 tell::PARENT => {
-                    let Some(parent) = self.neighbours.get(usize::from(dodag.preferred)) else { continue };
+                    let Some(parent) = self.node.parent(dodag) else { continue };
                     Event::ParentChanged { instance, parent: parent.link_local() }
                 }
                 tell::LOST => Event::Lost { instance },
@@ -477,41 +498,33 @@ impl<'m> Rpl<'m> {
 
     /// Frees routes that ended, and tells of the new ones.
     fn sweep(&mut self, now: u32) -> Option<Event> {
-        if self.sweep_at == Instant::NEVER || self.sweep_at.0 > u64::from(now) * 1000 + 999 {
+        let Rpl { dodags, node } = self;
+        if node.sweep_at == Instant::NEVER || node.sweep_at.0 > u64::from(now) * 1000 + 999 {
             return None;
         }
         let mut next = FOREVER;
-        for index in 0..self.routes.len() {
-            let Some(route) = self.routes.get_mut(index) else { break };
-            if route.owner == 0 {
-                continue;
-            }
+        for index in 0..node.routes.len() {
+            let Some(route) = node.routes.get_mut(index) else { break };
+            let Some(dodag) = dodags.get(place(route.owner)) else { continue };
             let wire::Target { prefix: target, prefix_len } = route.target();
             if route.is(mark::NEW) {
                 route.marks &= !mark::NEW;
                 return Some(Event::RouteAdded { target, prefix_len });
             }
-            if route.expiry <= now && !self.keeps_expired(index) {
-                let silent = self.routes.get(index).is_some_and(|route| route.via == routes::NOWHERE);
-                self.free_route(index);
-                if silent {
-                    continue;
+            let (expiry, owner, silent) = (route.expiry, route.owner, route.via == routes::NOWHERE);
+            if expiry > now {
+                next = next.min(expiry);
+            } else if dodag.is_non_storing() && node.keeps_expired(owner, index) {
+                next = next.min(now.saturating_add(30));
+            } else {
+                node.free_route(index, dodag.stores());
+                if !silent {
+                    return Some(Event::RouteRemoved { target, prefix_len });
                 }
-                return Some(Event::RouteRemoved { target, prefix_len });
-            }
-            if let Some(route) = self.routes.get(index) {
-                let waits = route.expiry <= now;
-                next = next.min(if waits { now.saturating_add(30) } else { route.expiry });
             }
         }
-        self.sweep_at = at_second(next);
+        node.sweep_at = at_second(next);
         None
-    }
-
-    /// Has the routes looked through not later than at `second`.
-    #[inline(never)]
-    fn sweep_by(&mut self, second: u32) {
-        self.sweep_at.hasten(at_second(second));
     }
 
     fn dodag_of(&self, instance: u8, id: Option<&Ip>) -> Option<usize> {
@@ -521,10 +534,13 @@ impl<'m> Rpl<'m> {
                 && id.map_or_else(|| dodag.is_member(), |id| dodag.id == *id)
         })
     }
+}
 
-    /// Whether the neighbour entry is the parent in some DODAG.
-    fn is_kept(dodags: &[Dodag], index: u16) -> bool {
-        dodags.iter().any(|dodag| dodag.is_member() && dodag.preferred == index)
+impl Node<'_> {
+    /// Has the routes looked through not later than at `second`.
+    #[inline(never)]
+    fn sweep_by(&mut self, second: u32) {
+        self.sweep_at.hasten(at_second(second));
     }
 }
 

@@ -3,7 +3,7 @@
 //! who is a child with routes through it.
 #![forbid(unsafe_code)]
 
-use super::objective::{Candidate, MAX_LINK_METRIC};
+use super::objective::MAX_LINK_METRIC;
 use super::wire::INFINITE_RANK;
 use crate::address::Ip;
 
@@ -32,8 +32,10 @@ pub(super) struct Neighbour {
     pub(super) rank: u16,
     /// When the link was measured last, in seconds.
     pub(super) measured: u32,
-    /// The DODAG it advertised last, by index.
-    pub(super) dodag: u8,
+    /// The DODAG it advertised last, by [`owner`](super::dodag::Dodag::owner); 0 in a free entry.
+    pub(super) owner: u8,
+    /// The instance of that, which stays.
+    pub(super) instance: u8,
     /// The version of it.
     pub(super) version: u8,
     /// Its DTSN.
@@ -42,8 +44,6 @@ pub(super) struct Neighbour {
     pub(super) hop_count: u8,
     /// Failures in a row.
     pub(super) failures: u8,
-    /// Whether this entry is in use.
-    pub(super) used: bool,
     /// How many routes lead through it; such an entry is never given up.
     pub(super) routes: u16,
     /// It refused our DAO.
@@ -62,12 +62,12 @@ impl Default for Neighbour {
             etx: UNMEASURED,
             rank: INFINITE_RANK,
             measured: 0,
-            dodag: 0,
+            owner: 0,
+            instance: 0,
             version: 0,
             dtsn: 0,
             hop_count: u8::MAX,
             failures: 0,
-            used: false,
             routes: 0,
             refused: false,
             left: false,
@@ -78,17 +78,12 @@ impl Default for Neighbour {
 
 impl Neighbour {
     /// A neighbour just heard.
-    pub(super) fn new(iid: [u8; 8], dodag: u8) -> Neighbour {
-        Neighbour { iid, routable_iid: iid, dodag, used: true, ..Neighbour::default() }
+    pub(super) fn new(iid: [u8; 8], owner: u8, instance: u8) -> Neighbour {
+        Neighbour { iid, routable_iid: iid, owner, instance, ..Neighbour::default() }
     }
 
     pub(super) fn link_local(&self) -> Ip {
         link_local(self.iid)
-    }
-
-    pub(super) fn candidate(&self) -> Candidate {
-        let hop_count = (self.hop_count != u8::MAX).then_some(self.hop_count);
-        Candidate { rank: self.rank, etx: self.etx, hop_count }
     }
 
     /// Whether the link may be used at all.
@@ -139,9 +134,10 @@ pub(super) const fn with_identifier(address: &Ip, [i, j, k, l, m, n, o, p]: [u8;
     Ip([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
 }
 
-/// Finds a neighbour in an instance. `same` says whether a DODAG index is of that instance.
-pub(super) fn find(table: &[Neighbour], iid: [u8; 8], same: impl Fn(u8) -> bool) -> Option<usize> {
-    table.iter().position(|entry| entry.used && entry.iid == iid && same(entry.dodag))
+/// Finds a neighbour in an instance.
+#[inline(never)]
+pub(super) fn find(table: &[Neighbour], instance: u8, iid: &[u8; 8]) -> Option<usize> {
+    table.iter().position(|entry| entry.owner != 0 && entry.instance == instance && entry.iid == *iid)
 }
 
 /// Makes room for a neighbour that would have rank `rank`: a free entry, or that of the worst
@@ -150,7 +146,7 @@ pub(super) fn find(table: &[Neighbour], iid: [u8; 8], same: impl Fn(u8) -> bool)
 pub(super) fn make_room(table: &[Neighbour], rank: u16, keep: impl Fn(u16) -> bool) -> Option<usize> {
     let (mut place, mut worst) = (None, u32::from(rank) + u32::from(UNMEASURED) + 1);
     for (index, entry) in table.iter().enumerate() {
-        if !entry.used {
+        if entry.owner == 0 {
             return Some(index);
         }
         if entry.routes > 0 || entry.left || keep(index as u16) {
@@ -174,7 +170,7 @@ mod tests {
     fn a_full_table_gives_up_the_worst_but_never_parents_or_children() {
         let mut table = [Neighbour::default(); 3];
         for (index, rank) in [(0u8, 256), (1, 2000), (2, 1000)] {
-            table[usize::from(index)] = Neighbour { rank, ..Neighbour::new([index; 8], 0) };
+            table[usize::from(index)] = Neighbour { rank, ..Neighbour::new([index; 8], 1, 0) };
         }
         let none = |_| false;
         assert_eq!(make_room(&table, 900, none), Some(1));
@@ -190,7 +186,7 @@ mod tests {
 
     #[test]
     fn three_failures_lose_a_neighbour_and_a_success_or_time_brings_it_back() {
-        let mut neighbour = Neighbour::new([1; 8], 0);
+        let mut neighbour = Neighbour::new([1; 8], 1, 0);
         assert!(!neighbour.fail(10) && !neighbour.fail(11) && neighbour.fail(12));
         neighbour.heard(30);
         assert!(!neighbour.is_reachable());

@@ -3,10 +3,11 @@
 //! routes through it (RFC 6550 §9.7, RFC 6554).
 #![forbid(unsafe_code)]
 
+use super::dodag::Dodag;
 use super::routes::{self, NOWHERE, ROOT, mark};
 use super::storing::for_each_pair;
 use super::wire::{Options, Shape, Target, Transit};
-use super::{Rpl, RplContext, count, lollipop, seconds};
+use super::{Node, count, lollipop};
 use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::status::{Error, Result};
@@ -41,20 +42,14 @@ impl Path {
     }
 }
 
-impl Rpl<'_> {
+impl Node<'_> {
     /// Learns whose child a node is.
     ///
     /// # Errors
     /// [`Error::Full`] when it could not be kept, [`Error::Malformed`].
-    pub(super) fn learn_non_storing(
-        &mut self,
-        cx: &mut RplContext<'_>,
-        index: usize,
-        options: Options<'_>,
-    ) -> Result<()> {
-        let now = seconds(cx.now);
+    pub(super) fn learn_non_storing(&mut self, now: u32, dodag: &Dodag, options: Options<'_>) -> Result<()> {
         let outcome =
-            for_each_pair(options, &mut |target, transit| self.learn_link(now, index, target, transit));
+            for_each_pair(options, &mut |target, transit| self.learn_link(now, dodag, target, transit));
         if outcome == Err(Error::Full) {
             count(&mut self.statistics.table_full);
         }
@@ -62,8 +57,7 @@ impl Rpl<'_> {
         outcome
     }
 
-    fn learn_link(&mut self, now: u32, index: usize, target: &Target, transit: &Transit<'_>) -> Result<()> {
-        let dodag = self.dodags.get(index).ok_or(Error::State)?;
+    fn learn_link(&mut self, now: u32, dodag: &Dodag, target: &Target, transit: &Transit<'_>) -> Result<()> {
         let parent = transit.parent.ok_or(Error::Malformed)?;
         let parent_target = Target { prefix_len: 128, prefix: *parent };
         if target.prefix.is_multicast()
@@ -73,9 +67,8 @@ impl Rpl<'_> {
         {
             return Err(Error::Malformed);
         }
-        let (id, unit) = (dodag.id, dodag.configuration.lifetime_unit);
-        let expiry = routes::expiry(now, transit.path_lifetime, unit);
-        let known = routes::find(self.routes, index, target);
+        let expiry = routes::expiry(now, transit.path_lifetime, dodag.configuration.lifetime_unit);
+        let known = routes::find(self.routes, dodag.owner, target);
         if let Some(route) = known.and_then(|known| self.routes.get(known)) {
             let order = lollipop::compare(transit.path_sequence, route.path_sequence);
             // Counters in their linear part tell of a node that has started anew.
@@ -94,18 +87,18 @@ impl Rpl<'_> {
         let fresh = known.is_none();
         let entry = match known {
             Some(known) => known,
-            None => routes::insert(self.routes, index, target).ok_or(Error::Full)?,
+            None => routes::insert(self.routes, dodag.owner, target).ok_or(Error::Full)?,
         };
-        let via = if *parent == id {
+        let via = if *parent == dodag.id {
             Some(ROOT)
         } else {
             // The parent's own DAO may still be under way: its entry is made for it.
-            let known = routes::find(self.routes, index, &parent_target);
-            known.or_else(|| routes::insert(self.routes, index, &parent_target)).map(|slot| slot as u16)
+            let known = routes::find(self.routes, dodag.owner, &parent_target);
+            known.or_else(|| routes::insert(self.routes, dodag.owner, &parent_target)).map(|slot| slot as u16)
         };
         let Some(via) = via else {
             if fresh {
-                self.free_route(entry);
+                self.free_route(entry, false);
             }
             return Err(Error::Full);
         };
@@ -125,27 +118,19 @@ impl Rpl<'_> {
         Ok(())
     }
 
-    /// Whether an entry must stay though it has ended, since others hang below it.
-    pub(super) fn keeps_expired(&mut self, entry: usize) -> bool {
-        let Some(route) = self.routes.get(entry) else { return false };
-        let owner = route.owner;
-        let root = usize::from(owner).checked_sub(1).and_then(|dodag| self.dodags.get(dodag));
-        if !root.is_some_and(|dodag| dodag.is_non_storing()) {
-            return false;
-        }
+    /// Whether an entry of non-storing mode must stay though it has ended, since others hang below it.
+    pub(super) fn keeps_expired(&mut self, owner: u8, entry: usize) -> bool {
         let needed = self.routes.iter().any(|other| other.owner == owner && usize::from(other.via) == entry);
-        if needed {
-            if let Some(route) = self.routes.get_mut(entry) {
-                route.via = NOWHERE;
-            }
+        if let Some(route) = self.routes.get_mut(entry).filter(|_| needed) {
+            route.via = NOWHERE;
         }
         needed
     }
 
     /// The path to an address, if every link of it is known.
-    pub(super) fn path_to(&self, dodag: usize, address: &Ip, now: u32) -> Option<Path> {
+    pub(super) fn path_to(&self, dodag: &Dodag, address: &Ip, now: u32) -> Option<Path> {
         let mut path = Path { hops: [0; MAX_HOPS], length: 0, omitted: 0 };
-        let mut next = routes::lookup(self.routes, dodag, address, now)?;
+        let mut next = routes::lookup(self.routes, dodag.owner, address, now)?;
         loop {
             let route = self.routes.get(next).filter(|route| route.is_live(now))?;
             // A ring of links ends here, as does a path too long.

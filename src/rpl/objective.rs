@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The seam for objective functions: how good a path is, and which rank it gives.
+//! Objective functions (RFC 6550 §14): how good a path is, and which rank it gives.
 #![forbid(unsafe_code)]
 
 use super::wire::{Configuration, INFINITE_RANK};
@@ -13,37 +13,47 @@ pub const MAX_LINK_METRIC: u16 = 512;
 pub struct Candidate {
     /// The rank it advertises.
     pub rank: u16,
-    /// Expected transmissions to it, times 128.
+    /// Expected transmissions to it, times 128; at most [`MAX_LINK_METRIC`].
     pub etx: u16,
-    /// The hop count of its metric container, when it advertises one.
-    pub hop_count: Option<u8>,
+    /// The hop count of its metric container, 255 when it advertises none.
+    pub hop_count: u8,
 }
 
-/// An objective function (RFC 6550 §14).
-pub trait ObjectiveFunction: Sync {
-    /// The objective code point.
-    fn code_point(&self) -> u16;
-
-    /// The cost of the path through the neighbour; lower is better. `None` when the
-    /// neighbour must not be used.
-    fn path_cost(&self, candidate: &Candidate, configuration: &Configuration) -> Option<u32>;
-
-    /// The rank that the path through the neighbour gives, larger than the neighbour's.
-    fn rank(&self, candidate: &Candidate, cost: u32, configuration: &Configuration) -> u16;
-
+/// What an objective function makes of the path through a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assessment {
+    /// Lower is better.
+    pub cost: u32,
+    /// The rank that it gives, larger than the neighbour's.
+    pub rank: u16,
     /// By how much another path must be cheaper to be worth a change.
-    fn threshold(&self, candidate: &Candidate, configuration: &Configuration) -> u32;
+    pub threshold: u32,
 }
 
-/// The objective function with this code point, if this build has it.
-pub fn objective_function(code_point: u16) -> Option<&'static dyn ObjectiveFunction> {
-    const ALL: &[&dyn ObjectiveFunction] = &[
-        #[cfg(feature = "mrhof")]
-        &super::mrhof::Mrhof,
+/// Whether this build has the objective function with this code point.
+pub const fn is_known(code_point: u16) -> bool {
+    (code_point == 0 && cfg!(feature = "of0")) || (code_point == 1 && cfg!(feature = "mrhof"))
+}
+
+/// The path through a neighbour by the objective function with this code point; for one that this
+/// build has not, by that of a leaf, which attaches to the nearest router.
+pub fn assess(code_point: u16, candidate: &Candidate, configuration: &Configuration) -> Assessment {
+    match code_point {
         #[cfg(feature = "of0")]
-        &super::of0::Of0,
-    ];
-    ALL.iter().copied().find(|function| function.code_point() == code_point)
+        0 => super::of0::assess(candidate, configuration),
+        #[cfg(feature = "mrhof")]
+        1 => super::mrhof::assess(candidate, configuration),
+        _ => Assessment {
+            cost: path_etx(candidate),
+            rank: one_hop_below(candidate.rank, configuration),
+            threshold: u32::from(candidate.etx),
+        },
+    }
+}
+
+/// The expected transmissions of a path whose rank stands for those before the last hop.
+pub(super) fn path_etx(candidate: &Candidate) -> u32 {
+    u32::from(candidate.rank) + u32::from(candidate.etx)
 }
 
 /// The rank one hop below `rank`, the least that any objective function may give.

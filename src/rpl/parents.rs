@@ -9,9 +9,9 @@
 
 use super::dodag::{ADVERTISE, Dodag, FORGET, HOLD, Membership, TIMERS, tell};
 use super::neighbours::{NONE, Neighbour};
-use super::objective::{objective_function, one_hop_below};
+use super::objective::{Assessment, Candidate, assess, one_hop_below};
 use super::wire::{INFINITE_RANK, Target};
-use super::{ALL_RPL_NODES, Rpl, RplContext, count, lollipop};
+use super::{ALL_RPL_NODES, Node, Rpl, RplContext, count, lollipop, place, seconds};
 use crate::time::Instant;
 
 /// How long a node that has lost its last parent poisons before it joins again, in ms.
@@ -39,7 +39,8 @@ const UNGROUNDED: u16 = 1 << 8;
 #[derive(Clone, Copy)]
 struct Choice {
     neighbour: u16,
-    dodag: usize,
+    /// The DODAG, by [`owner`](Dodag::owner).
+    owner: u8,
     rank: u16,
     /// Whether it refused our DAO, then not grounded, then inverted preference: less is
     /// better, and decides before any cost.
@@ -48,94 +49,141 @@ struct Choice {
 }
 
 impl Rpl<'_> {
-    /// Selects parents in every instance.
-    pub(super) fn select_all(&mut self, cx: &mut RplContext<'_>) {
-        for index in 0..self.dodags.len() {
-            // Once for each DODAG of an instance is too often, but does no harm.
-            self.reselect_now(cx, index);
-        }
-    }
-
-    /// Selects parents in the instance of this DODAG.
-    pub(super) fn reselect_now(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let known = self.dodags.get(index).filter(|dodag| dodag.membership != Membership::None);
-        if let Some(instance) = known.map(|dodag| dodag.instance) {
-            self.select(cx, instance);
-        }
-    }
-
     /// Selects the DODAG and the preferred parent in an instance, and sets the rank.
     pub(super) fn select(&mut self, cx: &mut RplContext<'_>, instance: u8) {
-        let member = self.dodags.iter().position(|dodag| dodag.instance == instance && dodag.is_member());
-        let own = member.and_then(|index| self.dodags.get(index));
+        let Rpl { dodags, node } = self;
+        let now = seconds(cx.now);
+        let own = dodags.iter().find(|dodag| dodag.instance == instance && dodag.is_member());
         let rooted = own.filter(|dodag| dodag.is_root());
         if rooted.is_some_and(|dodag| !dodag.floating) {
             return;
         }
-        let mut best: Option<Choice> = None;
-        for slot in 0..self.neighbours.len() {
-            let Some(choice) = self.consider(cx.now, instance, member, slot as u16) else { continue };
-            // A floating DODAG gives way to a grounded one and to one of lower DODAGID.
-            let gives_way =
-                |dodag: &Dodag| choice.class & UNGROUNDED == 0 || self.floats_before(choice.dodag, &dodag.id);
-            if rooted.is_some_and(|dodag| !gives_way(dodag)) {
+        let mut best: Option<(Choice, &Dodag)> = None;
+        for (slot, neighbour) in node.neighbours.iter().enumerate() {
+            let Some(dodag) = dodags.get(place(neighbour.owner)) else { continue };
+            if dodag.instance != instance {
                 continue;
             }
-            let better = |best: &Choice| {
-                if self.floating && choice.class & best.class & UNGROUNDED != 0 && choice.dodag != best.dodag
+            let Some(choice) = consider(cx.now, own, dodag, neighbour, slot as u16) else { continue };
+            // A floating DODAG gives way to a grounded one and to one of lower DODAGID.
+            if rooted.is_some_and(|own| choice.class & UNGROUNDED != 0 && dodag.id >= own.id) {
+                continue;
+            }
+            let better = match &best {
+                None => true,
+                Some((best, of))
+                    if node.floating
+                        && choice.class & best.class & UNGROUNDED != 0
+                        && choice.owner != best.owner =>
                 {
-                    return self
-                        .dodags
-                        .get(best.dodag)
-                        .is_some_and(|dodag| self.floats_before(choice.dodag, &dodag.id));
+                    dodag.id < of.id
                 }
-                (choice.class, choice.cost) < (best.class, best.cost)
+                Some((best, _)) => (choice.class, choice.cost) < (best.class, best.cost),
             };
-            if best.as_ref().is_none_or(better) {
-                best = Some(choice);
+            if better {
+                best = Some((choice, dodag));
             }
         }
         if rooted.is_some() && best.is_none() {
             return;
         }
-        match (best, member) {
-            (Some(choice), Some(index)) if choice.dodag == index => {
-                if choice.class & REFUSED != 0 && self.has_untried(cx.now, index) {
-                    // Deeper down there may be room: what is below has to go first.
-                    if let Some(dodag) = self.dodags.get_mut(index) {
-                        dodag.searches += 1;
-                    }
-                    self.detach(cx, index);
-                } else {
-                    self.follow(cx, choice);
+        let best = best.map(|(choice, _)| choice);
+        let own = own.map_or(0, |own| own.owner);
+        match (best, dodags.get_mut(place(own))) {
+            (best, Some(own)) if best.is_none_or(|choice| choice.owner == own.owner) => match best {
+                Some(choice) if choice.class & REFUSED == 0 || !node.has_untried(now, own) => {
+                    node.follow(cx, own, choice);
                 }
-            }
+                refused => {
+                    // Deeper down there may be room: what is below has to go first.
+                    own.searches += u8::from(refused.is_some());
+                    node.detach(cx, own);
+                }
+            },
             (Some(choice), previous) => {
                 if let Some(previous) = previous {
-                    self.leave(cx, previous);
+                    node.leave(cx, previous);
                 }
-                self.join(cx, choice);
+                if let Some(dodag) = dodags.get_mut(place(choice.owner)) {
+                    node.join(cx, dodag, choice);
+                }
             }
-            (None, Some(index)) => self.detach(cx, index),
-            (None, None) => {}
+            (None, _) => {}
         }
     }
+}
 
-    /// Whether a floating DODAG is to be joined rather than the one with the other DODAGID.
-    fn floats_before(&self, index: usize, other: &crate::address::Ip) -> bool {
-        self.dodags.get(index).is_some_and(|dodag| dodag.id < *other)
+/// The path through a neighbour that has advertised `dodag`, if it may be taken by a member of
+/// `own`, of the same instance.
+fn consider(
+    now: Instant,
+    own: Option<&Dodag>,
+    dodag: &Dodag,
+    neighbour: &Neighbour,
+    slot: u16,
+) -> Option<Choice> {
+    if dodag.membership == Membership::None
+        || !dodag.configured
+        || neighbour.version != dodag.version
+        || neighbour.rank == INFINITE_RANK
+        || !neighbour.is_reachable()
+    {
+        return None;
     }
+    let configuration = &dodag.configuration;
+    let candidate = Candidate { rank: neighbour.rank, etx: neighbour.etx, hop_count: neighbour.hop_count };
+    // A leaf of a DODAG that it does not understand has no objective function.
+    let code_point = if dodag.can_route() { configuration.ocp } else { u16::MAX };
+    let Assessment { mut cost, rank, mut threshold } = assess(code_point, &candidate, configuration);
+    if rank == INFINITE_RANK || rank <= neighbour.rank || !dodag.allows(rank) {
+        return None;
+    }
+    let is_current = own.is_some_and(|own| own.owner == dodag.owner);
+    let is_preferred = is_current && dodag.preferred == slot;
+    match dodag.membership {
+        Membership::Root => return None,
+        Membership::Detached => {
+            let held = dodag.timers[HOLD] != Instant::NEVER && !dodag.timers[HOLD].is_due(now);
+            let searching = dodag.timers[FORGET].since(now) > FORGET_TIME - SEARCH_TIME;
+            if held || (neighbour.refused && searching && dodag.timers[FORGET] != Instant::NEVER) {
+                return None;
+            }
+        }
+        Membership::Joined if !is_preferred => {
+            // Only who is nearer to the root than we are cannot be below us.
+            let own = dodag.rank.min(dodag.known_rank());
+            let nearer = own == INFINITE_RANK || dodag.dag_rank(neighbour.rank) < dodag.dag_rank(own);
+            // A neighbour that routes lead through is a child.
+            if !nearer || neighbour.routes > 0 {
+                return None;
+            }
+        }
+        _ => {}
+    }
+    // Hysteresis (RFC 6719 §3.2.2): whoever is preferred stays, unless another is cheaper
+    // by the threshold or more. Another DODAG has to be better by more than that.
+    if seconds(now).saturating_sub(dodag.chosen) < SETTLE_SECONDS {
+        threshold = threshold.saturating_mul(2);
+    }
+    if is_preferred {
+        cost = cost.saturating_sub(threshold.saturating_sub(1));
+    } else if own.is_some() && !is_current {
+        cost = cost.saturating_add(threshold);
+    }
+    let class = if neighbour.refused { REFUSED } else { 0 }
+        | if dodag.grounded { 0 } else { UNGROUNDED }
+        | u16::from(7 - dodag.preference.min(7));
+    Some(Choice { neighbour: slot, owner: dodag.owner, rank, class, cost })
+}
 
+impl Node<'_> {
     /// No DODAG has been found for long: the node becomes the root of one of its own.
-    pub(super) fn float(&mut self, index: usize) {
-        let Some(dodag) = self.dodags.get(index) else { return };
-        let Some(own) =
-            self.own_address(dodag).filter(|_| dodag.membership == Membership::Detached && !dodag.leaf)
-        else {
+    pub(super) fn float(&mut self, dodag: &mut Dodag) {
+        if dodag.membership != Membership::Detached || dodag.leaf {
             return;
-        };
-        self.forget_members(index);
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
+        }
+        let Some(own) = self.own_address(dodag) else { return };
+        self.forget_members(dodag);
         dodag.id = own;
         dodag.membership = Membership::Root;
         dodag.floating = true;
@@ -151,31 +199,21 @@ impl Rpl<'_> {
     }
 
     /// Forgets who belongs to a DODAG: neighbours and routes.
-    fn forget_members(&mut self, index: usize) {
-        for entry in self.neighbours.iter_mut().filter(|entry| usize::from(entry.dodag) == index) {
+    fn forget_members(&mut self, dodag: &Dodag) {
+        for entry in self.neighbours.iter_mut().filter(|entry| entry.owner == dodag.owner) {
             entry.rank = INFINITE_RANK;
         }
-        self.free_routes(index);
-    }
-
-    fn free_routes(&mut self, index: usize) {
-        for slot in 0..self.routes.len() {
-            if self.routes.get(slot).is_some_and(|route| route.owner == super::routes::owner(index)) {
-                self.free_route(slot);
-            }
-        }
+        self.free_routes(dodag);
     }
 
     /// Whether a parent that refused our routes is to be left in the hope of one that has not
     /// been asked: some router of the DODAG that is no child.
-    fn has_untried(&self, now: Instant, index: usize) -> bool {
-        let Some(dodag) = self.dodags.get(index) else { return false };
+    fn has_untried(&self, now: u32, dodag: &Dodag) -> bool {
         dodag.membership == Membership::Joined
             && dodag.searches < MAX_SEARCHES
-            && super::seconds(now).saturating_sub(dodag.chosen) >= PATIENCE * u32::from(dodag.searches)
+            && now.saturating_sub(dodag.chosen) >= PATIENCE * u32::from(dodag.searches)
             && self.neighbours.iter().any(|entry| {
-                entry.used
-                    && usize::from(entry.dodag) == index
+                entry.owner == dodag.owner
                     && !entry.refused
                     && entry.routes == 0
                     && entry.version == dodag.version
@@ -185,192 +223,99 @@ impl Rpl<'_> {
             })
     }
 
-    /// The path through a neighbour, if it may be taken.
-    fn consider(&self, now: Instant, instance: u8, member: Option<usize>, slot: u16) -> Option<Choice> {
-        let neighbour = self.neighbours.get(usize::from(slot)).filter(|entry| entry.used)?;
-        let index = usize::from(neighbour.dodag);
-        let dodag = self.dodags.get(index)?;
-        let is_current = member == Some(index);
-        if dodag.instance != instance
-            || dodag.membership == Membership::None
-            || !dodag.configured
-            || neighbour.version != dodag.version
-            || neighbour.rank == INFINITE_RANK
-            || !neighbour.is_reachable()
-        {
-            return None;
-        }
-        let configuration = &dodag.configuration;
-        let candidate = neighbour.candidate();
-        let function = if dodag.can_route() { objective_function(configuration.ocp) } else { None };
-        let (mut cost, rank, threshold) = match function {
-            Some(function) => {
-                let cost = function.path_cost(&candidate, configuration)?;
-                let rank = function.rank(&candidate, cost, configuration);
-                (cost, rank, function.threshold(&candidate, configuration))
-            }
-            // A leaf of a DODAG that it does not understand attaches to the nearest router.
-            None => {
-                let cost = u32::from(candidate.rank) + u32::from(candidate.etx);
-                (cost, one_hop_below(candidate.rank, configuration), u32::from(candidate.etx))
-            }
-        };
-        if rank == INFINITE_RANK || rank <= neighbour.rank || !dodag.allows(rank) {
-            return None;
-        }
-        if is_current && dodag.is_root() {
-            return None;
-        }
-        let is_preferred = is_current && dodag.preferred == slot;
-        if is_current && dodag.membership == Membership::Detached {
-            let held = dodag.timers[HOLD] != Instant::NEVER && !dodag.timers[HOLD].is_due(now);
-            let searching = dodag.timers[FORGET].since(now) > FORGET_TIME - SEARCH_TIME;
-            if held || (neighbour.refused && searching && dodag.timers[FORGET] != Instant::NEVER) {
-                return None;
-            }
-        }
-        if is_current && dodag.membership == Membership::Joined && !is_preferred {
-            // Only who is nearer to the root than we are cannot be below us.
-            let own = dodag.rank.min(dodag.known_rank());
-            let nearer = own == INFINITE_RANK || dodag.dag_rank(neighbour.rank) < dodag.dag_rank(own);
-            // A neighbour that routes lead through is a child.
-            if !nearer || neighbour.routes > 0 {
-                return None;
-            }
-        }
-        // Hysteresis (RFC 6719 §3.2.2): whoever is preferred stays, unless another is cheaper
-        // by the threshold or more. Another DODAG has to be better by more than that.
-        let settling = super::seconds(now).saturating_sub(dodag.chosen) < SETTLE_SECONDS;
-        let threshold = if settling { threshold.saturating_mul(2) } else { threshold };
-        if is_preferred {
-            cost = cost.saturating_sub(threshold.saturating_sub(1));
-        } else if member.is_some() && !is_current {
-            cost = cost.saturating_add(threshold);
-        }
-        let class = if neighbour.refused { REFUSED } else { 0 }
-            | if dodag.grounded { 0 } else { UNGROUNDED }
-            | u16::from(7 - dodag.preference.min(7));
-        Some(Choice { neighbour: slot, dodag: index, rank, class, cost })
-    }
-
     /// Stays in the DODAG, perhaps with another parent.
-    fn follow(&mut self, cx: &mut RplContext<'_>, choice: Choice) {
-        let now = super::seconds(cx.now);
-        let parent = self.neighbours.get(usize::from(choice.neighbour));
-        let parent_rank = parent.map_or(INFINITE_RANK, |parent| parent.rank);
-        let Some(dodag) = self.dodags.get_mut(choice.dodag) else { return };
+    fn follow(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag, choice: Choice) {
         let rejoined = dodag.membership == Membership::Detached;
-        let changed = dodag.preferred != choice.neighbour;
         // No version has been advertised yet since it was adopted.
         let moved = dodag.rank == INFINITE_RANK;
         let former = dodag.preferred;
-        dodag.membership = Membership::Joined;
-        dodag.preferred = choice.neighbour;
-        dodag.rank = choice.rank;
-        dodag.end_repair();
+        let parent_rank = self.take_place(dodag, choice);
+        let known = dodag.advertised != INFINITE_RANK;
         let unit = dodag.configuration.min_hop_rank_increase.max(1);
         // Small changes wait for the next DIO; a packet that meets them in the wrong order
         // (RFC 6550 §11.2) brings that forward.
         let drifted = choice.rank.abs_diff(dodag.advertised) >= unit.saturating_mul(3);
         // Whoever trusts the rank from before could take this node for a parent that is below it.
-        let sunk = dodag.membership == Membership::Joined
-            && dodag.advertised != INFINITE_RANK
-            && parent_rank >= dodag.advertised;
-        if rejoined || moved || (drifted && dodag.advertised != INFINITE_RANK) {
+        let sunk = known && parent_rank >= dodag.advertised;
+        if rejoined || moved || (drifted && known) {
             dodag.reset_trickle(cx.now, cx.random);
         }
-        self.set_hop_count(choice);
         if sunk {
-            self.send_dio(cx, choice.dodag, &ALL_RPL_NODES);
+            self.send_dio(cx, dodag, &ALL_RPL_NODES);
         }
-        if changed || moved {
-            if changed {
-                count(&mut self.statistics.parent_switches);
-                if let Some(dodag) = self.dodags.get_mut(choice.dodag) {
-                    dodag.chosen = now;
-                    dodag.tell |= tell::PARENT;
-                }
-                self.say_farewell(cx, choice.dodag, former);
-                if self.dodags.get(choice.dodag).is_some_and(Dodag::stores) {
-                    // Nothing is below the new parent.
-                    self.withdraw_through(now, choice.dodag, choice.neighbour, &Target::default());
-                }
+        if former != choice.neighbour {
+            count(&mut self.statistics.parent_switches);
+            let now = seconds(cx.now);
+            dodag.chosen = now;
+            dodag.tell |= tell::PARENT;
+            self.say_farewell(cx, dodag, former);
+            if dodag.stores() {
+                // Nothing is below the new parent.
+                self.withdraw_through(now, dodag, choice.neighbour, &Target::default());
             }
-            self.advertise_everything(cx, choice.dodag);
+        } else if !moved {
+            return;
         }
+        self.advertise_everything(cx, dodag);
     }
 
     /// Becomes a member of a DODAG.
-    fn join(&mut self, cx: &mut RplContext<'_>, choice: Choice) {
-        let leaf = self.leaf;
-        let Some(dodag) = self.dodags.get_mut(choice.dodag) else { return };
-        dodag.membership = Membership::Joined;
-        dodag.preferred = choice.neighbour;
-        dodag.rank = choice.rank;
-        dodag.leaf = leaf || !dodag.can_route();
+    fn join(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag, choice: Choice) {
+        self.take_place(dodag, choice);
+        dodag.leaf = self.leaf || !dodag.can_route();
         dodag.dtsn = lollipop::fresh(cx.random);
-        dodag.end_repair();
-        dodag.chosen = super::seconds(cx.now);
+        dodag.chosen = seconds(cx.now);
         dodag.tell |= tell::JOINED | tell::PARENT;
         if dodag.prefix.prefix_len > 0 {
             dodag.tell |= tell::PREFIX;
         }
         dodag.trickle.stop();
         dodag.reset_trickle(cx.now, cx.random);
-        self.set_hop_count(choice);
-        self.advertise_everything(cx, choice.dodag);
+        self.advertise_everything(cx, dodag);
     }
 
-    fn set_hop_count(&mut self, choice: Choice) {
-        let hops =
-            self.neighbours.get(usize::from(choice.neighbour)).map_or(u8::MAX, |parent| parent.hop_count);
-        if let Some(dodag) = self.dodags.get_mut(choice.dodag) {
-            dodag.hop_count = hops.saturating_add(1);
-        }
+    /// Is below the chosen neighbour from now on, whose rank it returns.
+    fn take_place(&mut self, dodag: &mut Dodag, choice: Choice) -> u16 {
+        dodag.membership = Membership::Joined;
+        dodag.preferred = choice.neighbour;
+        dodag.rank = choice.rank;
+        dodag.end_repair();
+        let Some(parent) = self.parent(dodag) else { return INFINITE_RANK };
+        dodag.hop_count = parent.hop_count.saturating_add(1);
+        parent.rank
     }
 
     /// Leaves a DODAG for another, and says so.
-    fn leave(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
+    fn leave(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
         let former = dodag.preferred;
         let told = dodag.advertised != INFINITE_RANK && !dodag.leaf;
         dodag.membership = Membership::Detached;
         dodag.preferred = NONE;
         if told {
-            self.send_dio(cx, index, &ALL_RPL_NODES);
+            self.send_dio(cx, dodag, &ALL_RPL_NODES);
         }
         // All of them are left now, this one last.
-        if let Some(dodag) = self.dodags.get_mut(index) {
-            dodag.dao.path_sequence = lollipop::next(dodag.dao.path_sequence);
+        dodag.dao.path_sequence = lollipop::next(dodag.dao.path_sequence);
+        self.say_farewell(cx, dodag, former);
+        self.send_farewells(cx, dodag);
+        if dodag.floating {
+            self.forget_members(dodag);
+            dodag.clear();
+            return;
         }
-        self.say_farewell(cx, index, former);
-        self.send_farewells(cx, index);
-        let floating = self.dodags.get(index).is_some_and(|dodag| dodag.floating);
-        if floating {
-            self.forget_members(index);
-        } else {
-            self.free_routes(index);
-        }
-        if let Some(dodag) = self.dodags.get_mut(index) {
-            if floating {
-                dodag.clear();
-                return;
-            }
-            dodag.membership = Membership::Heard;
-            dodag.trickle.stop();
-            dodag.rank = INFINITE_RANK;
-            dodag.dao.backoff = None;
-            dodag.timers = [Instant::NEVER; TIMERS];
-        }
+        self.free_routes(dodag);
+        dodag.membership = Membership::Heard;
+        dodag.trickle.stop();
+        dodag.rank = INFINITE_RANK;
+        dodag.dao.backoff = None;
+        dodag.timers = [Instant::NEVER; TIMERS];
     }
 
     /// The last parent is lost: poisons the sub-DODAG and looks for another (local repair).
-    fn detach(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let Some(dodag) = self.dodags.get_mut(index) else { return };
+    fn detach(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
         if dodag.membership != Membership::Joined {
             return;
         }
-        let own = dodag.rank;
         dodag.membership = Membership::Detached;
         dodag.preferred = NONE;
         dodag.tell |= tell::LOST;
@@ -380,33 +325,15 @@ impl Rpl<'_> {
         dodag.timers[ADVERTISE] = Instant::NEVER;
         dodag.dao.backoff = None;
         dodag.reset_trickle(cx.now, cx.random);
-        let dag_rank = dodag.dag_rank(own);
-        let dodag = *dodag;
         // Who was not nearer to the root may have been below: it has to speak again.
-        let stale = |entry: &&mut Neighbour| {
-            entry.used
-                && usize::from(entry.dodag) == index
-                && entry.rank != INFINITE_RANK
-                && dodag.dag_rank(entry.rank) >= dag_rank
-        };
-        for entry in self.neighbours.iter_mut().filter(stale) {
-            entry.rank = INFINITE_RANK;
+        for entry in self.neighbours.iter_mut().filter(|entry| entry.owner == dodag.owner) {
+            if dodag.dag_rank(entry.rank) >= dodag.dag_rank(dodag.rank) {
+                entry.rank = INFINITE_RANK;
+            }
         }
-        self.send_dio(cx, index, &ALL_RPL_NODES);
+        self.send_dio(cx, dodag, &ALL_RPL_NODES);
         self.solicit_interval = 0;
         let jitter = u64::from(cx.random.below(500));
         self.solicit_at.hasten(cx.now.after(POISON_TIME + jitter));
-    }
-
-    /// A DAO came from the preferred parent: it is below us, or we are below it.
-    pub(super) fn loop_through_parent(&mut self, cx: &mut RplContext<'_>, index: usize, slot: usize) {
-        count(&mut self.statistics.loops);
-        if let Some(entry) = self.neighbours.get_mut(slot) {
-            entry.rank = INFINITE_RANK;
-        }
-        if let Some(dodag) = self.dodags.get_mut(index) {
-            dodag.dtsn = lollipop::next(dodag.dtsn);
-        }
-        self.reselect_now(cx, index);
     }
 }

@@ -43,7 +43,7 @@ impl Rpl<'_> {
         let id = config.dodag_id;
         let routable = !id.is_multicast() && !id.is_link_local() && !id.is_unspecified();
         let unit = config.configuration.min_hop_rank_increase;
-        if !routable || unit == 0 || unit == u16::MAX || self.leaf {
+        if !routable || unit == 0 || unit == u16::MAX || self.node.leaf {
             return Err(Error::Invalid);
         }
         let member = |dodag: &Dodag| dodag.instance == config.instance && dodag.is_member();
@@ -73,7 +73,7 @@ impl Rpl<'_> {
         entry.hop_count = if config.hop_count_metric { 1 } else { u8::MAX };
         entry.tell = tell::JOINED;
         entry.timers[HOLD] = cx.now.after(u64::from(entry.parameters().min()));
-        self.send_dis(cx, &ALL_RPL_NODES, false);
+        self.node.send_dis(cx, &ALL_RPL_NODES, false);
         Ok(())
     }
 
@@ -121,14 +121,10 @@ impl Rpl<'_> {
     pub(super) fn source_route_failed(&mut self, now: Instant, unreachable: &Ip) {
         const FAILURES: u8 = 3;
         const PAUSE: u64 = 60_000;
-        let index = (0..self.dodags.len()).find(|index| {
-            let target = super::wire::Target { prefix_len: 128, prefix: *unreachable };
-            super::routes::find(self.routes, *index, &target).is_some()
-        });
-        let Some(dodag) = index.and_then(|index| self.dodags.get_mut(index)) else { return };
-        if !dodag.is_root() {
-            return;
-        }
+        let target = super::wire::Target { prefix_len: 128, prefix: *unreachable };
+        let routes = &*self.node.routes;
+        let about = |dodag: &&mut Dodag| super::routes::find(routes, dodag.owner, &target).is_some();
+        let Some(dodag) = self.dodags.iter_mut().find(about).filter(|dodag| dodag.is_root()) else { return };
         dodag.route_errors = dodag.route_errors.saturating_add(1);
         // A root has no use of this timer else.
         let paused = dodag.timers[FORGET] != Instant::NEVER && !dodag.timers[FORGET].is_due(now);

@@ -46,7 +46,7 @@ pub(super) struct Route {
     pub(super) prefix_len: u8,
     /// Path Sequence it was advertised with.
     pub(super) path_sequence: u8,
-    /// The DODAG it belongs to, plus 1; 0 in a free entry.
+    /// The DODAG it belongs to, by [`owner`](super::dodag::Dodag::owner); 0 in a free entry.
     pub(super) owner: u8,
     /// See [`mark`].
     pub(super) marks: u8,
@@ -76,26 +76,19 @@ impl Route {
     }
 }
 
-/// The owner mark of a DODAG's routes.
-pub(super) const fn owner(dodag: usize) -> u8 {
-    (dodag as u8).wrapping_add(1)
-}
-
 /// The entry of exactly this target.
-pub(super) fn find(table: &[Route], dodag: usize, target: &Target) -> Option<usize> {
+pub(super) fn find(table: &[Route], owner: u8, target: &Target) -> Option<usize> {
     table.iter().position(|route| {
-        route.owner == owner(dodag)
-            && route.prefix_len == target.prefix_len
-            && route.target == target.prefix.0
+        route.owner == owner && route.prefix_len == target.prefix_len && route.target == target.prefix.0
     })
 }
 
 /// The longest live match for an address.
-pub(super) fn lookup(table: &[Route], dodag: usize, address: &Ip, seconds: u32) -> Option<usize> {
+pub(super) fn lookup(table: &[Route], owner: u8, address: &Ip, seconds: u32) -> Option<usize> {
     let mut best = None;
     let mut longest = 0;
     for (index, route) in table.iter().enumerate() {
-        if route.owner == owner(dodag)
+        if route.owner == owner
             && route.prefix_len >= longest
             && route.is_live(seconds)
             && route.covers(address)
@@ -109,13 +102,13 @@ pub(super) fn lookup(table: &[Route], dodag: usize, address: &Ip, seconds: u32) 
 
 /// Adds an entry without next hop; `None` when the table is full. No entry that is alive is
 /// ever given up for it.
-pub(super) fn insert(table: &mut [Route], dodag: usize, target: &Target) -> Option<usize> {
+pub(super) fn insert(table: &mut [Route], owner: u8, target: &Target) -> Option<usize> {
     let index = table.iter().position(|route| route.owner == 0)?;
     let entry = table.get_mut(index)?;
     *entry = Route {
         target: target.prefix.0,
         prefix_len: target.prefix_len,
-        owner: owner(dodag),
+        owner,
         via: NOWHERE,
         other: NOWHERE,
         ..Route::default()
@@ -157,28 +150,28 @@ mod tests {
     #[test]
     fn the_longest_live_match_wins() {
         let mut table = [Route::default(); 3];
-        let net = insert(&mut table, 0, &NET).unwrap();
-        let node = insert(&mut table, 0, &NODE).unwrap();
+        let net = insert(&mut table, 1, &NET).unwrap();
+        let node = insert(&mut table, 1, &NODE).unwrap();
         for index in [net, node] {
             table[index].via = 1;
             table[index].expiry = 100;
         }
-        assert_eq!(lookup(&table, 0, &NODE.prefix, 50), Some(node));
-        assert_eq!(lookup(&table, 1, &NODE.prefix, 50), None);
-        assert_eq!(lookup(&table, 0, &Ip::v6([0xfd00, 0, 0, 0, 9, 9, 9, 9]), 50), Some(net));
-        assert_eq!(lookup(&table, 0, &Ip::v6([0xfd01, 0, 0, 0, 9, 9, 9, 9]), 50), None);
+        assert_eq!(lookup(&table, 1, &NODE.prefix, 50), Some(node));
+        assert_eq!(lookup(&table, 2, &NODE.prefix, 50), None);
+        assert_eq!(lookup(&table, 1, &Ip::v6([0xfd00, 0, 0, 0, 9, 9, 9, 9]), 50), Some(net));
+        assert_eq!(lookup(&table, 1, &Ip::v6([0xfd01, 0, 0, 0, 9, 9, 9, 9]), 50), None);
         table[node].marks |= mark::NO_PATH;
-        assert_eq!(lookup(&table, 0, &NODE.prefix, 50), Some(net));
-        assert_eq!(lookup(&table, 0, &NODE.prefix, 100), None);
+        assert_eq!(lookup(&table, 1, &NODE.prefix, 50), Some(net));
+        assert_eq!(lookup(&table, 1, &NODE.prefix, 100), None);
     }
 
     #[test]
     fn a_full_table_refuses() {
         let mut table = [Route::default(); 1];
-        assert_eq!(insert(&mut table, 0, &NODE), Some(0));
-        assert_eq!(insert(&mut table, 0, &NET), None);
-        assert_eq!(find(&table, 0, &NODE), Some(0));
-        assert_eq!(find(&table, 0, &NET), None);
+        assert_eq!(insert(&mut table, 1, &NODE), Some(0));
+        assert_eq!(insert(&mut table, 1, &NET), None);
+        assert_eq!(find(&table, 1, &NODE), Some(0));
+        assert_eq!(find(&table, 1, &NET), None);
     }
 
     #[test]

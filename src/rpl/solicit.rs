@@ -6,7 +6,7 @@
 use super::dodag::{Dodag, HOLD, Membership};
 use super::neighbours::interface_identifier;
 use super::wire::{Options, code, option};
-use super::{ALL_RPL_NODES, Rpl, RplContext, at_second, transmit};
+use super::{ALL_RPL_NODES, Node, Rpl, RplContext, at_second, transmit};
 use crate::address::Ip;
 use crate::time::Instant;
 
@@ -16,27 +16,12 @@ const LONGEST_INTERVAL: u32 = 64_000;
 /// Seconds after which a parent that nothing was sent to is probed.
 const PROBE_INTERVAL: u32 = 120;
 
-impl Rpl<'_> {
+impl Node<'_> {
     /// Starts soliciting within two seconds, unless that has begun.
     pub(super) fn solicit_soon(&mut self, cx: &mut RplContext<'_>) {
         self.solicit_interval = FIRST_INTERVAL;
         let delay = u64::from(cx.random.below(2_000));
         self.solicit_at.hasten(cx.now.after(delay));
-    }
-
-    /// Solicits, unless every DODAG that was joined is in order and there is one.
-    pub(super) fn solicit(&mut self, cx: &mut RplContext<'_>) {
-        let in_order = self.dodags.iter().any(Dodag::is_usable);
-        let detached = |dodag: &Dodag| dodag.membership == Membership::Detached || dodag.floating;
-        if in_order && !self.dodags.iter().any(detached) {
-            self.solicit_at = Instant::NEVER;
-            return;
-        }
-        self.send_dis(cx, &ALL_RPL_NODES, false);
-        let interval = self.solicit_interval.clamp(FIRST_INTERVAL, LONGEST_INTERVAL);
-        self.solicit_interval = interval * 2;
-        let delay = interval / 2 + cx.random.below(interval);
-        self.solicit_at = cx.now.after(u64::from(delay));
     }
 
     /// Sends a solicitation; one that is a mere probe carries a predicate that never holds, so
@@ -47,6 +32,46 @@ impl Rpl<'_> {
         const PROBE: [u8; 23] = [0, 0, 7, 19, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         self.statistics.dis_sent = self.statistics.dis_sent.wrapping_add(1);
         transmit(cx, to, code::DIS, if probe { &PROBE } else { &BASE });
+    }
+
+    /// When the parent of this DODAG is to be probed.
+    pub(super) fn probe_deadline(&self, dodag: &Dodag) -> Instant {
+        match self.neighbours.get(usize::from(dodag.preferred)) {
+            Some(parent) if dodag.membership == Membership::Joined => {
+                let quiet = at_second(parent.measured.saturating_add(PROBE_INTERVAL));
+                quiet.max(self.probed_at.after(u64::from(PROBE_INTERVAL) * 1000))
+            }
+            _ => Instant::NEVER,
+        }
+    }
+
+    /// Sends something to a parent that nothing was sent to for long, so that the link layer
+    /// finds out whether it is there.
+    pub(super) fn probe_parent(&mut self, cx: &mut RplContext<'_>, dodag: &Dodag) {
+        if !self.probe_deadline(dodag).is_due(cx.now) {
+            return;
+        }
+        let Some(parent) = self.parent(dodag) else { return };
+        let parent = parent.link_local();
+        self.probed_at = cx.now;
+        self.send_dis(cx, &parent, true);
+    }
+}
+
+impl Rpl<'_> {
+    /// Solicits, unless every DODAG that was joined is in order and there is one.
+    pub(super) fn solicit(&mut self, cx: &mut RplContext<'_>) {
+        let in_order = self.dodags.iter().any(Dodag::is_usable);
+        let detached = |dodag: &Dodag| dodag.membership == Membership::Detached || dodag.floating;
+        if in_order && !self.dodags.iter().any(detached) {
+            self.node.solicit_at = Instant::NEVER;
+            return;
+        }
+        self.node.send_dis(cx, &ALL_RPL_NODES, false);
+        let interval = self.node.solicit_interval.clamp(FIRST_INTERVAL, LONGEST_INTERVAL);
+        self.node.solicit_interval = interval * 2;
+        let delay = interval / 2 + cx.random.below(interval);
+        self.node.solicit_at = cx.now.after(u64::from(delay));
     }
 
     pub(super) fn receive_dis(
@@ -67,12 +92,11 @@ impl Rpl<'_> {
         }
         if to.is_multicast() {
             let iid = interface_identifier(from);
-            for entry in self.neighbours.iter_mut().filter(|entry| entry.iid == iid) {
+            for entry in self.node.neighbours.iter_mut().filter(|entry| entry.iid == iid) {
                 entry.asked = true;
             }
         }
-        for index in 0..self.dodags.len() {
-            let Some(dodag) = self.dodags.get_mut(index) else { break };
+        for dodag in self.dodags.iter_mut() {
             let listening = dodag.is_root() && dodag.timers[HOLD] != Instant::NEVER;
             let matches = dodag.is_member()
                 && asked
@@ -81,34 +105,10 @@ impl Rpl<'_> {
                 continue;
             }
             if !to.is_multicast() {
-                self.send_dio(cx, index, from);
+                self.node.send_dio(cx, dodag, from);
             } else if dodag.is_usable() && !dodag.leaf {
                 dodag.reset_trickle(cx.now, cx.random);
             }
         }
-    }
-
-    /// When the parent of this DODAG is to be probed.
-    pub(super) fn probe_deadline(&self, dodag: &Dodag) -> Instant {
-        match self.neighbours.get(usize::from(dodag.preferred)) {
-            Some(parent) if dodag.membership == Membership::Joined => {
-                let quiet = at_second(parent.measured.saturating_add(PROBE_INTERVAL));
-                quiet.max(self.probed_at.after(u64::from(PROBE_INTERVAL) * 1000))
-            }
-            _ => Instant::NEVER,
-        }
-    }
-
-    /// Sends something to a parent that nothing was sent to for long, so that the link layer
-    /// finds out whether it is there.
-    pub(super) fn probe_parent(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let Some(dodag) = self.dodags.get(index) else { return };
-        if !self.probe_deadline(dodag).is_due(cx.now) {
-            return;
-        }
-        let Some(parent) = self.neighbours.get(usize::from(dodag.preferred)) else { return };
-        let parent = parent.link_local();
-        self.probed_at = cx.now;
-        self.send_dis(cx, &parent, true);
     }
 }

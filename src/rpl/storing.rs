@@ -2,10 +2,10 @@
 //! Learning routes from DAOs in storing mode (RFC 6550 §9.8), and keeping their table.
 #![forbid(unsafe_code)]
 
-use super::neighbours::{NONE, interface_identifier};
+use super::dodag::Dodag;
 use super::routes::{self, NOWHERE, mark};
 use super::wire::{Options, Target, Transit, option};
-use super::{Rpl, RplContext, count, lollipop, seconds};
+use super::{Node, RplContext, count, lollipop, seconds};
 use crate::address::Ip;
 use crate::ipv6::source_selection::in_prefix;
 use crate::status::{Error, Result};
@@ -54,40 +54,35 @@ pub(super) fn for_each_pair(
     if targets == 0 || !taken { Err(Error::Malformed) } else { outcome }
 }
 
-impl Rpl<'_> {
+impl Node<'_> {
     /// Learns what a child advertises.
     ///
     /// # Errors
-    /// [`Error::Full`] when a target could not be kept, [`Error::Malformed`].
+    /// [`Error::Full`] when a target could not be kept, [`Error::Malformed`]; [`Error::State`] when the
+    /// child is the preferred parent.
     pub(super) fn learn_storing(
         &mut self,
         cx: &mut RplContext<'_>,
-        index: usize,
-        from: &Ip,
+        dodag: &mut Dodag,
+        slot: u16,
         options: Options<'_>,
     ) -> Result<()> {
-        let iid = interface_identifier(from);
         let now = seconds(cx.now);
-        // Rank 0 stands for a child, which displaces any candidate that is not in use.
-        let slot = self.find_or_add_neighbour(index, iid, 0, now).ok_or(Error::Full)?;
-        let preferred = self.dodags.get(index).map_or(NONE, |dodag| dodag.preferred);
         let mut through_parent = false;
         let mut news = false;
         let outcome = for_each_pair(options, &mut |target, transit| {
-            if usize::from(preferred) == slot && transit.path_lifetime > 0 {
+            if dodag.preferred == slot && transit.path_lifetime > 0 {
                 through_parent = true;
                 return Ok(());
             }
-            let change = self.learn_route(now, index, slot as u16, target, transit)?;
-            news |= change;
+            news |= self.learn_route(now, dodag, slot, target, transit)?;
             Ok(())
         });
         if through_parent {
-            self.loop_through_parent(cx, index, slot);
             return Err(Error::State);
         }
         if news {
-            self.schedule_dao(cx, index);
+            dodag.schedule_dao(cx);
             self.sweep_by(now);
         }
         if outcome == Err(Error::Full) {
@@ -100,12 +95,11 @@ impl Rpl<'_> {
     fn learn_route(
         &mut self,
         now: u32,
-        index: usize,
+        dodag: &mut Dodag,
         slot: u16,
         target: &Target,
         transit: &Transit<'_>,
     ) -> Result<bool> {
-        let dodag = self.dodags.get(index).ok_or(Error::State)?;
         let is_root = dodag.is_root();
         let own = self.targets.iter().any(|own| own.used && own.target == *target);
         if own
@@ -115,11 +109,11 @@ impl Rpl<'_> {
             return Ok(false);
         }
         let expiry = routes::expiry(now, transit.path_lifetime, dodag.configuration.lifetime_unit);
-        let known = routes::find(self.routes, index, target);
+        let known = routes::find(self.routes, dodag.owner, target);
         if transit.path_lifetime == 0 {
             if target.prefix_len < 128 && known.is_none() {
                 // All that lies within is meant (see the farewell of a child that moves away).
-                return Ok(self.withdraw_through(now, index, slot, target));
+                return Ok(self.withdraw_through(now, dodag, slot, target));
             }
             let Some(entry) = known else { return Ok(false) };
             let Some(route) = self.routes.get_mut(entry) else { return Ok(false) };
@@ -127,12 +121,12 @@ impl Rpl<'_> {
             if order == Some(Ordering::Less) || route.is(mark::NO_PATH) {
                 return Ok(false);
             }
-            return Ok(self.withdraw_route(now, index, entry, slot, transit.path_sequence));
+            return Ok(self.withdraw_route(now, dodag, entry, slot, transit.path_sequence));
         }
         let (entry, fresh) = match known {
             Some(known) => (known, false),
             None if now < dodag.refuse_until => return Err(Error::Full),
-            None => (routes::insert(self.routes, index, target).ok_or(Error::Full)?, true),
+            None => (routes::insert(self.routes, dodag.owner, target).ok_or(Error::Full)?, true),
         };
         let route = self.routes.get_mut(entry).ok_or(Error::Full)?;
         let mut news = fresh || route.is(mark::NO_PATH);
@@ -183,14 +177,13 @@ impl Rpl<'_> {
     pub(super) fn withdraw_route(
         &mut self,
         now: u32,
-        index: usize,
+        dodag: &mut Dodag,
         entry: usize,
         slot: u16,
         path_sequence: u8,
     ) -> bool {
         /// Seconds after which the entry is freed even if nobody answered.
         const LINGER: u32 = 60;
-        let is_root = self.dodags.get(index).is_none_or(|dodag| dodag.is_root());
         let Some(route) = self.routes.get_mut(entry) else { return false };
         let (via, other) = (route.via, route.other);
         if via != slot || other != NOWHERE {
@@ -204,7 +197,7 @@ impl Rpl<'_> {
         route.path_sequence = path_sequence;
         route.marks |= mark::NO_PATH;
         let crowded = route.is(mark::CROWDED);
-        if is_root {
+        if dodag.is_root() {
             route.expiry = now;
         } else {
             route.must_tell();
@@ -212,23 +205,29 @@ impl Rpl<'_> {
         }
         let by = route.expiry;
         self.sweep_by(by);
-        if let Some(dodag) = self.dodags.get_mut(index).filter(|_| crowded) {
+        if crowded {
             dodag.ask_children(now);
         }
         true
     }
 
     /// Nothing of `within` is below a neighbour any more. Whether routes have ended by that.
-    pub(super) fn withdraw_through(&mut self, now: u32, index: usize, slot: u16, within: &Target) -> bool {
+    pub(super) fn withdraw_through(
+        &mut self,
+        now: u32,
+        dodag: &mut Dodag,
+        slot: u16,
+        within: &Target,
+    ) -> bool {
         let mut ended = false;
         for entry in 0..self.routes.len() {
             let Some(route) = self.routes.get(entry) else { break };
             let through = (route.via == slot || route.other == slot)
                 && route.prefix_len >= within.prefix_len
                 && in_prefix(Ip::of(&route.target), &within.prefix, within.prefix_len);
-            if route.owner == routes::owner(index) && through && !route.is(mark::NO_PATH) {
+            if route.owner == dodag.owner && through && !route.is(mark::NO_PATH) {
                 let path_sequence = route.path_sequence;
-                ended |= self.withdraw_route(now, index, entry, slot, path_sequence);
+                ended |= self.withdraw_route(now, dodag, entry, slot, path_sequence);
             }
         }
         ended
@@ -250,16 +249,22 @@ impl Rpl<'_> {
         }
     }
 
-    /// Frees an entry.
-    pub(super) fn free_route(&mut self, entry: usize) {
-        let Some(route) = self.routes.get(entry) else { return };
-        let owner = usize::from(route.owner);
-        let dodag = owner.checked_sub(1).and_then(|dodag| self.dodags.get(dodag));
-        if dodag.is_some_and(|dodag| dodag.stores()) {
+    /// Frees an entry, of a DODAG that `stores` or not.
+    pub(super) fn free_route(&mut self, entry: usize, stores: bool) {
+        if stores {
             self.set_hops(entry, NOWHERE, NOWHERE);
         }
         if let Some(route) = self.routes.get_mut(entry) {
             *route = routes::Route::default();
+        }
+    }
+
+    /// Frees all entries of a DODAG.
+    pub(super) fn free_routes(&mut self, dodag: &Dodag) {
+        for entry in 0..self.routes.len() {
+            if self.routes.get(entry).is_some_and(|route| route.owner == dodag.owner) {
+                self.free_route(entry, dodag.stores());
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 use super::dodag::Membership;
 use super::routes::NOWHERE;
 use super::wire::Configuration;
-use super::{Mode, Rpl, neighbours};
+use super::{Mode, Rpl, neighbours, place};
 use crate::address::Ip;
 
 /// A DODAG as this node sees it.
@@ -73,7 +73,8 @@ pub struct RouteView {
 impl Rpl<'_> {
     /// The DODAGs known, joined or not.
     pub fn dodags(&self) -> impl Iterator<Item = DodagView> + '_ {
-        self.dodags.iter().filter(|dodag| dodag.membership != Membership::None).map(|dodag| DodagView {
+        let known = self.dodags.iter().filter(|dodag| dodag.membership != Membership::None);
+        known.map(|dodag| DodagView {
             instance: dodag.instance,
             dodag_id: dodag.id,
             version: dodag.version,
@@ -83,7 +84,11 @@ impl Rpl<'_> {
             joined: dodag.is_usable(),
             root: dodag.is_root(),
             rank: if dodag.is_usable() { dodag.rank } else { super::wire::INFINITE_RANK },
-            parent: self.neighbours.get(usize::from(dodag.preferred)).map(neighbours::Neighbour::link_local),
+            parent: self
+                .node
+                .neighbours
+                .get(usize::from(dodag.preferred))
+                .map(neighbours::Neighbour::link_local),
             configuration: dodag.configuration,
             dtsn: dodag.dtsn,
         })
@@ -91,10 +96,10 @@ impl Rpl<'_> {
 
     /// The neighbours known.
     pub fn neighbours(&self) -> impl Iterator<Item = NeighbourView> + '_ {
-        self.neighbours.iter().enumerate().filter(|(_, entry)| entry.used).map(|(slot, entry)| {
-            let dodag = self.dodags.get(usize::from(entry.dodag));
+        self.node.neighbours.iter().enumerate().filter(|(_, entry)| entry.owner != 0).map(|(slot, entry)| {
+            let dodag = self.dodags.get(place(entry.owner));
             NeighbourView {
-                instance: dodag.map_or(0, |dodag| dodag.instance),
+                instance: entry.instance,
                 address: entry.link_local(),
                 rank: entry.rank,
                 etx: entry.etx,
@@ -108,14 +113,13 @@ impl Rpl<'_> {
     /// The downward routes known.
     pub fn routes(&self) -> impl Iterator<Item = RouteView> + '_ {
         let live = |route: &&super::Route| route.owner != 0 && route.via != NOWHERE && route.is_live(0);
-        self.routes.iter().filter(live).map(|route| {
-            let dodag = usize::from(route.owner).checked_sub(1).and_then(|index| self.dodags.get(index));
-            let via = match dodag {
+        self.node.routes.iter().filter(live).map(|route| {
+            let via = match self.dodags.get(place(route.owner)) {
                 Some(dodag) if dodag.mode == Mode::NonStoring as u8 => {
-                    self.routes.get(usize::from(route.via)).map_or(dodag.id, |parent| Ip(parent.target))
+                    self.node.routes.get(usize::from(route.via)).map_or(dodag.id, |parent| Ip(parent.target))
                 }
                 _ => {
-                    let next = self.neighbours.get(usize::from(route.via));
+                    let next = self.node.neighbours.get(usize::from(route.via));
                     next.map_or(Ip::UNSPECIFIED, neighbours::Neighbour::link_local)
                 }
             };
