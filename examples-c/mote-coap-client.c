@@ -27,7 +27,7 @@ static uint8_t node_memory[MOTE_NODE_MEM], coap_memory[MOTE_COAP_MEM(4, 8, 1152)
 static struct {
     FILE *in, *out;
     long in_size;
-    int verbose, ended, successes, failures, stopping, long_token;
+    int verbose, ended, successes, failures, stopping, long_token, unwritten;
     char last_byte;
 } run;
 
@@ -72,7 +72,7 @@ static void on_event(void *user, const mote_coap_event *event) {
         if (event->code >> 5 == 2) {
             run.successes++;
             if (event->payload.len > 0) {
-                fwrite(event->payload.ptr, 1, event->payload.len, run.out);
+                run.unwritten |= fwrite(event->payload.ptr, 1, event->payload.len, run.out) != event->payload.len;
                 run.last_byte = (char)event->payload.ptr[event->payload.len - 1];
             }
         } else {
@@ -84,7 +84,7 @@ static void on_event(void *user, const mote_coap_event *event) {
         if (!event->more) {
             if (run.out == stdout && run.successes > 0 && run.last_byte != '\n') fputc('\n', stdout);
             run.last_byte = '\n';
-            fflush(run.out);
+            run.unwritten |= fflush(run.out) != 0;
         }
         break;
     default:
@@ -106,27 +106,59 @@ static void bad(const char *what) {
     exit(2);
 }
 
-/* A file that can be read at any place, and its size. */
+/* A file that can be read at any place, and its size. What cannot, such as a pipe, is copied into one that can. */
 static FILE *open_input(const char *name) {
-    FILE *file = strcmp(name, "-") == 0 ? tmpfile() : fopen(name, "rb");
+    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
     if (file == NULL) bad("the payload cannot be opened");
-    if (strcmp(name, "-") == 0) {
+    if (file == stdin || fseek(file, 0, SEEK_END) != 0) {
+        FILE *from = file;
         int byte;
-        while ((byte = getchar()) != EOF) fputc(byte, file);
+        if ((file = tmpfile()) == NULL) bad("there is no room for the payload");
+        while ((byte = getc(from)) != EOF) putc(byte, file);
+        if (ferror(from) || fflush(file) != 0) bad("the payload cannot be read");
     }
-    fseek(file, 0, SEEK_END);
     run.in_size = ftell(file);
+    if (run.in_size < 0 || (unsigned long)run.in_size > UINT32_MAX) bad("the payload is too large");
     return file;
 }
 
+/* The number that a flag's argument is. */
+static unsigned long number(int flag, const char *text, unsigned long most) {
+    unsigned long result;
+    if (!tool_number(text, most, &result)) {
+        fprintf(stderr, "-%c %s: not a number up to %lu\n", flag, text, most);
+        exit(2);
+    }
+    return result;
+}
+
+/* The value of -O: text with %XX, or bytes in hexadecimal behind 0x. It lives as long as the program. */
+static mote_bytes option_value(const char *text) {
+    uint8_t *bytes = malloc(strlen(text) + 1);
+    mote_bytes value = { bytes, 0 };
+    if (bytes == NULL) bad("the option is too large");
+    if (strncmp(text, "0x", 2) != 0) {
+        value.len = tool_percent(text, bytes, strlen(text));
+        return value;
+    }
+    for (text += 2; *text != '\0'; text += 2) {
+        unsigned byte;
+        if (strspn(text, "0123456789abcdefABCDEF") < 2 || sscanf(text, "%2x", &byte) != 1) bad("not hexadecimal, or an odd number of digits");
+        bytes[value.len++] = (uint8_t)byte;
+    }
+    return value;
+}
+
 int main(int argc, char **argv) {
-    static uint8_t text_payload[4096], first[1024], values[16][256];
+    static uint8_t first[1024];
     mote_coap_option options[16];
     mote_coap_request_config request = { MOTE_COAP_REQUEST_CONFIG_INIT, .callback = on_event };
+    /* No time is as long as makes milliseconds overflow. */
+    const unsigned long longest = UINT32_MAX / 1000;
     unsigned long seconds = 0, timeout = 90;
     size_t count = 0;
     long format;
-    char *end;
+    char *comma;
     int flag;
 
     memset(options, 0, sizeof options);
@@ -139,18 +171,17 @@ int main(int argc, char **argv) {
         switch (flag) {
         case 'm': if ((request.method = tool_method(optarg)) == 0) bad("no such method"); break;
         case 'N': request.non_confirmable = 1; break;
-        case 's': request.observe = 1; seconds = strtoul(optarg, NULL, 10); break;
+        case 's': request.observe = 1; seconds = number(flag, optarg, longest); break;
         case 'b':
-            request.block_size = (uint32_t)strtoul(optarg, &end, 10);
-            if (*end == ',') {
-                request.offset = request.block_size;
-                request.block_size = (uint32_t)strtoul(end + 1, NULL, 10);
-                request.offset *= request.block_size;
-            }
+            if ((comma = strchr(optarg, ',')) != NULL) *comma = '\0';
+            request.block_size = (uint32_t)number(flag, comma != NULL ? comma + 1 : optarg, 1024);
+            if (request.block_size == 0) bad("no such block size");
+            if (comma != NULL) request.offset = (uint32_t)number(flag, optarg, 0xfffff) * request.block_size;
             break;
         case 'e':
-            request.payload.ptr = text_payload;
-            request.payload.len = tool_percent(optarg, text_payload, sizeof text_payload);
+            /* It gets no longer, so that there is room for it in its own place. */
+            request.payload.len = tool_percent(optarg, (uint8_t *)optarg, strlen(optarg));
+            request.payload.ptr = (const uint8_t *)optarg;
             request.payload_stays = 1;
             break;
         case 'f': run.in = open_input(optarg); break;
@@ -161,26 +192,18 @@ int main(int argc, char **argv) {
             option->integer = (uint32_t)format;
             count++;
             break;
-        case 'O': {
-            option->number = (uint16_t)strtoul(optarg, &end, 10);
-            const char *value = *end == ',' ? end + 1 : end;
-            uint8_t *bytes = values[count++];
-            option->value.ptr = bytes;
-            if (strncmp(value, "0x", 2) == 0) {
-                unsigned byte;
-                for (value += 2; option->value.len < 255 && sscanf(value, "%2x", &byte) == 1; value += strlen(value) > 1 ? 2 : 1)
-                    bytes[option->value.len++] = (uint8_t)byte;
-            } else {
-                option->value.len = tool_percent(value, bytes, 255);
-            }
+        case 'O':
+            if ((comma = strchr(optarg, ',')) != NULL) *comma = '\0';
+            option->number = (uint16_t)number(flag, optarg, 0xffff);
+            option->value = option_value(comma != NULL ? comma + 1 : "");
+            count++;
             break;
-        }
         case 'T':
             request.token = tool_bytes(optarg);
             run.long_token = request.token.len > 8;
             break;
         case 'o': if (strcmp(optarg, "-") != 0 && (run.out = fopen(optarg, "wb")) == NULL) bad("the output cannot be opened"); break;
-        case 'B': timeout = strtoul(optarg, NULL, 10); break;
+        case 'B': timeout = number(flag, optarg, longest); break;
         case 'v': run.verbose = 1; break;
         default: bad("unknown flag");
         }
@@ -221,13 +244,14 @@ int main(int argc, char **argv) {
         tool_check(mote_node_now(node, &now), "clock");
         if (now >= stop && !run.stopping) {
             run.stopping = 1;
-            if (!request.observe) fprintf(stderr, "no answer within %lu s\n", timeout);
+            if (run.successes == 0) fprintf(stderr, "no answer within %lu s\n", seconds > 0 ? seconds : timeout);
             if (handle == 0) (void)mote_lookup_cancel(lookup);
             if (mote_coap_cancel(coap, handle) != MOTE_OK) break;
         }
     }
     (void)mote_coap_close(coap);
     (void)mote_node_close(node);
-    if (run.out != stdout) fclose(run.out);
-    return run.successes > 0 && run.failures == 0 ? 0 : 1;
+    run.unwritten |= fclose(run.out) != 0;
+    if (run.unwritten) fprintf(stderr, "the output could not be written\n");
+    return run.successes > 0 && run.failures == 0 && !run.unwritten ? 0 : 1;
 }

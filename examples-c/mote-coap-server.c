@@ -11,7 +11,7 @@ static const char usage[] =
     "usage: mote-coap-server [-A ADDR] [-p PORT] [-d MAX_DYNAMIC] [-s MICROSECONDS] [-v]\n"
     "  -A ADDR  listen at this address, all if not given\n"
     "  -p PORT  and this port, 5683 if not given\n"
-    "  -d MAX   how many resources may be made by PUT, none if not given\n"
+    "  -d MAX   how many resources may be made by PUT, at most 100; none if not given\n"
     "  -s TIME  look for input for so many microseconds before sleeping, 0 for not at all; 50 if not given\n"
     "  -v       tell on standard error what is asked\n";
 
@@ -61,23 +61,30 @@ static long integer_of(const mote_coap_incoming *in, uint16_t number) {
 typedef struct {
     uint8_t *bytes;
     size_t len;
+    /* Whose upload it is. */
+    mote_address from;
     uint16_t format;
     uint8_t version;
 } body;
 
-/* Adds what came of a request's body; 1 when that was all of it, 0 when there is more, -1 when it is too large. */
-static int collect(body *upload, const mote_coap_incoming *in) {
-    if (in->offset == 0) upload->len = 0;
-    if (in->offset != upload->len) return -1;
+/* Adds what came of a request's body: 2.04 when that was all of it, 0 when there is more, else why it cannot go on. Where two send
+ * at the same time, the one that began later wins. */
+static uint8_t collect(body *upload, const mote_coap_incoming *in) {
+    if (in->offset == 0) {
+        upload->len = 0;
+        upload->from = in->remote;
+    }
+    if (in->offset != upload->len || memcmp(&in->remote, &upload->from, sizeof upload->from) != 0)
+        return MOTE_COAP_REQUEST_ENTITY_INCOMPLETE;
     size_t len = upload->len + in->payload.len;
     uint8_t *grown = len > LARGEST_UPLOAD ? NULL : realloc(upload->bytes, len + 1);
-    if (grown == NULL) return -1;
+    if (grown == NULL) return MOTE_COAP_REQUEST_ENTITY_TOO_LARGE;
     if (in->payload.len > 0) memcpy(grown + upload->len, in->payload.ptr, in->payload.len);
     upload->bytes = grown;
     upload->len = len;
     long format = integer_of(in, MOTE_COAP_CONTENT_FORMAT);
     upload->format = format < 0 ? MOTE_COAP_OCTET_STREAM : (uint16_t)format;
-    return !in->more;
+    return in->more ? 0 : MOTE_COAP_CHANGED;
 }
 
 /* Puts a finished upload in the place of what was stored. */
@@ -89,10 +96,19 @@ static void commit(body *stored, body *upload) {
     memset(upload, 0, sizeof *upload);
 }
 
+/* Whether the peer asked for another format than this, and has been told so. */
+static int unacceptable(const mote_coap_incoming *in, uint16_t format) {
+    long accept = integer_of(in, MOTE_COAP_ACCEPT);
+    if (accept < 0 || accept == format) return 0;
+    code_only(in, MOTE_COAP_NOT_ACCEPTABLE);
+    return 1;
+}
+
 static void send_body(const mote_coap_incoming *in, const body *stored) {
     mote_coap_option options[] = { { MOTE_COAP_CONTENT_FORMAT, .integer = stored->format },
                                    { MOTE_COAP_ETAG, .value = { &stored->version, 1 } } };
     mote_bytes bytes = { stored->bytes, stored->len };
+    if (unacceptable(in, stored->format)) return;
     respond(in, MOTE_COAP_CONTENT, options, 2, bytes, 0);
 }
 
@@ -155,7 +171,7 @@ static void get_multi_format(void *user, const mote_coap_incoming *in) {
 
 /* ---- Conditional requests: /validate by ETag, /create1 only if it is not there */
 
-static body validated = { NULL, 0, MOTE_COAP_TEXT, 1 };
+static body validated = { .format = MOTE_COAP_TEXT, .version = 1 };
 static int created;
 
 static int has_tag(const mote_coap_incoming *in, uint16_t number) {
@@ -186,9 +202,9 @@ static void put_validate(void *user, const mote_coap_incoming *in) {
         code_only(in, MOTE_COAP_PRECONDITION_FAILED);
         return;
     }
-    int done = collect(&upload, in);
-    if (done > 0) commit(&validated, &upload);
-    if (done != 0) code_only(in, done > 0 ? MOTE_COAP_CHANGED : MOTE_COAP_REQUEST_ENTITY_TOO_LARGE);
+    uint8_t done = collect(&upload, in);
+    if (done == MOTE_COAP_CHANGED) commit(&validated, &upload);
+    if (done != 0) code_only(in, done);
 }
 
 static void put_create(void *user, const mote_coap_incoming *in) {
@@ -218,31 +234,34 @@ static void get_stored(void *user, const mote_coap_incoming *in) { send_body(in,
 
 static void put_stored(void *user, const mote_coap_incoming *in) {
     static body upload;
-    int done = collect(&upload, in);
-    if (done > 0) commit(user, &upload);
-    if (done != 0) code_only(in, done > 0 ? MOTE_COAP_CHANGED : MOTE_COAP_REQUEST_ENTITY_TOO_LARGE);
+    uint8_t done = collect(&upload, in);
+    if (done == MOTE_COAP_CHANGED) commit(user, &upload);
+    if (done != 0) code_only(in, done);
 }
 
-static body large_update = { NULL, 0, MOTE_COAP_TEXT, 1 };
+static body large_update = { .format = MOTE_COAP_TEXT, .version = 1 };
 
 static void post_large_create(void *user, const mote_coap_incoming *in) {
     static body upload;
     mote_coap_option options[] = { { MOTE_COAP_LOCATION_PATH, .value = MOTE_STR("large-update") } };
     (void)user;
-    int done = collect(&upload, in);
-    if (done > 0) {
+    uint8_t done = collect(&upload, in);
+    if (done == MOTE_COAP_CHANGED) {
         commit(&large_update, &upload);
         respond(in, MOTE_COAP_CREATED, options, 1, tool_bytes(""), 0);
-    } else if (done < 0) {
-        code_only(in, MOTE_COAP_REQUEST_ENTITY_TOO_LARGE);
+    } else if (done != 0) {
+        code_only(in, done);
     }
 }
 
 static void post_large(void *user, const mote_coap_incoming *in) {
     static body upload;
-    int done = in->cause == MOTE_COAP_CAUSE_CONTINUE ? 1 : collect(&upload, in);
-    if (done > 0) reply(in, MOTE_COAP_CHANGED, MOTE_COAP_TEXT, user);
-    if (done < 0) code_only(in, MOTE_COAP_REQUEST_ENTITY_TOO_LARGE);
+    uint8_t done = in->cause == MOTE_COAP_CAUSE_CONTINUE ? MOTE_COAP_CHANGED : collect(&upload, in);
+    if (done == MOTE_COAP_CHANGED) {
+        reply(in, done, MOTE_COAP_TEXT, user);
+    } else if (done != 0) {
+        code_only(in, done);
+    }
 }
 
 /* ---- Separate responses: noted, and given a second later */
@@ -316,6 +335,7 @@ static void get_observed(void *user, const mote_coap_incoming *in) {
         code_only(in, state->fate);
         return;
     }
+    if (in->cause != MOTE_COAP_CAUSE_NOTIFY && unacceptable(in, state->format)) return;
     int len = snprintf(text, sizeof text, "%s%u", state->text, state->count);
     if (state->large) {
         memset(text + len, '.', sizeof text - (size_t)len - 1);
@@ -366,7 +386,7 @@ typedef struct {
     mote_coap_resource_config config;
     mote_coap_resource resource;
     body stored, upload;
-    int used;
+    enum { UNUSED, UPLOADED, THERE } state;
 } dynamic;
 
 static dynamic made[MAX_DYNAMIC];
@@ -374,12 +394,12 @@ static size_t max_dynamic;
 
 static void put_made(void *user, const mote_coap_incoming *in) {
     dynamic *entry = user;
-    int done = collect(&entry->upload, in);
-    if (done > 0) {
+    uint8_t done = collect(&entry->upload, in);
+    if (done == MOTE_COAP_CHANGED) {
         commit(&entry->stored, &entry->upload);
         (void)mote_coap_notify(in->coap, entry->resource);
     }
-    if (done != 0) code_only(in, done > 0 ? MOTE_COAP_CHANGED : MOTE_COAP_REQUEST_ENTITY_TOO_LARGE);
+    if (done != 0) code_only(in, done);
 }
 
 static void get_made(void *user, const mote_coap_incoming *in) { send_body(in, &((dynamic *)user)->stored); }
@@ -422,26 +442,37 @@ static void put_new(void *user, const mote_coap_incoming *in) {
         return;
     }
     for (size_t i = 0; i < max_dynamic; i++)
-        if (made[i].used && strcmp(made[i].path, path) == 0) entry = &made[i];
+        if (made[i].state == UPLOADED && strcmp(made[i].path, path) == 0) entry = &made[i];
     for (size_t i = 0; i < max_dynamic && entry == NULL; i++)
-        if (!made[i].used) entry = &made[i];
+        if (made[i].state == UNUSED) entry = &made[i];
+    /* An upload that has not come to its end does not keep its place from another: it may never do. */
+    for (size_t i = 0; i < max_dynamic && entry == NULL && in->offset == 0; i++) {
+        if (made[i].state == UPLOADED) {
+            entry = &made[i];
+            forget(entry);
+        }
+    }
     if (entry == NULL) {
         code_only(in, MOTE_COAP_FORBIDDEN);
         return;
     }
-    entry->used = 1;
+    entry->state = UPLOADED;
     strcpy(entry->path, path);
-    int done = collect(&entry->upload, in);
+    uint8_t done = collect(&entry->upload, in);
     if (done == 0) return;
     mote_coap_resource_config config = { MOTE_COAP_RESOURCE_CONFIG_INIT, .path = tool_bytes(entry->path),
                                          .flags = MOTE_COAP_OBSERVABLE, .get = get_made, .put = put_made, .delete_ = delete_made };
     entry->config = config;
-    if (done > 0 && mote_coap_resource_add(in->coap, &entry->config, entry, &entry->resource) == MOTE_OK) {
+    if (done == MOTE_COAP_CHANGED) {
+        done = mote_coap_resource_add(in->coap, &entry->config, entry, &entry->resource) == MOTE_OK ? MOTE_COAP_CREATED
+                                                                                                     : MOTE_COAP_SERVICE_UNAVAILABLE;
+    }
+    code_only(in, done);
+    if (done == MOTE_COAP_CREATED) {
+        entry->state = THERE;
         commit(&entry->stored, &entry->upload);
-        code_only(in, MOTE_COAP_CREATED);
     } else {
         forget(entry);
-        code_only(in, done > 0 ? MOTE_COAP_SERVICE_UNAVAILABLE : MOTE_COAP_REQUEST_ENTITY_TOO_LARGE);
     }
 }
 
@@ -449,21 +480,23 @@ static void not_there(void *user, const mote_coap_incoming *in) { (void)user, co
 
 /* ---- All of them */
 
+static const uint16_t text_alone[] = { MOTE_COAP_TEXT };
 static const uint16_t text_and_xml[] = { MOTE_COAP_TEXT, MOTE_COAP_XML };
 static char links_of_path[] = "</path/sub1>;ct=0,</path/sub2>;ct=0,</path/sub3>;ct=0";
 
 #define RESOURCE MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_MULTICAST
+#define IN_TEXT .produces = text_alone, .produces_count = 1
 
 static const struct {
     mote_coap_resource_config config;
     void *user;
 } resources[] = {
-    { { RESOURCE, MOTE_STR("/"), .get = get_text }, "mote: a CoAP test server" },
-    { { RESOURCE, MOTE_STR("/test"), .get = get_text, .put = changed, .post = post_test, .delete_ = deleted,
+    { { RESOURCE, MOTE_STR("/"), IN_TEXT, .get = get_text }, "mote: a CoAP test server" },
+    { { RESOURCE, MOTE_STR("/test"), IN_TEXT, .get = get_text, .put = changed, .post = post_test, .delete_ = deleted,
         .attributes = MOTE_STR(";ct=0;title=\"default test resource\"") }, "the test resource" },
-    { { RESOURCE, MOTE_STR("/hello"), .get = get_text, .attributes = MOTE_STR(";ct=0") }, "hello world" },
-    { { RESOURCE, MOTE_STR("/seg1/seg2/seg3"), .get = get_text, .attributes = MOTE_STR(";ct=0") }, "a long path" },
-    { { RESOURCE, MOTE_STR("/query"), .get = get_query, .attributes = MOTE_STR(";ct=0") }, NULL },
+    { { RESOURCE, MOTE_STR("/hello"), IN_TEXT, .get = get_text, .attributes = MOTE_STR(";ct=0") }, "hello world" },
+    { { RESOURCE, MOTE_STR("/seg1/seg2/seg3"), IN_TEXT, .get = get_text, .attributes = MOTE_STR(";ct=0") }, "a long path" },
+    { { RESOURCE, MOTE_STR("/query"), IN_TEXT, .get = get_query, .attributes = MOTE_STR(";ct=0") }, NULL },
     { { RESOURCE, MOTE_STR("/location-query"), .post = post_location_query }, NULL },
     { { RESOURCE, MOTE_STR("/multi-format"), .get = get_multi_format, .attributes = MOTE_STR(";ct=\"0 41\""),
         .produces = text_and_xml, .produces_count = 2 }, NULL },
@@ -471,21 +504,21 @@ static const struct {
         .put = put_validate, .attributes = MOTE_STR(";ct=0") }, NULL },
     { { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_CONDITIONAL, MOTE_STR("/create1"), .put = put_create,
         .delete_ = delete_create }, NULL },
-    { { RESOURCE, MOTE_STR("/separate"), .get = get_later, .attributes = MOTE_STR(";ct=0") }, "that took a while" },
-    { { RESOURCE, MOTE_STR("/large"), .get = get_text, .attributes = MOTE_STR(";ct=0;rt=\"block\";sz=2048") }, large_text },
-    { { RESOURCE, MOTE_STR("/large-separate"), .get = get_later, .attributes = MOTE_STR(";ct=0;rt=\"block\";sz=2048") },
+    { { RESOURCE, MOTE_STR("/separate"), IN_TEXT, .get = get_later, .attributes = MOTE_STR(";ct=0") }, "that took a while" },
+    { { RESOURCE, MOTE_STR("/large"), IN_TEXT, .get = get_text, .attributes = MOTE_STR(";ct=0;rt=\"block\";sz=2048") }, large_text },
+    { { RESOURCE, MOTE_STR("/large-separate"), IN_TEXT, .get = get_later, .attributes = MOTE_STR(";ct=0;rt=\"block\";sz=2048") },
       large_text },
     { { RESOURCE, MOTE_STR("/large-update"), .get = get_stored, .put = put_stored, .attributes = MOTE_STR(";rt=\"block\"") },
       &large_update },
     { { RESOURCE, MOTE_STR("/large-create"), .post = post_large_create, .attributes = MOTE_STR(";rt=\"block\"") }, NULL },
     { { RESOURCE, MOTE_STR("/large-post"), .post = post_large, .attributes = MOTE_STR(";rt=\"block\"") }, large_text },
-    { { RESOURCE, MOTE_STR("/link1"), .get = get_text, .attributes = MOTE_STR(";rt=\"Type1 Type2\";if=\"If1\";sz=5") }, "link1" },
-    { { RESOURCE, MOTE_STR("/link2"), .get = get_text, .attributes = MOTE_STR(";rt=\"Type2 Type3\";if=\"If2\"") }, "link2" },
-    { { RESOURCE, MOTE_STR("/link3"), .get = get_text, .attributes = MOTE_STR(";rt=\"Type1 Type3\";if=\"foo\"") }, "link3" },
+    { { RESOURCE, MOTE_STR("/link1"), IN_TEXT, .get = get_text, .attributes = MOTE_STR(";rt=\"Type1 Type2\";if=\"If1\";sz=5") }, "link1" },
+    { { RESOURCE, MOTE_STR("/link2"), IN_TEXT, .get = get_text, .attributes = MOTE_STR(";rt=\"Type2 Type3\";if=\"If2\"") }, "link2" },
+    { { RESOURCE, MOTE_STR("/link3"), IN_TEXT, .get = get_text, .attributes = MOTE_STR(";rt=\"Type1 Type3\";if=\"foo\"") }, "link3" },
     { { RESOURCE, MOTE_STR("/path"), .get = get_links, .attributes = MOTE_STR(";ct=40") }, links_of_path },
-    { { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_HIDDEN, MOTE_STR("/path/sub1"), .get = get_text }, "sub1" },
-    { { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_HIDDEN, MOTE_STR("/path/sub2"), .get = get_text }, "sub2" },
-    { { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_HIDDEN, MOTE_STR("/path/sub3"), .get = get_text }, "sub3" },
+    { { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_HIDDEN, MOTE_STR("/path/sub1"), IN_TEXT, .get = get_text }, "sub1" },
+    { { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_HIDDEN, MOTE_STR("/path/sub2"), IN_TEXT, .get = get_text }, "sub2" },
+    { { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_HIDDEN, MOTE_STR("/path/sub3"), IN_TEXT, .get = get_text }, "sub3" },
     { { MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_HIDDEN, MOTE_STR("/*"), .get = not_there, .post = not_there,
         .put = put_new, .delete_ = not_there, .fetch = not_there, .patch = not_there, .ipatch = not_there }, NULL },
 };
@@ -494,7 +527,7 @@ static void add_resources(void) {
     static mote_coap_resource_config watched_configs[sizeof watched / sizeof *watched];
     static const mote_coap_resource_config clock_config = {
         MOTE_COAP_RESOURCE_CONFIG_INIT, MOTE_COAP_OBSERVABLE | MOTE_COAP_SHARED | MOTE_COAP_MULTICAST,
-        MOTE_STR("/time"), .get = get_time,
+        MOTE_STR("/time"), IN_TEXT, .get = get_time,
         .attributes = MOTE_STR(";ct=0;rt=\"clock\"") };
     for (size_t i = 0; i < sizeof resources / sizeof *resources; i++)
         tool_check(mote_coap_resource_add(coap, &resources[i].config, resources[i].user, NULL), "resource");
@@ -517,21 +550,26 @@ static void stop(int signal_number) {
 int main(int argc, char **argv) {
     mote_coap_config config = { MOTE_COAP_CONFIG_INIT, .observers = 64, .peers = 64, .exchanges = 64,
                                 .transfers = 16, .pool = 512 * 1024, .requests = MOTE_COAP_NONE };
-    mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT, .spin_us = 50 };
+    mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT };
     mote_port linux_port = *mote_port_linux();
-    unsigned long port = 5683;
-    int flag;
+    unsigned long port = 5683, dynamics = 0, spin = 50;
+    int flag, wrong = 0;
     while ((flag = getopt(argc, argv, "A:p:d:s:v")) != -1) {
         switch (flag) {
         case 'A': tool_check(mote_address_parse(tool_bytes(optarg), &config.local), optarg); break;
-        case 'p': port = strtoul(optarg, NULL, 10); break;
-        case 'd': max_dynamic = strtoul(optarg, NULL, 10); break;
-        case 's': options.spin_us = (uint32_t)strtoul(optarg, NULL, 10); break;
+        case 'p': wrong |= !tool_number(optarg, 65535, &port); break;
+        case 'd': wrong |= !tool_number(optarg, MAX_DYNAMIC, &dynamics); break;
+        case 's': wrong |= !tool_number(optarg, 1000000, &spin); break;
         case 'v': verbose = 1; break;
-        default: fputs(usage, stderr); return 2;
+        default: wrong = 1;
         }
     }
-    if (max_dynamic > MAX_DYNAMIC) max_dynamic = MAX_DYNAMIC;
+    if (wrong || optind != argc) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    max_dynamic = dynamics;
+    options.spin_us = (uint32_t)spin;
     config.resources =
         (uint16_t)(sizeof resources / sizeof *resources + sizeof watched / sizeof *watched + 1 + max_dynamic);
     config.local.port = (uint16_t)port;

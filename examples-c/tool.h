@@ -23,6 +23,14 @@ static TOOL_UNUSED mote_bytes tool_bytes(const char *text) {
     return bytes;
 }
 
+/* A whole number up to `most`, without anything behind it; whether it is one. */
+static TOOL_UNUSED int tool_number(const char *text, unsigned long most, unsigned long *number) {
+    char *end;
+    if (*text < '0' || *text > '9') return 0;
+    *number = strtoul(text, &end, 10);
+    return *end == '\0' && *number <= most;
+}
+
 /* Ends the program when something that must not fail has failed. */
 static TOOL_UNUSED void tool_check(mote_status status, const char *what) {
     if (status != MOTE_OK) {

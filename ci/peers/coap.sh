@@ -16,8 +16,6 @@ for capture in "$work"/*.pcap; do
     messages=$(tshark -r "$capture" -Y coap 2>/dev/null | wc -l)
     # Options that this tshark is too old to know are marked like broken ones (Echo 252, Request-Tag 292); a message
     # sent again is marked, but not broken.
-    # Options that this tshark is too old to know are marked like broken ones (Echo 252, Request-Tag 292); a message
-    # sent again is marked, but not broken.
     bad=$({
         tshark -r "$capture" -Y _ws.malformed -T fields -e _ws.expert.message | sed -E 's/Invalid Option Number (252|292)|Retransmitted|,//g'
         tshark -r "$capture" -Y 'udp && !coap' -T fields -e frame.number

@@ -44,7 +44,33 @@ refused=0 && client -m put -e three "$uri/c" || refused=$?
 [ "$(client -A xml "$uri/multi-format")" = "<message>in XML</message>" ] || die "Accept is heeded"
 head -c 3000 /dev/zero | client -m put -f - "$uri/large-update"
 [ "$(client "$uri/large-update" | head -c 3000 | wc -c)" = 3000 ] || die "standard input is sent whole"
-for bad in "-m nothing $uri/" "$uri/ $uri/" "coap://" "http://example.com/" "-t nothing $uri/"; do
+# Text of any length, and what comes out of a pipe.
+long=$(head -c 6000 /dev/zero | tr '\0' a)
+client -m put -t text -e "$long" "$uri/large-update"
+[ "$(client "$uri/large-update")" = "$long" ] || die "a long payload is sent whole"
+client -m put -t text -f <(printf %s "$long") "$uri/large-update"
+[ "$(client "$uri/large-update")" = "$long" ] || die "a pipe is sent whole"
+# What nobody gives in that format, and what cannot be written.
+for path in hello large-update obs; do
+    { client -A xml "$uri/$path" 2>&1 || true; } | grep -q '^4.06' || die "/$path is given in XML"
+done
+for out in "-o /dev/full $uri/hello" "-o /dev/full $uri/large"; do
+    status=0
+    client $out 2>/dev/null || status=$?
+    [ $status = 1 ] || die "mote-coap-client $out: exit status $status, not 1"
+done
+# Two uploads at the same time are not mixed, and one that is broken off keeps no place from another.
+head -c 200000 /dev/zero | tr '\0' 1 | client -m put -t text -f - "$uri/large-update" 2>/dev/null &
+first=$!
+head -c 200000 /dev/zero | tr '\0' 2 | client -m put -t text -f - "$uri/large-update" 2>/dev/null || true
+wait $first || true
+client "$uri/large-update" | tr -d '\n' | tr -s 12 | grep -qx '[12]' || die "uploads are mixed"
+client -m delete "$uri/a"
+head -c 1000000 /dev/zero | timeout 0.1 build/bin/mote-coap-client -b 16 -m put -f - "$uri/broken-off" && die "a megabyte in a tenth of a second"
+client -m put -e three "$uri/c"
+[ "$(client "$uri/c")" = three ] || die "the place of an upload that was broken off is free"
+for bad in "-m nothing $uri/" "$uri/ $uri/" "coap://" "http://example.com/" "-t nothing $uri/" "-B x $uri/" "-s 1x $uri/" \
+    "-b big $uri/" "-b 17 $uri/" "-O x,1 $uri/" "-O 65536,1 $uri/" "-O 4,0x123 $uri/" "-o /nowhere/at/all $uri/" "-f /nowhere/at/all $uri/"; do
     status=0
     client $bad >/dev/null 2>&1 || status=$?
     [ $status = 2 ] || die "mote-coap-client $bad: exit status $status, not 2"
@@ -52,5 +78,10 @@ done
 status=0
 client -B 1 "coap://[::1]:1/" >/dev/null 2>&1 || status=$?
 [ $status = 1 ] || die "nobody there: exit status $status, not 1"
+for bad in "-A ::1 -p $port" "-p 65536" "-p x" "-A nowhere" "-d many" "::1"; do
+    status=0
+    timeout 20 build/bin/mote-coap-server $bad >/dev/null 2>&1 || status=$?
+    [ $status = 2 ] || die "mote-coap-server $bad: exit status $status, not 2"
+done
 kill -TERM $server
 wait $server || die "the server does not end in an orderly way"

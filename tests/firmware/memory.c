@@ -32,6 +32,18 @@ static void coap(const char *what, const mote_coap_config *config)
     row(what, status, bytes, MOTE_COAP_MEM(4, 8, 1152));
 }
 
+/* What the messages in the pool have in front of them. */
+enum { IN_POOL = 4 };
+
+/* What one more place in a table takes: the mean of 16. The aim is 64 bytes. */
+static void place(const char *what, const mote_coap_config *fewer, const mote_coap_config *more, size_t in_pool)
+{
+    size_t without = 0, with = 0;
+    mote_status status = mote_coap_size(fewer, &without);
+    if (status == MOTE_OK) status = mote_coap_size(more, &with);
+    row(what, status, (with - without + 15) / 16 + in_pool, 64);
+}
+
 static void mqtt(const char *what, const mote_mqtt_config *config)
 {
     size_t bytes = 0;
@@ -59,6 +71,10 @@ int main(void)
     mote_coap_config answering = { MOTE_COAP_CONFIG_INIT, .requests = MOTE_COAP_NONE, .observers = 4, .exchanges = 4, .peers = 4,
         .resources = 4, .transfers = 1, .message_size = 256, .pool = 768 };
     mote_coap_config all = { MOTE_COAP_CONFIG_INIT };
+    mote_coap_config observed = { MOTE_COAP_CONFIG_INIT, .observers = 8 + 16 };
+    mote_coap_config asked = { MOTE_COAP_CONFIG_INIT, .exchanges = 8 + 16 };
+    mote_coap_config asking_more = { MOTE_COAP_CONFIG_INIT, .requests = 4 + 16 };
+    mote_coap_config known = { MOTE_COAP_CONFIG_INIT, .peers = 8 + 16 };
     mote_mqtt_config small_mqtt = { MOTE_MQTT_CONFIG_INIT, .host = MOTE_STR("broker"), .queue = 256, .names = 64, .output = 256, .input = 256, .operations = 2, .handlers = 2 };
     mote_mqtt_config default_mqtt = { MOTE_MQTT_CONFIG_INIT, .host = MOTE_STR("broker") };
     board_print("| object | bytes |\n|---|--:|\n");
@@ -69,6 +85,10 @@ int main(void)
     coap("CoAP client: one request, messages of 256 bytes", &asking);
     coap("CoAP server: 4 resources, 4 observers, messages of 256 bytes", &answering);
     coap("CoAP endpoint of the default config: messages of 1,152 bytes", &all);
+    place("of it, for each observer", &all, &observed, 0);
+    place("of it, for each request of a peer, beyond its message", &all, &asked, IN_POOL);
+    place("of it, for each request of ours, beyond its message", &all, &asking_more, IN_POOL);
+    place("of it, for each peer", &all, &known, 0);
     mqtt("MQTT client: buffers of 256 bytes, 2 operations", &small_mqtt);
     mqtt("MQTT client of the default config", &default_mqtt);
     mesh("mesh: 8 neighbours, no routes (non-storing mode)", 8, MOTE_MESH_NONE);
