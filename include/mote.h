@@ -1304,7 +1304,7 @@ typedef struct mote_port_udp {
     /**
      * Opens a non-blocking socket at `local`: an all-zero address means all of IPv6 and IPv4,
      * port 0 any free port. `options` are `MOTE_UDP_...` open options. `token` comes back in
-     * `mote_port_ready`. `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_ADDRESS_IN_USE`,
+     * `mote_port_ready`. `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_NOT_FOUND` when `local` is no address of this system,
      * `MOTE_ERR_IO`.
      */
     mote_status (*open)(void *state,
@@ -4185,7 +4185,7 @@ mote_status mote_coap_size(const struct mote_coap_config *config, size_t *size);
  *
  * `MOTE_ERR_INVALID` for NULL or a member out of its range; `MOTE_ERR_NO_MEMORY` when the block
  * is too small; `MOTE_ERR_FULL` when the node has no room for another object or socket;
- * `MOTE_ERR_UNSUPPORTED` when the port has no UDP; `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_IO`;
+ * `MOTE_ERR_UNSUPPORTED` when the port has no UDP; `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_NOT_FOUND` when `local` is no address of this system, `MOTE_ERR_IO`;
  * `MOTE_ERR_STALE` when the node or the transport is closed; `MOTE_ERR_STATE` when the transport
  * has another owner; `MOTE_ERR_VERSION`.
  *

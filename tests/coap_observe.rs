@@ -206,6 +206,27 @@ fn a_stale_representation_makes_the_client_register_again() {
     assert_eq!(pair.client.end(request), TIMEOUT);
 }
 
+/// It numbers its notifications from the start again, and need not answer with the acknowledgement.
+#[test]
+fn a_server_that_was_restarted_is_believed() {
+    let mut bench = Bench::new(Node::new(&Config::DEFAULT));
+    let path = mote::transport::Path::to(address(1));
+    bench.at_node(|e, cx| e.request(cx, &Request { path, ..observe() })).unwrap();
+    let answer = |bench: &mut Bench, sequence: u8, payload: &[u8]| {
+        bench.run(20_000);
+        let asked = bench.take().remove(0);
+        let asked = parse(&asked);
+        assert_eq!(asked.option(number::OBSERVE), Some(&[][..]));
+        bench.send(&raw(Type::Ack, Code::EMPTY, asked.message_id, &[], &[], &[]));
+        let options = [(number::OBSERVE, &[sequence][..]), (number::MAX_AGE, &[5])];
+        bench.send(&raw(Type::Non, Code::CONTENT, sequence.into(), asked.token, &options, payload));
+        bench.run(10);
+        assert_eq!(bench.node.responses().last().unwrap().1, payload);
+    };
+    answer(&mut bench, 200, b"before");
+    answer(&mut bench, 1, b"after");
+}
+
 #[test]
 fn an_older_notification_that_comes_late_is_not_shown() {
     let (mut pair, state) = pair(&Config::DEFAULT);

@@ -9,6 +9,7 @@ use coap_support::*;
 use mote::coap::wire::{Code, Type, number};
 use mote::coap::{Config, Request, Resource, flags, methods};
 use mote::sim::net::{Action, HostId, Net};
+use mote::status::Error;
 use mote::table::Handle;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -94,6 +95,28 @@ fn an_answer_of_another_token_message_or_endpoint_is_not_taken() {
     bench.net.run(&mut [&mut bench.peer, &mut bench.node, &mut away], until);
     assert_eq!(bench.node.end(request), Ok(Code::CONTENT));
     assert_eq!(bench.node.received(), b"true");
+}
+
+/// RFC 7252 §5.4: an option that is not defined for a response counts as unknown there.
+#[test]
+fn a_critical_option_of_requests_is_unknown_in_an_answer() {
+    for (option, result) in [
+        (number::URI_PATH, Err(Err(Error::Protocol))),
+        (number::ACCEPT, Err(Err(Error::Protocol))),
+        (number::BLOCK2, Ok(Code::CONTENT)),
+        (number::MAX_AGE, Ok(Code::CONTENT)),
+    ] {
+        let mut bench = Bench::new(Node::new(&Config::DEFAULT));
+        let path = mote::transport::Path::to(address(1));
+        let request = bench.at_node(|endpoint, cx| endpoint.request(cx, &Request { path, ..get() })).unwrap();
+        bench.run(10);
+        let asked = bench.take().remove(0);
+        let asked = parse(&asked);
+        let options = [(option, &[6][..])];
+        bench.send(&raw(Type::Ack, Code::CONTENT, asked.message_id, asked.token, &options, b"x"));
+        bench.run(10);
+        assert_eq!(bench.node.end(request), result, "option {option}");
+    }
 }
 
 /// RFC 7252 §3.2: as few bytes as possible go out, leading zeros come in.

@@ -37,6 +37,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do client -B 1 "coap://localhost:$named/hello" &&
     || die "a host is not found by its name"
 kill -TERM $any
 wait $any
+[ "$(client "coap://[::1%25lo]:$port/hello")" = "hello world" ] || die "a zone where there is no need of one does no harm"
 client -m put -e one "$uri/a"
 client -m put -e two "$uri/b"
 refused=0 && client -m put -e three "$uri/c" || refused=$?

@@ -70,7 +70,11 @@ pub(super) fn open_socket(local: &mote_address, options: u32) -> Result<(Fd, c_i
         }
         outcome => outcome.map(|fd| (fd, family)),
     }
-    .map_err(open_failure)
+    .map_err(|errno| match errno {
+        // No address of this machine.
+        libc::EADDRNOTAVAIL => Error::NotFound.code(),
+        _ => open_failure(errno),
+    })
 }
 
 fn bind(local: &mote_address, options: u32, family: c_int) -> Result<Fd, c_int> {

@@ -380,7 +380,9 @@ impl<'m> Endpoint<'m> {
         match stage {
             Stage::Turn | Stage::Notification => {
                 if stage == Stage::Notification {
-                    // The representation has gone stale and nobody said so: register again.
+                    // The representation has gone stale and nobody said so: register again. A server that
+                    // was restarted counts its notifications anew.
+                    pending.etag.set(NO_SEQUENCE);
                     head.stage.set(Stage::Turn);
                     pending.order.set(self.order);
                 }

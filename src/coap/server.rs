@@ -224,7 +224,9 @@ impl Endpoint<'_> {
             if matches!(number, number::PROXY_URI | number::PROXY_SCHEME) {
                 return Fault { code: Code::PROXYING_NOT_SUPPORTED, number };
             }
-            if !is_usable(number, value.len(), again) {
+            // Of these the standards define the Block options alone for responses.
+            let defined = message.code.is_request() || matches!(number, number::BLOCK1 | number::BLOCK2);
+            if !defined || !is_usable(number, value.len(), again) {
                 return Fault { code: Code::BAD_OPTION, number };
             }
             if matches!(number, number::BLOCK1 | number::BLOCK2) {

@@ -77,7 +77,7 @@ pub unsafe extern "C" fn mote_coap_size(config: *const mote_coap_config, size: *
 ///
 /// `MOTE_ERR_INVALID` for NULL or a member out of its range; `MOTE_ERR_NO_MEMORY` when the block
 /// is too small; `MOTE_ERR_FULL` when the node has no room for another object or socket;
-/// `MOTE_ERR_UNSUPPORTED` when the port has no UDP; `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_IO`;
+/// `MOTE_ERR_UNSUPPORTED` when the port has no UDP; `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_NOT_FOUND` when `local` is no address of this system, `MOTE_ERR_IO`;
 /// `MOTE_ERR_STALE` when the node or the transport is closed; `MOTE_ERR_STATE` when the transport
 /// has another owner; `MOTE_ERR_VERSION`.
 ///

@@ -284,6 +284,10 @@ fn destination(remote: &mote_address, uri: Option<&Uri<'_>>) -> Result<SocketAdd
     } else if to.port == 0 {
         to.port = port;
     }
+    if !to.ip.is_link_local() && !to.ip.is_multicast() {
+        // Answers come without one where it means nothing.
+        to.scope = 0;
+    }
     Ok(to)
 }
 
