@@ -211,7 +211,7 @@ static void port_faults(uint8_t version)
                 int before = failures, succeeded = play(version);
                 CHECK(succeeded <= whole);
                 if (hostile_owner == 0 && !stream.for_good && errors[error] == MOTE_ERR_WOULD_BLOCK && stream.fail_at > 2) CHECK_IS(succeeded, whole);
-                if (failures != before) printf("version %u, call %u of %u, error %d\n", version, stream.fail_at, total, errors[error]);
+                if (failures != before) printf("version %u, call %u of %u, error %d\n", version, stream.fail_at, total, (int)errors[error]);
             }
         }
     }

@@ -7,6 +7,4 @@
 void board_print(const char *text);
 void board_number(uint32_t number);
 void board_exit(int status);
-/* Bytes of stack that were ever used since the start. */
-uint32_t board_stack_used(void);
 #endif

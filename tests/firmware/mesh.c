@@ -35,8 +35,6 @@ int main(void)
     board_number(memory_air.frames);
     board_print(", lost ");
     board_number(memory_air.lost);
-    board_print(", stack ");
-    board_number(board_stack_used());
-    board_print(faults ? " bytes: FAILED\n" : " bytes: passed\n");
+    board_print(faults ? ": FAILED\n" : ": passed\n");
     return faults != 0;
 }

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Start-up of a Cortex-M4F without a C library's, and printing by semihosting. */
 #include "board.h"
+#include <stddef.h>
+
+/* How deep the stack gets is measured by what is left of this. */
+enum { PATTERN = 0x5A5A5A5A };
 
 extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[], stack_top[];
 int main(void);
 void reset(void);
+/* Of the C library, in programs that print by it: opens its standard output, and moves the end of the heap. */
+__attribute__((weak)) void initialise_monitor_handles(void);
+__attribute__((weak)) void *_sbrk(int bytes);
 
 static void semihosting(uint32_t operation, const void *argument)
 {
@@ -44,6 +51,14 @@ static void fault(void)
     board_exit(3);
 }
 
+/* Above the heap, which lies below the stack. */
+static uint32_t stack_used(void)
+{
+    const uint32_t *at = _sbrk != NULL ? _sbrk(0) : bss_end;
+    while (at < stack_top && *at == PATTERN) at++;
+    return (uint32_t)((const char *)stack_top - (const char *)at);
+}
+
 void reset(void)
 {
     /* The floating-point unit, before anything may use it. */
@@ -51,18 +66,15 @@ void reset(void)
     __asm__ volatile("dsb\n isb");
     for (uint32_t *to = data_start, *from = data_load; to < data_end; ) *to++ = *from++;
     for (uint32_t *to = bss_start; to < bss_end; ) *to++ = 0;
-    /* How deep the stack gets is measured by what is left of this pattern. */
     uint32_t *sp;
     __asm__ volatile("mov %0, sp" : "=r"(sp));
-    for (uint32_t *to = bss_end; to < sp - 64; ) *to++ = 0xA5A5A5A5u;
-    board_exit(main());
-}
-
-uint32_t board_stack_used(void)
-{
-    const uint32_t *at = bss_end;
-    while (at < stack_top && *at == 0xA5A5A5A5u) at++;
-    return (uint32_t)((const char *)stack_top - (const char *)at);
+    for (uint32_t *to = bss_end; to < sp - 64; ) *to++ = PATTERN;
+    if (initialise_monitor_handles != NULL) initialise_monitor_handles();
+    int status = main();
+    board_print("stack ");
+    board_number(stack_used());
+    board_print(" bytes\n");
+    board_exit(status);
 }
 
 /* Where the stack begins and the handlers of the first exceptions. */
