@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Start-up of a Cortex-M4F without a C library's, and printing by semihosting. */
 #include "board.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 /* How deep the stack gets is measured by what is left of this. */
@@ -12,6 +13,22 @@ void reset(void);
 /* Of the C library, in programs that print by it: opens its standard output, and moves the end of the heap. */
 __attribute__((weak)) void initialise_monitor_handles(void);
 __attribute__((weak)) void *_sbrk(int bytes);
+
+/* What a core without compare-and-swap asks for: no interrupt in between. */
+bool _critical_section_1_0_acquire(void);
+void _critical_section_1_0_release(bool masked);
+
+bool _critical_section_1_0_acquire(void)
+{
+    uint32_t masked;
+    __asm__ volatile("mrs %0, primask\n cpsid i" : "=r"(masked) : : "memory");
+    return masked != 0;
+}
+
+void _critical_section_1_0_release(bool masked)
+{
+    if (!masked) __asm__ volatile("cpsie i" : : : "memory");
+}
 
 static void semihosting(uint32_t operation, const void *argument)
 {
