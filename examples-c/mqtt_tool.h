@@ -233,7 +233,7 @@ static TOOL_UNUSED void mqtt_report(mqtt_tool *tool, const mote_mqtt_event *even
     if (event->kind == MOTE_MQTT_DISCONNECTED && event->retry_after == MOTE_MQTT_NO_RETRY) tool->ended = 1;
     if (event->kind == MOTE_MQTT_DISCONNECTED && (tool->debug || event->status != MOTE_ERR_CLOSED)) {
         fprintf(stderr, "disconnected: %.*s, reason 0x%02x", (int)text.len, (const char *)text.ptr, event->reason);
-        if (event->retry_after != MOTE_MQTT_NO_RETRY) fprintf(stderr, ", again in %lu ms", (unsigned long)event->retry_after);
+        if (!mqtt_in_vain(tool, event)) fprintf(stderr, ", again in %lu ms", (unsigned long)event->retry_after);
         fputc('\n', stderr);
     }
     if (event->kind == MOTE_MQTT_ENDED && event->status != MOTE_OK)

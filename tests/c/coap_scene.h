@@ -4,6 +4,7 @@
 #ifndef COAP_SCENE_H
 #define COAP_SCENE_H
 #include "memory_port.h"
+#include "scene.h"
 
 enum { SCENE_BODY = 3000 };
 
@@ -22,22 +23,11 @@ static struct {
     mote_node *nodes[2];
     mote_coap *server, *client;
     mote_coap_resource counter;
-    int count, faults, requests_seen;
+    int count, requests_seen;
     uint8_t stored[SCENE_BODY];
     size_t stored_len;
     uint8_t body[SCENE_BODY];
 } scene;
-
-/* Called with what is not so. */
-static void scene_fault(const char *what);
-
-static void scene_check(int condition, const char *what)
-{
-    if (!condition) {
-        scene.faults++;
-        scene_fault(what);
-    }
-}
 
 static void scene_get(void *user, const mote_coap_incoming *incoming)
 {
@@ -176,6 +166,6 @@ static int scene_run(uint32_t lose)
     scene_finish(&observe, "observing ends");
     scene_check(observe.status == MOTE_ERR_CANCELLED, "it ends as cancelled");
     scene_end();
-    return scene.faults;
+    return scene_faults;
 }
 #endif

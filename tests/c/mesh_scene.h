@@ -5,6 +5,7 @@
 #ifndef MESH_SCENE_H
 #define MESH_SCENE_H
 #include "memory_radio.h"
+#include "scene.h"
 
 /* More than mote_mesh_size asks for here, on 32 and on 64 bits; what a node needs is printed. */
 enum { SCENE_NODES = 3, SCENE_MESH = 16384, SCENE_COAP = MOTE_COAP_MEM(1, 1, 1152), SCENE_BODY = 2000 };
@@ -25,21 +26,10 @@ static struct {
     mote_coap *server, *client;
     mote_address addresses[SCENE_NODES];
     int routes; /* that the root has learned */
-    int faults, requests_seen;
+    int requests_seen;
     scene_outcome ping;
     uint8_t body[SCENE_BODY];
 } scene;
-
-/* Called with what is not so. */
-static void scene_fault(const char *what);
-
-static void scene_check(int condition, const char *what)
-{
-    if (!condition) {
-        scene.faults++;
-        scene_fault(what);
-    }
-}
 
 static void scene_mesh_event(void *user, const mote_mesh_event *event)
 {
@@ -185,7 +175,7 @@ static int scene_run(uint32_t mode, uint32_t lose)
         scene_check(mote_mesh_close(scene.meshes[i]) == MOTE_OK, "a mesh closes");
         scene_check(mote_node_close(scene.nodes[i]) == MOTE_OK, "a node closes");
     }
-    return scene.faults;
+    return scene_faults;
 }
 
 /* What a router with 16 neighbours and 16 routes takes: its mesh and its event loop. */

@@ -47,18 +47,24 @@ struct World {
 }
 
 fn node_on(sim: *mut mote_sim, last: u8) -> *mut mote_node {
-    let mut port: *const mote_port = null();
-    let mut node = null_mut();
-    unsafe {
-        assert_eq!(mote_sim_host(sim, &raw const *leak(address(last, 0)), &raw mut port), MOTE_OK);
-        // The client gathers what it sends, the server does not.
-        let send_batch = if last == 2 { 4 } else { 0 };
-        let size = size_of::<mote_node_config>() as u32;
-        let config = mote_node_config { size, port, send_batch, ..zeroed() };
-        let memory = vec![0u8; 16384].leak();
-        let status = mote_node_init(memory.as_mut_ptr(), memory.len(), &raw const config, &raw mut node);
-        assert_eq!(status, MOTE_OK);
-    }
+    // The client gathers what it sends, the server does not.
+    let send_batch = if last == 2 { 4 } else { 0 };
+    node_of(mote_node_config { port: port_on(sim, last), send_batch, ..zeroed() })
+}
+
+fn port_on(sim: *mut mote_sim, last: u8) -> *const mote_port {
+    let mut port = null();
+    let status = unsafe { mote_sim_host(sim, &raw const *leak(address(last, 0)), &raw mut port) };
+    assert_eq!(status, MOTE_OK);
+    port
+}
+
+fn node_of(config: mote_node_config) -> *mut mote_node {
+    let config = mote_node_config { size: size_of::<mote_node_config>() as u32, ..config };
+    let (memory, mut node) = (vec![0u8; 16384].leak(), null_mut());
+    let status =
+        unsafe { mote_node_init(memory.as_mut_ptr(), memory.len(), &raw const config, &raw mut node) };
+    assert_eq!(status, MOTE_OK);
     node
 }
 
@@ -105,12 +111,7 @@ impl World {
     }
 
     fn add(&self, config: mote_coap_resource_config, user: *mut c_void) -> mote_coap_resource {
-        let config =
-            leak(mote_coap_resource_config { size: size_of::<mote_coap_resource_config>() as u32, ..config });
-        let mut resource = 0;
-        let status = unsafe { mote_coap_resource_add(self.server, config, user, &raw mut resource) };
-        assert_eq!(status, MOTE_OK);
-        resource
+        add_to(self.server, config, user)
     }
 
     fn end(self) {
@@ -123,6 +124,31 @@ impl World {
             mote_sim_free(self.sim);
         }
     }
+}
+
+fn add_to(
+    server: *mut mote_coap,
+    config: mote_coap_resource_config,
+    user: *mut c_void,
+) -> mote_coap_resource {
+    let size = size_of::<mote_coap_resource_config>() as u32;
+    let config = leak(mote_coap_resource_config { size, ..config });
+    let mut resource = 0;
+    let status = unsafe { mote_coap_resource_add(server, config, user, &raw mut resource) };
+    assert_eq!(status, MOTE_OK);
+    resource
+}
+
+/// Adds `/hello`; the port that it is served at.
+fn greet(server: *mut mote_coap) -> u16 {
+    add_to(
+        server,
+        mote_coap_resource_config { path: bytes(b"/hello"), get: Some(hello), ..zeroed() },
+        null_mut(),
+    );
+    let mut at: mote_address = zeroed();
+    assert_eq!(unsafe { mote_coap_local_address(server, &raw mut at) }, MOTE_OK);
+    at.port
 }
 
 /// What a callback saw.
@@ -164,6 +190,17 @@ unsafe extern "C" fn on_event(user: *mut c_void, event: *const mote_coap_event) 
 
 fn user(seen: &mut Seen) -> *mut c_void {
     core::ptr::from_mut(seen).cast()
+}
+
+/// A request whose events are seen.
+fn asking(uri: &[u8], seen: &mut Seen) -> mote_coap_request_config {
+    mote_coap_request_config {
+        size: size_of::<mote_coap_request_config>() as u32,
+        uri: bytes(uri),
+        callback: Some(on_event),
+        user: user(seen),
+        ..zeroed()
+    }
 }
 
 fn get(world: &World, uri: &[u8], seen: &mut Seen) -> mote_coap_request {

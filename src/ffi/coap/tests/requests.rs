@@ -2,6 +2,7 @@
 //! Requests and their answers.
 
 use super::*;
+use crate::ffi::mote_lookup;
 
 #[test]
 fn a_request_is_answered_and_ends_once() {
@@ -43,16 +44,12 @@ fn large_bodies_go_both_ways_kept_or_asked_for() {
         stored.clear();
         let mut seen = Seen { upload: body.clone(), ..Seen::default() };
         let config = mote_coap_request_config {
-            size: size_of::<mote_coap_request_config>() as u32,
             method: MOTE_COAP_PUT,
-            uri: bytes(b"coap://[fd00::1]/large"),
             payload: bytes(&body[..if stays == 1 { 5000 } else { 1024 }]),
             payload_stays: stays,
             more: 1 - stays,
             total: 5000,
-            callback: Some(on_event),
-            user: user(&mut seen),
-            ..zeroed()
+            ..asking(b"coap://[fd00::1]/large", &mut seen)
         };
         assert_eq!(unsafe { mote_coap_start(world.client, &raw const config, null_mut()) }, MOTE_OK);
         world.run(1000);
@@ -119,26 +116,24 @@ fn a_response_may_come_later_and_from_another_thread() {
     world.end();
 }
 
+fn start_by_name(
+    coap: *mut mote_coap,
+    config: &mote_coap_request_config,
+    request: &mut mote_coap_request,
+    lookup: &mut *mut mote_lookup,
+) -> mote_status {
+    let memory = vec![0u8; MOTE_COAP_NAME_MEM].leak();
+    unsafe { mote_coap_start_by_name(memory.as_mut_ptr(), memory.len(), coap, config, request, lookup) }
+}
+
 /// Over the platform, which resolves `localhost`.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_host_by_name_is_looked_up_first() {
-    use crate::ffi::{mote_lookup, mote_lookup_cancel, mote_node_run};
-    let memory = || vec![0u8; 16384].leak().as_mut_ptr();
-    let mut node = null_mut();
-    let size = size_of::<mote_node_config>() as u32;
-    let config = mote_node_config { size, port: crate::linux::mote_port_linux(), ..zeroed() };
-    assert_eq!(unsafe { mote_node_init(memory(), 16384, &raw const config, &raw mut node) }, MOTE_OK);
+    use crate::ffi::{mote_lookup_cancel, mote_node_run};
+    let node = node_of(mote_node_config { port: crate::linux::mote_port_linux(), ..zeroed() });
     let (server, client) = (endpoint(&config_for(node)), endpoint(&config_for(node)));
-    let hello = leak(mote_coap_resource_config {
-        size: size_of::<mote_coap_resource_config>() as u32,
-        path: bytes(b"/hello"),
-        get: Some(hello),
-        ..zeroed()
-    });
-    assert_eq!(unsafe { mote_coap_resource_add(server, hello, null_mut(), null_mut()) }, MOTE_OK);
-    let mut at: mote_address = zeroed();
-    assert_eq!(unsafe { mote_coap_local_address(server, &raw mut at) }, MOTE_OK);
+    let port = greet(server);
     let run = |seen: &Seen, lasts: usize| {
         for _ in 0..2000 {
             if seen.lasts >= lasts {
@@ -148,34 +143,19 @@ fn a_host_by_name_is_looked_up_first() {
         }
         assert_eq!(seen.lasts, lasts);
     };
-    let (mut request, mut lookup): (_, *mut mote_lookup) = (7, null_mut());
     let mut seen = Seen::default();
-    let mut start = |coap, uri: &str, seen: &mut Seen| unsafe {
-        let config = mote_coap_request_config {
-            size: size_of::<mote_coap_request_config>() as u32,
-            uri: bytes(uri.as_bytes()),
-            callback: Some(on_event),
-            user: user(seen),
-            ..zeroed()
-        };
-        let status = mote_coap_start_by_name(
-            memory(),
-            MOTE_COAP_NAME_MEM,
-            coap,
-            &raw const config,
-            &raw mut request,
-            &raw mut lookup,
-        );
-        (status, request, lookup)
+    let start = |coap, uri: &str, seen: &mut Seen| {
+        let (request, lookup) = leak((7, null_mut()));
+        (start_by_name(coap, &asking(uri.as_bytes(), seen), request, lookup), *request, *lookup)
     };
-    let named = format!("coap://local%68ost:{}/hello", at.port);
+    let named = format!("coap://local%68ost:{}/hello", port);
     let (status, request, lookup) = start(client, &named, &mut seen);
     assert_eq!((status, request, lookup.is_null(), seen.lasts), (MOTE_OK, 0, false, 0));
     run(&seen, 1);
     assert_eq!(seen.events.last().unwrap().3, b"hello");
     // A literal needs no look-up.
     seen.body.clear();
-    let literal = format!("coap://127.0.0.1:{}/hello", at.port);
+    let literal = format!("coap://127.0.0.1:{}/hello", port);
     let (status, request, lookup) = start(client, &literal, &mut seen);
     assert_eq!((status, request == 0, lookup.is_null()), (MOTE_OK, false, true));
     run(&seen, 2);
@@ -297,20 +277,8 @@ fn the_further_addresses_of_a_host_are_tried() {
     let mut sim = null_mut();
     assert_eq!(unsafe { mote_sim_new(7, &raw mut sim) }, MOTE_OK);
     let server_node = node_on(sim, 1);
-    let mut port: *const mote_port = null();
-    let mut node = null_mut();
-    unsafe {
-        assert_eq!(mote_sim_host(sim, &raw const *leak(address(2, 0)), &raw mut port), MOTE_OK);
-        let port = leak(mote_port { resolver: &resolver::TABLE, ..*port });
-        let config = mote_node_config {
-            size: size_of::<mote_node_config>() as u32,
-            port,
-            ..zeroed::<mote_node_config>()
-        };
-        let memory = vec![0u8; 16384].leak();
-        let status = mote_node_init(memory.as_mut_ptr(), memory.len(), &raw const config, &raw mut node);
-        assert_eq!(status, MOTE_OK);
-    }
+    let port = leak(mote_port { resolver: &resolver::TABLE, ..unsafe { *port_on(sim, 2) } });
+    let node = node_of(mote_node_config { port, ..zeroed() });
     let listening =
         mote_coap_config { local: mote_address { port: 5683, ..zeroed() }, ..config_for(server_node) };
     let world = World {
@@ -319,34 +287,16 @@ fn the_further_addresses_of_a_host_are_tried() {
         server: endpoint(&listening),
         client: endpoint(&config_for(node)),
     };
-    let resource = mote_coap_resource_config { path: bytes(b"/hello"), get: Some(hello), ..zeroed() };
-    world.add(resource, null_mut());
+    greet(world.server);
     let (here, nobody) = (address(1, 0), [address(7, 0), address(8, 0), address(9, 0)]);
     let ask = |method: u8, timeout: u32, addresses: &[mote_address]| {
         ADDRESSES.set(addresses.to_vec());
-        let memory = vec![0u8; MOTE_COAP_NAME_MEM].leak();
         let seen: &mut Seen = leak(Seen::default());
-        let (mut request, mut lookup) = (7, null_mut());
-        let config = mote_coap_request_config {
-            size: size_of::<mote_coap_request_config>() as u32,
-            uri: bytes(b"coap://host/hello"),
-            callback: Some(on_event),
-            user: user(seen),
-            method,
-            timeout,
-            ..zeroed()
-        };
-        let status = unsafe {
-            mote_coap_start_by_name(
-                memory.as_mut_ptr(),
-                memory.len(),
-                world.client,
-                &raw const config,
-                &raw mut request,
-                &raw mut lookup,
-            )
-        };
-        assert_eq!((status, request), (MOTE_OK, 0));
+        let config = mote_coap_request_config { method, timeout, ..asking(b"coap://host/hello", seen) };
+        // They are written once more when the first address is known.
+        let (request, lookup) = leak((7, null_mut()));
+        let status = start_by_name(world.client, &config, request, lookup);
+        assert_eq!((status, *request), (MOTE_OK, 0));
         let (mut begin, mut now) = (0, 0);
         unsafe {
             assert_eq!(mote_sim_now(world.sim, &raw mut begin), MOTE_OK);
@@ -360,7 +310,7 @@ fn the_further_addresses_of_a_host_are_tried() {
             }
         }
         assert_eq!((seen.lasts, seen.events.len()), (1, 1));
-        assert_eq!(request == 0, addresses.is_empty());
+        assert_eq!(*request == 0, addresses.is_empty());
         (seen.events[0].1, seen.body.clone(), now - begin)
     };
     // One attempt without an answer takes 62 to 93 seconds.
@@ -396,43 +346,19 @@ fn the_next_address_is_asked_when_the_first_refuses() {
     // The resolver here tells nobody that it has an answer.
     let alarm = leak(mote_port_alarm { reports_readiness: 0, ..unsafe { *linux.alarm } });
     let port = leak(mote_port { resolver: &resolver::TABLE, alarm, ..linux });
-    let size = size_of::<mote_node_config>() as u32;
-    let config = mote_node_config { size, port, ..zeroed() };
-    let memory = vec![0u8; 16384].leak();
-    let mut node = null_mut();
-    let status =
-        unsafe { mote_node_init(memory.as_mut_ptr(), memory.len(), &raw const config, &raw mut node) };
-    assert_eq!(status, MOTE_OK);
+    let node = node_of(mote_node_config { port, ..zeroed() });
     let there = |ip| mote_address::from(SocketAddress::new(ip, 0));
     let (first, second) = (there(Ip::LOOPBACK), there(Ip::v4([127, 0, 0, 1])));
     let (server, client) =
         (endpoint(&mote_coap_config { local: second, ..config_for(node) }), endpoint(&config_for(node)));
-    let hello = leak(mote_coap_resource_config {
-        size: size_of::<mote_coap_resource_config>() as u32,
-        path: bytes(b"/hello"),
-        get: Some(hello),
-        ..zeroed()
-    });
-    assert_eq!(unsafe { mote_coap_resource_add(server, hello, null_mut(), null_mut()) }, MOTE_OK);
-    let mut at: mote_address = zeroed();
-    assert_eq!(unsafe { mote_coap_local_address(server, &raw mut at) }, MOTE_OK);
+    let port = greet(server);
     for (addresses, outcome) in [([first, second], MOTE_OK), ([first, first], MOTE_ERR_REFUSED)] {
         ADDRESSES.set(addresses.to_vec());
-        let uri = format!("coap://host:{}/hello", at.port);
+        let uri = format!("coap://host:{}/hello", port);
         let mut seen = Seen::default();
-        let request = mote_coap_request_config {
-            size: size_of::<mote_coap_request_config>() as u32,
-            uri: bytes(uri.as_bytes()),
-            callback: Some(on_event),
-            user: user(&mut seen),
-            ..zeroed()
-        };
-        let memory = vec![0u8; MOTE_COAP_NAME_MEM].leak();
-        let (place, length) = (memory.as_mut_ptr(), memory.len());
-        let status = unsafe {
-            mote_coap_start_by_name(place, length, client, &raw const request, null_mut(), null_mut())
-        };
-        assert_eq!(status, MOTE_OK);
+        let (request, lookup) = leak((7, null_mut()));
+        let config = asking(uri.as_bytes(), &mut seen);
+        assert_eq!(start_by_name(client, &config, request, lookup), MOTE_OK);
         let mut turns = 0;
         // Far sooner than anything is sent again.
         while seen.lasts == 0 && turns < 50 {
