@@ -159,6 +159,7 @@ static TOOL_UNUSED mote_mesh *tool_mesh_make(const tool_mesh *given, mote_mesh_c
     config->channel = given->channel;
     config->ghc = given->ghc;
     config->sixlorh = given->sixlorh;
+    config->ip_reassemblies = 4;
     tool_check(mote_mesh_size(config, &size), "mesh");
     tool_check(mote_mesh_init(tool_memory(size), size, config, &mesh), "mesh");
     return mesh;

@@ -2,7 +2,7 @@
 # Every protocol alone, without the standard library, and the source-file rules.
 . ci/lib.sh
 bad=0
-for features in "" coap coap-client coap-server mqtt mqtt-v3 mqtt-v5 mqtt-v3,mqtt-store mqtt-v5,mqtt-store,mqtt-alias mqtt-v5,mqtt-auth mesh rpl-storing,of0 rpl-non-storing,mrhof ieee802154 lowpan lowpan,ghc,sixlorh mesh,ghc mesh,sixlorh mesh,border-routers ipv6; do
+for features in "" coap coap-client coap-server mqtt mqtt-v3 mqtt-v5 mqtt-v3,mqtt-store mqtt-v5,mqtt-store,mqtt-alias mqtt-v5,mqtt-auth mesh rpl-storing,of0 rpl-non-storing,mrhof ieee802154 lowpan lowpan,ghc,sixlorh mesh,ghc mesh,sixlorh mesh,border-routers mesh,reassembly ipv6 ipv6,reassembly; do
     echo "features: ${features:-none}"
     RUSTFLAGS="-D warnings" cargo check --quiet --target-dir "$target_dir/features" --no-default-features --features "$features" || bad=1
 done

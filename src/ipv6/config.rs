@@ -65,6 +65,10 @@ pub struct Config {
     /// Bytes of the buffer in which the headers of packets are made, and the messages of neighbour
     /// discovery. At least 128; a source route takes up to 16 for each of its hops besides.
     pub headers: u16,
+    /// Packets put together from fragments at the same time (RFC 8200 §4.5), 1.6 KB each. With 0, nodes that
+    /// send fragments are told that this node does not know them.
+    #[cfg(feature = "reassembly")]
+    pub reassemblies: u8,
     /// Whether generic header compression (RFC 7400) is announced to neighbours.
     #[cfg(feature = "ghc")]
     pub ghc: bool,
@@ -95,6 +99,8 @@ impl Default for Config {
             sockets: 2,
             packet: 1280,
             headers: 256,
+            #[cfg(feature = "reassembly")]
+            reassemblies: 0,
             #[cfg(feature = "ghc")]
             ghc: false,
             held: 0,

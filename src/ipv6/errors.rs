@@ -69,6 +69,13 @@ impl Problem {
         Problem { kind: kind::PARAMETER_PROBLEM, code, parameter: pointer as u32 }
     }
 
+    /// Whether the first fragment of a packet does not say what this is. No error is fragmented.
+    const fn is_of_first_fragment(&self) -> bool {
+        cfg!(feature = "reassembly")
+            && self.kind == kind::PARAMETER_PROBLEM
+            && self.code == parameter::FIRST_FRAGMENT
+    }
+
     /// The two exceptions from the rule of silence about multicast (RFC 4443 §2.4 (e.3)).
     const fn may_answer_multicast(&self) -> bool {
         self.kind == kind::PACKET_TOO_BIG
@@ -105,7 +112,7 @@ impl Ipv6<'_> {
         let silent = (to_many && !problem.may_answer_multicast())
             || no_single_source
             || self.addresses.is_own(source)
-            || is_error_itself(packet);
+            || (is_error_itself(packet) && !problem.is_of_first_fragment());
         if silent || !self.errors.take(cx.now) {
             self.statistics.errors_suppressed = self.statistics.errors_suppressed.wrapping_add(1);
             return;

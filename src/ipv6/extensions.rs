@@ -169,12 +169,18 @@ impl Ipv6<'_> {
                 }
                 protocol::FRAGMENT => {
                     let Ok(fragment) = Fragment::parse(rest) else { return Some(self.malformed()) };
-                    // A packet in one fragment is whole (RFC 6946); others are not put together.
+                    // A packet in one fragment is whole (RFC 6946).
                     if fragment.offset != 0 || fragment.more {
+                        #[cfg(feature = "reassembly")]
+                        if self.config.reassemblies > 0 {
+                            self.keep_fragment(cx, packet, walk, &fragment);
+                            return Some(Outcome::Done);
+                        }
                         let problem = Problem::parameter(parameter::NEXT_HEADER, walk.next_header_at);
                         self.report(cx, &walk.arrival, packet, problem);
                         return Some(Outcome::Done);
                     }
+                    walk.arrival.fragmented = true;
                     walk.pass(packet, start + Fragment::LEN);
                 }
                 // A hop-by-hop header elsewhere than first is not known (RFC 8200 §4): it ends

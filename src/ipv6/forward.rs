@@ -15,7 +15,7 @@ use crate::bytes::{Parts, Writer};
 use crate::status::Error;
 
 /// The smallest MTU of any link (RFC 8200 §5).
-const MIN_MTU: usize = 1280;
+pub(super) const MIN_MTU: usize = 1280;
 
 impl Ipv6<'_> {
     /// Sends on a packet that is not for us, or whose source route leads on.

@@ -32,6 +32,9 @@ pub struct Arrival {
     pub multicast: bool,
     /// Whether it came from the host side of a border router and not from the link.
     pub outside: bool,
+    /// Whether it came in fragments, or with a fragment header: neighbour discovery and routing must not
+    /// (RFC 6980).
+    pub fragmented: bool,
 }
 
 /// What a packet brought, or what became due.
@@ -259,6 +262,10 @@ impl Ipv6<'_> {
                     None
                 }
             },
+            kind::RPL_CONTROL | kind::ROUTER_SOLICITATION..=kind::REDIRECT if walk.arrival.fragmented => {
+                self.malformed();
+                None
+            }
             kind::RPL_CONTROL => {
                 let (source, destination) = ends(packet.first_chunk()?);
                 let from = walk.arrival.from;

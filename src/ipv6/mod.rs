@@ -12,6 +12,7 @@
 //! | `output` | packets of our own: source, way, headers, link address |
 //! | `errors` | ICMPv6 errors and their rate |
 //! | [`sockets`] | UDP |
+//! | `reassembly` | fragments put together |
 //! | [`addresses`], [`source_selection`], [`neighbours`] | the tables |
 //! | `nd` | neighbour discovery: host, router, registry of a border router |
 #![forbid(unsafe_code)]
@@ -26,6 +27,8 @@ pub mod link;
 mod nd;
 pub mod neighbours;
 mod output;
+#[cfg(feature = "reassembly")]
+pub mod reassembly;
 pub mod routing;
 pub mod sockets;
 pub mod source_selection;
@@ -91,6 +94,12 @@ pub struct Statistics {
     pub errors_suppressed: u32,
     /// Registrations and neighbours refused because the cache is full.
     pub neighbours_full: u32,
+    /// Packets put together from fragments.
+    #[cfg(feature = "reassembly")]
+    pub reassembled: u32,
+    /// Packets whose fragments did not all come, overlapped or make too large a packet.
+    #[cfg(feature = "reassembly")]
+    pub reassembly_failed: u32,
 }
 
 /// The IPv6 engine.
@@ -104,6 +113,8 @@ pub struct Ipv6<'m> {
     pub neighbours: Neighbours<'m>,
     sockets: Table<'m, Socket>,
     nd: nd::State<'m>,
+    #[cfg(feature = "reassembly")]
+    reassembly: reassembly::Reassembly<'m>,
     buffer: &'m mut [u8],
     held: output::Held<'m>,
     errors: ErrorRate,
@@ -143,6 +154,8 @@ impl<'m> Ipv6<'m> {
             neighbours: Neighbours(carver.part(usize::from(config.neighbours))),
             sockets: Table::new(carver.part(usize::from(config.sockets))),
             nd: nd::State::carve(carver, config),
+            #[cfg(feature = "reassembly")]
+            reassembly: reassembly::Reassembly::carve(carver, config.reassemblies),
             buffer: carver.part(usize::from(config.headers)),
             held: output::Held::new(carver.part(usize::from(config.held))),
             errors: ErrorRate::new(now),
@@ -291,11 +304,16 @@ impl<'m> Ipv6<'m> {
     /// What became due: an event, or `None` once there is nothing more. See the pattern in
     /// `docs/engines.md`.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
+        #[cfg(feature = "reassembly")]
+        self.expire_fragments(cx);
         self.poll_nd(cx)
     }
 
     /// When [`Ipv6::poll`] has something to do.
     pub fn next_deadline(&self) -> Instant {
+        #[cfg(feature = "reassembly")]
+        return core::cmp::min(self.nd_deadline(), self.reassembly.deadline());
+        #[cfg(not(feature = "reassembly"))]
         self.nd_deadline()
     }
 }

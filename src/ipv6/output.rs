@@ -2,10 +2,16 @@
 //! Packets of our own, and the last step of every packet: to which link address it goes.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "reassembly")]
+use super::forward::MIN_MTU;
 use super::link::{Link, LinkAddress, LinkDestination};
 use super::neighbours::NeighbourState;
+#[cfg(feature = "reassembly")]
+use super::reassembly::LARGEST;
 use super::routing::{ControlMessage, Encapsulation, Flow, NoRoute, Route};
 use super::source_selection::in_prefix;
+#[cfg(feature = "reassembly")]
+use super::wire::exthdr::Fragment;
 use super::wire::header::Header;
 use super::wire::icmpv6::{self, kind};
 use super::wire::nd::Medium;
@@ -76,6 +82,27 @@ enum Way<'r> {
     Hop(&'r Ip, LinkAddress, &'r Encapsulation),
     Multicast,
     Outside,
+}
+
+/// A way and what goes along it, but for the bytes.
+struct Along<'a> {
+    way: Way<'a>,
+    link: LinkAddress,
+    encapsulation: &'a Encapsulation,
+    /// How many bytes of extension headers the way takes.
+    headers: usize,
+    source: &'a Ip,
+    outgoing: &'a Outgoing<'a>,
+}
+
+/// Writes an upper-layer header without its checksum, and says how long it is.
+fn write_upper(icmp: Option<(u8, u8)>, write: Write<'_>, to: &mut [u8]) -> Result<usize> {
+    let mut out = Writer::new(to);
+    if let Some((kind, code)) = icmp {
+        out.put(&[kind, code, 0, 0])?;
+    }
+    write(&mut out)?;
+    Ok(out.position())
 }
 
 /// Writes the type of what follows into the last of the headers that a routing protocol wrote,
@@ -241,26 +268,83 @@ impl Ipv6<'_> {
             Encapsulation::Tunnel { .. } => (headers, Header::LEN),
         };
         let front = Header::LEN + headers + inner;
-        let mut out = Writer::new(self.buffer.get_mut(front..).ok_or(Error::TooLarge)?);
-        let protocol = match outgoing.icmp {
-            Some((kind, code)) => {
-                out.put(&[kind, code, 0, 0])?;
-                protocol::ICMPV6
-            }
-            None => protocol::UDP,
-        };
-        write(&mut out)?;
-        let upper = out.position();
+        let out = self.buffer.get_mut(front..).unwrap_or_default();
+        let upper = write_upper(outgoing.icmp, write, out)?;
         let room = usize::from(self.config.packet).saturating_sub(front + upper);
         let mut body = outgoing.body;
-        if body.len() > room {
-            body = match outgoing.icmp {
-                Some((kind, _)) if kind < kind::ECHO_REQUEST => body.get(..room).unwrap_or_default(),
-                _ => return Err(Error::TooLarge),
-            };
+        let protocol = if outgoing.icmp.is_some() { protocol::ICMPV6 } else { protocol::UDP };
+        let is_error = outgoing.icmp.is_some_and(|(kind, _)| kind < kind::ECHO_REQUEST);
+        let along = Along { way, link, encapsulation, headers, source, outgoing };
+        #[cfg(feature = "reassembly")]
+        if !is_error && body.len() > room.min(MIN_MTU - Header::LEN - upper) {
+            return self.send_in_fragments(cx, &along, front, protocol, write);
         }
+        if body.len() > room {
+            if !is_error {
+                return Err(Error::TooLarge);
+            }
+            body = body.get(..room).unwrap_or_default();
+        }
+        let out = self.buffer.get_mut(front..front + upper).unwrap_or_default();
+        seal(source, outgoing.destination, protocol, out, body);
+        self.send_piece(cx, &along, protocol, upper, body)
+    }
+
+    /// Sends a packet that does not fit one of the smallest MTU in fragments (RFC 8200 §4.5), the headers of the
+    /// way in each of them.
+    #[cfg(feature = "reassembly")]
+    fn send_in_fragments(
+        &mut self,
+        cx: &mut Context<'_>,
+        along: &Along<'_>,
+        front: usize,
+        protocol: u8,
+        write: Write<'_>,
+    ) -> Result<()> {
+        let Along { source, outgoing, .. } = *along;
+        let at = front + Fragment::LEN;
+        let out = self.buffer.get_mut(at..).unwrap_or_default();
+        let mut upper = write_upper(outgoing.icmp, write, out)?;
+        let mut body = outgoing.body;
+        if Header::LEN + upper + body.len() > LARGEST {
+            return Err(Error::TooLarge);
+        }
+        let out = self.buffer.get_mut(at..at + upper).unwrap_or_default();
+        seal(source, outgoing.destination, protocol, out, body);
+        let identification = cx.random.u32();
+        // How much of the packet goes in one fragment.
+        let room = usize::from(self.config.packet).saturating_sub(at);
+        let room = room.min(MIN_MTU - Header::LEN - Fragment::LEN) & !7;
+        let mut offset = 0;
+        // Each round sends a fragment; the packet ends, as `room` is not 0.
+        loop {
+            let more = upper + body.len() > room;
+            let count = if more { room.checked_sub(upper).ok_or(Error::TooLarge)? } else { body.len() };
+            let (piece, rest) = body.split_at_checked(count).filter(|_| room > 0).ok_or(Error::TooLarge)?;
+            let fragment = Fragment { next_header: protocol, offset, more, identification };
+            fragment.emit(&mut Writer::new(self.buffer.get_mut(front..at).unwrap_or_default()))?;
+            self.send_piece(cx, along, protocol::FRAGMENT, Fragment::LEN + upper, piece)?;
+            if !more {
+                return Ok(());
+            }
+            (offset, upper, body) = (offset + room as u16, 0, rest);
+        }
+    }
+
+    /// Puts the headers of the way in front of the `upper` bytes of type `protocol` that stand behind their room in
+    /// the buffer, and sends them and `body`.
+    fn send_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        along: &Along<'_>,
+        protocol: u8,
+        upper: usize,
+        body: &[u8],
+    ) -> Result<()> {
+        let Along { ref way, link, encapsulation, headers, source, outgoing } = *along;
         let length = upper + body.len();
-        seal(source, outgoing.destination, protocol, out.written_mut(), body);
+        let inner = if matches!(encapsulation, Encapsulation::Tunnel { .. }) { Header::LEN } else { 0 };
+        let front = Header::LEN + headers + inner;
         let (mut last, mut hop_limit, mut to) = (protocol, outgoing.hop_limit, outgoing.destination);
         let mut from = *source;
         match encapsulation {

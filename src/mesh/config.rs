@@ -77,6 +77,10 @@ pub struct Config {
     /// Whether a router that has lost every DODAG becomes the root of a floating one; see
     /// [`floating`](rpl::Config::floating).
     pub floating: bool,
+    /// IPv6 packets put together from fragments at the same time (RFC 8200 §4.5), 1.6 KB each. With 0,
+    /// nodes that send fragments are told that this node does not know them.
+    #[cfg(feature = "reassembly")]
+    pub ip_reassemblies: u8,
     /// Whether generic header compression (RFC 7400) is announced to neighbours, and used towards
     /// those that announce it.
     #[cfg(feature = "ghc")]
@@ -111,6 +115,8 @@ impl Default for Config {
             registry: 0,
             context_from_prefix: true,
             floating: false,
+            #[cfg(feature = "reassembly")]
+            ip_reassemblies: 0,
             #[cfg(feature = "ghc")]
             ghc: false,
             #[cfg(feature = "sixlorh")]
@@ -120,11 +126,11 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The room for the headers of a packet: a tunnel with the packet information of RPL, with the
-    /// longest source route at a root; or a router advertisement.
+    /// The room for the headers of a packet: a tunnel with the packet information of RPL and a fragment
+    /// header, with the longest source route at a root; or a router advertisement.
     fn headers(&self) -> u16 {
         let hops = if self.role == Role::Root { self.routes.min(64) } else { 0 };
-        let route = 2 * Header::LEN as u16 + 8 + 8 + 8 + 16 * hops;
+        let route = 2 * Header::LEN as u16 + 8 + 8 + 8 + 8 + 16 * hops;
         let advertisement = 144 + 32 + 24 * u16::from(self.contexts.min(16));
         route.max(advertisement)
     }
@@ -176,6 +182,8 @@ impl Config {
             sockets: self.sockets,
             packet: self.packet,
             headers: self.headers(),
+            #[cfg(feature = "reassembly")]
+            reassemblies: self.ip_reassemblies,
             #[cfg(feature = "ghc")]
             ghc: self.ghc,
             ..ipv6::Config::default()

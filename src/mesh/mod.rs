@@ -115,6 +115,12 @@ impl<'m> Mesh<'m> {
         }
         // What the layers above have just queued goes at once.
         self.poll_link(cx);
+        #[cfg(feature = "reassembly")]
+        if let Some((arrival, length)) = self.ipv6.reassembled(scratch) {
+            let event = self.accept(cx.now, cx.random, arrival, scratch.get_mut(..length)?);
+            self.poll_link(cx);
+            return event;
+        }
         let packet = self.host.pop(scratch)?;
         Some(Event::HostPacket { packet })
     }

@@ -40,8 +40,11 @@ impl Mesh<'_> {
         if !self.started {
             return None;
         }
-        let arrival =
-            Arrival { from: received.source, multicast: received.destination.is_broadcast(), outside: false };
+        let arrival = Arrival {
+            from: received.source,
+            multicast: received.destination.is_broadcast(),
+            ..Arrival::default()
+        };
         self.accept(cx.now, cx.random, arrival, received.packet)
     }
 
@@ -59,7 +62,7 @@ impl Mesh<'_> {
         self.accept(cx.now, cx.random, arrival, packet)
     }
 
-    fn accept<'d>(
+    pub(super) fn accept<'d>(
         &mut self,
         now: Instant,
         random: &mut dyn Random,

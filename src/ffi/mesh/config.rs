@@ -100,6 +100,13 @@ pub struct mote_mesh_config {
     /// each apart from those of the others (RFC 6775). More than 1 needs a build with the
     /// feature `border-routers`. Default 1.
     pub border_routers: u16,
+    /// IPv6 packets put together from fragments at the same time (RFC 8200 §4.5), of up to 1,536 bytes;
+    /// each takes 1.6 KB. Needs a build with the feature `reassembly`, which also sends packets over
+    /// 1,280 bytes in fragments. Default 0: a node that sends fragments is told that this node
+    /// does not know them.
+    pub ip_reassemblies: u16,
+    /// Must be 0.
+    pub reserved: [u16; 3],
 }
 
 // SAFETY: `repr(C)`, `size` first, integers, pointers and an optional function.
@@ -162,11 +169,12 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     if given.eui64 == [0; 8] || wanted.channel < 11 || given.no_context > 1 {
         return Err(Error::Invalid);
     }
-    if given.ghc > 1 || given.sixlorh > 1 || given.floating > 1 {
+    if given.ghc > 1 || given.sixlorh > 1 || given.floating > 1 || given.reserved != [0; 3] {
         return Err(Error::Invalid);
     }
     let lacks = given.ghc != 0 && !cfg!(feature = "ghc")
         || given.sixlorh != 0 && !cfg!(feature = "sixlorh")
+        || given.ip_reassemblies != 0 && !cfg!(feature = "reassembly")
         || given.border_routers > 1 && !cfg!(feature = "border-routers");
     if lacks {
         return Err(Error::Unsupported);
@@ -194,6 +202,8 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     set_byte(&mut wanted.pings, given.pings, 255)?;
     wanted.context_from_prefix = given.no_context == 0;
     wanted.floating = given.floating != 0;
+    #[cfg(feature = "reassembly")]
+    set_byte(&mut wanted.ip_reassemblies, given.ip_reassemblies, 255)?;
     #[cfg(feature = "ghc")]
     {
         wanted.ghc = given.ghc != 0;

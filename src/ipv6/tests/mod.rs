@@ -2,6 +2,8 @@
 //! Behaviour of the engine over a link in memory: a few nodes that all hear each other.
 
 mod discovery;
+#[cfg(feature = "reassembly")]
+mod fragments;
 mod hostile;
 mod packets;
 mod routing;
@@ -182,7 +184,7 @@ impl Node {
 
     fn receive(&mut self, now: u64, from: LinkAddress, multicast: bool, packet: &[u8]) {
         let mut packet = packet.to_vec();
-        let arrival = Arrival { from, multicast, outside: false };
+        let arrival = Arrival { from, multicast, ..Arrival::default() };
         let event = self.does(now, |engine, cx| engine.receive(cx, arrival, &mut packet).map(seen));
         self.events.extend(event);
     }
@@ -191,6 +193,8 @@ impl Node {
         for _ in 0..100 {
             match self.does(now, |engine, cx| engine.poll(cx).map(seen)) {
                 Some(event) => self.events.push(event),
+                #[cfg(feature = "reassembly")]
+                None if self.put_together(now) => {}
                 None => {
                     assert!(self.engine.next_deadline() > Instant(now) || !self.out.packets.is_empty());
                     return;
@@ -198,6 +202,18 @@ impl Node {
             }
         }
         panic!("poll without end");
+    }
+
+    /// Takes a packet whose fragments have all come.
+    #[cfg(feature = "reassembly")]
+    fn put_together(&mut self, now: u64) -> bool {
+        let mut scratch = [0; reassembly::LARGEST];
+        let Some((arrival, length)) = self.engine.reassembled(&mut scratch) else { return false };
+        assert!(arrival.fragmented);
+        let packet = &mut scratch[..length];
+        let event = self.does(now, |engine, cx| engine.receive(cx, arrival, packet).map(seen));
+        self.events.extend(event);
+        true
     }
 
     fn ping(&mut self, now: u64, to: Ip, sequence: u16) -> Result<()> {

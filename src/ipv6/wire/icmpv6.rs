@@ -72,6 +72,8 @@ pub mod parameter {
     pub const NEXT_HEADER: u8 = 1;
     /// An option is not known.
     pub const OPTION: u8 = 2;
+    /// A first fragment ends before the upper-layer header (RFC 7112).
+    pub const FIRST_FRAGMENT: u8 = 3;
 }
 
 /// An ICMPv6 message: type, code, and what stands behind the checksum.
