@@ -34,13 +34,16 @@ if [ "${4:-}" = reading ]; then
     "$bin/mote-coap-client" "coap://[$far]/reading"
     exit 0
 fi
-for size in 8 56 500 1000 1200 1232; do
+# Those over 1,232 bytes take two fragments each way (RFC 8200 section 4.5).
+for size in 8 56 500 1000 1200 1232 1233 1400 1452; do
     ping -6 -c 5 -i 0.2 -s "$size" -W 5 "$far" >ping.log || true
     grep -q ' 0% packet loss' ping.log || { cat ping.log; die "$size bytes were lost"; }
 done
 hops=$(traceroute -6 -n -N 1 -q 1 -w 5 "$far" | awk 'NR > 1 { print $2 }' | tr '\n' ' ')
 [ "$hops" = "fd00::10:0:0:0 fd00::10:0:0:1 fd00::10:0:0:2 $far " ] || die "traceroute saw $hops"
+hops=$(traceroute -6 -n -N 1 -q 1 -w 5 "$far" 1400 | awk 'NR > 1 { print $2 }' | tr '\n' ' ')
+[ "$hops" = "fd00::10:0:0:0 fd00::10:0:0:1 fd00::10:0:0:2 $far " ] || die "traceroute with 1400 bytes saw $hops"
 coap-client-notls -m get "coap://[$far]/reading" >reading.txt 2>/dev/null
 grep -Eq '^[0-9]+\.[0-9]' reading.txt || die "libcoap's client read $(cat reading.txt)"
 "$bin/mote-coap-client" "coap://[$far]/parent" | grep -q 'fe80::10:0:0:2' || die "mote-coap-client did not see the parent"
-echo "$mode: ping6 with 8 to 1232 bytes, traceroute and two CoAP clients reach the third hop"
+echo "$mode: ping6 with 8 to 1452 bytes, traceroute with 80 and 1400 and two CoAP clients reach the third hop"

@@ -22,6 +22,7 @@ enum { TOOL_MAX_PEERS = 16 };
     "  --mode MODE            " who "storing or non-storing (non-storing)\n" \
     "  --objective O          " who "mrhof or of0 (mrhof)\n" \
     "  --prefix P             " who "the first 64 bits of all addresses of the mesh (fd00::)\n" \
+    "  --compress             " who "all nodes send the headers of RPL compressed (RFC 8138, RFC 9035)\n" \
     "  --fast                 " who "trickle begins at a quarter of a second, for demonstrations\n"
 
 typedef struct {
@@ -104,6 +105,10 @@ static TOOL_UNUSED int tool_root_option(mote_mesh_root_config *root, int *i, int
     const char *option = argv[*i], *value = *i + 1 < argc ? argv[*i + 1] : NULL;
     if (strcmp(option, "--fast") == 0) {
         root->interval_min = 8;
+        return 1;
+    }
+    if (strcmp(option, "--compress") == 0) {
+        root->sixlorh = 1;
         return 1;
     }
     if (value == NULL) return 0;

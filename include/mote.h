@@ -2763,7 +2763,7 @@ typedef struct mote_mesh_config {
      */
     uint16_t pings;
     /**
-     * The largest packet that is made, in bytes, all headers included. Default 1304; for a root
+     * The largest packet that is made, in bytes, all headers included. Default 1328; for a root
      * 2047, so that packets of the largest size can go along long source routes.
      */
     uint16_t packet;
@@ -2803,6 +2803,17 @@ typedef struct mote_mesh_config {
      * feature `border-routers`. Default 1.
      */
     uint16_t border_routers;
+    /**
+     * IPv6 packets put together from fragments at the same time (RFC 8200 section 4.5), of up to 1,536 bytes;
+     * each takes 1.6 KB. Needs a build with the feature `reassembly`, which also sends packets over
+     * 1,280 bytes in fragments. Default 0: a node that sends fragments is told that this node
+     * does not know them.
+     */
+    uint16_t ip_reassemblies;
+    /**
+     * Must be 0.
+     */
+    uint16_t reserved[3];
 } mote_mesh_config;
 
 /**
@@ -2872,9 +2883,11 @@ typedef struct mote_mesh_root_config {
      */
     uint16_t lifetime_unit;
     /**
-     * Must be 0.
+     * 1: all nodes that can are asked to send the headers of RPL compressed (RFC 8138), by the flag T of the
+     * DODAG (RFC 9035); those that cannot join as leaves. Needs a build with the feature
+     * `sixlorh`. Default 0.
      */
-    uint16_t reserved;
+    uint16_t sixlorh;
 } mote_mesh_root_config;
 
 /**

@@ -24,7 +24,7 @@ use super::fragment::{FragmentStats, MAX_DATAGRAM, Reassemblies};
 #[cfg(feature = "mesh-under")]
 use super::mesh::MeshUnder;
 #[cfg(feature = "sixlorh")]
-use crate::address::Ip;
+use super::sixlorh::Dodag;
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::mac::Mac;
 use crate::ieee802154::pool::Pool;
@@ -82,9 +82,11 @@ pub struct Interface<'m> {
     ghc: bool,
     #[cfg(feature = "sixlorh")]
     sixlorh: bool,
-    /// The address of the DODAG's root, which 6LoRH elides.
+    /// What 6LoRH elides, and whether the DODAG asks for it (RFC 9035).
     #[cfg(feature = "sixlorh")]
-    root: Option<Ip>,
+    dodag: Dodag,
+    #[cfg(feature = "sixlorh")]
+    compressed: bool,
     stats: Stats,
 }
 
@@ -148,7 +150,9 @@ impl<'m> Interface<'m> {
             #[cfg(feature = "sixlorh")]
             sixlorh: config.sixlorh,
             #[cfg(feature = "sixlorh")]
-            root: None,
+            dodag: Dodag::NONE,
+            #[cfg(feature = "sixlorh")]
+            compressed: false,
             stats: Stats::default(),
         }
     }
@@ -202,10 +206,11 @@ impl<'m> Interface<'m> {
         self.mac.set_addresses(cx, short, pan)
     }
 
-    /// The address of the DODAG's root, to which 6LoRH headers refer; `None` when there is none.
+    /// The DODAG to which 6LoRH headers refer, and whether it asks for these (RFC 9035): then they are sent
+    /// whatever the configuration says.
     #[cfg(feature = "sixlorh")]
-    pub const fn set_root(&mut self, root: Option<Ip>) {
-        self.root = root;
+    pub const fn set_dodag(&mut self, dodag: Dodag, compressed: bool) {
+        (self.dodag, self.compressed) = (dodag, compressed);
     }
 
     /// A neighbour has announced that it understands generic header compression (RFC 7400), or

@@ -25,7 +25,7 @@ pub mod mesh;
 pub mod nhc;
 pub mod packet;
 #[cfg(feature = "sixlorh")]
-mod sixlorh;
+pub mod sixlorh;
 #[cfg(feature = "sixlorh")]
 mod sixlorh_send;
 

@@ -109,7 +109,7 @@ pub fn compress(
 
 /// As [`compress`], for a neighbour that understands generic header compression (RFC 7400): extension
 /// headers, ICMPv6 and what UDP carries are written in its bytecode where that is shorter and
-/// the packet then fits `room`; but nothing of a packet in two parts.
+/// the packet then fits `room`; of a packet in two parts, extension headers alone.
 ///
 /// # Errors
 /// Those of [`compress`].
@@ -122,7 +122,7 @@ pub fn compress_generic(
     room: &mut [u8],
 ) -> Result<Compressed> {
     if !packet.tail.is_empty() {
-        return compress(packet, ends, contexts, elide_udp_checksum, room);
+        return compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Extensions, room);
     }
     match compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Everywhere, room) {
         Err(Error::TooLarge) => {

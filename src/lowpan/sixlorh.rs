@@ -21,6 +21,25 @@ pub(super) const TYPE_IP_IN_IP: u8 = 6;
 /// The longest source route that is taken.
 pub(super) const MAX_HOPS: usize = 64;
 
+/// What 6LoRH headers leave out, since all nodes of a DODAG know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Dodag {
+    /// The address of the root; `None` when it is not known.
+    pub root: Option<Ip>,
+    /// Whether the RPL option has type 0x23, not 0x63 (RFC 9008 §4.3).
+    pub option_0x23: bool,
+}
+
+impl Dodag {
+    /// Outside of any.
+    pub(super) const NONE: Dodag = Dodag { root: None, option_0x23: false };
+
+    /// The type of the RPL option.
+    pub(super) const fn option_type(&self) -> u8 {
+        if self.option_0x23 { 0x23 } else { 0x63 }
+    }
+}
+
 /// The 6LoRH headers of a packet.
 #[derive(Clone, Copy, Debug, Default)]
 struct Headers<'a> {
@@ -122,8 +141,7 @@ pub(super) fn coalesce(address: &mut [u8; 16], last: &[u8]) {
     }
 }
 
-/// Expands what follows the page switch. `root` is the address of the DODAG's root, when it is
-/// known; the rest is as with [`packet::decompress`]. For a first fragment, `total` is the size of
+/// Expands what follows the page switch, with what is known of the DODAG; the rest is as with [`packet::decompress`]. For a first fragment, `total` is the size of
 /// the expanded packet.
 ///
 /// # Errors
@@ -134,7 +152,7 @@ pub(super) fn decompress(
     payload: &[u8],
     mut ends: Ends,
     contexts: &Contexts<'_>,
-    root: Option<Ip>,
+    dodag: &Dodag,
     total: Option<usize>,
     out: &mut [u8],
 ) -> Result<Decompressed> {
@@ -156,7 +174,7 @@ pub(super) fn decompress(
     let outer_len = if tunnel.is_some() { IPV6_HEADER } else { 0 };
     let shift = outer_len + rpi_len + route_len;
     if let Some((_, encapsulator)) = tunnel {
-        let known = root.map(|root| root.0);
+        let known = dodag.root.map(|root| root.0);
         let full = encapsulator.len() == 16;
         source = known.or(full.then_some([0; 16])).ok_or(Error::NotFound)?;
         coalesce(&mut source, encapsulator);
@@ -208,7 +226,7 @@ pub(super) fn decompress(
     let mut front = Writer::new(out);
     front.put(&header)?;
     if let Some([flags, instance, high, low]) = headers.rpi {
-        front.put(&[after_options, 0, 0x63, 4, flags, instance, high, low])?;
+        front.put(&[after_options, 0, dodag.option_type(), 4, flags, instance, high, low])?;
     }
     if route_len > 0 {
         // Type 3, all addresses in full.
@@ -235,12 +253,16 @@ mod tests {
     }
 
     fn expand(payload: &[u8], root: Option<Ip>) -> Result<Vec<u8>> {
+        expand_in(&Dodag { root, ..Dodag::NONE }, payload)
+    }
+
+    fn expand_in(dodag: &Dodag, payload: &[u8]) -> Result<Vec<u8>> {
         let mut entries = [Context::default(); 1];
         let mut contexts = Contexts::new(&mut entries);
         contexts.set(0, ROOT, 64, true).unwrap();
         let ends = Ends::of_link(LinkAddress::Short(1), LinkAddress::Short(0xa));
         let mut out = [0; 400];
-        let done = decompress(payload, ends, &contexts, root, None, &mut out)?;
+        let done = decompress(payload, ends, &contexts, dodag, None, &mut out)?;
         if let Some(missing) = done.missing_checksum {
             missing.fill(&mut out[..done.len]);
         }
@@ -279,6 +301,10 @@ mod tests {
             rest.extend(option);
             rest.extend([128, 0, 1, 2]);
             assert_eq!(expand(&payload, None), Ok(ipv6(0, 64, node(2), node(1), &rest)));
+            // RFC 9008 §4.3: the type that the DODAG has.
+            rest[2] = 0x23;
+            let dodag = Dodag { option_0x23: true, ..Dodag::NONE };
+            assert_eq!(expand_in(&dodag, &payload), Ok(ipv6(0, 64, node(2), node(1), &rest)));
         }
     }
 

@@ -11,8 +11,7 @@ use super::interface::Codec;
 use super::iphc::{Ends, IPV6_HEADER, addresses, put_addresses};
 use super::nhc::next_header::{HOP_BY_HOP, IPV6, ROUTING};
 use super::packet::Compressed;
-use super::sixlorh::{MAX_HOPS, PAGE_1, TYPE_IP_IN_IP, TYPE_RPI, address_len, coalesce};
-use crate::address::Ip;
+use super::sixlorh::{Dodag, MAX_HOPS, PAGE_1, TYPE_IP_IN_IP, TYPE_RPI, address_len, coalesce};
 use crate::bytes::{Parts, Writer};
 use crate::status::{Error, Result};
 
@@ -68,13 +67,13 @@ struct Front<'a> {
 }
 
 impl<'a> Front<'a> {
-    fn parse(packet: &'a [u8], header: &[u8; IPV6_HEADER]) -> Option<Front<'a>> {
+    fn parse(packet: &'a [u8], header: &[u8; IPV6_HEADER], option_type: u8) -> Option<Front<'a>> {
         let mut front = Front { rpi: None, route: Route::default(), next: header[6], size: IPV6_HEADER };
         if front.next == HOP_BY_HOP {
             let options = packet.get(front.size..)?.first_chunk::<8>()?;
             // Alone, with the type that the receiver puts in, and without reserved flags.
-            let [next, 0, 0x63, 4, flags, instance, high, low] = *options else { return None };
-            if flags & 0x1f != 0 {
+            let [next, 0, kind, 4, flags, instance, high, low] = *options else { return None };
+            if kind != option_type || flags & 0x1f != 0 {
                 return None;
             }
             (front.rpi, front.next) = (Some([flags, instance, high, low]), next);
@@ -120,7 +119,7 @@ fn coalesces(before: &[u8; 16], after: &[u8; 16], len: usize) -> bool {
 }
 
 /// Compresses all of `packet`, headers of RPL included, into `room`; `compress` is how what is behind
-/// these is compressed. `root` is the address of the DODAG's root, which is left out where it is known.
+/// these is compressed. The address of the DODAG's root is left out where it is known.
 ///
 /// # Errors
 /// [`Error::Unsupported`] for a packet without such headers, or whose headers hold what 6LoRH cannot
@@ -130,12 +129,13 @@ pub(super) fn compress(
     ends: Ends,
     contexts: &Contexts<'_>,
     elide_udp_checksum: bool,
-    root: Option<Ip>,
+    dodag: &Dodag,
     compress: Codec,
     room: &mut [u8],
 ) -> Result<Compressed> {
     let header = packet.first_chunk::<IPV6_HEADER>().ok_or(Error::Malformed)?;
-    let front = Front::parse(packet, header).ok_or(Error::Unsupported)?;
+    let Dodag { root, .. } = *dodag;
+    let front = Front::parse(packet, header, dodag.option_type()).ok_or(Error::Unsupported)?;
     let tunnel = front.next == IPV6;
     if front.size == IPV6_HEADER && !tunnel {
         return Err(Error::Unsupported);
@@ -235,6 +235,7 @@ mod tests {
     use super::super::context::Context;
     use super::super::{packet, sixlorh};
     use super::*;
+    use crate::address::Ip;
     use crate::ieee802154::LinkAddress;
     use proptest::prelude::*;
 
@@ -273,7 +274,8 @@ mod tests {
         contexts.set(0, ROOT, 64, true).unwrap();
         let ends = Ends::of_link(LinkAddress::Short(1), LinkAddress::Short(0xa));
         let mut out = [0; 127];
-        let done = compress(packet, ends, &contexts, false, root, packet::compress, &mut out[..room])?;
+        let dodag = Dodag { root, ..Dodag::NONE };
+        let done = compress(packet, ends, &contexts, false, &dodag, packet::compress, &mut out[..room])?;
         assert_eq!(done.consumed, packet.len());
         Ok(out[..done.len].to_vec())
     }
@@ -285,7 +287,8 @@ mod tests {
         let ends = Ends::of_link(LinkAddress::Short(1), LinkAddress::Short(0xa));
         let mut out = [0; 2048];
         assert_eq!(payload[0], PAGE_1);
-        let done = sixlorh::decompress(&payload[1..], ends, &contexts, root, None, &mut out).unwrap();
+        let dodag = Dodag { root, ..Dodag::NONE };
+        let done = sixlorh::decompress(&payload[1..], ends, &contexts, &dodag, None, &mut out).unwrap();
         out[..done.len].to_vec()
     }
 

@@ -82,6 +82,8 @@ impl Mesh<'_> {
         };
         self.ipv6.set_authority(own, 0);
         self.with_rpl(cx.now, cx.random, |rpl, cx| rpl.start_root(cx, &config))?;
+        #[cfg(feature = "sixlorh")]
+        self.follow_dodag();
         self.use_prefix(cx.now, cx.random, &prefix)
     }
 

@@ -63,8 +63,8 @@ pub struct Config {
     /// Pings under way.
     pub pings: u8,
     /// The largest packet that is made here, in bytes. The default is the minimum MTU of IPv6 and
-    /// the packet information of RPL; a root that sends packets of that size along source
-    /// routes needs up to 2047.
+    /// a tunnel with the packet information of RPL; a root that sends packets of that size along
+    /// source routes needs up to 2047.
     pub packet: u16,
     /// Bytes of the queue of packets for the host side; 0 when there is none.
     pub host_queue: u16,
@@ -110,7 +110,7 @@ impl Default for Config {
             groups: 1,
             sockets: 2,
             pings: 1,
-            packet: 1304,
+            packet: 1328,
             host_queue: 0,
             registry: 0,
             context_from_prefix: true,

@@ -12,6 +12,8 @@ use crate::ipv6::wire::protocol;
 use crate::ipv6::wire::udp::Udp;
 use crate::ipv6::{self, Arrival};
 use crate::random::Random;
+#[cfg(feature = "sixlorh")]
+use crate::rpl::wire::Configuration;
 use crate::rpl::wire::PrefixInformation;
 use crate::rpl::{self, RplContext};
 use crate::status::{Error, Result};
@@ -79,6 +81,8 @@ impl Mesh<'_> {
                 }
                 let event =
                     self.with_rpl(now, random, |rpl, cx| rpl.receive(cx, source, destination, code, body));
+                #[cfg(feature = "sixlorh")]
+                self.follow_dodag();
                 self.guess_link(now, from);
                 event.and_then(|event| self.on_rpl(now, random, event))
             }
@@ -163,13 +167,21 @@ impl Mesh<'_> {
         None
     }
 
+    /// What the compressed headers of RPL refer to, and whether they are sent, is a matter of the DODAG.
+    #[cfg(feature = "sixlorh")]
+    pub(super) fn follow_dodag(&mut self) {
+        use crate::lowpan::sixlorh::Dodag;
+        if let Some(dodag) = self.rpl.dodags().find(|dodag| dodag.joined) {
+            let Configuration { rpi_0x23, compressed, .. } = dodag.configuration;
+            self.interface.set_dodag(Dodag { root: Some(dodag.dodag_id), option_0x23: rpi_0x23 }, compressed);
+        }
+    }
+
     fn on_rpl(&mut self, now: Instant, random: &mut dyn Random, event: rpl::Event) -> Option<Event<'static>> {
+        #[cfg(feature = "sixlorh")]
+        self.follow_dodag();
         Some(match event {
-            rpl::Event::Joined { instance, dodag_id } => {
-                #[cfg(feature = "sixlorh")]
-                self.interface.set_root(Some(dodag_id));
-                Event::Joined { instance, dodag_id }
-            }
+            rpl::Event::Joined { instance, dodag_id } => Event::Joined { instance, dodag_id },
             rpl::Event::ParentChanged { instance, parent } => {
                 // The links to the parents are kept, and to no others: places would run out.
                 let links = self.interface.mac_mut().neighbours_mut();

@@ -242,15 +242,16 @@ impl Dodag {
         }
     }
 
-    /// Whether this node can be a router of the DODAG: a mode of operation and an objective
-    /// function that this build has.
+    /// Whether this node can be a router of the DODAG: a mode of operation, an objective function and a form
+    /// of headers (RFC 9035) that this build has.
     pub(super) fn can_route(&self) -> bool {
         let mode = self.mode == Mode::NoDownwardRoutes as u8
             || (self.mode == Mode::NonStoring as u8 && cfg!(feature = "rpl-non-storing"))
             || (self.mode == Mode::Storing as u8 && cfg!(feature = "rpl-storing"));
         // OF0 ignores metric containers (RFC 6552 §1).
         let metric = !self.strange_metric || self.configuration.ocp == 0;
-        mode && metric && objective::is_known(self.configuration.ocp)
+        let form = !self.configuration.compressed || cfg!(feature = "sixlorh");
+        mode && metric && form && objective::is_known(self.configuration.ocp)
     }
 
     /// The next version: ranks of the one before no longer bind.

@@ -172,8 +172,11 @@ fn a_host_without_rpl_is_reached_through_its_router() {
         network.until(60, |network| network.node(2).mesh.global_address().is_some()).unwrap();
         assert!(network.took(1).contains(&Told::Host(address(2))), "{mode:?}");
         network.until(60, |network| network.node(0).mesh.routes().count() == 2).unwrap();
-        assert!(network.ping(2, &address(0), 0, 100).is_ok(), "{mode:?} up");
-        assert!(network.ping(0, &address(2), 0, 100).is_ok(), "{mode:?} down");
+        // Its packets travel in tunnels, those of the largest size too.
+        for size in [100, 1232] {
+            assert!(network.ping(2, &address(0), 0, size).is_ok(), "{mode:?} up, {size}");
+            assert!(network.ping(0, &address(2), 0, size).is_ok(), "{mode:?} down, {size}");
+        }
         // It is switched off: its registration, and the route, end by themselves.
         network.air.stop(2);
         assert_eq!(network.ping(0, &address(2), 0, 20), Err(PingFailure::Local(Error::Timeout)), "{mode:?}");

@@ -48,13 +48,28 @@ fn rpl_headers_take_less_where_the_network_is_told_so() {
     }
 }
 
-/// The other type of RPL's option (RFC 9008) cannot be told from the first in this form.
+/// Which type the RPL option has is a matter of the DODAG (RFC 9008 §4.3): it comes out as it went in, since
+/// the nodes in the middle check it.
 #[test]
-fn what_cannot_be_compressed_goes_as_it_is() {
-    let configuration = Configuration { rpi_0x23: true, ..Root::default().configuration };
-    let (_, bytes) =
-        line_of_six(Root { configuration, ..Root::default() }, |_, config| config.sixlorh = true);
-    assert!(bytes > 0);
+fn the_option_of_rfc_9008_is_compressed_too() {
+    for mode in [Mode::NonStoring, Mode::Storing] {
+        let configuration = Configuration { rpi_0x23: true, ..Root::default().configuration };
+        let root = Root { mode, configuration, ..Root::default() };
+        let (none, plain) = line_of_six(root, |_, _| {});
+        let (many, less) = line_of_six(root, |_, config| config.sixlorh = true);
+        assert!(none == 0 && many > 40 && less < plain, "{mode:?}: {many}, {less} and {plain} bytes");
+    }
+}
+
+/// RFC 9035: the root says for all that headers are compressed.
+#[test]
+fn the_flag_of_the_dodag_turns_it_on_everywhere() {
+    for mode in [Mode::NonStoring, Mode::Storing] {
+        let told = line_of_six(Root { mode, ..Root::default() }, |_, config| config.sixlorh = true);
+        let configuration = Configuration { compressed: true, ..Root::default().configuration };
+        let asked = line_of_six(Root { mode, configuration, ..Root::default() }, |_, _| {});
+        assert!(asked.0 > 40 && asked == told, "{mode:?}: {asked:?} and {told:?}");
+    }
 }
 
 #[cfg(feature = "ghc")]

@@ -75,7 +75,7 @@ pub struct mote_mesh_config {
     pub sockets: u16,
     /// Pings under way. Default 1.
     pub pings: u16,
-    /// The largest packet that is made, in bytes, all headers included. Default 1304; for a root
+    /// The largest packet that is made, in bytes, all headers included. Default 1328; for a root
     /// 2047, so that packets of the largest size can go along long source routes.
     pub packet: u16,
     /// Bytes of the queue of packets for the host side of a border router. Default 0: there is
@@ -148,8 +148,10 @@ pub struct mote_mesh_root_config {
     pub lifetime: u16,
     /// Seconds. Default 60.
     pub lifetime_unit: u16,
-    /// Must be 0.
-    pub reserved: u16,
+    /// 1: all nodes that can are asked to send the headers of RPL compressed (RFC 8138), by the flag T of the
+    /// DODAG (RFC 9035); those that cannot join as leaves. Needs a build with the feature
+    /// `sixlorh`. Default 0.
+    pub sixlorh: u16,
 }
 
 // SAFETY: `repr(C)`, `size` first, integers.
@@ -231,9 +233,13 @@ pub(super) fn root(given: &mote_mesh_root_config) -> Result<Root> {
         _ => return Err(Error::Invalid),
     }
     let flags = given.floating | given.option_type_0x23;
-    if flags > 1 || given.preference > 7 || given.reserved != 0 {
+    if flags > 1 || given.preference > 7 || given.sixlorh > 1 {
         return Err(Error::Invalid);
     }
+    if given.sixlorh != 0 && !cfg!(feature = "sixlorh") {
+        return Err(Error::Unsupported);
+    }
+    parameters.compressed = given.sixlorh != 0;
     parameters.rpi_0x23 = given.option_type_0x23 != 0;
     set_byte(&mut parameters.interval_min, given.interval_min, 255)?;
     set_byte(&mut parameters.interval_doublings, given.interval_doublings, 255)?;

@@ -213,7 +213,9 @@ fn malformed_fragments_are_pointed_at() {
     let mut node = host(1, 1);
     let own = node.engine.link_local();
     let whole = request(own, 1000, &[]).remove(0).2;
-    let cases: [(&[u8], usize, bool, u8, (u8, u32)); 3] = [
+    // Bytes, offset, more, next header; code and pointer of the answer.
+    type Case<'a> = (&'a [u8], usize, bool, u8, (u8, u32));
+    let cases: [Case<'_>; 3] = [
         // Not a multiple of eight bytes: the payload length.
         (&whole[..499], 0, true, protocol::ICMPV6, (0, 4)),
         // Headers that go on in the second fragment.

@@ -118,7 +118,7 @@ impl Interface<'_> {
     ) -> Result<packet::Decompressed> {
         #[cfg(feature = "sixlorh")]
         if let Some((&sixlorh::PAGE_1, rest)) = payload.split_first() {
-            return sixlorh::decompress(rest, ends, &self.contexts, self.root, total, scratch);
+            return sixlorh::decompress(rest, ends, &self.contexts, &self.dodag, total, scratch);
         }
         packet::decompress(payload, ends, &self.contexts, total, scratch)
     }

@@ -60,10 +60,10 @@ impl Interface<'_> {
             None => packet,
         };
         #[cfg(feature = "sixlorh")]
-        let shorter = match (self.sixlorh, packet) {
+        let shorter = match (self.sixlorh || self.compressed, packet) {
             (true, Parts { head, tail: [] }) => {
-                let (elide, root) = (self.elide_udp_checksum, self.root);
-                sixlorh_send::compress(head, ends, &self.contexts, elide, root, compress, room)
+                let (elide, dodag) = (self.elide_udp_checksum, &self.dodag);
+                sixlorh_send::compress(head, ends, &self.contexts, elide, dodag, compress, room)
             }
             _ => Err(Error::Unsupported),
         };

@@ -226,6 +226,8 @@ pub(crate) fn mask(address: Ip, prefix_len: u8) -> Ip {
 pub struct Configuration {
     /// Whether the RPL option has type 0x23 in this DODAG (RFC 9008 §4.1.3).
     pub rpi_0x23: bool,
+    /// Whether the headers of RPL are sent compressed in this DODAG (RFC 8138): the flag T of RFC 9035.
+    pub compressed: bool,
     /// Whether a node must authenticate before it becomes a router.
     pub authenticated: bool,
     /// Path Control Size: one less than the active bits of the Path Control field, 0 to 7.
@@ -256,6 +258,7 @@ impl Default for Configuration {
     fn default() -> Configuration {
         Configuration {
             rpi_0x23: false,
+            compressed: false,
             authenticated: false,
             path_control_size: 0,
             interval_doublings: 8,
@@ -279,6 +282,7 @@ impl Configuration {
         let [flags, doublings, min, redundancy, m0, m1, h0, h1, o0, o1, _, lifetime, u0, u1] = *data;
         Configuration {
             rpi_0x23: flags & 0x10 != 0,
+            compressed: flags & 0x20 != 0,
             authenticated: flags & 0x08 != 0,
             path_control_size: flags & 7,
             interval_doublings: doublings,
@@ -298,7 +302,7 @@ impl Configuration {
     /// [`Error::TooLarge`].
     pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
         let flags = u8::from(self.rpi_0x23) << 4 | u8::from(self.authenticated) << 3;
-        let flags = flags | self.path_control_size & 7;
+        let flags = flags | u8::from(self.compressed) << 5 | self.path_control_size & 7;
         out.put(&[CONFIGURATION, 14, flags, self.interval_doublings, self.interval_min, self.redundancy])?;
         out.u16(self.max_rank_increase)?;
         out.u16(self.min_hop_rank_increase)?;

@@ -29,9 +29,10 @@ fn control_option() -> impl Strategy<Value = ControlOption<'static>> {
         (prefix(), 0u8..4, any::<u32>()).prop_map(|((prefix_len, prefix), preference, lifetime)| {
             ControlOption::RouteInformation(RouteInformation { prefix_len, preference, lifetime, prefix })
         }),
-        (any::<[u8; 9]>(), flags).prop_map(|(b, (rpi_0x23, authenticated, _))| {
+        (any::<[u8; 9]>(), flags).prop_map(|(b, (rpi_0x23, authenticated, compressed))| {
             ControlOption::Configuration(Configuration {
                 rpi_0x23,
+                compressed,
                 authenticated,
                 path_control_size: b[0] & 7,
                 interval_doublings: b[1],
