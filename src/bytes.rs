@@ -54,10 +54,18 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `N` bytes as an array.
+    #[inline(always)]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let (head, tail) = self.rest.split_first_chunk::<N>().ok_or(Error::Malformed)?;
+        self.chunk().copied().ok_or(Error::Malformed)
+    }
+
+    /// The one copy for a length of [`array`](Reader::array): it is everywhere, and takes more code than a call.
+    /// An option of a reference is returned in a register, as a result of an array is not.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    fn chunk<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+        let (head, tail) = self.rest.split_first_chunk::<N>()?;
         self.rest = tail;
-        Ok(*head)
+        Some(head)
     }
 
     /// All that is left.
@@ -66,23 +74,25 @@ impl<'a> Reader<'a> {
     }
 
     /// One byte.
-    #[cfg_attr(not(feature = "std"), inline(never))] // It is everywhere, and takes more code than a call.
+    #[inline(always)]
     pub fn u8(&mut self) -> Result<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
     /// A big-endian 16-bit integer.
-    #[cfg_attr(not(feature = "std"), inline(never))]
+    #[inline(always)]
     pub fn u16(&mut self) -> Result<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
     /// A big-endian 32-bit integer.
+    #[inline(always)]
     pub fn u32(&mut self) -> Result<u32> {
         self.array().map(u32::from_be_bytes)
     }
 
     /// A big-endian 64-bit integer.
+    #[inline(always)]
     pub fn u64(&mut self) -> Result<u64> {
         self.array().map(u64::from_be_bytes)
     }
