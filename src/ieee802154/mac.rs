@@ -7,9 +7,10 @@
 #![forbid(unsafe_code)]
 
 use super::LinkAddress;
+use super::fields::{self, Fields};
 use super::neighbour::Neighbours;
 use super::pool::{BlockId, Pool};
-use super::wire::{self, BROADCAST_PAN, FCS_LEN, FrameType, Header, MAX_FRAME, Version, immediate_ack};
+use super::wire::{BROADCAST_PAN, FCS_LEN, FrameType, MAX_FRAME};
 use crate::bytes::Writer;
 use crate::memory::Carver;
 use crate::status::{Error, Result};
@@ -270,7 +271,7 @@ impl<'m> Mac<'m> {
         let block = pool.take(0).ok_or(Error::Full)?;
         self.sequence = self.sequence.wrapping_add(1);
         let mut out = Writer::new(pool.get_mut(block));
-        match wire::put_data(self.config.pan, destination, self.address(), self.sequence, &mut out) {
+        match fields::put_data(self.config.pan, destination, self.address(), self.sequence, &mut out) {
             Ok(()) => Ok(Draft { block, header_len: out.position() }),
             Err(error) => {
                 pool.give(block);
@@ -435,16 +436,17 @@ impl<'m> Mac<'m> {
     /// often as a frame may be repeated.
     fn refused(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) {
         self.refusals = self.refusals.saturating_add(1);
-        if self.refusals > self.config.max_frame_retries {
-            self.finish(pool, Err(Error::WouldBlock));
-        } else {
-            self.start_attempt(cx);
-        }
+        self.repeat(cx, pool, self.refusals, Error::WouldBlock);
     }
 
     fn failed_attempt(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) {
-        if self.attempts > self.config.max_frame_retries {
-            self.finish(pool, Err(Error::Timeout));
+        self.repeat(cx, pool, self.attempts, Error::Timeout);
+    }
+
+    /// Begins again what was tried in vain so many times, or gives it up.
+    fn repeat(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>, times: u8, error: Error) {
+        if times > self.config.max_frame_retries {
+            self.finish(pool, Err(error));
         } else {
             self.start_attempt(cx);
         }
@@ -454,7 +456,7 @@ impl<'m> Mac<'m> {
     fn finish(&mut self, pool: &mut Pool<'_>, result: Result<()>) {
         self.state = State::Idle;
         let Some(frame) = self.queue.get_mut(self.current).and_then(Option::take) else { return };
-        let destination = wire::destination(pool.get(frame.block));
+        let destination = fields::destination(pool.get(frame.block));
         pool.give(frame.block);
         let counter = match result {
             Ok(()) => &mut self.stats.sent,
@@ -484,42 +486,46 @@ impl<'m> Mac<'m> {
         let on_air = if status == TransmitStatus::ChannelBusy { attempts } else { attempts.max(1) };
         self.stats.transmissions = self.stats.transmissions.wrapping_add(u32::from(on_air));
         let capabilities = cx.transport.capabilities();
-        let unicast = self.frame().is_some_and(|frame| wire::asks_for_ack(pool.get(frame.block)));
+        let unicast = self.frame().is_some_and(|frame| fields::asks_for_ack(pool.get(frame.block)));
         let repeated = capabilities.has(RadioCapabilities::RETRY);
         if repeated {
             self.attempts = on_air;
         }
         match status {
             TransmitStatus::Sent if unicast && !capabilities.has(RadioCapabilities::ACK) => {
-                self.wait(State::AwaitingAck, cx.now, ACK_WAIT);
+                return self.wait(State::AwaitingAck, cx.now, ACK_WAIT);
             }
-            TransmitStatus::Sent => self.finish(pool, Ok(())),
-            TransmitStatus::NoAck if repeated => self.finish(pool, Err(Error::Timeout)),
-            TransmitStatus::NoAck => self.failed_attempt(cx, pool),
+            TransmitStatus::NoAck if !repeated => return self.failed_attempt(cx, pool),
             TransmitStatus::ChannelBusy => {
                 self.attempts = self.attempts.saturating_sub(u8::from(!repeated));
-                self.refused(cx, pool);
+                return self.refused(cx, pool);
             }
-            TransmitStatus::Failed => self.finish(pool, Err(Error::Io)),
+            _ => {}
         }
+        let result = match status {
+            TransmitStatus::Sent => Ok(()),
+            TransmitStatus::NoAck => Err(Error::Timeout),
+            _ => Err(Error::Io),
+        };
+        self.finish(pool, result);
     }
 
     /// Input: a frame was received. Its payload comes back, and its header in `header`, when it is for us,
     /// no repetition, and not an acknowledgement; it has been acknowledged then, unless the radio does that.
-    pub fn receive<'d>(
+    pub(crate) fn receive<'d>(
         &mut self,
         cx: &mut RadioContext<'_>,
         pool: &mut Pool<'_>,
         bytes: &'d [u8],
         lqi: u8,
         rssi: i8,
-        header: &mut Header,
+        header: &mut Fields,
     ) -> Option<&'d [u8]> {
-        let Ok(payload) = wire::open(bytes, header) else {
+        let Ok(payload) = header.open(bytes) else {
             self.stats.malformed = self.stats.malformed.wrapping_add(1);
             return None;
         };
-        if header.frame_type == FrameType::Ack {
+        if header.frame_type() == FrameType::Ack {
             let expected = self.frame().and_then(|frame| pool.get(frame.block).get(2));
             if self.state == State::AwaitingAck && header.sequence.as_ref() == expected {
                 self.finish(pool, Ok(()));
@@ -531,14 +537,14 @@ impl<'m> Mac<'m> {
             return None;
         }
         let own_ack = !cx.transport.capabilities().has(RadioCapabilities::ACK);
-        if header.ack_request && header.destination.is_unicast() && own_ack {
+        if header.asks_for_ack() && header.destination().is_unicast() && own_ack {
             self.acknowledge(cx, header);
         }
         let Some(payload) = payload else {
             self.stats.secured = self.stats.secured.wrapping_add(1);
             return None;
         };
-        if self.neighbours.heard(header.source, header.sequence, lqi, rssi, cx.now) {
+        if self.neighbours.heard(*header.source(), header.sequence, lqi, rssi, cx.now) {
             self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
             return None;
         }
@@ -546,29 +552,24 @@ impl<'m> Mac<'m> {
         Some(payload)
     }
 
-    fn is_for_us(&self, header: &Header) -> bool {
-        let pan = header.destination_pan.or(header.source_pan);
-        if pan.is_some_and(|pan| pan != self.config.pan && pan != BROADCAST_PAN) {
+    fn is_for_us(&self, header: &Fields) -> bool {
+        let [to, from] = &header.ends;
+        let pan = to.pan.or(from.pan).unwrap_or(BROADCAST_PAN);
+        if pan != self.config.pan && pan != BROADCAST_PAN {
             return false;
         }
-        match header.destination {
+        match to.address {
             LinkAddress::Short(0xffff) => true,
             LinkAddress::Short(short) => short == self.config.short && short != 0xfffe,
             LinkAddress::Extended(extended) => extended == self.config.extended,
-            _ => header.frame_type == FrameType::Beacon,
+            _ => header.frame_type() == FrameType::Beacon,
         }
     }
 
-    fn acknowledge(&mut self, cx: &mut RadioContext<'_>, header: &Header) {
+    fn acknowledge(&mut self, cx: &mut RadioContext<'_>, header: &Fields) {
         let mut bytes = [0; 16];
         let mut out = Writer::new(&mut bytes);
-        let written = if header.version == Version::V2015 {
-            wire::put_enhanced_ack(header, &mut out)
-        } else {
-            header.sequence.map_or(Err(Error::Invalid), |number| out.put(&immediate_ack(number, false)))
-        };
-        let sent = written.is_ok() && cx.transport.transmit(out.written()).is_ok();
-        if sent {
+        if header.put_ack(&mut out).is_ok() && cx.transport.transmit(out.written()).is_ok() {
             self.acknowledging = cx.now.after(ACK_TIME);
         }
     }

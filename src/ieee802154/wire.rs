@@ -7,7 +7,8 @@
 
 use super::LinkAddress;
 use super::element;
-use super::security::{self, Security, mic_len};
+use super::fields::{Fields, put_address, put_start};
+use super::security::Security;
 use crate::bytes::{Reader, Writer};
 use crate::status::{Error, Result};
 
@@ -89,11 +90,11 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
 }
 
-const NONE: u16 = 0;
-const SHORT: u16 = 2;
-const EXTENDED: u16 = 3;
+pub(super) const NONE: u16 = 0;
+pub(super) const SHORT: u16 = 2;
+pub(super) const EXTENDED: u16 = 3;
 
-const fn mode(address: LinkAddress) -> u16 {
+pub(super) const fn mode(address: LinkAddress) -> u16 {
     match address {
         LinkAddress::Short(_) => SHORT,
         LinkAddress::Extended(_) => EXTENDED,
@@ -102,7 +103,12 @@ const fn mode(address: LinkAddress) -> u16 {
 }
 
 /// Which PAN IDs a frame carries, destination first (2006 §7.2.1.1.5; 2015 table 7-2).
-const fn pan_ids(version: Version, destination: u16, source: u16, compression: bool) -> (bool, bool) {
+pub(super) const fn pan_ids(
+    version: Version,
+    destination: u16,
+    source: u16,
+    compression: bool,
+) -> (bool, bool) {
     if !matches!(version, Version::V2015) {
         return (destination != NONE, source != NONE && !compression);
     }
@@ -148,49 +154,6 @@ impl Header {
         2 + sequence + 2 * pans + self.destination.len() + self.source.len()
     }
 
-    /// Reads the header into place and hands out its control field.
-    fn read(&mut self, reader: &mut Reader<'_>) -> Result<u16> {
-        let control = u16::from_le_bytes(reader.array()?);
-        let frame_type = match control & 7 {
-            0 => FrameType::Beacon,
-            1 => FrameType::Data,
-            2 => FrameType::Ack,
-            3 => FrameType::Command,
-            _ => return Err(Error::Unsupported),
-        };
-        let version = match control >> 12 & 3 {
-            0 => Version::V2003,
-            1 => Version::V2006,
-            2 => Version::V2015,
-            _ => return Err(Error::Unsupported),
-        };
-        let modern = version == Version::V2015;
-        let pan_id_compression = control & 0x40 != 0;
-        let sequence = if modern && control & 0x100 != 0 { None } else { Some(reader.u8()?) };
-        let (to, from) = (control >> 10 & 3, control >> 14 & 3);
-        let (to_pan, from_pan) = pan_ids(version, to, from, pan_id_compression);
-        if !modern && pan_id_compression && (to == NONE || from == NONE) {
-            return Err(Error::Malformed);
-        }
-        let destination_pan = pan(to_pan, reader)?;
-        let destination = address(to, reader)?;
-        let source_pan = pan(from_pan, reader)?;
-        let source = address(from, reader)?;
-        *self = Header {
-            frame_type,
-            version,
-            frame_pending: control & 0x10 != 0,
-            ack_request: control & 0x20 != 0,
-            pan_id_compression,
-            sequence,
-            destination_pan,
-            destination,
-            source_pan,
-            source,
-        };
-        Ok(control)
-    }
-
     /// Writes the header; `secured` and `elements` say whether an auxiliary security header and
     /// IEs follow.
     ///
@@ -231,93 +194,6 @@ impl Header {
     }
 }
 
-fn put_start(control: u16, sequence: Option<u8>, out: &mut Writer<'_>) -> Result<()> {
-    out.put(&control.to_le_bytes())?;
-    sequence.map_or(Ok(()), |sequence| out.u8(sequence))
-}
-
-fn put_address(address: LinkAddress, out: &mut Writer<'_>) -> Result<()> {
-    match address {
-        LinkAddress::Short(short) => out.put(&short.to_le_bytes()),
-        LinkAddress::Extended(extended) => out.put(&u64::from_be_bytes(extended).to_le_bytes()),
-        _ => Ok(()),
-    }
-}
-
-/// Writes the header that [`Header::data`] describes.
-pub(super) fn put_data(
-    pan: u16,
-    destination: LinkAddress,
-    source: LinkAddress,
-    sequence: u8,
-    out: &mut Writer<'_>,
-) -> Result<()> {
-    let ack_request = if destination.is_unicast() { 0x20 } else { 0 };
-    let control = 0x1041 | ack_request | mode(destination) << 10 | mode(source) << 14;
-    put_start(control, Some(sequence), out)?;
-    out.put(&pan.to_le_bytes())?;
-    put_address(destination, out)?;
-    put_address(source, out)
-}
-
-/// Whether a frame that begins with such a header asks for an acknowledgement.
-pub(super) fn asks_for_ack(frame: &[u8]) -> bool {
-    frame.first().is_some_and(|control| control & 0x20 != 0)
-}
-
-/// The destination of a frame that begins with such a header.
-pub(super) fn destination(frame: &[u8]) -> LinkAddress {
-    let mode = frame.get(1).map_or(NONE, |control| u16::from(control >> 2 & 3));
-    address(mode, &mut Reader::new(frame.get(5..).unwrap_or_default())).unwrap_or_default()
-}
-
-/// Writes the acknowledgement of a 2015 frame with this header (2015 §7.3.3).
-pub(super) fn put_enhanced_ack(header: &Header, out: &mut Writer<'_>) -> Result<()> {
-    let to = header.source;
-    let compression = if header.destination_pan.is_none() { 0x40 } else { 0 };
-    let suppressed = if header.sequence.is_none() { 0x100 } else { 0 };
-    if to.is_empty() {
-        return Err(Error::Invalid);
-    }
-    put_start(0x2002 | compression | suppressed | mode(to) << 10, header.sequence, out)?;
-    if let Some(pan) = header.destination_pan {
-        out.put(&pan.to_le_bytes())?;
-    }
-    put_address(to, out)
-}
-
-/// A frame as the MAC wants it, checked as [`Frame::parse`] does: its header, into place, and its
-/// payload unless it is secured.
-pub(super) fn open<'d>(bytes: &'d [u8], header: &mut Header) -> Result<Option<&'d [u8]>> {
-    let mut reader = Reader::new(bytes);
-    let control = header.read(&mut reader)?;
-    let secured = control & 8 != 0;
-    let level = if secured { security::check(&mut reader, header.version)? } else { 0 };
-    let mut payload = reader.rest();
-    if header.version == Version::V2015 && control & 0x200 != 0 {
-        let mic = mic_len(level);
-        let (elements, rest) = element::split_header(payload, mic)?;
-        payload = rest;
-        if elements.payload_elements_follow && level & 4 == 0 {
-            (_, payload) = element::split_payload(rest, mic)?;
-        }
-    }
-    Ok(if secured { None } else { Some(payload) })
-}
-
-fn pan(present: bool, reader: &mut Reader<'_>) -> Result<Option<u16>> {
-    if present { Ok(Some(u16::from_le_bytes(reader.array()?))) } else { Ok(None) }
-}
-
-fn address(mode: u16, reader: &mut Reader<'_>) -> Result<LinkAddress> {
-    match mode {
-        NONE => Ok(LinkAddress::None),
-        SHORT => Ok(LinkAddress::Short(u16::from_le_bytes(reader.array()?))),
-        EXTENDED => Ok(LinkAddress::Extended(u64::from_le_bytes(reader.array()?).to_be_bytes())),
-        _ => Err(Error::Malformed),
-    }
-}
-
 impl<'a> Frame<'a> {
     /// Reads a frame whose FCS has been checked and taken off.
     ///
@@ -327,8 +203,9 @@ impl<'a> Frame<'a> {
     /// [`FrameType`] and [`Version`], and for the security of the 2003 edition.
     pub fn parse(bytes: &'a [u8]) -> Result<Frame<'a>> {
         let mut reader = Reader::new(bytes);
-        let mut header = Header::default();
-        let control = header.read(&mut reader)?;
+        let mut fields = Fields::default();
+        fields.read(&mut reader)?;
+        let (control, header) = (fields.control, fields.header());
         let mut security = None;
         if control & 8 != 0 {
             let parsed = Security::parse(&mut reader, header.version)?;
@@ -394,6 +271,7 @@ pub fn fcs(bytes: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ieee802154::fields::{self, End, asks_for_ack, put_data};
     use crate::ieee802154::security::KeyIdentifier;
     use proptest::prelude::*;
 
@@ -460,9 +338,9 @@ mod tests {
             prop_assert_eq!(out.position(), frame.encoded_len());
             let emitted = out.finish();
             prop_assert_eq!(Frame::parse(emitted).unwrap(), frame);
-            let mut opened = Header::default();
-            prop_assert_eq!(open(emitted, &mut opened), Ok(security.is_none().then_some(&payload[..])));
-            prop_assert_eq!(opened, header);
+            let mut opened = Fields::default();
+            prop_assert_eq!(opened.open(emitted), Ok(security.is_none().then_some(&payload[..])));
+            prop_assert_eq!(opened.header(), header);
         }
 
         #[test]
@@ -473,8 +351,8 @@ mod tests {
             let bytes = [&control[..], &bytes[..]].concat();
             let parsed = Frame::parse(&bytes);
             let opened = parsed.map(|it| (it.header, it.security.is_none().then_some(it.payload)));
-            let mut header = Header::default();
-            prop_assert_eq!(open(&bytes, &mut header).map(|payload| (header, payload)), opened);
+            let mut fields = Fields::default();
+            prop_assert_eq!(fields.open(&bytes).map(|payload| (fields.header(), payload)), opened);
 
             let (mut one, mut other) = ([0; 64], [0; 64]);
             let (mut one, mut other) = (Writer::new(&mut one), Writer::new(&mut other));
@@ -482,21 +360,24 @@ mod tests {
                 put_data(numbers[0], destination, source, control[0], &mut one).unwrap();
                 Header::data(numbers[0], destination, source, control[0]).emit(false, false, &mut other).unwrap();
                 prop_assert_eq!(one.written(), other.written());
-                prop_assert_eq!(super::destination(one.written()), destination);
+                prop_assert_eq!(fields::destination(one.written()), destination);
                 prop_assert_eq!(asks_for_ack(one.written()), destination.is_unicast());
             }
             one.truncate(0);
             other.truncate(0);
             let pan = with_pan.then_some(numbers[1]);
-            let heard = Header { version: Version::V2015, sequence, destination_pan: pan, source, ..Header::default() };
+            let ends = [End { pan, address: LinkAddress::None }, End { pan: None, address: source }];
+            let heard = Fields { control: 0x2000, sequence, ends };
             let ack = Header {
                 frame_type: FrameType::Ack,
+                version: Version::V2015,
+                sequence,
+                destination_pan: pan,
                 pan_id_compression: pan.is_none(),
                 destination: source,
-                source: LinkAddress::None,
-                ..heard
+                ..Header::default()
             };
-            prop_assert_eq!(put_enhanced_ack(&heard, &mut one), ack.emit(false, false, &mut other));
+            prop_assert_eq!(heard.put_ack(&mut one), ack.emit(false, false, &mut other));
             prop_assert_eq!(one.written(), other.written());
         }
 

@@ -78,10 +78,10 @@ impl FragmentHeader {
 /// Which units of 8 bytes of a packet have some property.
 type Units = [u32; BLOCKS * BLOCK / 8 / 32];
 
-/// How many of these units have it.
+/// Whether that unit has it.
 #[cfg_attr(not(feature = "std"), inline(never))]
-fn count(units: &Units, range: core::ops::Range<usize>) -> usize {
-    range.filter(|at| units.get(at / 32).is_some_and(|word| word >> (at % 32) & 1 == 1)).count()
+fn has(units: &Units, at: usize) -> bool {
+    units.get(at / 32).is_some_and(|word| word >> (at % 32) & 1 == 1)
 }
 
 fn mark(units: &mut Units, at: usize) {
@@ -116,19 +116,23 @@ pub struct Reassembly {
 impl Reassembly {
     /// How a fragment of these units relates to what is there already.
     fn relation(&self, first: usize, end: usize) -> Relation {
-        let there = count(&self.received, first..end);
-        if there == 0 {
-            return Relation::New;
-        }
+        let mut none = true;
         // One fragment, which begins there, and does not go on beyond.
-        let single = count(&self.starts, first..end) == 1 && count(&self.starts, first..first + 1) == 1;
-        let ends = count(&self.received, end..end + 1) == count(&self.starts, end..end + 1);
-        if there == end - first && single && ends { Relation::Same } else { Relation::Conflict }
+        let mut single = has(&self.received, end) == has(&self.starts, end);
+        for at in first..end {
+            let there = has(&self.received, at);
+            none &= !there;
+            single &= there && has(&self.starts, at) == (at == first);
+        }
+        match (none, single) {
+            (true, _) => Relation::New,
+            (_, true) => Relation::Same,
+            _ => Relation::Conflict,
+        }
     }
 
     fn is_complete(&self) -> bool {
-        let units = usize::from(self.key.size).div_ceil(8);
-        count(&self.received, 0..units) == units
+        (0..usize::from(self.key.size).div_ceil(8)).all(|at| has(&self.received, at))
     }
 
     fn release(&mut self, pool: &mut Pool<'_>) {

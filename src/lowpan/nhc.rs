@@ -174,35 +174,37 @@ pub(super) fn compress_udp(
     elide_checksum: bool,
     out: &mut Writer<'_>,
 ) -> Result<()> {
-    let [a, b, c, d, _, _, e, f] = *header;
+    let [a, b, c, d, _, _, checksum @ ..] = header;
     let nhc = 0xf0 | u8::from(elide_checksum) << 2;
-    match (a, c) {
+    match (*a, *c) {
         (0xf0, 0xf0) if b >> 4 == 0xb && d >> 4 == 0xb => out.put(&[nhc | 3, b << 4 | d & 0xf])?,
-        (0xf0, _) => out.put(&[nhc | 2, b, c, d])?,
-        (_, 0xf0) => out.put(&[nhc | 1, a, b, d])?,
-        _ => out.put(&[nhc, a, b, c, d])?,
+        (0xf0, _) => {
+            out.u8(nhc | 2)?;
+            out.put(&[*b, *c, *d])?;
+        }
+        (_, 0xf0) => out.put(&[nhc | 1, *a, *b, *d])?,
+        _ => {
+            out.u8(nhc)?;
+            out.put(&[*a, *b, *c, *d])?;
+        }
     }
-    if elide_checksum { Ok(()) } else { out.put(&[e, f]) }
+    if elide_checksum { Ok(()) } else { out.put(checksum) }
 }
 
 /// Reads a UDP header off `input`, behind its NHC byte. The length is 0, and so is the checksum
 /// when it is elided.
 pub(super) fn decompress_udp(nhc: u8, input: &mut Reader<'_>) -> Result<[u8; UDP_HEADER]> {
-    let [a, b, c, d] = match nhc & 3 {
-        0 => input.array()?,
-        1 => {
-            let [a, b, d] = input.array()?;
-            [a, b, 0xf0, d]
-        }
-        2 => {
-            let [b, c, d] = input.array()?;
-            [0xf0, b, c, d]
-        }
-        _ => {
-            let both = input.u8()?;
-            [0xf0, 0xb0 | both >> 4, 0xf0, 0xb0 | both & 0xf]
-        }
+    let (source, destination) = if nhc & 3 == 3 {
+        let both = u16::from(input.u8()?);
+        (0xf0b0 | both >> 4, 0xf0b0 | both & 0xf)
+    } else {
+        let mut port = |short| {
+            if nhc & short == 0 { input.u16() } else { input.u8().map(|low| 0xf000 | u16::from(low)) }
+        };
+        (port(2)?, port(1)?)
     };
+    let [a, b] = source.to_be_bytes();
+    let [c, d] = destination.to_be_bytes();
     let [e, f] = if nhc & 4 != 0 { [0; 2] } else { input.array()? };
     Ok([a, b, c, d, 0, 0, e, f])
 }

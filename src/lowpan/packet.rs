@@ -15,6 +15,7 @@ use crate::address::Ip;
 use crate::bytes::{Parts, Reader, Writer};
 use crate::checksum;
 use crate::status::{Error, Result};
+use core::num::NonZeroU16;
 
 /// How many headers of one packet are compressed, and accepted compressed.
 const MAX_HEADERS: usize = 8;
@@ -293,19 +294,19 @@ pub struct Decompressed {
 }
 
 /// A UDP checksum that was elided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MissingChecksum {
     /// Where the IPv6 header begins whose addresses count.
     ipv6: u16,
-    /// Where the UDP header begins.
-    udp: u16,
+    /// Where the UDP header begins: never at the start.
+    udp: NonZeroU16,
 }
 
 impl MissingChecksum {
     /// The packet has moved by that much; its first IPv6 header stays in front if `keep` is set.
     #[cfg(feature = "sixlorh")]
     pub(super) fn shift(&mut self, by: usize, keep: bool) {
-        self.udp += by as u16;
+        self.udp = self.udp.saturating_add(by as u16);
         if !keep || self.ipv6 > 0 {
             self.ipv6 += by as u16;
         }
@@ -318,7 +319,7 @@ impl MissingChecksum {
         };
         let (source, destination) = addresses(header);
         let (source, destination) = (Ip(*source), Ip(*destination));
-        let Some(udp) = packet.get_mut(usize::from(self.udp)..) else { return };
+        let Some(udp) = packet.get_mut(usize::from(self.udp.get())..) else { return };
         let sum = match checksum::transport(&source, &destination, UDP, udp) {
             0 => 0xffff,
             sum => sum,
@@ -395,19 +396,18 @@ pub fn decompress(
     let mut is_generic = false;
     // Where length fields wait for the size of the whole; they hold what it exceeds them by.
     let mut lengths = [0u16; MAX_HEADERS];
-    let mut places = lengths.iter_mut();
-    // Where the next header number goes that the next NHC byte tells.
-    let mut next_at = None;
+    // Where the next header number goes that the next NHC byte tells; 0 before the first header.
+    let mut next_at = 0;
     let mut ipv6_at = 0;
     let mut routed = false;
-    for count in 0..=MAX_HEADERS {
-        let place = places.next().ok_or(Error::Unsupported)?;
+    let mut more = true;
+    for place in &mut lengths {
         let at = out.position();
         let mut kind = IPV6;
         let mut nhc = NHC_IPV6;
         #[cfg(feature = "ghc")]
         let mut bytecode = None;
-        if count > 0 {
+        if next_at > 0 {
             nhc = input.u8()?;
             #[cfg(feature = "ghc")]
             if let Some(plain) = ghc::plain_of_nhc(nhc) {
@@ -424,18 +424,18 @@ pub fn decompress(
                 None if nhc::is_udp(nhc) => UDP,
                 None => return Err(Error::Unsupported),
             };
-            if let Some(slot) = next_at.and_then(|at| out.written_mut().get_mut::<usize>(at)) {
+            if let Some(slot) = out.written_mut().get_mut(next_at) {
                 *slot = kind;
             }
         }
-        let more = match kind {
+        more = match kind {
             IPV6 => {
                 let header = out.reserve(IPV6_HEADER)?.first_chunk_mut().ok_or(Error::TooLarge)?;
                 let next_is_compressed = iphc::decompress_into(&mut input, ends, contexts, header)?;
                 ends = Ends::of_ipv6(header);
                 [header[4], header[5]] = ((at + IPV6_HEADER) as u16).to_be_bytes();
                 *place = (at + 4) as u16;
-                next_at = Some(at + 6);
+                next_at = at + 6;
                 ipv6_at = at;
                 routed = false;
                 next_is_compressed
@@ -449,7 +449,8 @@ pub fn decompress(
                     if routed {
                         return Err(Error::Unsupported);
                     }
-                    missing_checksum = Some(MissingChecksum { ipv6: ipv6_at as u16, udp: at as u16 });
+                    let udp = NonZeroU16::new(at as u16);
+                    missing_checksum = udp.map(|udp| MissingChecksum { ipv6: ipv6_at as u16, udp });
                 }
                 #[cfg(feature = "ghc")]
                 if let Some(dictionary) = &bytecode {
@@ -479,7 +480,7 @@ pub fn decompress(
                 if plain {
                     nhc::decompress_extension(kind, more, &mut input, &mut out)?;
                 }
-                next_at = Some(at);
+                next_at = at;
                 routed |= kind == ROUTING;
                 more
             }
@@ -492,6 +493,9 @@ pub fn decompress(
             break;
         }
     }
+    if more {
+        return Err(Error::Unsupported);
+    }
     let headers = out.position();
     let total = total.unwrap_or(headers + input.remaining());
     if headers > total || input.remaining() > total - headers {
@@ -500,8 +504,8 @@ pub fn decompress(
     if total > IPV6_HEADER + usize::from(u16::MAX) {
         return Err(Error::TooLarge);
     }
-    for at in lengths {
-        let place = out.written_mut().get_mut(usize::from(at)..).and_then(|it| it.first_chunk_mut::<2>());
+    for at in lengths.iter().map(|at| usize::from(*at)) {
+        let place = out.written_mut().get_mut(at..).and_then(|it| it.first_chunk_mut::<2>());
         if let (Some(place), true) = (place, at != 0) {
             *place = (total as u16).wrapping_sub(u16::from_be_bytes(*place)).to_be_bytes();
         }

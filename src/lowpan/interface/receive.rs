@@ -14,9 +14,10 @@ use crate::bytes::Reader;
 #[cfg(feature = "mesh-under")]
 use crate::bytes::Writer;
 use crate::ieee802154::LinkAddress;
+use crate::ieee802154::fields::Fields;
 #[cfg(feature = "mesh-under")]
 use crate::ieee802154::mac::{MAX_PAYLOAD_END, Priority};
-use crate::ieee802154::wire::{FrameType, Header};
+use crate::ieee802154::wire::FrameType;
 use crate::status::{Error, Result};
 use crate::time::Instant;
 use crate::transport::{RadioContext, RadioEvent};
@@ -42,16 +43,16 @@ impl Interface<'_> {
                 return None;
             }
         };
-        let mut header = Header::default();
+        let mut header = Fields::default();
         let payload = self.mac.receive(cx, &mut self.pool, frame, lqi, rssi, &mut header)?;
-        if header.frame_type != FrameType::Data || payload.is_empty() {
+        if header.frame_type() != FrameType::Data || payload.is_empty() {
             return None;
         }
         match self.accept(cx.now, &mut header, payload, scratch) {
             Ok(len) => {
                 let packet = scratch.get_mut(..len?)?;
                 self.stats.received = self.stats.received.wrapping_add(1);
-                let Header { source, destination, .. } = header;
+                let (source, destination) = (*header.source(), *header.destination());
                 Some(Received { packet, source, destination, lqi, rssi })
             }
             Err(_) => {
@@ -66,17 +67,20 @@ impl Interface<'_> {
     fn accept(
         &mut self,
         now: Instant,
-        frame: &mut Header,
+        frame: &mut Fields,
         payload: &[u8],
         scratch: &mut [u8],
     ) -> Result<Option<usize>> {
         let mut reader = Reader::new(payload);
         #[cfg(feature = "mesh-under")]
-        match self.pass_mesh_header(frame.source, frame.destination, &mut reader)? {
-            Some(ends) => (frame.source, frame.destination) = ends,
+        match self.pass_mesh_header(*frame.source(), *frame.destination(), &mut reader)? {
+            Some((source, destination)) => {
+                frame.ends[0].address = destination;
+                frame.ends[1].address = source;
+            }
             None => return Ok(None),
         }
-        let Header { source, destination, .. } = *frame;
+        let (source, destination) = (*frame.source(), *frame.destination());
         let mut fragment = None;
         if reader.peek().is_some_and(FragmentHeader::is_dispatch) {
             fragment = Some(FragmentHeader::parse(&mut reader)?);
