@@ -46,18 +46,19 @@ impl Ip {
 
     /// Whether this is `::`, or the IPv4 address 0.0.0.0.
     #[inline(never)]
-    pub const fn is_unspecified(self) -> bool {
+    pub const fn is_unspecified(&self) -> bool {
         matches!(u128::from_be_bytes(self.0), 0 | 0xffff_0000_0000)
     }
 
     /// Whether this names a group: `ff00::/8`, or 224.0.0.0/4 in IPv4.
     #[inline(never)]
-    pub const fn is_multicast(self) -> bool {
+    pub const fn is_multicast(&self) -> bool {
         self.0[0] == 0xff || u128::from_be_bytes(self.0) >> 28 == 0xffffe
     }
 
     /// Whether this is in `fe80::/10`, so that a scope is needed to use it.
-    pub const fn is_link_local(self) -> bool {
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub const fn is_link_local(&self) -> bool {
         self.0[0] == 0xfe && self.0[1] & 0xc0 == 0x80
     }
 

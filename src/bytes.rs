@@ -149,6 +149,12 @@ impl<'a> Writer<'a> {
         self.reserved(count).ok_or(Error::TooLarge)
     }
 
+    /// The same for a number of bytes that is known beforehand.
+    #[inline(always)]
+    pub fn reserve_chunk<const N: usize>(&mut self) -> Result<&mut [u8; N]> {
+        self.reserve(N)?.first_chunk_mut().ok_or(Error::TooLarge)
+    }
+
     /// The one copy of [`reserve`](Writer::reserve). An option of a slice is returned in registers, as a result of
     /// one is not.
     #[inline(never)]

@@ -2,7 +2,7 @@
 //! The addresses of the interface and the groups that it listens to.
 #![forbid(unsafe_code)]
 
-use super::source_selection::{self, Candidate};
+use super::source_selection::{merit, scope};
 use crate::address::Ip;
 use crate::status::{Error, Result};
 use crate::time::Instant;
@@ -48,6 +48,7 @@ pub struct Addresses<'m> {
 }
 
 /// The solicited-node group of an address (RFC 4291 §2.7.1).
+#[cfg_attr(not(feature = "std"), inline(never))]
 pub const fn solicited_node(ip: &Ip) -> Ip {
     let [.., a, b, c] = ip.0;
     Ip([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
@@ -81,12 +82,13 @@ impl Addresses<'_> {
     /// Whether packets to this group are ours: the groups that every node (and every router)
     /// listens to (RFC 4291 §2.8), the solicited-node group of each address, and those joined.
     pub fn is_member(&self, group: &Ip) -> bool {
-        let own = match group.0 {
-            [0xff, 1 | 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] => true,
-            [0xff, 1 | 2 | 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2] => self.router,
-            _ => false,
-        };
-        own || self.groups.iter().flatten().any(|joined| joined == group)
+        // In the scopes of the interface, of the link, and for routers of the site.
+        let scope = group.0[1];
+        let mut of_link = *group;
+        of_link.0[1] = 2;
+        let all = of_link == ALL_NODES && matches!(scope, 1 | 2)
+            || of_link == ALL_ROUTERS && matches!(scope, 1 | 2 | 5) && self.router;
+        all || self.groups.iter().flatten().any(|joined| joined == group)
             || self.iter().any(|address| solicited_node(&address.ip) == *group)
     }
 
@@ -134,17 +136,18 @@ impl Addresses<'_> {
 
     /// The source address for a packet to `destination` (RFC 6724), if any will do: an address
     /// of the link alone never talks to a wider scope.
-    pub fn source_for(&self, destination: &Ip, now: Instant) -> Option<Ip> {
-        let usable = self.iter().filter(|address| address.state == AddressState::Preferred);
-        let candidates = usable.map(|address| Candidate {
-            ip: address.ip,
-            prefix_len: address.prefix_len,
-            deprecated: address.preferred_until.is_due(now),
-        });
-        let source = source_selection::select(candidates, destination)?;
-        let reaches = source_selection::scope(&source) >= source_selection::scope(destination).min(14);
+    pub fn source_for(&self, destination: &Ip, now: Instant) -> Option<&Ip> {
+        let (mut best, mut most) = (None, 0);
+        for address in self.iter().filter(|address| address.state == AddressState::Preferred) {
+            let deprecated = address.preferred_until.is_due(now);
+            let merit = merit(&address.ip, address.prefix_len, deprecated, destination);
+            if merit > most || best.is_none() {
+                (best, most) = (Some(&address.ip), merit);
+            }
+        }
+        let reaches = scope(best?) >= scope(destination).min(14);
         // A group of realm or wider scope is reached from any address when there is no better.
-        if reaches || destination.is_multicast() { Some(source) } else { None }
+        if reaches || destination.is_multicast() { best } else { None }
     }
 }
 
@@ -193,9 +196,9 @@ mod tests {
         let mut addresses = Addresses { entries: &mut entries, groups: &mut [], router: false };
         assert!(addresses.is_own(&ip("fe80::1")) && !addresses.is_own(&ip("fd00::1")));
         assert_eq!(addresses.source_for(&ip("fd00::2"), Instant(0)), None);
-        assert_eq!(addresses.source_for(&ip("fe80::2"), Instant(0)), Some(ip("fe80::1")));
+        assert_eq!(addresses.source_for(&ip("fe80::2"), Instant(0)), Some(&ip("fe80::1")));
         addresses.find_mut(&ip("fd00::1")).unwrap().state = AddressState::Preferred;
-        assert_eq!(addresses.source_for(&ip("fd00::2"), Instant(0)), Some(ip("fd00::1")));
+        assert_eq!(addresses.source_for(&ip("fd00::2"), Instant(0)), Some(&ip("fd00::1")));
         assert!(addresses.remove(&ip("fd00::1")) && !addresses.remove(&ip("fd00::1")));
     }
 }

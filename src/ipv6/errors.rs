@@ -51,22 +51,27 @@ impl ErrorRate {
     }
 }
 
-/// An error about to be sent.
+/// An error about to be sent, as wide as a register.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Problem {
-    pub(super) kind: u8,
-    pub(super) code: u8,
-    pub(super) parameter: u32,
+    kind: u8,
+    code: u8,
+    parameter: u16,
 }
 
 impl Problem {
+    /// An error with that MTU or pointer, which no packet here is too large for.
+    pub(super) const fn new(kind: u8, code: u8, parameter: usize) -> Problem {
+        Problem { kind, code, parameter: parameter as u16 }
+    }
+
     pub(super) const fn unreachable(code: u8) -> Problem {
-        Problem { kind: kind::DESTINATION_UNREACHABLE, code, parameter: 0 }
+        Problem::new(kind::DESTINATION_UNREACHABLE, code, 0)
     }
 
     /// A Parameter Problem pointing at the byte `pointer` of the packet.
     pub(super) const fn parameter(code: u8, pointer: usize) -> Problem {
-        Problem { kind: kind::PARAMETER_PROBLEM, code, parameter: pointer as u32 }
+        Problem::new(kind::PARAMETER_PROBLEM, code, pointer)
     }
 
     /// Whether the first fragment of a packet does not say what this is. No error is fragmented.
@@ -127,7 +132,7 @@ impl Ipv6<'_> {
             // the headers of the way do not.
             body: packet.get(..MAX_ERROR_PACKET - (Header::LEN + 8)).unwrap_or(packet),
         };
-        let sent = self.send_upper(cx, &outgoing, &mut |out| out.u32(problem.parameter));
+        let sent = self.send_upper(cx, &outgoing, &mut |out| out.u32(problem.parameter.into()));
         if sent.is_ok() {
             self.statistics.errors_sent = self.statistics.errors_sent.wrapping_add(1);
         }

@@ -232,12 +232,7 @@ impl Ipv6<'_> {
             if walk.header.hop_limit <= 1 {
                 let code = time_exceeded::HOP_LIMIT;
                 self.statistics.hop_limit = self.statistics.hop_limit.wrapping_add(1);
-                self.report(
-                    cx,
-                    &walk.arrival,
-                    packet,
-                    Problem { kind: kind::TIME_EXCEEDED, code, parameter: 0 },
-                );
+                self.report(cx, &walk.arrival, packet, Problem::new(kind::TIME_EXCEEDED, code, 0));
                 return Outcome::Done;
             }
             if left == 0 || left >= before {

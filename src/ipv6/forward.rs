@@ -11,7 +11,7 @@ use super::wire::icmpv6::{kind, time_exceeded, unreachable};
 use super::wire::nd::Medium;
 use super::wire::{Header, protocol};
 use super::{Context, Ipv6, Role};
-use crate::bytes::{Parts, Writer};
+use crate::bytes::Parts;
 use crate::status::Error;
 
 /// The smallest MTU of any link (RFC 8200 §5).
@@ -27,7 +27,6 @@ impl Ipv6<'_> {
         source_routed: bool,
     ) {
         let Walk { arrival, header, .. } = walk;
-        let arrival = *arrival;
         if self.config.role == Role::Host || arrival.multicast || header.source.is_unspecified() {
             self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
             return;
@@ -38,14 +37,14 @@ impl Ipv6<'_> {
         if beyond || (header.destination.is_link_local() && !source_routed) {
             self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
             if beyond {
-                self.report(cx, &arrival, packet, Problem::unreachable(unreachable::BEYOND_SCOPE));
+                self.report(cx, arrival, packet, Problem::unreachable(unreachable::BEYOND_SCOPE));
             }
             return;
         }
         if header.hop_limit <= 1 {
             self.statistics.hop_limit = self.statistics.hop_limit.wrapping_add(1);
             let code = time_exceeded::HOP_LIMIT;
-            self.report(cx, &arrival, packet, Problem { kind: kind::TIME_EXCEEDED, code, parameter: 0 });
+            self.report(cx, arrival, packet, Problem::new(kind::TIME_EXCEEDED, code, 0));
             return;
         }
         header.hop_limit -= 1;
@@ -71,13 +70,14 @@ impl Ipv6<'_> {
             }
             Err(NoRoute::Return) if arrival.from.is_some() => {
                 // The packet goes back as it is: RFC 6550 §11.2.2.3.
-                route = Route::on_link(header.destination, arrival.from);
+                (route.next_hop, route.link) = (header.destination, arrival.from);
+                route.encapsulation = Encapsulation::None;
             }
             Err(NoRoute::Outside) if !arrival.outside => {
                 self.leave(cx, packet, walk);
                 return;
             }
-            Err(_) => return self.no_way(cx, &arrival, packet, source_routed),
+            Err(_) => return self.no_way(cx, arrival, packet, source_routed),
         }
         let overhead = match route.encapsulation {
             Encapsulation::Tunnel { .. } => Header::LEN + headers,
@@ -92,8 +92,8 @@ impl Ipv6<'_> {
         };
         if packet.len() > mtu {
             self.statistics.too_big = self.statistics.too_big.wrapping_add(1);
-            let problem = Problem { kind: kind::PACKET_TOO_BIG, code: 0, parameter: mtu as u32 };
-            self.report(cx, &arrival, packet, problem);
+            let problem = Problem::new(kind::PACKET_TOO_BIG, 0, mtu);
+            self.report(cx, arrival, packet, problem);
             return;
         }
         if let Some(mut place) = HeaderMut::new(packet) {
@@ -101,7 +101,7 @@ impl Ipv6<'_> {
         }
         match self.send_forwarded(cx, packet, &route, headers) {
             Ok(()) => self.statistics.forwarded = self.statistics.forwarded.wrapping_add(1),
-            Err(Error::Unreachable) => self.no_way(cx, &arrival, packet, source_routed),
+            Err(Error::Unreachable) => self.no_way(cx, arrival, packet, source_routed),
             Err(Error::TooLarge) => self.statistics.too_big = self.statistics.too_big.wrapping_add(1),
             // Dropped as by any congested link: the ends notice.
             Err(_) => self.statistics.link_refused = self.statistics.link_refused.wrapping_add(1),
@@ -117,7 +117,7 @@ impl Ipv6<'_> {
     /// Hands a packet to the host side, without what belongs to the routing domain alone: a
     /// hop-by-hop header with an RPL option goes, a source route is never let out (RFC 6550
     /// §11.2.2.1, RFC 6554 §5).
-    fn leave(&mut self, cx: &mut Context<'_>, packet: &mut [u8], walk: &Walk) {
+    fn leave(&mut self, cx: &mut Context<'_>, packet: &[u8], walk: &Walk) {
         let mut start = 0;
         let mut next_header = walk.header.next_header;
         if walk.rpl_option.is_some() {
@@ -128,16 +128,12 @@ impl Ipv6<'_> {
             self.statistics.malformed = self.statistics.malformed.wrapping_add(1);
             return;
         }
-        let Some(packet) = packet.get_mut(start..) else { return };
-        let shortened = Header {
-            next_header,
-            payload_length: packet.len().saturating_sub(Header::LEN) as u16,
-            ..walk.header
-        };
-        if shortened.emit(&mut Writer::new(packet)).is_err() {
-            return;
-        }
-        match cx.link.send_outside(Parts::whole(packet)) {
+        let Some((header, rest)) = packet.split_first_chunk::<{ Header::LEN }>() else { return };
+        let tail = rest.get(start..).unwrap_or_default();
+        let mut head = *header;
+        [head[4], head[5]] = (tail.len() as u16).to_be_bytes();
+        [head[6], head[7]] = [next_header, walk.header.hop_limit];
+        match cx.link.send_outside(Parts { head: &head, tail }) {
             Ok(()) => self.statistics.forwarded = self.statistics.forwarded.wrapping_add(1),
             Err(_) => self.statistics.link_refused = self.statistics.link_refused.wrapping_add(1),
         }

@@ -286,17 +286,12 @@ impl<'m> Ipv6<'m> {
     /// # Errors
     /// [`Error::Full`].
     pub fn note_neighbour(&mut self, now: Instant, ip: &Ip, link: LinkAddress, router: bool) -> Result<()> {
-        use neighbours::NeighbourState::{Incomplete, Reachable, Registered, Tentative};
+        use neighbours::NeighbourState::{Incomplete, Reachable};
         let neighbour = self.neighbours.obtain(ip, Reachable)?;
         neighbour.router = router;
-        match neighbour.state {
-            Registered | Tentative => {}
-            Incomplete => return Ok(()),
-            _ => {
-                neighbour.link = link;
-                neighbour.state = Reachable;
-                neighbour.until.set(now.after(nd::REACHABLE_TIME));
-            }
+        if !neighbour.registers() && neighbour.state != Incomplete {
+            neighbour.link = link;
+            neighbour.settle(Reachable, now.after(nd::REACHABLE_TIME));
         }
         Ok(())
     }

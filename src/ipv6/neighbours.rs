@@ -27,6 +27,17 @@ pub enum NeighbourState {
     Registered,
 }
 
+/// What a registration says (RFC 6775 §4.1, RFC 8505 §4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// Who owns the address (an EUI-64 or another 8 bytes; RFC 8505 §5.3).
+    pub rovr: [u8; 8],
+    /// The transaction ID (RFC 8505 §5.2), if it carries one.
+    pub tid: Option<u8>,
+    /// For how many minutes; 0 ends the registration.
+    pub lifetime: u16,
+}
+
 /// One neighbour.
 #[derive(Clone, Copy, Debug)]
 pub struct Neighbour {
@@ -40,12 +51,8 @@ pub struct Neighbour {
     pub state: NeighbourState,
     /// When the state changes by itself; for a registered neighbour, when the registration ends.
     pub until: Stamp,
-    /// Who registered the address (an EUI-64 or another 8 bytes; RFC 8505 §5.3).
-    pub rovr: [u8; 8],
-    /// The last transaction ID (RFC 8505 §5.2), if the registration carried one.
-    pub tid: Option<u8>,
-    /// The registration's lifetime in minutes.
-    pub lifetime: u16,
+    /// The last registration of the address, if it is registered or is to be.
+    pub claim: Claim,
     /// Solicitations sent without an answer.
     pub(super) probes: u8,
     /// When the next solicitation, or the next duplicate address request, is due.
@@ -61,12 +68,24 @@ impl Neighbour {
             router: false,
             state,
             until: Stamp::NEVER,
-            rovr: [0; 8],
-            tid: None,
-            lifetime: 0,
+            claim: Claim { rovr: [0; 8], tid: None, lifetime: 0 },
             probes: 0,
             timer: Stamp::NEVER,
         }
+    }
+
+    /// Changes the state, until the new one changes by itself. Nothing is asked of the neighbour.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(super) fn settle(&mut self, state: NeighbourState, until: Instant) {
+        self.state = state;
+        self.until.set(until);
+        self.timer = Stamp::NEVER;
+        self.probes = 0;
+    }
+
+    /// Whether it has registered its address, or tries to.
+    pub(super) const fn registers(&self) -> bool {
+        matches!(self.state, NeighbourState::Tentative | NeighbourState::Registered)
     }
 
     /// Whether the entry may make room for another: never one in use, nor a registered one

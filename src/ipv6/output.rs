@@ -161,7 +161,7 @@ impl Ipv6<'_> {
         let destination = outgoing.destination;
         let source = match outgoing.source {
             Some(source) => *source,
-            None => self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
+            None => *self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
         };
         let mut headers = 0;
         let mut route = Route::default();
@@ -206,7 +206,9 @@ impl Ipv6<'_> {
         *headers = out.position();
         if answer == Err(NoRoute::NotMine) && !flow.source_routed {
             if let Some(next_hop) = self.own_next_hop(cx, destination) {
-                *route = Route::on_link(next_hop, LinkAddress::None);
+                route.next_hop = *next_hop;
+                route.link = LinkAddress::None;
+                route.encapsulation = Encapsulation::None;
                 return Ok(());
             }
         }
@@ -224,7 +226,7 @@ impl Ipv6<'_> {
         let source = match message.source {
             Some(source) => *source,
             None if on_link => self.link_local(),
-            None => self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
+            None => *self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
         };
         let outgoing = Outgoing {
             source: None,
@@ -357,7 +359,7 @@ impl Ipv6<'_> {
                 (last, to) = (protocol::IPV6, destination);
                 hop_limit = self.tunnel_hop_limit(*segments_left);
                 if let Some(own) = self.addresses.source_for(to, cx.now) {
-                    from = own;
+                    from = *own;
                 }
             }
         }
@@ -408,7 +410,7 @@ impl Ipv6<'_> {
                     return Err(Error::TooLarge);
                 }
                 let hop_limit = self.tunnel_hop_limit(*segments_left);
-                put_front(self.buffer, (headers, length), protocol::IPV6, hop_limit, &source, destination)?;
+                put_front(self.buffer, (headers, length), protocol::IPV6, hop_limit, source, destination)?;
                 Parts { head: self.buffer.get(..front).unwrap_or_default(), tail: packet }
             }
         };
@@ -417,7 +419,7 @@ impl Ipv6<'_> {
 
     /// The next hop by our own tables for what is not a neighbour: the destination itself when
     /// its prefix is on the link, else a default router (RFC 4861 §5.2, RFC 6775 §5.6).
-    fn own_next_hop(&self, cx: &Context<'_>, destination: &Ip) -> Option<Ip> {
+    fn own_next_hop<'i>(&'i self, cx: &Context<'_>, destination: &'i Ip) -> Option<&'i Ip> {
         let on_link = self.config.medium() == Medium::Ethernet
             && self.prefixes().any(|prefix| {
                 prefix.on_link
@@ -425,7 +427,7 @@ impl Ipv6<'_> {
                     && in_prefix(destination, &prefix.prefix, prefix.prefix_len)
             });
         if on_link {
-            return Some(*destination);
+            return Some(destination);
         }
         self.default_router(cx.now)
     }

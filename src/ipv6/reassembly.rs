@@ -249,7 +249,7 @@ impl Ipv6<'_> {
             let rooms = core::mem::take(&mut self.reassembly.rooms);
             if let Some(packet) = rooms.get(start..start + usize::from(first)).filter(|_| first > 0) {
                 let code = time_exceeded::REASSEMBLY;
-                self.report(cx, &arrival, packet, Problem { kind: kind::TIME_EXCEEDED, code, parameter: 0 });
+                self.report(cx, &arrival, packet, Problem::new(kind::TIME_EXCEEDED, code, 0));
             }
             self.reassembly.rooms = rooms;
         }

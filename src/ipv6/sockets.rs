@@ -73,8 +73,16 @@ impl<'m> Ipv6<'m> {
 
     /// Which socket a datagram to this address and port is for.
     pub(super) fn socket_for(&self, local: &Ip, port: u16) -> Option<Handle> {
-        let bound = self.sockets.find(|socket| socket.port == port && socket.local == *local);
-        bound.or_else(|| self.sockets.find(|socket| socket.port == port && socket.local.is_unspecified()))
+        let mut any = None;
+        for (handle, socket) in self.sockets.iter().filter(|(_, socket)| socket.port == port) {
+            if socket.local == *local {
+                return Some(handle);
+            }
+            if socket.local.is_unspecified() {
+                any = Some(handle);
+            }
+        }
+        any
     }
 
     /// Sends a datagram.

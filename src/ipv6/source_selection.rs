@@ -4,17 +4,6 @@
 
 use crate::address::Ip;
 
-/// An own address that a packet could leave from.
-#[derive(Clone, Copy, Debug)]
-pub struct Candidate {
-    /// The address.
-    pub ip: Ip,
-    /// How many bits of it are the prefix.
-    pub prefix_len: u8,
-    /// Whether its preferred lifetime has ended.
-    pub deprecated: bool,
-}
-
 /// The scope of an address on the scale of multicast scopes (RFC 6724 §3.1): 2 for link-local,
 /// 14 for global.
 pub const fn scope(ip: &Ip) -> u8 {
@@ -67,41 +56,20 @@ pub fn in_prefix(ip: &Ip, prefix: &Ip, prefix_len: u8) -> bool {
     common_prefix_len(ip, prefix) >= prefix_len.min(128)
 }
 
-/// Whether `a` is a better source than `b`. The rules 4, 5, 5.5 and 7 have no meaning for a
-/// node with one interface and neither home nor temporary addresses.
-fn better(a: &Candidate, b: &Candidate, destination: &Ip) -> bool {
+/// How good a source address is for a destination, in a number: the rules from the first, in its highest bits, to the
+/// last. The rules 4, 5, 5.5 and 7 have no meaning for a node with one interface and neither home nor temporary
+/// addresses.
+pub fn merit(ip: &Ip, prefix_len: u8, deprecated: bool, destination: &Ip) -> u16 {
     // Rule 1: the same address.
-    if a.ip == *destination || b.ip == *destination {
-        return a.ip == *destination;
-    }
-    // Rule 2: the appropriate scope.
-    let (scope_a, scope_b, wanted) = (scope(&a.ip), scope(&b.ip), scope(destination));
-    if scope_a != scope_b {
-        return if scope_a < scope_b { scope_a >= wanted } else { scope_b < wanted };
-    }
-    // Rule 3: not deprecated.
-    if a.deprecated != b.deprecated {
-        return b.deprecated;
-    }
-    // Rule 6: the matching label.
-    let (fits_a, fits_b) = (label(&a.ip) == label(destination), label(&b.ip) == label(destination));
-    if fits_a != fits_b {
-        return fits_a;
-    }
+    let same = u16::from(ip == destination);
+    // Rule 2: the appropriate scope. The smallest that reaches, or else the largest.
+    let (own, wanted) = (scope(ip), scope(destination));
+    let reach = u16::from(if own >= wanted { 31 - own } else { own });
+    // Rule 3: not deprecated. Rule 6: the matching label.
+    let (fresh, fits) = (u16::from(!deprecated), u16::from(label(ip) == label(destination)));
     // Rule 8: the longest matching prefix.
-    let match_of = |c: &Candidate| common_prefix_len(&c.ip, destination).min(c.prefix_len);
-    match_of(a) > match_of(b)
-}
-
-/// The best of the candidates; the first of several that are alike.
-pub fn select(candidates: impl Iterator<Item = Candidate>, destination: &Ip) -> Option<Ip> {
-    let mut best: Option<Candidate> = None;
-    for candidate in candidates {
-        if best.is_none_or(|best| better(&candidate, &best, destination)) {
-            best = Some(candidate);
-        }
-    }
-    best.map(|best| best.ip)
+    let matching = u16::from(common_prefix_len(ip, destination).min(prefix_len));
+    same << 15 | reach << 10 | fresh << 9 | fits << 8 | matching
 }
 
 #[cfg(test)]
@@ -114,12 +82,10 @@ mod tests {
 
     fn chosen(destination: &str, candidates: &[&str]) -> Ip {
         // A trailing '!' marks a deprecated address.
-        let parse = |text: &&str| Candidate {
-            ip: ip(text.trim_end_matches('!')),
-            prefix_len: 64,
-            deprecated: text.ends_with('!'),
-        };
-        select(candidates.iter().map(parse), &ip(destination)).unwrap()
+        let address = |text: &str| ip(text.trim_end_matches('!'));
+        let merit = |text: &&&str| merit(&address(text), 64, text.ends_with('!'), &ip(destination));
+        // The first of those that are alike.
+        address(candidates.iter().rev().max_by_key(merit).unwrap())
     }
 
     /// RFC 6724 §10.1, those examples that one interface without home or temporary addresses can
@@ -145,7 +111,6 @@ mod tests {
     fn labels_keep_unique_local_and_global_apart() {
         assert_eq!(chosen("2a00::1", &["fd00::1", "2001:db8::1"]), ip("2001:db8::1"));
         assert_eq!(chosen("fd01::1", &["2001:db8::1", "fd00::1"]), ip("fd00::1"));
-        assert_eq!(select(core::iter::empty(), &ip("::1")), None);
     }
 
     #[test]

@@ -249,7 +249,9 @@ impl<'m> Reassemblies<'m> {
                 })?;
                 let expires = now.after(u64::from(self.timeout));
                 if let Some(entry) = self.entries.get_mut(place) {
-                    *entry = Reassembly { key, expires: expires.into(), used: true, ..Reassembly::default() };
+                    // One that is not in use is as it was made.
+                    (entry.key, entry.used) = (key, true);
+                    entry.expires.set(expires);
                 }
                 place
             }

@@ -198,7 +198,7 @@ fn compress_chain(
                 let elide = elide_udp_checksum && !routed;
                 if let (true, Some(inner)) = (elide, inner) {
                     let (source, destination) = addresses(inner);
-                    if checksum::of_parts(&Ip(*source), &Ip(*destination), UDP, rest) != 0 {
+                    if checksum::of_parts(Ip::of(source), Ip::of(destination), UDP, rest) != 0 {
                         return Err(Error::Malformed);
                     }
                 }
@@ -314,18 +314,15 @@ impl MissingChecksum {
 
     /// Computes the checksum and puts it into the complete `packet`.
     pub fn fill(self, packet: &mut [u8]) {
-        let Some(header) = packet.get(usize::from(self.ipv6)..).and_then(|it| it.first_chunk()) else {
-            return;
-        };
-        let (source, destination) = addresses(header);
-        let (source, destination) = (Ip(*source), Ip(*destination));
-        let Some(udp) = packet.get_mut(usize::from(self.udp.get())..) else { return };
-        let sum = match checksum::transport(&source, &destination, UDP, udp) {
+        let Some((front, udp)) = packet.split_at_mut_checked(usize::from(self.udp.get())) else { return };
+        let header = front.get(usize::from(self.ipv6)..).and_then(|it| it.first_chunk());
+        let Some((source, destination)) = header.map(addresses) else { return };
+        let sum = match checksum::transport(Ip::of(source), Ip::of(destination), UDP, udp) {
             0 => 0xffff,
             sum => sum,
         };
-        for (to, from) in udp.iter_mut().skip(6).zip(sum.to_be_bytes()) {
-            *to = from;
+        if let Some(place) = udp.get_mut(6..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = sum.to_be_bytes();
         }
     }
 }

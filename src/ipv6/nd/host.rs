@@ -9,7 +9,6 @@ use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_ROUTERS, AddressState};
 use crate::ipv6::input::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
-use crate::ipv6::neighbours::NeighbourState;
 use crate::ipv6::source_selection::in_prefix;
 use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
@@ -82,7 +81,9 @@ impl Ipv6<'_> {
         }
         let link = self.source_link(options);
         if link.is_some() {
-            self.learn_router_link(cx, &header.source, link);
+            if let Some(neighbour) = self.learn_stale(cx.now, &header.source, link) {
+                neighbour.router = true;
+            }
         }
         if hop_limit != 0 {
             self.config.hop_limit = hop_limit;
@@ -123,17 +124,6 @@ impl Ipv6<'_> {
         let until = ends(now, u32::from(lifetime), 1000);
         *entry = Some(Router { ip: *ip, until, extended });
         true
-    }
-
-    fn learn_router_link(&mut self, cx: &Context<'_>, ip: &Ip, link: LinkAddress) {
-        let Ok(neighbour) = self.neighbours.obtain(ip, NeighbourState::Stale) else { return };
-        neighbour.router = true;
-        if neighbour.link != link {
-            neighbour.link = link;
-            neighbour.state = NeighbourState::Stale;
-            neighbour.timer.set(Instant::NEVER);
-            neighbour.until.set(cx.now.after(super::REACHABLE_TIME));
-        }
     }
 
     /// The border router that an advertisement's information comes from, if it is to be taken over, by
@@ -323,13 +313,15 @@ impl Ipv6<'_> {
         }
         // RFC 8505 has the address in the target; RFC 6775 sends the answer to it. An error goes
         // to the link-local address, and then the one under way is meant.
-        let under_way = self.addresses.iter().find(|address| address.probes > 0).map(|address| address.ip);
-        let ip = [Some(*target), Some(header.destination), under_way]
-            .into_iter()
-            .flatten()
-            .find(|ip| self.addresses.find(ip).is_some_and(|address| address.probes > 0))?;
+        let under_way = self.addresses.iter().find(|address| address.probes > 0)?.ip;
+        let waits = |ip: &Ip| self.addresses.find(ip).is_some_and(|address| address.probes > 0);
+        let ip = match [target, &header.destination] {
+            [target, _] if waits(target) => target,
+            [_, destination] if waits(destination) => destination,
+            _ => &under_way,
+        };
         let lifetime = u64::from(registration.lifetime.max(1)) * 60_000;
-        let address = self.addresses.find_mut(&ip)?;
+        let address = self.addresses.find_mut(ip)?;
         address.probes = 0;
         match registration.status {
             status if status == RegistrationStatus::Success as u8 => {
@@ -337,12 +329,12 @@ impl Ipv6<'_> {
                 address.timer = cx.now.after(lifetime / 4 * 3);
                 let ready = address.state == AddressState::Tentative;
                 address.state = AddressState::Preferred;
-                if ready { Some(Event::AddressReady(ip)) } else { None }
+                if ready { Some(Event::AddressReady(*ip)) } else { None }
             }
             status if status == RegistrationStatus::Duplicate as u8 => {
                 address.state = AddressState::Duplicate;
                 address.timer = Instant::NEVER;
-                Some(Event::AddressDuplicate(ip))
+                Some(Event::AddressDuplicate(*ip))
             }
             status if status == RegistrationStatus::NeighborCacheFull as u8 => {
                 // RFC 6775 §5.5.3: try another router.

@@ -176,12 +176,8 @@ impl Ipv6<'_> {
         message: &Icmpv6<'_>,
     ) -> Option<Event<'static>> {
         match message.kind {
-            kind::DUPLICATE_ADDRESS_REQUEST => {
-                self.receive_duplicate_request(cx, header, message);
-                return None;
-            }
-            kind::DUPLICATE_ADDRESS_CONFIRMATION => {
-                return self.receive_duplicate_confirmation(cx, message);
+            kind::DUPLICATE_ADDRESS_REQUEST | kind::DUPLICATE_ADDRESS_CONFIRMATION => {
+                return self.receive_duplicate(cx, header, message);
             }
             _ => {}
         }
@@ -275,8 +271,8 @@ impl Ipv6<'_> {
     }
 
     /// The default router, if there is one.
-    pub(super) fn default_router(&self, now: Instant) -> Option<Ip> {
-        self.routers().find(|router| !router.until.is_due(now)).map(|router| router.ip)
+    pub(super) fn default_router(&self, now: Instant) -> Option<&Ip> {
+        self.routers().find(|router| !router.until.is_due(now)).map(|router| &router.ip)
     }
 
     /// The border routers that advertise prefixes and contexts, as far as they are known.

@@ -6,7 +6,7 @@
 use super::MAX_SOLICIT;
 use crate::address::Ip;
 use crate::ipv6::input::Event;
-use crate::ipv6::neighbours::NeighbourState;
+use crate::ipv6::neighbours::{Claim, Neighbour, NeighbourState};
 use crate::ipv6::output::Outgoing;
 use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::{Icmpv6, kind};
@@ -27,50 +27,42 @@ pub(super) const FIRST_TID: u8 = crate::lollipop::START;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::ipv6) struct Registered {
     ip: Ip,
-    rovr: [u8; 8],
-    tid: Option<u8>,
+    claim: Claim,
     pub(super) until: Instant,
 }
 
 impl Ipv6<'_> {
     /// Enters or renews an address in the registry and says with what status that ended.
-    pub(super) fn enter(
-        &mut self,
-        now: Instant,
-        ip: &Ip,
-        rovr: &[u8; 8],
-        tid: Option<u8>,
-        lifetime: u16,
-    ) -> u8 {
+    pub(super) fn enter(&mut self, now: Instant, ip: &Ip, claim: &Claim) -> u8 {
         if self.addresses.find(ip).is_some() {
             return RegistrationStatus::Duplicate as u8;
         }
         let known = |entry: &Option<Registered>| entry.as_ref().is_some_and(|entry| entry.ip == *ip);
-        let until = match lifetime {
+        let until = match claim.lifetime {
             0 => now.after(REMOVAL_DELAY),
             minutes => now.after(u64::from(minutes) * 60_000),
         };
         if let Some(Some(entry)) = self.nd.registry.iter_mut().find(|entry| known(entry)) {
-            if entry.rovr != *rovr {
+            if entry.claim.rovr != claim.rovr {
                 return RegistrationStatus::Duplicate as u8;
             }
-            match (entry.tid, tid) {
+            match (entry.claim.tid, claim.tid) {
                 (Some(old), Some(new)) if is_newer(old, new) => return RegistrationStatus::Moved as u8,
                 // RFC 8505 §6.3: what has no transaction ID does not change what has one.
                 (Some(_), None) => return RegistrationStatus::Moved as u8,
                 _ => {}
             }
-            entry.tid = tid;
+            entry.claim = *claim;
             entry.until = until;
             return RegistrationStatus::Success as u8;
         }
-        if lifetime == 0 || self.nd.registry.is_empty() {
+        if claim.lifetime == 0 || self.nd.registry.is_empty() {
             // Nothing to end; and without a registry nothing is checked.
             return RegistrationStatus::Success as u8;
         }
         match self.nd.registry.iter_mut().find(|entry| entry.is_none()) {
             Some(free) => {
-                *free = Some(Registered { ip: *ip, rovr: *rovr, tid, until });
+                *free = Some(Registered { ip: *ip, claim: *claim, until });
                 RegistrationStatus::Success as u8
             }
             None => RegistrationStatus::RegistrySaturated as u8,
@@ -91,60 +83,42 @@ impl Ipv6<'_> {
         self.nd.registry.iter().flatten().count()
     }
 
-    /// A router asks about an address (RFC 6775 §8.2.4).
-    pub(super) fn receive_duplicate_request(
+    /// A router asks about an address, or the border router answers (RFC 6775 §8.2.4, §8.2.5).
+    pub(super) fn receive_duplicate(
         &mut self,
         cx: &mut Context<'_>,
         header: &Header,
         message: &Icmpv6<'_>,
-    ) {
-        let Ok(request) = DuplicateAddress::parse(message.code, message.body) else {
-            self.malformed();
-            return;
-        };
-        let (Some(rovr), 8) = (request.rovr.first_chunk::<8>(), request.rovr.len()) else { return };
-        if self.config.role != Role::BorderRouter || header.source.is_unspecified() {
-            return;
-        }
-        let status = self.enter(cx.now, request.address, rovr, request.tid, request.lifetime);
-        let answer = DuplicateAddress { status, ..request };
-        self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_CONFIRMATION, &header.source, &answer);
-    }
-
-    /// The border router answers (RFC 6775 §8.2.5).
-    pub(super) fn receive_duplicate_confirmation(
-        &mut self,
-        cx: &mut Context<'_>,
-        message: &Icmpv6<'_>,
     ) -> Option<Event<'static>> {
-        let Ok(answer) = DuplicateAddress::parse(message.code, message.body) else {
+        let Ok(told) = DuplicateAddress::parse(message.code, message.body) else {
             self.malformed();
             return None;
         };
-        let entry = self.neighbours.find(answer.address)?;
-        if entry.state != NeighbourState::Tentative || entry.rovr != *answer.rovr {
-            return None;
+        let rovr = *<&[u8; 8]>::try_from(told.rovr).ok()?;
+        if message.kind == kind::DUPLICATE_ADDRESS_CONFIRMATION {
+            let entry = self.neighbours.find(told.address)?;
+            if entry.state != NeighbourState::Tentative || entry.claim.rovr != rovr {
+                return None;
+            }
+            return self.conclude_registration(cx, told.address, told.status);
         }
-        self.conclude_registration(cx, answer.address, answer.status)
+        if self.config.role == Role::BorderRouter && !header.source.is_unspecified() {
+            let claim = Claim { rovr, tid: told.tid, lifetime: told.lifetime };
+            let status = self.enter(cx.now, told.address, &claim);
+            let answer = DuplicateAddress { status, ..told };
+            self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_CONFIRMATION, &header.source, &answer);
+        }
+        None
     }
 
     /// A tentative registration succeeds, or ends with an error.
     fn conclude_registration(&mut self, cx: &mut Context<'_>, ip: &Ip, status: u8) -> Option<Event<'static>> {
         let entry = self.neighbours.find_mut(ip)?;
-        let (rovr, link) = (entry.rovr, entry.link);
-        let registration = Registration {
-            status,
-            opaque: 0,
-            reachability: false,
-            tid: entry.tid,
-            lifetime: entry.lifetime,
-            rovr: &rovr,
-        };
+        let Neighbour { claim: Claim { rovr, tid, lifetime }, link, .. } = *entry;
+        let registration =
+            Registration { status, opaque: 0, reachability: false, tid, lifetime, rovr: &rovr };
         if status == 0 {
-            entry.state = NeighbourState::Registered;
-            entry.until.set(cx.now.after(u64::from(entry.lifetime) * 60_000));
-            entry.timer.set(Instant::NEVER);
-            entry.probes = 0;
+            entry.settle(NeighbourState::Registered, cx.now.after(u64::from(lifetime) * 60_000));
         } else {
             self.neighbours.remove(ip);
         }
@@ -156,19 +130,15 @@ impl Ipv6<'_> {
     /// (RFC 6775 §8.2.6).
     pub(super) fn poll_neighbours(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
         let now = cx.now;
-        let ended = |entry: &&crate::ipv6::neighbours::Neighbour| {
-            let registered = matches!(entry.state, NeighbourState::Registered | NeighbourState::Tentative);
-            registered && entry.until.get().is_due(now)
-        };
+        let ended = |entry: &&Neighbour| entry.registers() && entry.until.get().is_due(now);
         let over = self.neighbours.iter().find(ended);
         if let Some((ip, state)) = over.map(|entry| (entry.ip, entry.state)) {
             let was_registered = state == NeighbourState::Registered;
             self.neighbours.remove(&ip);
             return if was_registered { Some(Event::Deregistered(ip)) } else { None };
         }
-        let tentative = |entry: &&crate::ipv6::neighbours::Neighbour| {
-            entry.state == NeighbourState::Tentative && entry.timer.get().is_due(now)
-        };
+        let tentative =
+            |entry: &&Neighbour| entry.state == NeighbourState::Tentative && entry.timer.get().is_due(now);
         for _ in 0..self.neighbours.0.len() {
             let ip = self.neighbours.iter().find(tentative)?.ip;
             let entry = self.neighbours.find_mut(&ip)?;
@@ -177,23 +147,17 @@ impl Ipv6<'_> {
             }
             entry.probes += 1;
             entry.timer.set(now.after(super::RETRANS_TIMER));
-            let (tid, lifetime, rovr) = (entry.tid, entry.lifetime, entry.rovr);
-            self.send_duplicate_request(cx, &ip, tid, lifetime, &rovr);
+            let claim = entry.claim;
+            self.send_duplicate_request(cx, &ip, &claim);
         }
         None
     }
 
     /// Asks the border router about an address, or tells it that its registration has ended.
-    pub(super) fn send_duplicate_request(
-        &mut self,
-        cx: &mut Context<'_>,
-        ip: &Ip,
-        tid: Option<u8>,
-        lifetime: u16,
-        rovr: &[u8; 8],
-    ) {
+    pub(super) fn send_duplicate_request(&mut self, cx: &mut Context<'_>, ip: &Ip, claim: &Claim) {
         let Some(border) = self.border_router_of(ip).map(|border| border.ip) else { return };
-        let request = DuplicateAddress { status: 0, tid, lifetime, rovr, address: ip };
+        let Claim { rovr, tid, lifetime } = claim;
+        let request = DuplicateAddress { status: 0, tid: *tid, lifetime: *lifetime, rovr, address: ip };
         self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_REQUEST, &border, &request);
     }
 

@@ -8,7 +8,7 @@ use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_NODES, AddressState, solicited_node};
 use crate::ipv6::input::Event;
 use crate::ipv6::link::LinkAddress;
-use crate::ipv6::neighbours::NeighbourState;
+use crate::ipv6::neighbours::{Neighbour, NeighbourState};
 use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{Medium, Neighbor, Registration, option};
@@ -56,7 +56,7 @@ impl Ipv6<'_> {
             _ => return None,
         }
         if !probe && link.is_some() {
-            self.learn_stale(cx.now, &header.source, link);
+            let _ = self.learn_stale(cx.now, &header.source, link);
         }
         let (destination, solicited) =
             if probe { (&ALL_NODES, 0) } else { (&header.source, Neighbor::SOLICITED) };
@@ -134,29 +134,25 @@ impl Ipv6<'_> {
         if link.is_some() {
             neighbour.link = link;
         }
-        neighbour.probes = 0;
-        neighbour.timer.set(Instant::NEVER);
-        neighbour.state = if solicited { NeighbourState::Reachable } else { NeighbourState::Stale };
-        neighbour.until.set(cx.now.after(REACHABLE_TIME));
+        let state = if solicited { NeighbourState::Reachable } else { NeighbourState::Stale };
+        neighbour.settle(state, cx.now.after(REACHABLE_TIME));
         let link = neighbour.link;
         self.release_held(cx, target, link);
     }
 
-    /// A neighbour has told where it is without having been asked (RFC 4861 §7.2.3).
-    pub(super) fn learn_stale(&mut self, now: Instant, ip: &Ip, link: LinkAddress) {
+    /// A neighbour has told where it is without having been asked (RFC 4861 §7.2.3). Its entry, unless there is no
+    /// room for one.
+    pub(super) fn learn_stale(&mut self, now: Instant, ip: &Ip, link: LinkAddress) -> Option<&mut Neighbour> {
         let Ok(neighbour) = self.neighbours.obtain(ip, NeighbourState::Stale) else {
             self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
-            return;
+            return None;
         };
-        let registered = matches!(neighbour.state, NeighbourState::Tentative | NeighbourState::Registered);
-        if registered || (neighbour.link == link && neighbour.state != NeighbourState::Incomplete) {
-            return;
+        let known = neighbour.link == link && neighbour.state != NeighbourState::Incomplete;
+        if !neighbour.registers() && !known {
+            neighbour.link = link;
+            neighbour.settle(NeighbourState::Stale, now.after(REACHABLE_TIME));
         }
-        neighbour.link = link;
-        neighbour.state = NeighbourState::Stale;
-        neighbour.timer.set(Instant::NEVER);
-        neighbour.probes = 0;
-        neighbour.until.set(now.after(REACHABLE_TIME));
+        Some(neighbour)
     }
 
     /// Somebody else has the address.
@@ -213,7 +209,7 @@ impl Ipv6<'_> {
             neighbour.probes += 1;
             neighbour.timer.set(cx.now.after(RETRANS_TIMER));
             let destination = if multicast { solicited_node(&ip) } else { ip };
-            if let Some(source) = self.addresses.source_for(&ip, cx.now) {
+            if let Some(source) = self.addresses.source_for(&ip, cx.now).copied() {
                 self.solicit(cx, &ip, &source, &destination);
             }
         }

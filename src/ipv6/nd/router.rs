@@ -8,7 +8,7 @@ use crate::address::Ip;
 use crate::ipv6::addresses::ALL_NODES;
 use crate::ipv6::input::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
-use crate::ipv6::neighbours::{Neighbour, NeighbourState};
+use crate::ipv6::neighbours::{Claim, NeighbourState};
 use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{
@@ -152,7 +152,7 @@ impl Ipv6<'_> {
         }
         if self.config.medium() == Medium::Ethernet {
             if link.is_some() {
-                self.learn_stale(cx.now, &header.source, link);
+                let _ = self.learn_stale(cx.now, &header.source, link);
             }
             // One answer for all, after a moment (RFC 4861 §6.2.6).
             let soon = cx.now.after(u64::from(cx.random.below(MAX_RA_DELAY_TIME)));
@@ -160,7 +160,7 @@ impl Ipv6<'_> {
         } else if link.is_some() && !header.source.is_unspecified() {
             // RFC 6775 §6.3: only to make the answer possible, never to change an entry.
             if self.neighbours.find(&header.source).is_none() {
-                self.learn_stale(cx.now, &header.source, link);
+                let _ = self.learn_stale(cx.now, &header.source, link);
             }
             self.send_router_advertisement(cx, &header.source);
         }
@@ -224,15 +224,11 @@ impl Ipv6<'_> {
             advertisement.emit(out)?;
             nd::put_link_layer_address(false, &link_address, out)?;
             for prefix in prefixes.iter().flatten().filter(|prefix| same_border(prefix.border, index)) {
-                PrefixInformation {
-                    prefix_len: prefix.prefix_len,
-                    flags: if prefix.autonomous { PrefixInformation::AUTONOMOUS } else { 0 }
-                        | if prefix.on_link { PrefixInformation::ON_LINK } else { 0 },
-                    valid_lifetime: left(now, prefix.valid_until, SECOND),
-                    preferred_lifetime: left(now, prefix.preferred_until, SECOND),
-                    prefix: prefix.prefix,
-                }
-                .put(out)?;
+                let flags = if prefix.autonomous { PrefixInformation::AUTONOMOUS } else { 0 }
+                    | if prefix.on_link { PrefixInformation::ON_LINK } else { 0 };
+                let lifetimes = [prefix.valid_until, prefix.preferred_until];
+                let lifetimes = lifetimes.map(|until| left(now, until, SECOND));
+                PrefixInformation::put(prefix.prefix_len, flags, lifetimes, &prefix.prefix, out)?;
             }
             if !lowpan {
                 return Ok(());
@@ -272,8 +268,9 @@ impl Ipv6<'_> {
         registration: &Registration<'_>,
     ) -> Option<Event<'static>> {
         // RFC 6775 §6.5; owners' marks beyond 64 bits are for networks without RFC 6775 nodes.
-        let rovr = *registration.rovr.first_chunk::<8>()?;
-        if registration.rovr.len() != 8 || registration.status != 0 {
+        let rovr = *<&[u8; 8]>::try_from(registration.rovr).ok()?;
+        let claim = Claim { rovr, tid: registration.tid, lifetime: registration.lifetime };
+        if registration.status != 0 {
             return None;
         }
         // RFC 8505 §5.5: with a transaction ID the target is the address, else the source is.
@@ -281,7 +278,7 @@ impl Ipv6<'_> {
         if ip.is_unspecified() || ip.is_multicast() {
             return None;
         }
-        let was_registered = match self.judge_registration(cx.now, ip, &rovr, registration) {
+        let was_registered = match self.judge_registration(cx.now, ip, &claim) {
             Ok(was_registered) => was_registered,
             Err(status) => {
                 if let Some(status) = status {
@@ -295,20 +292,14 @@ impl Ipv6<'_> {
         if !ends {
             let entry = self.neighbours.find_mut(ip)?;
             entry.link = link;
-            entry.rovr = rovr;
-            entry.tid = registration.tid;
-            entry.lifetime = registration.lifetime;
-            entry.probes = 0;
+            entry.claim = claim;
             if asks && !was_registered {
                 // RFC 6775 §8.2.3: the answer waits for that of the border router.
-                entry.state = NeighbourState::Tentative;
-                entry.until.set(cx.now.after(TENTATIVE_NCE_LIFETIME));
+                entry.settle(NeighbourState::Tentative, cx.now.after(TENTATIVE_NCE_LIFETIME));
                 entry.timer.set(cx.now);
                 return None;
             }
-            entry.state = NeighbourState::Registered;
-            entry.until.set(cx.now.after(u64::from(registration.lifetime) * 60_000));
-            entry.timer.set(Instant::NEVER);
+            entry.settle(NeighbourState::Registered, cx.now.after(u64::from(claim.lifetime) * 60_000));
         }
         self.answer_registration(cx, ip, registration, 0, link);
         if ends {
@@ -316,7 +307,7 @@ impl Ipv6<'_> {
         }
         if asks && was_registered {
             // RFC 8505 §5.7: renewals are reported, but not waited for. So are ends.
-            self.send_duplicate_request(cx, ip, registration.tid, registration.lifetime, &rovr);
+            self.send_duplicate_request(cx, ip, &claim);
         }
         match (ends, was_registered) {
             (true, true) => Some(Event::Deregistered(*ip)),
@@ -331,33 +322,29 @@ impl Ipv6<'_> {
         &mut self,
         now: Instant,
         ip: &Ip,
-        rovr: &[u8; 8],
-        registration: &Registration<'_>,
+        claim: &Claim,
     ) -> core::result::Result<bool, Option<u8>> {
         if self.addresses.find(ip).is_some() {
             return Err(Some(RegistrationStatus::Duplicate as u8));
         }
         let mut was_registered = false;
-        let known = |entry: &&Neighbour| {
-            matches!(entry.state, NeighbourState::Tentative | NeighbourState::Registered)
-        };
-        if let Some(entry) = self.neighbours.find(ip).filter(known) {
+        if let Some(entry) = self.neighbours.find(ip).filter(|entry| entry.registers()) {
             was_registered = entry.state == NeighbourState::Registered;
-            if entry.rovr != *rovr {
+            if entry.claim.rovr != claim.rovr {
                 // RFC 6775 §8.2: of several that try at once, the first is answered first.
                 return Err(was_registered.then_some(RegistrationStatus::Duplicate as u8));
             }
-            if let (Some(old), Some(new)) = (entry.tid, registration.tid) {
+            if let (Some(old), Some(new)) = (entry.claim.tid, claim.tid) {
                 if is_newer(old, new) {
                     return Err(Some(RegistrationStatus::Moved as u8));
                 }
             }
         }
-        if registration.lifetime == 0 {
+        if claim.lifetime == 0 {
             return Ok(was_registered);
         }
         if self.config.role == Role::BorderRouter && !ip.is_link_local() {
-            let status = self.enter(now, ip, rovr, registration.tid, registration.lifetime);
+            let status = self.enter(now, ip, claim);
             if status != 0 {
                 return Err(Some(status));
             }

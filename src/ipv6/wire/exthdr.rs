@@ -217,15 +217,14 @@ impl Fragment {
     /// # Errors
     /// [`Error::Malformed`] when it is cut short.
     pub fn parse(header: &[u8]) -> Result<Fragment> {
-        let mut reader = Reader::new(header);
-        let next_header = reader.u8()?;
-        reader.u8()?;
-        let place = reader.u16()?;
+        let &[next_header, _, high, low, identification @ ..] =
+            header.first_chunk::<{ Fragment::LEN }>().ok_or(Error::Malformed)?;
+        let place = u16::from_be_bytes([high, low]);
         Ok(Fragment {
             next_header,
             offset: place & 0xfff8,
             more: place & 1 != 0,
-            identification: reader.u32()?,
+            identification: u32::from_be_bytes(identification),
         })
     }
 

@@ -4,7 +4,7 @@
 
 use super::protocol;
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer};
+use crate::bytes::Writer;
 use crate::checksum;
 use crate::status::{Error, Result};
 
@@ -150,8 +150,8 @@ impl<'p> Echo<'p> {
     /// # Errors
     /// [`Error::Malformed`] when it is cut short.
     pub fn parse(body: &'p [u8]) -> Result<Echo<'p>> {
-        let mut reader = Reader::new(body);
-        Ok(Echo { identifier: reader.u16()?, sequence: reader.u16()?, data: reader.take_rest() })
+        let (&[a, b, c, d], data) = body.split_first_chunk().ok_or(Error::Malformed)?;
+        Ok(Echo { identifier: u16::from_be_bytes([a, b]), sequence: u16::from_be_bytes([c, d]), data })
     }
 
     /// Writes the body.
@@ -192,9 +192,9 @@ impl<'p> ErrorMessage<'p> {
         if !message.is_error() {
             return Err(Error::Malformed);
         }
-        let mut reader = Reader::new(message.body);
-        let parameter = reader.u32()?;
-        Ok(ErrorMessage { kind: message.kind, code: message.code, parameter, invoking: reader.take_rest() })
+        let (parameter, invoking) = message.body.split_first_chunk().ok_or(Error::Malformed)?;
+        let parameter = u32::from_be_bytes(*parameter);
+        Ok(ErrorMessage { kind: message.kind, code: message.code, parameter, invoking })
     }
 
     /// Writes the whole ICMPv6 message with its checksum. Of the packet in question goes along

@@ -46,7 +46,7 @@ pub(super) fn seal(source: &Ip, destination: &Ip, next_header: u8, message: &mut
         (protocol::UDP, sum) => (6, sum),
         (_, sum) => (2, sum),
     };
-    for (to, from) in message.iter_mut().skip(at).zip(sum.to_be_bytes()) {
-        *to = from;
+    if let Some(place) = message.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *place = sum.to_be_bytes();
     }
 }

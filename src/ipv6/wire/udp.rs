@@ -4,7 +4,7 @@
 
 use super::protocol;
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer};
+use crate::bytes::Writer;
 use crate::checksum;
 use crate::status::{Error, Result};
 
@@ -27,13 +27,13 @@ impl Udp {
     /// [`Error::Malformed`] when the length field disagrees with the packet, and when the
     /// checksum is wrong or zero, which IPv6 does not allow.
     pub fn parse<'p>(source: &Ip, destination: &Ip, bytes: &'p [u8]) -> Result<(Udp, &'p [u8])> {
-        let mut reader = Reader::new(bytes);
-        let udp = Udp { source_port: reader.u16()?, destination_port: reader.u16()? };
-        let length = usize::from(reader.u16()?);
-        let sum = reader.u16()?;
+        let &[a, b, c, d, e, f, sum @ ..] = bytes.first_chunk::<{ Udp::LEN }>().ok_or(Error::Malformed)?;
+        let udp =
+            Udp { source_port: u16::from_be_bytes([a, b]), destination_port: u16::from_be_bytes([c, d]) };
+        let length = usize::from(u16::from_be_bytes([e, f]));
         let datagram = bytes.get(..length).ok_or(Error::Malformed)?;
         let payload = datagram.get(Udp::LEN..).ok_or(Error::Malformed)?;
-        if sum == 0 || checksum::transport(source, destination, protocol::UDP, datagram) != 0 {
+        if sum == [0; 2] || checksum::transport(source, destination, protocol::UDP, datagram) != 0 {
             return Err(Error::Malformed);
         }
         Ok((udp, payload))

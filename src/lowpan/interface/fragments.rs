@@ -96,8 +96,9 @@ impl Interface<'_> {
         let outgoing = self.outgoing.iter_mut().find(|it| !it.is_used).ok_or(Error::Full)?;
         // One block is left for a frame to go in.
         let first = self.pool.take(1).ok_or(Error::Full)?;
-        let next_at = Instant::ZERO;
-        *outgoing = Outgoing { destination, priority, next_at, is_used: true, ..Outgoing::default() };
+        // One that is not in use is as it was made.
+        (outgoing.destination, outgoing.priority, outgoing.is_used) = (destination, priority, true);
+        outgoing.next_at = Instant::ZERO;
         let mut blocks = outgoing.blocks.iter_mut();
         if let Some(slot) = blocks.next() {
             *slot = Some(first);

@@ -65,11 +65,12 @@ impl RouterAdvertisement {
     /// # Errors
     /// [`TooLarge`](crate::status::Error::TooLarge) when `out` has no room.
     pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
-        out.u8(self.hop_limit)?;
-        out.u8(self.flags)?;
-        out.u16(self.router_lifetime)?;
-        out.u32(self.reachable_time)?;
-        out.u32(self.retrans_timer)
+        let [hop_limit, flags, high, low, a, b, c, d, e, f, g, h] = out.reserve_chunk()?;
+        [*hop_limit, *flags] = [self.hop_limit, self.flags];
+        [*high, *low] = self.router_lifetime.to_be_bytes();
+        [*a, *b, *c, *d] = self.reachable_time.to_be_bytes();
+        [*e, *f, *g, *h] = self.retrans_timer.to_be_bytes();
+        Ok(())
     }
 
     /// How many bytes the fixed part takes.

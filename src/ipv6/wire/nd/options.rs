@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer, copy};
+use crate::bytes::{Writer, copy};
 use crate::ipv6::link::LinkAddress;
 use crate::status::{Error, Result};
 
@@ -100,16 +100,24 @@ impl PrefixInformation {
         })
     }
 
-    /// Writes the option.
+    /// Writes the option, of lifetimes valid and preferred.
     ///
     /// # Errors
     /// [`Error::TooLarge`] when `out` has no room.
-    pub(in crate::ipv6) fn put(&self, out: &mut Writer<'_>) -> Result<()> {
-        out.put(&[option::PREFIX_INFORMATION, 4, self.prefix_len, self.flags])?;
-        out.u32(self.valid_lifetime)?;
-        out.u32(self.preferred_lifetime)?;
-        out.u32(0)?;
-        out.put(&self.prefix.0)
+    pub(in crate::ipv6) fn put(
+        prefix_len: u8,
+        flags: u8,
+        [valid, preferred]: [u32; 2],
+        prefix: &Ip,
+        out: &mut Writer<'_>,
+    ) -> Result<()> {
+        let [kind, units, length, bits, a, b, c, d, e, f, g, h, _, _, _, _, rest @ ..] =
+            out.reserve_chunk::<32>()?;
+        [*kind, *units, *length, *bits] = [option::PREFIX_INFORMATION, 4, prefix_len, flags];
+        [*a, *b, *c, *d] = valid.to_be_bytes();
+        [*e, *f, *g, *h] = preferred.to_be_bytes();
+        *rest = prefix.0;
+        Ok(())
     }
 }
 
@@ -186,11 +194,13 @@ impl Authoritative {
     /// # Errors
     /// [`Error::TooLarge`] when `out` has no room.
     pub(in crate::ipv6) fn put(&self, out: &mut Writer<'_>) -> Result<()> {
-        out.put(&[option::AUTHORITATIVE_BORDER_ROUTER, 3])?;
-        // Its less significant half comes first.
-        out.u32(self.version.rotate_left(16))?;
-        out.u16(self.valid_lifetime)?;
-        out.put(&self.border_router.0)
+        let [kind, units, c, d, a, b, high, low, rest @ ..] = out.reserve_chunk::<24>()?;
+        [*kind, *units] = [option::AUTHORITATIVE_BORDER_ROUTER, 3];
+        // The less significant half of the version comes first.
+        [*a, *b, *c, *d] = self.version.to_be_bytes();
+        [*high, *low] = self.valid_lifetime.to_be_bytes();
+        *rest = self.border_router.0;
+        Ok(())
     }
 }
 
@@ -291,30 +301,28 @@ pub enum NdOption<'p> {
 
 /// Walks through the options of a message. Ends after an error.
 #[derive(Clone, Copy, Debug)]
-pub struct Options<'p> {
-    reader: Reader<'p>,
-}
+pub struct Options<'p>(&'p [u8]);
 
 impl<'p> Options<'p> {
     /// The options in `bytes`.
     pub const fn new(bytes: &'p [u8]) -> Options<'p> {
-        Options { reader: Reader::new(bytes) }
+        Options(bytes)
     }
 
     /// Whether all options are whole and none has length 0; a message of which this is not
     /// true is discarded (RFC 4861 §6.1, §7.1).
     pub fn are_valid(mut self) -> bool {
         while self.next_body().is_some() {}
-        self.reader.is_empty()
+        self.0.is_empty()
     }
 
     /// Type of the next option and what stands behind type and length; `None` at the end, or at
     /// an option that is not whole.
     pub(in crate::ipv6) fn next_body(&mut self) -> Option<(u8, &'p [u8])> {
-        let rest = self.reader.rest();
-        let [kind, units, ..] = *rest else { return None };
-        let body = rest.get(2..8 * usize::from(units))?;
-        self.reader.take(2 + body.len()).ok()?;
+        let [kind, units, ..] = *self.0 else { return None };
+        let (option, rest) = self.0.split_at_checked(8 * usize::from(units))?;
+        let body = option.get(2..)?;
+        self.0 = rest;
         Some((kind, body))
     }
 
@@ -337,9 +345,9 @@ impl<'p> Iterator for Options<'p> {
             Some((kind, body)) => {
                 Some(Ok(NdOption::known(kind, body).unwrap_or(NdOption::Unknown { kind, body })))
             }
-            None if self.reader.is_empty() => None,
+            None if self.0.is_empty() => None,
             None => {
-                self.reader.take_rest();
+                self.0 = &[];
                 Some(Err(Error::Malformed))
             }
         }
@@ -376,7 +384,10 @@ impl<'p> NdOption<'p> {
             NdOption::SourceLinkLayer(body)
             | NdOption::TargetLinkLayer(body)
             | NdOption::Unknown { body, .. } => put_body(self.kind(), body, out),
-            NdOption::Prefix(prefix) => prefix.put(out),
+            NdOption::Prefix(it) => {
+                let lifetimes = [it.valid_lifetime, it.preferred_lifetime];
+                PrefixInformation::put(it.prefix_len, it.flags, lifetimes, &it.prefix, out)
+            }
             NdOption::Redirected(packet) => {
                 out.put(&[option::REDIRECTED_HEADER, (self.encoded_len() >> 3) as u8, 0, 0, 0, 0, 0, 0])?;
                 out.put(packet)?;
@@ -428,9 +439,11 @@ impl<'p> NdOption<'p> {
 /// Writes an option with this behind type and length, and what is missing to a multiple of 8.
 fn put_body(kind: u8, body: &[u8], out: &mut Writer<'_>) -> Result<()> {
     let units = (2 + body.len()).div_ceil(8);
-    out.put(&[kind, units as u8])?;
-    out.put(body)?;
-    out.reserve(8 * units - 2 - body.len()).map(|_| ())
+    if let [first, second, room @ ..] = out.reserve(8 * units)? {
+        (*first, *second) = (kind, units as u8);
+        copy(room, body);
+    }
+    Ok(())
 }
 
 /// The link-layer address in the body of a source or target link-layer address option;
@@ -453,11 +466,13 @@ pub fn link_layer_address(medium: Medium, body: &[u8]) -> LinkAddress {
 /// # Errors
 /// [`Error::TooLarge`] when `out` has no room.
 pub fn put_link_layer_address(target: bool, address: &LinkAddress, out: &mut Writer<'_>) -> Result<()> {
-    let (bytes, length) = address.bytes();
     let kind = if target { option::TARGET_LINK_LAYER_ADDRESS } else { option::SOURCE_LINK_LAYER_ADDRESS };
-    match bytes.get(..length) {
-        Some(bytes) if length > 0 => put_body(kind, bytes, out),
-        _ => Ok(()),
+    match address {
+        LinkAddress::None => Ok(()),
+        LinkAddress::Short(short) => put_body(kind, &short.to_be_bytes(), out),
+        LinkAddress::Extended(bytes) => put_body(kind, bytes, out),
+        #[cfg(feature = "ethernet")]
+        LinkAddress::Ethernet(bytes) => put_body(kind, bytes, out),
     }
 }
 
