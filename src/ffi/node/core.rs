@@ -127,6 +127,8 @@ pub(crate) struct Core {
     pool: Pool,
     now: Instant,
     pub(super) running: bool,
+    /// The port's descriptor follows the deadline, as it was after the last poll.
+    pub(super) armed: bool,
 }
 
 /// What a source of the schedule stands for.
@@ -437,7 +439,14 @@ impl NodeRef {
 
     /// A command changed the object: it is polled at the next turn.
     pub(crate) fn touch(self, object: Handle) {
-        self.with(|core| core.schedule.touch(object));
+        let follows = self.with(|core| {
+            core.schedule.touch(object);
+            !core.running && core::mem::replace(&mut core.armed, false)
+        });
+        if follows {
+            // The deadline may be nearer now: a poll makes the descriptor follow it again.
+            let _ = self.wake_if_possible();
+        }
     }
 
     /// Adds a source that its owner handles by itself (see [`Channel::Owned`]): `open` is given

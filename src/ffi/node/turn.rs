@@ -33,12 +33,19 @@ pub(super) fn poll(node: NodeRef) -> Result<()> {
     let alarm = &node.services().alarm;
     let result = if alarm.wait.is_some() { wait(node, 0) } else { Ok(()) }.and_then(|()| turn(node));
     end(node);
-    if let Some(arm) = alarm.arm {
-        let Instant(deadline) = deadline(node);
-        // SAFETY: the port's contract.
-        check(unsafe { arm(node.services().state, deadline) })?;
-    }
+    // Datagrams that found no room wait for the socket, not for the clock.
+    arm(node, due(node))?;
     result
+}
+
+/// Has the descriptor become readable at a deadline, where the port has one.
+fn arm(node: NodeRef, Instant(deadline): Instant) -> Result<()> {
+    let services = node.services();
+    let Some(arm) = services.alarm.arm else { return Ok(()) };
+    // SAFETY: the port's contract.
+    check(unsafe { arm(services.state, deadline) })?;
+    node.with(|core| core.armed = true);
+    Ok(())
 }
 
 fn begin(node: NodeRef) -> Result<()> {
@@ -62,14 +69,12 @@ fn due(node: NodeRef) -> Instant {
 /// See `mote_node_descriptor`.
 pub(super) fn descriptor(node: NodeRef) -> Result<i32> {
     let alarm = &node.services().alarm;
-    let (Some(function), Some(arm)) = (alarm.descriptor, alarm.arm) else { return Err(Error::Unsupported) };
-    let Instant(next) = deadline(node);
+    let (Some(function), Some(_)) = (alarm.descriptor, alarm.arm) else { return Err(Error::Unsupported) };
     let mut descriptor = -1;
-    // SAFETY: the port's contract. From now on the descriptor follows the deadline.
-    unsafe {
-        check(function(node.services().state, &raw mut descriptor))?;
-        check(arm(node.services().state, next))?;
-    }
+    // SAFETY: the port's contract.
+    check(unsafe { function(node.services().state, &raw mut descriptor) })?;
+    // From now on it follows the deadline.
+    arm(node, deadline(node))?;
     Ok(descriptor)
 }
 
