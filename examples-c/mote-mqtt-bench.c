@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Loads a broker: publishers with a window each, subscribers that check order, loss and duplicates. */
 #include "mqtt_tool.h"
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 enum { MOST = 64, STEPS = 64, BUCKETS = 48 * STEPS };
@@ -12,7 +13,8 @@ static const char usage[] =
     "  -n COUNT   messages of each publisher, 100000 if not given\n"
     "  -b BYTES   payload, 64 if not given, at least 16\n"
     "  -w WINDOW  messages of a publisher under way at a time, 20 if not given\n"
-    "  --publishers N  --subscribers N   1 each if not given\n";
+    "  --publishers N  --subscribers N   1 each if not given\n"
+    "  --rest US  sleep so many microseconds before listening, so that more comes at once; 0 if not given\n";
 
 typedef struct publisher {
     mote_mqtt *mqtt;
@@ -93,6 +95,8 @@ static void publish(publisher *self) {
 
 int main(int argc, char **argv) {
     static char names[2 * MOST][48];
+    static mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT };
+    static mote_port port;
     mqtt_defaults(&tool);
     for (int i = 1; i < argc; i++) {
         int taken = mqtt_option(&tool, argc - i, argv + i);
@@ -103,12 +107,17 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "-w") == 0) window = mqtt_number(argv[++i], 1000);
         else if (strcmp(argv[i], "--publishers") == 0) publisher_count = mqtt_number(argv[++i], MOST);
         else if (strcmp(argv[i], "--subscribers") == 0) subscriber_count = mqtt_number(argv[++i], MOST);
+        else if (strcmp(argv[i], "--rest") == 0) options.rest_us = (uint32_t)mqtt_number(argv[++i], 1000);
         else mqtt_die(usage, NULL);
     }
     if (tool.topic_count == 0) tool.topics[tool.topic_count++] = "mote/bench";
     if (size < 16) size = 16;
     uint16_t clients = (uint16_t)(publisher_count + subscriber_count);
-    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux(), .objects = clients,
+    /* A rest is as long as it was asked for, and not some 50 microseconds longer. */
+    if (options.rest_us != 0) prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul);
+    port = *mote_port_linux();
+    port.user = &options;
+    mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = &port, .objects = clients,
                                      .sources = (uint16_t)(2 * clients) };
     size_t bytes = 0;
     tool_check(mote_node_size(&node_config, &bytes), "node");

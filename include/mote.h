@@ -3878,6 +3878,17 @@ typedef struct mote_linux_options {
      * Must be 0.
      */
     uint32_t reserved;
+    /**
+     * For how many microseconds a wait sleeps before it listens, at most 1000; 0 for not at all. Where messages follow each
+     * other closely, being woken for each takes more processor time than the message itself, and about as much again from
+     * whoever sends it on the same machine. What comes during such a rest comes together, up to that much later, and the
+     * system may take some 50 microseconds more. Nothing that is due already waits for it.
+     */
+    uint32_t rest_us;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved2;
 } mote_linux_options;
 
 /**
@@ -5057,8 +5068,10 @@ mote_status mote_mqtt_close(struct mote_mqtt *mqtt);
  *
  * `MOTE_ERR_STATE` when a connection stands or is being tried, `MOTE_ERR_VERSION` when the
  * store holds a session of the other protocol version, `MOTE_ERR_FULL` or
- * `MOTE_ERR_TOO_LARGE` when it holds more than the queue, `MOTE_ERR_IO`,
- * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ * `MOTE_ERR_TOO_LARGE` when it holds more than the queue, `MOTE_ERR_TOO_LARGE` when CONNECT has no room in
+ * `output`, `MOTE_ERR_INVALID` for NULL or when the config cannot be said in a CONNECT (a will with a bad
+ * topic or QoS, a password without a user name in 3.1.1, a property that does not belong there),
+ * `MOTE_ERR_IO`, `MOTE_ERR_STALE`.
  *
  * # Safety
  * `mqtt` is NULL or came from `mote_mqtt_init`.

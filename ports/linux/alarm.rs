@@ -141,6 +141,9 @@ fn wait_for_events(
         let later = deadline >= state.armed.get();
         let due = deadline == 0 || reported > 0 || (!later && deadline <= sys::now());
         let events = &mut events[..limit];
+        if !due && state.rest != 0 && sys::sleep(state.rest) == libc::EINTR {
+            return Ok(0);
+        }
         let spin = if due { 0 } else { state.spin.turn() };
         let mut taken = if spin == 0 { 0 } else { look(state, spin, deadline, events) };
         if taken == 0 {

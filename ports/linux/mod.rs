@@ -53,6 +53,8 @@ struct State {
     armed: Cell<u64>,
     /// Whether a wait looks for events for a while before it sleeps.
     spin: Spin,
+    /// For how many microseconds a wait sleeps before it listens.
+    rest: u32,
     /// Messages above this level are dropped.
     log_level: u32,
     /// The open sockets, so that closing the node closes them.
@@ -124,6 +126,7 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
             event,
             armed: Cell::new(u64::MAX),
             spin: Spin::new(options.spin()),
+            rest: options.rest(),
             log_level,
             sockets: Cell::new(ptr::null_mut()),
             left: Cell::new(ptr::null_mut()),

@@ -38,6 +38,13 @@ pub struct mote_linux_options {
     pub spin_us: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// For how many microseconds a wait sleeps before it listens, at most 1000; 0 for not at all. Where messages follow each
+    /// other closely, being woken for each takes more processor time than the message itself, and about as much again from
+    /// whoever sends it on the same machine. What comes during such a rest comes together, up to that much later, and the
+    /// system may take some 50 microseconds more. Nothing that is due already waits for it.
+    pub rest_us: u32,
+    /// Must be 0.
+    pub reserved2: u32,
 }
 
 // SAFETY: integers and pointers, `size` first.
@@ -61,6 +68,11 @@ impl mote_linux_options {
     /// For how long a wait spins, in microseconds.
     pub(super) fn spin(&self) -> u32 {
         self.spin_us.min(1000)
+    }
+
+    /// For how long a wait rests, in microseconds.
+    pub(super) fn rest(&self) -> u32 {
+        self.rest_us.min(1000)
     }
 
     /// The log level with its default.

@@ -56,6 +56,13 @@ pub(super) fn now() -> u64 {
     (time.tv_sec as u64).saturating_mul(1000).saturating_add(time.tv_nsec as u64 / 1_000_000)
 }
 
+/// Sleeps for so many microseconds, less than a second; 0, or `EINTR` when a signal came.
+pub(super) fn sleep(us: u32) -> c_int {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: (us * 1000) as libc::c_long };
+    // SAFETY: the time is readable; how much was left is not asked for.
+    unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, 0, &time, ptr::null_mut()) }
+}
+
 /// Enough for a thread that asks the system's resolver, which reads files and speaks to servers.
 const STACK: usize = 256 * 1024;
 

@@ -41,6 +41,39 @@ fn a_wait_ends_at_its_deadline_and_not_before() {
     assert!(start.elapsed() < Duration::from_millis(500));
 }
 
+/// Resting puts off what comes, and loses none of it; what is due already does not wait.
+#[test]
+fn a_wait_may_rest_before_it_listens() {
+    // SAFETY: integers and pointers; all zero is a value of each.
+    let mut options: mote::linux::mote_linux_options = unsafe { std::mem::zeroed() };
+    options.size = size_of_val(&options) as u32;
+    // More than is allowed: a millisecond is.
+    options.rest_us = u32::MAX;
+    let port = Port::with(&mut options).unwrap();
+    let socket = port.udp_open(address("::1", 0), 0, 7).unwrap();
+    let own = address("::1", port.udp_port(socket));
+    let ready = mote_port_ready { token: 7, flags: MOTE_READY_READABLE };
+    let start = Instant::now();
+    for round in 1..=20u32 {
+        assert_eq!(port.udp_send(socket, &[to(own, b"x")]), Ok(1));
+        assert_eq!(port.wait(10_000), [ready]);
+        assert!(start.elapsed() >= Duration::from_millis(1) * round);
+        assert_eq!(port.udp_receive(socket, &mut [datagram(&mut [0; 4])]), Ok(1));
+    }
+    // 2000 rests would take two seconds.
+    let start = Instant::now();
+    for _ in 0..2000 {
+        assert_eq!(port.wait(0), []);
+    }
+    assert!(start.elapsed() < Duration::from_secs(1));
+    let until = port.now() + 30;
+    assert_eq!(port.wait(30), []);
+    assert!(port.now() >= until && port.now() < until + 500);
+    // SAFETY: the port is open.
+    unsafe { port.alarm().wake.unwrap()(port.state()) };
+    assert_eq!(port.wait(10_000), []);
+}
+
 /// Spinning changes neither what a wait tells nor when it ends.
 #[test]
 fn a_wait_may_spin_before_it_sleeps() {
