@@ -50,6 +50,45 @@ fn an_empty_client_identifier_needs_a_clean_session_with_3_1_1() {
     assert!(Client::new(&mut [0; 9999], &clean).is_ok());
 }
 
+/// What can never be sent is refused when it is asked for, and not tried again and again.
+#[test]
+fn what_no_connect_can_say_is_refused_at_once() {
+    let will = |topic, qos, properties: &[Property<'static>]| Will {
+        qos,
+        topic,
+        properties: Properties::List(properties.to_vec().leak()),
+        ..Will::default()
+    };
+    for version in BOTH {
+        let base = config(version);
+        let refused = |config: Config<'static>| {
+            let mut rig = Rig::new(config);
+            let error = rig.with(|client, cx| client.connect(cx)).err();
+            rig.poll();
+            assert!(
+                rig.client.is_idle() == error.is_some()
+                    && rig.wire.targets.len() == usize::from(error.is_none())
+            );
+            error
+        };
+        assert_eq!(refused(base), None);
+        assert_eq!(refused(Config { will: Some(will("gone", 2, &[])), ..base }), None);
+        assert_eq!(refused(Config { will: Some(will("go/+", 0, &[])), ..base }), Some(Error::Invalid));
+        assert_eq!(refused(Config { will: Some(will("", 0, &[])), ..base }), Some(Error::Invalid));
+        assert_eq!(refused(Config { will: Some(will("gone", 3, &[])), ..base }), Some(Error::Invalid));
+        assert_eq!(refused(Config { output_bytes: 15, ..base }), Some(Error::TooLarge));
+        // A password alone is for 5.0 [MQTT-3.1.2-22 of 3.1.1], and so are properties.
+        let v5 = version == Version::V5;
+        let bare = Config { password: Some(b"secret"), ..base };
+        assert_eq!(refused(bare), (!v5).then_some(Error::Invalid));
+        let wrong: &'static [Property] = vec![Property::number(2, 1)].leak();
+        let wrong = Config { properties: Properties::List(wrong), ..base };
+        assert_eq!(refused(wrong), v5.then_some(Error::Invalid));
+        let wrong = Config { will: Some(will("gone", 0, &[Property::number(19, 1)])), ..base };
+        assert_eq!(refused(wrong), v5.then_some(Error::Invalid));
+    }
+}
+
 #[test]
 fn exactly_the_planned_memory_suffices() {
     let config = config(Version::V5);

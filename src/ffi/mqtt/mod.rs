@@ -223,8 +223,10 @@ pub unsafe extern "C" fn mote_mqtt_close(mqtt: *mut mote_mqtt) -> mote_status {
 ///
 /// `MOTE_ERR_STATE` when a connection stands or is being tried, `MOTE_ERR_VERSION` when the
 /// store holds a session of the other protocol version, `MOTE_ERR_FULL` or
-/// `MOTE_ERR_TOO_LARGE` when it holds more than the queue, `MOTE_ERR_IO`,
-/// `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+/// `MOTE_ERR_TOO_LARGE` when it holds more than the queue, `MOTE_ERR_TOO_LARGE` when CONNECT has no room in
+/// `output`, `MOTE_ERR_INVALID` for NULL or when the config cannot be said in a CONNECT (a will with a bad
+/// topic or QoS, a password without a user name in 3.1.1, a property that does not belong there),
+/// `MOTE_ERR_IO`, `MOTE_ERR_STALE`.
 ///
 /// # Safety
 /// `mqtt` is NULL or came from `mote_mqtt_init`.
