@@ -22,6 +22,9 @@ static const char usage[] =
     "  --drain                    publish nothing: finish what the store holds\n"
     "  -d                         say more\n";
 
+/* Lines longer than this are published in parts; none is longer than a packet can be. */
+enum { LONG_LINE = 1 << 20, LONGEST_LINE = 1 << 28 };
+
 static mqtt_tool tool;
 static unsigned long open_count, failures, window = 1000, chunk;
 static int over;
@@ -32,6 +35,11 @@ static void on_event(void *user, const mote_mqtt_event *event) {
     (void)user;
     mqtt_report(&tool, event);
     if (mqtt_in_vain(&tool, event)) over = 1;
+    if (event->kind == MOTE_MQTT_WANTED) {
+        /* The store keeps that there was a message in parts (--chunk), but its payload went with the program that died. */
+        failures++;
+        mote_mqtt_cancel(tool.mqtt, event->operation);
+    }
 }
 
 static void on_message(void *user, const mote_mqtt_event *event) {
@@ -41,7 +49,7 @@ static void on_message(void *user, const mote_mqtt_event *event) {
         mote_bytes part = { buffer, 0 };
         size_t taken;
         if (fseek(file, (long)event->offset, SEEK_SET) != 0) mqtt_die("cannot read", NULL);
-        part.len = fread(buffer, 1, chunk < sizeof buffer ? chunk : sizeof buffer, file);
+        part.len = fread(buffer, 1, chunk != 0 && chunk < sizeof buffer ? chunk : sizeof buffer, file);
         mote_mqtt_publish_chunk(tool.mqtt, event->operation, part, &taken);
         return;
     }
@@ -74,36 +82,55 @@ static int publish(mote_bytes payload) {
     return 0;
 }
 
+/* Publishes a line that is too long to be copied into the queue, in parts, and waits until that has ended: the next line takes its place. */
+static int publish_long(mote_bytes line) {
+    if (tool.store != NULL) mqtt_die("a line is too long to be kept", NULL);
+    file = fmemopen((void *)line.ptr, line.len, "rb");
+    if (file == NULL) mqtt_die("out of memory", NULL);
+    file_size = (uint32_t)line.len;
+    int taken = publish((mote_bytes){ NULL, 0 });
+    while (open_count != 0 && !over && !mqtt_stopped) tool_check(mote_node_run(tool.node, 1000), "run");
+    fclose(file);
+    file = NULL;
+    return taken;
+}
+
 /* The next line of standard input, while the node goes on; 0 at its end. */
 static int next_line(mote_bytes *line) {
-    static char buffer[1 << 20];
-    static size_t start, end;
+    static char *buffer;
+    static size_t start, end, room, searched;
     struct pollfd wait[2] = { { .fd = 0, .events = POLLIN }, { .events = POLLIN } };
     tool_check(mote_node_descriptor(tool.node, &wait[1].fd), "descriptor");
     for (;;) {
-        char *found = memchr(buffer + start, '\n', end - start);
+        size_t from = start + searched;
+        char *found = from == end ? NULL : memchr(buffer + from, '\n', end - from);
+        searched = found == NULL ? end - start : 0;
         if (found != NULL) {
             line->ptr = (const uint8_t *)buffer + start;
             line->len = (size_t)(found - (buffer + start));
             start += line->len + 1;
             return 1;
         }
-        memmove(buffer, buffer + start, end - start);
+        if (start != 0) memmove(buffer, buffer + start, end - start);
         end -= start;
         start = 0;
-        if (end == sizeof buffer) mqtt_die("a line is too long", NULL);
+        if (end == room) {
+            room = room == 0 ? LONG_LINE : room * 2;
+            buffer = room > LONGEST_LINE ? NULL : realloc(buffer, room);
+            if (buffer == NULL) mqtt_die("a line is too long", NULL);
+        }
         tool_check(mote_node_poll(tool.node), "poll");
         if (over || mqtt_stopped) return 0;
         if (poll(wait, 2, 1000) < 0) continue;
         if (wait[0].revents != 0) {
-            ssize_t got = read(0, buffer + end, sizeof buffer - end);
+            ssize_t got = read(0, buffer + end, room - end);
             if (got > 0) {
                 end += (size_t)got;
                 continue;
             }
             line->ptr = (const uint8_t *)buffer;
             line->len = end;
-            end = 0;
+            end = searched = 0;
             return line->len != 0;
         }
     }
@@ -168,7 +195,7 @@ int main(int argc, char **argv) {
         mote_bytes line;
         unsigned long number = 0;
         while (!over && !mqtt_stopped && next_line(&line)) {
-            if (publish(line) && echo) {
+            if ((line.len > LONG_LINE ? publish_long(line) : publish(line)) && echo) {
                 printf("%.*s\n", (int)line.len, (const char *)line.ptr);
                 fflush(stdout);
             }

@@ -122,7 +122,10 @@ static TOOL_UNUSED int mqtt_option(mqtt_tool *tool, int count, char **words) {
     if (value == NULL) mqtt_die("an option wants a value", name);
     switch (which) {
     case 0: config->host = tool_bytes(value); break;
-    case 1: config->port = (uint16_t)mqtt_number(value, 65535); break;
+    case 1:
+        config->port = (uint16_t)mqtt_number(value, 65535);
+        if (config->port == 0) mqtt_die("not a number in range", value);
+        break;
     case 2:
         if (tool->topic_count >= TOOL_LIST) mqtt_die("too many topics", NULL);
         tool->topics[tool->topic_count++] = value;
@@ -194,6 +197,12 @@ static TOOL_UNUSED void mqtt_begin(mqtt_tool *tool, mote_mqtt_callback callback)
         snprintf(name, sizeof name, "mote-%ld", (long)getpid());
         config->client_id = tool_bytes(name);
     }
+    if (tool->will.topic.len == 0 && (tool->will.payload.len != 0 || tool->will.qos != 0 || tool->will.retain || tool->will_list.count != 0))
+        mqtt_die("a will needs a topic (--will-topic)", NULL);
+    if (config->version == MOTE_MQTT_V311
+        && (tool->connect.count != 0 || tool->publish.count != 0 || tool->subscribe.count != 0 || tool->unsubscribe.count != 0
+            || tool->disconnect.count != 0 || tool->will_list.count != 0))
+        mqtt_die("properties (-D) are of 5.0 (-V mqttv5)", NULL);
     if (tool->will.topic.len != 0) {
         tool->will.properties = tool->will_list.items;
         tool->will.property_count = tool->will_list.count;

@@ -4,8 +4,8 @@
 
 mod mqtt_support;
 
-use mote::mqtt::Config;
 use mote::mqtt::wire::{PacketType, Version};
+use mote::mqtt::{Config, Publication};
 use mote::status::Error;
 use mote::transport::StreamEvent;
 use mqtt_support::*;
@@ -274,6 +274,52 @@ fn a_restart_repeats_as_the_standard_says() {
         assert!(next > operations[2].unwrap());
         let sent = rig.sent();
         assert!(!before.iter().any(|packet| packet[5..7] == sent[0][5..7]), "a new identifier");
+    }
+}
+
+/// Of a message in parts the store keeps all but the payload: after a restart it is wanted from its start, or given up.
+#[test]
+fn a_message_in_parts_is_wanted_again_after_a_restart() {
+    for (version, give_up) in BOTH.into_iter().flat_map(|version| [(version, false), (version, true)]) {
+        let mut rig = Rig::with_store(persistent(version), Memory::default()).connected();
+        let publication = Publication { topic: "big", qos: 1, ..Publication::default() };
+        let operation = rig.with(|client, cx| client.publish_begin(cx, &publication, 1000)).unwrap();
+        rig.poll();
+        let part = [7; 600];
+        assert_eq!(rig.with(|client, cx| client.publish_chunk(cx, operation, &part)), Ok(600));
+        let mut rig = Rig::with_store(persistent(version), rig.store.unwrap());
+        rig.handshake();
+        rig.connack(true, &[]);
+        let wanted = Seen::Wanted { operation, offset: 0 };
+        assert_eq!(rig.take(), [Seen::Connected(true), wanted]);
+        let behind = rig.publish("small", 1, b"waits").unwrap();
+        if give_up {
+            rig.with(|client, cx| client.cancel(cx, operation)).unwrap();
+            rig.poll();
+            let error = Some(Error::Cancelled);
+            let cancelled = Seen::Ended { operation: operation.raw(), error, reason: 0, reasons: vec![] };
+            assert!(rig.take().contains(&cancelled));
+            rig.wire.out.clear();
+            rig.until_due();
+            rig.handshake();
+            rig.connack(true, &[]);
+        } else {
+            for part in [&part[..], &part[..400]] {
+                let taken = rig.with(|client, cx| client.publish_chunk(cx, operation, part));
+                assert_eq!(taken, Ok(part.len()));
+                rig.poll();
+            }
+        }
+        let sent = rig.sent();
+        assert_eq!(sent.len(), if give_up { 1 } else { 2 });
+        if !give_up {
+            assert_eq!((sent[0][0], sent[0].len() > 1000), (0x3a, true));
+            rig.ack(PacketType::Puback, 1, 0);
+        }
+        rig.take();
+        rig.ack(PacketType::Puback, 2, 0);
+        assert_eq!(rig.take(), [ended(Some(behind))]);
+        assert_eq!(rig.store.unwrap().records.len(), 1, "only the session is left");
     }
 }
 

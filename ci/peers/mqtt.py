@@ -159,6 +159,68 @@ def large(broker):
             check(f"{version}: 3 MB{' in parts' if parts else ''}, received in parts", same)
 
 
+def long_lines(broker):
+    """Lines of every length, also of more than the queue holds and without an end."""
+    lines = ["a" * 900_000, "", "b" * 9_000_000, "c" * 65_536, "d" * 1_100_000, "the last one"]
+    for version in VERSIONS:
+        for qos in range(3):
+            sub = start(tool("sub", broker.port, "-V", version, "-t", "long", "-q", qos, "-C", len(lines), "-W", 30))
+            time.sleep(0.3)
+            status, _ = run(tool("pub", broker.port, "-V", version, "-t", "long", "-q", qos, "-l"), "\n".join(lines))
+            got = output(sub)
+            check(f"{version} qos {qos}: lines of every length", got == lines and status == 0, "" if got == lines else f"{status} {[len(line) for line in got]}")
+
+
+def refusals(broker):
+    """What is asked wrongly, or cannot be had, ends at once: 2 for the former, 1 for the latter."""
+    # As root it would become another, who may not be let into the folder.
+    root = ["user root"] if os.geteuid() == 0 else []
+    locked = Broker("locked", "password_file " + os.path.join(WORK, "passwords"), "allow_anonymous false", *root)
+    pub, sub = (["-t", "a", "-m", "x"], ["-t", "a"])
+    wrong = (
+        ("pub", []), ("pub", ["-t", "a"]), ("pub", ["-m", "x"]), ("pub", [*pub, "-n"]), ("pub", [*pub, "-t", "b"]), ("pub", [*pub, "--what"]),
+        ("pub", [*pub, "-q", "3"]), ("pub", [*pub, "-p", "0"]), ("pub", [*pub, "-p", "65536"]), ("pub", [*pub, "-V", "6"]), ("pub", [*pub, "-q"]),
+        ("pub", ["-t", "a/+", "-m", "x"]), ("pub", ["-t", "", "-m", "x"]), ("pub", ["-t", "a", "-f", "/nowhere"]), ("pub", [*pub, "-c"]),
+        ("pub", [*pub, "--will-payload", "x"]), ("pub", [*pub, "--will-topic", "a/#"]), ("pub", [*pub, "-P", "secret"]),
+        ("pub", [*pub, "-D", "publish", "content-type", "x"]), ("pub", [*pub, "-V", "mqttv5", "-D", "publish", "response-topic", "a/+"]),
+        ("pub", [*pub, "-V", "mqttv5", "-D", "publish", "nothing", "x"]), ("pub", [*pub, "-V", "mqttv5", "-D", "publish", "content-type"]),
+        ("pub", [*pub, "-V", "mqttv5", "-D", "connect", "content-type", "x"]),
+        ("sub", []), ("sub", ["-t", "a/#/b"]), ("sub", [*sub, "-C", "x"]), ("sub", [*sub, "--store", "/proc/none", "-i", "a"]),
+    )
+    for name, arguments in wrong:
+        status, _ = run(tool(name, broker.port, *arguments), "", 20)
+        if status != 2:
+            check(f"{name} {' '.join(arguments)}: refused", False, f"status {status}")
+    nobody = free_port()
+    for version in VERSIONS:
+        for name, arguments in (("pub", pub), ("sub", sub)):
+            for what, target in (("nobody there", ["-h", "127.0.0.1", "-p", nobody]), ("no such name", ["-h", "nowhere.invalid"]),
+                                 ("no password", ["-p", locked.port]), ("a wrong one", ["-p", locked.port, "-u", "me", "-P", "guess"])):
+                status, _ = run(tool(name, broker.port, "-V", version, *arguments, *target), "", 20)
+                if status != 1:
+                    check(f"{version}: {name}, {what}", False, f"status {status}")
+        status, _ = run(tool("pub", locked.port, "-V", version, *pub, "-u", "me", "-P", "secret"), "", 20)
+        check(f"{version}: the right password", status == 0, str(status))
+    locked.stop()
+    check("what cannot be is refused", not any(": refused" in name or ", n" in name or ", a wrong" in name for name in failures))
+
+
+def parts_given_up(broker):
+    """Of a message in parts the store keeps no payload: whoever comes after the publisher's death gives it up, says so, and goes on."""
+    path, store = os.path.join(WORK, "parts"), os.path.join(WORK, "parts-store")
+    with open(path, "wb") as out:
+        out.write(bytes(1_000_000))
+    common = ["-t", "parts", "-q", 1, "--store", store, "-i", "parts"]
+    away = start(tool("pub", free_port(), *common, "-f", path, "--chunk", 1000))
+    while not any(name.startswith("4") for _, _, names in os.walk(store) for name in names):
+        time.sleep(0.05)
+    away.kill()
+    away.wait()
+    first, _ = run(tool("pub", broker.port, *common, "--drain"), "", 20)
+    second, _ = run(tool("pub", broker.port, *common, "--drain"), "", 20)
+    check("a message in parts whose payload is gone is given up, once", (first, second) == (1, 0), str((first, second)))
+
+
 def written(broker):
     """What our subscriber acknowledges it has written: when it cannot write, is killed while it waits to, or has written enough."""
     for version in VERSIONS:
@@ -325,8 +387,10 @@ def captured(broker):
 
 
 if __name__ == "__main__":
+    subprocess.run(["mosquitto_passwd", "-b", "-c", os.path.join(WORK, "passwords"), "me", "secret"], check=True)
+    os.chmod(os.path.join(WORK, "passwords"), 0o644)
     broker = Broker("plain")
-    for part in (every_qos_pair, retained, wills, shared, properties, large, written, captured):
+    for part in (every_qos_pair, retained, wills, shared, properties, large, long_lines, refusals, parts_given_up, written, captured):
         part(broker)
     broker.stop()
     cut_short()
