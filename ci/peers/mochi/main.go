@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-// The broker mochi-mqtt on loopback: mochi PORT. It keeps sessions and retained messages in memory.
+// The broker mochi-mqtt on loopback: mochi PORT. It keeps sessions and retained messages in memory. At SIGUSR1 it says what each of its
+// goroutines is at.
 package main
 
 import (
 	"log"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
@@ -27,7 +29,9 @@ func main() {
 		log.Fatal(err)
 	}
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	<-signals
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
+	for <-signals == syscall.SIGUSR1 {
+		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
+	}
 	_ = server.Close()
 }
