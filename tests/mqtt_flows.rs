@@ -74,6 +74,21 @@ fn a_refusal_ends_the_flow() {
     }
 }
 
+/// The server had completed the message, and PUBCOMP was lost: when PUBREL is repeated, it does not know it any more.
+#[test]
+fn a_message_that_was_completed_before_the_connection_broke_has_not_failed() {
+    let mut rig = Rig::new(config(Version::V5)).connected();
+    let operation = rig.publish("a", 2, b"x").unwrap().raw();
+    rig.ack(PacketType::Pubrec, 1, 0);
+    rig.reconnect();
+    rig.connack(true, &[]);
+    assert_eq!(rig.sent(), [[0x62, 2, 0, 1]]);
+    rig.take();
+    rig.ack(PacketType::Pubcomp, 1, 0x92);
+    assert_eq!(rig.take(), [Seen::Ended { operation, error: None, reason: 0x92, reasons: vec![] }]);
+    assert_eq!(rig.client.pending(), 0);
+}
+
 #[test]
 fn an_unknown_pubrec_is_answered() {
     let mut rig = Rig::new(config(Version::V5)).connected();

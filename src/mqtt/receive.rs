@@ -394,7 +394,9 @@ impl Client<'_> {
         answer: &Answer<'d>,
         out: &mut Outcome<'d>,
     ) {
-        let error = answer.reason.is_error();
+        // Whoever has sent PUBREC owns the message: that it is not known any more is no error, but how an exchange goes on
+        // whose PUBCOMP was lost (5.0 §3.7.2.1).
+        let error = answer.reason.is_error() && packet != PacketType::Pubcomp;
         let received = packet == PacketType::Pubrec && !error;
         let wanted = flag::SENT | u32::from(answer.packet_id);
         let Some(at) = self.queue.find(0, kind::CLASS | flag::SENT | flag::ID, wanted) else {
