@@ -111,8 +111,11 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "-R") == 0) fresh = 1;
         else if (strcmp(argv[i], "-U") == 0 && i + 1 < argc && former_count < TOOL_LIST)
             former[former_count++].filter = tool_bytes(argv[++i]);
-        else if (strcmp(argv[i], "-C") == 0 && i + 1 < argc) wanted = mqtt_number(argv[++i], 0x7fffffff);
-        else if (strcmp(argv[i], "-W") == 0 && i + 1 < argc) seconds = mqtt_number(argv[++i], 0x7fffffff);
+        else if ((strcmp(argv[i], "-C") == 0 || strcmp(argv[i], "-W") == 0) && i + 1 < argc) {
+            unsigned long number = mqtt_number(argv[i + 1], 0x7fffffff);
+            if (number == 0) mqtt_die("not a number in range", argv[i + 1]);
+            *(argv[i++][1] == 'C' ? &wanted : &seconds) = number;
+        }
         else {
             fputs(usage, stderr);
             return 2;

@@ -185,7 +185,7 @@ def refusals(broker):
         ("pub", [*pub, "-D", "publish", "content-type", "x"]), ("pub", [*pub, "-V", "mqttv5", "-D", "publish", "response-topic", "a/+"]),
         ("pub", [*pub, "-V", "mqttv5", "-D", "publish", "nothing", "x"]), ("pub", [*pub, "-V", "mqttv5", "-D", "publish", "content-type"]),
         ("pub", [*pub, "-V", "mqttv5", "-D", "connect", "content-type", "x"]),
-        ("sub", []), ("sub", ["-t", "a/#/b"]), ("sub", [*sub, "-C", "x"]), ("sub", [*sub, "--store", "/proc/none", "-i", "a"]),
+        ("sub", []), ("sub", ["-t", "a/#/b"]), ("sub", [*sub, "-C", "x"]), ("sub", [*sub, "-C", "0"]), ("sub", [*sub, "-W", "0"]), ("sub", [*sub, "--store", "/proc/none", "-i", "a"]),
     )
     for name, arguments in wrong:
         status, _ = run(tool(name, broker.port, *arguments), "", 20)
