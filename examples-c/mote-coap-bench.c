@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* recvmmsg */
 #include "tool.h"
 #include "tool-load.h"
+#include <limits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -125,21 +126,21 @@ static int report(double elapsed, unsigned long again) {
 int main(int argc, char **argv) {
     mote_coap_request_config request = { MOTE_COAP_REQUEST_CONFIG_INIT, .callback = on_event };
     unsigned long count = 1, window = 1, seconds = 0;
-    int flag, raw = 0;
+    int flag, raw = 0, wrong = 0;
     while ((flag = getopt(argc, argv, "c:w:n:t:Nm:e:r")) != -1) {
         switch (flag) {
-        case 'c': count = strtoul(optarg, NULL, 10); break;
-        case 'w': window = strtoul(optarg, NULL, 10); break;
-        case 'n': wanted = strtoul(optarg, NULL, 10); break;
-        case 't': seconds = strtoul(optarg, NULL, 10); break;
+        case 'c': wrong |= !tool_number(optarg, MAX_CLIENTS, &count); break;
+        case 'w': wrong |= !tool_number(optarg, MAX_WINDOW, &window); break;
+        case 'n': wrong |= !tool_number(optarg, ULONG_MAX - 1, &wanted); break;
+        case 't': wrong |= !tool_number(optarg, 1000000, &seconds); break;
         case 'N': request.non_confirmable = 1; break;
-        case 'm': request.method = tool_method(optarg); break;
+        case 'm': wrong |= (request.method = tool_method(optarg)) == 0; break;
         case 'e': request.payload = tool_bytes(optarg); request.payload_stays = 1; break;
         case 'r': raw = 1; break;
-        default: fputs(usage, stderr); return 2;
+        default: wrong = 1;
         }
     }
-    if (optind + 1 != argc || count < 1 || count > MAX_CLIENTS || window < 1 || window > MAX_WINDOW) {
+    if (wrong || optind + 1 != argc || count < 1 || window < 1) {
         fputs(usage, stderr);
         return 2;
     }

@@ -194,6 +194,26 @@ fn an_echo_value_goes_with_the_next_request_to_its_server() {
     assert_eq!(echoes(&mut bench), [None]);
 }
 
+/// Another server in its place in the table does not get it.
+#[test]
+fn an_echo_value_is_forgotten_with_its_server() {
+    let mut bench = Bench::new(Node::new(&Config { peers: 1, ..Config::DEFAULT }));
+    let other = bench.net.host(address(3));
+    ask(&mut bench, 1, &get());
+    let sent = bench.take().pop().unwrap();
+    let sent = parse(&sent);
+    bench.send(&raw(Type::Ack, Code::CONTENT, sent.message_id, sent.token, &[(number::ECHO, b"one")], b""));
+    // Until no message ID of the exchange is remembered any more.
+    bench.run(600_000);
+    let request = Request { path: Path::to(address(3)), ..get() };
+    bench.at_node(|endpoint, cx| endpoint.request(cx, &request)).unwrap();
+    let mut there = mote::sim::net::Recorder::default();
+    let until = bench.net.now().after(100);
+    bench.net.run(&mut [&mut bench.peer, &mut bench.node, &mut there], until);
+    assert_eq!((other.0, there.received.len()), (2, 1));
+    assert_eq!(parse(&there.received[0].data).option(number::ECHO), None);
+}
+
 fn fast() -> mote::coap::Params {
     mote::coap::Params { nstart: 8, ..mote::coap::Params::DEFAULT }
 }

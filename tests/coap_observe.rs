@@ -213,7 +213,7 @@ fn a_server_that_was_restarted_is_believed() {
     let path = mote::transport::Path::to(address(1));
     bench.at_node(|e, cx| e.request(cx, &Request { path, ..observe() })).unwrap();
     let answer = |bench: &mut Bench, sequence: u8, payload: &[u8]| {
-        bench.run(20_000);
+        bench.run(10_200);
         let asked = bench.take().remove(0);
         let asked = parse(&asked);
         assert_eq!(asked.option(number::OBSERVE), Some(&[][..]));
@@ -224,6 +224,9 @@ fn a_server_that_was_restarted_is_believed() {
         assert_eq!(bench.node.responses().last().unwrap().1, payload);
     };
     answer(&mut bench, 200, b"before");
+    // It waits for 5 to 15 seconds after Max-Age.
+    bench.run(9_900);
+    assert!(bench.peer.received.is_empty());
     answer(&mut bench, 1, b"after");
 }
 

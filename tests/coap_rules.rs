@@ -97,25 +97,55 @@ fn an_answer_of_another_token_message_or_endpoint_is_not_taken() {
     assert_eq!(bench.node.received(), b"true");
 }
 
-/// RFC 7252 §5.4: an option that is not defined for a response counts as unknown there.
+/// RFC 7252 §5.4: an option that is not defined for a response counts as unknown there, and rejects
+/// it if it is critical.
 #[test]
 fn a_critical_option_of_requests_is_unknown_in_an_answer() {
-    for (option, result) in [
-        (number::URI_PATH, Err(Err(Error::Protocol))),
-        (number::ACCEPT, Err(Err(Error::Protocol))),
-        (number::BLOCK2, Ok(Code::CONTENT)),
-        (number::MAX_AGE, Ok(Code::CONTENT)),
+    let reset = Some((Type::Rst, Code::EMPTY, 9));
+    let acknowledged = Some((Type::Ack, Code::EMPTY, 9));
+    for (option, result, reaction) in [
+        (number::URI_PATH, Err(Err(Error::Protocol)), reset),
+        (number::ACCEPT, Err(Err(Error::Protocol)), reset),
+        (65001, Err(Err(Error::Protocol)), reset),
+        (number::BLOCK2, Ok(Code::CONTENT), acknowledged),
+        (number::MAX_AGE, Ok(Code::CONTENT), acknowledged),
     ] {
-        let mut bench = Bench::new(Node::new(&Config::DEFAULT));
-        let path = mote::transport::Path::to(address(1));
-        let request = bench.at_node(|endpoint, cx| endpoint.request(cx, &Request { path, ..get() })).unwrap();
-        bench.run(10);
-        let asked = bench.take().remove(0);
-        let asked = parse(&asked);
-        let options = [(option, &[6][..])];
-        bench.send(&raw(Type::Ack, Code::CONTENT, asked.message_id, asked.token, &options, b"x"));
-        bench.run(10);
-        assert_eq!(bench.node.end(request), result, "option {option}");
+        for kind in [Type::Ack, Type::Con] {
+            let mut bench = Bench::new(Node::new(&Config::DEFAULT));
+            let path = mote::transport::Path::to(address(1));
+            let request =
+                bench.at_node(|endpoint, cx| endpoint.request(cx, &Request { path, ..get() })).unwrap();
+            bench.run(10);
+            let asked = bench.take().remove(0);
+            let asked = parse(&asked);
+            let id = if kind == Type::Ack { asked.message_id } else { 9 };
+            bench.send(&raw(kind, Code::CONTENT, id, asked.token, &[(option, &[6][..])], b"x"));
+            bench.run(10);
+            assert_eq!(bench.node.end(request), result, "option {option}");
+            let said = bench.take();
+            let said = said.first().map(|said| (parse(said).kind, parse(said).code, parse(said).message_id));
+            assert_eq!(said, if kind == Type::Ack { None } else { reaction }, "option {option}");
+        }
+    }
+}
+
+/// RFC 7252 §8.1: also where the resource is meant for groups.
+#[test]
+fn a_confirmable_request_to_a_group_reaches_nobody() {
+    let group = mote::address::Ip::v4([224, 0, 1, 187]);
+    let to = mote::address::SocketAddress::new(group, 5683);
+    let thing = Resource { flags: flags::MULTICAST, ..THING };
+    let asked = Rc::new(Cell::new(0));
+    let count = asked.clone();
+    let mut bench = Bench::new(Node::serving(&Config::DEFAULT, thing, move |endpoint, cx, incoming| {
+        count.set(count.get() + 1);
+        endpoint.respond(cx, incoming.exchange, &content(b"x")).unwrap();
+    }));
+    bench.net.join(SERVER, group);
+    for (kind, id, answers) in [(Type::Con, 1, 0), (Type::Non, 2, 1)] {
+        bench.send_to(to, &raw(kind, Code::GET, id, b"t", &THING_PATH, &[]));
+        bench.run(20_000);
+        assert_eq!((asked.get(), bench.take().len()), (answers, answers));
     }
 }
 

@@ -79,6 +79,11 @@ done
 status=0
 client -B 1 "coap://[::1]:1/" >/dev/null 2>&1 || status=$?
 [ $status = 1 ] || die "nobody there: exit status $status, not 1"
+for bad in "-c 65 $uri/" "-w none $uri/" "-t 1x $uri/" "-n -1 $uri/" "-m nothing $uri/" "$uri/ $uri/"; do
+    status=0
+    timeout 20 build/bin/mote-coap-bench $bad >/dev/null 2>&1 || status=$?
+    [ $status = 2 ] || die "mote-coap-bench $bad: exit status $status, not 2"
+done
 for bad in "-A ::1 -p $port" "-p 65536" "-p x" "-A nowhere" "-d many" "::1"; do
     status=0
     timeout 20 build/bin/mote-coap-server $bad >/dev/null 2>&1 || status=$?

@@ -78,6 +78,8 @@ int main(void)
     mote_coap_config asked = { MOTE_COAP_CONFIG_INIT, .exchanges = 8 + 16 };
     mote_coap_config asking_more = { MOTE_COAP_CONFIG_INIT, .requests = 4 + 16 };
     mote_coap_config known = { MOTE_COAP_CONFIG_INIT, .peers = 8 + 16 };
+    mote_coap_config offering = { MOTE_COAP_CONFIG_INIT, .resources = 8 + 16 };
+    mote_coap_config moving = { MOTE_COAP_CONFIG_INIT, .transfers = 2 + 16 };
     mote_mqtt_config small_mqtt = { MOTE_MQTT_CONFIG_INIT, .host = MOTE_STR("broker"), .queue = 256, .names = 64, .output = 256, .input = 256, .operations = 2, .handlers = 2 };
     mote_mqtt_config default_mqtt = { MOTE_MQTT_CONFIG_INIT, .host = MOTE_STR("broker") };
     board_print("| object | bytes |\n|---|--:|\n");
@@ -92,6 +94,8 @@ int main(void)
     place("of it, for each request of a peer, beyond its message", &all, &asked, IN_POOL, 64);
     place("of it, for each request of ours, beyond its message", &all, &asking_more, IN_POOL, 64 + OF_C);
     place("of it, for each peer", &all, &known, 0, 100);
+    place("of it, for each resource", &all, &offering, 0, 64);
+    place("of it, for each block-wise transfer of a peer", &all, &moving, 0, 64);
     mqtt("MQTT client: buffers of 256 bytes, 2 operations", &small_mqtt);
     mqtt("MQTT client of the default config", &default_mqtt);
     mesh("mesh: 8 neighbours, no routes (non-storing mode)", 8, MOTE_MESH_NONE);
