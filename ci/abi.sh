@@ -11,7 +11,7 @@
 # Rust sources, from which the header is generated.
 . "$(dirname "$0")/lib.sh"
 cd "$root"
-need_deb gcc=gcc abidw=abigail-tools abidiff=abigail-tools
+need_deb gcc=gcc abidw=abigail-tools abidiff=abigail-tools python3=python3
 work=$build/ci/abi
 mkdir -p "$work"
 

@@ -4,7 +4,7 @@
 # library and the tests under AddressSanitizer. ci/c-tests.sh [NAME…]
 . "$(dirname "$0")/lib.sh"
 cd "$root"
-need_deb gcc=gcc
+need_deb gcc=gcc python3=python3
 work=$build/ci/c-tests
 mkdir -p "$work"
 system="-lgcc_s -lutil -lrt -lpthread -lm -ldl"

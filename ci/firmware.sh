@@ -13,7 +13,7 @@ case $target in
     thumbv7em-none-eabihf) processor="-mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16" ;;
     *) die "no emulated processor for $target" ;;
 esac
-need_deb arm-none-eabi-gcc=gcc-arm-none-eabi /usr/include/newlib/string.h=libnewlib-arm-none-eabi qemu-system-arm=qemu-system-arm
+need_deb arm-none-eabi-gcc=gcc-arm-none-eabi /usr/include/newlib/string.h=libnewlib-arm-none-eabi qemu-system-arm=qemu-system-arm python3=python3
 mcu_cargo "$target" rustc --quiet --lib --profile embedded --no-default-features \
     --features "panic-handler,coap,mqtt,mesh,$(mcu_extra "$target")" --crate-type staticlib
 work=$build/ci/firmware

@@ -8,6 +8,7 @@
 #   ci/footprint.sh room NAME [TARGET]       the entry points of ci/no-panic/src/NAME.rs; --stack and --list say more
 . "$(dirname "$0")/lib.sh"
 cd "$root"
+need_deb python3=python3
 # Line tables change no code; they are kept so that one build serves ci/no-panic.sh too.
 export CARGO_PROFILE_EMBEDDED_DEBUG=line-tables-only
 

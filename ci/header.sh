@@ -3,6 +3,7 @@
 # Writes include/mote.h from the Rust sources; with --check, fails when the committed one differs.
 . "$(dirname "$0")/lib.sh"
 cd "$root"
+need_deb python3=python3
 need_crate cbindgen cbindgen "$cbindgen_version"
 new=$build/ci/mote.h
 cbindgen --quiet --config cbindgen.toml --crate mote --output "$build/ci/mote.raw.h"

@@ -28,6 +28,7 @@ mcu_cargo "$target" rustc --quiet --manifest-path "$manifest" --lib --profile em
 library=$target_dir/mcu/$target/embedded/libmote.a
 [ "$manifest" = Cargo.toml ] || library=$target_dir/mcu/$target/embedded/libmote_no_panic.a
 
+need_deb python3=python3
 # The proof is the linker's: it has to find everything that the entry points use.
 work=$build/ci/no-panic-$name-$target
 mkdir -p "$work"

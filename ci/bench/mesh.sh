@@ -2,7 +2,7 @@
 # The simulator: a thousand nodes of the real stack on one core, for an hour of their time.
 
 bench_mesh() {
-    need_deb gcc=gcc
+    need_deb gcc=gcc python3=python3
     "$root/ci/build.sh" >/dev/null
     local nodes=${BENCH_NODES:-1000}
     echo "## Simulator: $nodes nodes in a grid, 5 % of frames lost, non-storing: until all have joined, and an hour with a ping every second"

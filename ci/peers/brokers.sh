@@ -11,6 +11,7 @@ work=$build/ci/peers-brokers
 place=$build/brokers
 rm -rf "$work"
 mkdir -p "$work" "$place"
+need_deb python3=python3
 brokers=() missing=()
 export MOTE_BROKER_PARTS="$*"
 

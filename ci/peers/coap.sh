@@ -3,7 +3,7 @@
 # Our CoAP tools against libcoap's and aiocoap, both directions, on loopback; and tshark reads along.
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
-need_deb ip=iproute2 unshare=util-linux coap-client-notls=libcoap3-bin coap-server-notls=libcoap3-bin tshark=tshark
+need_deb ip=iproute2 unshare=util-linux coap-client-notls=libcoap3-bin coap-server-notls=libcoap3-bin tshark=tshark python3=python3
 venv aiocoap==0.4.17
 work=$build/ci/peers-coap
 rm -rf "$work"

@@ -6,7 +6,7 @@
 #                                              ci/peers/mqtt_faults.py, all if not given. With a COUNT of 0 none.
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
-need_deb mosquitto=mosquitto mosquitto_pub=mosquitto-clients tshark=tshark
+need_deb mosquitto=mosquitto mosquitto_pub=mosquitto-clients tshark=tshark python3=python3
 work=$build/ci/peers-mqtt
 rm -rf "$work"
 mkdir -p "$work"

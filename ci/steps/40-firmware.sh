@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Firmware in C on an emulated Cortex-M4F: it links without a panic handler and runs; and so do the C tests.
 . ci/lib.sh
-need_deb gcc=gcc
+need_deb gcc=gcc python3=python3
 null=$build/ci/firmware/null.c
 mkdir -p "${null%/*}"
 gcc -E -P -x c include/mote.h | python3 ci/null_test.py mote_sim_ mote_air_ mote_port_linux >"$null"

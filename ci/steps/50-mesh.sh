@@ -2,7 +2,7 @@
 # Real IPv6: the kernel's ping6 and traceroute, and libcoap's client, reach a node three hops into the mesh through
 # mote-border-router, in a network namespace of its own.
 . ci/lib.sh
-need_deb gcc=gcc ping=iputils-ping traceroute=traceroute ip=iproute2 coap-client-notls=libcoap3-bin
+need_deb gcc=gcc ping=iputils-ping traceroute=traceroute ip=iproute2 coap-client-notls=libcoap3-bin python3=python3
 ci/build.sh >/dev/null
 work=$build/ci/mesh
 mkdir -p "$work"

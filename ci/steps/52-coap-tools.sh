@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # The CoAP tools by themselves: the capture of the demonstration, the quickstart, the load generator, odd arguments.
 . ci/lib.sh
-need_deb gcc=gcc tshark=tshark
+need_deb gcc=gcc tshark=tshark python3=python3
 ci/build.sh
 build/bin/mote-coap-demo build/ci/demo.pcap
 ours=$(tshark -r build/ci/demo.pcap -Y coap 2>/dev/null | wc -l)
