@@ -219,6 +219,8 @@ pub trait Routing {
 /// A routing protocol's own message: an ICMPv6 message of type 155.
 #[derive(Clone, Copy, Debug)]
 pub struct ControlMessage<'a> {
+    /// The time now.
+    pub now: Instant,
     /// The source address; `None` leaves the choice to IPv6 (link-local for link-local and multicast
     /// destinations).
     pub source: Option<&'a Ip>,

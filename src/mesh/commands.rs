@@ -3,13 +3,12 @@
 #![forbid(unsafe_code)]
 
 use super::event::{Event, PingFailure};
-use super::plane::Air;
+use super::plane::Plane;
 use super::{Mesh, Role, Root};
 use crate::address::Ip;
-use crate::ipv6;
 use crate::ipv6::link::{LinkAddress, with_prefix};
 use crate::ipv6::wire::icmpv6::Echo;
-use crate::random::Random;
+use crate::ipv6::{self, Ipv6};
 use crate::rpl::wire::PrefixInformation;
 use crate::rpl::{ALL_RPL_NODES, RootConfig};
 use crate::status::{Error, Result};
@@ -34,10 +33,10 @@ impl Mesh<'_> {
             return Err(Error::State);
         }
         cx.transport.set_channel(self.config.channel)?;
-        self.interface.set_addresses(cx, 0xfffe, self.config.pan)?;
+        self.plane.air.interface.set_addresses(cx, 0xfffe, self.config.pan)?;
         cx.transport.enable(true)?;
         if self.config.role != Role::Host {
-            self.ipv6.join_group(ALL_RPL_NODES)?;
+            self.plane.ipv6.join_group(ALL_RPL_NODES)?;
         }
         self.started = true;
         Ok(())
@@ -80,11 +79,11 @@ impl Mesh<'_> {
             prefix: Some(prefix),
             hop_count_metric: false,
         };
-        self.ipv6.set_authority(own, 0);
-        self.with_rpl(cx.now, cx.random, |rpl, cx| rpl.start_root(cx, &config))?;
+        self.plane.ipv6.set_authority(own, 0);
+        self.with_rpl(cx, |rpl, cx| rpl.start_root(cx, &config))?;
         #[cfg(feature = "sixlorh")]
         self.follow_dodag();
-        self.use_prefix(cx.now, cx.random, &prefix)
+        self.use_prefix(cx, &prefix)
     }
 
     /// Looks for a DODAG (or, as a host without RPL, for a router) and joins it. Ends in
@@ -99,9 +98,9 @@ impl Mesh<'_> {
         }
         self.start_radio(cx)?;
         if self.config.role == Role::Host {
-            self.with_ipv6(cx.now, cx.random, |ipv6, cx| ipv6.solicit_routers(cx));
+            self.with_ipv6(cx, |ipv6, cx| ipv6.solicit_routers(cx));
         } else {
-            self.with_rpl(cx.now, cx.random, |rpl, cx| rpl.start(cx));
+            self.with_rpl(cx, |rpl, cx| rpl.start(cx));
         }
         Ok(())
     }
@@ -116,13 +115,11 @@ impl Mesh<'_> {
 
     pub(super) fn with_ipv6<T>(
         &mut self,
-        now: Instant,
-        random: &mut dyn Random,
-        act: impl FnOnce(&mut ipv6::Ipv6<'_>, &mut ipv6::Context<'_>) -> T,
+        cx: &mut RadioContext<'_>,
+        act: impl FnOnce(&mut Ipv6<'_>, &mut ipv6::Context<'_>) -> T,
     ) -> T {
-        let mut air = Air { interface: &mut self.interface, host: &mut self.host };
-        let mut context = ipv6::Context { now, random, link: &mut air, routing: &mut self.rpl };
-        act(&mut self.ipv6, &mut context)
+        let Plane { ipv6, air } = &mut self.plane;
+        act(ipv6, &mut ipv6::Context { now: cx.now, random: cx.random, link: air, routing: &mut self.rpl })
     }
 
     /// Sends an echo request with `data`. Ends in [`Event::PingReply`] or
@@ -147,7 +144,7 @@ impl Mesh<'_> {
         let handle = self.pings.insert(ping)?;
         let hop_limit = if hop_limit == 0 { None } else { Some(hop_limit) };
         let echo = Echo { identifier, sequence: 1, data };
-        let sent = self.with_ipv6(cx.now, cx.random, |ipv6, cx| ipv6.ping(cx, destination, hop_limit, &echo));
+        let sent = self.with_ipv6(cx, |ipv6, cx| ipv6.ping(cx, destination, hop_limit, &echo));
         match sent {
             Ok(()) => Ok(handle),
             Err(error) => {
@@ -181,7 +178,7 @@ impl Mesh<'_> {
     /// # Errors
     /// [`Error::AddressInUse`], [`Error::Full`].
     pub fn udp_open(&mut self, local: Ip, port: u16) -> Result<Handle> {
-        self.ipv6.udp_open(local, port)
+        self.plane.ipv6.udp_open(local, port)
     }
 
     /// Closes a UDP socket.
@@ -189,7 +186,7 @@ impl Mesh<'_> {
     /// # Errors
     /// [`Error::Stale`].
     pub fn udp_close(&mut self, socket: Handle) -> Result<()> {
-        self.ipv6.udp_close(socket)
+        self.plane.ipv6.udp_close(socket)
     }
 
     /// Sends a UDP datagram.
@@ -204,7 +201,7 @@ impl Mesh<'_> {
         path: &Path,
         data: &[u8],
     ) -> Result<()> {
-        self.with_ipv6(cx.now, cx.random, |ipv6, cx| ipv6.udp_send(cx, socket, path, data))
+        self.with_ipv6(cx, |ipv6, cx| ipv6.udp_send(cx, socket, path, data))
     }
 
     /// Listens to a multicast group.
@@ -212,12 +209,12 @@ impl Mesh<'_> {
     /// # Errors
     /// [`Error::Invalid`] when it is none, [`Error::Full`].
     pub fn join_group(&mut self, group: Ip) -> Result<()> {
-        self.ipv6.join_group(group)
+        self.plane.ipv6.join_group(group)
     }
 
     /// No longer listens to a multicast group.
     pub fn leave_group(&mut self, group: &Ip) {
-        self.ipv6.leave_group(group);
+        self.plane.ipv6.leave_group(group);
     }
 }
 

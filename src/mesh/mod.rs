@@ -41,6 +41,7 @@ use crate::time::Instant;
 use crate::transport::RadioContext;
 use commands::Ping;
 use host::HostQueue;
+use plane::{Air, Plane};
 
 /// How large the scratch memory must be that a [`Mesh`] is lent.
 pub const SCRATCH: usize = interface::SCRATCH;
@@ -48,10 +49,8 @@ pub const SCRATCH: usize = interface::SCRATCH;
 /// A node of the mesh. See the [module](self).
 pub struct Mesh<'m> {
     config: Config,
-    interface: Interface<'m>,
-    ipv6: Ipv6<'m>,
+    plane: Plane<'m>,
     rpl: Rpl<'m>,
-    host: HostQueue<'m>,
     pings: Table<'m, Ping>,
     next_identifier: u16,
     started: bool,
@@ -81,18 +80,20 @@ impl<'m> Mesh<'m> {
         }
         let mut mesh = Mesh::carve(&mut carver, config, now, seed, identifier);
         carver.enough()?;
-        mesh.ipv6.begin(now)?;
+        mesh.plane.ipv6.begin(now)?;
         Ok(mesh)
     }
 
     /// An engine with whatever memory there is.
     #[inline(never)]
     fn carve(carver: &mut Carver<'m>, config: &Config, now: Instant, seed: u16, identifier: u16) -> Mesh<'m> {
-        Mesh {
+        let air = Air {
             interface: Interface::carve(carver, &config.lowpan(), seed),
-            ipv6: Ipv6::carve(carver, &config.ipv6(), now),
-            rpl: Rpl::carve(carver, &config.rpl(), &LinkAddress::Extended(config.eui64).link_local()),
             host: HostQueue::new(carver.part(usize::from(config.host_queue))),
+        };
+        Mesh {
+            plane: Plane { air, ipv6: Ipv6::carve(carver, &config.ipv6(), now) },
+            rpl: Rpl::carve(carver, &config.rpl(), &LinkAddress::Extended(config.eui64).link_local()),
             pings: Table::new(carver.part(usize::from(config.pings))),
             next_identifier: identifier,
             started: false,
@@ -116,22 +117,22 @@ impl<'m> Mesh<'m> {
         // What the layers above have just queued goes at once.
         self.poll_link(cx);
         #[cfg(feature = "reassembly")]
-        if let Some((arrival, length)) = self.ipv6.reassembled(scratch) {
-            let event = self.accept(cx.now, cx.random, arrival, scratch.get_mut(..length)?);
+        if let Some((arrival, length)) = self.plane.ipv6.reassembled(scratch) {
+            let event = self.accept(cx, arrival, scratch.get_mut(..length)?);
             self.poll_link(cx);
             return event;
         }
-        let packet = self.host.pop(scratch)?;
+        let packet = self.plane.air.host.pop(scratch)?;
         Some(Event::HostPacket { packet })
     }
 
     /// When [`Mesh::poll`] has something to do.
     pub fn next_deadline(&self) -> Instant {
-        if !self.host.is_empty() {
+        if !self.plane.air.host.is_empty() {
             return Instant::ZERO;
         }
-        let mut deadline = self.interface.next_deadline();
-        deadline.hasten(self.ipv6.next_deadline());
+        let mut deadline = self.plane.air.interface.next_deadline();
+        deadline.hasten(self.plane.ipv6.next_deadline());
         deadline.hasten(self.rpl.next_deadline());
         for (_, ping) in self.pings.iter() {
             deadline.hasten(ping.until);

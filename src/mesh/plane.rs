@@ -13,12 +13,11 @@ use crate::lowpan::fragment::MAX_DATAGRAM;
 use crate::lowpan::interface::Interface;
 use crate::random::Random;
 use crate::status::{Error, Result};
-use crate::time::Instant;
 
 /// 6LoWPAN and the host side, as IPv6 sees them.
-pub(super) struct Air<'a, 'm> {
-    pub(super) interface: &'a mut Interface<'m>,
-    pub(super) host: &'a mut HostQueue<'m>,
+pub(super) struct Air<'m> {
+    pub(super) interface: Interface<'m>,
+    pub(super) host: HostQueue<'m>,
 }
 
 /// Whether a packet that begins so keeps the network together: routing and neighbour discovery.
@@ -33,7 +32,7 @@ fn is_control(packet: &[u8]) -> bool {
     packet.get(at).is_some_and(|kind| matches!(kind, 133..=137 | 155..=158))
 }
 
-impl Link for Air<'_, '_> {
+impl Link for Air<'_> {
     fn send(&mut self, packet: Parts<'_>, to: LinkDestination) -> Result<()> {
         let destination = match to {
             LinkDestination::Unicast(address) => address,
@@ -60,10 +59,9 @@ impl Link for Air<'_, '_> {
 }
 
 /// IPv6 as RPL sees it.
-pub(super) struct Plane<'a, 'm> {
-    pub(super) now: Instant,
-    pub(super) ipv6: &'a mut Ipv6<'m>,
-    pub(super) air: Air<'a, 'm>,
+pub(super) struct Plane<'m> {
+    pub(super) ipv6: Ipv6<'m>,
+    pub(super) air: Air<'m>,
 }
 
 /// For what needs no randomness.
@@ -75,11 +73,11 @@ impl Random for NoRandom {
     }
 }
 
-impl ControlPlane for Plane<'_, '_> {
+impl ControlPlane for Plane<'_> {
     fn send(&mut self, message: &ControlMessage<'_>) -> Result<()> {
         // The way is decided already, so neither routing nor randomness is asked for.
         let mut context = ipv6::Context {
-            now: self.now,
+            now: message.now,
             random: &mut NoRandom,
             link: &mut self.air,
             routing: &mut NoRouting,

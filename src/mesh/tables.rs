@@ -59,34 +59,34 @@ impl Mesh<'_> {
     /// What has been counted.
     pub fn statistics(&self) -> Statistics {
         Statistics {
-            mac: *self.interface.mac().stats(),
-            lowpan: *self.interface.stats(),
-            fragments: *self.interface.fragment_stats(),
-            ipv6: *self.ipv6.statistics(),
+            mac: *self.plane.air.interface.mac().stats(),
+            lowpan: *self.plane.air.interface.stats(),
+            fragments: *self.plane.air.interface.fragment_stats(),
+            ipv6: *self.plane.ipv6.statistics(),
             rpl: *self.rpl.statistics(),
         }
     }
 
     /// The link-local address.
     pub const fn link_local(&self) -> Ip {
-        self.ipv6.link_local()
+        self.plane.ipv6.link_local()
     }
 
     /// Own addresses, in whatever state.
     pub fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.ipv6.addresses.iter()
+        self.plane.ipv6.addresses.iter()
     }
 
     /// An own address that the whole mesh can use, if there is one yet.
     pub fn global_address(&self) -> Option<Ip> {
         let usable =
-            |address: &&Address| !address.ip.is_link_local() && self.ipv6.addresses.is_own(&address.ip);
-        self.ipv6.addresses.iter().find(usable).map(|address| address.ip)
+            |address: &&Address| !address.ip.is_link_local() && self.plane.ipv6.addresses.is_own(&address.ip);
+        self.plane.ipv6.addresses.iter().find(usable).map(|address| address.ip)
     }
 
     /// The neighbours whose links are known.
     pub fn neighbours(&self) -> impl Iterator<Item = NeighbourView> + '_ {
-        self.interface.mac().neighbours().iter().map(|link| {
+        self.plane.air.interface.mac().neighbours().iter().map(|link| {
             let address = link.address;
             let ip = address.link_local();
             let routing = self.rpl.neighbours().find(|known| known.address == ip);
@@ -107,7 +107,7 @@ impl Mesh<'_> {
     /// The hosts that registered addresses, and other neighbours that IPv6 knows.
     pub fn registered_hosts(&self) -> impl Iterator<Item = &ipv6::neighbours::Neighbour> {
         let registered = ipv6::neighbours::NeighbourState::Registered;
-        self.ipv6.neighbours.iter().filter(move |neighbour| neighbour.state == registered)
+        self.plane.ipv6.neighbours.iter().filter(move |neighbour| neighbour.state == registered)
     }
 
     /// The downward routes.
@@ -137,18 +137,18 @@ impl Mesh<'_> {
 
     /// The port of a UDP socket.
     pub fn udp_port(&self, socket: Handle) -> Option<u16> {
-        self.ipv6.udp_socket(socket).map(|socket| socket.port)
+        self.plane.ipv6.udp_socket(socket).map(|socket| socket.port)
     }
 
     /// Whether the queue has room for a packet of any size.
     pub fn has_room(&self) -> bool {
         let queue = usize::from(self.config.queue);
-        self.interface.mac().waiting() * 2 < queue
-            && self.interface.free_blocks() * 2 > usize::from(self.config.blocks)
+        self.plane.air.interface.mac().waiting() * 2 < queue
+            && self.plane.air.interface.free_blocks() * 2 > usize::from(self.config.blocks)
     }
 
     /// The largest UDP datagram that any peer can be sent, in bytes.
     pub fn udp_max_size(&self) -> usize {
-        self.ipv6.udp_max_size()
+        self.plane.ipv6.udp_max_size()
     }
 }

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use super::event::{Event, PingFailure};
-use super::plane::{Air, Plane};
 use super::{Mesh, Role};
 use crate::address::{Ip, SocketAddress};
 use crate::ipv6::link::{LinkAddress, with_prefix};
@@ -11,7 +10,6 @@ use crate::ipv6::wire::icmpv6::{Echo, kind, unreachable};
 use crate::ipv6::wire::protocol;
 use crate::ipv6::wire::udp::Udp;
 use crate::ipv6::{self, Arrival};
-use crate::random::Random;
 #[cfg(feature = "sixlorh")]
 use crate::rpl::wire::Configuration;
 use crate::rpl::wire::PrefixInformation;
@@ -38,7 +36,7 @@ impl Mesh<'_> {
         event: RadioEvent<'_>,
         scratch: &'d mut [u8],
     ) -> Option<Event<'d>> {
-        let received = self.interface.receive(cx, event, scratch)?;
+        let received = self.plane.air.interface.receive(cx, event, scratch)?;
         if !self.started {
             return None;
         }
@@ -47,7 +45,7 @@ impl Mesh<'_> {
             multicast: received.destination.is_broadcast(),
             ..Arrival::default()
         };
-        self.accept(cx.now, cx.random, arrival, received.packet)
+        self.accept(cx, arrival, received.packet)
     }
 
     /// The host side of a border router sends a packet, which is used as scratch memory. It is
@@ -61,57 +59,51 @@ impl Mesh<'_> {
             return None;
         }
         let arrival = Arrival { outside: true, ..Arrival::default() };
-        self.accept(cx.now, cx.random, arrival, packet)
+        self.accept(cx, arrival, packet)
     }
 
     pub(super) fn accept<'d>(
         &mut self,
-        now: Instant,
-        random: &mut dyn Random,
+        cx: &mut RadioContext<'_>,
         arrival: Arrival,
         packet: &'d mut [u8],
     ) -> Option<Event<'d>> {
-        let mut air = Air { interface: &mut self.interface, host: &mut self.host };
-        let mut context = ipv6::Context { now, random: &mut *random, link: &mut air, routing: &mut self.rpl };
-        let event = self.ipv6.receive(&mut context, arrival, packet)?;
+        let event = self.with_ipv6(cx, |ipv6, cx| ipv6.receive(cx, arrival, packet))?;
         match event {
             ipv6::Event::Control { source, destination, from, code, body } => {
                 if self.config.role == Role::Host || arrival.outside {
                     return None;
                 }
-                let event =
-                    self.with_rpl(now, random, |rpl, cx| rpl.receive(cx, source, destination, code, body));
+                let event = self.with_rpl(cx, |rpl, cx| rpl.receive(cx, source, destination, code, body));
                 #[cfg(feature = "sixlorh")]
                 self.follow_dodag();
-                self.guess_link(now, from);
-                event.and_then(|event| self.on_rpl(now, random, event))
+                self.guess_link(cx.now, from);
+                event.and_then(|event| self.on_rpl(cx, event))
             }
             ipv6::Event::Udp { socket, path, data } => Some(Event::Udp { socket, path, data }),
             ipv6::Event::EchoReply { source, hop_limit, echo } => {
-                self.on_echo_reply(now, source, hop_limit, &echo)
+                self.on_echo_reply(cx.now, source, hop_limit, &echo)
             }
             ipv6::Event::Error { reporter, kind, code, destination, protocol, upper, .. } => {
                 self.on_error(reporter, kind, code, destination, protocol, upper)
             }
-            other => self.on_ipv6(now, random, other),
+            other => self.on_ipv6(cx, other),
         }
     }
 
     /// Lends RPL the plane that it sends through.
     pub(super) fn with_rpl<T>(
         &mut self,
-        now: Instant,
-        random: &mut dyn Random,
+        cx: &mut RadioContext<'_>,
         act: impl FnOnce(&mut rpl::Rpl<'_>, &mut RplContext<'_>) -> T,
     ) -> T {
-        let air = Air { interface: &mut self.interface, host: &mut self.host };
-        let mut plane = Plane { now, ipv6: &mut self.ipv6, air };
-        act(&mut self.rpl, &mut RplContext { now, transport: &mut plane, random })
+        let transport = &mut self.plane;
+        act(&mut self.rpl, &mut RplContext { now: cx.now, transport, random: cx.random })
     }
 
     /// A neighbour that nothing was sent to has a link as good as its signal says.
     fn guess_link(&mut self, now: Instant, from: LinkAddress) {
-        let link = self.interface.mac().neighbours().get(from);
+        let link = self.plane.air.interface.mac().neighbours().get(from);
         let Some(etx) = link.filter(|link| link.frames == 0).map(|link| link.etx) else { return };
         self.rpl.link_guess(now, from, etx);
     }
@@ -119,14 +111,14 @@ impl Mesh<'_> {
     /// How transmissions ended, for RPL's view of the links.
     pub(super) fn poll_link(&mut self, cx: &mut RadioContext<'_>) {
         // Ends: each round takes one packet out of the interface, and nothing adds any.
-        while let Some(sent) = self.interface.poll(cx) {
+        while let Some(sent) = self.plane.air.interface.poll(cx) {
             if !sent.destination.is_unicast() {
                 continue;
             }
             let neighbour = sent.destination;
             // A channel that never was clear says nothing about the neighbour.
             if matches!(sent.result, Ok(()) | Err(Error::Timeout)) {
-                if let Some(link) = self.interface.mac().neighbours().get(sent.destination) {
+                if let Some(link) = self.plane.air.interface.mac().neighbours().get(sent.destination) {
                     self.rpl.link_metric(cx.now, neighbour, link.etx);
                 }
             }
@@ -140,8 +132,8 @@ impl Mesh<'_> {
         // An event that is dealt with here is followed by the next one; each poll of RPL moves
         // its own deadlines on, so a bound is only a matter of fairness.
         for _ in 0..8 {
-            let event = self.with_rpl(cx.now, cx.random, |rpl, cx| rpl.poll(cx))?;
-            let event = self.on_rpl(cx.now, cx.random, event);
+            let event = self.with_rpl(cx, |rpl, cx| rpl.poll(cx))?;
+            let event = self.on_rpl(cx, event);
             if event.is_some() {
                 return event;
             }
@@ -151,15 +143,8 @@ impl Mesh<'_> {
 
     pub(super) fn poll_ipv6(&mut self, cx: &mut RadioContext<'_>) -> Option<Event<'static>> {
         for _ in 0..32 {
-            let mut air = Air { interface: &mut self.interface, host: &mut self.host };
-            let mut context = ipv6::Context {
-                now: cx.now,
-                random: &mut *cx.random,
-                link: &mut air,
-                routing: &mut self.rpl,
-            };
-            let event = self.ipv6.poll(&mut context)?;
-            let event = self.on_ipv6(cx.now, cx.random, event);
+            let event = self.with_ipv6(cx, |ipv6, cx| ipv6.poll(cx))?;
+            let event = self.on_ipv6(cx, event);
             if event.is_some() {
                 return event;
             }
@@ -173,25 +158,26 @@ impl Mesh<'_> {
         use crate::lowpan::sixlorh::Dodag;
         if let Some(dodag) = self.rpl.dodags().find(|dodag| dodag.joined) {
             let Configuration { rpi_0x23, compressed, .. } = dodag.configuration;
-            self.interface.set_dodag(Dodag { root: Some(dodag.dodag_id), option_0x23: rpi_0x23 }, compressed);
+            let link = Dodag { root: Some(dodag.dodag_id), option_0x23: rpi_0x23 };
+            self.plane.air.interface.set_dodag(link, compressed);
         }
     }
 
-    fn on_rpl(&mut self, now: Instant, random: &mut dyn Random, event: rpl::Event) -> Option<Event<'static>> {
+    fn on_rpl(&mut self, cx: &mut RadioContext<'_>, event: rpl::Event) -> Option<Event<'static>> {
         #[cfg(feature = "sixlorh")]
         self.follow_dodag();
         Some(match event {
             rpl::Event::Joined { instance, dodag_id } => Event::Joined { instance, dodag_id },
             rpl::Event::ParentChanged { instance, parent } => {
                 // The links to the parents are kept, and to no others: places would run out.
-                let links = self.interface.mac_mut().neighbours_mut();
+                let links = self.plane.air.interface.mac_mut().neighbours_mut();
                 links.unpin_all();
                 for parent in self.rpl.dodags().filter_map(|dodag| dodag.parent) {
                     let link = LinkAddress::from_interface_identifier(&parent);
                     links.pin(link, true);
                 }
                 #[cfg(feature = "ghc")]
-                self.with_ipv6(now, random, |ipv6, cx| ipv6.announce_capabilities(cx, &parent));
+                self.with_ipv6(cx, |ipv6, cx| ipv6.announce_capabilities(cx, &parent));
                 Event::ParentChanged { instance, parent }
             }
             rpl::Event::Lost { instance } => Event::Lost { instance },
@@ -200,7 +186,7 @@ impl Mesh<'_> {
             rpl::Event::RouteRemoved { target, prefix_len } => Event::RouteRemoved { target, prefix_len },
             rpl::Event::Prefix { prefix, .. } => {
                 // A table too small leaves the node with the addresses that it has.
-                let _ = self.use_prefix(now, random, &prefix);
+                let _ = self.use_prefix(cx, &prefix);
                 return None;
             }
         })
@@ -209,7 +195,7 @@ impl Mesh<'_> {
     /// Compresses with this context from now on. Those of DODAGs that were left are understood
     /// still, as neighbours in them may send yet, but used no more, and make room if need be.
     fn adopt_context(&mut self, context: u8, network: Ip) {
-        let contexts = self.interface.contexts_mut();
+        let contexts = self.plane.air.interface.contexts_mut();
         for other in 0..16 {
             if let Some((prefix, length, true)) = contexts.get(other) {
                 let _ = contexts.set(other, prefix, length, false);
@@ -223,12 +209,8 @@ impl Mesh<'_> {
     }
 
     /// Forms an address from the DODAG's prefix and makes it known (RFC 6550 §6.7.10).
-    pub(super) fn use_prefix(
-        &mut self,
-        now: Instant,
-        random: &mut dyn Random,
-        prefix: &PrefixInformation,
-    ) -> Result<()> {
+    pub(super) fn use_prefix(&mut self, cx: &mut RadioContext<'_>, prefix: &PrefixInformation) -> Result<()> {
+        let now = cx.now;
         let Some(bits) = prefix.prefix.0.first_chunk::<8>() else { return Err(Error::Invalid) };
         if prefix.prefix_len != 64 || !prefix.autonomous {
             return Err(Error::Unsupported);
@@ -245,35 +227,30 @@ impl Mesh<'_> {
             self.adopt_context(context, network);
             if self.config.role != Role::Leaf {
                 // Without room hosts do without.
-                let _ = self.ipv6.advertise_context(now, context, network, 64, true, valid);
+                let _ = self.plane.ipv6.advertise_context(now, context, network, 64, true, valid);
             }
         }
         if self.config.role != Role::Leaf {
             // Full of the prefix of a DODAG left before: hosts are not told of the new one, but the
             // node has its address.
-            let _ = self.ipv6.advertise_prefix(now, network, 64, valid, preferred);
+            let _ = self.plane.ipv6.advertise_prefix(now, network, 64, valid, preferred);
         }
-        self.ipv6.add_address(now, address, 64, valid, preferred)?;
-        self.with_rpl(now, random, |rpl, cx| rpl.add_target(cx, &address, 128, false))
+        self.plane.ipv6.add_address(now, address, 64, valid, preferred)?;
+        self.with_rpl(cx, |rpl, cx| rpl.add_target(cx, &address, 128, false))
     }
 
-    fn on_ipv6(
-        &mut self,
-        now: Instant,
-        random: &mut dyn Random,
-        event: ipv6::Event<'_>,
-    ) -> Option<Event<'static>> {
+    fn on_ipv6(&mut self, cx: &mut RadioContext<'_>, event: ipv6::Event<'_>) -> Option<Event<'static>> {
         match event {
             ipv6::Event::AddressReady(ip) => Some(Event::AddressReady(ip)),
             ipv6::Event::AddressDuplicate(ip) => Some(Event::AddressDuplicate(ip)),
             ipv6::Event::AddressLost(ip) => {
-                self.change_target(now, random, &ip, false);
+                self.change_target(cx, &ip, false);
                 Some(Event::AddressLost(ip))
             }
             ipv6::Event::RouterFound(ip) => Some(Event::RouterFound(ip)),
             ipv6::Event::RouterLost => Some(Event::Lost { instance: 0 }),
             ipv6::Event::Context(context) => {
-                let contexts = self.interface.contexts_mut();
+                let contexts = self.plane.air.interface.contexts_mut();
                 if context.valid_until == Instant::ZERO {
                     contexts.remove(context.id);
                 } else {
@@ -283,11 +260,11 @@ impl Mesh<'_> {
                 None
             }
             ipv6::Event::Registered(ip) => {
-                self.change_target(now, random, &ip, true);
+                self.change_target(cx, &ip, true);
                 Some(Event::HostRegistered(ip))
             }
             ipv6::Event::Deregistered(ip) => {
-                self.change_target(now, random, &ip, false);
+                self.change_target(cx, &ip, false);
                 Some(Event::HostLost(ip))
             }
             _ => None,
@@ -297,8 +274,8 @@ impl Mesh<'_> {
     /// Makes the address of a host known, or no longer an address. Without room for a further target
     /// the host is reached by its neighbours alone; one that was not known need not be forgotten.
     #[inline(never)]
-    fn change_target(&mut self, now: Instant, random: &mut dyn Random, ip: &Ip, there: bool) {
-        let _ = self.with_rpl(now, random, |rpl, cx| match there {
+    fn change_target(&mut self, cx: &mut RadioContext<'_>, ip: &Ip, there: bool) {
+        let _ = self.with_rpl(cx, |rpl, cx| match there {
             true => rpl.add_target(cx, ip, 128, true),
             false => rpl.remove_target(cx, ip, 128),
         });
@@ -337,7 +314,7 @@ impl Mesh<'_> {
             }
             (protocol::UDP, &[from_high, from_low, to_high, to_low, ..]) => {
                 let port = u16::from_be_bytes([from_high, from_low]);
-                let socket = self.ipv6.udp_find(port)?;
+                let socket = self.plane.ipv6.udp_find(port)?;
                 let remote = SocketAddress::new(destination, u16::from_be_bytes([to_high, to_low]));
                 let error = match (error, code) {
                     (kind::DESTINATION_UNREACHABLE, unreachable::PORT) => Error::Refused,
@@ -358,6 +335,30 @@ mod tests {
     use super::*;
     use crate::mesh::Config;
     use crate::random::Sequence;
+    use crate::transport::{Radio, RadioAddresses, RadioCapabilities};
+
+    struct NoRadio;
+
+    impl Radio for NoRadio {
+        fn capabilities(&self) -> RadioCapabilities {
+            RadioCapabilities::default()
+        }
+        fn transmit(&mut self, _: &[u8]) -> Result<()> {
+            Err(Error::Io)
+        }
+        fn channel_is_clear(&mut self) -> bool {
+            false
+        }
+        fn set_addresses(&mut self, _: &RadioAddresses) -> Result<()> {
+            Err(Error::Io)
+        }
+        fn set_channel(&mut self, _: u8) -> Result<()> {
+            Err(Error::Io)
+        }
+        fn enable(&mut self, _: bool) -> Result<()> {
+            Err(Error::Io)
+        }
+    }
 
     #[test]
     fn prefixes_that_differ_in_one_half_byte_have_contexts_of_their_own() {
@@ -392,14 +393,15 @@ mod tests {
                 prefix: prefix(last),
                 ..PrefixInformation::default()
             };
-            mesh.use_prefix(Instant(1), &mut random, &information)?;
-            Ok::<_, Error>([0, 2, 3].map(|id| mesh.interface.contexts_mut().get(id)))
+            let mut cx = RadioContext { now: Instant(1), transport: &mut NoRadio, random: &mut random };
+            mesh.use_prefix(&mut cx, &information)?;
+            Ok::<_, Error>([0, 2, 3].map(|id| mesh.plane.air.interface.contexts_mut().get(id)))
         };
         assert_eq!(adopt(0), Ok([Some((prefix(0), 64, true)), None, None]));
         assert_eq!(adopt(2), Ok([Some((prefix(0), 64, false)), Some((prefix(2), 64, true)), None]));
         // Two places: the oldest goes. (The node has no room for a third address either.)
         let _ = adopt(3);
-        let contexts = [0, 2, 3].map(|id| mesh.interface.contexts_mut().get(id));
+        let contexts = [0, 2, 3].map(|id| mesh.plane.air.interface.contexts_mut().get(id));
         assert_eq!(contexts, [None, Some((prefix(2), 64, false)), Some((prefix(3), 64, true))]);
     }
 }

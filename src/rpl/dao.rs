@@ -4,10 +4,10 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{ADVERTISE, Dodag, LEAVE, Membership, REFRESH, tell};
-use super::neighbours::{interface_identifier, link_local};
+use super::neighbours::interface_identifier;
 use super::routes::{self, mark};
 use super::wire::{Dao, DaoAck, INFINITE_RANK, Options, Target, Transit, code, is_local_instance, mask};
-use super::{MAX_BODY, Mode, Node, Rpl, RplContext, lollipop, seconds, transmit};
+use super::{MAX_BODY, Mode, Node, Rpl, RplContext, lollipop, transmit};
 use crate::address::Ip;
 use crate::backoff::{Backoff, Jitter, Policy};
 use crate::bytes::Writer;
@@ -25,11 +25,11 @@ const MAX_UNANSWERED: u8 = 4;
 /// Targets in one DAO, so that it fits one IEEE 802.15.4 frame: 4 + 3 × 26 bytes.
 const BATCH: usize = 3;
 /// Between two DAOs or No-Paths of a series, in ms.
-const PACE: u64 = 50;
+const PACE: u32 = 50;
 /// How long a parent that was left is not told, in ms, counted from when the new parent has
 /// acknowledged everything: the new path is to be there first, all the way to whoever is above
 /// both, or packets that still go down the old one are turned back.
-const FAREWELL_DELAY: u64 = 15_000;
+const FAREWELL_DELAY: u32 = 15_000;
 /// For so many seconds no new targets are taken after one was refused further up.
 const REFUSE_SECONDS: u32 = 120;
 /// Own targets are refreshed at least and at most that often, in ms.
@@ -65,10 +65,10 @@ impl Rpl<'_> {
     pub(super) fn poll_dao(&mut self, cx: &mut RplContext<'_>, index: usize) {
         let node = &mut self.node;
         let Some(mut dodag) = self.dodags.get_mut(index) else { return };
-        if dodag.expired(LEAVE, cx.now) {
+        if dodag.expired(LEAVE, cx) {
             node.send_farewells(cx, dodag);
         }
-        if dodag.expired(REFRESH, cx.now) {
+        if dodag.expired(REFRESH, cx) {
             if let Some(parent) = node.parent(dodag) {
                 // What was taken and not sent back since is there to stay.
                 dodag.searches = if parent.refused { dodag.searches } else { 0 };
@@ -76,7 +76,7 @@ impl Rpl<'_> {
             }
             node.advertise_own(cx, dodag);
         }
-        if !dodag.expired(ADVERTISE, cx.now) {
+        if !dodag.expired(ADVERTISE, cx) {
             return;
         }
         let mut backoff = dodag.dao.backoff.take();
@@ -103,9 +103,9 @@ impl Rpl<'_> {
         }
         if self.node.send_dao(cx, dodag) {
             let attempts = backoff.unwrap_or_else(|| Backoff::start(&ACKNOWLEDGEMENT, cx.random));
-            let delay = u64::from(attempts.delay(&ACKNOWLEDGEMENT, cx.random));
+            let delay = attempts.delay(&ACKNOWLEDGEMENT, cx.random);
             dodag.dao.backoff = Some(attempts);
-            dodag.timers[ADVERTISE] = cx.now.after(delay);
+            dodag.set(ADVERTISE, cx, delay);
         }
     }
 }
@@ -154,7 +154,7 @@ impl Node<'_> {
         let mut body = [0; MAX_BODY];
         let mut out = Writer::new(&mut body);
         let sequence = lollipop::next(dodag.dao.sequence);
-        match self.write_dao(seconds(cx.now), dodag, sequence, false, &mut out) {
+        match self.write_dao(dodag, sequence, false, &mut out) {
             Ok(true) => {}
             _ => return false,
         }
@@ -173,7 +173,6 @@ impl Node<'_> {
     /// reached through us any more. Whether it says anything.
     fn write_dao(
         &mut self,
-        now: u32,
         dodag: &mut Dodag,
         sequence: u8,
         farewell: bool,
@@ -181,8 +180,8 @@ impl Node<'_> {
     ) -> Result<bool> {
         let non_storing = dodag.is_non_storing();
         let lifetime = dodag.configuration.default_lifetime;
-        let own = self.own_address(dodag);
         let parent = if non_storing { self.routable_parent(dodag) } else { None };
+        let own = dodag.own_address(self.targets);
         let mut transit = Transit {
             path_control: !(0x7f >> dodag.configuration.path_control_size.min(7)),
             path_sequence: dodag.dao.path_sequence,
@@ -199,7 +198,7 @@ impl Node<'_> {
             for target in self.targets.iter().filter(|target| target.used) {
                 transit.path_lifetime = if farewell || target.withdrawn { 0 } else { lifetime };
                 // A target that is no RPL node hangs below this one (RFC 6550 §9.4).
-                transit.parent = if target.external && non_storing { own.as_ref() } else { parent.as_ref() };
+                transit.parent = if target.external && non_storing { own } else { parent.as_ref() };
                 transit.external = target.external;
                 put_pair(&target.target, &transit, out)?;
                 count += 1;
@@ -222,7 +221,8 @@ impl Node<'_> {
             }
             route.marks &= !mark::DIRTY;
             let gone = route.is(mark::NO_PATH);
-            transit.path_lifetime = if gone { 0 } else { routes::lifetime_left(now, route.expiry, unit) };
+            transit.path_lifetime =
+                if gone { 0 } else { routes::lifetime_left(self.now, route.expiry, unit) };
             if transit.path_lifetime == 0 && !gone {
                 continue;
             }
@@ -245,7 +245,7 @@ impl Node<'_> {
         code: u8,
         body: &[u8],
     ) {
-        let Some(source) = self.own_address(dodag) else { return };
+        let Some(source) = dodag.own_address(self.targets).copied() else { return };
         // A hop-by-hop header, or a source route of 48 hops that share 8 bytes of prefix.
         let mut room = [0; 8 + 8 + 48 * 8];
         let mut headers = Writer::new(&mut room);
@@ -256,7 +256,7 @@ impl Node<'_> {
         }
         let headers = if route.encapsulation == Encapsulation::None { &[][..] } else { headers.written() };
         let (source, route) = (Some(&source), Some(&route));
-        let message = ControlMessage { source, destination, code, body, route, headers };
+        let message = ControlMessage { now: cx.now, source, destination, code, body, route, headers };
         // One that is not taken now is repeated when the answer is overdue.
         let _ = cx.transport.send(&message);
     }
@@ -288,7 +288,7 @@ impl Node<'_> {
         let Some(entry) = self.neighbours.get_mut(usize::from(former)) else { return };
         if entry.is_reachable() && dodag.stores() && former != dodag.preferred {
             entry.left = true;
-            dodag.timers[LEAVE] = cx.now.after(FAREWELL_DELAY);
+            dodag.set(LEAVE, cx, FAREWELL_DELAY);
         }
     }
 
@@ -296,10 +296,9 @@ impl Node<'_> {
     /// knows everything.
     pub(super) fn send_farewells(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
         dodag.timers[LEAVE] = Instant::NEVER;
-        if dodag.membership == Membership::Joined
-            && (dodag.dao.backoff.is_some() || dodag.timers[ADVERTISE] != Instant::NEVER)
+        if dodag.membership == Membership::Joined && (dodag.dao.backoff.is_some() || dodag.awaits(ADVERTISE))
         {
-            dodag.timers[LEAVE] = cx.now.after(FAREWELL_DELAY);
+            dodag.set(LEAVE, cx, FAREWELL_DELAY);
             return;
         }
         let preferred = dodag.preferred;
@@ -307,7 +306,7 @@ impl Node<'_> {
         let mut body = [0; MAX_BODY];
         let mut out = Writer::new(&mut body);
         let sequence = dodag.dao.sequence;
-        if self.write_dao(seconds(cx.now), dodag, sequence, true, &mut out).is_err() {
+        if self.write_dao(dodag, sequence, true, &mut out).is_err() {
             return;
         }
         for (slot, entry) in self.neighbours.iter_mut().enumerate() {
@@ -346,7 +345,7 @@ impl Rpl<'_> {
                 return;
             }
             // Rank 0 stands for a child, which displaces any candidate that is not in use.
-            child = self.find_or_add_neighbour(index, &interface_identifier(from), 0, seconds(cx.now));
+            child = self.find_or_add_neighbour(index, &interface_identifier(from), 0);
         } else if !dodag.is_non_storing()
             || !dodag.is_root()
             || from.is_link_local()
@@ -360,7 +359,7 @@ impl Rpl<'_> {
         let accepted = if storing && cfg!(feature = "rpl-storing") {
             child.ok_or(Error::Full).and_then(|child| node.learn_storing(cx, dodag, child as u16, options))
         } else if cfg!(feature = "rpl-non-storing") {
-            node.learn_non_storing(seconds(cx.now), dodag, options)
+            node.learn_non_storing(dodag, options)
         } else {
             return;
         };
@@ -399,7 +398,7 @@ impl Rpl<'_> {
         let Some(dodag) = dodags.get_mut(index) else { return };
         let parent = node.neighbours.get_mut(usize::from(dodag.preferred));
         let asked = match &parent {
-            Some(parent) if !dodag.is_non_storing() => link_local(parent.iid),
+            Some(parent) if !dodag.is_non_storing() => parent.link_local(),
             _ => dodag.id,
         };
         let awaited = dodag.membership == Membership::Joined && dodag.dao.backoff.is_some();
@@ -418,7 +417,7 @@ impl Rpl<'_> {
                 _ => seconds.saturating_mul(500).clamp(SHORTEST_REFRESH, LONGEST_REFRESH),
             };
             let spread = cx.random.below(half / 4);
-            dodag.timers[REFRESH] = cx.now.after(u64::from(half - spread));
+            dodag.set(REFRESH, cx, half - spread);
             if refused {
                 dodag.tell |= tell::REFUSED;
             }
@@ -430,9 +429,9 @@ impl Rpl<'_> {
                 node.reselect |= refused;
             }
         }
-        let (now, owner) = (seconds(cx.now), dodag.owner);
+        let (now, owner) = (node.now, dodag.owner);
         // A parent that was left and becomes it again has to hear what has ended meanwhile.
-        let settled = dodag.timers[LEAVE] == Instant::NEVER;
+        let settled = !dodag.awaits(LEAVE);
         let here = |route: &&mut routes::Route| route.owner == owner;
         let pending = node.routes.iter_mut().filter(here).filter(|route| route.is(mark::PENDING)).count();
         // Which of several was refused has to be found out.
@@ -459,7 +458,7 @@ impl Rpl<'_> {
             more |= route.is(mark::DIRTY);
         }
         if more {
-            dodag.timers[ADVERTISE] = cx.now.after(PACE);
+            dodag.set(ADVERTISE, cx, PACE);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::wire::{
     Configuration, DioView, INFINITE_RANK, MetricKind, Options, PrefixInformation, code, emit_hop_count,
     mask, next_metric, option,
 };
-use super::{MAX_BODY, Node, Rpl, RplContext, count, lollipop, seconds, transmit};
+use super::{MAX_BODY, Node, OwnTarget, Rpl, RplContext, count, lollipop, transmit};
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer};
 use crate::ipv6::source_selection::in_prefix;
@@ -82,13 +82,12 @@ impl Node<'_> {
         if dodag.prefix.prefix_len > 0 {
             // A router passes the prefix on with its own address in it (RFC 6550 §6.7.10), so
             // that children know how to name their parent to the root.
-            let own = self
-                .own_address(dodag)
-                .filter(|own| in_prefix(own, &dodag.prefix.prefix, dodag.prefix.prefix_len));
+            let own = dodag.own_address(self.targets);
+            let own = own.filter(|own| in_prefix(own, &dodag.prefix.prefix, dodag.prefix.prefix_len));
             PrefixInformation {
                 on_link: false,
                 router_address: own.is_some(),
-                prefix: own.unwrap_or(dodag.prefix.prefix),
+                prefix: *own.unwrap_or(&dodag.prefix.prefix),
                 ..dodag.prefix
             }
             .emit(out)?;
@@ -96,19 +95,9 @@ impl Node<'_> {
         Ok(())
     }
 
-    /// The own routable address in this DODAG: the root's is the DODAGID.
-    pub(super) fn own_address(&self, dodag: &Dodag) -> Option<Ip> {
-        if dodag.is_root() {
-            return Some(dodag.id);
-        }
-        let own = |target: &&super::OwnTarget| target.used && target.target.prefix_len == 128;
-        self.targets.iter().find(own).map(|own| own.target.prefix)
-    }
-
     /// Keeps what a DIO says of its sender. Whether its DTSN has changed.
     fn note_neighbour(
         &mut self,
-        now: u32,
         dodag: &Dodag,
         slot: Option<usize>,
         dio: DioView<'_>,
@@ -117,7 +106,7 @@ impl Node<'_> {
         let Some(entry) = slot.and_then(|slot| self.neighbours.get_mut(slot)) else { return false };
         let asked = core::mem::take(&mut entry.asked);
         let changed = (entry.dtsn != dio.dtsn() || asked) && entry.rank != INFINITE_RANK;
-        entry.heard(now);
+        entry.heard(self.now);
         entry.owner = dodag.owner;
         entry.version = dio.version();
         entry.rank = dio.rank();
@@ -166,18 +155,17 @@ impl Rpl<'_> {
         let carried = Carried::read(options);
         let Some(index) = self.find_or_add_dodag(dio) else { return };
         let infinite = dio.rank() == INFINITE_RANK;
-        let now = seconds(cx.now);
         let is_root = self.dodags.get(index).is_some_and(Dodag::is_root);
         let slot = if infinite || is_root {
             neighbours::find(self.node.neighbours, dio.instance(), iid)
         } else {
-            self.find_or_add_neighbour(index, iid, dio.rank(), now)
+            self.find_or_add_neighbour(index, iid, dio.rank())
         };
         let Rpl { dodags, node } = self;
         let Some(dodag) = dodags.get_mut(index) else { return };
         if is_root {
             if let Some(entry) = slot.and_then(|slot| node.neighbours.get_mut(slot)) {
-                entry.heard(now);
+                entry.heard(node.now);
                 entry.rank = dio.rank();
             }
             return dodag.hear_of_own(cx, dio);
@@ -194,9 +182,9 @@ impl Rpl<'_> {
             _ => {
                 // It is behind: tell it, and remember that it is no parent.
                 if dodag.is_usable() {
-                    dodag.reset_trickle(cx.now, cx.random);
+                    dodag.reset_trickle(cx);
                 }
-                node.note_neighbour(now, dodag, slot, dio, &carried);
+                node.note_neighbour(dodag, slot, dio, &carried);
                 return self.select(cx, dio.instance());
             }
         }
@@ -226,7 +214,7 @@ impl Rpl<'_> {
         if dodag.is_usable() && !infinite {
             dodag.trickle.hear();
         }
-        let triggered = node.note_neighbour(now, dodag, slot, dio, &carried);
+        let triggered = node.note_neighbour(dodag, slot, dio, &carried);
         if !dodag.configured {
             // The parameters are not in every DIO: ask for them (RFC 6550 §8.3).
             if !infinite {
@@ -238,7 +226,7 @@ impl Rpl<'_> {
             // The parent asks for DAOs (RFC 6550 §9.6); in non-storing mode the request goes on.
             if dodag.is_non_storing() {
                 dodag.dtsn = lollipop::next(dodag.dtsn);
-                dodag.reset_trickle(cx.now, cx.random);
+                dodag.reset_trickle(cx);
             }
             node.advertise_everything(cx, dodag);
         }
@@ -252,7 +240,7 @@ impl Rpl<'_> {
         }
         let Rpl { dodags, node } = self;
         // What is left of a floating DODAG that was ours has the own address.
-        let own = |target: &super::OwnTarget| target.used && target.target.prefix == *dio.dodag_id();
+        let own = |target: &OwnTarget| target.used && target.target.prefix == *dio.dodag_id();
         if dio.rank() == INFINITE_RANK || node.targets.iter().any(own) {
             return None;
         }
@@ -292,13 +280,7 @@ impl Rpl<'_> {
 
     /// The neighbour's entry in the instance of a DODAG, a new one if the table has room for one of
     /// this rank.
-    pub(super) fn find_or_add_neighbour(
-        &mut self,
-        index: usize,
-        iid: &[u8; 8],
-        rank: u16,
-        now: u32,
-    ) -> Option<usize> {
+    pub(super) fn find_or_add_neighbour(&mut self, index: usize, iid: &[u8; 8], rank: u16) -> Option<usize> {
         let Rpl { dodags, node } = self;
         let dodag = dodags.get(index)?;
         if let Some(slot) = neighbours::find(node.neighbours, dodag.instance, iid) {
@@ -311,22 +293,32 @@ impl Rpl<'_> {
             return None;
         };
         let entry = node.neighbours.get_mut(slot)?;
-        *entry = Neighbour { measured: now, ..Neighbour::new(*iid, dodag.owner, dodag.instance) };
+        *entry = Neighbour { measured: node.now, ..Neighbour::new(*iid, dodag.owner, dodag.instance) };
         Some(slot)
     }
 }
 
 impl Dodag {
+    /// The own routable address: a root's is the DODAGID.
+    #[inline(never)]
+    pub(super) fn own_address<'a>(&'a self, targets: &'a [OwnTarget]) -> Option<&'a Ip> {
+        if self.is_root() {
+            return Some(&self.id);
+        }
+        let own = targets.iter().find(|target| target.used && target.target.prefix_len == 128)?;
+        Some(&own.target.prefix)
+    }
+
     /// Someone speaks of the DODAG that this node is the root of.
     fn hear_of_own(&mut self, cx: &mut RplContext<'_>, dio: DioView<'_>) {
-        let listening = self.timers[HOLD] != Instant::NEVER;
+        let listening = self.awaits(HOLD);
         let ahead = match lollipop::compare(dio.version(), self.version) {
             Some(Ordering::Greater) | None => true,
             // A version that we have not announced since we started: we did before.
             Some(Ordering::Equal) => listening,
             Some(Ordering::Less) => {
                 if !listening {
-                    self.reset_trickle(cx.now, cx.random);
+                    self.reset_trickle(cx);
                 }
                 false
             }
@@ -336,7 +328,7 @@ impl Dodag {
             self.dtsn = lollipop::next(self.dtsn);
             self.timers[HOLD] = Instant::NEVER;
             self.trickle.stop();
-            self.reset_trickle(cx.now, cx.random);
+            self.reset_trickle(cx);
         } else if !listening && dio.rank() != INFINITE_RANK {
             self.trickle.hear();
         }

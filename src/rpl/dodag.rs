@@ -6,10 +6,9 @@ use super::neighbours::{NONE, Neighbour, with_identifier};
 use super::objective;
 use super::trickle::{Parameters, Trickle};
 use super::wire::{Configuration, Dio, INFINITE_RANK, PrefixInformation};
-use super::{Mode, at_second, lollipop, seconds};
+use super::{Mode, RplContext, at_second, lollipop};
 use crate::address::Ip;
 use crate::backoff::Backoff;
-use crate::random::Random;
 use crate::time::Instant;
 
 /// How a node stands to a DODAG.
@@ -128,50 +127,55 @@ pub(super) struct Dodag {
 }
 
 impl Default for Dodag {
-    #[inline(never)]
+    /// A free entry: zeros.
     fn default() -> Dodag {
-        Dodag {
-            owner: 0,
-            id: Ip::UNSPECIFIED,
-            membership: Membership::None,
-            instance: 0,
-            version: 0,
-            mode: 0,
-            preference: 0,
-            grounded: false,
-            floating: false,
-            configured: false,
-            leaf: false,
-            strange_metric: false,
-            dtsn: lollipop::START,
-            configuration: Configuration::default(),
-            prefix: PrefixInformation::default(),
-            rank: INFINITE_RANK,
-            lowest: INFINITE_RANK,
-            advertised: INFINITE_RANK,
-            hop_count: u8::MAX,
-            preferred: NONE,
-            chosen: 0,
-            trickle: Trickle::default(),
-            timers: [Instant::NEVER; TIMERS],
-            dao: Advertisement {
-                sequence: lollipop::START,
-                path_sequence: lollipop::START,
-                ..Advertisement::default()
-            },
-            tell: 0,
-            inconsistent: false,
-            resets_left: 0,
-            resets_until: 0,
-            searches: 0,
-            refuse_until: 0,
-            ask_from: 0,
-            route_errors: 0,
-        }
+        Dodag::FREE
     }
 }
 
 impl Dodag {
+    const FREE: Dodag = Dodag {
+        owner: 0,
+        id: Ip::UNSPECIFIED,
+        membership: Membership::None,
+        instance: 0,
+        version: 0,
+        mode: 0,
+        preference: 0,
+        grounded: false,
+        floating: false,
+        configured: false,
+        leaf: false,
+        strange_metric: false,
+        dtsn: 0,
+        configuration: Configuration::read(&[0; 14]),
+        prefix: PrefixInformation::read(&[0; 30]),
+        rank: 0,
+        lowest: 0,
+        advertised: 0,
+        hop_count: 0,
+        preferred: 0,
+        chosen: 0,
+        trickle: Trickle::ZERO,
+        timers: [Instant::ZERO; TIMERS],
+        dao: Advertisement {
+            backoff: None,
+            sequence: 0,
+            path_sequence: 0,
+            dirty: false,
+            pending: false,
+            single: false,
+        },
+        tell: 0,
+        inconsistent: false,
+        resets_left: 0,
+        resets_until: 0,
+        searches: 0,
+        refuse_until: 0,
+        ask_from: 0,
+        route_errors: 0,
+    };
+
     /// Whether this node takes part, with a rank or without.
     pub(super) fn is_member(&self) -> bool {
         matches!(self.membership, Membership::Joined | Membership::Detached | Membership::Root)
@@ -270,10 +274,24 @@ impl Dodag {
         with_identifier(base, neighbour.routable_iid)
     }
 
-    /// Empties the entry.
+    /// Empties the entry, for a DODAG of which nothing is known yet.
     #[inline(never)]
     pub(super) fn clear(&mut self) {
-        *self = Dodag { owner: self.owner, ..Dodag::default() };
+        let owner = self.owner;
+        *self = Dodag::FREE;
+        self.owner = owner;
+        self.preferred = NONE;
+        self.dao.sequence = lollipop::START;
+        self.dao.path_sequence = lollipop::START;
+        self.adopt_version(lollipop::START);
+        self.rest();
+    }
+
+    /// Nothing becomes due any more.
+    pub(super) fn rest(&mut self) {
+        self.trickle.stop();
+        self.dao.backoff = None;
+        self.timers = [Instant::NEVER; TIMERS];
     }
 
     /// A parent was found, or is looked for in a new version.
@@ -285,31 +303,47 @@ impl Dodag {
 
     /// Whether a timer is due; it is stopped by that.
     #[inline(never)]
-    pub(super) fn expired(&mut self, timer: usize, now: Instant) -> bool {
-        let Some(timer) = self.timers.get_mut(timer).filter(|timer| timer.is_due(now)) else { return false };
+    pub(super) fn expired(&mut self, timer: usize, cx: &RplContext<'_>) -> bool {
+        let Some(timer) = self.timers.get_mut(timer).filter(|timer| timer.is_due(cx.now)) else {
+            return false;
+        };
         *timer = Instant::NEVER;
         true
     }
 
+    /// Has a timer become due after so many milliseconds.
+    #[inline(never)]
+    pub(super) fn set(&mut self, timer: usize, cx: &RplContext<'_>, delay: u32) {
+        if let Some(timer) = self.timers.get_mut(timer) {
+            *timer = cx.now.after(u64::from(delay));
+        }
+    }
+
+    /// Whether a timer runs.
+    #[inline(never)]
+    pub(super) fn awaits(&self, timer: usize) -> bool {
+        self.timers.get(timer).is_some_and(|timer| *timer != Instant::NEVER)
+    }
+
     /// Starts the trickle timer anew where it has grown: something is inconsistent.
     #[inline(never)]
-    pub(super) fn reset_trickle(&mut self, now: Instant, random: &mut dyn Random) {
+    pub(super) fn reset_trickle(&mut self, cx: &mut RplContext<'_>) {
         let parameters = self.parameters();
-        self.trickle.reset(now, parameters, random);
+        self.trickle.reset(cx.now, parameters, cx.random);
     }
 
     /// A route is missing that some child may know: all are asked (RFC 6550 §9.6). That brings
     /// all routes anew, so it is done once for the many that go wrong together.
-    pub(super) fn ask_children(&mut self, seconds: u32) {
-        self.timers[ASK].hasten(at_second(seconds.max(self.ask_from)));
+    pub(super) fn ask_children(&mut self, second: u32) {
+        self.timers[ASK].hasten(at_second(second.max(self.ask_from)));
     }
 
     /// Does so when it is time.
-    pub(super) fn poll_asking(&mut self, now: Instant) {
+    pub(super) fn poll_asking(&mut self, cx: &RplContext<'_>, second: u32) {
         const PAUSE: u32 = 60;
-        if self.expired(ASK, now) {
-            self.ask_from = seconds(now).saturating_add(PAUSE);
-            if self.inconsistency(now) {
+        if self.expired(ASK, cx) {
+            self.ask_from = second.saturating_add(PAUSE);
+            if self.inconsistency(second) {
                 self.dtsn = lollipop::next(self.dtsn);
             }
         }
@@ -317,12 +351,11 @@ impl Dodag {
 
     /// An inconsistency of packets: trickle is to be reset, at most 20 times an hour
     /// (RFC 6553 §5.1). Whether that is to be done.
-    pub(super) fn inconsistency(&mut self, now: Instant) -> bool {
+    pub(super) fn inconsistency(&mut self, second: u32) -> bool {
         const MAX_RPL_OPTION_RANK_ERRORS: u8 = 20;
-        let now = seconds(now);
-        if now >= self.resets_until {
+        if second >= self.resets_until {
             self.resets_left = MAX_RPL_OPTION_RANK_ERRORS;
-            self.resets_until = now.saturating_add(3_600);
+            self.resets_until = second.saturating_add(3_600);
         }
         let Some(left) = self.resets_left.checked_sub(1) else { return false };
         self.resets_left = left;

@@ -110,7 +110,6 @@ impl Node<'_> {
         route: &mut Route,
         headers: &mut Writer<'_>,
     ) -> Way {
-        let now = seconds(flow.now);
         let came_from = self.neighbour_of(dodag, &flow.from);
         let bits = match flow.rpl_option.as_deref_mut() {
             Some([first, ..]) => core::mem::replace(first, *first & !FORWARDING_ERROR),
@@ -118,7 +117,7 @@ impl Node<'_> {
             None => 0,
         };
         let (down, returned) = (bits & DOWN != 0, bits & FORWARDING_ERROR != 0);
-        let mut found = routes::lookup(self.routes, dodag.owner, flow.destination, now);
+        let mut found = routes::lookup(self.routes, dodag.owner, flow.destination, self.now);
         let back = found.and_then(|entry| Some((entry, self.routes.get(entry)?)));
         if let Some((entry, back)) = back.filter(|(_, route)| came_from == Some(route.via)) {
             found = None;
@@ -126,11 +125,11 @@ impl Node<'_> {
             // parent never gets there through us. But if a child sends it down, the child errs.
             if returned || !down || back.via == dodag.preferred {
                 let (slot, path_sequence) = (back.via, back.path_sequence);
-                self.withdraw_route(now, dodag, entry, slot, path_sequence);
-                found = routes::lookup(self.routes, dodag.owner, flow.destination, now);
+                self.withdraw_route(dodag, entry, slot, path_sequence);
+                found = routes::lookup(self.routes, dodag.owner, flow.destination, self.now);
                 // Others may know the way.
                 if returned {
-                    dodag.ask_children(now);
+                    dodag.ask_children(self.now);
                 }
                 if !dodag.is_root() && dodag.dao.backoff.is_none() {
                     dodag.timers[ADVERTISE].hasten(flow.now.after(1_000));
@@ -158,7 +157,7 @@ impl Node<'_> {
             *first |= FORWARDING_ERROR;
             if !returned {
                 // It was sent here because the destination is below: if we have started anew, a child knows it.
-                dodag.ask_children(now);
+                dodag.ask_children(self.now);
                 return Err(NoRoute::Return);
             }
             // A child gave it back; who sent it to us is forgotten, but most likely the parent.
@@ -182,8 +181,7 @@ impl Node<'_> {
         if !dodag.is_root() {
             return self.up(dodag, flow, route, headers);
         }
-        let now = seconds(flow.now);
-        let Some(mut path) = self.path_to(dodag, flow.destination, now) else {
+        let Some(mut path) = self.path_to(dodag, flow.destination) else {
             return beyond_root(dodag, flow);
         };
         let outside = self.ends_outside(&path);
@@ -197,7 +195,7 @@ impl Node<'_> {
         if hops == 0 {
             return Err(if path.len() == 0 { NoRoute::NotMine } else { NoRoute::Discard });
         }
-        let first = self.hop_address(&path, 0).ok_or(NoRoute::Unreachable)?;
+        let first = *self.hop_address(&path, 0).ok_or(NoRoute::Unreachable)?;
         route.next_hop = self.on_link_address(&first);
         if let Some(data) = flow.rpl_option.as_deref_mut() {
             // It came up with packet information and turns here.
@@ -257,6 +255,7 @@ impl Routing for Rpl<'_> {
             route.next_hop = self.node.on_link_address(flow.destination);
             return Ok(());
         }
+        self.node.now = seconds(flow.now);
         let index = self.dodag_for(flow);
         let Some(dodag) = index.and_then(|index| self.dodags.get_mut(index)) else {
             return Err(if flow.rpl_option.is_some() { NoRoute::Discard } else { NoRoute::NotMine });
@@ -293,7 +292,8 @@ impl Routing for Rpl<'_> {
             return true;
         }
         count(&mut node.statistics.rank_errors);
-        dodag.inconsistency(now);
+        node.now = seconds(now);
+        dodag.inconsistency(node.now);
         if !down && node.neighbour_of(dodag, &from) == Some(dodag.preferred) {
             // What our parent sends up comes back to us: a loop, which it must leave.
             if let Some(parent) = node.parent(dodag) {

@@ -219,6 +219,8 @@ struct Node<'m> {
     floating: bool,
     /// Parents have to be selected again.
     reselect: bool,
+    /// The second in which the engine was called last.
+    now: u32,
     /// Interface identifier of the own link-local address.
     iid: [u8; 8],
     /// When to send the next DIS.
@@ -274,6 +276,7 @@ impl<'m> Rpl<'m> {
             leaf: config.leaf,
             floating: config.floating && !config.leaf,
             reselect: false,
+            now: 0,
             solicit_at: Instant::NEVER,
             solicit_interval: 0,
             sweep_at: Instant::NEVER,
@@ -370,12 +373,13 @@ impl<'m> Rpl<'m> {
         code: u8,
         body: &[u8],
     ) -> Option<Event> {
+        self.node.now = seconds(cx.now);
         match self.dispatch(cx, from, to, code, body) {
             Ok(()) => {}
             Err(Error::Security) => count(&mut self.node.statistics.secured),
             Err(_) => count(&mut self.node.statistics.malformed),
         }
-        self.next_event(seconds(cx.now))
+        self.next_event()
     }
 
     fn dispatch(&mut self, cx: &mut RplContext<'_>, from: &Ip, to: &Ip, code: u8, body: &[u8]) -> Result<()> {
@@ -405,6 +409,7 @@ impl<'m> Rpl<'m> {
 
     /// Does what is due. To be called until it returns `None`.
     pub fn poll(&mut self, cx: &mut RplContext<'_>) -> Option<Event> {
+        self.node.now = seconds(cx.now);
         let again = core::mem::take(&mut self.node.reselect);
         for index in 0..self.dodags.len() {
             self.poll_dodag(cx, index, again);
@@ -412,14 +417,14 @@ impl<'m> Rpl<'m> {
         if self.node.solicit_at.is_due(cx.now) {
             self.solicit(cx);
         }
-        self.next_event(seconds(cx.now))
+        self.next_event()
     }
 
     fn poll_dodag(&mut self, cx: &mut RplContext<'_>, index: usize, again: bool) {
         let Rpl { dodags, node } = self;
         let Some(dodag) = dodags.get_mut(index) else { return };
-        let held = dodag.expired(HOLD, cx.now);
-        let forgotten = dodag.expired(FORGET, cx.now);
+        let held = dodag.expired(HOLD, cx);
+        let forgotten = dodag.expired(FORGET, cx);
         if held {
             dodag.inconsistent = true;
             if dodag.is_root() {
@@ -444,10 +449,10 @@ impl<'m> Rpl<'m> {
         if forgotten && node.floating {
             node.float(dodag);
         }
-        dodag.poll_asking(cx.now);
-        let quiet = dodag.is_root() && dodag.timers[HOLD] != Instant::NEVER;
+        dodag.poll_asking(cx, node.now);
+        let quiet = dodag.is_root() && dodag.awaits(HOLD);
         if core::mem::take(&mut dodag.inconsistent) && !quiet {
-            dodag.reset_trickle(cx.now, cx.random);
+            dodag.reset_trickle(cx);
         }
         let parameters = dodag.parameters();
         if dodag.trickle.poll(cx.now, parameters, cx.random) {
@@ -476,7 +481,7 @@ impl<'m> Rpl<'m> {
     }
 
     /// The next thing to tell of.
-    fn next_event(&mut self, now: u32) -> Option<Event> {
+    fn next_event(&mut self) -> Option<Event> {
         for dodag in self.dodags.iter_mut().filter(|dodag| dodag.tell != 0) {
             let lowest = dodag.tell & dodag.tell.wrapping_neg();
             dodag.tell &= !lowest;
@@ -493,12 +498,13 @@ impl<'m> Rpl<'m> {
             };
             return Some(event);
         }
-        self.sweep(now)
+        self.sweep()
     }
 
     /// Frees routes that ended, and tells of the new ones.
-    fn sweep(&mut self, now: u32) -> Option<Event> {
+    fn sweep(&mut self) -> Option<Event> {
         let Rpl { dodags, node } = self;
+        let now = node.now;
         if node.sweep_at == Instant::NEVER || node.sweep_at.0 > u64::from(now) * 1000 + 999 {
             return None;
         }
@@ -546,7 +552,8 @@ impl Node<'_> {
 
 /// Sends a message on the link. Whether it was taken.
 fn transmit(cx: &mut RplContext<'_>, destination: &Ip, code: u8, body: &[u8]) -> bool {
-    let message = ControlMessage { source: None, destination, code, body, route: None, headers: &[] };
+    let message =
+        ControlMessage { now: cx.now, source: None, destination, code, body, route: None, headers: &[] };
     cx.transport.send(&message).is_ok()
 }
 

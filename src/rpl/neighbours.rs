@@ -20,7 +20,7 @@ const QUARANTINE: u32 = 60;
 pub(super) const NONE: u16 = u16::MAX;
 
 /// A neighbour in one RPL instance.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Neighbour {
     /// Interface identifier of its link-local address.
     pub(super) iid: [u8; 8],
@@ -54,32 +54,11 @@ pub(super) struct Neighbour {
     pub(super) asked: bool,
 }
 
-impl Default for Neighbour {
-    fn default() -> Neighbour {
-        Neighbour {
-            iid: [0; 8],
-            routable_iid: [0; 8],
-            etx: UNMEASURED,
-            rank: INFINITE_RANK,
-            measured: 0,
-            owner: 0,
-            instance: 0,
-            version: 0,
-            dtsn: 0,
-            hop_count: u8::MAX,
-            failures: 0,
-            routes: 0,
-            refused: false,
-            left: false,
-            asked: false,
-        }
-    }
-}
-
 impl Neighbour {
     /// A neighbour just heard.
     pub(super) fn new(iid: [u8; 8], owner: u8, instance: u8) -> Neighbour {
-        Neighbour { iid, routable_iid: iid, owner, instance, ..Neighbour::default() }
+        let (etx, rank, hop_count) = (UNMEASURED, INFINITE_RANK, u8::MAX);
+        Neighbour { iid, routable_iid: iid, owner, instance, etx, rank, hop_count, ..Neighbour::default() }
     }
 
     pub(super) fn link_local(&self) -> Ip {

@@ -47,17 +47,16 @@ impl Node<'_> {
     ///
     /// # Errors
     /// [`Error::Full`] when it could not be kept, [`Error::Malformed`].
-    pub(super) fn learn_non_storing(&mut self, now: u32, dodag: &Dodag, options: Options<'_>) -> Result<()> {
-        let outcome =
-            for_each_pair(options, &mut |target, transit| self.learn_link(now, dodag, target, transit));
+    pub(super) fn learn_non_storing(&mut self, dodag: &Dodag, options: Options<'_>) -> Result<()> {
+        let outcome = for_each_pair(options, &mut |target, transit| self.learn_link(dodag, target, transit));
         if outcome == Err(Error::Full) {
             count(&mut self.statistics.table_full);
         }
-        self.sweep_by(now);
+        self.sweep_by(self.now);
         outcome
     }
 
-    fn learn_link(&mut self, now: u32, dodag: &Dodag, target: &Target, transit: &Transit<'_>) -> Result<()> {
+    fn learn_link(&mut self, dodag: &Dodag, target: &Target, transit: &Transit<'_>) -> Result<()> {
         let parent = transit.parent.ok_or(Error::Malformed)?;
         let parent_target = Target { prefix_len: 128, prefix: *parent };
         if target.prefix.is_multicast()
@@ -67,7 +66,7 @@ impl Node<'_> {
         {
             return Err(Error::Malformed);
         }
-        let expiry = routes::expiry(now, transit.path_lifetime, dodag.configuration.lifetime_unit);
+        let expiry = routes::expiry(self.now, transit.path_lifetime, dodag.configuration.lifetime_unit);
         let known = routes::find(self.routes, dodag.owner, target);
         if let Some(route) = known.and_then(|known| self.routes.get(known)) {
             let order = lollipop::compare(transit.path_sequence, route.path_sequence);
@@ -80,7 +79,7 @@ impl Node<'_> {
         if transit.path_lifetime == 0 {
             if let Some(route) = known.and_then(|known| self.routes.get_mut(known)) {
                 route.marks |= mark::NO_PATH;
-                route.expiry = now;
+                route.expiry = self.now;
             }
             return Ok(());
         }
@@ -128,11 +127,11 @@ impl Node<'_> {
     }
 
     /// The path to an address, if every link of it is known.
-    pub(super) fn path_to(&self, dodag: &Dodag, address: &Ip, now: u32) -> Option<Path> {
+    pub(super) fn path_to(&self, dodag: &Dodag, address: &Ip) -> Option<Path> {
         let mut path = Path { hops: [0; MAX_HOPS], length: 0, omitted: 0 };
-        let mut next = routes::lookup(self.routes, dodag.owner, address, now)?;
+        let mut next = routes::lookup(self.routes, dodag.owner, address, self.now)?;
         loop {
-            let route = self.routes.get(next).filter(|route| route.is_live(now))?;
+            let route = self.routes.get(next).filter(|route| route.is_live(self.now))?;
             // A ring of links ends here, as does a path too long.
             *path.hops.get_mut(path.length)? = next as u16;
             path.length += 1;
@@ -152,8 +151,8 @@ impl Node<'_> {
 
     /// The address of a hop, counted from 0.
     #[inline(never)]
-    pub(super) fn hop_address(&self, path: &Path, position: usize) -> Option<Ip> {
-        path.hop(position).and_then(|hop| self.routes.get(hop)).map(|route| Ip(route.target))
+    pub(super) fn hop_address(&self, path: &Path, position: usize) -> Option<&Ip> {
+        path.hop(position).and_then(|hop| self.routes.get(hop)).map(|route| Ip::of(&route.target))
     }
 
     /// Writes the source route over the first `count` hops, at least two; the first of them

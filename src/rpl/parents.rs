@@ -11,18 +11,18 @@ use super::dodag::{ADVERTISE, Dodag, FORGET, HOLD, Membership, TIMERS, tell};
 use super::neighbours::{NONE, Neighbour};
 use super::objective::{Assessment, Candidate, assess, one_hop_below};
 use super::wire::{INFINITE_RANK, Target};
-use super::{ALL_RPL_NODES, Node, Rpl, RplContext, count, lollipop, place, seconds};
+use super::{ALL_RPL_NODES, Node, Rpl, RplContext, count, lollipop, place};
 use crate::time::Instant;
 
 /// How long a node that has lost its last parent poisons before it joins again, in ms.
-const POISON_TIME: u64 = 2_000;
+const POISON_TIME: u32 = 2_000;
 /// How long it remembers the limit on its rank, in ms: by then nobody is below it.
-const FORGET_TIME: u64 = 60_000;
+const FORGET_TIME: u32 = 60_000;
 
 /// How long a node that was refused by every parent that it may take waits for other routers,
 /// in ms; how many seconds more it gives each further parent before; and how often it
 /// searches before it makes do with upward routes.
-const SEARCH_TIME: u64 = 12_000;
+const SEARCH_TIME: u32 = 12_000;
 const PATIENCE: u32 = 10;
 const MAX_SEARCHES: u8 = 3;
 
@@ -52,7 +52,6 @@ impl Rpl<'_> {
     /// Selects the DODAG and the preferred parent in an instance, and sets the rank.
     pub(super) fn select(&mut self, cx: &mut RplContext<'_>, instance: u8) {
         let Rpl { dodags, node } = self;
-        let now = seconds(cx.now);
         let own = dodags.iter().find(|dodag| dodag.instance == instance && dodag.is_member());
         let rooted = own.filter(|dodag| dodag.is_root());
         if rooted.is_some_and(|dodag| !dodag.floating) {
@@ -64,7 +63,9 @@ impl Rpl<'_> {
             if dodag.instance != instance {
                 continue;
             }
-            let Some(choice) = consider(cx.now, own, dodag, neighbour, slot as u16) else { continue };
+            let Some(choice) = consider(cx.now, node.now, own, dodag, neighbour, slot as u16) else {
+                continue;
+            };
             // A floating DODAG gives way to a grounded one and to one of lower DODAGID.
             if rooted.is_some_and(|own| choice.class & UNGROUNDED != 0 && dodag.id >= own.id) {
                 continue;
@@ -91,7 +92,7 @@ impl Rpl<'_> {
         let own = own.map_or(0, |own| own.owner);
         match (best, dodags.get_mut(place(own))) {
             (best, Some(own)) if best.is_none_or(|choice| choice.owner == own.owner) => match best {
-                Some(choice) if choice.class & REFUSED == 0 || !node.has_untried(now, own) => {
+                Some(choice) if choice.class & REFUSED == 0 || !node.has_untried(own) => {
                     node.follow(cx, own, choice);
                 }
                 refused => {
@@ -117,6 +118,7 @@ impl Rpl<'_> {
 /// `own`, of the same instance.
 fn consider(
     now: Instant,
+    second: u32,
     own: Option<&Dodag>,
     dodag: &Dodag,
     neighbour: &Neighbour,
@@ -143,9 +145,9 @@ fn consider(
     match dodag.membership {
         Membership::Root => return None,
         Membership::Detached => {
-            let held = dodag.timers[HOLD] != Instant::NEVER && !dodag.timers[HOLD].is_due(now);
-            let searching = dodag.timers[FORGET].since(now) > FORGET_TIME - SEARCH_TIME;
-            if held || (neighbour.refused && searching && dodag.timers[FORGET] != Instant::NEVER) {
+            let held = dodag.awaits(HOLD) && !dodag.timers[HOLD].is_due(now);
+            let searching = dodag.timers[FORGET].since(now) > u64::from(FORGET_TIME - SEARCH_TIME);
+            if held || (neighbour.refused && searching && dodag.awaits(FORGET)) {
                 return None;
             }
         }
@@ -162,7 +164,7 @@ fn consider(
     }
     // Hysteresis (RFC 6719 §3.2.2): whoever is preferred stays, unless another is cheaper
     // by the threshold or more. Another DODAG has to be better by more than that.
-    if seconds(now).saturating_sub(dodag.chosen) < SETTLE_SECONDS {
+    if second.saturating_sub(dodag.chosen) < SETTLE_SECONDS {
         threshold = threshold.saturating_mul(2);
     }
     if is_preferred {
@@ -182,7 +184,7 @@ impl Node<'_> {
         if dodag.membership != Membership::Detached || dodag.leaf {
             return;
         }
-        let Some(own) = self.own_address(dodag) else { return };
+        let Some(own) = dodag.own_address(self.targets).copied() else { return };
         self.forget_members(dodag);
         dodag.id = own;
         dodag.membership = Membership::Root;
@@ -208,10 +210,10 @@ impl Node<'_> {
 
     /// Whether a parent that refused our routes is to be left in the hope of one that has not
     /// been asked: some router of the DODAG that is no child.
-    fn has_untried(&self, now: u32, dodag: &Dodag) -> bool {
+    fn has_untried(&self, dodag: &Dodag) -> bool {
         dodag.membership == Membership::Joined
             && dodag.searches < MAX_SEARCHES
-            && now.saturating_sub(dodag.chosen) >= PATIENCE * u32::from(dodag.searches)
+            && self.now.saturating_sub(dodag.chosen) >= PATIENCE * u32::from(dodag.searches)
             && self.neighbours.iter().any(|entry| {
                 entry.owner == dodag.owner
                     && !entry.refused
@@ -238,20 +240,19 @@ impl Node<'_> {
         // Whoever trusts the rank from before could take this node for a parent that is below it.
         let sunk = known && parent_rank >= dodag.advertised;
         if rejoined || moved || (drifted && known) {
-            dodag.reset_trickle(cx.now, cx.random);
+            dodag.reset_trickle(cx);
         }
         if sunk {
             self.send_dio(cx, dodag, &ALL_RPL_NODES);
         }
         if former != choice.neighbour {
             count(&mut self.statistics.parent_switches);
-            let now = seconds(cx.now);
-            dodag.chosen = now;
+            dodag.chosen = self.now;
             dodag.tell |= tell::PARENT;
             self.say_farewell(cx, dodag, former);
             if dodag.stores() {
                 // Nothing is below the new parent.
-                self.withdraw_through(now, dodag, choice.neighbour, &Target::default());
+                self.withdraw_through(dodag, choice.neighbour, &Target::default());
             }
         } else if !moved {
             return;
@@ -264,13 +265,13 @@ impl Node<'_> {
         self.take_place(dodag, choice);
         dodag.leaf = self.leaf || !dodag.can_route();
         dodag.dtsn = lollipop::fresh(cx.random);
-        dodag.chosen = seconds(cx.now);
+        dodag.chosen = self.now;
         dodag.tell |= tell::JOINED | tell::PARENT;
         if dodag.prefix.prefix_len > 0 {
             dodag.tell |= tell::PREFIX;
         }
         dodag.trickle.stop();
-        dodag.reset_trickle(cx.now, cx.random);
+        dodag.reset_trickle(cx);
         self.advertise_everything(cx, dodag);
     }
 
@@ -305,10 +306,8 @@ impl Node<'_> {
         }
         self.free_routes(dodag);
         dodag.membership = Membership::Heard;
-        dodag.trickle.stop();
         dodag.rank = INFINITE_RANK;
-        dodag.dao.backoff = None;
-        dodag.timers = [Instant::NEVER; TIMERS];
+        dodag.rest();
     }
 
     /// The last parent is lost: poisons the sub-DODAG and looks for another (local repair).
@@ -320,11 +319,11 @@ impl Node<'_> {
         dodag.preferred = NONE;
         dodag.tell |= tell::LOST;
         dodag.tell &= !tell::PARENT;
-        dodag.timers[HOLD] = cx.now.after(POISON_TIME);
-        dodag.timers[FORGET] = cx.now.after(FORGET_TIME);
+        dodag.set(HOLD, cx, POISON_TIME);
+        dodag.set(FORGET, cx, FORGET_TIME);
         dodag.timers[ADVERTISE] = Instant::NEVER;
         dodag.dao.backoff = None;
-        dodag.reset_trickle(cx.now, cx.random);
+        dodag.reset_trickle(cx);
         // Who was not nearer to the root may have been below: it has to speak again.
         for entry in self.neighbours.iter_mut().filter(|entry| entry.owner == dodag.owner) {
             if dodag.dag_rank(entry.rank) >= dodag.dag_rank(dodag.rank) {
@@ -333,7 +332,7 @@ impl Node<'_> {
         }
         self.send_dio(cx, dodag, &ALL_RPL_NODES);
         self.solicit_interval = 0;
-        let jitter = u64::from(cx.random.below(500));
-        self.solicit_at.hasten(cx.now.after(POISON_TIME + jitter));
+        let jitter = cx.random.below(500);
+        self.solicit_at.hasten(cx.now.after(u64::from(POISON_TIME + jitter)));
     }
 }

@@ -72,7 +72,7 @@ impl Rpl<'_> {
         entry.rank = unit;
         entry.hop_count = if config.hop_count_metric { 1 } else { u8::MAX };
         entry.tell = tell::JOINED;
-        entry.timers[HOLD] = cx.now.after(u64::from(entry.parameters().min()));
+        entry.set(HOLD, cx, entry.parameters().min());
         self.node.send_dis(cx, &ALL_RPL_NODES, false);
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Rpl<'_> {
         let Some(dodag) = self.dodags.iter_mut().find(about).filter(|dodag| dodag.is_root()) else { return };
         dodag.route_errors = dodag.route_errors.saturating_add(1);
         // A root has no use of this timer else.
-        let paused = dodag.timers[FORGET] != Instant::NEVER && !dodag.timers[FORGET].is_due(now);
+        let paused = dodag.awaits(FORGET) && !dodag.timers[FORGET].is_due(now);
         if dodag.route_errors >= FAILURES && !paused {
             dodag.route_errors = 0;
             dodag.dtsn = lollipop::next(dodag.dtsn);

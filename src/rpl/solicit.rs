@@ -97,7 +97,7 @@ impl Rpl<'_> {
             }
         }
         for dodag in self.dodags.iter_mut() {
-            let listening = dodag.is_root() && dodag.timers[HOLD] != Instant::NEVER;
+            let listening = dodag.is_root() && dodag.awaits(HOLD);
             let matches = dodag.is_member()
                 && asked
                     .is_none_or(|asked| option::solicits(asked, dodag.instance, &dodag.id, dodag.version));
@@ -107,7 +107,7 @@ impl Rpl<'_> {
             if !to.is_multicast() {
                 self.node.send_dio(cx, dodag, from);
             } else if dodag.is_usable() && !dodag.leaf {
-                dodag.reset_trickle(cx.now, cx.random);
+                dodag.reset_trickle(cx);
             }
         }
     }

@@ -5,53 +5,47 @@
 use super::dodag::Dodag;
 use super::routes::{self, NOWHERE, mark};
 use super::wire::{Options, Target, Transit, option};
-use super::{Node, RplContext, count, lollipop, seconds};
+use super::{Node, RplContext, count, lollipop};
 use crate::address::Ip;
 use crate::ipv6::source_selection::in_prefix;
 use crate::status::{Error, Result};
 use core::cmp::Ordering;
 
 /// Calls `learn` for every pair of a target and the first transit behind its group
-/// (RFC 6550 §9.4). Groups are found without storing them: the targets of a group are those
-/// between the previous transit and this one.
+/// (RFC 6550 §9.4): the targets of a group are those between the previous transit and this one.
 ///
 /// # Errors
 /// [`Error::Malformed`] when a target has no transit or a transit no target; the first other
 /// error of `learn`, after all pairs were offered.
 pub(super) fn for_each_pair(
-    options: Options<'_>,
+    mut options: Options<'_>,
     learn: &mut dyn FnMut(&Target, &Transit<'_>) -> Result<()>,
 ) -> Result<()> {
-    let mut rest = options;
-    let mut group = options;
-    let mut targets = 0usize;
-    let mut taken = false;
-    let mut outcome = Ok(());
-    while let Some((kind, data)) = rest.next_raw() {
+    let mut outcome = None;
+    let mut transit = None;
+    while let Some((kind, data)) = options.next_raw() {
         if kind == option::TARGET {
-            if taken {
-                targets = 0;
-                taken = false;
+            if transit.is_none() {
+                let mut ahead = options;
+                transit = loop {
+                    match ahead.next_raw().ok_or(Error::Malformed)? {
+                        (option::TRANSIT, data) => break Some(Transit::parse(data)?),
+                        _ => continue,
+                    }
+                };
             }
-            targets += 1;
+            if let Some(transit) = &transit {
+                let learned = learn(&Target::parse(data)?, transit);
+                outcome = Some(outcome.unwrap_or(Ok(())).and(learned));
+            }
         } else if kind == option::TRANSIT {
-            if targets == 0 {
+            if outcome.is_none() {
                 return Err(Error::Malformed);
             }
-            // Of several transits the first, the most preferred path, is used.
-            let mut left = if taken { 0 } else { targets };
-            let transit = Transit::parse(data)?;
-            while left > 0 {
-                let Some((kind, data)) = group.next_raw() else { break };
-                if kind == option::TARGET {
-                    outcome = outcome.and(learn(&Target::parse(data)?, &transit));
-                    left -= 1;
-                }
-            }
-            taken = true;
+            transit = None;
         }
     }
-    if targets == 0 || !taken { Err(Error::Malformed) } else { outcome }
+    outcome.unwrap_or(Err(Error::Malformed))
 }
 
 impl Node<'_> {
@@ -67,7 +61,6 @@ impl Node<'_> {
         slot: u16,
         options: Options<'_>,
     ) -> Result<()> {
-        let now = seconds(cx.now);
         let mut through_parent = false;
         let mut news = false;
         let outcome = for_each_pair(options, &mut |target, transit| {
@@ -75,7 +68,7 @@ impl Node<'_> {
                 through_parent = true;
                 return Ok(());
             }
-            news |= self.learn_route(now, dodag, slot, target, transit)?;
+            news |= self.learn_route(dodag, slot, target, transit)?;
             Ok(())
         });
         if through_parent {
@@ -83,7 +76,7 @@ impl Node<'_> {
         }
         if news {
             dodag.schedule_dao(cx);
-            self.sweep_by(now);
+            self.sweep_by(self.now);
         }
         if outcome == Err(Error::Full) {
             count(&mut self.statistics.table_full);
@@ -94,7 +87,6 @@ impl Node<'_> {
     /// Learns one target from a child. Whether the parent has to hear of it.
     fn learn_route(
         &mut self,
-        now: u32,
         dodag: &mut Dodag,
         slot: u16,
         target: &Target,
@@ -108,12 +100,12 @@ impl Node<'_> {
         {
             return Ok(false);
         }
-        let expiry = routes::expiry(now, transit.path_lifetime, dodag.configuration.lifetime_unit);
+        let expiry = routes::expiry(self.now, transit.path_lifetime, dodag.configuration.lifetime_unit);
         let known = routes::find(self.routes, dodag.owner, target);
         if transit.path_lifetime == 0 {
             if target.prefix_len < 128 && known.is_none() {
                 // All that lies within is meant (see the farewell of a child that moves away).
-                return Ok(self.withdraw_through(now, dodag, slot, target));
+                return Ok(self.withdraw_through(dodag, slot, target));
             }
             let Some(entry) = known else { return Ok(false) };
             let Some(route) = self.routes.get_mut(entry) else { return Ok(false) };
@@ -121,11 +113,11 @@ impl Node<'_> {
             if order == Some(Ordering::Less) || route.is(mark::NO_PATH) {
                 return Ok(false);
             }
-            return Ok(self.withdraw_route(now, dodag, entry, slot, transit.path_sequence));
+            return Ok(self.withdraw_route(dodag, entry, slot, transit.path_sequence));
         }
         let (entry, fresh) = match known {
             Some(known) => (known, false),
-            None if now < dodag.refuse_until => return Err(Error::Full),
+            None if self.now < dodag.refuse_until => return Err(Error::Full),
             None => (routes::insert(self.routes, dodag.owner, target).ok_or(Error::Full)?, true),
         };
         let route = self.routes.get_mut(entry).ok_or(Error::Full)?;
@@ -166,7 +158,7 @@ impl Node<'_> {
         }
         self.sweep_by(expiry);
         if fresh {
-            self.sweep_by(now);
+            self.sweep_by(self.now);
         }
         Ok(news)
     }
@@ -176,7 +168,6 @@ impl Node<'_> {
     /// Whether it has ended.
     pub(super) fn withdraw_route(
         &mut self,
-        now: u32,
         dodag: &mut Dodag,
         entry: usize,
         slot: u16,
@@ -198,27 +189,21 @@ impl Node<'_> {
         route.marks |= mark::NO_PATH;
         let crowded = route.is(mark::CROWDED);
         if dodag.is_root() {
-            route.expiry = now;
+            route.expiry = self.now;
         } else {
             route.must_tell();
-            route.expiry = now.saturating_add(LINGER);
+            route.expiry = self.now.saturating_add(LINGER);
         }
         let by = route.expiry;
         self.sweep_by(by);
         if crowded {
-            dodag.ask_children(now);
+            dodag.ask_children(self.now);
         }
         true
     }
 
     /// Nothing of `within` is below a neighbour any more. Whether routes have ended by that.
-    pub(super) fn withdraw_through(
-        &mut self,
-        now: u32,
-        dodag: &mut Dodag,
-        slot: u16,
-        within: &Target,
-    ) -> bool {
+    pub(super) fn withdraw_through(&mut self, dodag: &mut Dodag, slot: u16, within: &Target) -> bool {
         let mut ended = false;
         for entry in 0..self.routes.len() {
             let Some(route) = self.routes.get(entry) else { break };
@@ -227,7 +212,7 @@ impl Node<'_> {
                 && in_prefix(Ip::of(&route.target), &within.prefix, within.prefix_len);
             if route.owner == dodag.owner && through && !route.is(mark::NO_PATH) {
                 let path_sequence = route.path_sequence;
-                ended |= self.withdraw_route(now, dodag, entry, slot, path_sequence);
+                ended |= self.withdraw_route(dodag, entry, slot, path_sequence);
             }
         }
         ended

@@ -57,6 +57,9 @@ pub struct Trickle {
 }
 
 impl Trickle {
+    /// All zeros, for what is not used before it is stopped or reset.
+    pub(super) const ZERO: Trickle = Trickle { due: Instant::ZERO, remainder: 0, exponent: 0, heard: 0 };
+
     /// When [`poll`](Trickle::poll) has something to do.
     pub const fn next_deadline(&self) -> Instant {
         self.due

@@ -189,6 +189,7 @@ fn control_messages_reach_the_routing_protocol_and_leave_by_its_way() {
     node.receive(0, eui64(1), false, &packet(peer, own, 58, 255, &message));
     assert_eq!(node.took(), [Seen::Control(1, b"dio".to_vec())]);
     let control = crate::ipv6::routing::ControlMessage {
+        now: crate::time::Instant::ZERO,
         source: None,
         destination: &ip("ff02::1a"),
         code: 0,
