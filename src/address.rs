@@ -62,6 +62,12 @@ impl Ip {
         self.0[0] == 0xfe && self.0[1] & 0xc0 == 0x80
     }
 
+    /// Whether it names one node anywhere: neither a group, nor a node of the link, nor none.
+    #[inline(never)]
+    pub const fn is_routable(&self) -> bool {
+        !self.is_multicast() && !self.is_link_local() && !self.is_unspecified()
+    }
+
     /// Reads an IPv4 or IPv6 literal, without brackets or scope.
     ///
     /// # Errors

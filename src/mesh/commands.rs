@@ -54,7 +54,7 @@ impl Mesh<'_> {
             return Err(Error::State);
         }
         let bits = root.prefix.0.first_chunk::<8>().ok_or(Error::Invalid)?;
-        if root.prefix.is_multicast() || root.prefix.is_link_local() || root.prefix.is_unspecified() {
+        if !root.prefix.is_routable() {
             return Err(Error::Invalid);
         }
         self.start_radio(cx)?;
@@ -165,9 +165,15 @@ impl Mesh<'_> {
         Ok(())
     }
 
+    /// Takes out the first ping that is meant.
+    #[inline(never)]
+    pub(super) fn end_ping(&mut self, is_meant: &dyn Fn(&Ping) -> bool) -> Option<(Handle, Ping)> {
+        let handle = self.pings.find(is_meant)?;
+        Some((handle, self.pings.remove(handle)?))
+    }
+
     pub(super) fn poll_pings(&mut self, now: Instant) -> Option<Event<'static>> {
-        let handle = self.pings.find(|ping| ping.until.is_due(now))?;
-        let ping = self.pings.remove(handle)?;
+        let (handle, ping) = self.end_ping(&|ping| ping.until.is_due(now))?;
         let error = if ping.cancelled { Error::Cancelled } else { Error::Timeout };
         Some(Event::PingFailed { ping: handle, failure: PingFailure::Local(error) })
     }

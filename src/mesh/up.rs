@@ -288,8 +288,7 @@ impl Mesh<'_> {
         hop_limit: u8,
         echo: &Echo<'d>,
     ) -> Option<Event<'d>> {
-        let handle = self.pings.find(|ping| ping.identifier == echo.identifier)?;
-        let ping = self.pings.remove(handle)?;
+        let (handle, ping) = self.end_ping(&|ping| ping.identifier == echo.identifier)?;
         let round_trip = u32::try_from(now.since(ping.sent)).unwrap_or(u32::MAX);
         Some(Event::PingReply { ping: handle, source, round_trip, hop_limit, data: echo.data })
     }
@@ -307,8 +306,7 @@ impl Mesh<'_> {
         match (carried, upper) {
             (protocol::ICMPV6, &[kind::ECHO_REQUEST, _, _, _, high, low, ..]) => {
                 let identifier = u16::from_be_bytes([high, low]);
-                let handle = self.pings.find(|ping| ping.identifier == identifier)?;
-                self.pings.remove(handle)?;
+                let (handle, _) = self.end_ping(&|ping| ping.identifier == identifier)?;
                 let failure = PingFailure::Reported { reporter, kind: error, code };
                 Some(Event::PingFailed { ping: handle, failure })
             }

@@ -346,12 +346,7 @@ impl Rpl<'_> {
             }
             // Rank 0 stands for a child, which displaces any candidate that is not in use.
             child = self.find_or_add_neighbour(index, &interface_identifier(from), 0);
-        } else if !dodag.is_non_storing()
-            || !dodag.is_root()
-            || from.is_link_local()
-            || from.is_multicast()
-            || from.is_unspecified()
-        {
+        } else if !dodag.is_non_storing() || !dodag.is_root() || !from.is_routable() {
             return;
         }
         let Rpl { dodags, node } = self;
@@ -410,11 +405,11 @@ impl Rpl<'_> {
         dodag.dao.backoff = None;
         dodag.timers[ADVERTISE] = Instant::NEVER;
         if own {
-            let lifetime = u32::from(dodag.configuration.default_lifetime);
-            let seconds = lifetime * u32::from(dodag.configuration.lifetime_unit);
-            let half = match dodag.configuration.default_lifetime {
+            let lifetime = dodag.configuration.default_lifetime;
+            let seconds = u32::from(lifetime) * u32::from(dodag.configuration.lifetime_unit);
+            let half = match lifetime {
                 u8::MAX => LONGEST_REFRESH,
-                _ => seconds.saturating_mul(500).clamp(SHORTEST_REFRESH, LONGEST_REFRESH),
+                _ => (seconds.min(LONGEST_REFRESH / 500) * 500).max(SHORTEST_REFRESH),
             };
             let spread = cx.random.below(half / 4);
             dodag.set(REFRESH, cx, half - spread);

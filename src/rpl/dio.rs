@@ -72,7 +72,7 @@ impl Node<'_> {
     }
 
     fn write_dio(&self, dodag: &Dodag, rank: u16, out: &mut Writer<'_>) -> Result<()> {
-        dodag.dio(rank).emit(out)?;
+        dodag.write_dio_base(rank, out)?;
         if dodag.hop_count != u8::MAX && rank != INFINITE_RANK {
             emit_hop_count(dodag.hop_count, out)?;
         }
@@ -84,13 +84,9 @@ impl Node<'_> {
             // that children know how to name their parent to the root.
             let own = dodag.own_address(self.targets);
             let own = own.filter(|own| in_prefix(own, &dodag.prefix.prefix, dodag.prefix.prefix_len));
-            PrefixInformation {
-                on_link: false,
-                router_address: own.is_some(),
-                prefix: *own.unwrap_or(&dodag.prefix.prefix),
-                ..dodag.prefix
-            }
-            .emit(out)?;
+            let prefix = own.unwrap_or(&dodag.prefix.prefix);
+            PrefixInformation { on_link: false, router_address: own.is_some(), ..dodag.prefix }
+                .emit_about(prefix, out)?;
         }
         Ok(())
     }

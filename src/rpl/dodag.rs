@@ -9,6 +9,8 @@ use super::wire::{Configuration, Dio, INFINITE_RANK, PrefixInformation};
 use super::{Mode, RplContext, at_second, lollipop};
 use crate::address::Ip;
 use crate::backoff::Backoff;
+use crate::bytes::Writer;
+use crate::status::Result;
 use crate::time::Instant;
 
 /// How a node stands to a DODAG.
@@ -214,6 +216,7 @@ impl Dodag {
     }
 
     /// Whether `rank` is within L + DAGMaxRankIncrease (RFC 6550 §8.2.2.4).
+    #[inline(never)]
     pub(super) fn allows(&self, rank: u16) -> bool {
         let increase = self.configuration.max_rank_increase;
         increase == 0
@@ -232,9 +235,9 @@ impl Dodag {
         if self.advertised == INFINITE_RANK { self.rank } else { self.advertised }
     }
 
-    /// The base object of our DIO.
-    pub(super) fn dio(&self, rank: u16) -> Dio {
-        Dio {
+    /// Writes the base object of our DIO.
+    pub(super) fn write_dio_base(&self, rank: u16, out: &mut Writer<'_>) -> Result<()> {
+        let base = Dio {
             instance: self.instance,
             version: self.version,
             rank,
@@ -242,8 +245,9 @@ impl Dodag {
             mode: self.mode,
             preference: self.preference,
             dtsn: self.dtsn,
-            dodag_id: self.id,
-        }
+            ..Dio::default()
+        };
+        base.emit_about(&self.id, out)
     }
 
     /// Whether this node can be a router of the DODAG: a mode of operation, an objective function and a form

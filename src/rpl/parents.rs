@@ -145,9 +145,8 @@ fn consider(
     match dodag.membership {
         Membership::Root => return None,
         Membership::Detached => {
-            let held = dodag.awaits(HOLD) && !dodag.timers[HOLD].is_due(now);
             let searching = dodag.timers[FORGET].since(now) > u64::from(FORGET_TIME - SEARCH_TIME);
-            if held || (neighbour.refused && searching && dodag.awaits(FORGET)) {
+            if dodag.awaits(HOLD) || (neighbour.refused && searching && dodag.awaits(FORGET)) {
                 return None;
             }
         }

@@ -41,9 +41,8 @@ impl Rpl<'_> {
     /// the instance; [`Error::Full`].
     pub fn start_root(&mut self, cx: &mut RplContext<'_>, config: &RootConfig) -> Result<()> {
         let id = config.dodag_id;
-        let routable = !id.is_multicast() && !id.is_link_local() && !id.is_unspecified();
         let unit = config.configuration.min_hop_rank_increase;
-        if !routable || unit == 0 || unit == u16::MAX || self.node.leaf {
+        if !id.is_routable() || unit == 0 || unit == u16::MAX || self.node.leaf {
             return Err(Error::Invalid);
         }
         let member = |dodag: &Dodag| dodag.instance == config.instance && dodag.is_member();
@@ -127,8 +126,7 @@ impl Rpl<'_> {
         let Some(dodag) = self.dodags.iter_mut().find(about).filter(|dodag| dodag.is_root()) else { return };
         dodag.route_errors = dodag.route_errors.saturating_add(1);
         // A root has no use of this timer else.
-        let paused = dodag.awaits(FORGET) && !dodag.timers[FORGET].is_due(now);
-        if dodag.route_errors >= FAILURES && !paused {
+        if dodag.route_errors >= FAILURES && !dodag.awaits(FORGET) {
             dodag.route_errors = 0;
             dodag.dtsn = lollipop::next(dodag.dtsn);
             dodag.inconsistent = true;

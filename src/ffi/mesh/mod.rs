@@ -148,9 +148,9 @@ pub unsafe extern "C" fn mote_mesh_start_root(
 ) -> mote_status {
     let mut room = arguments::room();
     // SAFETY: passed on to the caller of this function.
-    let given = unsafe { arguments::config(root, &mut room) }.and_then(config::root);
+    let given = unsafe { arguments::config(root, &mut room) };
     // SAFETY: as above.
-    unsafe { command(mesh, |engine, cx| engine.start_root(cx, &given?)) }
+    unsafe { command(mesh, |engine, cx| engine.start_root(cx, &config::root(given?)?)) }
 }
 
 /// As the root of the instance, has every node choose its place in the DODAG anew.

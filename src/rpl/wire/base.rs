@@ -4,7 +4,7 @@
 
 use super::option::Options;
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer};
+use crate::bytes::Writer;
 use crate::status::{Error, Result};
 
 /// DODAG Information Solicitation (RFC 6550 §6.2).
@@ -20,9 +20,8 @@ impl Dis {
     /// # Errors
     /// [`Malformed`](crate::status::Error::Malformed) when it is cut short.
     pub fn parse(body: &[u8]) -> Result<(Dis, Options<'_>)> {
-        let mut reader = Reader::new(body);
-        reader.u16()?;
-        Ok((Dis, Options::new(reader.rest())))
+        let (_, options) = body.split_first_chunk::<{ Dis::LEN }>().ok_or(Error::Malformed)?;
+        Ok((Dis, Options::new(options)))
     }
 
     /// Writes the base object.
@@ -83,11 +82,18 @@ impl Dio {
     /// # Errors
     /// [`TooLarge`](crate::status::Error::TooLarge).
     pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
-        out.put(&[self.instance, self.version])?;
-        out.u16(self.rank)?;
+        self.emit_about(&self.dodag_id, out)
+    }
+
+    /// The same with a DODAGID that stands elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub(crate) fn emit_about(&self, dodag_id: &Ip, out: &mut Writer<'_>) -> Result<()> {
         let bits = u8::from(self.grounded) << 7 | (self.mode & 7) << 3 | self.preference & 7;
-        out.put(&[bits, self.dtsn, 0, 0])?;
-        out.put(&self.dodag_id.0)
+        let [high, low] = self.rank.to_be_bytes();
+        out.put(&[self.instance, self.version, high, low, bits, self.dtsn, 0, 0])?;
+        out.put(&dodag_id.0)
     }
 }
 

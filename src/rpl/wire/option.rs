@@ -303,12 +303,13 @@ impl Configuration {
     pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
         let flags = u8::from(self.rpi_0x23) << 4 | u8::from(self.authenticated) << 3;
         let flags = flags | u8::from(self.compressed) << 5 | self.path_control_size & 7;
-        out.put(&[CONFIGURATION, 14, flags, self.interval_doublings, self.interval_min, self.redundancy])?;
-        out.u16(self.max_rank_increase)?;
-        out.u16(self.min_hop_rank_increase)?;
-        out.u16(self.ocp)?;
-        out.put(&[0, self.default_lifetime])?;
-        out.u16(self.lifetime_unit)
+        let [m0, m1] = self.max_rank_increase.to_be_bytes();
+        let [h0, h1] = self.min_hop_rank_increase.to_be_bytes();
+        let [o0, o1] = self.ocp.to_be_bytes();
+        let [u0, u1] = self.lifetime_unit.to_be_bytes();
+        let (doublings, min, k) = (self.interval_doublings, self.interval_min, self.redundancy);
+        let lifetime = self.default_lifetime;
+        out.put(&[CONFIGURATION, 14, flags, doublings, min, k, m0, m1, h0, h1, o0, o1, 0, lifetime, u0, u1])
     }
 }
 
@@ -482,13 +483,20 @@ impl PrefixInformation {
     /// # Errors
     /// [`Error::TooLarge`].
     pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
+        self.emit_about(&self.prefix, out)
+    }
+
+    /// The same with a prefix or address that stands elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub(crate) fn emit_about(&self, prefix: &Ip, out: &mut Writer<'_>) -> Result<()> {
         let flags =
             u8::from(self.on_link) << 7 | u8::from(self.autonomous) << 6 | u8::from(self.router_address) << 5;
-        out.put(&[PREFIX_INFORMATION, 30, self.prefix_len, flags])?;
-        out.u32(self.valid_lifetime)?;
-        out.u32(self.preferred_lifetime)?;
-        out.u32(0)?;
-        out.put(&self.prefix.0)
+        let [a, b, c, d] = self.valid_lifetime.to_be_bytes();
+        let [e, f, g, h] = self.preferred_lifetime.to_be_bytes();
+        out.put(&[PREFIX_INFORMATION, 30, self.prefix_len, flags, a, b, c, d, e, f, g, h, 0, 0, 0, 0])?;
+        out.put(&prefix.0)
     }
 }
 
