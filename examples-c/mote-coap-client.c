@@ -90,9 +90,11 @@ static void on_event(void *user, const mote_coap_event *event) {
     default:
         if (event->status != MOTE_OK && !(run.stopping && event->status == MOTE_ERR_CANCELLED)) {
             static const mote_bytes refused = MOTE_STR("connection refused: nobody listens there");
+            static const mote_bytes nowhere = MOTE_STR("no host of that name is found");
             static const mote_bytes tried = MOTE_STR("reset by peer: it does not take tokens as long as this (RFC 8974)");
             mote_bytes why = mote_status_str(event->status);
             if (event->status == MOTE_ERR_REFUSED) why = refused;
+            if (event->status == MOTE_ERR_NOT_FOUND) why = nowhere;
             if (event->status == MOTE_ERR_RESET && run.long_token) why = tried;
             run.failures++;
             fprintf(stderr, "%.*s\n", (int)why.len, (const char *)why.ptr);
