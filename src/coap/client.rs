@@ -10,9 +10,8 @@ use super::params::Params;
 use super::peers;
 use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
-use super::wire::{Bits, Code, Encoder, Type, number, uint};
+use super::wire::{Bits, Code, Encoder, Type, number, token, uint};
 use crate::address::Ip;
-use crate::bytes;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -51,19 +50,16 @@ impl<'m> Endpoint<'m> {
         request: &Request<'_>,
     ) -> Result<usize> {
         let head = &pending.head;
-        let params = request.params.unwrap_or(&self.config.params);
         let group = request.path.remote.ip.is_multicast();
         let mut flags = if group { GROUP } else { u16::from(request.confirmable) * CON };
-        let mut own = [0; 8];
-        if let Some(token) = request.token {
-            pending.token_length.set(token.len().min(pending::LONG.into()) as u8);
-            bytes::copy(&mut own, token);
-            pending.token.set(own);
+        let mut room = [0; 8];
+        let token = match request.token {
             // Whether the peer understands it is found out by trying, which a Reset has to tell of (RFC 8974 §2.2.2).
-            if token.len() > own.len() && flags & CON == 0 {
-                return Err(Error::Invalid);
-            }
-        }
+            Some(token) if token.len() > room.len() && flags & CON == 0 => return Err(Error::Invalid),
+            Some(token) => token,
+            None => self.draw_token(cx, head.peer.get(), &mut room),
+        };
+        let params = request.params.unwrap_or(&self.config.params);
         let mut timeout = match request.timeout {
             0 if group => params.leisure.saturating_add(params.ack_timeout.saturating_mul(2)),
             0 if request.confirmable => params.exchange_lifetime(),
@@ -81,9 +77,6 @@ impl<'m> Endpoint<'m> {
         let limit = self.limit(cx, head.peer.get());
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let kind = if flags & CON != 0 { Type::Con } else { Type::Non };
-        own = pending.token.get();
-        let own = own.get(..pending.token_length.get().into()).unwrap_or_default();
-        let token = request.token.unwrap_or(own);
         let mut out = Encoder::start(room, kind, request.method, 0, token);
         request.options.put(&mut out)?;
         self.owed.put(head.peer.get(), &mut out, request.payload.len().min(16 << szx));
@@ -138,7 +131,7 @@ impl<'m> Endpoint<'m> {
         self.start(cx, pending, built)
     }
 
-    /// A new entry for a request along `path`, with a token.
+    /// A new entry for a request along `path`.
     fn begin(
         &mut self,
         cx: &mut DatagramContext<'_>,
@@ -165,7 +158,6 @@ impl<'m> Endpoint<'m> {
         pending.offset.set(0);
         pending.etag.set(0);
         head.count.set(params.max_retransmit);
-        self.draw_token(cx, pending);
         Ok(pending)
     }
 
@@ -175,14 +167,18 @@ impl<'m> Endpoint<'m> {
 
     /// Draws a token: 32 random bits, which on a secured path are followed by a number that is
     /// never used again (RFC 7252 §5.3.1, RFC 9175 §4.2).
-    pub(super) fn draw_token(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
+    pub(super) fn draw_token<'t>(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        peer: u16,
+        room: &'t mut [u8; 8],
+    ) -> &'t [u8] {
         let random = cx.random.u32();
-        let taken = self.tables.requests.iter().any(|other| other.has_token(&random.to_be_bytes(), &[]));
-        let [a, b, c, d] = random.wrapping_add(taken.into()).to_be_bytes();
+        let taken = |other: &Pending| token(self.pool.get(&other.head)) == random.to_be_bytes();
+        let random = random.wrapping_add(self.tables.requests.iter().any(taken).into());
         self.tokens = self.tokens.wrapping_add(1);
-        let [e, f, g, h] = self.tokens.to_be_bytes();
-        pending.token.set([a, b, c, d, e, f, g, h]);
-        pending.token_length.set(if self.is_secure(cx, pending.head.peer.get()) { 8 } else { 4 });
+        *room = (u64::from(random) << 32 | u64::from(self.tokens)).to_be_bytes();
+        room.get(..if self.is_secure(cx, peer) { 8 } else { 4 }).unwrap_or_default()
     }
 
     /// Keeps a new request's message, which lies in the scratch buffer, and sends it if it is its turn.

@@ -2,7 +2,7 @@
 //! The endpoint: its tables, what comes in, and time.
 #![forbid(unsafe_code)]
 
-use super::entry::{self, CON, EXCHANGE, Head, LIMIT, REQUEST, Stage, TRANSFER, Tables};
+use super::entry::{self, CON, EXCHANGE, Head, LIMIT, REQUEST, Stage, TRANSFER, Tables, Waiting};
 use super::event::Event;
 use super::exchange::{Exchange, Observer, Transfer};
 use super::owed::Owed;
@@ -12,7 +12,7 @@ use super::pending::Pending;
 use super::pool::Pool;
 use super::resources::Resource;
 use super::stats::Stats;
-use super::wire::{Code, Header, Message, Type};
+use super::wire::{Code, Header, Message, Type, token};
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
 use crate::table::{Slot, Table};
@@ -170,7 +170,7 @@ impl<'m> Endpoint<'m> {
             // What waited for the transport may go.
             DatagramEvent::Writable => self.wake(None),
             DatagramEvent::Failed { path, error } => {
-                let peer = self.peers.find(&path.reply())?;
+                let peer = self.peers.find(path)?;
                 self.lose(Some(peer), *error);
             }
             DatagramEvent::Undelivered { path, data, error } => self.undelivered(path, data, *error),
@@ -186,29 +186,18 @@ impl<'m> Endpoint<'m> {
             return;
         }
         let (Some(peer), Ok(header)) = (self.peers.find(path), Header::parse(start)) else { return };
-        let tables = self.tables;
-        let lost = |pool: &Pool<'_>, head: &Head| {
-            let sent = pool.get(head);
-            let token = Message::parse(sent).map_or(0, |message| message.token.len());
-            start.len() >= 4 + token && start.iter().zip(sent).all(|(there, here)| there == here)
-        };
-        let awaits = |request: &&Pending| {
-            let stage = if request.head.is(CON) { Stage::Ack } else { Stage::Response };
-            request.head.at(stage) && request.awaits(peer, header.message_id)
-        };
-        if let Some(request) = tables.requests.iter().find(awaits).filter(|_| cfg!(feature = "coap-client")) {
-            if lost(&self.pool, &request.head) {
-                self.fail(request, error);
-            }
-        } else if !cfg!(feature = "coap-server") {
-            // Nothing else of ours is answered.
-        } else if let Some(exchange) =
-            tables.exchanges.iter().find(|exchange| exchange.awaits(peer, header.message_id))
-        {
+        let Some(waiting) = self.tables.awaiting(peer, header.message_id) else { return };
+        let head = waiting.head();
+        let sent = self.pool.get(head);
+        if start.len() < 4 + token(sent).len() || start.iter().zip(sent).any(|(there, here)| there != here) {
+            return;
+        }
+        match waiting {
+            // One that was acknowledged was delivered.
+            Waiting::Request(request) if head.is(CON) == head.at(Stage::Ack) => self.fail(request, error),
             // A way may come back; nobody who listens wants the answer.
-            if error == Error::Refused && lost(&self.pool, &exchange.head) {
-                self.delivered(exchange, false);
-            }
+            Waiting::Exchange(exchange) if error == Error::Refused => self.delivered(exchange, false),
+            _ => {}
         }
     }
 
@@ -224,8 +213,7 @@ impl<'m> Endpoint<'m> {
             return self.rejected();
         };
         let group = path.is_multicast();
-        let back = &path.reply();
-        let known = self.peers.find(back);
+        let known = self.peers.find(path);
         if let Some(peer) = known {
             let peer = self.peers.get(peer);
             peer.used.set(self.now);
@@ -234,6 +222,8 @@ impl<'m> Endpoint<'m> {
         let parsed = Message::parse(datagram);
         let asks = matches!(header.kind, Type::Con | Type::Non);
         let Some(message) = parsed.as_ref().ok().filter(|message| match message.code.class() {
+            // Whatever comes to a group is not confirmable (§8.1).
+            _ if group && header.kind == Type::Con => false,
             0 if message.code == Code::EMPTY => !asks,
             0 => asks && cfg!(feature = "coap-server"),
             2 | 4 | 5 => message.kind != Type::Rst && cfg!(feature = "coap-client"),
@@ -242,20 +232,20 @@ impl<'m> Endpoint<'m> {
             // A format error, a ping or a reserved class: a CON gets a Reset, and no group
             // ever does (§4.2, §4.3, §8.1).
             if header.kind == Type::Con && !group {
-                self.send_empty(cx, back, Type::Rst, header.message_id);
+                self.send_empty(cx, path, Type::Rst, header.message_id);
             }
             return self.rejected();
         };
-        if asks && known.is_some_and(|peer| self.is_duplicate(cx, peer, back, message)) {
+        if asks && known.is_some_and(|peer| self.is_duplicate(cx, peer, path, message)) {
             return None;
         }
         if message.code == Code::EMPTY {
             return self.on_empty(known?, message);
         }
         if cfg!(feature = "coap-server") && message.code.is_request() {
-            return self.on_request(cx, path, back, known, datagram, message);
+            return self.on_request(cx, path, known, datagram, message);
         }
-        if cfg!(feature = "coap-client") { self.on_response(cx, path, back, known, message) } else { None }
+        if cfg!(feature = "coap-client") { self.on_response(cx, path, known, message) } else { None }
     }
 
     pub(super) fn rejected<T>(&mut self) -> Option<T> {
@@ -267,22 +257,17 @@ impl<'m> Endpoint<'m> {
     fn on_empty<'d>(&mut self, peer: u16, message: &Message<'_>) -> Option<Event<'d>> {
         let id = message.message_id;
         let reset = message.kind == Type::Rst;
-        let tables = self.tables;
-        if cfg!(feature = "coap-client") {
-            if let Some(request) = tables.requests.iter().find(|request| request.awaits(peer, id)) {
-                return self.request_answered_empty(request, reset);
-            }
-        }
-        if !cfg!(feature = "coap-server") {
-            return None;
-        }
-        if let Some(exchange) = tables.exchanges.iter().find(|exchange| exchange.awaits(peer, id)) {
-            self.delivered(exchange, !reset);
-        } else if reset {
+        match self.tables.awaiting(peer, id) {
+            Some(Waiting::Request(request)) => return self.request_answered_empty(request, reset),
+            Some(Waiting::Exchange(exchange)) => self.delivered(exchange, !reset),
             // To a non-confirmable notification: its observer is gone.
-            if let Some(told) = tables.observers.iter().find(|told| told.head.is_named(peer, id)) {
-                self.free(&told.head);
+            None if reset => {
+                let mut observers = self.tables.observers.iter();
+                if let Some(told) = observers.find(|told| told.head.is_named(peer, id)) {
+                    self.free(&told.head);
+                }
             }
+            None => {}
         }
         None
     }

@@ -213,6 +213,16 @@ impl<'m> Tables<'m> {
         if head.generation.get() == handle.generation() && head.is_used() { Some(place) } else { None }
     }
 
+    /// Whose message of ours, with this message ID, this peer has yet to acknowledge or reset.
+    #[inline(never)]
+    pub(super) fn awaiting(&self, peer: u16, message_id: u16) -> Option<Waiting<'m>> {
+        if let Some(request) = self.requests.iter().find(|request| request.awaits(peer, message_id)) {
+            return Some(Waiting::Request(request));
+        }
+        let exchange = self.exchanges.iter().find(|exchange| exchange.awaits(peer, message_id))?;
+        Some(Waiting::Exchange(exchange))
+    }
+
     pub(super) fn request(&self, handle: Handle) -> Option<&'m Pending> {
         self.requests.get(self.find(REQUEST, handle)?)
     }
@@ -227,6 +237,24 @@ impl<'m> Tables<'m> {
 
     pub(super) fn observer(&self, handle: Option<Handle>) -> Option<&'m Observer> {
         self.observers.get(self.find(OBSERVER, handle?)?)
+    }
+}
+
+/// What waits for a peer's acknowledgement.
+#[derive(Clone, Copy)]
+pub(super) enum Waiting<'m> {
+    /// A request of ours.
+    Request(&'m Pending),
+    /// A confirmable answer of ours, or a notification.
+    Exchange(&'m Exchange),
+}
+
+impl<'m> Waiting<'m> {
+    pub(super) fn head(&self) -> &'m Head {
+        match self {
+            Waiting::Request(request) => &request.head,
+            Waiting::Exchange(exchange) => &exchange.head,
+        }
     }
 }
 

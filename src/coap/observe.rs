@@ -166,7 +166,7 @@ impl<'m> Endpoint<'m> {
         for _ in self.tables.observers {
             let Some(observer) = self.next_observer(Some(told)) else { return };
             let Some(exchange) = self.open_notification(observer) else { return };
-            if self.respond_to(cx, exchange, response, false).is_err() {
+            if self.respond_to(cx, exchange, response).is_err() {
                 // It is asked for when its turn comes.
                 self.drop_exchange(exchange);
                 observer.head.set(DIRTY);

@@ -42,9 +42,10 @@ impl Owed {
     /// Adds the value to a request to this peer, unless one is there or it leaves no room for `payload` bytes.
     #[inline(never)] // One copy.
     pub(super) fn put(&mut self, peer: u16, out: &mut Encoder<'_>, payload: usize) {
-        let room = out.room().saturating_sub(LONGEST + 4);
         let Some(value) = self.value.get(..self.length.into()) else { return };
-        if self.peer == peer && !value.is_empty() && room >= payload && !out.has(number::ECHO) {
+        // In front of the value go up to three bytes.
+        let fits = payload + value.len() + 3 <= out.room();
+        if self.peer == peer && !value.is_empty() && fits && !out.has(number::ECHO) {
             let _ = out.option(number::ECHO, value);
             self.length = 0;
         }

@@ -119,16 +119,16 @@ impl<'m> Peers<'m> {
         Some(Peers { paths, slots, none })
     }
 
-    /// The peer at the other end of `path`. Where either side leaves the own address open, any
-    /// suits; one that is left open here is open no longer.
+    /// The peer at the other end of `path`. Where either side leaves the own address open, as a
+    /// group's does, any suits; one that is left open here is open no longer.
     pub(super) fn find(&mut self, path: &Path) -> Option<u16> {
-        let open = path.local.is_unspecified();
+        let open = path.local.is_unspecified() || path.is_multicast();
         for (index, (peer, known)) in self.slots.iter().zip(self.paths.iter_mut()).enumerate() {
             if !peer.live.get() || known.remote != path.remote {
                 continue;
             }
             let learns = known.local.is_unspecified();
-            if learns {
+            if learns && !open {
                 known.local = path.local;
             }
             if learns || open || known.local == path.local {
@@ -173,7 +173,7 @@ impl<'m> Peers<'m> {
     /// Puts a new peer in its place.
     pub(super) fn settle(&mut self, index: u16, path: &Path, now: Instant, random: &mut dyn Random) {
         if let Some(place) = self.path(index) {
-            *place = *path;
+            *place = path.reply();
         }
         let peer = self.get(index);
         peer.quiet_until.set(Instant::ZERO);

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use super::entry::{CON, GROUP, Head, Stage};
-use super::wire::Message;
 use crate::status::Error;
 use crate::table::Handle;
 use core::cell::Cell;
@@ -23,14 +22,10 @@ pub(super) const OUTSTANDING: u16 = 128;
 /// It fetches the body of an observation's notification.
 pub(super) const CHILD: u16 = 256;
 
-/// The length of a token that has no room in its entry (RFC 8974).
-pub(super) const LONG: u8 = 9;
-
 /// A request of ours.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub(super) head: Head,
-    pub(super) token: Cell<[u8; 8]>,
     /// How long to wait for a response, in milliseconds.
     pub(super) timeout: Cell<u32>,
     /// Where the current block starts: of the body that is sent while [`UPLOAD`] is set, then of
@@ -43,8 +38,6 @@ pub(super) struct Pending {
     /// [`CHILD`]: the handle of its observation.
     pub(super) other: Cell<u32>,
     pub(super) order: Cell<u16>,
-    /// [`LONG`] when the token is only in the message.
-    pub(super) token_length: Cell<u8>,
     pub(super) szx: Cell<u8>,
 }
 
@@ -52,14 +45,6 @@ impl Pending {
     /// The observation that this fetches a body for.
     pub(super) fn parent(&self) -> Option<Handle> {
         if self.head.is(CHILD) { Handle::from_raw(self.other.get()) } else { None }
-    }
-
-    /// Whether this is its token. One that is too long to be kept here is that of its message, `kept`.
-    pub(super) fn has_token(&self, token: &[u8], kept: &[u8]) -> bool {
-        match self.token.get().get(..self.token_length.get().into()) {
-            Some(own) => own == token,
-            None => Message::parse(kept).is_ok_and(|message| message.token == token),
-        }
     }
 
     /// Whether an ACK or RST with this message ID may answer it. After an empty ACK only the RST

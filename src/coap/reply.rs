@@ -31,13 +31,24 @@ const HELD_BACK: Response<'static> = Response::new(Code::UNAUTHORIZED);
 
 /// What came of building an answer.
 struct Built {
+    /// 0 when it is not to be sent.
     length: usize,
     code: Code,
     /// The body goes on after the block.
     more: bool,
-    /// A fingerprint of the request; `None` for a GET, which can be done again for each block.
-    key: Option<u32>,
-    no_response: Option<u32>,
+    /// A fingerprint of the request; 0 for a GET, which can be done again for each block.
+    key: u32,
+}
+
+/// Where the body of an answer comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    /// The application.
+    Given,
+    /// The list of resources.
+    Listing,
+    /// Nowhere: the answer itself is held back.
+    HeldBack,
 }
 
 impl Endpoint<'_> {
@@ -58,7 +69,7 @@ impl Endpoint<'_> {
         self.now = cx.now;
         let waiting = self.tables.exchange(exchange).ok_or(Error::Stale)?;
         let told = waiting.observer.get();
-        self.respond_to(cx, waiting, response, false)?;
+        self.respond_to(cx, waiting, response)?;
         if cfg!(feature = "coap-observe") {
             self.share(cx, told, response);
         }
@@ -75,17 +86,44 @@ impl Endpoint<'_> {
         payload: &[u8],
     ) {
         let response = Response { payload, ..Response::new(code) };
-        let _ = self.respond_to(cx, exchange, &response, code == Code::CONTENT);
+        let body = if code == Code::CONTENT { Body::Listing } else { Body::Given };
+        let _ = self.respond_with(cx, exchange, &response, body);
     }
 
-    /// The same as [`respond`](Endpoint::respond), with the list of resources for payload if `listing`.
+    /// The same as [`respond`](Endpoint::respond).
     pub(super) fn respond_to(
         &mut self,
         cx: &mut DatagramContext<'_>,
         exchange: &Exchange,
         response: &Response<'_>,
-        listing: bool,
     ) -> Result<()> {
+        self.respond_with(cx, exchange, response, Body::Given)
+    }
+
+    /// The same, with a body from elsewhere.
+    #[inline(never)] // One copy.
+    fn respond_with(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        exchange: &Exchange,
+        response: &Response<'_>,
+        body: Body,
+    ) -> Result<()> {
+        if !self.try_to_respond(cx, exchange, response, body)? {
+            self.try_to_respond(cx, exchange, &HELD_BACK, Body::HeldBack)?;
+        }
+        Ok(())
+    }
+
+    /// The same, unless the answer is too large for whoever may not be where it says: `false` then.
+    #[inline(never)]
+    fn try_to_respond(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        exchange: &Exchange,
+        response: &Response<'_>,
+        body: Body,
+    ) -> Result<bool> {
         let head = &exchange.head;
         if !head.at(Stage::Working) {
             return Err(Error::Stale);
@@ -108,7 +146,8 @@ impl Endpoint<'_> {
             }
             None => head,
         };
-        let mut confirmable = head.is(CON) || (response.confirmable && !group);
+        // What is held back is never sent again, since it may go to a victim.
+        let mut confirmable = (head.is(CON) && body != Body::HeldBack) || (response.confirmable && !group);
         if notify {
             // An error is the last thing that the observer hears (RFC 7641 §4.2): it has to
             // arrive. So does a notification once a day (§4.5), or when a client of whose interest
@@ -119,43 +158,30 @@ impl Endpoint<'_> {
                         || observer.head.due.get().after(DAY) <= self.now
                 });
         }
-        let (mut kind, id) = if piggybacked {
+        let (kind, id) = if piggybacked {
             (Type::Ack, head.message_id.get())
         } else {
             (if confirmable { Type::Con } else { Type::Non }, self.take_id(index))
         };
         let free = UNVERIFIED_SIZE.max(usize::from(exchange.size.get()) * 3);
-        let (mut response, mut listing, mut held_back) = (response, listing, false);
-        let built = loop {
-            let built = self.build(cx, exchange, asked, response, listing, kind, id)?;
-            if !self.config.amplification_limit
-                || built.length <= free
-                || notify
-                || held_back
-                || self.peers.get(index).verified.get()
-                || self.is_secure(cx, index)
-            {
-                break built;
-            }
-            // Never retransmitted, since it may go to a victim.
-            kind = if piggybacked { Type::Ack } else { Type::Non };
-            (response, listing, held_back) = (&HELD_BACK, false, true);
-        };
-        if let Some(key) = built.key.filter(|_| cfg!(feature = "coap-block")) {
-            self.keep_answer(index, key, built.more);
+        let built = self.build(cx, exchange, asked, response, body, kind, id)?;
+        if self.config.amplification_limit
+            && built.length > free
+            && !notify
+            && body != Body::HeldBack
+            && !self.peers.get(index).verified.get()
+            && !self.is_secure(cx, index)
+        {
+            return Ok(false);
         }
-        let success = built.code.is_success();
-        if let Some(observer) = observer.filter(|_| !success) {
+        if built.key != 0 && cfg!(feature = "coap-block") {
+            self.keep_answer(index, built.key, built.more);
+        }
+        if let Some(observer) = observer.filter(|_| !built.code.is_success()) {
             self.free(&observer.head);
         }
-        // A class that the client is not interested in (RFC 7967 §2.1), and to a group's client
-        // everything that is no success (RFC 7252 §8.2), is not sent.
-        let class = 1u32 << (built.code.class() & 7) >> 1;
-        let suppressed = match built.no_response {
-            Some(classes) => classes & class != 0,
-            None => group && !success,
-        };
-        self.dispatch(cx, exchange, kind, id, if suppressed { 0 } else { built.length })
+        self.dispatch(cx, exchange, kind, id, built.length)?;
+        Ok(true)
     }
 
     /// Sends the answer that lies in the scratch buffer, if there is one, and keeps it as long as
@@ -219,10 +245,11 @@ impl Endpoint<'_> {
         exchange: &Exchange,
         asked: &Head,
         response: &Response<'_>,
-        listing: bool,
+        body: Body,
         kind: Type,
         id: u16,
     ) -> Result<Built> {
+        let listing = body == Body::Listing;
         let index = exchange.head.peer.get();
         let limit = self.limit(cx, index);
         let request = &self.pool.message(asked);
@@ -313,12 +340,18 @@ impl Endpoint<'_> {
             let payload = response.payload.get(skip..).unwrap_or_default();
             let _ = out.payload(payload.get(..rest).unwrap_or_default());
         }
+        let length = out.end()?;
+        // A class that the client is not interested in (RFC 7967 §2.1), and to a group's client
+        // everything that is no success (RFC 7252 §8.2), is not sent.
+        let suppressed = match request.uint(number::NO_RESPONSE) {
+            Some(classes) => (classes << 1) >> (code.class() & 7) & 1 != 0,
+            None => exchange.head.is(GROUP) && !code.is_success(),
+        };
         Ok(Built {
-            length: out.end()?,
+            length: if suppressed { 0 } else { length },
             code,
             more,
-            key: if request.code == Code::GET { None } else { Some(key::transfer(request)) },
-            no_response: request.uint(number::NO_RESPONSE),
+            key: if request.code == Code::GET { 0 } else { key::transfer(request) },
         })
     }
 }

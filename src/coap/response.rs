@@ -9,7 +9,7 @@ use super::exchange::{ACKED, Exchange, IDEMPOTENT};
 use super::key;
 use super::message;
 use super::pending::{self, Pending};
-use super::wire::{Bits, Code, Encoder, Message, Type, number, uint_bytes};
+use super::wire::{Bits, Code, Encoder, Message, Type, number, token};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::{DatagramContext, Path};
@@ -36,7 +36,6 @@ impl<'m> Endpoint<'m> {
         &mut self,
         cx: &mut DatagramContext<'_>,
         path: &Path,
-        back: &Path,
         peer: Option<u16>,
         message: &Message<'d>,
     ) -> Option<Event<'d>> {
@@ -44,17 +43,16 @@ impl<'m> Endpoint<'m> {
         let con = message.kind == Type::Con;
         let suits = |pending: &&Pending| {
             let head = &pending.head;
-            head.is_used()
-                && pending.has_token(message.token, self.pool.get(head))
-                && !head.is(pending::PING)
-                && !matches!(head.stage.get(), Stage::End | Stage::Block)
+            !matches!(head.stage.get(), Stage::Free | Stage::End | Stage::Block)
                 && (Some(head.peer.get()) == peer || (head.is(GROUP) && !ack))
+                && !head.is(pending::PING)
                 && (!ack || pending.awaits(head.peer.get(), message.message_id))
+                && token(self.pool.get(head)) == message.token
         };
         let Some(pending) = self.tables.requests.iter().find(suits) else {
             // Nobody waits for it. The Reset tells a server to forget its observer (RFC 7641 §3.6).
             if !ack && !path.is_multicast() {
-                self.send_empty(cx, back, Type::Rst, message.message_id);
+                self.send_empty(cx, path, Type::Rst, message.message_id);
             }
             return self.rejected();
         };
@@ -62,7 +60,7 @@ impl<'m> Endpoint<'m> {
         let fault = self.option_fault(message).code != Code::EMPTY;
         if con {
             let kind = if fault { Type::Rst } else { Type::Ack };
-            self.send_empty(cx, back, kind, message.message_id);
+            self.send_empty(cx, path, kind, message.message_id);
         }
         if fault {
             // Of a group, the others may do better.
@@ -81,11 +79,14 @@ impl<'m> Endpoint<'m> {
         if !group {
             self.release(pending);
             if let Some(echo) = message.option(number::ECHO) {
+                self.owed.keep(pending.head.peer.get(), echo);
                 if message.code == Code::UNAUTHORIZED && !pending.head.is(pending::ECHOED) {
-                    self.echo(cx, pending, echo);
+                    // The peer wants to see that we are there (RFC 9175 §2.3).
+                    pending.head.set(pending::ECHOED);
+                    let built = self.rebuild(cx, pending, (number::ECHO, 0), &[]);
+                    self.go_on(cx, pending, built);
                     return None;
                 }
-                self.owed.keep(pending.head.peer.get(), echo);
             }
             let observed = cfg!(feature = "coap-observe")
                 && pending.head.is(pending::OBSERVE)
@@ -142,15 +143,6 @@ impl<'m> Endpoint<'m> {
             }
         }
         false
-    }
-
-    /// The peer wants to see that we are there: sends the request again with its Echo value
-    /// (RFC 9175 §2.3).
-    fn echo(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending, echo: &[u8]) {
-        pending.head.set(pending::ECHOED);
-        self.draw_token(cx, pending);
-        let built = self.rebuild(cx, pending, pending, 0, (number::ECHO, echo), None);
-        self.go_on(cx, pending, built);
     }
 
     /// A notification, perhaps the first: whether it is fresh.
@@ -236,11 +228,7 @@ impl<'m> Endpoint<'m> {
             return Err(Error::Invalid);
         }
         let block = Bits::at(pending.offset.get(), more, pending.szx.get())?;
-        let skip = if block.is_first() { 0 } else { FIRST };
-        let mut value = [0; 4];
-        let option = (number::BLOCK1, uint_bytes(block.0, &mut value));
-        self.draw_token(cx, pending);
-        let length = self.rebuild(cx, pending, pending, skip, option, Some(bytes))?;
+        let length = self.rebuild(cx, pending, (number::BLOCK1, block.0), bytes)?;
         self.store_built(&pending.head, length)?;
         if !more {
             pending.head.unset(pending::UPLOAD);
@@ -305,43 +293,48 @@ impl<'m> Endpoint<'m> {
         let offset = part.offset.saturating_add(message.payload.len() as u32);
         pending.szx.set(szx);
         pending.offset.set(offset);
-        self.draw_token(cx, pending);
-        let mut value = [0; 4];
-        let option = (number::BLOCK2, uint_bytes(Bits::at(offset, false, szx)?.0, &mut value));
-        let stored = self.pool.message(&first.head);
-        // A FETCH is nothing without its payload, so it comes along when it fits in one message.
-        let whole = stored.code == Code::FETCH && stored.option(number::BLOCK1).is_none();
-        self.rebuild(cx, first, pending, BODY, option, if whole { None } else { Some(&[]) })
+        self.rebuild(cx, first, (number::BLOCK2, Bits::at(offset, false, szx)?.0), &[])
     }
 
-    /// Builds, in the scratch buffer, another message of the request `first`, to be sent for
-    /// `pending`: without the options of `skip`, with one more option, and with another payload if
-    /// one is given.
+    /// Builds, in the scratch buffer, another message of the request `first`, for the sake of one
+    /// option: with a Block1 the block of our body that is given, with a Block2 the wish for a block of
+    /// the answer, with an Echo once more what was sent, and with an Observe the end of an observation.
     fn rebuild(
         &mut self,
-        cx: &DatagramContext<'_>,
+        cx: &mut DatagramContext<'_>,
         first: &Pending,
-        pending: &Pending,
-        skip: Skip,
-        option: (u16, &[u8]),
-        payload: Option<&[u8]>,
+        (option, value): (u16, u32),
+        block: &[u8],
     ) -> Result<usize> {
         let peer = first.head.peer.get();
         let limit = self.limit(cx, peer);
+        let mut drawn = [0; 8];
+        let drawn = self.draw_token(cx, peer, &mut drawn);
         let first = &self.pool.message(&first.head);
+        let (skip, token, payload) = match option {
+            number::BLOCK1 if Bits(value).is_first() => (0, drawn, block),
+            number::BLOCK1 => (FIRST, drawn, block),
+            // A FETCH is nothing without its payload, so it comes along when it fits in one message.
+            number::BLOCK2 if first.code == Code::FETCH && first.option(number::BLOCK1).is_none() => {
+                (BODY, drawn, first.payload)
+            }
+            number::BLOCK2 => (BODY, drawn, block),
+            number::ECHO => (0, drawn, first.payload),
+            // The token is that by which the peer knows what is to end.
+            _ => (0, first.token, first.payload),
+        };
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
-        let token = pending.token.get();
-        // A long one is not drawn, so it is still that of the message.
-        let token = token.get(..pending.token_length.get().into()).unwrap_or(first.token);
         let mut out = Encoder::start(room, first.kind, first.code, 0, token);
         for (number, value) in first.options {
             let bit = if number == number::SIZE1 { 0 } else { number };
-            if number != option.0 && (bit >= 32 || skip & 1 << bit == 0) {
+            if number != option && (bit >= 32 || skip & 1 << bit == 0) {
                 let _ = out.option(number, value);
             }
         }
-        let _ = out.option(option.0, option.1);
-        let payload = payload.unwrap_or(first.payload);
+        // Which value is to be echoed is known already.
+        if option != number::ECHO {
+            out.add(option, value);
+        }
         self.owed.put(peer, &mut out, payload.len());
         let _ = out.payload(payload);
         out.end()
@@ -365,8 +358,7 @@ impl<'m> Endpoint<'m> {
     /// Tells the peer that its notifications are no longer wanted (RFC 7641 §3.6). Should that be
     /// lost, the next notification gets a Reset.
     pub(super) fn deregister(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
-        let option = (number::OBSERVE, &[1][..]);
-        let Ok(length) = self.rebuild(cx, pending, pending, 0, option, None) else { return };
+        let Ok(length) = self.rebuild(cx, pending, (number::OBSERVE, 1), &[]) else { return };
         let peer = pending.head.peer.get();
         let id = self.take_id(peer);
         message::stamp(self.scratch, id);

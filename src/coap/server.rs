@@ -49,7 +49,6 @@ impl Endpoint<'_> {
         &mut self,
         cx: &mut DatagramContext<'_>,
         path: &Path,
-        back: &Path,
         known: Option<u16>,
         datagram: &'d [u8],
         message: &Message<'d>,
@@ -58,9 +57,6 @@ impl Endpoint<'_> {
         let mut flags = if confirmable { CON } else { 0 };
         let group = path.is_multicast();
         if group {
-            if confirmable {
-                return self.rejected();
-            }
             flags |= GROUP;
         }
         if message.code.is_idempotent() {
@@ -68,16 +64,16 @@ impl Endpoint<'_> {
         }
         let peer = match known {
             Some(peer) => Some(peer),
-            None => self.peer(cx, back, false),
+            None => self.peer(cx, path, false),
         };
         let due = if confirmable { self.config.ack_delay } else { self.non_lifetime };
         let opened = peer.and_then(|peer| self.open_exchange(due, peer, message.message_id, flags));
-        let Some(exchange) = opened else { return self.refuse(cx, group, back, message) };
+        let Some(exchange) = opened else { return self.refuse(cx, path, message) };
         exchange.size.set(u16::try_from(datagram.len()).unwrap_or(u16::MAX));
         // All but the payload is kept until it is answered.
         if self.store(&exchange.head, message.without_payload(datagram)).is_err() {
             self.drop_exchange(exchange);
-            return self.refuse(cx, group, back, message);
+            return self.refuse(cx, path, message);
         }
         let mut part = Part::default();
         let mut words = [0; 12];
@@ -113,12 +109,11 @@ impl Endpoint<'_> {
     fn refuse<T>(
         &mut self,
         cx: &mut DatagramContext<'_>,
-        group: bool,
-        back: &Path,
+        path: &Path,
         message: &Message<'_>,
     ) -> Option<T> {
         self.count_full();
-        if group {
+        if path.is_multicast() {
             return None;
         }
         let (kind, id) = match message.kind {
@@ -128,7 +123,7 @@ impl Endpoint<'_> {
         let mut out = Encoder::start(self.scratch, kind, Code::SERVICE_UNAVAILABLE, id, message.token);
         out.add(number::MAX_AGE, BUSY_AGE);
         if let Ok(length) = out.end() {
-            let _ = message::send(cx, &mut self.stats, back, self.scratch.get(..length).unwrap_or_default());
+            let _ = message::send(cx, &mut self.stats, path, self.scratch.get(..length).unwrap_or_default());
         }
         None
     }

@@ -116,8 +116,7 @@ impl<'d> Message<'d> {
     pub fn parse(bytes: &'d [u8]) -> Result<Message<'d>> {
         let header = Header::parse(bytes)?;
         let mut reader = Reader::new(bytes.get(4..).unwrap_or_default());
-        let length = extended(&mut reader, header.token_nibble)? as usize;
-        let token = reader.take(length)?;
+        let token = take_token(&mut reader, header.token_nibble)?;
         if header.code == Code::EMPTY && bytes.len() > 4 {
             return Err(Error::Malformed);
         }
@@ -308,6 +307,18 @@ fn next_option<'d>(reader: &mut Reader<'d>, last: u16) -> Result<(u16, &'d [u8])
     let number = u16::try_from(number).map_err(|_| Error::Malformed)?;
     let value = reader.take(length as usize)?;
     Ok((number, value))
+}
+
+/// The token of a message that was parsed, or built, before; empty if there is none.
+pub(super) fn token(bytes: &[u8]) -> &[u8] {
+    let Some((&[first, ..], rest)) = bytes.split_first_chunk::<4>() else { return &[] };
+    take_token(&mut Reader::new(rest), first & 0xf).unwrap_or_default()
+}
+
+/// Reads a token, whose length starts with `nibble`.
+fn take_token<'d>(reader: &mut Reader<'d>, nibble: u8) -> Result<&'d [u8]> {
+    let length = extended(reader, nibble)? as usize;
+    reader.take(length)
 }
 
 fn extended(reader: &mut Reader<'_>, nibble: u8) -> Result<u32> {
