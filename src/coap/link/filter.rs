@@ -2,7 +2,9 @@
 //! Query filtering (RFC 6690 §4.1).
 #![forbid(unsafe_code)]
 
-use super::{Link, Value};
+use super::{Attribute, Link, Value, attribute};
+use crate::bytes::Reader;
+use crate::coap::wire::uint;
 use crate::status::{Error, Result};
 
 /// What a Uri-Query of a discovery request asks for: `rt=light`, `href=/a*`.
@@ -37,36 +39,51 @@ impl<'a> Filter<'a> {
     /// Whether the link is asked for. Each of the values that `rt`, `if`, `rel`, `rev` and `ct`
     /// list, separated by spaces, counts for itself.
     pub fn matches(&self, link: &Link<'_>) -> bool {
-        if self.name == b"href" {
-            return self.compare(&Value { raw: link.target, quoted: false }, false);
-        }
-        let list = matches!(self.name, b"rt" | b"if" | b"rel" | b"rev" | b"ct");
-        link.attributes().filter(|attribute| attribute.name == self.name).any(|attribute| {
+        let list = match uint(self.name) {
+            Some(HREF) => return self.compare(&Value { raw: link.target, quoted: false }, false),
+            name => matches!(name, Some(RT | IF | REL | REV | CT)),
+        };
+        let (mut reader, mut next) = (Reader::new(link.attributes), Attribute::NONE);
+        while let Some(true) = attribute(&mut reader, &mut next) {
             // One without a value exists, and that is all that can be said of it.
-            let value = attribute.value.unwrap_or(Value { raw: &[], quoted: false });
-            self.compare(&value, list)
-        })
+            let value = next.value.get_or_insert(Value { raw: &[], quoted: false });
+            if next.name == self.name && self.compare(value, list) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Compares with the whole value, or with each word of it.
     fn compare(&self, value: &Value<'_>, list: bool) -> bool {
-        let mut wanted = self.value.iter();
-        let mut alike = true;
-        let mut length = 0usize;
-        for byte in value.bytes() {
-            if list && byte == b' ' {
-                if length > 0 && alike && wanted.len() == 0 {
-                    return true;
+        let mut bytes = value.bytes();
+        loop {
+            let (mut wanted, mut alike, mut any) = (self.value.iter(), true, false);
+            let end = loop {
+                match bytes.next() {
+                    None => break true,
+                    Some(b' ') if list => break false,
+                    Some(byte) => {
+                        any = true;
+                        alike &= wanted.next().map_or(self.prefix, |expected| *expected == byte);
+                    }
                 }
-                (wanted, alike, length) = (self.value.iter(), true, 0);
-                continue;
+            };
+            // Between two spaces there is no word, but a value may be empty.
+            if alike && wanted.len() == 0 && (any || !list || value.raw.is_empty()) {
+                return true;
             }
-            length += 1;
-            match wanted.next() {
-                Some(expected) => alike &= *expected == byte,
-                None => alike &= self.prefix,
+            if end {
+                return false;
             }
         }
-        alike && wanted.len() == 0 && (length > 0 || value.raw.is_empty() || !list)
     }
 }
+
+// Names as numbers, since to compare those takes less code.
+const HREF: u32 = u32::from_be_bytes(*b"href");
+const RT: u32 = u32::from_be_bytes(*b"\0\0rt");
+const IF: u32 = u32::from_be_bytes(*b"\0\0if");
+const REL: u32 = u32::from_be_bytes(*b"\0rel");
+const REV: u32 = u32::from_be_bytes(*b"\0rev");
+const CT: u32 = u32::from_be_bytes(*b"\0\0ct");

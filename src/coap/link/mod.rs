@@ -54,24 +54,23 @@ impl<'a> Links<'a> {
         Some(link.and_then(|link| Ok((link, left?))))
     }
 
-    fn link(&mut self) -> Result<Link<'a>> {
+    /// The next link; `None` where the grammar is broken.
+    fn link(&mut self) -> Option<Link<'a>> {
         let reader = &mut self.reader;
-        if !self.first && reader.u8()? != b',' {
-            return Err(Error::Malformed);
+        if !self.first && !skip(reader, b',') {
+            return None;
         }
         skip_space(reader);
-        if reader.u8()? != b'<' {
-            return Err(Error::Malformed);
+        if !skip(reader, b'<') {
+            return None;
         }
-        let length = reader.rest().iter().position(|byte| *byte == b'>').ok_or(Error::Malformed)?;
-        let target = reader.take(length)?;
-        reader.u8()?;
-        let all = reader.rest();
-        while attribute(reader)?.is_some() {}
-        let length = all.len() - reader.remaining();
-        let attributes = all.get(..length).unwrap_or_default();
+        let target = take_while(reader, |byte| byte != b'>');
+        if !skip(reader, b'>') {
+            return None;
+        }
+        let attributes = attributes(reader)?;
         skip_space(reader);
-        Ok(Link { target, attributes })
+        Some(Link { target, attributes })
     }
 }
 
@@ -89,10 +88,10 @@ impl<'a> Iterator for Links<'a> {
         }
         let link = self.link();
         self.first = false;
-        if link.is_err() {
+        if link.is_none() {
             self.reader.take_rest();
         }
-        Some(link)
+        Some(link.ok_or(Error::Malformed))
     }
 }
 
@@ -113,11 +112,15 @@ impl<'a> Link<'a> {
     /// [`Error::Malformed`] when the attributes break the grammar or the target holds a `>`.
     pub fn new(target: &'a [u8], attributes: &'a [u8]) -> Result<Link<'a>> {
         let mut reader = Reader::new(attributes);
-        while attribute(&mut reader)?.is_some() {}
-        if !reader.is_empty() || holds(target, b'>') {
+        if self::attributes(&mut reader).is_none() || !reader.is_empty() || holds(target, b'>') {
             return Err(Error::Malformed);
         }
         Ok(Link { target, attributes })
+    }
+
+    /// The same, where nothing breaks if the grammar is broken: what follows is not seen then.
+    pub(in crate::coap) const fn unchecked(target: &'a [u8], attributes: &'a [u8]) -> Link<'a> {
+        Link { target, attributes }
     }
 
     /// The attributes as they are written, each with its semicolon.
@@ -154,7 +157,8 @@ impl<'a> Iterator for Attributes<'a> {
 
     fn next(&mut self) -> Option<Attribute<'a>> {
         // Checked when the link was read, so the only end is the end.
-        attribute(&mut self.reader).ok().flatten()
+        let mut next = Attribute::NONE;
+        attribute(&mut self.reader, &mut next)?.then_some(next)
     }
 }
 
@@ -165,6 +169,11 @@ pub struct Attribute<'a> {
     pub name: &'a [u8],
     /// The value, if there is one: `obs` has none.
     pub value: Option<Value<'a>>,
+}
+
+impl Attribute<'_> {
+    /// To be read into.
+    const NONE: Attribute<'static> = Attribute { name: &[], value: None };
 }
 
 /// The value of an attribute.
@@ -216,45 +225,59 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Reads one attribute with its semicolon; `None` where no semicolon stands.
-fn attribute<'a>(reader: &mut Reader<'a>) -> Result<Option<Attribute<'a>>> {
+/// Reads one attribute with its semicolon: whether there is one, and `None` where the grammar is broken.
+#[inline(never)] // One copy.
+fn attribute<'a>(reader: &mut Reader<'a>, out: &mut Attribute<'a>) -> Option<bool> {
     let before = *reader;
     skip_space(reader);
-    if reader.peek() != Some(b';') {
+    if !skip(reader, b';') {
         *reader = before;
-        return Ok(None);
+        return Some(false);
     }
-    reader.u8()?;
     skip_space(reader);
-    let name = take_while(reader, is_name);
-    if name.is_empty() {
-        return Err(Error::Malformed);
+    *out = Attribute { name: take_while(reader, is_name), value: None };
+    if out.name.is_empty() {
+        return None;
     }
-    if reader.peek() != Some(b'=') {
-        return Ok(Some(Attribute { name, value: None }));
-    }
-    reader.u8()?;
-    if reader.peek() != Some(b'"') {
-        let raw = take_while(reader, is_token);
-        if raw.is_empty() {
-            return Err(Error::Malformed);
-        }
-        return Ok(Some(Attribute { name, value: Some(Value { raw, quoted: false }) }));
-    }
-    reader.u8()?;
-    let start = *reader;
-    loop {
-        match reader.u8()? {
-            b'\\' => {
-                reader.u8()?;
+    if skip(reader, b'=') {
+        let quoted = skip(reader, b'"');
+        let mut raw = reader.rest();
+        if quoted {
+            let mut length = 0;
+            while !skip(reader, b'"') {
+                skip(reader, b'\\');
+                reader.u8().ok()?;
+                length = raw.len() - reader.remaining();
             }
-            b'"' => break,
-            _ => {}
+            raw = raw.get(..length)?;
+        } else {
+            raw = take_while(reader, is_token);
+            if raw.is_empty() {
+                return None;
+            }
         }
+        out.value = Some(Value { raw, quoted });
     }
-    let length = (start.remaining() - reader.remaining()).saturating_sub(1);
-    let raw = start.rest().get(..length).unwrap_or_default();
-    Ok(Some(Attribute { name, value: Some(Value { raw, quoted: true }) }))
+    Some(true)
+}
+
+/// Takes all attributes that follow: as they are written, or `None` where the grammar is broken.
+#[inline(never)] // One copy.
+fn attributes<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+    let all = reader.rest();
+    let mut one = Attribute::NONE;
+    while attribute(reader, &mut one)? {}
+    all.get(..all.len() - reader.remaining())
+}
+
+/// Passes over the next byte if it is `wanted`.
+#[inline(never)] // One copy.
+fn skip(reader: &mut Reader<'_>, wanted: u8) -> bool {
+    let is_wanted = reader.peek() == Some(wanted);
+    if is_wanted {
+        let _ = reader.u8();
+    }
+    is_wanted
 }
 
 /// What `contains` does, which is faster in the core library and takes far more code.
