@@ -153,7 +153,8 @@ impl<'m> Endpoint<'m> {
         let params = params.unwrap_or(&self.config.params);
         head.peer.set(peer);
         head.flags.set(0);
-        head.backoff.set(params.backoff(cx.random));
+        head.delay.set(params.first_delay(cx.random));
+        head.tries.set(0);
         pending.order.set(self.order);
         pending.offset.set(0);
         pending.etag.set(0);
@@ -235,18 +236,15 @@ impl<'m> Endpoint<'m> {
         head.message_id.set(id);
         message::stamp(self.pool.get_mut(head), id);
         let con = head.is(CON);
-        let mut backoff = head.backoff.get();
         match self.send_stored(cx, head) {
             // A few looks at growing distance; then it counts as sent and lost, so that it ends.
-            Err(Error::WouldBlock) if backoff.again_within(head.count.get()) => {
-                head.backoff.set(backoff);
-                return self.wait(head, backoff.bound() / BLOCKED);
+            Err(Error::WouldBlock) if head.again(head.count.get()) => {
+                return self.wait(head, head.patience() / BLOCKED);
             }
             sent if con && matches!(sent, Ok(()) | Err(Error::WouldBlock)) => {
-                backoff.restart();
-                head.backoff.set(backoff);
+                head.tries.set(0);
                 head.stage.set(Stage::Ack);
-                self.wait(head, backoff.bound());
+                self.wait(head, head.patience());
             }
             Ok(()) => {
                 head.stage.set(Stage::Response);

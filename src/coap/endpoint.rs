@@ -4,10 +4,9 @@
 
 use super::entry::{self, CON, EXCHANGE, Head, LIMIT, REQUEST, Stage, TRANSFER, Tables, Waiting};
 use super::event::Event;
-use super::exchange::{Exchange, Observer, Transfer};
 use super::owed::Owed;
 use super::params::Config;
-use super::peers::{Peer, Peers};
+use super::peers::Peers;
 use super::pending::Pending;
 use super::pool::Pool;
 use super::resources::Resource;
@@ -15,7 +14,7 @@ use super::stats::Stats;
 use super::wire::{Code, Header, Message, Type, token};
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
-use crate::table::{Slot, Table};
+use crate::table::Table;
 use crate::time::Instant;
 use crate::transport::{DatagramContext, DatagramEvent, Path};
 
@@ -65,19 +64,8 @@ pub struct Endpoint<'m> {
 
 impl<'m> Endpoint<'m> {
     /// How many bytes an endpoint of these capacities takes.
-    pub const fn plan(config: &Config) -> Plan {
-        let config = config.within_build();
-        Plan::new()
-            .table::<Slot<Resource<'m>>>(config.resources as usize)
-            .table::<Peer>(config.peers as usize)
-            .table::<Path>(config.peers as usize)
-            .table::<Pending>(config.requests as usize)
-            .table::<Exchange>(config.exchanges as usize)
-            .table::<Transfer>(config.transfers as usize)
-            .table::<Observer>(config.observers as usize)
-            .table::<u8>(config.pool as usize)
-            .table::<u8>(config.message_size as usize)
-            .table::<u8>(config.bodies())
+    pub fn plan(config: &Config) -> Plan {
+        Plan::of(|carver| Endpoint::carve(carver, config))
     }
 
     /// An endpoint in `block`.
@@ -87,28 +75,37 @@ impl<'m> Endpoint<'m> {
     /// [`Error::Invalid`] for a message size below 64, for no peers, and for more than 16,384
     /// requests, exchanges, observers or transfers.
     pub fn new(block: &'m mut [u8], config: &Config) -> Result<Endpoint<'m>> {
+        Endpoint::carve(&mut Carver::new(block), config)
+    }
+
+    /// The same, from what is left of a block.
+    pub(crate) fn carve(carver: &mut Carver<'m>, config: &Config) -> Result<Endpoint<'m>> {
         let mut config = config.within_build();
         config.params.nstart = config.params.nstart.max(1);
+        // What needs most alignment comes first, so that as little as possible is lost to it.
+        let resources = carver.part(config.resources.into());
+        let tables = Tables {
+            requests: carver.part(config.requests.into()),
+            exchanges: carver.part(config.exchanges.into()),
+            transfers: carver.part(config.transfers.into()),
+            observers: carver.part(config.observers.into()),
+        };
+        let peers = Peers::new(carver.part(config.peers.into()), carver.part(config.peers.into()));
+        let pool = carver.part(config.pool as usize);
+        let scratch = carver.part(config.message_size.into());
+        let bodies = carver.part(config.bodies());
         let most = config.requests.max(config.exchanges).max(config.observers).max(config.transfers);
         if config.message_size < 64 || config.peers == 0 || most > LIMIT {
             return Err(Error::Invalid);
         }
-        let mut carver = Carver::new(block);
-        // What needs most alignment comes first, so that as little as possible is lost to it.
-        let resources = Table::new(carver.part(config.resources.into()));
-        let peers = Peers::new(carver.part(config.peers.into()), carver.part(config.peers.into()));
-        let endpoint = Endpoint {
-            resources,
+        carver.enough()?;
+        Ok(Endpoint {
+            resources: Table::new(resources),
             peers: peers.ok_or(Error::NoMemory)?,
-            tables: Tables {
-                requests: carver.part(config.requests.into()),
-                exchanges: carver.part(config.exchanges.into()),
-                transfers: carver.part(config.transfers.into()),
-                observers: carver.part(config.observers.into()),
-            },
-            pool: Pool::new(carver.part(config.pool as usize)),
-            scratch: carver.part(config.message_size.into()),
-            bodies: carver.part(config.bodies()),
+            tables,
+            pool: Pool::new(pool),
+            scratch,
+            bodies,
             now: Instant::ZERO,
             next: Instant::NEVER,
             notify_at: Instant::NEVER,
@@ -125,9 +122,7 @@ impl<'m> Endpoint<'m> {
             sequence: 0,
             recognised: &[],
             config,
-        };
-        carver.enough()?;
-        Ok(endpoint)
+        })
     }
 
     /// The configuration that it was made with.
@@ -185,8 +180,8 @@ impl<'m> Endpoint<'m> {
         if !matches!(error, Error::Refused | Error::Unreachable) {
             return;
         }
-        let (Some(peer), Ok(header)) = (self.peers.find(path), Header::parse(start)) else { return };
-        let Some(waiting) = self.tables.awaiting(peer, header.message_id) else { return };
+        let (Some(peer), Ok(word)) = (self.peers.find(path), Header::word(start)) else { return };
+        let Some(waiting) = self.tables.awaiting(peer, word as u16) else { return };
         let head = waiting.head();
         let sent = self.pool.get(head);
         if start.len() < 4 + token(sent).len() || start.iter().zip(sent).any(|(there, here)| there != here) {
@@ -208,10 +203,6 @@ impl<'m> Endpoint<'m> {
         datagram: &'d [u8],
     ) -> Option<Event<'d>> {
         self.stats.received = self.stats.received.wrapping_add(1);
-        let Ok(header) = Header::parse(datagram) else {
-            // Too short or another version: to be ignored silently (RFC 7252 §3).
-            return self.rejected();
-        };
         let group = path.is_multicast();
         let known = self.peers.find(path);
         if let Some(peer) = known {
@@ -220,23 +211,26 @@ impl<'m> Endpoint<'m> {
             peer.quiet_until.set(Instant::ZERO);
         }
         let parsed = Message::parse(datagram);
-        let asks = matches!(header.kind, Type::Con | Type::Non);
+        let asks = |message: &Message<'_>| matches!(message.kind, Type::Con | Type::Non);
         let Some(message) = parsed.as_ref().ok().filter(|message| match message.code.class() {
-            // Whatever comes to a group is not confirmable (§8.1).
-            _ if group && header.kind == Type::Con => false,
-            0 if message.code == Code::EMPTY => !asks,
-            0 => asks && cfg!(feature = "coap-server"),
+            // Whatever comes to a group is not confirmable (RFC 7252 §8.1).
+            _ if group && message.kind == Type::Con => false,
+            0 if message.code == Code::EMPTY => !asks(message),
+            0 => asks(message) && cfg!(feature = "coap-server"),
             2 | 4 | 5 => message.kind != Type::Rst && cfg!(feature = "coap-client"),
             _ => false,
         }) else {
             // A format error, a ping or a reserved class: a CON gets a Reset, and no group
-            // ever does (§4.2, §4.3, §8.1).
-            if header.kind == Type::Con && !group {
-                self.send_empty(cx, path, Type::Rst, header.message_id);
+            // ever does (§4.2, §4.3, §8.1). What is too short or of another version is ignored silently (§3).
+            match Header::word(datagram) {
+                Ok(word @ 0x4000_0000..0x5000_0000) if !group => {
+                    self.send_empty(cx, path, Type::Rst, word as u16);
+                }
+                _ => {}
             }
             return self.rejected();
         };
-        if asks && known.is_some_and(|peer| self.is_duplicate(cx, peer, path, message)) {
+        if asks(message) && known.is_some_and(|peer| self.is_duplicate(cx, peer, path, message)) {
             return None;
         }
         if message.code == Code::EMPTY {

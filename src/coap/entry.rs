@@ -8,7 +8,6 @@
 
 use super::exchange::{Exchange, Observer, Transfer};
 use super::pending::Pending;
-use crate::backoff::Backoff;
 use crate::table::Handle;
 use crate::time::Instant;
 use core::cell::Cell;
@@ -78,7 +77,8 @@ pub(super) struct Head {
     generation: Cell<u16>,
     /// Where its message lies in the pool, counted from 1.
     pub(super) place: Cell<u32>,
-    pub(super) backoff: Cell<Backoff>,
+    /// How long to wait, in milliseconds, before its message is sent again for the first time.
+    pub(super) delay: Cell<u32>,
     pub(super) peer: Cell<u16>,
     /// Of a request of a peer, the peer's message ID; else that of the message sent last.
     pub(super) message_id: Cell<u16>,
@@ -87,6 +87,8 @@ pub(super) struct Head {
     /// Of a request of ours, how often it is sent again (MAX_RETRANSMIT). Of an observer, how many
     /// notifications went out, since it last acknowledged one, without being confirmable.
     pub(super) count: Cell<u8>,
+    /// How often its message was sent again.
+    pub(super) tries: Cell<u8>,
 }
 
 impl Head {
@@ -108,6 +110,23 @@ impl Head {
 
     pub(super) fn is_used(&self) -> bool {
         !self.at(Stage::Free)
+    }
+
+    /// How long to wait for an answer to what was sent last, in milliseconds: each time twice as long as
+    /// before (RFC 7252 §4.2).
+    #[inline(never)] // One copy.
+    pub(super) fn patience(&self) -> u32 {
+        let factor = 1u32.checked_shl(self.tries.get().into()).unwrap_or(u32::MAX);
+        self.delay.get().saturating_mul(factor)
+    }
+
+    /// Whether to try once more, which is done at most so often.
+    #[inline(never)] // One copy.
+    pub(super) fn again(&self, most: u8) -> bool {
+        let tries = self.tries.get();
+        let again = tries < most;
+        self.tries.set(tries.wrapping_add(again.into()));
+        again
     }
 
     /// Its table and its place there.

@@ -239,10 +239,9 @@ impl<'m> Endpoint<'m> {
     /// A confirmable answer has arrived, or (`!taken`) the peer wants none of it.
     pub(super) fn delivered(&mut self, exchange: &Exchange, taken: bool) {
         let head = &exchange.head;
-        let backoff = head.backoff.get();
         // What was sent more than once says nothing of the round-trip time.
-        if taken && backoff.retries() == 0 {
-            let sent = head.due.get().0.saturating_sub(backoff.bound().into());
+        if taken && head.tries.get() == 0 {
+            let sent = head.due.get().0.saturating_sub(head.delay.get().into());
             self.peers.get(head.peer.get()).acknowledged(self.now.since(Instant(sent)));
         }
         if let Some(observer) = self.tables.observer(exchange.observer.get()) {

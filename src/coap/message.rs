@@ -73,14 +73,12 @@ impl Endpoint<'_> {
     /// No acknowledgement came: sends an entry's message again, unless that was done often enough.
     #[inline(never)]
     pub(super) fn send_again(&mut self, cx: &mut DatagramContext<'_>, owner: &Head, retries: u8) -> bool {
-        let mut backoff = owner.backoff.get();
-        if !backoff.again_within(retries) {
+        if !owner.again(retries) {
             return false;
         }
-        owner.backoff.set(backoff);
         self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
         let _ = self.send_stored(cx, owner);
-        self.wait(owner, backoff.bound());
+        self.wait(owner, owner.patience());
         true
     }
 

@@ -78,16 +78,16 @@ impl Params {
         self.max_transmit_span().saturating_add(self.max_latency)
     }
 
-    /// Starts the back-off of retransmissions.
+    /// Draws how long to wait before the first retransmission, in milliseconds.
     #[inline(never)] // One copy.
-    pub(super) fn backoff(&self, random: &mut dyn Random) -> Backoff {
+    pub(super) fn first_delay(&self, random: &mut dyn Random) -> u32 {
         let policy = Policy {
             initial: self.ack_timeout,
             ceiling: u32::MAX,
             retries: self.max_retransmit,
             jitter: Jitter::First(self.ack_random_factor),
         };
-        Backoff::start(&policy, random)
+        Backoff::start(&policy, random).bound()
     }
 }
 

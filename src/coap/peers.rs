@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::entry::{Head, Moment};
+use crate::address::Ip;
 use crate::random::Random;
 use crate::time::Instant;
 use crate::transport::Path;
@@ -173,7 +174,10 @@ impl<'m> Peers<'m> {
     /// Puts a new peer in its place.
     pub(super) fn settle(&mut self, index: u16, path: &Path, now: Instant, random: &mut dyn Random) {
         if let Some(place) = self.path(index) {
-            *place = path.reply();
+            *place = *path;
+            if path.is_multicast() {
+                place.local = Ip::UNSPECIFIED;
+            }
         }
         let peer = self.get(index);
         peer.quiet_until.set(Instant::ZERO);

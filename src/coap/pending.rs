@@ -63,7 +63,8 @@ impl Pending {
     /// Takes over what a request that goes on for `parent` has in common with it.
     pub(super) fn inherit(&self, parent: &Pending) {
         self.head.flags.set(parent.head.flags.get() & CON | CHILD);
-        self.head.backoff.set(parent.head.backoff.get());
+        self.head.delay.set(parent.head.delay.get());
+        self.head.tries.set(0);
         self.head.peer.set(parent.head.peer.get());
         self.other.set(parent.head.handle().map_or(0, Handle::raw));
         self.timeout.set(parent.timeout.get());

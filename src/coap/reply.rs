@@ -205,10 +205,10 @@ impl Endpoint<'_> {
                 head.stage.set(Stage::Leisure);
                 self.wait(head, cx.random.below(self.config.params.leisure));
             } else {
-                let backoff = self.config.params.backoff(cx.random);
+                head.delay.set(self.config.params.first_delay(cx.random));
+                head.tries.set(0);
                 head.stage.set(Stage::Sending);
-                head.backoff.set(backoff);
-                self.wait(head, backoff.bound());
+                self.wait(head, head.patience());
                 let _ = self.send_stored(cx, head);
             }
             return Ok(());

@@ -106,12 +106,7 @@ impl Endpoint<'_> {
 
     /// No room: says so without keeping anything (RFC 7252 §5.9.3.4).
     #[inline(never)] // It is called twice.
-    fn refuse<T>(
-        &mut self,
-        cx: &mut DatagramContext<'_>,
-        path: &Path,
-        message: &Message<'_>,
-    ) -> Option<T> {
+    fn refuse<T>(&mut self, cx: &mut DatagramContext<'_>, path: &Path, message: &Message<'_>) -> Option<T> {
         self.count_full();
         if path.is_multicast() {
             return None;

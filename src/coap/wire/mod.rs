@@ -65,17 +65,21 @@ impl Header {
     /// [`Error::Malformed`] when fewer than four bytes came, [`Error::Version`] when the
     /// version is not 1. Both are to be ignored silently (§3).
     pub fn parse(bytes: &[u8]) -> Result<Header> {
-        let [first, code, high, low] = *bytes.first_chunk::<4>().ok_or(Error::Malformed)?;
-        if first >> 6 != 1 {
-            return Err(Error::Version);
-        }
-        let message_id = u16::from_be_bytes([high, low]);
+        let word = Header::word(bytes)?;
+        let first = (word >> 24) as u8;
         Ok(Header {
             kind: Type::from_bits(first >> 4),
-            code: Code(code),
-            message_id,
+            code: Code((word >> 16) as u8),
+            message_id: word as u16,
             token_nibble: first & 0xf,
         })
+    }
+
+    /// The same, all four bytes as a number: that is returned in registers, as a header is not.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(in crate::coap) fn word(bytes: &[u8]) -> Result<u32> {
+        let word = u32::from_be_bytes(*bytes.first_chunk::<4>().ok_or(Error::Malformed)?);
+        if word >> 30 == 1 { Ok(word) } else { Err(Error::Version) }
     }
 }
 
@@ -114,10 +118,11 @@ impl<'d> Message<'d> {
     /// [`Header::parse`] says; [`Error::Malformed`] for every other break of the format, which
     /// is a message format error in the words of RFC 7252 §4.2: a CON gets a Reset.
     pub fn parse(bytes: &'d [u8]) -> Result<Message<'d>> {
-        let header = Header::parse(bytes)?;
+        let word = Header::word(bytes)?;
+        let (first, code) = ((word >> 24) as u8, Code((word >> 16) as u8));
         let mut reader = Reader::new(bytes.get(4..).unwrap_or_default());
-        let token = take_token(&mut reader, header.token_nibble)?;
-        if header.code == Code::EMPTY && bytes.len() > 4 {
+        let token = take_token(&mut reader, first & 0xf)?;
+        if code == Code::EMPTY && bytes.len() > 4 {
             return Err(Error::Malformed);
         }
         let all = reader.rest();
@@ -132,9 +137,9 @@ impl<'d> Message<'d> {
             Err(_) => &[],
         };
         Ok(Message {
-            kind: header.kind,
-            code: header.code,
-            message_id: header.message_id,
+            kind: Type::from_bits(first >> 4),
+            code,
+            message_id: word as u16,
             token,
             options: Options { rest: options, number: 0 },
             payload,

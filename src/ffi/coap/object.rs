@@ -10,7 +10,7 @@ use crate::coap::{Config, Endpoint, Event};
 use crate::ffi::arguments::outcome;
 use crate::ffi::node::{Driver, Lent, NodeRef};
 use crate::ffi::object::{Kind, Object, ObjectRef, ready};
-use crate::memory::{Carver, Plan, Shape};
+use crate::memory::{Carver, Plan};
 use crate::port::mote_status;
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -53,45 +53,28 @@ pub const MOTE_COAP_MEM_REQUEST: usize = 120;
 /// Bytes for each observer. For `MOTE_COAP_MEM`.
 pub const MOTE_COAP_MEM_OBSERVER: usize = 40;
 
-/// The block that an endpoint takes. `init` takes the same tables in the same order.
-pub(super) const fn plan(config: &Config) -> Plan {
-    let plan = more(Plan::new(), Shape::of::<u8>(), Endpoint::plan(config).bytes());
-    let plan = more(plan, Shape::of::<u8>(), config.message_size as usize);
-    #[cfg(feature = "coap-client")]
-    let plan = more(plan, Shape::of::<Caller>(), config.requests as usize);
-    #[cfg(feature = "coap-server")]
-    let plan = more(plan, Shape::of::<Served>(), config.resources as usize);
-    more(plan, Shape::of::<Object<Core>>(), 1)
+/// The block that an endpoint takes.
+pub(super) fn plan(config: &Config) -> Plan {
+    Plan::of(|carver| carve(carver, config)).table::<Object<Core>>(1)
 }
 
-/// One more table.
-#[inline(never)] // For its size.
-const fn more(plan: Plan, shape: Shape, count: usize) -> Plan {
-    plan.tables(&[shape], &[count])
+/// What is particular to an endpoint, in its block.
+fn carve(carver: &mut Carver<'static>, config: &Config) -> Result<Core> {
+    let endpoint = Endpoint::carve(carver, config);
+    let core = Core {
+        scratch: core::ptr::from_mut(carver.part(config.message_size.into())),
+        #[cfg(feature = "coap-client")]
+        callers: carver.part(config.requests.into()),
+        #[cfg(feature = "coap-server")]
+        served: carver.part(config.resources.into()),
+        #[cfg(feature = "coap-server")]
+        returning: None,
+        source: None,
+        endpoint: endpoint?,
+    };
+    carver.enough()?;
+    Ok(core)
 }
-
-/// What the macro `MOTE_COAP_MEM` computes.
-const fn macro_bytes(requests: usize, observers: usize, message_size: usize) -> usize {
-    MOTE_COAP_MEM_BASE
-        + requests * MOTE_COAP_MEM_REQUEST
-        + observers * MOTE_COAP_MEM_OBSERVER
-        + message_size * 2
-}
-
-const fn macro_suffices(requests: u16, observers: u16, message_size: u16) -> bool {
-    let config = Config { requests, observers, message_size, ..Config::DEFAULT };
-    plan(&config).bytes() <= macro_bytes(requests as usize, observers as usize, message_size as usize)
-}
-
-// The sizes are linear, so that the ends of the range speak for all between them.
-const _: () = assert!(
-    macro_suffices(1, 1, 64)
-        && macro_suffices(4, 8, 1152)
-        && macro_suffices(16_384, 1, 64)
-        && macro_suffices(1, 16_384, 64)
-        && macro_suffices(1, 1, 65_534),
-    "MOTE_COAP_MEM must be an upper bound",
-);
 
 pub(super) fn init(
     block: &'static mut [u8],
@@ -100,33 +83,17 @@ pub(super) fn init(
     given: &mote_coap_config,
 ) -> Result<*mut mote_coap> {
     let mut carver = Carver::new(block);
-    let inner = carver.table(Endpoint::plan(config).bytes())?;
-    let scratch = carver.table(config.message_size.into())?;
-    #[cfg(feature = "coap-client")]
-    let callers = carver.table(config.requests.into())?;
-    #[cfg(feature = "coap-server")]
-    let served = carver.table(config.resources.into())?;
-    let mut endpoint = Endpoint::new(inner, config)?;
+    let mut core = carve(&mut carver, config)?;
     if given.recognised_count > 0 {
         if given.recognised.is_null() || given.recognised_count > 64 {
             return Err(Error::Invalid);
         }
         // SAFETY: not NULL; the application keeps them until the endpoint is closed.
         let numbers = unsafe { core::slice::from_raw_parts(given.recognised, given.recognised_count) };
-        endpoint.recognise(numbers);
+        core.endpoint.recognise(numbers);
     }
     let coap = CoapRef::attach(&mut carver, node, &DRIVER)?;
-    coap.put(Core {
-        endpoint,
-        scratch: core::ptr::from_mut(scratch),
-        #[cfg(feature = "coap-client")]
-        callers,
-        #[cfg(feature = "coap-server")]
-        served,
-        #[cfg(feature = "coap-server")]
-        returning: None,
-        source: None,
-    });
+    coap.put(core);
     ready(coap, coap.open(given))
 }
 
@@ -281,5 +248,26 @@ unsafe fn datagram(object: *mut c_void, _source: Handle, event: DatagramEvent<'_
     coap.settle();
     if let Ok(Some(event)) = coap.engine(|core, cx| core.endpoint.receive(cx, event)) {
         coap.dispatch(&event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_macro_is_an_upper_bound() {
+        // The sizes are linear, so that the ends of the range speak for all between them.
+        for (requests, observers, message_size) in
+            [(1, 1, 64), (4, 8, 1152), (16_384, 1, 64), (1, 16_384, 64), (1, 1, 65_534)]
+        {
+            let config = Config { requests, observers, message_size, ..Config::DEFAULT };
+            let told = MOTE_COAP_MEM_BASE
+                + usize::from(requests) * MOTE_COAP_MEM_REQUEST
+                + usize::from(observers) * MOTE_COAP_MEM_OBSERVER
+                + usize::from(message_size) * 2;
+            let taken = plan(&config).bytes();
+            assert!(taken <= told, "{taken} of {told} bytes");
+        }
     }
 }
