@@ -255,7 +255,7 @@ impl<'m> Endpoint<'m> {
             Some(Waiting::Request(request)) => return self.request_answered_empty(request, reset),
             Some(Waiting::Exchange(exchange)) => self.delivered(exchange, !reset),
             // To a non-confirmable notification: its observer is gone.
-            None if reset => {
+            None if reset && cfg!(feature = "coap-server") => {
                 let mut observers = self.tables.observers.iter();
                 if let Some(told) = observers.find(|told| told.head.is_named(peer, id)) {
                     self.free(&told.head);

@@ -235,8 +235,13 @@ impl<'m> Tables<'m> {
     /// Whose message of ours, with this message ID, this peer has yet to acknowledge or reset.
     #[inline(never)]
     pub(super) fn awaiting(&self, peer: u16, message_id: u16) -> Option<Waiting<'m>> {
-        if let Some(request) = self.requests.iter().find(|request| request.awaits(peer, message_id)) {
-            return Some(Waiting::Request(request));
+        if cfg!(feature = "coap-client") {
+            if let Some(request) = self.requests.iter().find(|request| request.awaits(peer, message_id)) {
+                return Some(Waiting::Request(request));
+            }
+        }
+        if !cfg!(feature = "coap-server") {
+            return None;
         }
         let exchange = self.exchanges.iter().find(|exchange| exchange.awaits(peer, message_id))?;
         Some(Waiting::Exchange(exchange))

@@ -61,19 +61,23 @@ pub(super) fn plan(config: &Config) -> Plan {
 /// What is particular to an endpoint, in its block.
 fn carve(carver: &mut Carver<'static>, config: &Config) -> Result<Core> {
     let endpoint = Endpoint::carve(carver, config);
-    let core = Core {
-        scratch: core::ptr::from_mut(carver.part(config.message_size.into())),
+    let scratch = carver.part(config.message_size.into());
+    #[cfg(feature = "coap-client")]
+    let callers = carver.part(config.requests.into());
+    #[cfg(feature = "coap-server")]
+    let served = carver.part(config.resources.into());
+    carver.enough()?;
+    Ok(Core {
+        endpoint: endpoint?,
+        scratch: core::ptr::from_mut(scratch),
         #[cfg(feature = "coap-client")]
-        callers: carver.part(config.requests.into()),
+        callers,
         #[cfg(feature = "coap-server")]
-        served: carver.part(config.resources.into()),
+        served,
         #[cfg(feature = "coap-server")]
         returning: None,
         source: None,
-        endpoint: endpoint?,
-    };
-    carver.enough()?;
-    Ok(core)
+    })
 }
 
 pub(super) fn init(
