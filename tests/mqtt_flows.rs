@@ -448,6 +448,63 @@ fn repeated_pubrels_let_no_more_be_under_way() {
 }
 
 #[test]
+fn an_answer_to_half_a_message_is_a_protocol_error() {
+    for (qos, packet) in [(1, PacketType::Puback), (2, PacketType::Pubrec)] {
+        let mut rig = Rig::new(Config { output_bytes: 64, ..config(Version::V5) }).connected();
+        rig.wire.window = 100;
+        rig.publish("a", qos, &[0; 500]);
+        rig.ack(packet, 1, 0);
+        assert_eq!(rig.take(), [Seen::Disconnected { error: Error::Protocol, reason: 0x82, retry: true }]);
+    }
+}
+
+/// What gives way in a full queue is never the message whose beginning has been sent.
+#[test]
+fn half_a_message_is_not_given_up_for_a_newer_one() {
+    let full = Config { output_bytes: 64, queue_bytes: 700, drop_oldest: true, ..config(Version::V5) };
+    let mut rig = Rig::new(full).connected();
+    rig.wire.window = 100;
+    let mut numbers = vec![rig.publish("a", 0, &[0; 300]).unwrap().raw()];
+    for number in 1..9u8 {
+        numbers.push(rig.publish("a", 0, &[number; 100]).unwrap().raw());
+    }
+    rig.wire.window = usize::MAX;
+    rig.tell(mote::transport::StreamEvent::Writable);
+    let payloads: Vec<u8> = rig.sent().iter().map(|packet| packet[packet.len() - 1]).collect();
+    assert_eq!(payloads, [0, 6, 7, 8]);
+    let mut given_up = Vec::new();
+    for seen in rig.take() {
+        if let Seen::Ended { operation, error: Some(Error::Full), .. } = seen {
+            given_up.push(operation);
+        }
+    }
+    assert_eq!(given_up, numbers[1..6]);
+}
+
+/// PUBREL finds no room, and the connection breaks before there is some.
+#[test]
+fn a_pubrel_that_had_no_room_is_sent_over_the_next_connection() {
+    for version in BOTH {
+        let mut rig = Rig::new(Config { output_bytes: 64, ..config(version) }).connected();
+        let operation = rig.publish("a", 2, b"x");
+        rig.sent();
+        rig.wire.window = 0;
+        for _ in 0..3 {
+            rig.publish("a", 0, &[0; 40]);
+        }
+        rig.ack(PacketType::Pubrec, 1, 0);
+        assert!(rig.sent().is_empty());
+        rig.wire.window = usize::MAX;
+        rig.reconnect();
+        rig.connack(true, &[]);
+        assert_eq!(rig.sent()[0], [0x62, 2, 0, 1]);
+        rig.take();
+        rig.ack(PacketType::Pubcomp, 1, 0);
+        assert!(rig.take().contains(&ended(operation)));
+    }
+}
+
+#[test]
 fn cancelling_ends_what_has_not_been_sent() {
     let mut rig = Rig::new(config(Version::V5));
     let unsent = rig.publish("a", 1, b"x").unwrap();

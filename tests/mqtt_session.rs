@@ -4,9 +4,10 @@
 
 mod mqtt_support;
 
-use mote::mqtt::wire::{PacketType, Version};
-use mote::mqtt::{Config, Publication};
+use mote::mqtt::wire::{Packet, PacketType, Side, Version};
+use mote::mqtt::{Config, Properties, Property, Publication};
 use mote::status::Error;
+use mote::time::Instant;
 use mote::transport::StreamEvent;
 use mqtt_support::*;
 
@@ -275,6 +276,50 @@ fn a_restart_repeats_as_the_standard_says() {
         let sent = rig.sent();
         assert!(!before.iter().any(|packet| packet[5..7] == sent[0][5..7]), "a new identifier");
     }
+}
+
+/// The clock starts anew with the device: what is left of a message's interval is what counts.
+#[test]
+fn a_message_expires_after_a_restart_too() {
+    let publish = |republish| {
+        let config = Config { republish, ..persistent(Version::V5) };
+        let mut rig = Rig::with_store(config, Memory::default());
+        rig.now = Instant(10_000_000);
+        let list = [Property::number(2, 60)];
+        let properties = Properties::List(&list);
+        let publication = Publication { topic: "a", qos: 1, properties, ..Publication::default() };
+        rig.with(|client, cx| client.publish(cx, &publication)).unwrap();
+        let mut rig = Rig::with_store(config, rig.store.unwrap());
+        rig.now = Instant(100_000);
+        rig.handshake();
+        rig.later(20_000);
+        rig
+    };
+    let left = |rig: &mut Rig| {
+        let sent = rig.sent();
+        match Packet::parse(&sent[0], Version::V5, Side::Client) {
+            Ok(Some((Packet::Publish(publish), _))) => {
+                (publish.head.dup, publish.head.properties.number(2).unwrap())
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    // The server has lost the session: what is published anew has so much left.
+    let mut rig = publish(true);
+    rig.connack(false, &[]);
+    let (dup, seconds) = left(&mut rig);
+    assert!(!dup && (37..=42).contains(&seconds), "{dup} {seconds}");
+    let mut rig = publish(true);
+    rig.later(45_000);
+    rig.until_due();
+    rig.handshake();
+    rig.connack(false, &[]);
+    assert!(rig.sent().is_empty());
+    assert!(matches!(rig.take().pop(), Some(Seen::Ended { error: Some(Error::Timeout), .. })));
+    // It still has it: what may have been sent is repeated as it was [MQTT-4.3.3-7].
+    let mut rig = publish(true);
+    rig.connack(true, &[]);
+    assert_eq!(left(&mut rig), (true, 60));
 }
 
 /// Of a message in parts the store keeps all but the payload: after a restart it is wanted from its start, or given up.

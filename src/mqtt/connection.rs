@@ -75,6 +75,9 @@ impl Client<'_> {
             // One PINGREQ at a time. Without room for it something is under way, and if that
             // gets nowhere the time for an answer runs all the same.
             if self.silent_until().is_due(now) {
+                if self.sending.active {
+                    return self.failed(cx, Error::Timeout, out);
+                }
                 self.gather(cx, &[0xc0, 0]);
                 self.ping = now.after(u64::from(self.config.response_timeout));
             }
@@ -100,13 +103,16 @@ impl Client<'_> {
         }
     }
 
-    /// When PINGREQ is to be sent, if nothing else is before.
+    /// When PINGREQ is to be sent, if nothing else is before. Into the midst of a message it cannot: one that the stream
+    /// takes nothing more of is given up when an answer to PINGREQ would be.
     pub(super) fn silent_until(&self) -> Instant {
-        let awaited = self.ping != Instant::NEVER || self.sending.active;
+        let stuck = self.sending.active && self.output.blocked;
+        let awaited = self.ping != Instant::NEVER || (self.sending.active && !stuck);
         if self.state != State::Connected || self.keep_alive == 0 || awaited {
             return Instant::NEVER;
         }
-        self.output.last_sent.after(u64::from(self.keep_alive) * 1000)
+        let more = if stuck { self.config.response_timeout } else { 0 };
+        self.output.last_sent.after(u64::from(self.keep_alive) * 1000 + u64::from(more))
     }
 
     fn attempt(&mut self, cx: &mut Context, out: &mut Option<Event<'_>>) {
@@ -242,13 +248,13 @@ impl Client<'_> {
         self.state = State::Idle;
         let mut retry_after = None;
         if !closing {
+            if good {
+                self.backoff = None;
+                self.redirects = 0;
+            }
             if self.is_v5() && self.follow(reason, properties) {
                 retry_after = Some(0);
             } else if !is_final(self.config.version, error, reason) {
-                if good {
-                    self.backoff = None;
-                    self.redirects = 0;
-                }
                 if let Some(policy) = &self.config.reconnect {
                     retry_after = self.delay(cx, policy);
                 }

@@ -450,6 +450,10 @@ impl Client<'_> {
         }
         let body = self.queue.body(at);
         let topic = Source::new(body).binary();
+        if topic.len() < 3 {
+            // An alias takes three bytes.
+            return;
+        }
         if let Some(name) = self.names.named(kind::MASK, kind::ALIAS_OUT, topic) {
             (self.sending.alias, self.sending.known) = (self.names.word(name) as u16, true);
             return;

@@ -244,6 +244,41 @@ fn a_blocked_stream_that_never_clears_is_given_up() {
     rig.until_due();
     rig.until_due();
     assert_eq!(rig.take().last(), Some(&disconnected(Error::Timeout, 0, true)));
+    // There is no room for PINGREQ either: topic and payload fill the output to its last byte.
+    let mut rig = Rig::new(Config { keep_alive: 10, output_bytes: 64, ..config(Version::V5) }).connected();
+    rig.wire.window = 0;
+    rig.publish("a", 0, &[0; 58]);
+    let start = rig.now;
+    rig.until_due();
+    rig.until_due();
+    assert_eq!(rig.now.since(start), 30_000);
+    assert_eq!(rig.take().last(), Some(&disconnected(Error::Timeout, 0, true)));
+}
+
+/// The server reads the beginning of a message and no more: PINGREQ cannot ask whether it is there.
+#[test]
+fn a_message_that_gets_stuck_is_given_up() {
+    let keep = Config { keep_alive: 10, output_bytes: 64, ..config(Version::V5) };
+    let mut rig = Rig::new(keep).connected();
+    rig.wire.window = 50;
+    rig.publish("a", 1, &[0; 500]);
+    // As long as it gets on, it may take its time.
+    for _ in 0..4 {
+        rig.later(25_000);
+        rig.wire.window = 50;
+        rig.tell(StreamEvent::Writable);
+    }
+    let start = rig.now;
+    assert!(rig.wire.open);
+    rig.until_due();
+    assert_eq!(rig.now.since(start), 30_000);
+    assert_eq!(rig.take(), [disconnected(Error::Timeout, 0, true)]);
+    // An application that does not give the next part is waited for.
+    let mut rig = Rig::new(keep).connected();
+    let publication = Publication { topic: "a", ..Publication::default() };
+    rig.with(|client, cx| client.publish_begin(cx, &publication, 1000)).unwrap();
+    rig.poll();
+    assert_eq!(rig.client.next_deadline(), Instant::NEVER);
 }
 
 #[test]
@@ -385,6 +420,19 @@ fn a_server_reference_is_followed_when_told_to() {
     }
     assert!(!rig.wire.open);
     assert!(rig.wire.targets.len() <= 6, "{:?}", rig.wire.targets);
+
+    // A connection that was good for something starts the count anew.
+    let mut rig = Rig::new(Config { follow_server_reference: true, ..config(Version::V5) }).connected();
+    for number in 0..10u16 {
+        rig.later(6000);
+        let reference = format!("server-{number}:{}", 2000 + number);
+        let list = [Property::text(28, &reference)];
+        let moved = Disconnect { reason: Reason(0x9d), properties: Properties::List(&list) };
+        rig.feed(&encode(&Packet::Disconnect(moved), Version::V5, Side::Server));
+        assert_eq!(rig.wire.targets.last(), Some(&(format!("server-{number}"), 2000 + number)));
+        rig.handshake();
+        rig.connack(false, &[]);
+    }
 
     let mut rig = Rig::new(config(Version::V5));
     rig.handshake();

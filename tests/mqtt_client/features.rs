@@ -35,6 +35,24 @@ fn outgoing_topics_become_aliases() {
     assert_eq!(topics, [("long/topic", None, true), ("long/topic", None, true), ("other", None, true)]);
 }
 
+/// A packet that is as long as the server takes has no room for an alias.
+#[test]
+fn an_alias_does_not_make_a_message_too_long() {
+    let mut rig = Rig::new(config(Version::V5));
+    rig.handshake();
+    rig.connack(false, &[Property::number(34, 5), Property::number(39, 60)]);
+    let lengths = |rig: &mut Rig, topic: &str, payloads: [usize; 3]| -> Vec<usize> {
+        for length in payloads {
+            rig.publish(topic, 0, &vec![0; length]);
+        }
+        rig.sent().iter().map(Vec::len).collect()
+    };
+    // The second brings the alias, the third is shorter by the topic and longer by the alias.
+    assert_eq!(lengths(&mut rig, "topic", [50, 0, 50]), [60, 13, 58]);
+    // An alias that is longer than its topic helps nobody.
+    assert_eq!(lengths(&mut rig, "t", [54, 0, 54]), [60, 6, 60]);
+}
+
 fn aliased(topic: &str, alias: u32) -> Vec<u8> {
     let list = [Property::number(35, alias)];
     let head = PublishHead { topic, properties: Properties::List(&list), ..PublishHead::default() };

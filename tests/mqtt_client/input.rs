@@ -305,6 +305,21 @@ fn every_split_of_the_stream_reads_alike() {
     }
 }
 
+/// A server that takes no PUBACK gets none [MQTT-3.2.2-15].
+#[test]
+fn no_packet_is_larger_than_the_server_takes() {
+    for (maximum, acknowledged) in [(4, true), (3, false)] {
+        let mut rig = Rig::new(config(Version::V5));
+        rig.handshake();
+        rig.connack(false, &[Property::number(39, maximum)]);
+        rig.publish("a", 0, b"");
+        rig.subscribe("a", 0, 0);
+        rig.deliver("t", 1, 7, false, b"");
+        let expected = if acknowledged { vec![vec![0x40, 2, 0, 7]] } else { vec![] };
+        assert_eq!(rig.sent(), expected);
+    }
+}
+
 #[test]
 fn disconnect_larger_than_the_server_takes_is_refused() {
     let mut rig = Rig::new(config(Version::V5));

@@ -63,6 +63,13 @@ fn a_refused_subscription_and_one_without_an_answer() {
         // The answer comes too late to matter.
         rig.feed(&suback(version, PacketType::Suback, 2, &[1]));
         assert_eq!(rig.take(), []);
+        // Nobody is told of messages by it, and in a new session it is not made again.
+        rig.deliver("b", 0, 0, false, b"");
+        assert!(matches!(&rig.take()[..], [Seen::Message(message)] if message.cookie.is_none()));
+        rig.sent();
+        rig.reconnect();
+        rig.connack(false, &[]);
+        assert!(rig.sent().is_empty());
     }
 }
 
@@ -98,6 +105,39 @@ fn subscriptions_are_made_again_in_a_new_session_only() {
         assert_eq!(rig.take(), [Seen::Connected(false), Seen::Unsubscribed { cookie: 6, reason: 0x80 }]);
         rig.deliver("a/b", 0, 0, false, b"");
         assert!(matches!(&rig.take()[..], [Seen::Message(message)] if message.cookie == Some(5)));
+    }
+}
+
+/// A connection breaks between a subscription that is made again and its answer: nobody knows whether it is there.
+#[test]
+fn a_renewal_without_an_answer_is_made_again() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        rig.subscribe("a/#", 1, 5);
+        rig.feed(&suback(version, PacketType::Suback, 1, &[1]));
+        rig.sent();
+        for session_present in [false, true, false] {
+            rig.reconnect();
+            rig.take();
+            rig.connack(session_present, &[]);
+            assert_eq!(types(&rig.sent()), [8], "session present: {session_present}");
+        }
+        // While it waits for its answer, its identifier is in use.
+        assert_eq!(rig.client.pending(), 0);
+        let rounds = if version == Version::V311 { 66_000u32 } else { 0 };
+        for number in 0..rounds {
+            rig.publish("a", 1, b"");
+            let bytes = std::mem::take(&mut rig.wire.out);
+            let id = u16::from_be_bytes([bytes[bytes.len() - 2], bytes[bytes.len() - 1]]);
+            assert_ne!(id, 4, "the identifier of the SUBSCRIBE");
+            assert!(number < 65_534 || id < 1000, "they come round");
+            rig.ack(PacketType::Puback, id, 0);
+            rig.seen.clear();
+        }
+        rig.feed(&suback(version, PacketType::Suback, 4, &[1]));
+        rig.reconnect();
+        rig.connack(true, &[]);
+        assert!(rig.sent().is_empty(), "granted");
     }
 }
 
