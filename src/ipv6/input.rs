@@ -6,7 +6,7 @@ use super::addresses::AddressState;
 use super::errors::Problem;
 use super::extensions::Walk;
 use super::link::LinkAddress;
-use super::nd::ContextEntry;
+use super::nd::Entry;
 use super::output::Outgoing;
 use super::routing::RoutingError;
 use super::wire::header::ends;
@@ -99,7 +99,7 @@ pub enum Event<'d> {
     /// There is no default router any more.
     RouterLost,
     /// A compression context is to be set, or removed when its lifetime has ended.
-    Context(ContextEntry),
+    Context(Entry),
     /// A host has registered an address with us: the routing protocol may make it known.
     Registered(Ip),
     /// The registration of an address has ended.

@@ -36,7 +36,7 @@ pub mod wire;
 
 pub use config::{Config, Role};
 pub use input::{Arrival, Event};
-pub use nd::{BorderRouter, ContextEntry, Prefix, Router};
+pub use nd::{Entry, Kind};
 
 use crate::address::Ip;
 use crate::memory::{Carver, Plan};
@@ -191,21 +191,6 @@ impl<'m> Ipv6<'m> {
     /// What has been counted.
     pub const fn statistics(&self) -> &Statistics {
         &self.statistics
-    }
-
-    /// The default routers, best first.
-    pub fn routers(&self) -> impl Iterator<Item = &Router> {
-        self.nd.routers.iter().flatten()
-    }
-
-    /// The prefixes that are known, or advertised.
-    pub fn prefixes(&self) -> impl Iterator<Item = &Prefix> {
-        self.nd.prefixes.iter().flatten()
-    }
-
-    /// The compression contexts that are known, or advertised.
-    pub fn contexts(&self) -> impl Iterator<Item = &ContextEntry> {
-        self.nd.contexts.iter().flatten()
     }
 
     /// The link-local address.

@@ -14,7 +14,7 @@ use super::source_selection::in_prefix;
 use super::wire::exthdr::Fragment;
 use super::wire::header::Header;
 use super::wire::icmpv6::{self, kind};
-use super::wire::nd::Medium;
+use super::wire::nd::{Medium, PrefixInformation};
 use super::wire::{protocol, seal};
 use super::{Context, Ipv6, Role, nd};
 use crate::address::Ip;
@@ -422,9 +422,9 @@ impl Ipv6<'_> {
     fn own_next_hop<'i>(&'i self, cx: &Context<'_>, destination: &'i Ip) -> Option<&'i Ip> {
         let on_link = self.config.medium() == Medium::Ethernet
             && self.prefixes().any(|prefix| {
-                prefix.on_link
-                    && !prefix.valid_until.is_due(cx.now)
-                    && in_prefix(destination, &prefix.prefix, prefix.prefix_len)
+                prefix.flags & PrefixInformation::ON_LINK != 0
+                    && !prefix.until.is_due(cx.now)
+                    && in_prefix(destination, &prefix.ip, prefix.prefix_len)
             });
         if on_link {
             return Some(destination);

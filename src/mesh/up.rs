@@ -251,11 +251,11 @@ impl Mesh<'_> {
             ipv6::Event::RouterLost => Some(Event::Lost { instance: 0 }),
             ipv6::Event::Context(context) => {
                 let contexts = self.plane.air.interface.contexts_mut();
-                if context.valid_until == Instant::ZERO {
-                    contexts.remove(context.id);
+                if context.is_gone() {
+                    contexts.remove(context.id());
                 } else {
                     // Without room the packets that use it are dropped, and counted.
-                    let _ = contexts.set(context.id, context.prefix, context.prefix_len, context.compress);
+                    let _ = contexts.set(context.id(), context.ip, context.prefix_len, context.compresses());
                 }
                 None
             }

@@ -4,12 +4,12 @@
 //! way (RFC 6775 §8.1).
 #![forbid(unsafe_code)]
 
-use super::{BorderRouter, ContextEntry, MAX_SOLICIT, Prefix, Router, SEVERAL, ends, same_border};
+use super::known::Status;
+use super::{Entry, Kind, MAX_SOLICIT, SEVERAL, ends};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_ROUTERS, AddressState};
 use crate::ipv6::input::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
-use crate::ipv6::source_selection::in_prefix;
 use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{
@@ -70,7 +70,7 @@ impl Ipv6<'_> {
             self.malformed();
             return None;
         }
-        let mut border = BorderRouter::NOBODY;
+        let mut border = Entry::NOBODY;
         match self.config.role {
             Role::BorderRouter => return None,
             // RFC 4861 §6.2.7 lets routers ignore them; RFC 6775 §8.1.3 has 6LRs learn from those
@@ -91,7 +91,10 @@ impl Ipv6<'_> {
         let had_router = self.default_router(cx.now).is_some();
         let flags = options.find(option::CAPABILITY_INDICATION).and_then(capability::parse).unwrap_or(0);
         let extended = flags & capability::EARO != 0;
-        let known = self.learn_router(cx.now, &header.source, router_lifetime, extended);
+        let until = ends(cx.now, u32::from(router_lifetime), 1000);
+        let flags = if extended { Entry::EXTENDED } else { 0 };
+        let router = Entry { flags, ..Entry::new(Kind::Router, header.source, until) };
+        let known = self.nd.known.store(cx.now, &router);
         let mut rest = options;
         while let Some((kind, body)) = rest.next_body() {
             match kind {
@@ -110,22 +113,6 @@ impl Ipv6<'_> {
         if known && !had_router { Some(Event::RouterFound(header.source)) } else { None }
     }
 
-    /// Enters the router among the default routers; whether it is one of them now. When the
-    /// list is full, those known stay (they serve already).
-    fn learn_router(&mut self, now: Instant, ip: &Ip, lifetime: u16, extended: bool) -> bool {
-        let known = |entry: &Option<Router>| entry.as_ref().is_some_and(|router| router.ip == *ip);
-        let index = self.nd.routers.iter().position(known);
-        let index = index.or_else(|| self.nd.routers.iter().position(Option::is_none));
-        let Some(entry) = index.and_then(|index| self.nd.routers.get_mut(index)) else { return false };
-        if lifetime == 0 {
-            *entry = None;
-            return false;
-        }
-        let until = ends(now, u32::from(lifetime), 1000);
-        *entry = Some(Router { ip: *ip, until, extended });
-        true
-    }
-
     /// The border router that an advertisement's information comes from, if it is to be taken over, by
     /// its version (RFC 6775 §8.1.3). With no room for another border router those known stay.
     fn accept_authority(&mut self, cx: &Context<'_>, options: Options<'_>) -> Option<u8> {
@@ -139,15 +126,14 @@ impl Ipv6<'_> {
             minutes => minutes,
         };
         let until = cx.now.after(u64::from(minutes) * 60_000);
-        let same = |entry: &Option<BorderRouter>| entry.as_ref().is_some_and(|border| border.ip == ip);
-        let known = self.nd.borders.iter().position(same);
-        let index = known.or_else(|| self.nd.borders.iter().position(Option::is_none))?;
-        let entry = self.nd.borders.get_mut(index)?;
-        if entry.as_ref().is_some_and(|old| version.wrapping_sub(old.version) > u32::MAX / 2) {
+        let new = Entry { version, ..Entry::new(Kind::BorderRouter, ip, until) };
+        let place = self.nd.known.place(&new)?;
+        let older = |entry: &Entry| version.wrapping_sub(entry.version) > u32::MAX / 2;
+        if self.nd.known.get(place).is_some_and(older) {
             return None;
         }
-        *entry = Some(BorderRouter { ip, version, until });
-        Some(index as u8)
+        *self.nd.known.place_mut(place)? = new;
+        Some(place as u8)
     }
 
     fn learn_prefix(&mut self, cx: &mut Context<'_>, body: &[u8], border: u8, lowpan: bool) {
@@ -157,17 +143,24 @@ impl Ipv6<'_> {
         let valid_lifetime = u32::from_be_bytes([*a, *b, *c, *d]);
         let preferred_lifetime = u32::from_be_bytes([*e, *f, *g, *h]);
         let on_link = flags & PrefixInformation::ON_LINK != 0;
-        let autonomous = flags & PrefixInformation::AUTONOMOUS != 0;
         // RFC 4861 §6.3.4, RFC 6775 §5.4.
         if prefix_len > 128 || prefix.is_link_local() || prefix.is_multicast() || (lowpan && on_link) {
             return;
         }
         let valid_until = ends(cx.now, valid_lifetime, 1000);
         let preferred_until = ends(cx.now, preferred_lifetime, 1000);
-        let entry =
-            Prefix { prefix: *prefix, prefix_len, on_link, autonomous, valid_until, preferred_until, border };
-        self.store_prefix(&entry, cx.now);
+        self.nd.known.store(
+            cx.now,
+            &Entry {
+                prefix_len,
+                flags: flags & (PrefixInformation::ON_LINK | PrefixInformation::AUTONOMOUS),
+                preferred_until: preferred_until.into(),
+                border,
+                ..Entry::new(Kind::Prefix, *prefix, valid_until)
+            },
+        );
         // RFC 4862 §5.5.3; interface identifiers have 64 bits.
+        let autonomous = flags & PrefixInformation::AUTONOMOUS != 0;
         let usable =
             autonomous && prefix_len == 64 && preferred_lifetime <= valid_lifetime && valid_lifetime != 0;
         let Some(bits) = prefix.0.first_chunk::<8>() else { return };
@@ -187,59 +180,37 @@ impl Ipv6<'_> {
         let _ = self.add_address(cx.now, ip, 64, valid_until, preferred_until);
     }
 
-    /// Enters a prefix; one with a lifetime of 0 goes.
-    pub(super) fn store_prefix(&mut self, prefix: &Prefix, now: Instant) {
-        let same = |entry: &Prefix| {
-            same_border(entry.border, prefix.border)
-                && entry.prefix_len == prefix.prefix_len
-                && in_prefix(&entry.prefix, &prefix.prefix, prefix.prefix_len)
-        };
-        let index = self.nd.prefixes.iter().position(|entry| entry.as_ref().is_some_and(same));
-        let index = index.or_else(|| self.nd.prefixes.iter().position(Option::is_none));
-        if let Some(entry) = index.and_then(|index| self.nd.prefixes.get_mut(index)) {
-            *entry = if prefix.valid_until.is_due(now) { None } else { Some(*prefix) };
-        }
-    }
-
     fn learn_context(&mut self, now: Instant, body: &[u8], border: u8) {
         let Some(option) = nd::Context::parse(body) else { return };
-        let gone = option.valid_lifetime == 0;
-        let entry = ContextEntry {
-            id: option.id,
-            prefix: option.prefix,
-            prefix_len: option.prefix_len,
-            compress: option.compress && !gone,
-            valid_until: if gone {
-                Instant::ZERO
-            } else {
-                now.after(u64::from(option.valid_lifetime) * 60_000)
-            },
+        let minutes = u64::from(option.valid_lifetime);
+        let until = if minutes == 0 { Instant::ZERO } else { now.after(minutes * 60_000) };
+        let compress = option.compress && minutes != 0;
+        let flags = option.id | if compress { Entry::COMPRESS } else { 0 };
+        let prefix_len = option.prefix_len;
+        self.store_context(&Entry {
+            prefix_len,
+            flags,
             border,
-            news: true,
-        };
-        self.store_context(entry);
+            ..Entry::new(Kind::Context, option.prefix, until)
+        });
     }
 
-    /// Enters a context, or marks it as gone; the application is told.
-    pub(super) fn store_context(&mut self, mut new: ContextEntry) {
-        let same = |entry: &Option<ContextEntry>| {
-            entry.as_ref().is_some_and(|entry| entry.id == new.id && same_border(entry.border, new.border))
-        };
-        let index = self.nd.contexts.iter().position(same);
-        if index.is_none() && new.valid_until == Instant::ZERO {
-            return;
+    /// Enters a context, or marks it as gone; the application is told of what changes for it, not of a longer life.
+    /// Whether there was one, or room for one.
+    pub(super) fn store_context(&mut self, new: &Entry) -> bool {
+        let place = self.nd.known.place(new);
+        let Some(entry) = place.and_then(|place| self.nd.known.place_mut(place)) else { return false };
+        if entry.status == Status::Unused && new.is_gone() {
+            return false;
         }
-        let index = index.or_else(|| self.nd.contexts.iter().position(Option::is_none));
-        let Some(entry) = index.and_then(|index| self.nd.contexts.get_mut(index)) else { return };
-        if let Some(old) = entry {
-            // The application is told of what changes for it, not of a longer life.
-            let same = old.prefix == new.prefix
-                && old.prefix_len == new.prefix_len
-                && old.compress == new.compress
-                && new.valid_until != Instant::ZERO;
-            new.news = old.news || !same;
-        }
-        *entry = Some(new);
+        let same = entry.status == Status::Known
+            && entry.ip == new.ip
+            && entry.prefix_len == new.prefix_len
+            && entry.flags == new.flags
+            && !new.is_gone();
+        *entry = *new;
+        entry.status = if same { Status::Known } else { Status::News };
+        true
     }
 
     /// When to ask for fresh information: well before the first lifetime ends (RFC 6775
@@ -249,14 +220,9 @@ impl Ipv6<'_> {
             return Instant::NEVER;
         }
         let mut first = Instant::NEVER;
-        for router in self.routers() {
-            first.hasten(router.until);
-        }
-        for prefix in self.prefixes() {
-            first.hasten(prefix.valid_until);
-        }
-        for context in self.contexts().filter(|context| context.valid_until != Instant::ZERO) {
-            first.hasten(context.valid_until);
+        let known = self.nd.known.iter().filter(|entry| entry.kind != Kind::BorderRouter && !entry.is_gone());
+        for entry in known {
+            first.hasten(entry.until);
         }
         if first == Instant::NEVER { first } else { now.after((first.since(now) / 4 * 3).max(10_000)) }
     }
@@ -294,7 +260,8 @@ impl Ipv6<'_> {
             rovr: &eui64,
         };
         let own = self.link_local();
-        let (source, target) = if router.extended { (&own, ip) } else { (ip, &router.ip) };
+        let extended = router.flags & Entry::EXTENDED != 0;
+        let (source, target) = if extended { (&own, ip) } else { (ip, &router.ip) };
         let kind = kind::NEIGHBOR_SOLICITATION;
         self.send_neighbor(cx, kind, source, &router.ip, (0, target), true, Some(&registration));
     }
@@ -351,9 +318,9 @@ impl Ipv6<'_> {
 
     /// Takes a router off the list and looks for another if it was the last.
     pub(super) fn lose_router(&mut self, cx: &mut Context<'_>, ip: &Ip) {
-        for router in self.nd.routers.iter_mut().flatten() {
-            if router.ip == *ip {
-                router.until = cx.now;
+        for entry in self.nd.known.iter_mut() {
+            if entry.kind == Kind::Router && entry.ip == *ip {
+                entry.until = cx.now;
             }
         }
     }
@@ -361,29 +328,23 @@ impl Ipv6<'_> {
     /// Drops routers, prefixes and the border router whose time is over.
     pub(super) fn poll_routers(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
         let now = cx.now;
-        for entry in self.nd.prefixes.iter_mut() {
-            if entry.is_some_and(|prefix| prefix.valid_until.is_due(now)) {
-                *entry = None;
-            }
-        }
-        for (index, entry) in self.nd.borders.iter_mut().enumerate() {
-            if entry.is_some_and(|border| border.until.is_due(now)) {
-                *entry = None;
-                // All that came from it goes too (RFC 6775 §6.3).
-                let index = index as u8;
-                for prefix in self.nd.prefixes.iter_mut() {
-                    prefix.take_if(|prefix| prefix.border == index);
-                }
-                for context in self.nd.contexts.iter_mut().flatten().filter(|it| it.border == index) {
-                    (context.valid_until, context.compress, context.news) = (Instant::ZERO, false, true);
-                }
-            }
-        }
         let mut lost = false;
-        for entry in self.nd.routers.iter_mut() {
-            if entry.is_some_and(|router| router.until.is_due(now)) {
-                *entry = None;
-                lost = true;
+        for place in 0..self.nd.known.len() {
+            let over = |entry: &&mut Entry| entry.status != Status::Unused && entry.until.is_due(now);
+            let Some(entry) = self.nd.known.place_mut(place).filter(over) else { continue };
+            match entry.kind {
+                Kind::Context => continue,
+                Kind::Router => lost = true,
+                _ => {}
+            }
+            entry.status = Status::Unused;
+            if entry.kind == Kind::BorderRouter {
+                // All that came from it goes too (RFC 6775 §6.3).
+                for entry in self.nd.known.iter_mut().filter(|entry| usize::from(entry.border) == place) {
+                    entry.until = Instant::ZERO;
+                    entry.flags &= !Entry::COMPRESS;
+                    entry.status = if entry.kind == Kind::Context { Status::News } else { Status::Unused };
+                }
             }
         }
         if lost && self.default_router(now).is_none() {
@@ -419,26 +380,23 @@ impl Ipv6<'_> {
     /// are kept for decompression twice the router lifetime (RFC 6775 §5.4.3).
     pub(super) fn poll_contexts(&mut self, now: Instant) -> Option<Event<'static>> {
         let grace = u64::from(self.config.router_lifetime.max(1)) * 2000;
-        for entry in self.nd.contexts.iter_mut() {
-            let Some(context) = entry else { continue };
-            if context.valid_until.is_due(now) && context.valid_until != Instant::ZERO {
-                context.news = true;
-                context.valid_until = if context.compress { now.after(grace) } else { Instant::ZERO };
-                context.compress = false;
+        let mut told = None;
+        for entry in self.nd.known.iter_mut().filter(|entry| entry.kind == Kind::Context) {
+            if entry.until.is_due(now) && !entry.is_gone() {
+                entry.status = Status::News;
+                entry.until = if entry.compresses() { now.after(grace) } else { Instant::ZERO };
+                entry.flags &= !Entry::COMPRESS;
             }
-            if context.news {
-                context.news = false;
-                let told = *context;
-                if told.valid_until == Instant::ZERO {
-                    *entry = None;
-                    // Another border router may still have it.
-                    let other = self.contexts().find(|other| SEVERAL && other.id == told.id);
-                    return Some(Event::Context(*other.unwrap_or(&told)));
-                }
-                return Some(Event::Context(told));
+            if entry.status == Status::News {
+                entry.status = if entry.is_gone() { Status::Unused } else { Status::Known };
+                told = Some(*entry);
+                break;
             }
         }
-        None
+        let told = told?;
+        // Another border router may still have what is gone.
+        let other = self.contexts().find(|other| SEVERAL && told.is_gone() && other.id() == told.id());
+        Some(Event::Context(*other.unwrap_or(&told)))
     }
 
     /// There is a new router: addresses are registered with it now.

@@ -11,10 +11,12 @@
 #[cfg(feature = "ghc")]
 mod capability;
 mod host;
+mod known;
 mod registry;
 mod resolution;
 mod router;
 
+pub use known::{Entry, Kind};
 pub(super) use registry::Registered;
 pub(super) use resolution::{DELAY_FIRST_PROBE_TIME, REACHABLE_TIME};
 
@@ -31,6 +33,7 @@ use crate::address::Ip;
 use crate::memory::Carver;
 use crate::time::{Instant, whole};
 use core::num::NonZeroU16;
+use known::{Known, Status};
 
 /// How often a solicitation is repeated (RFC 4861 §10: MAX_MULTICAST_SOLICIT,
 /// MAX_UNICAST_SOLICIT, MAX_RTR_SOLICITATIONS).
@@ -38,86 +41,12 @@ const MAX_SOLICIT: u8 = 3;
 /// Milliseconds between solicitations of a neighbour (RFC 4861 §10: RETRANS_TIMER).
 const RETRANS_TIMER: u64 = 1000;
 
-/// A default router.
-#[derive(Clone, Copy, Debug)]
-pub struct Router {
-    /// Its link-local address.
-    pub ip: Ip,
-    /// Until when it is a default router.
-    pub until: Instant,
-    /// Whether it understands the extended registration option (RFC 8505 §6.1).
-    pub extended: bool,
-}
-
-/// A prefix that is known or, on a router, advertised.
-#[derive(Clone, Copy, Debug)]
-pub struct Prefix {
-    /// The prefix.
-    pub prefix: Ip,
-    /// How many bits of it count.
-    pub prefix_len: u8,
-    /// Whether its addresses are on the link.
-    pub on_link: bool,
-    /// Whether addresses may be made from it.
-    pub autonomous: bool,
-    /// Until when it is valid.
-    pub valid_until: Instant,
-    /// Until when addresses of it are preferred.
-    pub preferred_until: Instant,
-    /// Which border router it comes from, see [`BorderRouter::NOBODY`].
-    pub border: u8,
-}
-
-/// A compression context that is known or, on a router, advertised (RFC 6775 §5.4.2).
-#[derive(Clone, Copy, Debug)]
-pub struct ContextEntry {
-    /// The context identifier, 0 to 15.
-    pub id: u8,
-    /// The prefix.
-    pub prefix: Ip,
-    /// How many bits of it count.
-    pub prefix_len: u8,
-    /// Whether it may be used to compress, beside decompressing.
-    pub compress: bool,
-    /// Until when it is valid; [`Instant::ZERO`] when it is gone.
-    pub valid_until: Instant,
-    /// Which border router it comes from, see [`BorderRouter::NOBODY`].
-    pub border: u8,
-    /// Whether the application still has to be told.
-    news: bool,
-}
-
-/// A border router that prefixes and contexts come from (RFC 6775 §4.3). Those of each are kept and
-/// passed on apart from those of the others.
-#[derive(Clone, Copy, Debug)]
-pub struct BorderRouter {
-    /// Its address.
-    pub ip: Ip,
-    /// The version of its information.
-    pub version: u32,
-    /// Until when the information is valid.
-    pub until: Instant,
-}
-
-impl BorderRouter {
-    /// In place of a border router's index: what did not come with the name of one.
-    pub const NOBODY: u8 = u8::MAX;
-}
-
 /// Whether what comes from two border routers is told apart.
 const SEVERAL: bool = cfg!(feature = "border-routers");
 
-/// Whether two indices are of the same border router: always, where there is but one.
-const fn same_border(a: u8, b: u8) -> bool {
-    !SEVERAL || a == b
-}
-
 /// What neighbour discovery remembers beside neighbours and addresses.
 pub(super) struct State<'m> {
-    pub(super) routers: &'m mut [Option<Router>],
-    pub(super) prefixes: &'m mut [Option<Prefix>],
-    pub(super) contexts: &'m mut [Option<ContextEntry>],
-    pub(super) borders: &'m mut [Option<BorderRouter>],
+    known: Known<'m>,
     registry: &'m mut [Option<Registered>],
     /// When the next Router Solicitation is due, and how many were sent.
     solicit: Instant,
@@ -137,10 +66,7 @@ pub(super) const fn border_routers(config: &Config) -> usize {
 impl<'m> State<'m> {
     pub(super) fn carve(carver: &mut Carver<'m>, config: &Config) -> State<'m> {
         State {
-            routers: carver.part(usize::from(config.routers)),
-            prefixes: carver.part(usize::from(config.prefixes)),
-            contexts: carver.part(usize::from(config.contexts)),
-            borders: carver.part(border_routers(config)),
+            known: Known::carve(carver, config),
             registry: carver.part(usize::from(config.registry)),
             solicit: Instant::NEVER,
             solicited: 0,
@@ -249,23 +175,14 @@ impl Ipv6<'_> {
             deadline.hasten(address.timer);
             deadline.hasten(address.valid_until);
         }
-        for router in self.routers() {
-            deadline.hasten(router.until);
-        }
-        for prefix in self.prefixes() {
-            deadline.hasten(prefix.valid_until);
-        }
-        for context in self.contexts() {
-            if context.news {
+        for entry in self.nd.known.iter() {
+            if entry.status == Status::News {
                 return Instant::ZERO;
             }
-            deadline.hasten(context.valid_until);
+            deadline.hasten(entry.until);
         }
         for entry in self.nd.registry.iter().flatten() {
             deadline.hasten(entry.until);
-        }
-        for border in self.border_routers() {
-            deadline.hasten(border.until);
         }
         deadline
     }
@@ -275,19 +192,34 @@ impl Ipv6<'_> {
         self.routers().find(|router| !router.until.is_due(now)).map(|router| &router.ip)
     }
 
+    /// The default routers, best first.
+    pub fn routers(&self) -> impl Iterator<Item = &Entry> {
+        self.nd.known.of(Kind::Router)
+    }
+
+    /// The prefixes that are known, or advertised.
+    pub fn prefixes(&self) -> impl Iterator<Item = &Entry> {
+        self.nd.known.of(Kind::Prefix)
+    }
+
+    /// The compression contexts that are known, or advertised.
+    pub fn contexts(&self) -> impl Iterator<Item = &Entry> {
+        self.nd.known.of(Kind::Context)
+    }
+
     /// The border routers that advertise prefixes and contexts, as far as they are known.
-    pub fn border_routers(&self) -> impl Iterator<Item = &BorderRouter> {
-        self.nd.borders.iter().flatten()
+    pub fn border_routers(&self) -> impl Iterator<Item = &Entry> {
+        self.nd.known.of(Kind::BorderRouter)
     }
 
     /// The border router that is to know of an address: that of its prefix, or else any.
-    pub(super) fn border_router_of(&self, ip: &Ip) -> Option<&BorderRouter> {
+    pub(super) fn border_router_of(&self, ip: &Ip) -> Option<&Entry> {
         if !SEVERAL {
             return self.border_routers().next();
         }
-        let of_prefix = self.prefixes().find(|prefix| in_prefix(ip, &prefix.prefix, prefix.prefix_len));
-        let border = of_prefix.and_then(|prefix| self.nd.borders.get(usize::from(prefix.border)));
-        border.and_then(Option::as_ref).or_else(|| self.border_routers().next())
+        let of_prefix = self.prefixes().find(|prefix| in_prefix(ip, &prefix.ip, prefix.prefix_len));
+        let border = of_prefix.and_then(|prefix| self.nd.known.get(usize::from(prefix.border)));
+        border.or_else(|| self.border_routers().next())
     }
 
     /// Whether this node advertises itself as a router.

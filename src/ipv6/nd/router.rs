@@ -3,7 +3,7 @@
 //! RFC 6775 §6, RFC 8505 §5).
 #![forbid(unsafe_code)]
 
-use super::{BorderRouter, ContextEntry, MAX_SOLICIT, MINUTE, Prefix, SEVERAL, left, same_border};
+use super::{Entry, Kind, MAX_SOLICIT, MINUTE, SEVERAL, left};
 use crate::address::Ip;
 use crate::ipv6::addresses::ALL_NODES;
 use crate::ipv6::input::Event;
@@ -49,11 +49,16 @@ impl Ipv6<'_> {
         // RFC 6775 §6.1: never on-link on IEEE 802.15.4.
         let on_link = self.config.medium() == Medium::Ethernet;
         let border = self.own_border();
-        let entry =
-            Prefix { prefix, prefix_len, on_link, autonomous: true, valid_until, preferred_until, border };
-        self.store_prefix(&entry, now);
+        let flags = PrefixInformation::AUTONOMOUS | if on_link { PrefixInformation::ON_LINK } else { 0 };
+        let new = Entry {
+            prefix_len,
+            flags,
+            preferred_until: preferred_until.into(),
+            border,
+            ..Entry::new(Kind::Prefix, prefix, valid_until)
+        };
+        let stored = self.nd.known.store(now, &new);
         self.new_version(now);
-        let stored = self.prefixes().any(|known| known.prefix == prefix && known.prefix_len == prefix_len);
         if stored || valid_until.is_due(now) { Ok(()) } else { Err(Error::Full) }
     }
 
@@ -76,37 +81,35 @@ impl Ipv6<'_> {
         }
         let valid_until = if valid_until.is_due(now) { Instant::ZERO } else { valid_until };
         let border = self.own_border();
-        self.store_context(ContextEntry {
-            id,
-            prefix,
-            prefix_len,
-            compress,
-            valid_until,
-            border,
-            news: true,
-        });
+        let flags = id | if compress { Entry::COMPRESS } else { 0 };
+        let new = Entry { prefix_len, flags, border, ..Entry::new(Kind::Context, prefix, valid_until) };
+        let stored = self.store_context(&new);
         self.new_version(now);
-        let stored = self.contexts().any(|known| known.id == id);
         if stored || valid_until == Instant::ZERO { Ok(()) } else { Err(Error::Full) }
     }
 
     /// Says which address this border router goes by in its advertisements (RFC 6775 §7), and
     /// which version its information begins with: a higher one than before a restart.
     pub fn set_authority(&mut self, ip: Ip, version: u32) {
-        if let Some(own) = self.nd.borders.first_mut() {
-            *own = Some(BorderRouter { ip, version, until: Instant::NEVER });
+        if let Some(own) = self.own_place() {
+            *own = Entry { version, ..Entry::new(Kind::BorderRouter, ip, Instant::NEVER) };
         }
     }
 
     /// As whose this node advertises what the application says.
     const fn own_border(&self) -> u8 {
-        if matches!(self.config.role, Role::BorderRouter) { 0 } else { BorderRouter::NOBODY }
+        if matches!(self.config.role, Role::BorderRouter) { 0 } else { Entry::NOBODY }
+    }
+
+    /// Where a border router keeps itself.
+    fn own_place(&mut self) -> Option<&mut Entry> {
+        self.nd.known.place_mut(0).filter(|entry| entry.kind == Kind::BorderRouter)
     }
 
     /// What is advertised has changed.
     fn new_version(&mut self, now: Instant) {
         if self.config.role == Role::BorderRouter {
-            if let Some(Some(border)) = self.nd.borders.first_mut() {
+            if let Some(border) = self.own_place() {
                 border.version = border.version.wrapping_add(1);
             }
         }
@@ -186,20 +189,20 @@ impl Ipv6<'_> {
             return self.advertise_for(cx, destination, 0);
         }
         let mut silent = true;
-        for index in 0..self.nd.borders.len() as u8 {
+        for index in 0..self.nd.known.len() as u8 {
             if self.is_border(index) {
                 self.advertise_for(cx, destination, index);
                 silent = false;
             }
         }
-        if silent || self.is_border(BorderRouter::NOBODY) {
-            self.advertise_for(cx, destination, BorderRouter::NOBODY);
+        if silent || self.is_border(Entry::NOBODY) {
+            self.advertise_for(cx, destination, Entry::NOBODY);
         }
     }
 
     /// Whether there is anything to advertise for the border router of that index.
     fn is_border(&self, index: u8) -> bool {
-        self.nd.borders.get(usize::from(index)).is_some_and(Option::is_some)
+        self.nd.known.get(usize::from(index)).is_some_and(|entry| entry.kind == Kind::BorderRouter)
             || self.prefixes().any(|prefix| prefix.border == index)
     }
 
@@ -207,9 +210,8 @@ impl Ipv6<'_> {
         let now = cx.now;
         let lowpan = self.config.medium() == Medium::Ieee802154;
         // The options are written into the packet's buffer by a closure that cannot borrow the
-        // engine as well, so the tables are lent to it for the moment.
-        let prefixes = core::mem::take(&mut self.nd.prefixes);
-        let contexts = core::mem::take(&mut self.nd.contexts);
+        // engine as well, so the table is lent to it for the moment.
+        let known = core::mem::take(&mut self.nd.known);
         let advertisement = RouterAdvertisement {
             hop_limit: self.config.hop_limit,
             flags: 0,
@@ -218,43 +220,37 @@ impl Ipv6<'_> {
             retrans_timer: 0,
         };
         let (link_address, flags) = (self.config.link_address, self.capabilities());
-        let border = self.nd.borders.get(usize::from(index)).copied().flatten();
         let source = self.link_local();
         self.send_nd(cx, kind::ROUTER_ADVERTISEMENT, Some(&source), destination, &mut |out| {
             advertisement.emit(out)?;
             nd::put_link_layer_address(false, &link_address, out)?;
-            for prefix in prefixes.iter().flatten().filter(|prefix| same_border(prefix.border, index)) {
-                let flags = if prefix.autonomous { PrefixInformation::AUTONOMOUS } else { 0 }
-                    | if prefix.on_link { PrefixInformation::ON_LINK } else { 0 };
-                let lifetimes = [prefix.valid_until, prefix.preferred_until];
-                let lifetimes = lifetimes.map(|until| left(now, until, SECOND));
-                PrefixInformation::put(prefix.prefix_len, flags, lifetimes, &prefix.prefix, out)?;
+            let minutes = |until| left(now, until, MINUTE);
+            for entry in known.iter().filter(|entry| entry.is_of(index)) {
+                let (prefix_len, until) = (entry.prefix_len, entry.until);
+                match entry.kind {
+                    Kind::Prefix => {
+                        let lifetimes = [until, entry.preferred_until.get()];
+                        let lifetimes = lifetimes.map(|until| left(now, until, SECOND));
+                        PrefixInformation::put(prefix_len, entry.flags, lifetimes, &entry.ip, out)?;
+                    }
+                    Kind::Context if lowpan => {
+                        let lifetime = minutes(until).min(0xffff) as u16;
+                        nd::Context::put(prefix_len, entry.flags, lifetime, &entry.ip, out)?;
+                    }
+                    _ => {}
+                }
             }
             if !lowpan {
                 return Ok(());
             }
-            for context in contexts.iter().flatten().filter(|context| same_border(context.border, index)) {
-                nd::Context {
-                    prefix_len: context.prefix_len,
-                    compress: context.compress,
-                    id: context.id,
-                    valid_lifetime: left(now, context.valid_until, MINUTE).min(0xffff) as u16,
-                    prefix: context.prefix,
-                }
-                .put(out)?;
-            }
+            let border = known.get(usize::from(index)).filter(|entry| entry.kind == Kind::BorderRouter);
             if let Some(border) = border {
-                Authoritative {
-                    version: border.version,
-                    valid_lifetime: left(now, border.until, MINUTE).clamp(1, 10_000) as u16,
-                    border_router: border.ip,
-                }
-                .put(out)?;
+                let lifetime = minutes(border.until).clamp(1, 10_000) as u16;
+                Authoritative::put(border.version, lifetime, &border.ip, out)?;
             }
             capability::put(flags, out)
         });
-        self.nd.prefixes = prefixes;
-        self.nd.contexts = contexts;
+        self.nd.known = known;
     }
 
     /// A solicitation with a registration (RFC 6775 §6.5, RFC 8505 §5). `link` is the address

@@ -75,9 +75,7 @@ fn seen(event: Event<'_>) -> Seen {
         Event::AddressLost(ip) => Seen::Lost(ip),
         Event::RouterFound(ip) => Seen::RouterFound(ip),
         Event::RouterLost => Seen::RouterLost,
-        Event::Context(context) => {
-            Seen::Context(context.id, context.compress, context.valid_until != Instant::ZERO)
-        }
+        Event::Context(context) => Seen::Context(context.id(), context.compresses(), !context.is_gone()),
         Event::Registered(ip) => Seen::Registered(ip),
         Event::Deregistered(ip) => Seen::Deregistered(ip),
     }

@@ -153,16 +153,21 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::TooLarge`] when `out` has no room.
-    pub(in crate::ipv6) fn put(&self, out: &mut Writer<'_>) -> Result<()> {
-        let units = self.units();
-        let flags = u8::from(self.compress) << 4 | self.id & 0xf;
-        out.put(&[option::CONTEXT, units, self.prefix_len, flags, 0, 0])?;
-        out.u16(self.valid_lifetime)?;
-        out.put(self.prefix.0.get(..8 * usize::from(units) - 8).unwrap_or_default())
+    pub(in crate::ipv6) fn put(
+        prefix_len: u8,
+        flags: u8,
+        valid_lifetime: u16,
+        prefix: &Ip,
+        out: &mut Writer<'_>,
+    ) -> Result<()> {
+        let units = Context::units(prefix_len);
+        let [high, low] = valid_lifetime.to_be_bytes();
+        out.put(&[option::CONTEXT, units, prefix_len, flags, 0, 0, high, low])?;
+        out.put(prefix.0.get(..8 * usize::from(units) - 8).unwrap_or_default())
     }
 
-    const fn units(&self) -> u8 {
-        if self.prefix_len > 64 { 3 } else { 2 }
+    const fn units(prefix_len: u8) -> u8 {
+        if prefix_len > 64 { 3 } else { 2 }
     }
 }
 
@@ -193,13 +198,18 @@ impl Authoritative {
     ///
     /// # Errors
     /// [`Error::TooLarge`] when `out` has no room.
-    pub(in crate::ipv6) fn put(&self, out: &mut Writer<'_>) -> Result<()> {
+    pub(in crate::ipv6) fn put(
+        version: u32,
+        valid_lifetime: u16,
+        border_router: &Ip,
+        out: &mut Writer<'_>,
+    ) -> Result<()> {
         let [kind, units, c, d, a, b, high, low, rest @ ..] = out.reserve_chunk::<24>()?;
         [*kind, *units] = [option::AUTHORITATIVE_BORDER_ROUTER, 3];
         // The less significant half of the version comes first.
-        [*a, *b, *c, *d] = self.version.to_be_bytes();
-        [*high, *low] = self.valid_lifetime.to_be_bytes();
-        *rest = self.border_router.0;
+        [*a, *b, *c, *d] = version.to_be_bytes();
+        [*high, *low] = valid_lifetime.to_be_bytes();
+        *rest = border_router.0;
         Ok(())
     }
 }
@@ -398,8 +408,13 @@ impl<'p> NdOption<'p> {
                 out.u32(*mtu)
             }
             NdOption::Registration(registration) => registration.put(out),
-            NdOption::Context(context) => context.put(out),
-            NdOption::Authoritative(authoritative) => authoritative.put(out),
+            NdOption::Context(it) => {
+                let flags = u8::from(it.compress) << 4 | it.id & 0xf;
+                Context::put(it.prefix_len, flags, it.valid_lifetime, &it.prefix, out)
+            }
+            NdOption::Authoritative(it) => {
+                Authoritative::put(it.version, it.valid_lifetime, &it.border_router, out)
+            }
             NdOption::Capability(flags) => capability::put(*flags, out),
         }
     }
@@ -428,7 +443,7 @@ impl<'p> NdOption<'p> {
             NdOption::Prefix(_) => 32,
             NdOption::Redirected(packet) => 8 + packet.len(),
             NdOption::Registration(registration) => 8 + registration.rovr.len(),
-            NdOption::Context(context) => 8 * context.units() as usize,
+            NdOption::Context(context) => 8 * Context::units(context.prefix_len) as usize,
             NdOption::Authoritative(_) => 24,
             NdOption::Mtu(_) | NdOption::Capability(_) => 8,
         };

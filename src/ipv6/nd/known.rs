@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What neighbour discovery knows for a time: border routers, default routers, prefixes and compression contexts, in
+//! one table with places for so many of each.
+#![forbid(unsafe_code)]
+
+use super::{SEVERAL, border_routers};
+use crate::address::Ip;
+use crate::ipv6::Config;
+use crate::ipv6::source_selection::in_prefix;
+use crate::memory::Carver;
+use crate::time::{Instant, Stamp};
+
+/// What an [`Entry`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A border router that prefixes and contexts come from (RFC 6775 §4.3). Those of each are kept and passed on
+    /// apart from those of the others.
+    BorderRouter,
+    /// A default router, by its link-local address.
+    Router,
+    /// A prefix that is known or, on a router, advertised.
+    Prefix,
+    /// A compression context that is known or, on a router, advertised (RFC 6775 §5.4.2).
+    Context,
+}
+
+/// What there is in an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Nothing.
+    Unused,
+    /// Something.
+    Known,
+    /// Something that the application still has to be told of.
+    News,
+}
+
+/// Something that is known for a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The address, or the prefix.
+    pub ip: Ip,
+    /// Until when it is valid; [`Instant::ZERO`] when it is gone.
+    pub until: Instant,
+    /// Of a border router: the version of its information.
+    pub version: u32,
+    /// Of a prefix: until when its addresses are preferred.
+    pub preferred_until: Stamp,
+    /// How many bits of the prefix count.
+    pub prefix_len: u8,
+    /// As their options have them: of a prefix the flags, of a context its identifier and [`Entry::COMPRESS`]; of a
+    /// router [`Entry::EXTENDED`].
+    pub flags: u8,
+    /// From which border router a prefix or a context comes, by its place in the table; see [`Entry::NOBODY`].
+    pub border: u8,
+    pub(super) kind: Kind,
+    pub(super) status: Status,
+}
+
+impl Default for Entry {
+    fn default() -> Entry {
+        Entry { status: Status::Unused, ..Entry::new(Kind::Prefix, Ip::UNSPECIFIED, Instant::NEVER) }
+    }
+}
+
+impl Entry {
+    /// In place of a border router's place: what did not come with the name of one.
+    pub const NOBODY: u8 = u8::MAX;
+    /// The router understands the extended registration option (RFC 8505 §6.1).
+    pub const EXTENDED: u8 = 1;
+    /// The context may be used to compress, beside decompressing.
+    pub const COMPRESS: u8 = 0x10;
+
+    pub(super) const fn new(kind: Kind, ip: Ip, until: Instant) -> Entry {
+        Entry {
+            ip,
+            until,
+            version: 0,
+            preferred_until: Stamp::NEVER,
+            prefix_len: 128,
+            flags: 0,
+            border: Entry::NOBODY,
+            kind,
+            status: Status::Known,
+        }
+    }
+
+    /// A context's identifier, 0 to 15.
+    pub const fn id(&self) -> u8 {
+        self.flags & 0xf
+    }
+
+    /// Whether a context may be used to compress, beside decompressing.
+    pub const fn compresses(&self) -> bool {
+        self.flags & Entry::COMPRESS != 0
+    }
+
+    /// Whether it is valid no more.
+    pub fn is_gone(&self) -> bool {
+        self.until == Instant::ZERO
+    }
+
+    /// Whether it comes from that border router: always, where there is but one.
+    pub(super) const fn is_of(&self, border: u8) -> bool {
+        !SEVERAL || self.border == border
+    }
+
+    /// Whether the other, of the same kind, is about the same.
+    fn is_same(&self, other: &Entry) -> bool {
+        self.is_of(other.border)
+            && if self.kind == Kind::Context {
+                self.id() == other.id()
+            } else {
+                self.prefix_len == other.prefix_len && in_prefix(&self.ip, &other.ip, other.prefix_len)
+            }
+    }
+}
+
+/// The table.
+#[derive(Default)]
+pub(super) struct Known<'m>(&'m mut [Entry]);
+
+impl<'m> Known<'m> {
+    pub(super) fn carve(carver: &mut Carver<'m>, config: &Config) -> Known<'m> {
+        let counts = [
+            (Kind::BorderRouter, border_routers(config)),
+            (Kind::Router, usize::from(config.routers)),
+            (Kind::Prefix, usize::from(config.prefixes)),
+            (Kind::Context, usize::from(config.contexts)),
+        ];
+        let table = carver.part::<Entry>(counts.iter().map(|(_, count)| count).sum());
+        let mut entries = table.iter_mut();
+        for (kind, count) in counts {
+            for entry in entries.by_ref().take(count) {
+                entry.kind = kind;
+            }
+        }
+        Known(table)
+    }
+
+    /// All there is.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter().filter(|entry| entry.status != Status::Unused)
+    }
+
+    /// All there is, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.0.iter_mut().filter(|entry| entry.status != Status::Unused)
+    }
+
+    /// All there is of one kind.
+    pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = &Entry> {
+        self.iter().filter(move |entry| entry.kind == kind)
+    }
+
+    /// How many places there are.
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What is in a place.
+    pub(super) fn get(&self, place: usize) -> Option<&Entry> {
+        self.0.get(place).filter(|entry| entry.status != Status::Unused)
+    }
+
+    /// A place, whatever is in it.
+    pub(super) fn place_mut(&mut self, place: usize) -> Option<&mut Entry> {
+        self.0.get_mut(place)
+    }
+
+    /// The place of what is the same as `new`, or else a free one.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(super) fn place(&self, new: &Entry) -> Option<usize> {
+        let mut free = None;
+        for (place, entry) in self.0.iter().enumerate().filter(|(_, entry)| entry.kind == new.kind) {
+            if entry.status == Status::Unused {
+                free = free.or(Some(place));
+            } else if entry.is_same(new) {
+                return Some(place);
+            }
+        }
+        free
+    }
+
+    /// Enters `new`, or takes it out when its time is over already; whether it is there now. When there is no room,
+    /// those known stay (they serve already).
+    pub(super) fn store(&mut self, now: Instant, new: &Entry) -> bool {
+        let Some(entry) = self.place(new).and_then(|place| self.place_mut(place)) else { return false };
+        *entry = *new;
+        let lasts = !new.until.is_due(now);
+        if !lasts {
+            entry.status = Status::Unused;
+        }
+        lasts
+    }
+}
