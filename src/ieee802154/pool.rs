@@ -25,6 +25,12 @@ impl Default for Block {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockId(NonZeroU8);
 
+impl BlockId {
+    fn place(self) -> usize {
+        usize::from(self.0.get()) - 1
+    }
+}
+
 /// The blocks, at most 255.
 #[derive(Debug)]
 pub struct Pool<'m> {
@@ -60,7 +66,7 @@ impl<'m> Pool<'m> {
 
     /// Gives a block back.
     pub fn give(&mut self, id: BlockId) {
-        if let Some(block) = self.blocks.get_mut(usize::from(id.0.get()) - 1)
+        if let Some(block) = self.blocks.get_mut(id.place())
             && block.used
         {
             block.used = false;
@@ -71,14 +77,17 @@ impl<'m> Pool<'m> {
     /// What is in a block.
     #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn get(&self, id: BlockId) -> &[u8] {
-        self.blocks.get(usize::from(id.0.get()) - 1).map_or(&[], |block| &block.bytes)
+        self.blocks.get(id.place()).map_or(&[], |block| &block.bytes)
     }
 
     /// Copies up to `count` bytes at `from_at` of one block to `to_at` of another, as far as both reach,
     /// and says how many that was.
     pub fn copy(&mut self, from: BlockId, from_at: usize, to: BlockId, to_at: usize, count: usize) -> usize {
-        let places = [from, to].map(|id| usize::from(id.0.get()) - 1);
-        let Ok([from, to]) = self.blocks.get_disjoint_mut(places) else { return 0 };
+        let (from, to) = (from.place(), to.place());
+        // The two blocks, that with the higher number being the first of its part.
+        let Some((low, high)) = self.blocks.split_at_mut_checked(from.max(to)) else { return 0 };
+        let (Some(low), Some(high)) = (low.get_mut(from.min(to)), high.first_mut()) else { return 0 };
+        let (from, to) = if from < to { (low, high) } else { (high, low) };
         let from = from.bytes.get(from_at..).unwrap_or_default();
         copy(to.bytes.get_mut(to_at..).unwrap_or_default(), from.get(..count).unwrap_or(from))
     }
@@ -86,7 +95,7 @@ impl<'m> Pool<'m> {
     /// What is in a block, to be changed.
     #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn get_mut(&mut self, id: BlockId) -> &mut [u8] {
-        self.blocks.get_mut(usize::from(id.0.get()) - 1).map_or(&mut [], |block| &mut block.bytes)
+        self.blocks.get_mut(id.place()).map_or(&mut [], |block| &mut block.bytes)
     }
 }
 

@@ -68,10 +68,11 @@ impl FragmentHeader {
         if self.size > 0x7ff || !offset.is_multiple_of(8) || offset > 255 * 8 {
             return Err(Error::Invalid);
         }
-        let kind: u16 = if self.offset.is_some() { 0b11100 } else { 0b11000 };
-        out.u16(kind << 11 | self.size)?;
-        out.u16(self.tag)?;
-        if self.offset.is_some() { out.u8((offset / 8) as u8) } else { Ok(()) }
+        let kind = if self.offset.is_some() { 0b11100 } else { 0b11000 };
+        let [size, low_size] = (kind << 11 | self.size).to_be_bytes();
+        let [tag, low_tag] = self.tag.to_be_bytes();
+        let bytes = [size, low_size, tag, low_tag, (offset / 8) as u8];
+        out.put(bytes.get(..self.encoded_len()).unwrap_or_default())
     }
 }
 

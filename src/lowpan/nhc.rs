@@ -174,20 +174,19 @@ pub(super) fn compress_udp(
     elide_checksum: bool,
     out: &mut Writer<'_>,
 ) -> Result<()> {
-    let [a, b, c, d, _, _, checksum @ ..] = header;
-    let nhc = 0xf0 | u8::from(elide_checksum) << 2;
-    match (*a, *c) {
-        (0xf0, 0xf0) if b >> 4 == 0xb && d >> 4 == 0xb => out.put(&[nhc | 3, b << 4 | d & 0xf])?,
-        (0xf0, _) => {
-            out.u8(nhc | 2)?;
-            out.put(&[*b, *c, *d])?;
-        }
-        (_, 0xf0) => out.put(&[nhc | 1, *a, *b, *d])?,
-        _ => {
-            out.u8(nhc)?;
-            out.put(&[*a, *b, *c, *d])?;
-        }
-    }
+    let [ports @ .., _, _, _, _] = header;
+    let checksum = header.last_chunk::<2>().unwrap_or(&[0; 2]);
+    let [a, b, c, d] = ports;
+    let [_, low_source @ ..] = ports;
+    let (low_destination, nibbles) = ([*a, *b, *d], [b << 4 | d & 0xf]);
+    let (form, ports): (u8, &[u8]) = match (*a, *c) {
+        (0xf0, 0xf0) if b >> 4 == 0xb && d >> 4 == 0xb => (3, &nibbles),
+        (0xf0, _) => (2, low_source),
+        (_, 0xf0) => (1, &low_destination),
+        _ => (0, ports),
+    };
+    out.u8(0xf0 | u8::from(elide_checksum) << 2 | form)?;
+    out.put(ports)?;
     if elide_checksum { Ok(()) } else { out.put(checksum) }
 }
 

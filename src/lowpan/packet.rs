@@ -73,6 +73,17 @@ impl<'a> Next<'a> {
         }
     }
 
+    /// How many bytes of `_rest`, at whose front it stands, it takes.
+    const fn size(&self, _rest: &Parts<'_>) -> usize {
+        match self {
+            #[cfg(feature = "ghc")]
+            Next::Icmpv6 => _rest.len(),
+            Next::Ipv6(_) => IPV6_HEADER,
+            Next::Extension(extension) => extension.size,
+            Next::Udp(_) => UDP_HEADER,
+        }
+    }
+
     /// The most bytes that it takes compressed.
     const fn most(&self) -> usize {
         match self {
@@ -146,16 +157,16 @@ fn compress_chain(
     let mut current = Next::parse(IPV6, &rest, generic).ok_or(Error::Malformed)?;
     let mut inner: Option<&[u8; IPV6_HEADER]> = None;
     let mut routed = false;
-    for count in 1..=MAX_HEADERS {
-        let may_follow = count < MAX_HEADERS;
-        let (size, next) = match current {
+    for left in (0..MAX_HEADERS).rev() {
+        let may_follow = left > 0;
+        let whole = rest;
+        rest.skip(current.size(&whole));
+        let next = match current {
             Next::Ipv6(header) => {
                 if inner.is_some() {
                     out.u8(NHC_IPV6)?;
                 }
-                let mut after = rest;
-                after.skip(IPV6_HEADER);
-                let mut next = if may_follow { Next::parse(header[6], &after, generic) } else { None };
+                let mut next = if may_follow { Next::parse(header[6], &rest, generic) } else { None };
                 let start = out.position();
                 let written = iphc::compress(header, next.is_some(), ends, contexts, &mut out);
                 if let Some(following) = next {
@@ -170,14 +181,12 @@ fn compress_chain(
                 ends = Ends::of_ipv6(header);
                 inner = Some(header);
                 routed = false;
-                (IPV6_HEADER, next)
+                next
             }
             Next::Extension(extension) => {
-                let mut after = rest;
-                after.skip(extension.size);
                 let room = out.remaining().saturating_sub(extension.encoded_len());
                 let next = if may_follow && !extension.is_opaque {
-                    Next::parse(extension.next_header, &after, generic).filter(|next| next.most() <= room)
+                    Next::parse(extension.next_header, &rest, generic).filter(|next| next.most() <= room)
                 } else {
                     None
                 };
@@ -187,18 +196,18 @@ fn compress_chain(
                 extension.emit(next.is_some(), &mut out)?;
                 #[cfg(feature = "ghc")]
                 if let (true, Some(inner)) = (generic != Generic::Nowhere, inner) {
-                    let whole = rest.head.get(..extension.size).unwrap_or_default();
+                    let whole = whole.head.get(..extension.size).unwrap_or_default();
                     if !put_generic(start, whole, next.is_some(), &dictionary(inner), &mut out) {
                         extension.emit(next.is_some(), &mut out)?;
                     }
                 }
-                (extension.size, next)
+                next
             }
             Next::Udp(header) => {
                 let elide = elide_udp_checksum && !routed;
                 if let (true, Some(inner)) = (elide, inner) {
                     let (source, destination) = addresses(inner);
-                    if checksum::of_parts(Ip::of(source), Ip::of(destination), UDP, rest) != 0 {
+                    if checksum::of_parts(Ip::of(source), Ip::of(destination), UDP, whole) != 0 {
                         return Err(Error::Malformed);
                     }
                 }
@@ -207,7 +216,7 @@ fn compress_chain(
                 nhc::compress_udp(header, elide, &mut out)?;
                 #[cfg(feature = "ghc")]
                 if let (Generic::Everywhere, Some(inner)) = (generic, inner) {
-                    let payload = rest.head.get(UDP_HEADER..).unwrap_or_default();
+                    let payload = rest.head;
                     let before = out.position();
                     let done = ghc::compress(&dictionary(inner), false, payload, &mut out).is_ok();
                     if done && out.position() - before < payload.len() {
@@ -219,22 +228,21 @@ fn compress_chain(
                     }
                     out.truncate(before);
                 }
-                (UDP_HEADER, None)
+                None
             }
             #[cfg(feature = "ghc")]
             Next::Icmpv6 => {
                 let start = out.position();
                 out.u8(ghc::NHC_ICMPV6)?;
                 let inner = inner.ok_or(Error::Malformed)?;
-                ghc::compress(&dictionary(inner), false, rest.head, &mut out)?;
+                ghc::compress(&dictionary(inner), false, whole.head, &mut out)?;
                 // In line, the number of ICMPv6 takes a byte as well.
-                if out.position() - start > rest.len() {
+                if out.position() - start > whole.len() {
                     return Err(Error::TooLarge);
                 }
-                (rest.len(), None)
+                None
             }
         };
-        rest.skip(size);
         match next {
             Some(next) => current = next,
             None => break,

@@ -7,7 +7,7 @@ use super::super::iphc::Ends;
 use super::super::packet;
 #[cfg(feature = "sixlorh")]
 use super::super::sixlorh_send;
-use super::{Interface, Outgoing, Sent};
+use super::{Interface, Sent};
 use crate::bytes::Parts;
 #[cfg(feature = "mesh-under")]
 use crate::bytes::Writer;
@@ -130,16 +130,12 @@ impl Interface<'_> {
         loop {
             for place in 0..self.outgoing.len() {
                 let ready = self.outgoing.get(place).filter(|it| it.is_ready() && it.next_at <= cx.now);
-                let Some(&Outgoing { destination, priority, .. }) = ready else { continue };
-                if !self.mac.has_room(&self.pool, priority) {
+                if !ready.is_some_and(|it| self.mac.has_room(&self.pool, it.priority)) {
                     continue;
                 }
                 match self.queue_fragment(place) {
                     Ok(()) | Err(Error::Full) => {}
-                    Err(error) => {
-                        self.release(place);
-                        return Some(Sent { destination, result: Err(error) });
-                    }
+                    failed => return self.end(place, failed),
                 }
             }
             // Ends: each round takes a frame out of the queue, and its outcome ends the loop or,
@@ -154,17 +150,17 @@ impl Interface<'_> {
                 outgoing.next_at = cx.now.after(FORWARDING_GAP);
             }
             if outcome.result.is_err() || outgoing.position >= outgoing.len {
-                let sent = Sent { destination: outgoing.destination, result: outcome.result };
-                outgoing.release(&mut self.pool);
-                return Some(sent);
+                return self.end(place, outcome.result);
             }
         }
     }
 
-    fn release(&mut self, place: usize) {
-        if let Some(outgoing) = self.outgoing.get_mut(place) {
-            outgoing.release(&mut self.pool);
-        }
+    /// The sending in fragments of the packet at `place` is over.
+    fn end(&mut self, place: usize, result: Result<()>) -> Option<Sent> {
+        let outgoing = self.outgoing.get_mut(place)?;
+        let sent = Sent { destination: outgoing.destination, result };
+        outgoing.release(&mut self.pool);
+        Some(sent)
     }
 
     /// When to call [`Interface::poll`].
