@@ -25,8 +25,8 @@ pub(super) struct Walk {
     pub(super) next_header_at: usize,
     /// Where the next header begins.
     pub(super) offset: usize,
-    /// The data of the RPL option, if there is one, and its type.
-    pub(super) rpl_option: Option<Range<usize>>,
+    /// Where the data of the RPL option begins; 0 when there is none.
+    pub(super) rpl_option: usize,
     /// Where the hop-by-hop header ends.
     pub(super) hop_by_hop_end: usize,
 }
@@ -40,7 +40,7 @@ impl Walk {
             next_header: 0,
             next_header_at: 0,
             offset: 0,
-            rpl_option: None,
+            rpl_option: 0,
             hop_by_hop_end: 0,
         }
     }
@@ -51,17 +51,25 @@ impl Walk {
         self.next_header = self.header.next_header;
         self.next_header_at = 6;
         self.offset = Header::LEN;
-        self.rpl_option = None;
+        self.rpl_option = 0;
         self.hop_by_hop_end = Header::LEN;
         Ok(length)
     }
 
     /// Passes over the header that ends at `end`.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     fn pass(&mut self, packet: &[u8], end: usize) {
         self.next_header_at = self.offset;
         self.next_header = packet.get(self.offset).copied().unwrap_or(protocol::NO_NEXT_HEADER);
         self.offset = end;
     }
+}
+
+/// The data of the RPL option that [`Walk::rpl_option`] tells of.
+#[cfg_attr(not(feature = "std"), inline(never))]
+pub(super) fn rpl_data(packet: &mut [u8], at: usize) -> Option<&mut [u8]> {
+    let length = *packet.get(at.checked_sub(1)?)?;
+    packet.get_mut(at..at + usize::from(length))
 }
 
 impl Ipv6<'_> {
@@ -78,12 +86,12 @@ impl Ipv6<'_> {
             return Some(());
         }
         let end = self.options(cx, packet, walk)?;
-        if let Some(range) = walk.rpl_option.clone() {
+        let at = walk.rpl_option;
+        let kind = packet.get(at.wrapping_sub(2)).copied().unwrap_or(0);
+        if let Some(data) = rpl_data(packet, at) {
             // Data of a packet from outside says nothing about our ranks (RFC 9008 §4.1.1).
-            let kind = packet.get(range.start.wrapping_sub(2)).copied().unwrap_or(0);
-            let data = packet.get_mut(range).unwrap_or_default();
             if walk.arrival.outside {
-                walk.rpl_option = None;
+                walk.rpl_option = 0;
             } else if !cx.routing.hop_by_hop(cx.now, kind, data, walk.arrival.from, for_us) {
                 self.statistics.routing_dropped = self.statistics.routing_dropped.wrapping_add(1);
                 return None;
@@ -116,8 +124,7 @@ impl Ipv6<'_> {
                 HeaderOption::RPL | HeaderOption::RPL_9008
                     if walk.next_header == protocol::HOP_BY_HOP && option.data.len() >= 4 =>
                 {
-                    let data = start + option.offset + 2;
-                    walk.rpl_option = Some(data..data + option.data.len());
+                    walk.rpl_option = start + option.offset + 2;
                     continue;
                 }
                 _ => {}
@@ -207,8 +214,9 @@ impl Ipv6<'_> {
         loop {
             let addresses = &self.addresses;
             let is_own = |ip: &Ip| addresses.is_own(ip);
-            let before = packet.get(route.clone()).and_then(|bytes| bytes.get(3)).copied().unwrap_or(0);
             let bytes = packet.get_mut(route.clone()).unwrap_or_default();
+            let segments_left = |bytes: &[u8]| bytes.get(3).copied().unwrap_or(0);
+            let before = segments_left(bytes);
             match cx.routing.source_route(bytes, &mut walk.header.destination, &is_own) {
                 Ok(()) => {}
                 Err(RoutingHeaderError::Discard) => {
@@ -221,10 +229,10 @@ impl Ipv6<'_> {
                     return Outcome::Done;
                 }
             }
+            let left = segments_left(bytes);
             if let Some(mut place) = HeaderMut::new(packet) {
                 place.set_destination(&walk.header.destination);
             }
-            let left = packet.get(route.clone()).and_then(|bytes| bytes.get(3)).copied().unwrap_or(0);
             if !self.addresses.is_own(&walk.header.destination) {
                 self.forward(cx, packet, walk, true);
                 return Outcome::Done;

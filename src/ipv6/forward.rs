@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::errors::Problem;
-use super::extensions::Walk;
+use super::extensions::{Walk, rpl_data};
 use super::input::Arrival;
 use super::routing::{Encapsulation, Flow, MAX_ROUTE_HEADERS, NoRoute, Route};
 use super::wire::header::HeaderMut;
@@ -57,7 +57,7 @@ impl Ipv6<'_> {
             own: false,
             hop_limit: header.hop_limit,
             source_routed,
-            rpl_option: walk.rpl_option.clone().and_then(|range| packet.get_mut(range)),
+            rpl_option: rpl_data(packet, walk.rpl_option),
         };
         let mut headers = 0;
         let mut route = Route::default();
@@ -120,7 +120,7 @@ impl Ipv6<'_> {
     fn leave(&mut self, cx: &mut Context<'_>, packet: &[u8], walk: &Walk) {
         let mut start = 0;
         let mut next_header = walk.header.next_header;
-        if walk.rpl_option.is_some() {
+        if walk.rpl_option != 0 {
             start = walk.hop_by_hop_end.saturating_sub(Header::LEN);
             next_header = walk.next_header;
         }

@@ -124,24 +124,19 @@ impl Neighbours<'_> {
     /// # Errors
     /// [`Error::Full`] when every entry is in use.
     pub(super) fn obtain(&mut self, ip: &Ip, state: NeighbourState) -> Result<&mut Neighbour> {
-        let mut place = None;
-        let mut first = Instant::NEVER;
-        for (index, entry) in self.0.iter().enumerate() {
-            let ends = match entry {
-                Some(neighbour) if neighbour.ip == *ip => {
-                    place = None;
-                    break;
+        if self.find(ip).is_none() {
+            let (mut place, mut first) = (None, Instant::NEVER);
+            for entry in self.0.iter_mut() {
+                let ends = match entry {
+                    None => Instant::ZERO,
+                    Some(neighbour) if neighbour.is_garbage() => neighbour.until.get(),
+                    Some(_) => continue,
+                };
+                if place.is_none() || ends < first {
+                    (place, first) = (Some(entry), ends);
                 }
-                Some(neighbour) if !neighbour.is_garbage() => continue,
-                Some(neighbour) => neighbour.until.get().0.saturating_add(1),
-                None => 0,
-            };
-            if place.is_none() || ends < first.0 {
-                (place, first) = (Some(index), Instant(ends));
             }
-        }
-        if let Some(entry) = place.and_then(|index| self.0.get_mut(index)) {
-            *entry = Some(Neighbour::new(*ip, state));
+            *place.ok_or(Error::Full)? = Some(Neighbour::new(*ip, state));
         }
         self.find_mut(ip).ok_or(Error::Full)
     }

@@ -136,11 +136,9 @@ fn put_front(
     let next_header = chain(rest.get_mut(..headers).unwrap_or_default(), last);
     // No buffer is longer than 64 KiB.
     let [high, low] = ((headers + length) as u16).to_be_bytes();
-    let [first, rest @ ..] = header;
-    *first = 0x60;
-    for (to, from) in rest.iter_mut().zip([0, 0, 0, high, low, next_header, hop_limit]) {
-        *to = from;
-    }
+    let [a, b, c, d, e, f, g, h, ..] = header;
+    [*a, *b, *c, *d] = [0x60, 0, 0, 0];
+    [*e, *f, *g, *h] = [high, low, next_header, hop_limit];
     header[8..24].copy_from_slice(&source.0);
     header[24..].copy_from_slice(&destination.0);
     Ok(())

@@ -34,8 +34,9 @@ impl Ipv6<'_> {
         };
         let link = self.source_link(options);
         let probe = header.source.is_unspecified();
-        let wrong_probe = probe && (link.is_some() || header.destination != solicited_node(target));
-        if target.is_multicast() || !options.are_valid() || wrong_probe {
+        let to_group = header.destination == solicited_node(target);
+        let possible = !probe || (!link.is_some() && to_group);
+        if !possible || target.is_multicast() || !options.are_valid() {
             self.malformed();
             return None;
         }

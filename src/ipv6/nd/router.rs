@@ -229,9 +229,9 @@ impl Ipv6<'_> {
                 let (prefix_len, until) = (entry.prefix_len, entry.until);
                 match entry.kind {
                     Kind::Prefix => {
-                        let lifetimes = [until, entry.preferred_until.get()];
-                        let lifetimes = lifetimes.map(|until| left(now, until, SECOND));
-                        PrefixInformation::put(prefix_len, entry.flags, lifetimes, &entry.ip, out)?;
+                        let valid = left(now, until, SECOND);
+                        let preferred = left(now, entry.preferred_until.get(), SECOND);
+                        PrefixInformation::put(prefix_len, entry.flags, [valid, preferred], &entry.ip, out)?;
                     }
                     Kind::Context if lowpan => {
                         let lifetime = minutes(until).min(0xffff) as u16;
