@@ -106,7 +106,7 @@ impl Addresses<'_> {
 
     /// Takes an address away; whether it was there.
     pub(super) fn remove(&mut self, ip: &Ip) -> bool {
-        match self.entries.iter_mut().find(|entry| entry.is_some_and(|address| address.ip == *ip)) {
+        match self.entries.iter_mut().find(|entry| entry.as_ref().is_some_and(|address| address.ip == *ip)) {
             Some(entry) => {
                 *entry = None;
                 true

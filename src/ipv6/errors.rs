@@ -9,45 +9,32 @@ use super::wire::icmpv6::{kind, parameter};
 use super::wire::{Header, exthdr, protocol};
 use super::{Context, Ipv6};
 use crate::address::Ip;
-use crate::time::{Instant, whole};
-use core::num::NonZeroU16;
+use crate::time::Instant;
 
 /// How many errors may be sent in a row.
 const BURST: u8 = 10;
 /// How long it takes until one more may be sent, in milliseconds.
-const INTERVAL: NonZeroU16 = NonZeroU16::new(100).unwrap();
+const INTERVAL: u64 = 100;
 /// The largest error message with its IPv6 header (RFC 4443 §2.4 (c)).
 const MAX_ERROR_PACKET: usize = 1280;
 
-/// A token bucket (RFC 4443 §2.4 (f)).
+/// A token bucket (RFC 4443 §2.4 (f)), by when it will be full.
 #[derive(Debug)]
-pub(super) struct ErrorRate {
-    tokens: u8,
-    since: Instant,
-}
+pub(super) struct ErrorRate(Instant);
 
 impl ErrorRate {
     pub(super) const fn new(now: Instant) -> ErrorRate {
-        ErrorRate { tokens: BURST, since: now }
+        ErrorRate(now)
     }
 
     /// Takes a token if there is one.
     fn take(&mut self, now: Instant) -> bool {
-        let earned = whole(now.since(self.since), INTERVAL);
-        if earned >= u32::from(BURST - self.tokens.min(BURST)) {
-            self.tokens = BURST;
-            self.since = now;
-        } else {
-            self.tokens += earned as u8;
-            self.since = self.since.after(u64::from(earned * u32::from(INTERVAL.get())));
+        let full = self.0.max(now);
+        let left = full.since(now) <= u64::from(BURST - 1) * INTERVAL;
+        if left {
+            self.0 = full.after(INTERVAL);
         }
-        match self.tokens.checked_sub(1) {
-            Some(left) => {
-                self.tokens = left;
-                true
-            }
-            None => false,
-        }
+        left
     }
 }
 

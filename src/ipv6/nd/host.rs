@@ -229,7 +229,8 @@ impl Ipv6<'_> {
 
     /// Registers one address with the default router (RFC 6775 §5.5.1, RFC 8505 §5.6).
     pub(super) fn register_address(&mut self, cx: &mut Context<'_>, ip: &Ip) {
-        let Some(router) = self.routers().find(|router| !router.until.is_due(cx.now)).copied() else {
+        let router = self.routers().find(|router| !router.until.is_due(cx.now));
+        let Some((router, flags)) = router.map(|router| (router.ip, router.flags)) else {
             if let Some(address) = self.addresses.find_mut(ip) {
                 // Taken up again when a router is found.
                 address.timer = Instant::NEVER;
@@ -242,13 +243,13 @@ impl Ipv6<'_> {
             // RFC 6775 §5.5.3: the router does not answer. On with the next one.
             address.probes = 0;
             address.timer = cx.now.after(super::RETRANS_TIMER);
-            self.lose_router(cx, &router.ip);
+            self.lose_router(cx, &router);
             return;
         }
         if address.probes == 0 {
             self.nd.tid = lollipop::next(self.nd.tid);
         }
-        address.timer = cx.now.after(super::RETRANS_TIMER << address.probes);
+        address.timer = cx.now.after(u64::from((super::RETRANS_TIMER as u32) << address.probes));
         address.probes += 1;
         let eui64 = self.own_rovr();
         let registration = Registration {
@@ -260,10 +261,10 @@ impl Ipv6<'_> {
             rovr: &eui64,
         };
         let own = self.link_local();
-        let extended = router.flags & Entry::EXTENDED != 0;
-        let (source, target) = if extended { (&own, ip) } else { (ip, &router.ip) };
+        let extended = flags & Entry::EXTENDED != 0;
+        let (source, target) = if extended { (&own, ip) } else { (ip, &router) };
         let kind = kind::NEIGHBOR_SOLICITATION;
-        self.send_neighbor(cx, kind, source, &router.ip, (0, target), true, Some(&registration));
+        self.send_neighbor(cx, kind, source, &router, (0, target), true, Some(&registration));
     }
 
     /// The outcome of a registration (RFC 6775 §5.5.2). `target` is the address that the
@@ -357,18 +358,19 @@ impl Ipv6<'_> {
     /// What happens to addresses by time: duplicate detection, registration, expiry.
     pub(super) fn poll_addresses(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
         let now = cx.now;
-        let expired = self.addresses.iter().find(|address| address.valid_until.is_due(now));
-        if let Some(ip) = expired.map(|address| address.ip) {
-            self.addresses.remove(&ip);
-            return Some(Event::AddressLost(ip));
-        }
-        // Each step moves the address's timer on, so one round per address is enough.
-        for _ in 0..self.addresses.entries.len() {
-            let due = self.addresses.iter().find(|address| address.timer.is_due(now));
-            let Some(ip) = due.map(|address| address.ip) else { break };
-            match self.config.medium() {
-                Medium::Ethernet => self.detect_duplicate(cx, &ip),
-                Medium::Ieee802154 => self.register_address(cx, &ip),
+        for index in 0..self.addresses.entries.len() {
+            let Some(entry) = self.addresses.entries.get_mut(index) else { break };
+            let Some(address) = entry else { continue };
+            let ip = address.ip;
+            if address.valid_until.is_due(now) {
+                *entry = None;
+                return Some(Event::AddressLost(ip));
+            }
+            if address.timer.is_due(now) {
+                match self.config.medium() {
+                    Medium::Ethernet => self.detect_duplicate(cx, &ip),
+                    Medium::Ieee802154 => self.register_address(cx, &ip),
+                }
             }
         }
         let address = self.addresses.entries.iter_mut().flatten().find(|address| address.news)?;

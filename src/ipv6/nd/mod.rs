@@ -27,7 +27,7 @@ use super::link::LinkAddress;
 use super::source_selection::in_prefix;
 use super::wire::Header;
 use super::wire::icmpv6::{Icmpv6, kind};
-use super::wire::nd::{Registration, put_link_layer_address};
+use super::wire::nd::{Medium, Registration, put_link_layer_address};
 use super::{Config, Context, Ipv6, Role};
 use crate::address::Ip;
 use crate::memory::Carver;
@@ -153,7 +153,8 @@ impl Ipv6<'_> {
         if self.nd.solicit.is_due(cx.now) {
             self.send_router_solicitation(cx);
         }
-        if self.nd.advertise.is_due(cx.now) {
+        // On IEEE 802.15.4 they are asked for.
+        if self.config.medium() == Medium::Ethernet && self.nd.advertise.is_due(cx.now) {
             self.send_periodic_advertisement(cx);
         }
         self.poll_resolution(cx);
@@ -167,7 +168,9 @@ impl Ipv6<'_> {
     pub(super) fn nd_deadline(&self) -> Instant {
         let mut deadline = self.neighbours.deadline();
         deadline.hasten(self.nd.solicit);
-        deadline.hasten(self.nd.advertise);
+        if self.config.medium() == Medium::Ethernet {
+            deadline.hasten(self.nd.advertise);
+        }
         for address in self.addresses.iter() {
             if address.news {
                 return Instant::ZERO;

@@ -130,24 +130,26 @@ impl Ipv6<'_> {
     /// (RFC 6775 §8.2.6).
     pub(super) fn poll_neighbours(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
         let now = cx.now;
-        let ended = |entry: &&Neighbour| entry.registers() && entry.until.get().is_due(now);
-        let over = self.neighbours.iter().find(ended);
-        if let Some((ip, state)) = over.map(|entry| (entry.ip, entry.state)) {
-            let was_registered = state == NeighbourState::Registered;
-            self.neighbours.remove(&ip);
-            return if was_registered { Some(Event::Deregistered(ip)) } else { None };
-        }
-        let tentative =
-            |entry: &&Neighbour| entry.state == NeighbourState::Tentative && entry.timer.get().is_due(now);
-        for _ in 0..self.neighbours.0.len() {
-            let ip = self.neighbours.iter().find(tentative)?.ip;
-            let entry = self.neighbours.find_mut(&ip)?;
-            if entry.probes >= MAX_SOLICIT {
+        for index in 0..self.neighbours.0.len() {
+            let Some(entry) = self.neighbours.0.get_mut(index) else { break };
+            let Some(neighbour) = entry.as_mut().filter(|neighbour| neighbour.registers()) else { continue };
+            let (ip, registered) = (neighbour.ip, neighbour.state == NeighbourState::Registered);
+            if neighbour.until.get().is_due(now) {
+                *entry = None;
+                if registered {
+                    return Some(Event::Deregistered(ip));
+                }
+                continue;
+            }
+            if registered || !neighbour.timer.get().is_due(now) {
+                continue;
+            }
+            if neighbour.probes >= MAX_SOLICIT {
                 return self.conclude_registration(cx, &ip, 0);
             }
-            entry.probes += 1;
-            entry.timer.set(now.after(super::RETRANS_TIMER));
-            let claim = entry.claim;
+            neighbour.probes += 1;
+            neighbour.timer.set(now.after(super::RETRANS_TIMER));
+            let claim = neighbour.claim;
             self.send_duplicate_request(cx, &ip, &claim);
         }
         None
