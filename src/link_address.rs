@@ -80,12 +80,19 @@ impl LinkAddress {
     /// address (RFC 4944 §6, as RFC 6282 §3.2.2 has it), RFC 4291 appendix A for the others.
     /// All zero when there is no address.
     pub const fn interface_identifier(&self) -> [u8; 8] {
+        self.identifier().to_be_bytes()
+    }
+
+    /// The same as a number.
+    pub(crate) const fn identifier(&self) -> u64 {
         match *self {
-            LinkAddress::None => [0; 8],
-            LinkAddress::Short(short) => (SHORT | short as u64).to_be_bytes(),
-            LinkAddress::Extended([first, b, c, d, e, f, g, h]) => [first ^ 2, b, c, d, e, f, g, h],
+            LinkAddress::None => 0,
+            LinkAddress::Short(short) => SHORT | short as u64,
+            LinkAddress::Extended(address) => u64::from_be_bytes(address) ^ 2 << 56,
             #[cfg(feature = "ethernet")]
-            LinkAddress::Ethernet([a, b, c, d, e, f]) => [a ^ 2, b, c, 0xff, 0xfe, d, e, f],
+            LinkAddress::Ethernet([a, b, c, d, e, f]) => {
+                u64::from_be_bytes([a, b, c, 0xff, 0xfe, d, e, f]) ^ 2 << 56
+            }
         }
     }
 

@@ -23,10 +23,7 @@ pub struct Ends {
 impl Ends {
     /// The ends that a frame or a mesh header names.
     pub const fn of_link(source: LinkAddress, destination: LinkAddress) -> Ends {
-        Ends {
-            source: u64::from_be_bytes(source.interface_identifier()),
-            destination: u64::from_be_bytes(destination.interface_identifier()),
-        }
+        Ends { source: source.identifier(), destination: destination.identifier() }
     }
 
     /// The ends that an IPv6 header names.
@@ -94,7 +91,7 @@ impl Form {
         }
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(feature = "std"), inline(never))]
     fn in_line([high, low]: [u64; 2], elided: u64, is_source: bool, contexts: &Contexts<'_>) -> Form {
         if is_source && high | low == 0 {
             return Form::new(STATEFUL, 0, 0, 0);
@@ -139,10 +136,19 @@ impl Form {
         }
     }
 
+    /// Writes what stands in line.
+    #[inline]
     fn put(self, address: &[u8; 16], out: &mut Writer<'_>) -> Result<()> {
         let [_, _, head, tail] = self.0.to_le_bytes();
-        out.put(address.get(1..1 + usize::from(head)).unwrap_or_default())?;
-        out.put(address.get(16usize.saturating_sub(tail.into())..).unwrap_or_default())
+        let [high, low] = halves(address);
+        if head != 0 {
+            out.top(high << 8, head.into())?;
+        }
+        match tail {
+            0 => Ok(()),
+            16 => out.put(address),
+            _ => out.top(low << (64 - 8 * tail & 63), tail.into()),
+        }
     }
 }
 
@@ -162,36 +168,6 @@ const fn mode_under(context: &Context, [high, low]: [u64; 2], elided: u64) -> u8
     }
 }
 
-/// Writes the header of a packet between neighbours, of which nothing but the next header stands in line:
-/// so those of most messages of routing and neighbour discovery are. Whether `header` was such a one.
-#[cfg(feature = "std")] // A microcontroller is better off with less code.
-#[inline]
-fn compress_to_neighbour(
-    header: &[u8; IPV6_HEADER],
-    next_is_compressed: bool,
-    ends: Ends,
-    out: &mut Writer<'_>,
-) -> bool {
-    let [v, t, f, l, _, _, next_header, hop_limit, ..] = *header;
-    let (source, destination) = addresses(header);
-    if halves(source) != [LINK_LOCAL.high, ends.source]
-        || halves(destination) != [LINK_LOCAL.high, ends.destination]
-        || [v, t, f, l] != [0x60, 0, 0, 0]
-    {
-        return false;
-    }
-    let encoding: u64 = match hop_limit {
-        255 => 0x7b33 << 48,
-        64 => 0x7a33 << 48,
-        1 => 0x7933 << 48,
-        _ => return false,
-    };
-    match next_is_compressed {
-        true => out.top(encoding | 0x04 << 56, 2).is_ok(),
-        false => out.top(encoding | u64::from(next_header) << 40, 3).is_ok(),
-    }
-}
-
 /// Writes `header` compressed. With `next_is_compressed` the next header field is elided, and a
 /// LOWPAN_NHC header must follow. The payload length is elided always.
 ///
@@ -199,21 +175,6 @@ fn compress_to_neighbour(
 /// [`Error::TooLarge`] without room ([`MAX_ENCODED`] always suffice); what was written is left
 /// for the caller to truncate. [`Error::Invalid`] when the version is not 6.
 pub fn compress(
-    header: &[u8; IPV6_HEADER],
-    next_is_compressed: bool,
-    ends: Ends,
-    contexts: &Contexts<'_>,
-    out: &mut Writer<'_>,
-) -> Result<()> {
-    #[cfg(feature = "std")]
-    if compress_to_neighbour(header, next_is_compressed, ends, out) {
-        return Ok(());
-    }
-    compress_any(header, next_is_compressed, ends, contexts, out)
-}
-
-#[cfg_attr(feature = "std", inline(never))]
-fn compress_any(
     header: &[u8; IPV6_HEADER],
     next_is_compressed: bool,
     ends: Ends,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An IPv6 header of a node's neighbour, link-local addresses from EUI-64s, compressed from bytes
-//! to bytes and restored from bytes to bytes.
+//! IPv6 headers as a mesh has them, in turns, compressed from bytes to bytes and restored from bytes to bytes.
 
 use crate::Case;
 use mote::bytes::{Reader, Writer};
@@ -8,36 +7,57 @@ use mote::ieee802154::LinkAddress;
 use mote::lowpan::context::{Context, Contexts};
 use mote::lowpan::iphc::{self, Ends};
 use smoltcp::wire::{
-    Ieee802154Address, IpProtocol, Ipv6Packet, Ipv6Repr, SixlowpanIphcPacket, SixlowpanIphcRepr,
-    SixlowpanNextHeader,
+    Ieee802154Address, Ipv6Packet, Ipv6Repr, SixlowpanIphcPacket, SixlowpanIphcRepr, SixlowpanNextHeader,
 };
 use std::hint::black_box;
 
 const FROM: [u8; 8] = [0x02, 0x12, 0x4b, 0, 1, 2, 3, 4];
 const TO: [u8; 8] = [0x02, 0x12, 0x4b, 0, 1, 2, 3, 5];
+const COUNT: usize = 4;
 
-fn header() -> [u8; 40] {
+fn address(prefix: [u8; 2], mut identifier: [u8; 8]) -> [u8; 16] {
+    identifier[0] ^= 2;
+    let mut address = [0; 16];
+    address[..2].copy_from_slice(&prefix);
+    address[8..].copy_from_slice(&identifier);
+    address
+}
+
+fn header(next_header: u8, hop_limit: u8, source: [u8; 16], destination: [u8; 16]) -> [u8; 40] {
     let mut header = [0; 40];
-    header[0] = 0x60;
-    header[6] = 17;
-    header[7] = 64;
-    for (at, identifier) in [(8, FROM), (24, TO)] {
-        header[at..at + 2].copy_from_slice(&[0xfe, 0x80]);
-        header[at + 8..at + 16].copy_from_slice(&identifier);
-        header[at + 8] ^= 2;
-    }
+    (header[0], header[6], header[7]) = (0x60, next_header, hop_limit);
+    header[8..24].copy_from_slice(&source);
+    header[24..].copy_from_slice(&destination);
     header
 }
 
+/// UDP between neighbours, routing to all of them, UDP from far away without a context, and an answer of a neighbour
+/// whose address does not come from its link address.
+fn headers() -> [[u8; 40]; COUNT] {
+    let (local, far) = ([0xfe, 0x80], [0xfd, 0]);
+    let all_nodes = {
+        let mut address = [0; 16];
+        (address[0], address[1], address[15]) = (0xff, 2, 0x1a);
+        address
+    };
+    [
+        header(17, 64, address(local, FROM), address(local, TO)),
+        header(58, 255, address(local, FROM), all_nodes),
+        header(17, 63, address(far, TO), address(far, FROM)),
+        header(58, 64, address(local, [2, 0, 0, 0, 0, 0, 0, 1]), address(local, TO)),
+    ]
+}
+
 fn theirs_compress(header: &[u8], out: &mut [u8]) -> usize {
+    let [from, to] = black_box([FROM, TO]);
     let packet = Ipv6Packet::new_checked(header).expect("valid");
     let ipv6 = Ipv6Repr::parse(&packet).expect("valid");
     let repr = SixlowpanIphcRepr {
         src_addr: ipv6.src_addr,
-        ll_src_addr: Some(Ieee802154Address::Extended(FROM)),
+        ll_src_addr: Some(Ieee802154Address::Extended(from)),
         dst_addr: ipv6.dst_addr,
-        ll_dst_addr: Some(Ieee802154Address::Extended(TO)),
-        next_header: SixlowpanNextHeader::Uncompressed(IpProtocol::Udp),
+        ll_dst_addr: Some(Ieee802154Address::Extended(to)),
+        next_header: SixlowpanNextHeader::Uncompressed(ipv6.next_header),
         hop_limit: ipv6.hop_limit,
         ecn: None,
         dscp: None,
@@ -50,13 +70,13 @@ fn theirs_compress(header: &[u8], out: &mut [u8]) -> usize {
 
 fn theirs_decompress(input: &[u8], out: &mut [u8]) -> usize {
     let packet = SixlowpanIphcPacket::new_checked(input).expect("valid");
-    let from = Some(Ieee802154Address::Extended(FROM));
-    let to = Some(Ieee802154Address::Extended(TO));
+    let [from, to] = black_box([FROM, TO]).map(|address| Some(Ieee802154Address::Extended(address)));
     let repr = SixlowpanIphcRepr::parse(&packet, from, to, &[]).expect("valid");
+    let SixlowpanNextHeader::Uncompressed(next_header) = repr.next_header else { panic!("not compressed") };
     let ipv6 = Ipv6Repr {
         src_addr: repr.src_addr,
         dst_addr: repr.dst_addr,
-        next_header: IpProtocol::Udp,
+        next_header,
         payload_len: 0,
         hop_limit: repr.hop_limit,
     };
@@ -64,39 +84,66 @@ fn theirs_decompress(input: &[u8], out: &mut [u8]) -> usize {
     out.len()
 }
 
+/// Of both, the link addresses are an input.
+fn ends() -> Ends {
+    let [from, to] = black_box([FROM, TO]);
+    Ends::of_link(LinkAddress::Extended(from), LinkAddress::Extended(to))
+}
+
+fn ours_compress(header: &[u8; 40], out: &mut [u8]) -> usize {
+    let mut none: [Context; 0] = [];
+    let mut out = Writer::new(out);
+    iphc::compress(header, false, ends(), &Contexts::new(&mut none), &mut out).expect("room");
+    out.position()
+}
+
+fn ours_decompress(input: &[u8], out: &mut [u8; 40]) -> usize {
+    let mut none: [Context; 0] = [];
+    let mut input = Reader::new(input);
+    iphc::decompress_into(&mut input, ends(), &Contexts::new(&mut none), out).expect("valid");
+    out.len()
+}
+
+/// The headers in turns.
+fn turns() -> impl FnMut() -> usize {
+    let mut at = 0;
+    move || {
+        at = (at + 1) % COUNT;
+        at
+    }
+}
+
 /// The cases, ours and `smoltcp`'s in turn.
 pub fn cases() -> Vec<Case> {
-    let ends = Ends::of_link(LinkAddress::Extended(FROM), LinkAddress::Extended(TO));
-    let header = header();
-    let ours = move |out: &mut [u8]| {
-        let mut none: [Context; 0] = [];
-        let mut out = Writer::new(out);
-        iphc::compress(black_box(&header), false, black_box(ends), &Contexts::new(&mut none), &mut out)
-            .expect("room");
-        out.position()
-    };
-    let mut compressed = [0; 40];
-    let mut length = ours(&mut compressed);
-    let mut other = [0; 40];
-    assert_eq!(theirs_compress(&header, &mut other), length, "both compress alike");
-    assert_eq!(other, compressed);
-    let (mut out, mut restored) = ([0u8; 40], [0u8; 40]);
-    theirs_decompress(&compressed[..length], &mut restored);
-    assert_eq!(restored, header);
+    let headers = headers();
+    let compressed = headers.map(|header| {
+        let mut out = [0; 40];
+        let length = ours_compress(&header, &mut out);
+        let mut other = [0; 40];
+        assert_eq!(theirs_compress(&header, &mut other), length, "both compress alike");
+        assert_eq!(other, out);
+        let mut restored = [0; 40];
+        theirs_decompress(&out[..length], &mut restored);
+        assert_eq!(restored, header);
+        out[..length].to_vec()
+    });
+    let inputs = compressed.clone();
+    let (mut first, mut second, mut third, mut fourth) = (turns(), turns(), turns(), turns());
+    let mut out = [0u8; 40];
+    let mut other = [0u8; 40];
+    let mut restored = [0u8; 40];
     let mut ours_restored = [0u8; 40];
-    length = black_box(length);
     vec![
-        Case::new("iphc-compress/mote", move || ours(&mut out)),
-        Case::new("iphc-compress/smoltcp", move || theirs_compress(black_box(&header), &mut other)),
+        Case::new("iphc-compress/mote", move || ours_compress(black_box(&headers[first()]), &mut out)),
+        Case::new("iphc-compress/smoltcp", move || {
+            theirs_compress(black_box(&headers[second()]), &mut other)
+        }),
         Case::new("iphc-decompress/mote", move || {
-            let mut none: [Context; 0] = [];
-            let mut input = Reader::new(black_box(&compressed[..length]));
-            iphc::decompress_into(&mut input, black_box(ends), &Contexts::new(&mut none), &mut ours_restored)
-                .expect("valid");
+            ours_decompress(black_box(&inputs[third()]), &mut ours_restored);
             usize::from(black_box(&ours_restored)[39])
         }),
         Case::new("iphc-decompress/smoltcp", move || {
-            theirs_decompress(black_box(&compressed[..length]), &mut restored);
+            theirs_decompress(black_box(&compressed[fourth()]), &mut restored);
             usize::from(black_box(&restored)[39])
         }),
     ]
