@@ -45,8 +45,8 @@ int main(int argc, char **argv) {
         else if (strcmp(option, "--host") == 0) {
             mote_bytes text = { (const uint8_t *)value, strcspn(value, "/") };
             tool_check(mote_address_parse(text, &host), "--host");
-            if (value[text.len] == '/') host_len = (uint8_t)strtoul(value + text.len + 1, NULL, 10);
-        } else if (strcmp(option, "--routes") == 0) config.routes = (uint16_t)strtoul(value, NULL, 10);
+            if (value[text.len] == '/') host_len = (uint8_t)tool_count(option, value + text.len + 1, 0, 128);
+        } else if (strcmp(option, "--routes") == 0) config.routes = (uint16_t)tool_count(option, value, 1, 65000);
         else {
             fputs(usage, stderr);
             return 1;

@@ -273,18 +273,31 @@ static const char *value_of(int *i, int argc, char **argv) {
     return argv[++*i];
 }
 
+static uint32_t number(int *i, int argc, char **argv, unsigned long least, unsigned long most) {
+    const char *option = argv[*i];
+    return (uint32_t)tool_count(option, value_of(i, argc, argv), least, most);
+}
+
+static double percent(int *i, int argc, char **argv) {
+    const char *option = argv[*i], *value = value_of(i, argc, argv);
+    char *end;
+    double loss = strtod(value, &end);
+    if (end == value || *end != '\0' || !(loss >= 0 && loss <= 99)) tool_refuse(option, value, "a number from 0 to 99");
+    return loss;
+}
+
 int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i];
-        if (strcmp(option, "--nodes") == 0) wanted.nodes = (uint32_t)strtoul(value_of(&i, argc, argv), NULL, 0);
+        if (strcmp(option, "--nodes") == 0) wanted.nodes = number(&i, argc, argv, 2, MAX_PLACES);
         else if (strcmp(option, "--topology") == 0) wanted.topology = value_of(&i, argc, argv);
         else if (strcmp(option, "--mode") == 0) wanted.mode = value_of(&i, argc, argv);
         else if (strcmp(option, "--objective") == 0) wanted.objective = value_of(&i, argc, argv);
-        else if (strcmp(option, "--loss") == 0) wanted.loss = strtod(value_of(&i, argc, argv), NULL);
-        else if (strcmp(option, "--duration") == 0) wanted.duration = (uint32_t)strtoul(value_of(&i, argc, argv), NULL, 0);
-        else if (strcmp(option, "--interval") == 0) wanted.interval = (uint32_t)strtoul(value_of(&i, argc, argv), NULL, 0);
-        else if (strcmp(option, "--patience") == 0) wanted.patience = (uint32_t)strtoul(value_of(&i, argc, argv), NULL, 0);
-        else if (strcmp(option, "--seed") == 0) wanted.seed = (uint32_t)strtoul(value_of(&i, argc, argv), NULL, 0);
+        else if (strcmp(option, "--loss") == 0) wanted.loss = percent(&i, argc, argv);
+        else if (strcmp(option, "--duration") == 0) wanted.duration = number(&i, argc, argv, 0, UINT32_MAX);
+        else if (strcmp(option, "--interval") == 0) wanted.interval = number(&i, argc, argv, 0, UINT32_MAX);
+        else if (strcmp(option, "--patience") == 0) wanted.patience = number(&i, argc, argv, 0, UINT32_MAX);
+        else if (strcmp(option, "--seed") == 0) wanted.seed = number(&i, argc, argv, 0, UINT32_MAX);
         else if (strcmp(option, "--pcap") == 0) wanted.pcap = value_of(&i, argc, argv);
         else if (strcmp(option, "--svg") == 0) wanted.svg = value_of(&i, argc, argv);
         else if (strcmp(option, "--json") == 0) wanted.json = value_of(&i, argc, argv);
@@ -294,10 +307,10 @@ int main(int argc, char **argv) {
             return 1;
         }
     }
-    if (wanted.nodes < 2 || wanted.nodes > MAX_PLACES || wanted.loss < 0 || wanted.loss > 99) {
-        fputs(usage, stderr);
-        return 1;
-    }
+    (void)tool_either("--mode", wanted.mode, "non-storing", "storing");
+    (void)tool_either("--objective", wanted.objective, "mrhof", "of0");
+    if (strcmp(wanted.topology, "line") != 0 && strcmp(wanted.topology, "random") != 0 && strcmp(wanted.topology, "grid") != 0)
+        tool_refuse("--topology", wanted.topology, "grid, line or random");
     mote_air_config config = { MOTE_AIR_CONFIG_INIT, .nodes = wanted.nodes, .seed = wanted.seed, .loss = (uint32_t)(wanted.loss * 10) };
     if (strcmp(wanted.topology, "line") == 0) {
         config.placement = MOTE_AIR_LINE;

@@ -7,7 +7,7 @@ static const char usage[] =
     "usage: mote-ping6 --zep ADDR:PORT[,...] [OPTION...] ADDRESS\n"
     TOOL_MESH_USAGE
     "  -c COUNT               how many pings (4)\n"
-    "  -s SIZE                bytes of data (56)\n"
+    "  -s SIZE                bytes of data (56), over 1232 in two fragments\n"
     "  -W MS                  how long to wait for each reply (5000)\n"
     "  -t                     show the hops on the way\n";
 
@@ -50,22 +50,22 @@ static void on_event(void *user, const mote_mesh_event *event) {
 }
 
 int main(int argc, char **argv) {
-    static uint8_t data[1232];
+    static uint8_t data[1452];
     tool_mesh given = { .pan = 0 };
     mote_mesh_config config = { MOTE_MESH_CONFIG_INIT, .role = MOTE_MESH_LEAF, .on_event = on_event };
     unsigned long count = 4, size = 56, wait = 5000;
     const char *to = NULL;
     for (int i = 1; i < argc; i++) {
-        const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "0";
+        const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "nothing";
         if (tool_mesh_option(&given, &i, argc, argv)) continue;
         if (strcmp(option, "-t") == 0) hops = 1;
-        else if (strcmp(option, "-c") == 0) count = strtoul(value, NULL, 10), i++;
-        else if (strcmp(option, "-s") == 0) size = strtoul(value, NULL, 10), i++;
-        else if (strcmp(option, "-W") == 0) wait = strtoul(value, NULL, 10), i++;
+        else if (strcmp(option, "-c") == 0) count = tool_count(option, value, 1, 1000000), i++;
+        else if (strcmp(option, "-s") == 0) size = tool_count(option, value, 0, sizeof data), i++;
+        else if (strcmp(option, "-W") == 0) wait = tool_count(option, value, 1, 3600000), i++;
         else if (*option != '-') to = option;
         else to = NULL, given.peer_count = 0, i = argc;
     }
-    if (to == NULL || given.peer_count == 0 || size > sizeof data) {
+    if (to == NULL || given.peer_count == 0) {
         fputs(usage, stderr);
         return 1;
     }

@@ -56,7 +56,12 @@ static TOOL_UNUSED mote_status tool_endpoint(const char *text, size_t len, mote_
         }
     }
     mote_status status = tool_resolve(host, no_zone, address);
-    if (status == MOTE_OK && port != NULL) address->port = (uint16_t)strtoul(port, NULL, 10);
+    if (status == MOTE_OK && port != NULL) {
+        char *behind;
+        unsigned long number = strtoul(port, &behind, 10);
+        if (behind == port || behind != end || number > 0xffff) return MOTE_ERR_MALFORMED;
+        address->port = (uint16_t)number;
+    }
     return status;
 }
 
@@ -69,7 +74,9 @@ static TOOL_UNUSED int tool_mesh_option(tool_mesh *mesh, int *i, int argc, char 
     if (strcmp(option, "--zep") == 0) {
         while (*value != '\0' && mesh->peer_count < TOOL_MAX_PEERS) {
             size_t len = strcspn(value, ",");
-            tool_check(tool_endpoint(value, len, &mesh->peers[mesh->peer_count++]), "--zep");
+            mote_status status = tool_endpoint(value, len, &mesh->peers[mesh->peer_count++]);
+            if (status == MOTE_OK && mesh->peers[mesh->peer_count - 1].port == 0) status = MOTE_ERR_MALFORMED;
+            tool_check(status, "--zep");
             value += len + (value[len] == ',');
         }
     } else if (strcmp(option, "--local") == 0) {
@@ -77,20 +84,24 @@ static TOOL_UNUSED int tool_mesh_option(tool_mesh *mesh, int *i, int argc, char 
     } else if (strcmp(option, "--eui64") == 0) {
         unsigned byte;
         size_t count = 0;
-        while (*value != '\0' && count < 8) {
-            if (*value == ':' || *value == '-') {
-                value++;
+        const char *digits = value;
+        while (*digits != '\0' && count < 8) {
+            if (*digits == ':' || *digits == '-') {
+                digits++;
                 continue;
             }
-            if (sscanf(value, "%2x", &byte) != 1) tool_check(MOTE_ERR_MALFORMED, "--eui64");
+            if (strspn(digits, "0123456789abcdefABCDEF") < 2 || sscanf(digits, "%2x", &byte) != 1) break;
             mesh->eui64[count++] = (uint8_t)byte;
-            value += value[1] == '\0' ? 1 : 2;
+            digits += 2;
         }
-        if (count != 8) tool_check(MOTE_ERR_MALFORMED, "--eui64");
+        if (count != 8 || *digits != '\0') tool_refuse(option, value, "sixteen hexadecimal digits");
     } else if (strcmp(option, "--pan") == 0) {
-        mesh->pan = (uint16_t)strtoul(value, NULL, 0);
+        char *end;
+        unsigned long pan = strtoul(value, &end, 0);
+        if (end == value || *end != '\0' || pan == 0 || pan >= 0xffff) tool_refuse(option, value, "a number from 1 to 0xfffe");
+        mesh->pan = (uint16_t)pan;
     } else if (strcmp(option, "--channel") == 0) {
-        mesh->channel = (uint16_t)strtoul(value, NULL, 0);
+        mesh->channel = (uint16_t)tool_count(option, value, 11, 26);
     } else if (strcmp(option, "--capture") == 0) {
         mesh->capture = value;
     } else {
@@ -112,8 +123,8 @@ static TOOL_UNUSED int tool_root_option(mote_mesh_root_config *root, int *i, int
         return 1;
     }
     if (value == NULL) return 0;
-    if (strcmp(option, "--mode") == 0) root->mode = strcmp(value, "storing") == 0 ? MOTE_MESH_STORING : MOTE_MESH_NON_STORING;
-    else if (strcmp(option, "--objective") == 0) root->objective = strcmp(value, "of0") == 0 ? MOTE_MESH_OF0 : MOTE_MESH_MRHOF;
+    if (strcmp(option, "--mode") == 0) root->mode = tool_either(option, value, "non-storing", "storing") ? MOTE_MESH_STORING : MOTE_MESH_NON_STORING;
+    else if (strcmp(option, "--objective") == 0) root->objective = tool_either(option, value, "mrhof", "of0") ? MOTE_MESH_OF0 : MOTE_MESH_MRHOF;
     else if (strcmp(option, "--prefix") == 0) {
         mote_address prefix;
         tool_check(mote_address_parse(tool_bytes(value), &prefix), "--prefix");

@@ -31,6 +31,31 @@ static TOOL_UNUSED int tool_number(const char *text, unsigned long most, unsigne
     return *end == '\0' && *number <= most;
 }
 
+/* Ends the program: what an option was given is not what it takes. */
+static TOOL_UNUSED void tool_refuse(const char *option, const char *value, const char *takes) {
+    fprintf(stderr, "%s %s: not %s\n", option, value, takes);
+    exit(1);
+}
+
+/* The number that an option was given, which is `least` to `most`. */
+static TOOL_UNUSED unsigned long tool_count(const char *option, const char *value, unsigned long least, unsigned long most) {
+    unsigned long number = 0;
+    char takes[64];
+    snprintf(takes, sizeof takes, "a number from %lu to %lu", least, most);
+    if (!tool_number(value, most, &number) || number < least) tool_refuse(option, value, takes);
+    return number;
+}
+
+/* Whether an option was given the first or the second of two words; a third one ends the program. */
+static TOOL_UNUSED int tool_either(const char *option, const char *value, const char *first, const char *second) {
+    char takes[64];
+    if (strcmp(value, first) == 0) return 0;
+    if (strcmp(value, second) == 0) return 1;
+    snprintf(takes, sizeof takes, "%s or %s", first, second);
+    tool_refuse(option, value, takes);
+    return 0;
+}
+
 /* Ends the program when something that must not fail has failed. */
 static TOOL_UNUSED void tool_check(mote_status status, const char *what) {
     if (status != MOTE_OK) {

@@ -179,15 +179,40 @@ fn a_dispatcher_is_told_who_is_there_and_acknowledgements_go_back_to_it() {
     let stamp = zep::Stamp { channel: 26, device: 1, sequence: 1, time: Duration::ZERO };
     let mut out = [0; zep::LARGEST];
     let packet = zep::emit(&mut out, &stamp, &incoming).unwrap();
-    let begun = Instant::now();
     dispatcher.send_to(packet, from).unwrap();
     let (count, _) = dispatcher.recv_from(&mut buffer).unwrap();
-    assert!(begun.elapsed() < Duration::from_millis(500));
     assert_eq!(zep::parse(&buffer[..count]).unwrap().frame, immediate_ack(77, false));
     assert_eq!(station.hear(), Some(Heard::Frame(incoming)));
     // What is no packet does no harm.
     dispatcher.send_to(b"EX\x02\x01", from).unwrap();
     dispatcher.send_to(&[], from).unwrap();
+}
+
+/// Emulated radios wait for less than a millisecond. That is how long it takes there and back, through the
+/// system twice, with an application that sleeps; each frame differs from that before it, and comes once.
+#[test]
+fn an_acknowledgement_takes_less_than_half_a_millisecond() {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let station = Station::new(5, 0, &[peer.local_addr().unwrap().port()]);
+    let mut buffer = [0; 256];
+    let (_, to) = peer.recv_from(&mut buffer).unwrap();
+    let mut taken = Vec::new();
+    for sequence in 0..101 {
+        let incoming = frame(9, LinkAddress::Extended(eui64(5)), sequence, b"x");
+        let stamp = zep::Stamp { channel: 26, device: 1, sequence: sequence.into(), time: Duration::ZERO };
+        let mut out = [0; zep::LARGEST];
+        let packet = zep::emit(&mut out, &stamp, &incoming).unwrap();
+        let begun = Instant::now();
+        peer.send_to(packet, to).unwrap();
+        peer.recv_from(&mut buffer).unwrap();
+        taken.push(begun.elapsed());
+        assert_eq!(station.hear(), Some(Heard::Frame(incoming)));
+    }
+    taken.sort();
+    println!("{:?} in the middle, {:?} at worst", taken[50], taken[100]);
+    // The others may have waited for a processor.
+    assert!(taken[50] < Duration::from_micros(500), "{:?}", taken[50]);
 }
 
 #[test]

@@ -94,7 +94,11 @@ impl Ipv6<'_> {
         let until = ends(cx.now, u32::from(router_lifetime), 1000);
         let flags = if extended { Entry::EXTENDED } else { 0 };
         let router = Entry { flags, ..Entry::new(Kind::Router, header.source, until) };
-        let known = self.nd.known.store(cx.now, &router);
+        // One that is none any more goes with the next poll, which tells of it (RFC 4861 §6.3.5).
+        let known = router_lifetime != 0 && self.nd.known.store(cx.now, &router);
+        if router_lifetime == 0 {
+            self.lose_router(cx, &header.source);
+        }
         let mut rest = options;
         while let Some((kind, body)) = rest.next_body() {
             match kind {
@@ -161,15 +165,16 @@ impl Ipv6<'_> {
         );
         // RFC 4862 §5.5.3; interface identifiers have 64 bits.
         let autonomous = flags & PrefixInformation::AUTONOMOUS != 0;
-        let usable =
-            autonomous && prefix_len == 64 && preferred_lifetime <= valid_lifetime && valid_lifetime != 0;
+        let usable = autonomous && prefix_len == 64 && preferred_lifetime <= valid_lifetime;
         let Some(bits) = prefix.0.first_chunk::<8>() else { return };
-        if !usable {
+        let ip = with_prefix(bits, self.config.link_address.interface_identifier());
+        let known = self.addresses.find(&ip);
+        // A prefix that is withdrawn makes no address, but is heeded by the one that there is.
+        if !usable || (valid_lifetime == 0 && known.is_none()) {
             return;
         }
-        let ip = with_prefix(bits, self.config.link_address.interface_identifier());
         let mut valid_until = valid_until;
-        if let Some(address) = self.addresses.find(&ip) {
+        if let Some(address) = known {
             // (e): a lifetime below two hours does not cut short what is there.
             let two_hours = cx.now.after(7_200_000);
             if valid_until < two_hours && valid_until < address.valid_until {

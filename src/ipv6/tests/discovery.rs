@@ -391,3 +391,75 @@ fn addresses_end_with_their_prefix() {
     node.poll(5000);
     assert_eq!(node.took(), [Seen::Lost(ip("fd00::2"))]);
 }
+
+/// An advertisement of router 1 on an Ethernet-like link, with a prefix of these lifetimes in seconds.
+fn advertisement(router_lifetime: u16, valid_lifetime: u32, preferred_lifetime: u32) -> Vec<u8> {
+    let from = LinkAddress::Ethernet([2, 0, 0, 0, 0, 1]).link_local();
+    let mut body = [0; 12 + 32];
+    let mut out = Writer::new(&mut body);
+    let advertisement =
+        RouterAdvertisement { hop_limit: 64, flags: 0, router_lifetime, reachable_time: 0, retrans_timer: 0 };
+    advertisement.emit(&mut out).unwrap();
+    let prefix = nd::PrefixInformation {
+        prefix_len: 64,
+        flags: nd::PrefixInformation::AUTONOMOUS | nd::PrefixInformation::ON_LINK,
+        valid_lifetime,
+        preferred_lifetime,
+        prefix: ip("2001:db8::"),
+    };
+    NdOption::Prefix(prefix).emit(&mut out).unwrap();
+    let message = icmp(from, ip("ff02::1"), kind::ROUTER_ADVERTISEMENT, 0, &body);
+    packet(from, ip("ff02::1"), protocol::ICMPV6, 255, &message)
+}
+
+/// RFC 4862 §5.5.3 (e): nobody who makes up an advertisement takes an address away at once; but an
+/// address of a prefix that is withdrawn is deprecated, and lives two hours at most.
+#[test]
+fn a_withdrawn_prefix_deprecates_its_address_and_leaves_it_two_hours() {
+    const HOUR: u64 = 3_600_000;
+    let mut host = [Node::ethernet(2, Role::Host)];
+    let link = LinkAddress::Ethernet([2, 0, 0, 0, 0, 1]);
+    host[0].receive(0, link, true, &advertisement(1800, 86_400, 43_200));
+    run(&mut host, 0, 3000);
+    let own = host[0].engine.addresses.iter().find(|address| !address.ip.is_link_local()).unwrap().ip;
+    let address = |node: &Node| *node.engine.addresses.find(&own).unwrap();
+    assert_eq!(address(&host[0]).valid_until, Instant(24 * HOUR));
+    // Half an hour is not believed, but two hours are, and that it is no longer preferred.
+    for (at, valid, until) in [(10_000, 1800, 2 * HOUR + 10_000), (20_000, 0, 2 * HOUR + 10_000)] {
+        host[0].receive(at, link, true, &advertisement(1800, valid, 0));
+        assert_eq!(address(&host[0]).valid_until, Instant(until), "{valid}");
+        assert!(address(&host[0]).preferred_until.is_due(Instant(at)), "{valid}");
+    }
+    host[0].took();
+    run(&mut host, 20_000, 2 * HOUR + 20_000);
+    assert!(host[0].took().contains(&Seen::Lost(own)));
+    // Such a prefix makes no address.
+    host[0].receive(3 * HOUR, link, true, &advertisement(1800, 0, 0));
+    assert!(host[0].engine.addresses.find(&own).is_none());
+}
+
+/// RFC 4861 §6.3.5 and §6.3.7: a router that says that it is none any more is one lost.
+#[test]
+fn a_router_that_resigns_is_told_of_and_others_are_asked_for() {
+    let mut host = Node::ethernet(2, Role::Host);
+    let link = LinkAddress::Ethernet([2, 0, 0, 0, 0, 1]);
+    let router = link.link_local();
+    // One that was none is not missed.
+    host.receive(0, link, true, &advertisement(0, 86_400, 43_200));
+    host.poll(0);
+    host.receive(10, link, true, &advertisement(1800, 86_400, 43_200));
+    host.poll(10);
+    assert_eq!(host.took(), [Seen::RouterFound(router)]);
+    host.receive(20, link, true, &advertisement(0, 86_400, 43_200));
+    host.poll(20);
+    assert_eq!(host.took(), [Seen::RouterLost]);
+    // It solicits again, within a second.
+    host.out.packets.clear();
+    for now in (20..1100).step_by(20) {
+        host.poll(now);
+    }
+    let solicits = |(to, bytes): &(LinkDestination, Vec<u8>)| {
+        *to == LinkDestination::Multicast(ip("ff02::2")) && bytes[40] == kind::ROUTER_SOLICITATION
+    };
+    assert!(host.out.packets.iter().any(solicits));
+}

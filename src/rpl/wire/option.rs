@@ -226,6 +226,9 @@ pub(crate) fn mask(address: Ip, prefix_len: u8) -> Ip {
 pub struct Configuration {
     /// Whether the RPL option has type 0x23 in this DODAG (RFC 9008 §4.1.3).
     pub rpi_0x23: bool,
+    /// The two flags that mean nothing yet, at their places: nobody but the root may change what it says
+    /// (RFC 6550 §6.7.6).
+    pub unassigned: u8,
     /// Whether the headers of RPL are sent compressed in this DODAG (RFC 8138): the flag T of RFC 9035.
     pub compressed: bool,
     /// Whether a node must authenticate before it becomes a router.
@@ -258,6 +261,7 @@ impl Default for Configuration {
     fn default() -> Configuration {
         Configuration {
             rpi_0x23: false,
+            unassigned: 0,
             compressed: false,
             authenticated: false,
             path_control_size: 0,
@@ -282,6 +286,7 @@ impl Configuration {
         let [flags, doublings, min, redundancy, m0, m1, h0, h1, o0, o1, _, lifetime, u0, u1] = *data;
         Configuration {
             rpi_0x23: flags & 0x10 != 0,
+            unassigned: flags & 0xc0,
             compressed: flags & 0x20 != 0,
             authenticated: flags & 0x08 != 0,
             path_control_size: flags & 7,
@@ -303,6 +308,7 @@ impl Configuration {
     pub fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
         let flags = u8::from(self.rpi_0x23) << 4 | u8::from(self.authenticated) << 3;
         let flags = flags | u8::from(self.compressed) << 5 | self.path_control_size & 7;
+        let flags = flags | self.unassigned & 0xc0;
         let [m0, m1] = self.max_rank_increase.to_be_bytes();
         let [h0, h1] = self.min_hop_rank_increase.to_be_bytes();
         let [o0, o1] = self.ocp.to_be_bytes();

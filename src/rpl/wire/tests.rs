@@ -33,6 +33,7 @@ fn control_option() -> impl Strategy<Value = ControlOption<'static>> {
             ControlOption::Configuration(Configuration {
                 rpi_0x23,
                 compressed,
+                unassigned: b[8] & 0xc0,
                 authenticated,
                 path_control_size: b[0] & 7,
                 interval_doublings: b[1],
