@@ -98,6 +98,7 @@ fuzz_target!(|data: &[u8]| {
         border_routers: 2,
         ghc: first & 8 != 0,
         sixlorh: first & 16 != 0,
+        ip_reassemblies: first >> 5 & 1,
         ..Config::default()
     };
     let mut memory = vec![0; Mesh::plan(&config).bytes()];

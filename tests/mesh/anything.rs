@@ -53,6 +53,8 @@ fn run(mut data: &[u8]) {
         routes: 4,
         blocks: 12,
         host_queue: if kind & 8 == 0 { 0 } else { 2048 },
+        #[cfg(feature = "reassembly")]
+        ip_reassemblies: kind >> 4 & 1,
         ..Config::default()
     };
     let mut memory = vec![0; Mesh::plan(&config).bytes()];
