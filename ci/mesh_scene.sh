@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Inside a network namespace: mesh_scene.sh BIN WORK MODE [reading]
-# Builds a mesh of four processes in a line and tries everything at its far end; with `reading`, only fetches that.
+# Inside a network namespace: mesh_scene.sh BIN WORK MODE [reading|compress]
+# Builds a mesh of four processes in a line and tries everything at its far end; with `reading`, only fetches that;
+# with `compress`, the headers of RPL are compressed on the air (RFC 8138), since the root asks for it (RFC 9035).
 set -euo pipefail
 bin=$1 work=$2 mode=$3
+compress=
+[ "${4:-}" != compress ] || compress=yes
 cd "$work"
 die() { echo "mesh scene: $*" >&2; tail -n 5 border.log node*.log >&2 || true; exit 1; }
 ip link set lo up
@@ -17,7 +20,7 @@ trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
 "$bin/mote-zep-switch" -t topology ::1 17754 &
 pids+=($!)
 sleep 0.5
-"$bin/mote-border-router" --zep '[::1]:17754' --eui64 0210000000000000 --tun mote0 --mode "$mode" --fast -v >border.log 2>&1 &
+"$bin/mote-border-router" --zep '[::1]:17754' --eui64 0210000000000000 --tun mote0 --mode "$mode" ${compress:+--compress} --fast --capture air.pcapng -v >border.log 2>&1 &
 pids+=($!)
 for id in 1 2 3; do
     "$bin/mote-node" --zep '[::1]:17754' --eui64 "021000000000000$id" -v >"node$id.log" 2>&1 &
@@ -46,4 +49,23 @@ hops=$(traceroute -6 -n -N 1 -q 1 -w 5 "$far" 1400 | awk 'NR > 1 { print $2 }' |
 coap-client-notls -m get "coap://[$far]/reading" >reading.txt 2>/dev/null
 grep -Eq '^[0-9]+\.[0-9]' reading.txt || die "libcoap's client read $(cat reading.txt)"
 "$bin/mote-coap-client" "coap://[$far]/parent" | grep -q 'fe80::10:0:0:2' || die "mote-coap-client did not see the parent"
-echo "$mode: ping6 with 8 to 1452 bytes, traceroute with 80 and 1400 and two CoAP clients reach the third hop"
+# Frames of 6LoRH begin with page 1, behind a header with a short or long destination and a long source.
+pages=$(python3 - air.pcapng <<'P'
+import struct, sys
+data, at, pages, frames = open(sys.argv[1], "rb").read(), 0, 0, 0
+while at + 12 <= len(data):
+    kind, length = struct.unpack_from("=II", data, at)
+    if kind == 6 and data[at + 8] == 1:
+        frame = data[at + 28 : at + 28 + struct.unpack_from("=I", data, at + 20)[0]]
+        frames += 1
+        control = frame[0] | frame[1] << 8
+        if control & 7 == 1 and control >> 14 == 3:
+            pages += frame[3 + 2 + {2: 2, 3: 8}[control >> 10 & 3] + 8] == 0xF1
+    at += length
+assert frames > 50
+print(pages)
+P
+)
+[ "$pages" -gt 0 ] && seen=yes || seen=
+[ "$seen" = "$compress" ] || die "$pages frames of page 1 on the air"
+echo "$mode${compress:+ compressed}: ping6 with 8 to 1452 bytes, traceroute with 80 and 1400 and two CoAP clients reach the third hop"

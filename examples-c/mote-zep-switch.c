@@ -432,6 +432,18 @@ static int open_socket(const char *host, const char *port)
     return fd;
 }
 
+/* A whole number up to `most`, and nothing else. */
+static uint64_t number(const char *what, const char *text, uint64_t most)
+{
+    char *end;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || value > most) {
+        fprintf(stderr, "mote-zep-switch: %s %s: not a number up to %llu\n", what, text, (unsigned long long)most);
+        exit(2);
+    }
+    return (uint64_t)value;
+}
+
 int main(int argc, char **argv)
 {
     const char *topology = NULL, *capture_path = NULL, *host = "::", *port = "17754";
@@ -442,7 +454,7 @@ int main(int argc, char **argv)
     while ((option = getopt(argc, argv, "t:s:w:v")) != -1) {
         switch (option) {
         case 't': topology = optarg; break;
-        case 's': random_state = strtoull(optarg, NULL, 0); break;
+        case 's': random_state = number("-s", optarg, UINT64_MAX); break;
         case 'w': capture_path = optarg; break;
         case 'v': verbose = 1; break;
         default:
@@ -455,6 +467,11 @@ int main(int argc, char **argv)
     }
     if (optind < argc) {
         port = argv[optind++];
+        (void)number("PORT", port, 65535);
+    }
+    if (optind < argc) {
+        fprintf(stderr, "mote-zep-switch: %s: one address and one port suffice\n", argv[optind]);
+        return 2;
     }
     if (topology != NULL) {
         has_topology = 1;

@@ -11,6 +11,31 @@ unshare -n true 2>/dev/null || spaces=no
 for mode in non-storing storing; do
     [ $spaces = no ] || timeout 180 unshare -n bash ci/mesh_scene.sh "$build/bin" "$work" "$mode"
 done
+[ $spaces = no ] || timeout 180 unshare -n bash ci/mesh_scene.sh "$build/bin" "$work" non-storing compress
+# What the tools do not know they refuse, and say what it is.
+refused() {
+    local tool=$1 status=0
+    shift
+    timeout 10 "$build/bin/$tool" "$@" >"$work/refused.log" 2>&1 || status=$?
+    { [ $status = 1 ] || [ $status = 2 ]; } && grep -q "not a number\|not .* or \|malformed\|digits" "$work/refused.log" ||
+        die "$tool $*: status $status, $(head -n 1 "$work/refused.log")"
+}
+refused mote-mesh --topology ring
+refused mote-mesh --mode some
+refused mote-mesh --objective of1
+refused mote-mesh --nodes 1
+refused mote-mesh --loss 5x
+refused mote-mesh --duration 1e3
+refused mote-node --zep '[::1]:x'
+refused mote-node --zep '::1'
+refused mote-node --zep '[::1]:17754' --eui64 zz
+refused mote-node --zep '[::1]:17754' --channel 3
+refused mote-node --zep '[::1]:17754' --role root --mode some
+refused mote-border-router --zep '[::1]:17754' --routes 0
+refused mote-ping6 --zep '[::1]:17754' -s 5000 fd00::1
+refused mote-ping6 --zep '[::1]:17754' nowhere
+refused mote-zep-switch ::1 99999
+refused mote-zep-switch -s x
 # The simulator: complete, and nothing lost on perfect links.
 for mode in non-storing storing; do
     timeout 120 "$build/bin/mote-mesh" --nodes 100 --mode "$mode" --duration 120 --svg "$work/$mode.svg" --json "$work/$mode.json"

@@ -5,7 +5,7 @@ use super::*;
 use crate::address::Ip;
 use crate::ffi::{NodeRef, PortRadio, mote_node_close, mote_node_config, mote_node_init};
 use crate::linux::mote_linux_options;
-use crate::port::{mote_address, mote_port};
+use crate::port::{mote_address, mote_bytes, mote_port};
 use crate::transport::{Radio as _, RadioAddresses, RadioEvent, TransmitStatus};
 use core::mem::zeroed;
 use std::net::UdpSocket;
@@ -20,6 +20,7 @@ enum Heard {
 }
 
 struct Station {
+    port: u16,
     node: *mut mote_node,
     radio: PortRadio,
     _block: Vec<u64>,
@@ -41,6 +42,10 @@ fn free_port() -> u16 {
 
 impl Station {
     fn new(number: u8, local: u16, peers: &[u16]) -> Station {
+        Station::with(number, local, peers, "")
+    }
+
+    fn with(number: u8, local: u16, peers: &[u16], capture: &str) -> Station {
         let peers: Vec<mote_address> = peers.iter().copied().map(at).collect();
         // SAFETY: all zero is a value of each.
         let mut options: mote_linux_options = unsafe { zeroed() };
@@ -48,6 +53,7 @@ impl Station {
         options.zep_peers = peers.as_ptr();
         options.zep_peer_count = peers.len();
         options.zep_local = at(local);
+        options.capture_path = mote_bytes { ptr: capture.as_ptr(), len: capture.len() };
         // SAFETY: never NULL.
         let mut port = Box::new(unsafe { *crate::linux::mote_port_linux() });
         port.user = ptr::from_mut(&mut options).cast();
@@ -69,7 +75,7 @@ impl Station {
         radio.set_channel(26).unwrap();
         radio.set_addresses(&RadioAddresses { extended: eui64(number), short: 0xffff, pan: PAN }).unwrap();
         radio.enable(true).unwrap();
-        Station { node, radio, _block: block, _port: port }
+        Station { port: local, node, radio, _block: block, _port: port }
     }
 
     /// What comes within two seconds.
@@ -186,6 +192,25 @@ fn a_dispatcher_is_told_who_is_there_and_acknowledgements_go_back_to_it() {
     // What is no packet does no harm.
     dispatcher.send_to(b"EX\x02\x01", from).unwrap();
     dispatcher.send_to(&[], from).unwrap();
+}
+
+/// What both sides of the air sent and heard is in their captures, frame by frame.
+#[test]
+fn frames_that_are_sent_and_heard_are_captured() {
+    let path = std::env::temp_dir().join(format!("mote-radio-{}.pcapng", std::process::id()));
+    let (one, two) = (free_port(), free_port());
+    let mut one = Station::with(1, one, &[two], path.to_str().unwrap());
+    let mut two = Station::new(2, two, &[one.port]);
+    let sent = frame(1, LinkAddress::Extended(eui64(2)), 9, b"there");
+    one.radio.transmit(&sent).unwrap();
+    assert_eq!(one.hear(), Some(Heard::Sent(TransmitStatus::Sent)));
+    let back = frame(2, LinkAddress::Extended(eui64(1)), 3, b"and back");
+    two.radio.transmit(&back).unwrap();
+    assert_eq!(one.hear(), Some(Heard::Frame(back.clone())));
+    let capture = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let find = |frame: &[u8]| capture.windows(frame.len()).position(|bytes| bytes == frame);
+    assert!(find(&sent).is_some() && find(&sent) < find(&back));
 }
 
 /// Emulated radios wait for less than a millisecond. That is how long it takes there and back, through the

@@ -4,7 +4,7 @@
 use super::arguments::{check, room};
 use super::node::NodeRef;
 use super::radio::{FRAME_SIZE, MOTE_RADIO_BUSY, MOTE_RADIO_NO_ACK, MOTE_RADIO_SENT};
-use crate::port::{mote_port_radio, mote_radio_addresses};
+use crate::port::{MOTE_TAP_FRAME, mote_port_radio, mote_radio_addresses};
 use crate::status::{Error, Result};
 use crate::transport::{Radio, RadioAddresses, RadioCapabilities, RadioEvent, TransmitStatus};
 use core::ffi::c_void;
@@ -16,6 +16,7 @@ impl NodeRef {
         let Some((result, attempts)) = letter.sent else {
             *buffer = letter.frame;
             let frame = buffer.get(..usize::from(letter.len))?;
+            self.services().tap(MOTE_TAP_FRAME, None, frame);
             return Some(RadioEvent::Received { frame, lqi: letter.lqi, rssi: letter.rssi });
         };
         let status = match result {
@@ -30,6 +31,7 @@ impl NodeRef {
 
 /// The radio of a node's port, as the MAC sees it.
 pub(crate) struct PortRadio {
+    node: NodeRef,
     table: mote_port_radio,
     state: *mut c_void,
 }
@@ -51,7 +53,7 @@ impl PortRadio {
             // SAFETY: the port's contract; the node outlives its port's state.
             check(unsafe { start(state, node.pointer().cast()) })?;
         }
-        Ok(PortRadio { table, state })
+        Ok(PortRadio { node, table, state })
     }
 }
 
@@ -63,7 +65,9 @@ impl Radio for PortRadio {
     fn transmit(&mut self, frame: &[u8]) -> Result<()> {
         let function = self.table.transmit.ok_or(Error::Unsupported)?;
         // SAFETY: the port's contract; the frame is lent for the call.
-        check(unsafe { function(self.state, frame.as_ptr(), frame.len()) })
+        check(unsafe { function(self.state, frame.as_ptr(), frame.len()) })?;
+        self.node.services().tap(MOTE_TAP_FRAME, None, frame);
+        Ok(())
     }
 
     fn channel_is_clear(&mut self) -> bool {
