@@ -301,7 +301,7 @@ impl<'m> Endpoint<'m> {
                 _ => self.free(head),
             }
         }
-        if cfg!(feature = "coap-observe") && self.notify_at.is_due(self.now) {
+        if cfg!(all(feature = "coap-observe", feature = "coap-server")) && self.notify_at.is_due(self.now) {
             let event = self.next_notification(cx, scratch);
             if event.is_some() {
                 self.next = Instant::ZERO;

@@ -238,6 +238,9 @@ impl<'m> Endpoint<'m> {
 
     /// A confirmable answer has arrived, or (`!taken`) the peer wants none of it.
     pub(super) fn delivered(&mut self, exchange: &Exchange, taken: bool) {
+        if !cfg!(feature = "coap-server") {
+            return;
+        }
         let head = &exchange.head;
         // What was sent more than once says nothing of the round-trip time.
         if taken && head.tries.get() == 0 {
