@@ -112,32 +112,37 @@ impl Ipv6<'_> {
             return None;
         };
         let end = start + extension.bytes.len();
-        for option in extension.options() {
-            let Ok(option) = option else {
+        let mut at = start + 2;
+        while at < end {
+            let (kind, next) = match *packet.get(at..end).unwrap_or_default() {
+                [HeaderOption::PAD1, ..] => (HeaderOption::PAD1, at + 1),
+                [kind, length, ..] => (kind, at + 2 + usize::from(length)),
+                _ => (HeaderOption::PADN, usize::MAX),
+            };
+            if next > end {
                 let problem = Problem::parameter(parameter::FIELD, start + 1);
                 self.malformed();
                 self.report(cx, &walk.arrival, packet, problem);
                 return None;
-            };
-            match option.kind {
-                HeaderOption::PAD1 | HeaderOption::PADN => continue,
-                HeaderOption::RPL | HeaderOption::RPL_9008
-                    if walk.next_header == protocol::HOP_BY_HOP && option.data.len() >= 4 =>
-                {
-                    walk.rpl_option = start + option.offset + 2;
-                    continue;
-                }
-                _ => {}
             }
-            let report = match option.unknown() {
-                UnknownOption::Skip => continue,
-                UnknownOption::Discard => false,
-                UnknownOption::Report => true,
-                UnknownOption::ReportUnlessMulticast => !walk.header.destination.is_multicast(),
-            };
+            let is_rpl = matches!(kind, HeaderOption::RPL | HeaderOption::RPL_9008)
+                && walk.next_header == protocol::HOP_BY_HOP
+                && next - at >= 6;
+            if is_rpl {
+                walk.rpl_option = at + 2;
+            }
+            // Padding is of a type that is skipped.
+            let unknown = HeaderOption { kind, data: &[], offset: at }.unknown();
+            if is_rpl || unknown == UnknownOption::Skip {
+                at = next;
+                continue;
+            }
             self.statistics.malformed = self.statistics.malformed.wrapping_add(1);
-            if report {
-                let problem = Problem::parameter(parameter::OPTION, start + option.offset);
+            let to_group = walk.header.destination.is_multicast();
+            if unknown == UnknownOption::Report
+                || unknown == UnknownOption::ReportUnlessMulticast && !to_group
+            {
+                let problem = Problem::parameter(parameter::OPTION, at);
                 self.report(cx, &walk.arrival, packet, problem);
             }
             return None;

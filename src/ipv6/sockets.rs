@@ -29,28 +29,23 @@ impl<'m> Ipv6<'m> {
     /// # Errors
     /// [`Error::AddressInUse`], [`Error::Full`].
     pub fn udp_open(&mut self, local: Ip, port: u16) -> Result<Handle> {
-        let taken = |sockets: &crate::table::Table<'_, Socket>, port: u16| {
-            let clash = |socket: &Socket| {
-                socket.port == port
-                    && (socket.local == local || socket.local.is_unspecified() || local.is_unspecified())
-            };
-            sockets.find(clash).is_some()
-        };
-        if port != 0 {
-            if taken(&self.sockets, port) {
-                return Err(Error::AddressInUse);
-            }
-            return self.sockets.insert(Socket { local, port });
-        }
         // There are more ports than slots, so one of the next few is free.
-        for _ in 0..=self.sockets.len() {
-            let port = EPHEMERAL | self.next_port;
-            self.next_port = self.next_port.wrapping_add(1);
-            if !taken(&self.sockets, port) {
-                return self.sockets.insert(Socket { local, port });
+        let tries = if port != 0 { 1 } else { self.sockets.len() + 1 };
+        for _ in 0..tries {
+            let mut wanted = port;
+            if port == 0 {
+                wanted = EPHEMERAL | self.next_port;
+                self.next_port = self.next_port.wrapping_add(1);
+            }
+            let clash = |other: &Socket| {
+                other.port == wanted
+                    && (other.local == local || other.local.is_unspecified() || local.is_unspecified())
+            };
+            if self.sockets.find(clash).is_none() {
+                return self.sockets.insert(Socket { local, port: wanted });
             }
         }
-        Err(Error::Full)
+        Err(if port != 0 { Error::AddressInUse } else { Error::Full })
     }
 
     /// Closes a socket.

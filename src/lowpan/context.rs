@@ -52,7 +52,6 @@ impl<'m> Contexts<'m> {
         let place = self.0.iter().position(|entry| entry.used && entry.id == id);
         let place = place.or_else(|| self.0.iter().position(|entry| !entry.used)).ok_or(Error::Full)?;
         let [high, low] = halves(&prefix.0);
-        let mask = |bits: u8| u64::MAX.checked_shl(64 - u32::from(bits.min(64))).unwrap_or(0);
         let low_mask = mask(length.saturating_sub(64));
         let entry = Context {
             high: high & mask(length),
@@ -90,6 +89,12 @@ impl<'m> Contexts<'m> {
     pub(super) fn usable(&self) -> impl Iterator<Item = &Context> {
         self.0.iter().filter(|entry| entry.used && entry.compress)
     }
+}
+
+/// The first so many bits.
+#[cfg_attr(not(feature = "std"), inline(never))]
+fn mask(bits: u8) -> u64 {
+    u64::MAX.checked_shl(64 - u32::from(bits.min(64))).unwrap_or(0)
 }
 
 /// The two halves of an address.
