@@ -4,7 +4,7 @@
 
 use super::config::Config;
 use super::event::{Message, Token};
-use super::log::Log;
+use super::log::{At, Log};
 use super::output::Output;
 use super::wire::property::id;
 use super::wire::{V5, Version, text};
@@ -88,6 +88,11 @@ pub(super) mod flag {
     pub(crate) const QOS: u32 = 0x03_0000;
     pub(crate) const QOS_2: u32 = 0x02_0000;
     pub(crate) const RETAIN: u32 = 0x04_0000;
+    // What a SUBSCRIBE needs has the places of QoS and RETAIN.
+    pub(crate) const WILDCARD: u32 = 0x01_0000;
+    pub(crate) const SHARED: u32 = 0x02_0000;
+    pub(crate) const IDENTIFIER: u32 = 0x04_0000;
+    pub(crate) const NEEDS: u32 = WILDCARD | SHARED | IDENTIFIER;
     /// Sent at least in part, over this connection or an earlier one of the session.
     pub(crate) const SENT: u32 = 0x08_0000;
     /// PUBREC has come: from now on PUBREL stands for the message.
@@ -116,27 +121,28 @@ pub(super) mod mark {
     pub(crate) const WANTED: u32 = 0x40;
     /// There is something for `poll` to do.
     pub(crate) const DUE: u32 = 0x80;
-    /// Packet identifiers have come round to one in use.
+    /// Packet identifiers have come round while some were in use.
     pub(crate) const WRAPPED: u32 = 0x100;
     /// Our direction of the stream is closed.
     pub(crate) const SHUT: u32 = 0x200;
     /// The server keeps no retained messages.
     pub(crate) const NO_RETAIN: u32 = 0x400;
+    // The next three stand where a SUBSCRIBE in the queue has the flag that it needs what is missing.
     /// No wildcards in filters.
-    pub(crate) const NO_WILDCARD: u32 = 0x800;
-    /// No subscription identifiers.
-    pub(crate) const NO_IDENTIFIER: u32 = 0x1000;
+    pub(crate) const NO_WILDCARD: u32 = super::flag::WILDCARD;
     /// No shared subscriptions.
-    pub(crate) const NO_SHARED: u32 = 0x2000;
+    pub(crate) const NO_SHARED: u32 = super::flag::SHARED;
+    /// No subscription identifiers.
+    pub(crate) const NO_IDENTIFIER: u32 = super::flag::IDENTIFIER;
     /// What the server has said about itself.
-    pub(crate) const SERVER: u32 = NO_RETAIN | NO_WILDCARD | NO_IDENTIFIER | NO_SHARED;
+    pub(crate) const SERVER: u32 = NO_RETAIN | super::flag::NEEDS;
     /// The connection has been good for something.
     pub(crate) const USEFUL: u32 = 0x8000;
     /// A message of 3.1.1 found no room and was passed over: once all others are done with, or at the
     /// deadline, a new connection brings it again.
-    pub(crate) const OVERFLOW: u32 = 0x1_0000;
+    pub(crate) const OVERFLOW: u32 = 0x800;
     /// Some record is marked ENDED.
-    pub(crate) const ENDED: u32 = 0x2_0000;
+    pub(crate) const ENDED: u32 = 0x1000;
     /// CONNECT asked for problem information to be left out.
     pub(crate) const NO_PROBLEMS: u32 = 0x4000;
 }
@@ -352,9 +358,9 @@ impl<'m> Client<'m> {
 
     /// How many operations have not ended.
     pub fn pending(&self) -> usize {
-        let (mut count, mut next) = (0, 0);
-        while let Some(at) = self.queue.find(next, 0, 0) {
-            next = self.queue.behind(at);
+        let (mut count, mut last) = (0, None);
+        while let Some(at) = self.queue.next(last, 0, 0) {
+            last = Some(at);
             count += 1;
         }
         count
@@ -372,7 +378,7 @@ impl<'m> Client<'m> {
             return message.topic;
         }
         let alias = kind::ALIAS_IN | u32::from(message.alias);
-        self.names.find(0, kind::MASK | flag::ID, alias).map_or("", |at| self.name(at))
+        self.names.first(kind::MASK | flag::ID, alias).map_or("", |at| self.name(at))
     }
 
     /// Who takes the message that is being received: what the subscriptions were made with,
@@ -385,43 +391,32 @@ impl<'m> Client<'m> {
     /// copy. A server may send one copy for each instead (3.1.1 §3.3.5, 5.0 §3.3.4): then identifiers
     /// keep them apart, and without identifiers each copy goes to each of them.
     pub fn handler(&self, number: usize) -> Option<u32> {
-        let (mut left, mut next) = (number, 0);
-        while let Some(at) = self.names.find(next, kind::TAKES, kind::TAKES) {
-            if left == 0 {
-                return Some(self.names.key(at));
-            }
-            left -= 1;
-            next = self.names.behind(at);
+        let mut found = self.names.first(kind::TAKES, kind::TAKES);
+        for _ in 0..number {
+            found = self.names.next(Some(found?), kind::TAKES, kind::TAKES);
         }
-        None
+        Some(self.names.key(found?))
     }
 
     /// Whether there is a subscription that was made with this cookie.
     pub fn is_subscribed(&self, cookie: u32) -> bool {
-        self.made_with(cookie, kind::MASK, kind::FILTER)
+        self.names.with_key(kind::MASK, kind::FILTER, cookie).is_some()
     }
 
-    /// Whether one of these subscriptions was made with this cookie.
+    /// The message that has been sent in part.
     #[inline(never)]
-    pub(super) fn made_with(&self, cookie: u32, mask: u32, wanted: u32) -> bool {
-        let mut next = 0;
-        while let Some(at) = self.names.find(next, mask, wanted) {
-            if self.names.key(at) == cookie {
-                return true;
-            }
-            next = self.names.behind(at);
-        }
-        false
+    pub(super) fn under_way(&self) -> Option<At> {
+        if self.sending.active { self.queue.under_cursor() } else { None }
     }
 
     /// The first name of a kind.
     pub(super) fn name_of(&self, kind: u32) -> Option<&str> {
-        self.names.find(0, kind::MASK, kind).map(|at| self.name(at))
+        self.names.first(kind::MASK, kind).map(|at| self.name(at))
     }
 
     /// A name, which was text when it was put there.
-    pub(super) fn name(&self, position: u32) -> &str {
-        text(self.names.body(position)).unwrap_or_default()
+    pub(super) fn name(&self, at: At) -> &str {
+        text(self.names.body(at)).unwrap_or_default()
     }
 
     pub(super) const fn is_v5(&self) -> bool {

@@ -4,7 +4,8 @@
 
 use super::client::{AUTH, Client, Context, Inbound, Receipt, State, flag, from_seconds, kind, mark, units};
 use super::event::{Message, Operation, Token};
-use super::send::HEAD;
+use super::log::At;
+use super::send::{HEAD, request_type};
 use super::topic;
 use super::wire::property::id;
 use super::wire::{Filter, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX, Version};
@@ -127,8 +128,8 @@ impl Client<'_> {
     /// [`Error::State`] when it is not this message's turn, [`Error::TooLarge`] for more than was
     /// announced.
     pub fn publish_chunk(&mut self, cx: &mut Context, operation: Operation, data: &[u8]) -> Result<usize> {
-        let at = self.queue.cursor;
-        let streaming = self.sending.active && self.queue.word(at) & kind::MASK == kind::STREAM;
+        let at = self.under_way().ok_or(Error::State)?;
+        let streaming = self.queue.word(at) & kind::MASK == kind::STREAM;
         if !streaming || self.queue.key(at) != operation.raw() || self.sending.offset < self.sending.head {
             return Err(Error::State);
         }
@@ -153,14 +154,13 @@ impl Client<'_> {
     /// # Errors
     /// [`Error::Stale`] when there is none, [`Error::State`] when it is under way.
     pub fn cancel(&mut self, cx: &mut Context, operation: Operation) -> Result<()> {
-        let at = self.queue.with_key(operation.raw()).ok_or(Error::Stale)?;
+        let at = self.queue.with_key(0, 0, operation.raw()).ok_or(Error::Stale)?;
         let word = self.queue.word(at);
         if word & flag::ENDED != 0 {
             return Err(Error::Stale);
         }
         if word & flag::SENT != 0 {
-            let under_way = self.sending.active && at == self.queue.cursor;
-            if word & kind::MASK != kind::STREAM || !under_way {
+            if word & kind::MASK != kind::STREAM || self.under_way() != Some(at) {
                 return Err(Error::State);
             }
             self.sending.active = false;
@@ -185,13 +185,19 @@ impl Client<'_> {
         if publication.retain {
             word |= flag::RETAIN;
         }
-        let mut sink = Sink::new(&mut []);
-        publication.body(self.config.version, total.is_some(), &mut sink);
-        let size = sink.count()?;
-        // The head that may come on top: fixed header, identifier, alias.
-        if (size as u32).saturating_add(time).saturating_add(16) > VARIABLE_MAX {
-            return Err(Error::TooLarge);
-        }
+        let size = loop {
+            let mut sink = Sink::new(self.queue.room());
+            publication.body(self.config.version, total.is_some(), &mut sink);
+            let size = sink.count()?;
+            // The head that may come on top: fixed header, identifier, alias.
+            if (size as u32).saturating_add(time).saturating_add(16) > VARIABLE_MAX {
+                return Err(Error::TooLarge);
+            }
+            if sink.fits() {
+                break size;
+            }
+            self.make_room(cx, size)?;
+        };
         if self.is_v5()
             && total.is_none()
             && let Some(expiry) = publication.properties.number(id::MESSAGE_EXPIRY_INTERVAL)
@@ -204,8 +210,7 @@ impl Client<'_> {
         if qos != 0 {
             word |= u32::from(self.next_packet_id().ok_or(Error::Full)?);
         }
-        let at = self.reserve(cx, word, time, size)?;
-        publication.body(self.config.version, total.is_some(), &mut Sink::new(self.queue.body_mut(at)));
+        let at = self.push(word, time, size)?;
         if qos != 0
             && let Err(error) = self.keep(cx, at)
         {
@@ -222,10 +227,27 @@ impl Client<'_> {
         Ok(Operation::from_raw(self.sequence))
     }
 
-    /// A new record in the queue, made room for at the cost of QoS 0 messages if the configuration
-    /// says so.
+    /// Makes room in the queue, at the cost of QoS 0 messages if the configuration says so.
     #[inline(never)]
-    fn reserve(&mut self, cx: &mut Context, word: u32, time: u32, size: usize) -> Result<u32> {
+    fn make_room(&mut self, cx: &mut Context, size: usize) -> Result<()> {
+        loop {
+            let result = self.queue.make_room(size);
+            if result.is_ok() || !self.config.drop_oldest {
+                return result;
+            }
+            let unsent = kind::CLASS | flag::QOS | flag::SENT | flag::ENDED;
+            let mut found = self.queue.first(unsent, 0);
+            // Not the one that is half sent.
+            if found.is_some() && found == self.under_way() {
+                found = self.queue.next(found, unsent, 0);
+            }
+            self.end(cx, found.ok_or(Error::Full)?, Some(Error::Full));
+        }
+    }
+
+    /// Makes a record of what lies in the queue's room.
+    #[inline(never)]
+    fn push(&mut self, word: u32, time: u32, size: usize) -> Result<At> {
         // When numbers run out, the queue must empty first, so that their order stays the order of
         // the messages.
         if self.queue.is_empty() && self.sequence >= super::session::SEQUENCE_MAX / 2 {
@@ -235,19 +257,7 @@ impl Client<'_> {
             return Err(Error::Full);
         }
         self.sequence += 1;
-        loop {
-            let result = self.queue.reserve(word, self.sequence, time, size);
-            if result.is_ok() || !self.config.drop_oldest {
-                return result;
-            }
-            let unsent = kind::CLASS | flag::QOS | flag::SENT | flag::ENDED;
-            let mut found = self.queue.find(0, unsent, 0);
-            // Not the one that is half sent.
-            if found.is_some_and(|at| self.sending.active && at == self.queue.cursor) {
-                found = self.queue.find(self.queue.behind(self.queue.cursor), unsent, 0);
-            }
-            self.end(cx, found.ok_or(Error::Full)?, Some(Error::Full));
-        }
+        Ok(self.queue.push(word, self.sequence, time, size))
     }
 
     /// Subscribes. The filters with their cookies are remembered, so that messages find their
@@ -264,10 +274,8 @@ impl Client<'_> {
         subscriptions: &[Subscription],
         properties: Properties,
     ) -> Result<Operation> {
-        let version = self.config.version;
-        let filter = |index: usize| subscriptions.get(index).map(|subscription| subscription.filter);
-        let at = self.request(cx, kind::SUBSCRIBE, &properties, &filter)?;
-        let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER).filter(|_| version.is_v5());
+        let at = self.request(cx, List::Subscribe(subscriptions), &properties)?;
+        let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER).filter(|_| self.is_v5());
         for (index, subscription) in subscriptions.iter().enumerate() {
             if let Err(error) = self.remember(subscription, identifier.unwrap_or(0)) {
                 self.forget_filters(at, index);
@@ -288,43 +296,51 @@ impl Client<'_> {
         filters: &[Filter],
         properties: Properties,
     ) -> Result<Operation> {
-        self.request(cx, kind::UNSUBSCRIBE, &properties, &|index| filters.get(index).copied())?;
+        self.request(cx, List::Unsubscribe(filters), &properties)?;
         self.requested(cx)
     }
 
     /// Queues a SUBSCRIBE or UNSUBSCRIBE.
     #[inline(never)]
-    fn request<'f>(
-        &mut self,
-        cx: &mut Context,
-        kind: u32,
-        properties: &Properties,
-        filter: &dyn Fn(usize) -> Option<Filter<'f>>,
-    ) -> Result<u32> {
+    fn request(&mut self, cx: &mut Context, list: List, properties: &Properties) -> Result<At> {
+        self.restore(cx)?;
         let version = self.config.version;
-        let packet = super::send::request_type(kind);
-        let body: &dyn Fn(&mut Sink) = &|sink| {
+        let mut word = match list {
+            List::Subscribe(_) => kind::SUBSCRIBE,
+            List::Unsubscribe(_) => kind::UNSUBSCRIBE,
+        };
+        let packet = request_type(word);
+        let subscribe = packet == PacketType::Subscribe;
+        if subscribe && properties.get(id::SUBSCRIPTION_IDENTIFIER).is_some() {
+            word |= flag::IDENTIFIER;
+        }
+        let size = loop {
+            let mut sink = Sink::new(self.queue.room());
             if version.is_v5() {
-                properties.emit(&[], Some(packet), Side::Client, sink);
+                properties.emit(&[], Some(packet), Side::Client, &mut sink);
             }
             let mut index = 0;
-            while let Some(filter) = filter(index) {
-                filter.emit(packet, version, sink);
+            while let Some(filter) = list.get(index) {
                 index += 1;
+                filter.emit(packet, version, &mut sink);
+                if subscribe {
+                    let name = filter.filter.as_bytes();
+                    word |= if topic::is_shared_bytes(name) { flag::SHARED } else { 0 };
+                    word |= if topic::has_wildcard_bytes(name) { flag::WILDCARD } else { 0 };
+                }
             }
             sink.check(index != 0);
+            let size = sink.count()?;
+            if size + HEAD > self.output.capacity() {
+                return Err(Error::TooLarge);
+            }
+            if sink.fits() {
+                break size;
+            }
+            self.make_room(cx, size)?;
         };
-        let mut counted = Sink::new(&mut []);
-        body(&mut counted);
-        let size = counted.count()?;
-        if size + HEAD > self.output.capacity() {
-            return Err(Error::TooLarge);
-        }
-        self.restore(cx)?;
-        let word = kind | u32::from(self.next_packet_id().ok_or(Error::Full)?);
-        let at = self.reserve(cx, word, 0, size)?;
-        body(&mut Sink::new(self.queue.body_mut(at)));
-        Ok(at)
+        word |= u32::from(self.next_packet_id().ok_or(Error::Full)?);
+        self.push(word, 0, size)
     }
 
     fn requested(&mut self, cx: &mut Context) -> Result<Operation> {
@@ -442,33 +458,42 @@ impl Client<'_> {
 
     /// A packet identifier that is not in use [MQTT-2.2.1-3].
     ///
-    /// Identifiers are given in turn and records keep that order, so that those in use lie
-    /// between the oldest and the newest; only after coming round is a search needed.
+    /// Identifiers are given in turn, so that none is met again before they have come round; from then on a
+    /// search is needed, until the queue has been empty.
     #[inline(never)]
     pub(super) fn next_packet_id(&mut self) -> Option<u16> {
         if self.queue.is_empty() {
             self.marks &= !mark::WRAPPED;
         }
-        let mut oldest = 0;
-        let mut next = 0;
-        while oldest == 0
-            && let Some(at) = self.queue.find(next, 0, 0)
-        {
-            oldest = self.queue.word(at) as u16;
-            next = self.queue.behind(at);
-        }
         for _ in 0..0x1_0000 {
-            self.last_id = self.last_id.checked_add(1).unwrap_or(1);
-            if self.last_id == oldest {
+            self.last_id = self.last_id.wrapping_add(1);
+            if self.last_id == 0 {
                 self.marks |= mark::WRAPPED;
+                continue;
             }
             let id = u32::from(self.last_id);
-            let used = self.has(mark::WRAPPED) && self.queue.find(0, flag::ID, id).is_some();
-            if !used && self.names.find(0, kind::MASK | flag::ID, kind::FILTER | id).is_none() {
+            let used = self.has(mark::WRAPPED) && self.queue.first(flag::ID, id).is_some();
+            if !used && self.names.first(kind::MASK | flag::ID, kind::FILTER | id).is_none() {
                 return Some(self.last_id);
             }
         }
         None
+    }
+}
+
+/// What a request is about.
+#[derive(Clone, Copy)]
+enum List<'a> {
+    Subscribe(&'a [Subscription<'a>]),
+    Unsubscribe(&'a [Filter<'a>]),
+}
+
+impl<'a> List<'a> {
+    fn get(&self, index: usize) -> Option<&'a Filter<'a>> {
+        match self {
+            List::Subscribe(list) => list.get(index).map(|subscription| &subscription.filter),
+            List::Unsubscribe(list) => list.get(index),
+        }
     }
 }
 

@@ -38,7 +38,7 @@ impl Client<'_> {
             self.failed(cx, error, &mut out);
         } else if !self.report(&mut out) && self.has(mark::WANTED) && !self.output.blocked {
             self.marks &= !mark::WANTED;
-            let operation = Operation::from_raw(self.queue.key(self.queue.cursor))?;
+            let operation = Operation::from_raw(self.queue.key(self.under_way()?))?;
             let offset = self.sending.offset.saturating_sub(self.sending.head);
             out = Some(Event::Wanted { operation, offset });
         }
@@ -47,7 +47,7 @@ impl Client<'_> {
 
     /// Tells of an operation that has ended by itself, if there is one.
     fn report(&mut self, out: &mut Option<Event<'_>>) -> bool {
-        let ended = self.queue.find(0, flag::ENDED, flag::ENDED);
+        let ended = self.queue.first(flag::ENDED, flag::ENDED);
         let Some(at) = ended.filter(|_| self.has(mark::ENDED)) else {
             self.marks &= !mark::ENDED;
             return false;
@@ -118,7 +118,7 @@ impl Client<'_> {
     fn attempt(&mut self, cx: &mut Context, out: &mut Option<Event<'_>>) {
         let (mut host, mut port) = (self.config.host, self.config.port);
         if self.is_v5()
-            && let Some(at) = self.names.find(0, kind::MASK, kind::SERVER)
+            && let Some(at) = self.names.first(kind::MASK, kind::SERVER)
         {
             (host, port) = (self.name(at), self.names.word(at) as u16);
         }
@@ -168,7 +168,7 @@ impl Client<'_> {
             out.fail(TRANSIENT);
             return;
         }
-        self.queue.cursor = 0;
+        self.queue.rewind();
         self.marks |= mark::STARTED | mark::DUE | mark::REQUESTS;
         self.state = State::Connected;
         self.deadline = Instant::NEVER;
@@ -214,7 +214,7 @@ impl Client<'_> {
     }
 
     fn forget_kind(&mut self, mask: u32, kind: u32) {
-        while let Some(at) = self.names.find(0, mask, kind) {
+        while let Some(at) = self.names.first(mask, kind) {
             self.names.remove(at);
         }
     }
@@ -267,7 +267,7 @@ impl Client<'_> {
             }
             // There is no further attempt: requests, which belong to no session, end.
             None => {
-                while let Some(at) = self.queue.find(0, kind::CLASS | flag::ENDED, kind::SUBSCRIBE) {
+                while let Some(at) = self.queue.first(kind::CLASS | flag::ENDED, kind::SUBSCRIBE) {
                     self.end(cx, at, Some(Error::Transport));
                 }
             }
@@ -318,7 +318,7 @@ impl Client<'_> {
             }
         }
         // Requests are made anew, and a PUBREL is sent in its turn.
-        self.queue.cursor = 0;
+        self.queue.rewind();
         self.queue.mark_all(kind::RELEASE_DUE, kind::RELEASE_DUE, kind::RELEASE_DUE, 0);
         let sent = kind::SUBSCRIBE | flag::SENT;
         self.queue.mark_all(kind::CLASS | flag::ENDED | flag::SENT, sent, flag::SENT, 0);
@@ -348,9 +348,9 @@ impl Client<'_> {
             return;
         }
         self.next_expiry = u32::MAX;
-        let mut next = 0;
-        while let Some(at) = self.queue.find(next, flag::ENDED, 0) {
-            next = self.queue.behind(at);
+        let mut last = None;
+        while let Some(at) = self.queue.next(last, flag::ENDED, 0) {
+            last = Some(at);
             let word = self.queue.word(at);
             let waits = match word & kind::MASK {
                 kind::PUBLISH => word & flag::SENT == 0,

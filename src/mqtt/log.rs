@@ -8,6 +8,8 @@
 //! place: copying it about would take more code than all that is done with it.
 #![forbid(unsafe_code)]
 
+use core::num::NonZeroU32;
+
 use crate::bytes;
 use crate::status::{Error, Result};
 
@@ -21,14 +23,36 @@ const DEAD: u32 = 0x80_0000;
 /// The body is wanted no more; its room has not been reclaimed yet.
 const BARE: u32 = 0x40_0000;
 
-const KEY: u32 = 4;
+// Where the numbers of a record stand, before its body.
+const LENGTH: u32 = 16;
+const KEY: u32 = 12;
 const TIME: u32 = 8;
-const WORD: u32 = 12;
+const WORD: u32 = 4;
 
-/// The log. Positions name records until the next [`Log::reserve`].
+/// Where the body of the first record begins.
+const FRONT: u32 = HEADER as u32;
+
+/// Names a record until the next [`Log::make_room`]: where its body begins. That is never 0, for its header
+/// comes before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct At(NonZeroU32);
+
+impl At {
+    fn new(position: u32) -> At {
+        At(NonZeroU32::new(position).unwrap_or(NonZeroU32::MIN))
+    }
+
+    /// As a number, to be compared with the cursor.
+    pub(super) const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+/// The log.
 #[derive(Debug)]
 pub(super) struct Log<'m> {
     bytes: &'m mut [u8],
+    // These three lie where the body of a record begins or would begin.
     start: u32,
     end: u32,
     /// Follows its record when gaps are closed: the owner's place in the log.
@@ -37,222 +61,267 @@ pub(super) struct Log<'m> {
 
 impl<'m> Log<'m> {
     pub(super) const fn new(bytes: &'m mut [u8]) -> Log<'m> {
-        Log { bytes, start: 0, end: 0, cursor: 0 }
+        Log { bytes, start: FRONT, end: FRONT, cursor: FRONT }
     }
 
     /// One of the four numbers of a record; 0 where there is none.
+    // That nothing lies behind the end is known; to say so keeps the compiler from passing the two parts of `bytes` in
+    // place of `self`, which takes more code at every call.
     #[cfg_attr(target_os = "none", inline(never))]
     fn number(&self, at: u32) -> u32 {
-        let bytes = self.bytes.get(at.max(self.start) as usize..).and_then(|rest| rest.first_chunk());
+        let bytes = self.bytes.get(at.min(self.end) as usize..).and_then(|rest| rest.first_chunk());
         bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 
     #[cfg_attr(target_os = "none", inline(never))]
     fn set(&mut self, at: u32, number: u32) {
         if let Some(place) =
-            self.bytes.get_mut(at.max(self.start) as usize..).and_then(|rest| rest.first_chunk_mut())
+            self.bytes.get_mut(at.min(self.end) as usize..).and_then(|rest| rest.first_chunk_mut())
         {
             *place = number.to_le_bytes();
         }
     }
 
-    pub(super) fn key(&self, position: u32) -> u32 {
-        self.number(position.wrapping_add(KEY))
+    /// The length of the body as it lies here.
+    fn length(&self, at: At) -> u32 {
+        self.number(at.get().wrapping_sub(LENGTH))
     }
 
-    pub(super) fn set_key(&mut self, position: u32, key: u32) {
-        self.set(position.wrapping_add(KEY), key);
+    fn set_length(&mut self, at: At, length: usize) {
+        self.set(at.get().wrapping_sub(LENGTH), length as u32);
     }
 
-    pub(super) fn time(&self, position: u32) -> u32 {
-        self.number(position.wrapping_add(TIME))
+    pub(super) fn key(&self, at: At) -> u32 {
+        self.number(at.get().wrapping_sub(KEY))
     }
 
-    pub(super) fn set_time(&mut self, position: u32, time: u32) {
-        self.set(position.wrapping_add(TIME), time);
+    pub(super) fn set_key(&mut self, at: At, key: u32) {
+        self.set(at.get().wrapping_sub(KEY), key);
     }
 
-    pub(super) fn word(&self, position: u32) -> u32 {
-        self.number(position.wrapping_add(WORD))
+    pub(super) fn time(&self, at: At) -> u32 {
+        self.number(at.get().wrapping_sub(TIME))
+    }
+
+    pub(super) fn set_time(&mut self, at: At, time: u32) {
+        self.set(at.get().wrapping_sub(TIME), time);
+    }
+
+    pub(super) fn word(&self, at: At) -> u32 {
+        self.number(at.get().wrapping_sub(WORD))
     }
 
     /// Changes the word: first some bits go, then some come.
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn mark(&mut self, position: u32, clear: u32, set: u32) {
-        let word = self.word(position) & !clear | set;
-        self.set(position.wrapping_add(WORD), word);
+    pub(super) fn mark(&mut self, at: At, clear: u32, set: u32) {
+        let word = self.word(at) & !clear | set;
+        self.set(at.get().wrapping_sub(WORD), word);
     }
 
     /// The position behind a record.
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn behind(&self, position: u32) -> u32 {
-        position.saturating_add(HEADER as u32).saturating_add(self.number(position))
+    pub(super) fn behind(&self, at: At) -> u32 {
+        at.get().saturating_add(self.length(at)).saturating_add(FRONT)
     }
 
     /// The first record at or behind a position whose word is `wanted` in the bits of `mask`.
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn find(&self, from: u32, mask: u32, wanted: u32) -> Option<u32> {
+    pub(super) fn find(&self, from: u32, mask: u32, wanted: u32) -> Option<At> {
         let mut position = from.max(self.start);
         while position < self.end {
-            if self.word(position) & (mask | DEAD) == wanted {
-                return Some(position);
+            let at = At::new(position);
+            if self.word(at) & (mask | DEAD) == wanted {
+                return Some(at);
             }
-            position = self.behind(position);
+            position = self.behind(at);
         }
         None
+    }
+
+    /// The record under the cursor.
+    pub(super) fn under_cursor(&self) -> Option<At> {
+        self.find(self.cursor, 0, 0)
+    }
+
+    /// Puts the cursor in front of all records.
+    pub(super) const fn rewind(&mut self) {
+        self.cursor = 0;
+    }
+
+    /// The first such record of all.
+    pub(super) fn first(&self, mask: u32, wanted: u32) -> Option<At> {
+        self.next(None, mask, wanted)
+    }
+
+    /// The next such record behind the one `last` found, which may be gone by now; the first if none was.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn next(&self, last: Option<At>, mask: u32, wanted: u32) -> Option<At> {
+        self.find(last.map_or(0, |at| self.behind(at)), mask, wanted)
     }
 
     /// Changes the word of every such record; whether there was one.
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn mark_all(&mut self, mask: u32, wanted: u32, clear: u32, set: u32) -> bool {
-        let mut next = 0;
-        while let Some(position) = self.find(next, mask, wanted) {
-            self.mark(position, clear, set);
-            next = self.behind(position);
+        let mut last = None;
+        while let Some(at) = self.next(last, mask, wanted) {
+            last = Some(at);
+            self.mark(at, clear, set);
         }
-        next != 0
+        last.is_some()
     }
 
     /// The first such record that has this body.
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn named(&self, mask: u32, wanted: u32, body: &[u8]) -> Option<u32> {
-        let mut next = 0;
-        while let Some(position) = self.find(next, mask, wanted) {
-            if self.body(position) == body {
-                return Some(position);
-            }
-            next = self.behind(position);
+    pub(super) fn named(&self, mask: u32, wanted: u32, body: &[u8]) -> Option<At> {
+        let mut found = self.first(mask, wanted);
+        while let Some(at) = found
+            && self.body(at) != body
+        {
+            found = self.next(found, mask, wanted);
         }
-        None
+        found
     }
 
-    /// The record with this key.
-    pub(super) fn with_key(&self, key: u32) -> Option<u32> {
-        let mut next = 0;
-        while let Some(position) = self.find(next, 0, 0) {
-            if self.key(position) == key {
-                return Some(position);
-            }
-            next = self.behind(position);
+    /// The first such record that has this key.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn with_key(&self, mask: u32, wanted: u32, key: u32) -> Option<At> {
+        let mut found = self.first(mask, wanted);
+        while let Some(at) = found
+            && self.key(at) != key
+        {
+            found = self.next(found, mask, wanted);
         }
-        None
+        found
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    fn body_len(&self, position: u32) -> usize {
-        if self.word(position) & BARE != 0 { 0 } else { self.number(position) as usize }
+    fn body_len(&self, at: At) -> usize {
+        if self.word(at) & BARE != 0 { 0 } else { self.length(at) as usize }
     }
 
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn body(&self, position: u32) -> &[u8] {
-        let (start, length) = (position as usize + HEADER, self.body_len(position));
-        self.bytes.get(start..start + length).unwrap_or_default()
+    pub(super) fn body(&self, at: At) -> &[u8] {
+        let start = at.get() as usize;
+        self.bytes.get(start..start + self.body_len(at)).unwrap_or_default()
     }
 
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn body_mut(&mut self, position: u32) -> &mut [u8] {
-        let (start, length) = (position as usize + HEADER, self.body_len(position));
+    pub(super) fn body_mut(&mut self, at: At) -> &mut [u8] {
+        let (start, length) = (at.get() as usize, self.body_len(at));
         self.bytes.get_mut(start..start + length).unwrap_or_default()
     }
 
     /// A record as it lies here: its header and its body.
-    pub(super) fn record(&self, position: u32) -> (&[u8], &[u8]) {
-        let header = self.bytes.get(position as usize..position as usize + HEADER);
-        (header.unwrap_or_default(), self.body(position))
+    pub(super) fn record(&self, at: At) -> (&[u8], &[u8]) {
+        let end = at.get() as usize;
+        (self.bytes.get(end.wrapping_sub(HEADER)..end).unwrap_or_default(), self.body(at))
     }
 
     /// Lets go of a record's body.
-    pub(super) fn strip(&mut self, position: u32) {
-        self.mark(position, 0, BARE);
+    pub(super) fn strip(&mut self, at: At) {
+        self.mark(at, 0, BARE);
     }
 
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn remove(&mut self, position: u32) {
-        self.mark(position, 0, DEAD);
+    pub(super) fn remove(&mut self, at: At) {
+        self.mark(at, 0, DEAD);
         // What is dead at the front is gone at once: the common case costs no copying.
-        self.start = self.find(0, 0, 0).unwrap_or(self.end);
+        self.start = self.first(0, 0).map_or(self.end, At::get);
         if self.is_empty() {
-            (self.start, self.end, self.cursor) = (0, 0, 0);
+            (self.start, self.end, self.cursor) = (FRONT, FRONT, FRONT);
         }
         self.cursor = self.cursor.max(self.start);
     }
 
     /// Takes back the record last added.
-    pub(super) fn truncate(&mut self, position: u32) {
-        self.end = self.end.min(position);
-        self.remove(self.end);
+    pub(super) fn truncate(&mut self, at: At) {
+        self.end = self.end.min(at.get());
+        self.remove(at);
     }
 
-    /// Adds a record with room for a body of `length` bytes. Every position is void then, but
-    /// for the cursor, which is moved along.
+    /// The room for the body of a further record.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.end as usize..).unwrap_or_default()
+    }
+
+    /// The same with the room for its header in front.
+    pub(super) fn tail(&mut self) -> &mut [u8] {
+        self.bytes.get_mut((self.end - FRONT) as usize..).unwrap_or_default()
+    }
+
+    /// Makes room for a body of `length` bytes. Every position is void then, but for the cursor, which is moved
+    /// along.
     ///
     /// # Errors
     /// [`Error::Full`].
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn reserve(&mut self, word: u32, key: u32, time: u32, length: usize) -> Result<u32> {
-        let needed = length.saturating_add(HEADER);
-        if self.tail().len() < needed {
+    pub(super) fn make_room(&mut self, length: usize) -> Result<()> {
+        if !self.has_room(length) {
             self.compact();
-            if self.tail().len() < needed {
-                return Err(Error::Full);
-            }
         }
-        let position = self.end;
-        self.set(position, length as u32);
-        self.set_key(position, key);
-        self.set_time(position, time);
-        self.mark(position, u32::MAX, word);
-        self.end = self.behind(position);
-        Ok(position)
+        if self.has_room(length) { Ok(()) } else { Err(Error::Full) }
+    }
+
+    fn has_room(&self, length: usize) -> bool {
+        (self.end as usize).saturating_add(length) <= self.bytes.len()
+    }
+
+    /// Adds a record for whose body of `length` bytes room was made; it may lie there already.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn push(&mut self, word: u32, key: u32, time: u32, length: usize) -> At {
+        let at = At::new(self.end);
+        self.set_length(at, length);
+        self.set_key(at, key);
+        self.set_time(at, time);
+        self.mark(at, u32::MAX, word);
+        self.end = self.behind(at);
+        at
     }
 
     /// Adds a record that has a body.
-    pub(super) fn add(&mut self, word: u32, key: u32, time: u32, body: &[u8]) -> Result<u32> {
-        let position = self.reserve(word, key, time, body.len())?;
-        bytes::copy(self.body_mut(position), body);
-        Ok(position)
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub(super) fn add(&mut self, word: u32, key: u32, time: u32, body: &[u8]) -> Result<At> {
+        self.make_room(body.len())?;
+        bytes::copy(self.room(), body);
+        Ok(self.push(word, key, time, body.len()))
     }
 
     /// Adds a record that lies complete, header included, in the first `length` bytes of
     /// [`Log::tail`], in place of whatever key it had.
-    pub(super) fn adopt(&mut self, length: usize, key: u32) -> u32 {
-        let position = self.end;
+    pub(super) fn adopt(&mut self, length: usize, key: u32) -> At {
+        let at = At::new(self.end);
         // One that is shorter than its header was never written by us.
-        self.set(position, length.saturating_sub(HEADER) as u32);
-        self.set(position.wrapping_add(KEY), key);
-        self.end = self.behind(position).min(self.bytes.len() as u32);
-        position
-    }
-
-    /// The room behind the last record.
-    pub(super) fn tail(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.end as usize..).unwrap_or_default()
+        self.set_length(at, length.saturating_sub(HEADER));
+        self.set_key(at, key);
+        self.end = self.behind(at).min((self.bytes.len() + HEADER) as u32);
+        at
     }
 
     fn compact(&mut self) {
-        let (mut from, mut to) = (core::mem::take(&mut self.start), 0);
-        let mut cursor = None;
+        let mut from = core::mem::replace(&mut self.start, FRONT);
+        let (mut to, mut cursor) = (FRONT, FRONT);
         while from < self.end {
-            let next = self.behind(from);
-            if from >= self.cursor && cursor.is_none() {
-                cursor = Some(to);
-            }
-            if self.word(from) & DEAD == 0 {
-                let length = self.body_len(from);
-                self.set(from, length as u32);
-                self.mark(from, BARE, 0);
-                let end = from as usize + HEADER + length;
-                let moved = self.bytes.get_mut(to as usize..end).unwrap_or_default();
-                bytes::move_to_front(moved, (from - to) as usize);
-                to = self.behind(to);
+            let at = At::new(from);
+            let next = self.behind(at);
+            if self.word(at) & DEAD == 0 {
+                let length = self.body_len(at);
+                self.set_length(at, length);
+                self.mark(at, BARE, 0);
+                let moved = self.bytes.get_mut((to - FRONT) as usize..from as usize + length);
+                bytes::move_to_front(moved.unwrap_or_default(), (from - to) as usize);
+                to += length as u32 + FRONT;
+                if from < self.cursor {
+                    cursor = to;
+                }
             }
             from = next;
         }
-        self.end = to;
-        self.cursor = cursor.unwrap_or(to);
+        (self.end, self.cursor) = (to, cursor);
     }
 }
 
@@ -279,9 +348,8 @@ mod tests {
                 match step {
                     0 | 1 => {
                         let used: usize = list.iter().map(|(_, body)| HEADER + body.len()).sum();
-                        match log.reserve(0, key, 0, size) {
-                            Ok(position) => {
-                                log.body_mut(position).fill(key as u8);
+                        match log.add(0, key, 0, &vec![key as u8; size]) {
+                            Ok(_) => {
                                 list.push((key, vec![key as u8; size]));
                                 cursor = cursor.or(Some(key));
                             }
@@ -290,7 +358,7 @@ mod tests {
                     }
                     2 => if let Some(index) = pick(&list) {
                         let (key, _) = list.remove(index);
-                        let position = log.with_key(key).unwrap();
+                        let position = log.with_key(0, 0, key).unwrap();
                         log.remove(position);
                         if cursor == Some(key) {
                             cursor = list.get(index).map(|(key, _)| *key);
@@ -299,18 +367,18 @@ mod tests {
                     3 => if let Some(index) = pick(&list) {
                         let key = list[index].0;
                         list[index].1.clear();
-                        let position = log.with_key(key).unwrap();
+                        let position = log.with_key(0, 0, key).unwrap();
                         log.strip(position);
                     },
                     _ => if let Some(index) = pick(&list) {
-                        let position = log.with_key(list[index].0).unwrap();
-                        log.cursor = position;
+                        let position = log.with_key(0, 0, list[index].0).unwrap();
+                        log.cursor = position.get();
                         cursor = Some(list[index].0);
                     },
                 }
-                let (mut got, mut next) = (Vec::new(), 0);
-                while let Some(position) = log.find(next, 0, 0) {
-                    next = log.behind(position);
+                let (mut got, mut last) = (Vec::new(), None);
+                while let Some(position) = log.next(last, 0, 0) {
+                    last = Some(position);
                     got.push((log.key(position), log.body(position).to_vec()));
                 }
                 prop_assert_eq!(&got, &list);

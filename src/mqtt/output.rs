@@ -4,7 +4,7 @@
 //! Small packets are gathered, so that many of them leave in one write. Long payloads pass by.
 #![forbid(unsafe_code)]
 
-use super::wire::{Body, Sink};
+use super::wire::{PacketType, Sink};
 use crate::bytes;
 use crate::status::{Error, Result};
 use crate::time::Instant;
@@ -72,10 +72,9 @@ impl<'m> Output<'m> {
         (self.start, self.end) = (0, 0);
     }
 
-    /// Lends `count` bytes or more to be filled with a packet; [`Output::commit`] says how many
-    /// were. `None` when there is no room now.
+    /// Makes room for `count` bytes, if it can, and lends all there is.
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn room(&mut self, cx: &mut StreamContext, count: usize) -> Option<&mut [u8]> {
+    fn room(&mut self, cx: &mut StreamContext, count: usize) -> &mut [u8] {
         if self.buffer.len().saturating_sub(self.end as usize) < count {
             self.flush(cx);
             // What is left moves to the front of the buffer.
@@ -83,41 +82,45 @@ impl<'m> Output<'m> {
             bytes::move_to_front(used, self.start as usize);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        self.buffer.get_mut(self.end as usize..).filter(|room| room.len() >= count)
+        self.buffer.get_mut(self.end as usize..).unwrap_or_default()
     }
 
-    /// Gathers a packet that `body` writes but for its fixed header; all of it or nothing.
+    /// Gathers a small packet as it is; whether there is room for it now.
+    pub(super) fn gather(&mut self, cx: &mut StreamContext, packet: &[u8]) -> bool {
+        let room = self.room(cx, packet.len());
+        let fits = room.len() >= packet.len();
+        if fits {
+            bytes::copy(room, packet);
+            self.commit(packet.len());
+        }
+        fits
+    }
+
+    /// Begins a packet, in as much room as there can be now. [`Output::finish`] is to be told its size.
+    #[inline(never)]
+    pub(super) fn begin(&mut self, cx: &mut StreamContext, packet: PacketType) -> Sink<'_> {
+        Sink::begin(self.room(cx, usize::MAX), packet.first_byte())
+    }
+
+    /// Gathers the packet begun last; all of it or nothing.
     ///
     /// # Errors
     /// [`Error::WouldBlock`] without room now, [`Error::TooLarge`] when there never is or beyond
-    /// `maximum`, [`Error::Invalid`] when the packet would be malformed.
+    /// `maximum`, what the packet's end says.
     #[inline(never)]
-    pub(super) fn packet(
-        &mut self,
-        cx: &mut StreamContext,
-        maximum: u32,
-        first: u8,
-        body: Body,
-    ) -> Result<()> {
-        loop {
-            let mut sink = Sink::new(self.buffer.get_mut(self.end as usize..).unwrap_or_default());
-            sink.packet(first, body, &[]);
-            let total = sink.count()?;
-            if total > maximum as usize {
-                return Err(Error::TooLarge);
-            }
-            if sink.fits() {
-                self.commit(total);
-                return Ok(());
-            }
-            if total > self.buffer.len() {
-                return Err(Error::TooLarge);
-            }
-            self.room(cx, total).ok_or(Error::WouldBlock)?;
+    pub(super) fn finish(&mut self, size: Result<usize>, maximum: u32) -> Result<()> {
+        let size = size?;
+        if size > self.buffer.len() || size > maximum as usize {
+            return Err(Error::TooLarge);
         }
+        if size > self.buffer.len().saturating_sub(self.end as usize) {
+            return Err(Error::WouldBlock);
+        }
+        self.commit(size);
+        Ok(())
     }
 
-    pub(super) const fn commit(&mut self, count: usize) {
+    const fn commit(&mut self, count: usize) {
         self.end = self.end.saturating_add(count as u32);
     }
 
@@ -131,8 +134,8 @@ impl<'m> Output<'m> {
                 if self.is_empty() {
                     count = self.write(cx, Some(rest));
                 }
-            } else if let Some(room) = self.room(cx, 1) {
-                count = bytes::copy(room, rest);
+            } else {
+                count = bytes::copy(self.room(cx, 1), rest);
                 self.commit(count);
             }
             if count == 0 {

@@ -4,6 +4,7 @@
 
 use super::client::{ALIASES, AUTH, Client, Context, Inbound, Incoming, Receipt, State, flag, kind, mark};
 use super::event::{Event, Message, Operation, Token};
+use super::log::At;
 use super::send::Request;
 use super::topic;
 use super::wire::property::id;
@@ -293,7 +294,7 @@ impl Client<'_> {
                 return 0;
             }
             let word = kind::ALIAS_IN | u32::from(alias);
-            known = self.names.find(0, kind::MASK | flag::ID, word);
+            known = self.names.first(kind::MASK | flag::ID, word);
             out.wrong = Reason::PROTOCOL_ERROR;
             if !topic.is_empty() {
                 if let Some(at) = known {
@@ -310,9 +311,9 @@ impl Client<'_> {
         self.names.mark_all(kind::TAKES, kind::TAKES, kind::TAKES, 0);
         let mut by_identifier = self.is_v5();
         loop {
-            let mut next = 0;
-            while let Some(at) = self.names.find(next, kind::MASK, kind::FILTER) {
-                next = self.names.behind(at);
+            let mut last = None;
+            while let Some(at) = self.names.next(last, kind::MASK, kind::FILTER) {
+                last = Some(at);
                 let identifier = self.names.time(at);
                 let takes = if by_identifier && identifier != 0 {
                     let carried =
@@ -322,7 +323,7 @@ impl Client<'_> {
                     let name = known.map_or(topic, |at| self.names.body(at));
                     topic::matches_bytes(self.names.body(at), name)
                 };
-                if takes && !self.made_with(self.names.key(at), kind::TAKES, kind::TAKES) {
+                if takes && self.names.with_key(kind::TAKES, kind::TAKES, self.names.key(at)).is_none() {
                     self.names.mark(at, 0, kind::TAKES);
                 }
             }
@@ -399,7 +400,7 @@ impl Client<'_> {
         let error = answer.reason.is_error() && packet != PacketType::Pubcomp;
         let received = packet == PacketType::Pubrec && !error;
         let wanted = flag::SENT | u32::from(answer.packet_id);
-        let Some(at) = self.queue.find(0, kind::CLASS | flag::SENT | flag::ID, wanted) else {
+        let Some(at) = self.queue.first(kind::CLASS | flag::SENT | flag::ID, wanted) else {
             // Nothing is known of it, perhaps since an earlier session. PUBREC must not leave
             // the server waiting.
             if received {
@@ -415,8 +416,7 @@ impl Client<'_> {
             (_, twice) => twice && released,
         };
         // An answer to a message that has not been sent whole.
-        let half = self.sending.active && at == self.queue.cursor;
-        if !fits || half {
+        if !fits || self.under_way() == Some(at) {
             out.fail(Reason::PROTOCOL_ERROR);
             return;
         }
@@ -448,10 +448,10 @@ impl Client<'_> {
         let wanted = if subscribe { kind::SUBSCRIBE } else { kind::UNSUBSCRIBE };
         let packet_id = u32::from(answer.packet_id);
         let mask = kind::MASK | flag::SENT | flag::ID;
-        let Some(at) = self.queue.find(0, mask, wanted | flag::SENT | packet_id) else {
+        let Some(at) = self.queue.first(mask, wanted | flag::SENT | packet_id) else {
             // The answer to a subscription that was made again.
             let wanted = kind::FILTER | kind::ASKED | packet_id;
-            let renewed = self.names.find(0, kind::MASK | kind::ASKED | flag::ID, wanted);
+            let renewed = self.names.first(kind::MASK | kind::ASKED | flag::ID, wanted);
             if let Some(at) = renewed.filter(|_| subscribe) {
                 let reason = Reason(reasons.first().copied().unwrap_or_default());
                 self.names.mark(at, kind::ASKED | flag::ID, 0);
@@ -512,7 +512,7 @@ impl Client<'_> {
     }
 
     /// An operation has ended by an answer.
-    fn ended<'d>(&mut self, at: u32, refused: bool, answer: &Answer<'d>, out: &mut Outcome<'d>) {
+    fn ended<'d>(&mut self, at: At, refused: bool, answer: &Answer<'d>, out: &mut Outcome<'d>) {
         let Answer { mut reason, reasons, properties, .. } = *answer;
         if let Some(first) = reasons.first() {
             reason = Reason(*first);

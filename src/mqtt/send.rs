@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::client::{ALIASES, Client, Context, Receipt, Sending, State, flag, kind, mark, to_seconds, units};
-use super::topic;
+use super::log::At;
 use super::wire::property::id;
 use super::wire::{
     PacketType, Properties, Reason, Side, Sink, Source, emit_connect, emit_filter, emit_reason, text,
@@ -20,10 +20,7 @@ impl Client<'_> {
         if self.sending.active || packet.len() > self.maximum_packet_size as usize {
             return false;
         }
-        let Some(room) = self.output.room(cx.stream, packet.len()) else { return false };
-        let length = bytes::copy(room, packet);
-        self.output.commit(length);
-        true
+        self.output.gather(cx.stream, packet)
     }
 
     /// Sends an acknowledgement; whether it had room.
@@ -56,12 +53,12 @@ impl Client<'_> {
         if self.sending.active {
             return Err(Error::WouldBlock);
         }
-        let version = self.config.version;
-        self.output.packet(cx.stream, self.maximum_packet_size, packet.first_byte(), &|sink| {
-            if version.is_v5() {
-                emit_reason(reason, properties, packet, Side::Client, sink);
-            }
-        })
+        let mut sink = self.output.begin(cx.stream, packet);
+        if self.config.version.is_v5() {
+            emit_reason(reason, properties, packet, Side::Client, &mut sink);
+        }
+        let size = sink.end();
+        self.output.finish(size, self.maximum_packet_size)
     }
 
     /// Sends CONNECT.
@@ -77,15 +74,15 @@ impl Client<'_> {
             (id::TOPIC_ALIAS_MAXIMUM, u32::from(config.topic_alias_maximum)),
             (id::MAXIMUM_PACKET_SIZE, config.maximum_packet_size),
         ];
-        let assigned = self.names.find(0, kind::MASK, kind::CLIENT_ID);
+        let assigned = self.names.first(kind::MASK, kind::CLIENT_ID);
         let assigned = assigned.map(|at| text(self.names.body(at)).unwrap_or_default());
         let client_id = assigned.unwrap_or(config.client_id);
-        let first = PacketType::Connect.first_byte();
-        self.output.packet(cx.stream, u32::MAX, first, &|sink| {
-            let start = (config.version, config.clean_start && !started, config.keep_alive);
-            let login = (config.user_name, config.password);
-            emit_connect(start, (&config.properties, &more), client_id, config.will.as_ref(), login, sink);
-        })?;
+        let mut sink = self.output.begin(cx.stream, PacketType::Connect);
+        let start = (config.version, config.clean_start && !started, config.keep_alive);
+        let login = (config.user_name, config.password);
+        emit_connect(start, (&config.properties, &more), client_id, config.will.as_ref(), login, &mut sink);
+        let size = sink.end();
+        self.output.finish(size, u32::MAX)?;
         self.marks &= !mark::NO_PROBLEMS;
         if self.is_v5() && config.properties.number(id::REQUEST_PROBLEM_INFORMATION) == Some(0) {
             self.marks |= mark::NO_PROBLEMS;
@@ -120,7 +117,7 @@ impl Client<'_> {
         }
         // Requests lie between the messages and went their own way.
         while let Some(at) = self.queue.find(self.queue.cursor, kind::CLASS | flag::ENDED, 0) {
-            self.queue.cursor = at;
+            self.queue.cursor = at.get();
             if !self.send_message(cx, at) {
                 return;
             }
@@ -187,7 +184,7 @@ impl Client<'_> {
     #[inline(never)]
     fn release(&mut self, cx: &mut Context) {
         while self.has(mark::RELEASES) {
-            let Some(at) = self.queue.find(0, kind::RELEASE_DUE, kind::RELEASE_DUE) else {
+            let Some(at) = self.queue.first(kind::RELEASE_DUE, kind::RELEASE_DUE) else {
                 self.marks &= !mark::RELEASES;
                 return;
             };
@@ -200,7 +197,7 @@ impl Client<'_> {
 
     /// PUBREC has come for this message: sends PUBREL, now or as soon as there is room. Those
     /// that wait already go first [MQTT-4.6.0-4].
-    pub(super) fn release_one(&mut self, cx: &mut Context, at: u32) {
+    pub(super) fn release_one(&mut self, cx: &mut Context, at: At) {
         self.release(cx);
         let first = !self.has(mark::RELEASES);
         self.queue.mark(at, 0, kind::RELEASE_DUE);
@@ -212,20 +209,20 @@ impl Client<'_> {
 
     /// Makes the subscriptions again that went with the server's session.
     fn renew(&mut self, cx: &mut Context) {
-        while let Some(at) = self.names.find(0, kind::RENEW, kind::RENEW) {
+        while let Some(at) = self.names.first(kind::RENEW, kind::RENEW) {
             let Some(packet_id) = self.next_packet_id() else { return };
             let (filter, identifier) = (self.names.body(at), self.names.time(at));
             let options = (self.names.word(at) >> flag::SHIFT) as u8 & 0x3f;
             let (version, packet) = (self.config.version, PacketType::Subscribe);
-            let body = |sink: &mut Sink| {
-                sink.u16(packet_id);
-                if version.is_v5() {
-                    let more = [(id::SUBSCRIPTION_IDENTIFIER, identifier)];
-                    Properties::EMPTY.emit(&more, Some(packet), Side::Client, sink);
-                }
-                emit_filter(filter, options, packet, version, sink);
-            };
-            match self.output.packet(cx.stream, self.maximum_packet_size, packet.first_byte(), &body) {
+            let mut sink = self.output.begin(cx.stream, packet);
+            sink.u16(packet_id);
+            if version.is_v5() {
+                let more = [(id::SUBSCRIPTION_IDENTIFIER, identifier)];
+                Properties::EMPTY.emit(&more, Some(packet), Side::Client, &mut sink);
+            }
+            emit_filter(filter, options, packet, version, &mut sink);
+            let size = sink.end();
+            match self.output.finish(size, self.maximum_packet_size) {
                 Ok(()) => self.names.mark(at, kind::RENEW | flag::ID, kind::ASKED | u32::from(packet_id)),
                 Err(Error::WouldBlock) => return,
                 Err(_) => self.names.mark(at, kind::RENEW, 0),
@@ -236,21 +233,19 @@ impl Client<'_> {
 
     /// Sends SUBSCRIBE and UNSUBSCRIBE, which no quota holds up [MQTT-3.3.4-8].
     fn send_requests(&mut self, cx: &mut Context) {
-        let mut next = 0;
-        while let Some(at) = self.queue.find(next, kind::CLASS | flag::SENT | flag::ENDED, kind::SUBSCRIBE) {
-            next = self.queue.behind(at);
+        let mut last = None;
+        while let Some(at) = self.queue.next(last, kind::CLASS | flag::SENT | flag::ENDED, kind::SUBSCRIBE) {
+            last = Some(at);
             let word = self.queue.word(at);
-            if self.request_barred(at) {
-                self.end(cx, at, Some(Error::Unsupported));
-                continue;
+            let mut sink = self.output.begin(cx.stream, request_type(word));
+            sink.u16(word as u16);
+            sink.put(self.queue.body(at));
+            let mut size = sink.end();
+            // What this server takes no SUBSCRIBE with (5.0 §3.2.2.3.11 to §3.2.2.3.13).
+            if self.has(word & flag::NEEDS) {
+                size = Err(Error::Unsupported);
             }
-            let body = self.queue.body(at);
-            let first = request_type(word).first_byte();
-            let sent = self.output.packet(cx.stream, self.maximum_packet_size, first, &|sink| {
-                sink.u16(word as u16);
-                sink.put(body);
-            });
-            match sent {
+            match self.output.finish(size, self.maximum_packet_size) {
                 Err(Error::WouldBlock) => return,
                 Err(error) => {
                     self.end(cx, at, Some(error));
@@ -266,30 +261,14 @@ impl Client<'_> {
         self.marks &= !mark::REQUESTS;
     }
 
-    /// Whether this server takes no such SUBSCRIBE (5.0 §3.2.2.3.11 to §3.2.2.3.13).
-    fn request_barred(&self, at: u32) -> bool {
-        let subscribe = self.queue.word(at) & kind::MASK == kind::SUBSCRIBE;
-        if !self.is_v5() || !self.has(mark::SERVER) || !subscribe {
-            return false;
-        }
-        let mut request = self.request_at(at);
-        let identifier = request.properties.get(id::SUBSCRIPTION_IDENTIFIER).is_some();
-        let mut barred = self.has(mark::NO_IDENTIFIER) && identifier;
-        while let Some(filter) = request.next() {
-            barred |= (self.has(mark::NO_SHARED) && topic::is_shared_bytes(filter))
-                || (self.has(mark::NO_WILDCARD) && topic::has_wildcard_bytes(filter));
-        }
-        barred
-    }
-
     /// Reads what stands in the queue for a SUBSCRIBE or UNSUBSCRIBE.
-    pub(super) fn request_at(&self, at: u32) -> Request<'_> {
+    pub(super) fn request_at(&self, at: At) -> Request<'_> {
         Request::new(self.queue.body(at), self.is_v5(), self.queue.word(at))
     }
 
     /// Sends the message under the cursor, or goes on sending it. Whether the cursor may move
     /// on: it has been sent whole, or has ended otherwise.
-    fn send_message(&mut self, cx: &mut Context, at: u32) -> bool {
+    fn send_message(&mut self, cx: &mut Context, at: At) -> bool {
         let mut word = self.queue.word(at);
         if word & flag::RELEASED != 0 {
             // In a resumed session PUBREL stands for the message. It waits for no quota, but takes
@@ -399,7 +378,7 @@ impl Client<'_> {
     }
 
     /// A message has been sent whole.
-    pub(super) fn sent(&mut self, at: u32) {
+    pub(super) fn sent(&mut self, at: At) {
         self.statistics.sent = self.statistics.sent.wrapping_add(1);
         self.sending = Sending::default();
         self.marks &= !mark::WANTED;
@@ -410,7 +389,7 @@ impl Client<'_> {
     }
 
     /// Why this message cannot be sent to this server, or not any more.
-    fn barred(&mut self, cx: &Context, at: u32, word: u32) -> Option<Error> {
+    fn barred(&mut self, cx: &Context, at: At, word: u32) -> Option<Error> {
         let qos = (word & flag::QOS) >> flag::SHIFT;
         if qos > u32::from(self.maximum_qos) || (word & flag::RETAIN != 0 && self.has(mark::NO_RETAIN)) {
             return Some(Error::Unsupported);
@@ -443,7 +422,7 @@ impl Client<'_> {
     }
 
     /// Chooses a topic alias for the message about to be sent (5.0 §3.3.2.3.4).
-    fn choose_alias(&mut self, at: u32, word: u32) {
+    fn choose_alias(&mut self, at: At, word: u32) {
         self.sending = Sending::default();
         if !ALIASES || !self.is_v5() || self.alias_max == 0 {
             return;
@@ -473,7 +452,7 @@ impl Client<'_> {
 
     /// Ends an operation: the application is told by the next `poll`.
     #[inline(never)]
-    pub(super) fn end(&mut self, cx: &mut Context, at: u32, error: Option<Error>) {
+    pub(super) fn end(&mut self, cx: &mut Context, at: At, error: Option<Error>) {
         let word = self.queue.word(at);
         if word & kind::CLASS == kind::PUBLISH {
             // It is not to come back after a restart. If the store fails, it does, once more.
@@ -487,7 +466,7 @@ impl Client<'_> {
     /// Forgets the first filters of a SUBSCRIBE, which came to nothing, but not those that the server
     /// granted.
     #[inline(never)]
-    pub(super) fn forget_filters(&mut self, at: u32, count: usize) {
+    pub(super) fn forget_filters(&mut self, at: At, count: usize) {
         let mut request = Request::new(self.queue.body(at), self.is_v5(), kind::SUBSCRIBE);
         for _ in 0..count {
             let Some(filter) = request.next() else { break };
@@ -497,7 +476,7 @@ impl Client<'_> {
         }
     }
 
-    pub(super) fn mark_ended(&mut self, at: u32, error: Option<Error>) {
+    pub(super) fn mark_ended(&mut self, at: At, error: Option<Error>) {
         self.queue.mark(at, flag::ID, flag::ENDED);
         self.queue.set_time(at, error.map_or(0, |error| error.code().unsigned_abs()));
         self.queue.strip(at);
@@ -507,7 +486,6 @@ impl Client<'_> {
 
 /// What stands in the queue for a SUBSCRIBE or UNSUBSCRIBE: its filters, one by one.
 pub(super) struct Request<'q> {
-    pub(super) properties: Properties<'q>,
     source: Source<'q>,
     subscribe: bool,
 }
@@ -515,9 +493,11 @@ pub(super) struct Request<'q> {
 impl<'q> Request<'q> {
     pub(super) fn new(body: &'q [u8], v5: bool, word: u32) -> Request<'q> {
         let mut source = Source::new(body);
-        let length = if v5 { source.variable() } else { 0 };
-        let properties = Properties::Encoded(source.take(length as usize));
-        Request { properties, source, subscribe: word & kind::MASK == kind::SUBSCRIBE }
+        if v5 {
+            let length = source.variable();
+            source.take(length as usize);
+        }
+        Request { source, subscribe: word & kind::MASK == kind::SUBSCRIBE }
     }
 
     #[inline(never)]

@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 use super::client::{Client, Context, Inbound, Receipt, flag, kind, mark, units};
+use super::log::At;
 use crate::status::{Error, Result};
 
 const SESSION: u32 = 0;
@@ -45,7 +46,7 @@ const FORMAT: u8 = 1;
 impl Client<'_> {
     /// Writes a message of QoS 1 or 2 as it stands in the queue, with its body or what is left of
     /// that.
-    pub(super) fn keep(&mut self, cx: &mut Context, at: u32) -> Result<()> {
+    pub(super) fn keep(&mut self, cx: &mut Context, at: At) -> Result<()> {
         let Some(store) = cx.store.as_deref_mut().filter(|_| STORE) else { return Ok(()) };
         let record = OUT | self.queue.key(at);
         let time = self.queue.time(at);
@@ -62,7 +63,7 @@ impl Client<'_> {
 
     /// Removes a message from the store.
     #[inline(never)]
-    pub(super) fn drop_kept(&self, cx: &mut Context, at: u32) -> Result<()> {
+    pub(super) fn drop_kept(&self, cx: &mut Context, at: At) -> Result<()> {
         match cx.store.as_deref_mut() {
             Some(store) if STORE && self.queue.word(at) & flag::QOS != 0 => {
                 store.remove(self.config.store_owner, OUT | self.queue.key(at))
@@ -140,10 +141,10 @@ impl Client<'_> {
             self.keep_receipt(cx, entry.packet_id, false)?;
             self.remove_receipt(0);
         }
-        let mut next = 0;
+        let mut last = None;
         let mask = kind::CLASS | flag::SENT | flag::ENDED;
-        while let Some(at) = self.queue.find(next, mask, flag::SENT).filter(|_| !replay) {
-            next = self.queue.behind(at);
+        while let Some(at) = self.queue.next(last, mask, flag::SENT).filter(|_| !replay) {
+            last = Some(at);
             if self.config.republish && self.queue.word(at) & flag::QOS_2 == 0 {
                 self.queue.mark(at, flag::SENT | kind::REPEATED, 0);
             } else {

@@ -25,7 +25,7 @@ pub use control::{Auth, Disconnect};
 pub use property::{Properties, Property};
 pub use publish::{Ack, Publish, PublishHead};
 pub use reason::Reason;
-pub(super) use sink::{Body, Sink};
+pub(super) use sink::Sink;
 pub use sink::{VARIABLE_MAX, read_variable, variable};
 pub(super) use source::Source;
 pub(super) use subscribe::emit_filter;

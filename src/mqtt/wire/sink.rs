@@ -119,13 +119,30 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// At the front of a packet, with its first byte written and the place for its length left.
+    pub(in crate::mqtt) fn begin(room: &'a mut [u8], first: u8) -> Sink<'a> {
+        let mut sink = Sink::new(room);
+        sink.put(&[first, 0]);
+        sink
+    }
+
+    /// Ends a packet: says how many bytes it takes.
+    ///
+    /// # Errors
+    /// As [`Sink::count`].
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(in crate::mqtt) fn end(&mut self) -> Result<usize> {
+        self.close(1, 0);
+        self.count()
+    }
+
     /// A whole packet, which `body` writes but for its fixed header and for what comes `behind`.
-    pub(in crate::mqtt) fn packet(&mut self, first: u8, body: Body, behind: &[u8]) {
-        self.u8(first);
-        let from = self.open();
-        body(self);
-        self.close(from, behind.len());
-        self.put(behind);
+    fn packet(room: &'a mut [u8], first: u8, body: Body, behind: &[u8]) -> Sink<'a> {
+        let mut sink = Sink::begin(room, first);
+        body(&mut sink);
+        sink.close(1, behind.len());
+        sink.put(behind);
+        sink
     }
 
     /// What was written, if there was room for it.
@@ -153,20 +170,16 @@ impl<'a> Sink<'a> {
 }
 
 /// What a packet is written by, but for its fixed header and what comes at its end as it is.
-pub(in crate::mqtt) type Body<'b> = &'b dyn Fn(&mut Sink);
+pub(super) type Body<'b> = &'b dyn Fn(&mut Sink);
 
 /// How many bytes a packet takes, and whether it may be written at all.
 pub(super) fn count(body: Body) -> Result<usize> {
-    let mut sink = Sink::new(&mut []);
-    sink.packet(0, body, &[]);
-    sink.count()
+    Sink::packet(&mut [], 0, body, &[]).count()
 }
 
 /// Writes a whole packet, which ends in `behind`; either all of it or nothing.
 pub(super) fn packet(writer: &mut Writer, first: u8, body: Body, behind: &[u8]) -> Result<()> {
-    let mut sink = Sink::new(writer.room());
-    sink.packet(first, body, behind);
-    let count = sink.count()?;
+    let count = Sink::packet(writer.room(), first, body, behind).count()?;
     writer.advance(count)
 }
 
