@@ -27,13 +27,12 @@ impl Client<'_> {
             self.marks &= !mark::ABORTED;
             return Some(Event::Aborted { cookie: self.handler(0) });
         }
-        self.tick(cx, &mut out);
-        if out.is_some() {
-            return out;
+        self.tick(cx);
+        if self.output.failed.is_none() {
+            self.expire(cx);
+            self.pump(cx);
+            self.output.flush(cx.stream);
         }
-        self.expire(cx);
-        self.pump(cx);
-        self.output.flush(cx.stream);
         if let Some(error) = self.output.failed {
             self.failed(cx, error, &mut out);
         } else if !self.report(&mut out) && self.has(mark::WANTED) && !self.output.blocked {
@@ -65,12 +64,13 @@ impl Client<'_> {
         true
     }
 
-    /// The deadlines of the connection.
-    fn tick(&mut self, cx: &mut Context, out: &mut Option<Event<'_>>) {
+    /// The deadlines of the connection. What is over by them stands among the output's failures.
+    fn tick(&mut self, cx: &mut Context) {
         let now = cx.stream.now;
         if self.state == State::Connected {
             if self.ping.is_due(now) {
-                return self.failed(cx, Error::Timeout, out);
+                self.output.failed = Some(Error::Timeout);
+                return;
             }
             // One PINGREQ at a time. Without room for it something is under way, and if that
             // gets nowhere the time for an answer runs all the same.
@@ -92,14 +92,14 @@ impl Client<'_> {
         }
         if due {
             self.deadline = Instant::NEVER;
-            match self.state {
-                State::Waiting => self.attempt(cx, out),
-                State::Connecting | State::Handshake => self.failed(cx, Error::Timeout, out),
-                State::Closing => self.failed(cx, Error::Closed, out),
+            self.output.failed = match self.state {
+                State::Waiting => self.attempt(cx),
+                State::Connecting | State::Handshake => Some(Error::Timeout),
+                State::Closing => Some(Error::Closed),
                 // Messages were passed over.
-                State::Connected => self.failed(cx, Error::Full, out),
-                State::Idle => {}
-            }
+                State::Connected => Some(Error::Full),
+                State::Idle => None,
+            };
         }
     }
 
@@ -115,7 +115,7 @@ impl Client<'_> {
         self.output.last_sent.after(u64::from(self.keep_alive) * 1000 + u64::from(more))
     }
 
-    fn attempt(&mut self, cx: &mut Context, out: &mut Option<Event<'_>>) {
+    fn attempt(&mut self, cx: &mut Context) -> Option<Error> {
         let (mut host, mut port) = (self.config.host, self.config.port);
         if self.is_v5()
             && let Some(at) = self.names.first(kind::MASK, kind::SERVER)
@@ -125,9 +125,7 @@ impl Client<'_> {
         let result = cx.stream.transport.connect(host, port);
         self.state = State::Connecting;
         self.deadline = cx.stream.now.after(u64::from(self.config.connect_timeout));
-        if let Err(error) = result {
-            self.failed(cx, error, out);
-        }
+        result.err()
     }
 
     /// Bytes came: who waits for PINGRESP waits anew, for a long message may come before it.

@@ -270,7 +270,7 @@ impl Client<'_> {
     }
 
     /// A further place among what has been received; `None` without room.
-    fn new_receipt(&mut self, packet_id: u16) -> Option<&mut Inbound> {
+    pub(super) fn new_receipt(&mut self, packet_id: u16) -> Option<&mut Inbound> {
         let entry = self.inbound.get_mut(usize::from(self.receipts))?;
         self.receipts += 1;
         self.generation = self.generation.wrapping_add(1);
@@ -453,7 +453,7 @@ impl Client<'_> {
             let wanted = kind::FILTER | kind::ASKED | packet_id;
             let renewed = self.names.first(kind::MASK | kind::ASKED | flag::ID, wanted);
             if let Some(at) = renewed.filter(|_| subscribe) {
-                let reason = Reason(reasons.first().copied().unwrap_or_default());
+                let reason = answer.reason;
                 self.names.mark(at, kind::ASKED | flag::ID, 0);
                 if reason.is_error() {
                     out.event = Some(Event::Unsubscribed { cookie: self.names.key(at), reason });
@@ -513,10 +513,7 @@ impl Client<'_> {
 
     /// An operation has ended by an answer.
     fn ended<'d>(&mut self, at: At, refused: bool, answer: &Answer<'d>, out: &mut Outcome<'d>) {
-        let Answer { mut reason, reasons, properties, .. } = *answer;
-        if let Some(first) = reasons.first() {
-            reason = Reason(*first);
-        }
+        let Answer { reason, reasons, properties, .. } = *answer;
         let error = if refused { Some(Error::Refused) } else { None };
         if let Some(operation) = Operation::from_raw(self.queue.key(at)) {
             out.event = Some(Event::Ended { operation, error, reason, reasons, properties });

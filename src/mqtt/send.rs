@@ -6,7 +6,7 @@ use super::client::{ALIASES, Client, Context, Receipt, Sending, State, flag, kin
 use super::log::At;
 use super::wire::property::id;
 use super::wire::{
-    PacketType, Properties, Reason, Side, Sink, Source, emit_connect, emit_filter, emit_reason, text,
+    PacketType, Properties, Property, Reason, Side, Sink, Source, emit_connect, emit_filter, emit_reason,
 };
 use crate::bytes;
 use crate::status::{Error, Result};
@@ -75,8 +75,7 @@ impl Client<'_> {
             (id::MAXIMUM_PACKET_SIZE, config.maximum_packet_size),
         ];
         let assigned = self.names.first(kind::MASK, kind::CLIENT_ID);
-        let assigned = assigned.map(|at| text(self.names.body(at)).unwrap_or_default());
-        let client_id = assigned.unwrap_or(config.client_id);
+        let client_id = assigned.map_or(config.client_id.as_bytes(), |at| self.names.body(at));
         let mut sink = self.output.begin(cx.stream, PacketType::Connect);
         let start = (config.version, config.clean_start && !started, config.keep_alive);
         let login = (config.user_name, config.password);
@@ -406,13 +405,12 @@ impl Client<'_> {
             let body = self.queue.body_mut(at);
             let mut source = Source::new(body);
             source.binary();
-            let length = source.variable();
-            let mut properties = Properties::Encoded(source.take(length as usize)).iter();
-            while let Some(property) = properties.next() {
+            source.variable();
+            while !source.is_empty() {
+                let property = Property::read(&mut source);
                 if property.id == id::MESSAGE_EXPIRY_INTERVAL {
                     let seconds = to_seconds(left).min(property.number);
-                    let behind = source.rest().len() + properties.rest().len() + 4;
-                    let start = body.len().saturating_sub(behind);
+                    let start = body.len().saturating_sub(source.rest().len() + 4);
                     bytes::copy(body.get_mut(start..).unwrap_or_default(), &seconds.to_be_bytes());
                     break;
                 }

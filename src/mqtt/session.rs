@@ -32,6 +32,7 @@
 use super::client::{Client, Context, Inbound, Receipt, flag, kind, mark, units};
 use super::log::At;
 use crate::status::{Error, Result};
+use crate::store::Store;
 
 const SESSION: u32 = 0;
 const OUT: u32 = 0x4000_0000;
@@ -104,30 +105,37 @@ impl Client<'_> {
         while let Some(record) = store.next(owner, from)? {
             if self.config.clean_start {
                 store.remove(owner, record)?;
-            } else if record & IN != 0 {
-                let inbound = self.inbound.get_mut(usize::from(self.receipts)).ok_or(Error::Full)?;
-                inbound.packet_id = record as u16;
-                (inbound.qos, inbound.receipt) = (2, Receipt::Received);
-                self.receipts += 1;
             } else {
-                let length = store.read(owner, record, self.queue.tail())?;
-                let key = record & SEQUENCE_MAX;
-                let at = self.queue.adopt(length, key);
-                // Whether it was sent before power failed is not known: it counts as sent.
-                self.queue.mark(at, flag::ENDED, flag::SENT);
-                let (word, time) = (self.queue.word(at), self.queue.time(at));
-                if word & kind::MASK == kind::PUBLISH && time != 0 {
-                    self.queue.set_time(at, time.saturating_add(units(cx.stream.now)));
-                }
-                self.sequence = self.sequence.max(key);
-                self.last_id = word as u16;
-                self.marks |= mark::WRAPPED;
+                self.adopt(store, record, units(cx.stream.now))?;
             }
             let Some(next) = record.checked_add(1) else { break };
             from = next;
         }
         store.write(owner, SESSION, &[&session])?;
         self.marks |= mark::RESTORED;
+        Ok(())
+    }
+
+    /// Takes one record of the session over.
+    #[inline(never)]
+    fn adopt(&mut self, store: &mut dyn Store, record: u32, now: u32) -> Result<()> {
+        if record & IN != 0 {
+            let entry = self.new_receipt(record as u16).ok_or(Error::Full)?;
+            (entry.qos, entry.receipt) = (2, Receipt::Received);
+            return Ok(());
+        }
+        let length = store.read(self.config.store_owner, record, self.queue.tail())?;
+        let key = record & SEQUENCE_MAX;
+        let at = self.queue.adopt(length, key);
+        // Whether it was sent before power failed is not known: it counts as sent.
+        self.queue.mark(at, flag::ENDED, flag::SENT);
+        let (word, time) = (self.queue.word(at), self.queue.time(at));
+        if word & kind::MASK == kind::PUBLISH && time != 0 {
+            self.queue.set_time(at, time.saturating_add(now));
+        }
+        self.sequence = self.sequence.max(key);
+        self.last_id = word as u16;
+        self.marks |= mark::WRAPPED;
         Ok(())
     }
 

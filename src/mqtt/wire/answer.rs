@@ -15,7 +15,7 @@ pub(in crate::mqtt) struct Answer<'a> {
     pub(in crate::mqtt) session_present: bool,
     pub(in crate::mqtt) packet_id: u16,
     pub(in crate::mqtt) reason: Reason,
-    /// Those of SUBACK and UNSUBACK.
+    /// Those of SUBACK and UNSUBACK, the first of which is the reason.
     pub(in crate::mqtt) reasons: &'a [u8],
     pub(in crate::mqtt) properties: Properties<'a>,
     /// What is wrong with the packet; success for nothing.
@@ -51,6 +51,8 @@ impl<'a> Answer<'a> {
     ) -> Answer<'a> {
         let (bit, v5) = (packet.bit(), version.is_v5());
         let connack = packet == PacketType::Connack;
+        // UNSUBACK of 3.1.1 has no codes.
+        let list = bit & LISTS != 0 && (v5 || packet == PacketType::Suback);
         let mut source = Source::new(body);
         let mut answer = Answer {
             session_present: false,
@@ -63,71 +65,59 @@ impl<'a> Answer<'a> {
         if connack {
             let flags = source.u8();
             answer.session_present = flags != 0;
-            answer.reason = Reason(source.u8());
-            source.check(flags & 0xfe == 0, Reason::MALFORMED_PACKET);
+            source.check(flags <= 1, Reason::MALFORMED_PACKET);
         } else if bit & NAMELESS == 0 {
             answer.packet_id = source.packet_id();
         }
         // Either of these may be left out when it says nothing (5.0 §3.4.2.1, §3.14.2.1), but for
-        // the properties of CONNACK and of what ends in a list.
-        let whole = connack || bit & LISTS != 0;
-        if v5 {
-            if !whole && !source.is_empty() {
-                answer.reason = Reason(source.u8());
-            }
-            if whole || !source.is_empty() {
-                answer.properties = Properties::parse(&mut source, Some(packet), side);
-            }
+        // the code of CONNACK, and the properties of that and of what ends in a list.
+        let mut codes: &[u8] = &[];
+        if connack || (v5 && !list && !source.is_empty()) {
+            codes = source.take(1);
         }
-        let reason = answer.reason;
-        if bit & LISTS != 0 {
-            answer.reasons = source.take_rest();
-            source.fail(Answer::reasons(packet, answer.reasons, version));
-        } else {
-            if connack {
-                source.end();
-            }
-            let good = match connack {
-                true => Answer::connack(answer.session_present, reason, version),
-                false => !v5 || reason.fits(packet),
-            };
-            source.check(good, Reason::PROTOCOL_ERROR);
-            source.end();
+        if v5 && (connack || list || !source.is_empty()) {
+            answer.properties = Properties::parse(&mut source, Some(packet), side);
         }
+        if list {
+            source.check(!source.is_empty(), Reason::MALFORMED_PACKET);
+            codes = source.take_rest();
+            answer.reasons = codes;
+        }
+        if let Some(first) = codes.first() {
+            answer.reason = Reason(*first);
+        }
+        source.end();
+        let good = Answer::are_known(codes, packet, version)
+            && !(answer.session_present && answer.reason != Reason::SUCCESS);
+        source.check(good, Reason::PROTOCOL_ERROR);
         // Only a server says Success, only a client Re-authenticate (table 3-11); a packet
         // without anything is a success (§3.15.2.1).
-        if v5 && packet == PacketType::Auth {
+        if packet == PacketType::Auth {
             let bare = !body.is_empty() && answer.properties.is_empty();
-            source.check(!bare && reason != foreign(side), Reason::PROTOCOL_ERROR);
+            source.check(!bare && answer.reason != foreign(side), Reason::PROTOCOL_ERROR);
         }
         answer.wrong = source.wrong();
         answer
     }
 
-    /// A CONNACK has a known code, and no session with a refusal [MQTT-3.2.2-6].
-    pub(super) fn connack(session_present: bool, reason: Reason, version: Version) -> bool {
-        let known = match version.is_v5() {
-            true => reason.fits(PacketType::Connack),
-            false => reason.0 <= 5,
-        };
-        known && !(session_present && reason.0 != 0)
+    /// Whether this packet may have these codes.
+    fn are_known(codes: &[u8], packet: PacketType, version: Version) -> bool {
+        codes.iter().all(|code| match packet {
+            packet if version.is_v5() => Reason(*code).fits(packet),
+            PacketType::Connack => *code <= 5,
+            _ => matches!(code, 0..=2 | 0x80),
+        })
     }
 
-    /// What is wrong with the codes of SUBACK or UNSUBACK; success when nothing is. UNSUBACK of
-    /// 3.1.1 has none.
-    pub(super) fn reasons(packet: PacketType, reasons: &[u8], version: Version) -> Reason {
-        let v5 = version.is_v5();
-        let bare = !v5 && packet == PacketType::Unsuback;
-        if reasons.is_empty() {
-            return if bare { Reason::SUCCESS } else { Reason::MALFORMED_PACKET };
-        }
-        let known =
-            |reason: &u8| if v5 { Reason(*reason).fits(packet) } else { matches!(reason, 0..=2 | 0x80) };
-        match () {
-            () if bare => Reason::MALFORMED_PACKET,
-            () if reasons.iter().all(known) => Reason::SUCCESS,
-            () => Reason::PROTOCOL_ERROR,
-        }
+    /// A CONNACK has a known code, and no session with a refusal [MQTT-3.2.2-6].
+    pub(super) fn connack(session_present: bool, reason: Reason, version: Version) -> bool {
+        Answer::are_known(&[reason.0], PacketType::Connack, version) && !(session_present && reason.0 != 0)
+    }
+
+    /// Whether these may be the codes of SUBACK or UNSUBACK.
+    pub(super) fn reasons(packet: PacketType, reasons: &[u8], version: Version) -> bool {
+        let bare = !version.is_v5() && packet == PacketType::Unsuback;
+        reasons.is_empty() == bare && Answer::are_known(reasons, packet, version)
     }
 }
 

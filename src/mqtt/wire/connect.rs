@@ -112,7 +112,14 @@ impl<'a> Connect<'a> {
     pub(super) fn body(&self, sink: &mut Sink) {
         let start = (self.version, self.clean_start, self.keep_alive);
         let login = (self.user_name, self.password);
-        emit_connect(start, (&self.properties, &[]), self.client_id, self.will.as_ref(), login, sink);
+        emit_connect(
+            start,
+            (&self.properties, &[]),
+            self.client_id.as_bytes(),
+            self.will.as_ref(),
+            login,
+            sink,
+        );
     }
 
     /// Writes the packet.
@@ -130,7 +137,7 @@ impl<'a> Connect<'a> {
 pub(in crate::mqtt) fn emit_connect(
     (version, clean_start, keep_alive): (Version, bool, u16),
     (properties, more): (&Properties, &[(u8, u32)]),
-    client_id: &str,
+    client_id: &[u8],
     will: Option<&Will>,
     (user_name, password): (Option<&str>, Option<&[u8]>),
     sink: &mut Sink,
@@ -151,7 +158,7 @@ pub(in crate::mqtt) fn emit_connect(
         sink.check(clean_start || !client_id.is_empty());
         sink.check(flags & (USER_NAME | PASSWORD) != PASSWORD);
     }
-    sink.string(client_id.as_bytes());
+    sink.string(client_id);
     if let Some(will) = will {
         if v5 {
             will.properties.emit(&[], None, Side::Client, sink);

@@ -190,7 +190,7 @@ impl<'a> Property<'a> {
         crate::text::parse(self.data).unwrap_or_default()
     }
 
-    fn read(source: &mut Source<'a>) -> Property<'a> {
+    pub(in crate::mqtt) fn read(source: &mut Source<'a>) -> Property<'a> {
         // Identifiers are Variable Byte Integers, but all that exist take one byte.
         let mut property = Property { id: source.u8(), ..Property::default() };
         let (_, Row(_, form, _)) = row(property.id);

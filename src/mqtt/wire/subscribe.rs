@@ -252,7 +252,7 @@ impl<'a> Acknowledged<'a> {
 
     pub(super) fn body(&self, version: Version, sink: &mut Sink) {
         sink.check(self.packet_id != 0);
-        sink.check(Answer::reasons(self.packet, self.reasons, version) == Reason::SUCCESS);
+        sink.check(Answer::reasons(self.packet, self.reasons, version));
         sink.u16(self.packet_id);
         if version.is_v5() {
             self.properties.emit(&[], Some(self.packet), Side::Server, sink);
