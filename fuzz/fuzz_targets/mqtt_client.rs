@@ -74,7 +74,9 @@ impl Bench<'_> {
     fn stream(&mut self, event: StreamEvent<'_>) {
         let mut ended = std::mem::take(&mut self.ended);
         self.with(|client, cx| {
-            if let (_, Some(event)) = client.receive(cx, event) {
+            let mut out = None;
+            client.receive(cx, event, &mut out);
+            if let Some(event) = out {
                 Bench::note(&mut ended, &event);
             }
         });
@@ -93,7 +95,8 @@ impl Bench<'_> {
             let unread = std::mem::take(&mut self.unread);
             let mut ended = std::mem::take(&mut self.ended);
             let (consumed, any) = self.with(|client, cx| {
-                let (consumed, event) = client.receive(cx, StreamEvent::Received(&unread));
+                let mut event = None;
+                let consumed = client.receive(cx, StreamEvent::Received(&unread), &mut event);
                 if let Some(event) = &event {
                     Bench::note(&mut ended, event);
                 }

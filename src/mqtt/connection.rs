@@ -141,10 +141,16 @@ impl Client<'_> {
     }
 
     /// CONNACK.
-    pub(super) fn connack<'d>(&mut self, cx: &mut Context, answer: &Answer<'d>, out: &mut Outcome<'d>) {
+    pub(super) fn connack<'d>(
+        &mut self,
+        cx: &mut Context,
+        answer: &Answer<'d>,
+        out: &mut Option<Event<'d>>,
+    ) -> Outcome<()> {
         let Answer { session_present, reason, properties, .. } = *answer;
         if reason != Reason::SUCCESS {
-            return self.lost(cx, Error::Refused, reason, &properties, &mut out.event);
+            self.lost(cx, Error::Refused, reason, &properties, out);
+            return Ok(());
         }
         let v5 = self.is_v5();
         let clean = self.config.clean_start;
@@ -154,17 +160,15 @@ impl Client<'_> {
         if (clean && !resumed && session_present)
             || (AUTH && v5 && properties.data(method) != self.config.properties.data(method))
         {
-            out.fail(Reason::PROTOCOL_ERROR);
-            return;
+            return Err(Reason::PROTOCOL_ERROR);
         }
         self.read_limits(&properties);
         if v5 && let Some(assigned) = properties.data(id::ASSIGNED_CLIENT_IDENTIFIER) {
             // Without room for it the next connection is a new session.
             self.note(kind::CLIENT_ID, assigned);
         }
-        if !session_present && self.session_lost(cx, !v5 && !clean).is_err() {
-            out.fail(TRANSIENT);
-            return;
+        if !session_present {
+            self.session_lost(cx, !v5 && !clean).or(Err(TRANSIENT))?;
         }
         self.queue.rewind();
         self.marks |= mark::STARTED | mark::DUE | mark::REQUESTS;
@@ -172,7 +176,8 @@ impl Client<'_> {
         self.deadline = Instant::NEVER;
         self.connected_at = cx.stream.now;
         self.statistics.connections = self.statistics.connections.wrapping_add(1);
-        out.event = Some(Event::Connected { session_present, properties });
+        *out = Some(Event::Connected { session_present, properties });
+        Ok(())
     }
 
     /// What the server allows, and how it wants to be treated.

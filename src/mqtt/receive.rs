@@ -12,36 +12,31 @@ use super::wire::{Answer, FixedHeader, PacketType, Properties, Property, Publish
 use crate::status::Error;
 use crate::transport::StreamEvent;
 
-/// What comes of a packet besides how many of its bytes were consumed.
-pub(super) struct Outcome<'d> {
-    pub(super) event: Option<Event<'d>>,
-    /// The Reason Code with which the connection is closed; success for none.
-    pub(super) wrong: Reason,
-}
-
-impl Outcome<'_> {
-    /// Nothing is consumed of what is wrong.
-    pub(super) const fn fail(&mut self, reason: Reason) -> usize {
-        self.wrong = reason;
-        0
-    }
-}
+/// What comes of a packet besides its event, or the Reason Code with which the connection is closed. Nothing is
+/// consumed of what is wrong.
+pub(super) type Outcome<T> = core::result::Result<T, Reason>;
 
 /// A store that fails while a packet is processed: a transient error (5.0 §4.13.2).
 pub(super) const TRANSIENT: Reason = Reason::IMPLEMENTATION_SPECIFIC_ERROR;
 
 impl Client<'_> {
     /// Takes what the stream brings. For received bytes it says how many it has consumed, and
-    /// wants the rest again, with what followed; an event may borrow from them.
+    /// wants the rest again, with what followed; the event that it leaves in `out`, if there is one, may borrow
+    /// from them.
     ///
     /// Call it until it consumes nothing and has no event; then call
     /// [`poll`](Client::poll) until that has none, and offer again what is left.
-    pub fn receive<'d>(&mut self, cx: &mut Context, event: StreamEvent<'d>) -> (usize, Option<Event<'d>>) {
-        let mut out = Outcome { event: None, wrong: Reason::SUCCESS };
+    pub fn receive<'d>(
+        &mut self,
+        cx: &mut Context,
+        event: StreamEvent<'d>,
+        out: &mut Option<Event<'d>>,
+    ) -> usize {
+        *out = None;
         let mut count = 0;
         let error = match event {
             StreamEvent::Received(bytes) => {
-                count = self.input(cx, bytes, &mut out);
+                count = self.input(cx, bytes, out);
                 None
             }
             StreamEvent::Connected if self.state == State::Connecting => {
@@ -62,22 +57,23 @@ impl Client<'_> {
             StreamEvent::Failed(error) => Some(error),
         };
         if let Some(error) = error {
-            self.failed(cx, error, &mut out.event);
+            self.failed(cx, error, out);
         }
-        (count, out.event)
+        count
     }
 
-    fn input<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
+    fn input<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Option<Event<'d>>) -> usize {
         // Whatever comes shows that the server is there.
         self.heard(cx.stream.now, bytes.len());
         let mut count = 0;
         if self.is_open() {
-            count = match self.incoming.remaining {
-                0 => self.packet(cx, bytes, out),
-                _ => self.payload(bytes, out),
-            };
-            if out.wrong != Reason::SUCCESS {
-                self.refuse(cx, out);
+            if self.incoming.remaining != 0 {
+                count = self.payload(bytes, out);
+            } else {
+                match self.packet(cx, bytes, out) {
+                    Ok(consumed) => count = consumed,
+                    Err(reason) => self.refuse(cx, reason, out),
+                }
             }
         }
         // The packet may have ended the connection.
@@ -90,8 +86,7 @@ impl Client<'_> {
     }
 
     /// Bad input: DISCONNECT with the reason (5.0 §4.13), and the connection is closed.
-    fn refuse(&mut self, cx: &mut Context, out: &mut Outcome) {
-        let reason = out.wrong;
+    fn refuse(&mut self, cx: &mut Context, reason: Reason, out: &mut Option<Event>) {
         if self.is_v5() {
             // In the midst of a message, or without room, the reason is lost.
             self.gather(cx, &[PacketType::Disconnect.first_byte(), 1, reason.0]);
@@ -104,13 +99,18 @@ impl Client<'_> {
             Reason::IMPLEMENTATION_SPECIFIC_ERROR => Error::Io,
             _ => Error::Protocol,
         };
-        self.lost(cx, error, reason, &Properties::EMPTY, &mut out.event);
+        self.lost(cx, error, reason, &Properties::EMPTY, out);
     }
 
     /// Reads one packet at the front of `bytes`. Nothing is consumed of one that is not all
     /// there, or that must wait.
     #[inline(never)]
-    fn packet<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
+    fn packet<'d>(
+        &mut self,
+        cx: &mut Context,
+        bytes: &'d [u8],
+        out: &mut Option<Event<'d>>,
+    ) -> Outcome<usize> {
         let version = self.config.version;
         let barred = match self.state {
             State::Connected => PacketType::Connack.bit(),
@@ -118,55 +118,48 @@ impl Client<'_> {
         };
         let (header, source) = FixedHeader::read(bytes, version, Side::Server.never_sends(version) | barred);
         if source.is_short() {
-            return 0;
+            return Ok(0);
         }
-        out.wrong = source.wrong();
-        if out.wrong != Reason::SUCCESS {
-            return 0;
-        }
+        source.outcome()?;
         let packet = header.packet;
         let total = header.total() as usize;
         let room = self.config.receive_bytes;
         let limit = self.config.maximum_packet_size;
         let publish = packet == PacketType::Publish;
         if (limit != 0 && total > limit as usize) || (!publish && total > room) {
-            return out.fail(Reason::PACKET_TOO_LARGE);
+            return Err(Reason::PACKET_TOO_LARGE);
         }
         if publish {
             return self.publication(cx, &header, bytes.len(), source.rest(), out);
         }
-        let Some(body) = source.rest().get(..header.remaining as usize) else { return 0 };
+        let Some(body) = source.rest().get(..header.remaining as usize) else { return Ok(0) };
         if packet == PacketType::Pingresp {
             self.answered();
-            return if body.is_empty() { total } else { out.fail(Reason::MALFORMED_PACKET) };
+            return if body.is_empty() { Ok(total) } else { Err(Reason::MALFORMED_PACKET) };
         }
-        let answer = Answer::read(packet, body, version, Side::Server);
-        out.wrong = answer.wrong;
-        if out.wrong != Reason::SUCCESS {
-            return 0;
-        }
+        let answer = Answer::parse(packet, body, version, Side::Server)?;
         // Without problem information asked for there is none [MQTT-3.1.2-29].
         if self.has(mark::NO_PROBLEMS)
             && !matches!(packet, PacketType::Connack | PacketType::Disconnect)
             && answer.properties.iter().any(|p| p.id == id::REASON_STRING || p.id == id::USER_PROPERTY)
         {
-            return out.fail(Reason::PROTOCOL_ERROR);
+            return Err(Reason::PROTOCOL_ERROR);
         }
         match packet {
-            PacketType::Connack => self.connack(cx, &answer, out),
+            PacketType::Connack => self.connack(cx, &answer, out)?,
             PacketType::Disconnect => {
-                self.lost(cx, Error::Closed, answer.reason, &answer.properties, &mut out.event);
+                self.lost(cx, Error::Closed, answer.reason, &answer.properties, out);
             }
-            PacketType::Auth => self.auth(&answer, out),
-            PacketType::Suback | PacketType::Unsuback => self.acknowledged(packet, &answer, out),
+            PacketType::Auth => self.auth(&answer, out)?,
+            PacketType::Suback | PacketType::Unsuback => self.acknowledged(packet, &answer, out)?,
             PacketType::Pubrel => {
-                if !self.pubrel(cx, answer.packet_id, out) {
-                    return 0;
+                if !self.pubrel(cx, answer.packet_id)? {
+                    return Ok(0);
                 }
             }
-            _ => self.acked(cx, packet, &answer, out),
+            _ => self.acked(cx, packet, &answer, out)?,
         }
-        total
+        Ok(total)
     }
 
     /// PUBLISH, of which at least the part before the payload must be there: how many bytes were
@@ -177,8 +170,8 @@ impl Client<'_> {
         header: &FixedHeader,
         offered: usize,
         body: &'d [u8],
-        out: &mut Outcome<'d>,
-    ) -> usize {
+        out: &mut Option<Event<'d>>,
+    ) -> Outcome<usize> {
         let body = body.get(..header.remaining as usize).unwrap_or(body);
         let remaining = header.remaining - body.len() as u32;
         let limit = self.config.receive_bytes;
@@ -186,12 +179,12 @@ impl Client<'_> {
         let head = PublishHead::read(header.flags, &mut source, self.config.version, Side::Server);
         if source.is_short() && remaining != 0 {
             // The driver will never have more than it has now.
-            return if offered >= limit { out.fail(Reason::PACKET_TOO_LARGE) } else { 0 };
+            return if offered >= limit { Err(Reason::PACKET_TOO_LARGE) } else { Ok(0) };
         }
-        out.wrong = source.wrong();
+        source.outcome()?;
         // A message that fits the driver's buffer is delivered in one piece.
-        if out.wrong != Reason::SUCCESS || (remaining != 0 && header.total() as usize <= limit) {
-            return 0;
+        if remaining != 0 && header.total() as usize <= limit {
+            return Ok(0);
         }
         let payload = source.rest();
         let total = remaining + payload.len() as u32;
@@ -210,18 +203,15 @@ impl Client<'_> {
                 }
             } else {
                 if !self.has(mark::OVERFLOW) {
-                    token = self.admit(cx, packet_id, head.qos, out);
+                    token = self.admit(cx, packet_id, head.qos)?;
                 }
                 skip = self.has(mark::OVERFLOW);
                 if token.is_none() && !skip {
-                    return 0;
+                    return Ok(0);
                 }
             }
         }
-        let alias = self.resolve(&head, out);
-        if out.wrong != Reason::SUCCESS {
-            return 0;
-        }
+        let alias = self.resolve(&head)?;
         let cookie = self.handler(0);
         self.incoming = Incoming { total, remaining, token, skip };
         self.complete();
@@ -231,17 +221,16 @@ impl Client<'_> {
             let PublishHead { topic, qos, dup, retain, properties, .. } = head;
             let message =
                 Message { topic, alias, qos, dup, retain, properties, payload, total, cookie, token };
-            out.event = Some(Event::Message(message));
+            *out = Some(Event::Message(message));
         }
-        usize::from(header.length) + body.len()
+        Ok(usize::from(header.length) + body.len())
     }
 
     /// Makes room to remember a message of QoS 1 or 2. `None` when it must wait unread.
-    fn admit(&mut self, cx: &mut Context, packet_id: u16, qos: u8, out: &mut Outcome) -> Option<Token> {
+    fn admit(&mut self, cx: &mut Context, packet_id: u16, qos: u8) -> Outcome<Option<Token>> {
         let maximum = self.config.receive_maximum;
-        if self.receipts >= maximum && self.settle(cx).is_err() {
-            out.fail(TRANSIENT);
-            return None;
+        if self.receipts >= maximum {
+            self.settle(cx).or(Err(TRANSIENT))?;
         }
         let mut count = 0;
         let mut stuck = true;
@@ -253,12 +242,13 @@ impl Client<'_> {
             && let Some(entry) = self.new_receipt(packet_id)
         {
             entry.qos = qos;
-            return Some(entry.token());
+            return Ok(Some(entry.token()));
         }
         // 5.0 has promised not to send more [MQTT-3.3.4-9].
         if self.is_v5() && count >= maximum {
-            out.fail(Reason::RECEIVE_MAXIMUM_EXCEEDED);
-        } else if stuck {
+            return Err(Reason::RECEIVE_MAXIMUM_EXCEEDED);
+        }
+        if stuck {
             // With 3.1.1 the message waits. If nothing but a PUBREL behind it could make room, it
             // and all after it are passed over without an answer, so that they come again, in
             // their order, over the next connection. That is made when all others are done with, or after a
@@ -266,7 +256,7 @@ impl Client<'_> {
             self.marks |= mark::OVERFLOW;
             self.deadline = cx.stream.now.after(u64::from(self.config.response_timeout));
         }
-        None
+        Ok(None)
     }
 
     /// A further place among what has been received; `None` without room.
@@ -280,7 +270,7 @@ impl Client<'_> {
 
     /// The alias of a message; sets the alias that it brings (5.0 §3.3.4), and marks who takes the
     /// message, as [`handler`](Client::handler) says.
-    fn resolve(&mut self, head: &PublishHead, out: &mut Outcome) -> u16 {
+    fn resolve(&mut self, head: &PublishHead) -> Outcome<u16> {
         let topic = head.topic.as_bytes();
         let mut alias = 0;
         // Where the topic lies among the names, if the server sent the alias alone.
@@ -290,23 +280,21 @@ impl Client<'_> {
         }
         if alias != 0 {
             if !ALIASES || alias > self.config.topic_alias_maximum {
-                out.fail(Reason::TOPIC_ALIAS_INVALID);
-                return 0;
+                return Err(Reason::TOPIC_ALIAS_INVALID);
             }
             let word = kind::ALIAS_IN | u32::from(alias);
             known = self.names.first(kind::MASK | flag::ID, word);
-            out.wrong = Reason::PROTOCOL_ERROR;
+            let mut otherwise = Reason::PROTOCOL_ERROR;
             if !topic.is_empty() {
                 if let Some(at) = known {
                     self.names.remove(at);
                 }
                 known = self.names.add(word, 0, 0, topic).ok();
-                out.wrong = Reason::QUOTA_EXCEEDED;
+                otherwise = Reason::QUOTA_EXCEEDED;
             }
             if known.is_none() {
-                return 0;
+                return Err(otherwise);
             }
-            out.wrong = Reason::SUCCESS;
         }
         self.names.mark_all(kind::TAKES, kind::TAKES, kind::TAKES, 0);
         let mut by_identifier = self.is_v5();
@@ -328,14 +316,14 @@ impl Client<'_> {
                 }
             }
             if !by_identifier || self.handler(0).is_some() {
-                return alias;
+                return Ok(alias);
             }
             by_identifier = false;
         }
     }
 
     /// A further part of a payload.
-    fn payload<'d>(&mut self, bytes: &'d [u8], out: &mut Outcome<'d>) -> usize {
+    fn payload<'d>(&mut self, bytes: &'d [u8], out: &mut Option<Event<'d>>) -> usize {
         let Incoming { total, remaining, token, skip } = self.incoming;
         let cookie = self.handler(0);
         let data = bytes.get(..remaining as usize).unwrap_or(bytes);
@@ -344,7 +332,7 @@ impl Client<'_> {
             self.complete();
             if !skip {
                 let offset = total - remaining;
-                out.event = Some(Event::Payload { data, offset, total, cookie, token });
+                *out = Some(Event::Payload { data, offset, total, cookie, token });
             }
         }
         data.len()
@@ -368,7 +356,7 @@ impl Client<'_> {
     }
 
     /// PUBREL. `false` when it must wait for room.
-    fn pubrel(&mut self, cx: &mut Context, packet_id: u16, out: &mut Outcome) -> bool {
+    fn pubrel(&mut self, cx: &mut Context, packet_id: u16) -> Outcome<bool> {
         self.marks |= mark::DUE;
         if let Some(entry) = self.receipt(packet_id)
             && matches!(entry.receipt, Receipt::Received | Receipt::Again)
@@ -376,15 +364,15 @@ impl Client<'_> {
             entry.receipt = Receipt::Releasing;
             entry.reason = Reason::SUCCESS.0;
             self.marks |= mark::USEFUL;
-            return true;
+            return Ok(true);
         }
-        if usize::from(self.receipts) >= self.inbound.len() && self.settle(cx).is_err() {
-            out.fail(TRANSIENT);
+        if usize::from(self.receipts) >= self.inbound.len() {
+            self.settle(cx).or(Err(TRANSIENT))?;
         }
-        let Some(entry) = self.new_receipt(packet_id) else { return false };
+        let Some(entry) = self.new_receipt(packet_id) else { return Ok(false) };
         entry.receipt = Receipt::Unknown;
         entry.reason = Reason::PACKET_IDENTIFIER_NOT_FOUND.0;
-        true
+        Ok(true)
     }
 
     /// PUBACK, PUBREC or PUBCOMP. Records are kept as `session` explains.
@@ -393,8 +381,8 @@ impl Client<'_> {
         cx: &mut Context,
         packet: PacketType,
         answer: &Answer<'d>,
-        out: &mut Outcome<'d>,
-    ) {
+        out: &mut Option<Event<'d>>,
+    ) -> Outcome<()> {
         // Whoever has sent PUBREC owns the message: that it is not known any more is no error, but how an exchange goes on
         // whose PUBCOMP was lost (5.0 §3.7.2.1).
         let error = answer.reason.is_error() && packet != PacketType::Pubcomp;
@@ -406,7 +394,7 @@ impl Client<'_> {
             if received {
                 self.ack(cx, PacketType::Pubrel, answer.packet_id, Reason::PACKET_IDENTIFIER_NOT_FOUND);
             }
-            return;
+            return Ok(());
         };
         let word = self.queue.word(at);
         let released = word & flag::RELEASED != 0;
@@ -417,32 +405,31 @@ impl Client<'_> {
         };
         // An answer to a message that has not been sent whole.
         if !fits || self.under_way() == Some(at) {
-            out.fail(Reason::PROTOCOL_ERROR);
-            return;
+            return Err(Reason::PROTOCOL_ERROR);
         }
         self.marks |= mark::DUE | mark::USEFUL;
         if received {
             if !released {
                 self.queue.mark(at, 0, flag::RELEASED);
                 self.queue.strip(at);
-                if self.keep(cx, at).is_err() {
-                    out.fail(TRANSIENT);
-                    return;
-                }
+                self.keep(cx, at).or(Err(TRANSIENT))?;
             }
             self.release_one(cx, at);
-            return;
+            return Ok(());
         }
-        if self.drop_kept(cx, at).is_err() {
-            out.fail(TRANSIENT);
-            return;
-        }
+        self.drop_kept(cx, at).or(Err(TRANSIENT))?;
         self.quota = self.quota.saturating_add(1).min(self.quota_max);
         self.ended(at, error, answer, out);
+        Ok(())
     }
 
     /// SUBACK or UNSUBACK.
-    fn acknowledged<'d>(&mut self, packet: PacketType, answer: &Answer<'d>, out: &mut Outcome<'d>) {
+    fn acknowledged<'d>(
+        &mut self,
+        packet: PacketType,
+        answer: &Answer<'d>,
+        out: &mut Option<Event<'d>>,
+    ) -> Outcome<()> {
         let reasons = answer.reasons;
         let subscribe = packet == PacketType::Suback;
         let wanted = if subscribe { kind::SUBSCRIBE } else { kind::UNSUBSCRIBE };
@@ -456,11 +443,11 @@ impl Client<'_> {
                 let reason = answer.reason;
                 self.names.mark(at, kind::ASKED | flag::ID, 0);
                 if reason.is_error() {
-                    out.event = Some(Event::Unsubscribed { cookie: self.names.key(at), reason });
+                    *out = Some(Event::Unsubscribed { cookie: self.names.key(at), reason });
                     self.names.remove(at);
                 }
             }
-            return;
+            return Ok(());
         };
         let v5 = self.is_v5();
         let mut asked = 0;
@@ -470,8 +457,7 @@ impl Client<'_> {
         }
         // UNSUBACK of 3.1.1 has no codes.
         if asked != reasons.len() && !reasons.is_empty() {
-            out.fail(Reason::PROTOCOL_ERROR);
-            return;
+            return Err(Reason::PROTOCOL_ERROR);
         }
         let mut refused = !reasons.is_empty();
         let mut request = Request::new(self.queue.body(at), v5, self.queue.word(at));
@@ -488,13 +474,13 @@ impl Client<'_> {
             }
         }
         self.ended(at, refused, answer, out);
+        Ok(())
     }
 
     /// AUTH, which only follows a CONNECT with the same method [MQTT-4.12.0-5, MQTT-4.12.0-6].
-    fn auth<'d>(&mut self, answer: &Answer<'d>, out: &mut Outcome<'d>) {
+    fn auth<'d>(&mut self, answer: &Answer<'d>, out: &mut Option<Event<'d>>) -> Outcome<()> {
         if !AUTH {
-            out.fail(Reason::PROTOCOL_ERROR);
-            return;
+            return Err(Reason::PROTOCOL_ERROR);
         }
         let Answer { reason, properties, .. } = *answer;
         let ours = self.config.properties.data(id::AUTHENTICATION_METHOD);
@@ -505,18 +491,18 @@ impl Client<'_> {
         let bare = properties.is_empty() && connected;
         let early = !connected && reason != Reason::CONTINUE_AUTHENTICATION;
         if ours.is_none() || (theirs != ours && !bare) || early {
-            out.fail(Reason::PROTOCOL_ERROR);
-            return;
+            return Err(Reason::PROTOCOL_ERROR);
         }
-        out.event = Some(Event::Authentication { reason, properties });
+        *out = Some(Event::Authentication { reason, properties });
+        Ok(())
     }
 
     /// An operation has ended by an answer.
-    fn ended<'d>(&mut self, at: At, refused: bool, answer: &Answer<'d>, out: &mut Outcome<'d>) {
+    fn ended<'d>(&mut self, at: At, refused: bool, answer: &Answer<'d>, out: &mut Option<Event<'d>>) {
         let Answer { reason, reasons, properties, .. } = *answer;
         let error = if refused { Some(Error::Refused) } else { None };
         if let Some(operation) = Operation::from_raw(self.queue.key(at)) {
-            out.event = Some(Event::Ended { operation, error, reason, reasons, properties });
+            *out = Some(Event::Ended { operation, error, reason, reasons, properties });
         }
         self.queue.remove(at);
     }

@@ -141,7 +141,8 @@ fn requests_and_responses() {
         PublishHead { topic: "service", properties: Properties::List(&list), ..PublishHead::default() };
     let bytes = encode(&Packet::Publish(Publish { head, payload: b"?" }), Version::V5, Side::Server);
     assert_eq!(sent, std::slice::from_ref(&bytes));
-    let (_, event) = rig.with(|client, cx| client.receive(cx, StreamEvent::Received(&bytes)));
+    let mut event = None;
+    rig.with(|client, cx| client.receive(cx, StreamEvent::Received(&bytes), &mut event));
     let Some(mote::mqtt::Event::Message(message)) = event else { panic!() };
     assert_eq!(message.correlation_data(), Some(&b"17"[..]));
     rig.with(|client, cx| client.respond(cx, &message, 0, b"!")).unwrap();

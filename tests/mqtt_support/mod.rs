@@ -247,8 +247,9 @@ impl Rig {
     }
 
     pub fn tell(&mut self, event: StreamEvent) {
-        let (_, event) = self.with(|client, cx| client.receive(cx, event));
-        if let Some(event) = event {
+        let mut out = None;
+        self.with(|client, cx| client.receive(cx, event, &mut out));
+        if let Some(event) = out {
             let seen = keep(&event, &self.client);
             self.seen.push(seen);
         }
@@ -266,7 +267,9 @@ impl Rig {
         loop {
             let inlet = std::mem::take(&mut self.inlet);
             let offered = &inlet[..inlet.len().min(room)];
-            let (count, event) = self.with(|client, cx| client.receive(cx, StreamEvent::Received(offered)));
+            let mut event = None;
+            let count =
+                self.with(|client, cx| client.receive(cx, StreamEvent::Received(offered), &mut event));
             let seen = event.map(|event| keep(&event, &self.client));
             let none = seen.is_none();
             self.seen.extend(seen);
@@ -288,7 +291,9 @@ impl Rig {
         let mut at = 0;
         loop {
             let offered = &bytes[at..bytes.len().min(at + room)];
-            let (count, event) = self.with(|client, cx| client.receive(cx, StreamEvent::Received(offered)));
+            let mut event = None;
+            let count =
+                self.with(|client, cx| client.receive(cx, StreamEvent::Received(offered), &mut event));
             let none = event.is_none();
             let seen = event.map(|event| keep(&event, &self.client));
             self.seen.extend(seen);

@@ -125,9 +125,7 @@ pub extern "C" fn check_mqtt_receive<'d>(
     brought: StreamEvent<'d>,
     out: &mut Option<Event<'d>>,
 ) -> usize {
-    let (count, event) = client.receive(cx, brought);
-    *out = event;
-    count
+    client.receive(cx, brought, out)
 }
 
 #[unsafe(no_mangle)]

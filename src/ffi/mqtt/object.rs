@@ -343,7 +343,9 @@ impl MqttRef {
             if bytes.is_empty() {
                 return None;
             }
-            let (count, event) = self.engine(|client, cx| client.receive(cx, StreamEvent::Received(bytes)));
+            let mut event = None;
+            let count =
+                self.engine(|client, cx| client.receive(cx, StreamEvent::Received(bytes), &mut event));
             self.with(|core| core.inlet.consume(count));
             if event.is_some() || count == 0 {
                 return event;
@@ -383,7 +385,9 @@ unsafe fn poll(object: *mut c_void) -> bool {
             Some(Signal::Closed) => StreamEvent::Closed,
             Some(Signal::Failed(error)) => StreamEvent::Failed(error),
         };
-        if let (_, Some(event)) = mqtt.engine(|client, cx| client.receive(cx, brought)) {
+        let mut event = None;
+        mqtt.engine(|client, cx| client.receive(cx, brought, &mut event));
+        if let Some(event) = event {
             mqtt.dispatch(&event);
             return true;
         }

@@ -18,8 +18,6 @@ pub(in crate::mqtt) struct Answer<'a> {
     /// Those of SUBACK and UNSUBACK, the first of which is the reason.
     pub(in crate::mqtt) reasons: &'a [u8],
     pub(in crate::mqtt) properties: Properties<'a>,
-    /// What is wrong with the packet; success for nothing.
-    pub(in crate::mqtt) wrong: Reason,
 }
 
 /// Packets without a Packet Identifier.
@@ -32,23 +30,12 @@ impl<'a> Answer<'a> {
     ///
     /// # Errors
     /// The Reason Code for bad input.
-    pub(super) fn parse(
+    pub(in crate::mqtt) fn parse(
         packet: PacketType,
         body: &'a [u8],
         version: Version,
         side: Side,
     ) -> core::result::Result<Answer<'a>, Reason> {
-        let answer = Answer::read(packet, body, version, side);
-        if answer.wrong == Reason::SUCCESS { Ok(answer) } else { Err(answer.wrong) }
-    }
-
-    /// The same, with what is wrong in its place.
-    pub(in crate::mqtt) fn read(
-        packet: PacketType,
-        body: &'a [u8],
-        version: Version,
-        side: Side,
-    ) -> Answer<'a> {
         let (bit, v5) = (packet.bit(), version.is_v5());
         let connack = packet == PacketType::Connack;
         // UNSUBACK of 3.1.1 has no codes.
@@ -60,7 +47,6 @@ impl<'a> Answer<'a> {
             reason: Reason::SUCCESS,
             reasons: &[],
             properties: Properties::EMPTY,
-            wrong: Reason::SUCCESS,
         };
         if connack {
             let flags = source.u8();
@@ -96,8 +82,8 @@ impl<'a> Answer<'a> {
             let bare = !body.is_empty() && answer.properties.is_empty();
             source.check(!bare && answer.reason != foreign(side), Reason::PROTOCOL_ERROR);
         }
-        answer.wrong = source.wrong();
-        answer
+        source.outcome()?;
+        Ok(answer)
     }
 
     /// Whether this packet may have these codes.
