@@ -47,9 +47,9 @@ struct Bench<'m> {
 }
 
 impl Bench<'_> {
-    fn with<R>(&mut self, run: impl FnOnce(&mut Client<'_>, &mut Context<'_, '_>) -> R) -> R {
-        let mut stream = StreamContext { now: Instant(self.now), transport: &mut self.wire, random: &mut self.random };
-        run(&mut self.client, &mut Context { stream: &mut stream, store: None })
+    fn with<R>(&mut self, run: impl FnOnce(&mut Client<'_>, &mut Context<'_>) -> R) -> R {
+        let stream = StreamContext { now: Instant(self.now), transport: &mut self.wire, random: &mut self.random };
+        run(&mut self.client, &mut Context { stream, store: None })
     }
 
     fn note(ended: &mut BTreeMap<u32, u32>, event: &Event<'_>) {

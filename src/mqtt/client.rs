@@ -16,9 +16,10 @@ use crate::time::Instant;
 use crate::transport::StreamContext;
 
 /// What a client is lent for the length of one call.
-pub struct Context<'a, 'b> {
+#[repr(C)]
+pub struct Context<'a> {
     /// Time, randomness, and the stream.
-    pub stream: &'a mut StreamContext<'b>,
+    pub stream: StreamContext<'a>,
     /// Where the session is kept so that it outlives a restart, if anywhere. Always the same
     /// for one client.
     pub store: Option<&'a mut dyn Store>,
@@ -289,7 +290,7 @@ impl<'m> Client<'m> {
     /// [`Error::Unsupported`] for a version that this build lacks, or topic aliases or an Authentication Method
     /// in a build without them.
     pub fn new(block: &'m mut [u8], config: &'m Config<'m>) -> Result<Client<'m>> {
-        let method = AUTH || config.properties.get(id::AUTHENTICATION_METHOD).is_none();
+        let method = AUTH || config.properties.number(id::AUTHENTICATION_METHOD).is_none();
         if !config.version.is_supported() || !method || (!ALIASES && config.topic_alias_maximum != 0) {
             return Err(Error::Unsupported);
         }

@@ -136,7 +136,7 @@ impl Client<'_> {
         if data.len() > (self.sending.total - self.sending.offset) as usize {
             return Err(Error::TooLarge);
         }
-        let taken = self.output.take(cx.stream, data);
+        let taken = self.output.take(&mut cx.stream, data);
         self.sending.offset += taken as u32;
         if self.sending.offset >= self.sending.total {
             self.sent(at);
@@ -311,7 +311,7 @@ impl Client<'_> {
         };
         let packet = request_type(word);
         let subscribe = packet == PacketType::Subscribe;
-        if subscribe && properties.get(id::SUBSCRIPTION_IDENTIFIER).is_some() {
+        if subscribe && properties.number(id::SUBSCRIPTION_IDENTIFIER).is_some() {
             word |= flag::IDENTIFIER;
         }
         let size = loop {
@@ -506,7 +506,7 @@ impl Publication<'_> {
         sink.binary(self.topic.as_bytes());
         if version.is_v5() {
             // An alias is the client's affair.
-            sink.check(self.properties.get(id::TOPIC_ALIAS).is_none());
+            sink.check(self.properties.number(id::TOPIC_ALIAS).is_none());
             self.properties.emit(&[], Some(PacketType::Publish), Side::Client, sink);
         }
         if !parts {

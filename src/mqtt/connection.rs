@@ -31,7 +31,7 @@ impl Client<'_> {
         if self.output.failed.is_none() {
             self.expire(cx);
             self.pump(cx);
-            self.output.flush(cx.stream);
+            self.output.flush(&mut cx.stream);
         }
         if let Some(error) = self.output.failed {
             self.failed(cx, error, &mut out);
@@ -84,7 +84,7 @@ impl Client<'_> {
         }
         let due = self.deadline.is_due(now);
         if self.state == State::Closing {
-            self.output.flush(cx.stream);
+            self.output.flush(&mut cx.stream);
             if self.output.is_empty() && !self.has(mark::SHUT) && !due {
                 self.marks |= mark::SHUT;
                 cx.stream.transport.shutdown();

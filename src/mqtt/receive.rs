@@ -44,7 +44,7 @@ impl Client<'_> {
                 self.output.last_sent = cx.stream.now;
                 self.state = State::Handshake;
                 let sent = self.send_connect(cx);
-                self.output.flush(cx.stream);
+                self.output.flush(&mut cx.stream);
                 sent.err()
             }
             StreamEvent::Connected => None,
@@ -90,7 +90,7 @@ impl Client<'_> {
         if self.is_v5() {
             // In the midst of a message, or without room, the reason is lost.
             self.gather(cx, &[PacketType::Disconnect.first_byte(), 1, reason.0]);
-            self.output.flush(cx.stream);
+            self.output.flush(&mut cx.stream);
         }
         let error = match reason {
             Reason::MALFORMED_PACKET => Error::Malformed,
@@ -141,7 +141,8 @@ impl Client<'_> {
         // Without problem information asked for there is none [MQTT-3.1.2-29].
         if self.has(mark::NO_PROBLEMS)
             && !matches!(packet, PacketType::Connack | PacketType::Disconnect)
-            && answer.properties.iter().any(|p| p.id == id::REASON_STRING || p.id == id::USER_PROPERTY)
+            && (answer.properties.number(id::REASON_STRING).is_some()
+                || answer.properties.number(id::USER_PROPERTY).is_some())
         {
             return Err(Reason::PROTOCOL_ERROR);
         }

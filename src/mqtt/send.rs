@@ -20,7 +20,7 @@ impl Client<'_> {
         if self.sending.active || packet.len() > self.maximum_packet_size as usize {
             return false;
         }
-        self.output.gather(cx.stream, packet)
+        self.output.gather(&mut cx.stream, packet)
     }
 
     /// Sends an acknowledgement; whether it had room.
@@ -53,7 +53,7 @@ impl Client<'_> {
         if self.sending.active {
             return Err(Error::WouldBlock);
         }
-        let mut sink = self.output.begin(cx.stream, packet);
+        let mut sink = self.output.begin(&mut cx.stream, packet);
         if self.config.version.is_v5() {
             emit_reason(reason, properties, packet, Side::Client, &mut sink);
         }
@@ -76,7 +76,7 @@ impl Client<'_> {
         ];
         let assigned = self.names.first(kind::MASK, kind::CLIENT_ID);
         let client_id = assigned.map_or(config.client_id.as_bytes(), |at| self.names.body(at));
-        let mut sink = self.output.begin(cx.stream, PacketType::Connect);
+        let mut sink = self.output.begin(&mut cx.stream, PacketType::Connect);
         let start = (config.version, config.clean_start && !started, config.keep_alive);
         let login = (config.user_name, config.password);
         emit_connect(start, (&config.properties, &more), client_id, config.will.as_ref(), login, &mut sink);
@@ -213,7 +213,7 @@ impl Client<'_> {
             let (filter, identifier) = (self.names.body(at), self.names.time(at));
             let options = (self.names.word(at) >> flag::SHIFT) as u8 & 0x3f;
             let (version, packet) = (self.config.version, PacketType::Subscribe);
-            let mut sink = self.output.begin(cx.stream, packet);
+            let mut sink = self.output.begin(&mut cx.stream, packet);
             sink.u16(packet_id);
             if version.is_v5() {
                 let more = [(id::SUBSCRIPTION_IDENTIFIER, identifier)];
@@ -236,7 +236,7 @@ impl Client<'_> {
         while let Some(at) = self.queue.next(last, kind::CLASS | flag::SENT | flag::ENDED, kind::SUBSCRIBE) {
             last = Some(at);
             let word = self.queue.word(at);
-            let mut sink = self.output.begin(cx.stream, request_type(word));
+            let mut sink = self.output.begin(&mut cx.stream, request_type(word));
             sink.u16(word as u16);
             sink.put(self.queue.body(at));
             let mut size = sink.end();
@@ -349,7 +349,7 @@ impl Client<'_> {
                 continue;
             };
             skip = 0;
-            let taken = self.output.take(cx.stream, rest);
+            let taken = self.output.take(&mut cx.stream, rest);
             offset += taken as u32;
             if taken < rest.len() {
                 break;

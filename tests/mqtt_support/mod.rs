@@ -222,9 +222,9 @@ impl Rig {
     }
 
     pub fn with<R>(&mut self, act: impl FnOnce(&mut Client<'static>, &mut Context) -> R) -> R {
-        let mut stream = StreamContext { now: self.now, transport: &mut self.wire, random: &mut self.random };
+        let stream = StreamContext { now: self.now, transport: &mut self.wire, random: &mut self.random };
         let store = self.store.as_mut().map(|store| store as &mut dyn Store);
-        act(&mut self.client, &mut Context { stream: &mut stream, store })
+        act(&mut self.client, &mut Context { stream, store })
     }
 
     pub fn poll(&mut self) {

@@ -177,20 +177,20 @@ pub(super) fn init(block: &'static mut [u8], given: &Given<'_>) -> Result<*mut m
 
 impl MqttRef {
     /// Lends the engine together with its context.
-    pub(super) fn engine<R>(self, use_it: impl FnOnce(&mut Client<'static>, &mut Context<'_, '_>) -> R) -> R {
+    pub(super) fn engine<R>(self, use_it: impl FnOnce(&mut Client<'static>, &mut Context<'_>) -> R) -> R {
         let mut random = self.node();
         let now = random.now();
         self.with(|core| {
-            let mut stream = StreamContext { now, transport: &mut core.stream, random: &mut random };
+            let stream = StreamContext { now, transport: &mut core.stream, random: &mut random };
             let store = core.store.as_mut().map(|store| store as &mut dyn Store);
-            use_it(&mut core.client, &mut Context { stream: &mut stream, store })
+            use_it(&mut core.client, &mut Context { stream, store })
         })
     }
 
     /// A command of the application: there may be something to do now, so the node polls.
     pub(super) fn command<R>(
         self,
-        use_it: impl FnOnce(&mut Client<'static>, &mut Context<'_, '_>) -> Result<R>,
+        use_it: impl FnOnce(&mut Client<'static>, &mut Context<'_>) -> Result<R>,
     ) -> Result<R> {
         self.touch();
         self.engine(use_it)

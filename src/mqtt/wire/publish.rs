@@ -60,7 +60,7 @@ impl<'a> PublishHead<'a> {
 
     fn body(&self, version: Version, side: Side, sink: &mut Sink) {
         let alias =
-            version.is_v5() && self.topic.is_empty() && self.properties.get(id::TOPIC_ALIAS).is_some();
+            version.is_v5() && self.topic.is_empty() && self.properties.number(id::TOPIC_ALIAS).is_some();
         sink.check(self.qos <= 2 && (self.qos == 0) == (self.packet_id == 0));
         sink.check(!(self.dup && self.qos == 0) && (alias || topic::is_name(self.topic)));
         sink.string(self.topic.as_bytes());
