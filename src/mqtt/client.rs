@@ -289,6 +289,7 @@ impl<'m> Client<'m> {
     /// Maximum of 0 or a client identifier that is empty where it may not be,
     /// [`Error::Unsupported`] for a version that this build lacks, or topic aliases or an Authentication Method
     /// in a build without them.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn new(block: &'m mut [u8], config: &'m Config<'m>) -> Result<Client<'m>> {
         let method = AUTH || config.properties.number(id::AUTHENTICATION_METHOD).is_none();
         if !config.version.is_supported() || !method || (!ALIASES && config.topic_alias_maximum != 0) {

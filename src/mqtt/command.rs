@@ -274,7 +274,7 @@ impl Client<'_> {
         subscriptions: &[Subscription],
         properties: Properties,
     ) -> Result<Operation> {
-        let at = self.request(cx, List::Subscribe(subscriptions), &properties)?;
+        let at = self.request(cx, kind::SUBSCRIBE, subscriptions, &properties)?;
         let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER).filter(|_| self.is_v5());
         for (index, subscription) in subscriptions.iter().enumerate() {
             if let Err(error) = self.remember(subscription, identifier.unwrap_or(0)) {
@@ -286,29 +286,31 @@ impl Client<'_> {
         self.requested(cx)
     }
 
-    /// Unsubscribes. Messages find their handler until the server has confirmed.
+    /// Unsubscribes from these filters, whatever else stands beside them. Messages find their handler until the server has confirmed.
     ///
     /// # Errors
     /// As [`subscribe`](Client::subscribe).
     pub fn unsubscribe(
         &mut self,
         cx: &mut Context,
-        filters: &[Filter],
+        filters: &[Subscription],
         properties: Properties,
     ) -> Result<Operation> {
-        self.request(cx, List::Unsubscribe(filters), &properties)?;
+        self.request(cx, kind::UNSUBSCRIBE, filters, &properties)?;
         self.requested(cx)
     }
 
     /// Queues a SUBSCRIBE or UNSUBSCRIBE.
     #[inline(never)]
-    fn request(&mut self, cx: &mut Context, list: List, properties: &Properties) -> Result<At> {
+    fn request(
+        &mut self,
+        cx: &mut Context,
+        mut word: u32,
+        list: &[Subscription],
+        properties: &Properties,
+    ) -> Result<At> {
         self.restore(cx)?;
         let version = self.config.version;
-        let mut word = match list {
-            List::Subscribe(_) => kind::SUBSCRIBE,
-            List::Unsubscribe(_) => kind::UNSUBSCRIBE,
-        };
         let packet = request_type(word);
         let subscribe = packet == PacketType::Subscribe;
         if subscribe && properties.number(id::SUBSCRIPTION_IDENTIFIER).is_some() {
@@ -319,9 +321,7 @@ impl Client<'_> {
             if version.is_v5() {
                 properties.emit(&[], Some(packet), Side::Client, &mut sink);
             }
-            let mut index = 0;
-            while let Some(filter) = list.get(index) {
-                index += 1;
+            for Subscription { filter, .. } in list {
                 filter.emit(packet, version, &mut sink);
                 if subscribe {
                     let name = filter.filter.as_bytes();
@@ -329,7 +329,7 @@ impl Client<'_> {
                     word |= if topic::has_wildcard_bytes(name) { flag::WILDCARD } else { 0 };
                 }
             }
-            sink.check(index != 0);
+            sink.check(!list.is_empty());
             let size = sink.count()?;
             if size + HEAD > self.output.capacity() {
                 return Err(Error::TooLarge);
@@ -478,22 +478,6 @@ impl Client<'_> {
             }
         }
         None
-    }
-}
-
-/// What a request is about.
-#[derive(Clone, Copy)]
-enum List<'a> {
-    Subscribe(&'a [Subscription<'a>]),
-    Unsubscribe(&'a [Filter<'a>]),
-}
-
-impl<'a> List<'a> {
-    fn get(&self, index: usize) -> Option<&'a Filter<'a>> {
-        match self {
-            List::Subscribe(list) => list.get(index).map(|subscription| &subscription.filter),
-            List::Unsubscribe(list) => list.get(index),
-        }
     }
 }
 

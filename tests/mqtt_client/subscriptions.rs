@@ -36,6 +36,7 @@ fn subscribing_and_unsubscribing() {
             );
         }
         let filter = Filter { filter: "a/+", ..Filter::default() };
+        let filter = Subscription { filter, cookie: 0 };
         let operation = rig.with(|client, cx| client.unsubscribe(cx, &[filter], Properties::EMPTY)).unwrap();
         rig.poll();
         assert_eq!(types(&rig.sent()), [10]);

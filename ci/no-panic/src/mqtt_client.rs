@@ -6,7 +6,7 @@
 #![allow(improper_ctypes_definitions)]
 
 use mote::mqtt::{
-    Client, Config, Context, Event, Filter, Operation, Properties, Publication, Reason, Subscription, Token,
+    Client, Config, Context, Event, Operation, Properties, Publication, Reason, Subscription, Token,
 };
 use mote::status::Result;
 use mote::transport::StreamEvent;
@@ -92,7 +92,7 @@ pub extern "C" fn check_mqtt_subscribe(
 pub extern "C" fn check_mqtt_unsubscribe(
     client: &mut Client<'static>,
     cx: &mut Context,
-    list: &[Filter],
+    list: &[Subscription],
     properties: Properties,
 ) -> Result<Operation> {
     client.unsubscribe(cx, list, properties)

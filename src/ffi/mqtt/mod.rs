@@ -360,22 +360,22 @@ pub unsafe extern "C" fn mote_mqtt_publish_chunk(
     outcome(give())
 }
 
-/// Reads the filters of a call into `room`, each made by `make`.
+/// Reads the filters of a call into `room`, each with this cookie.
 ///
 /// # Safety
 /// What `given` points to is valid.
-unsafe fn filters<'r, 'a, T>(
+unsafe fn filters<'r, 'a>(
     given: &mote_mqtt_subscribe_config,
-    room: &'r mut [T; MOTE_MQTT_FILTERS],
-    make: impl Fn(Filter<'a>) -> T,
-) -> Result<&'r [T]> {
+    room: &'r mut [Subscription<'a>; MOTE_MQTT_FILTERS],
+    cookie: u32,
+) -> Result<&'r [Subscription<'a>]> {
     let list = room.get_mut(..given.filter_count).ok_or(Error::TooLarge)?;
     if given.filters.is_null() || given.reserved != 0 {
         return Err(Error::Invalid);
     }
     for (index, place) in list.iter_mut().enumerate() {
         // SAFETY: passed on to the caller.
-        *place = make(unsafe { filter(&*given.filters.add(index)) }?);
+        *place = Subscription { filter: unsafe { filter(&*given.filters.add(index)) }?, cookie };
     }
     Ok(list)
 }
@@ -414,18 +414,14 @@ unsafe fn request(
             (MqttRef::new(mqtt)?, given, properties(given.properties, given.property_count, &mut list)?)
         };
         let place = mqtt.room(given.callback)?;
-        let started = if subscribe {
-            let cookie = mqtt.handler(given.handler, given.handler_user)?;
-            let mut room = [Subscription::default(); MOTE_MQTT_FILTERS];
-            // SAFETY: passed on to the caller.
-            let filters = unsafe { filters(given, &mut room, |filter| Subscription { filter, cookie }) }?;
-            mqtt.command(|client, cx| client.subscribe(cx, filters, list))?
-        } else {
-            let mut room = [Filter::default(); MOTE_MQTT_FILTERS];
-            // SAFETY: passed on to the caller.
-            let filters = unsafe { filters(given, &mut room, |filter| filter) }?;
-            mqtt.command(|client, cx| client.unsubscribe(cx, filters, list))?
-        };
+        let cookie = if subscribe { mqtt.handler(given.handler, given.handler_user)? } else { 0 };
+        let mut room = [Subscription::default(); MOTE_MQTT_FILTERS];
+        // SAFETY: passed on to the caller.
+        let filters = unsafe { filters(given, &mut room, cookie) }?;
+        let started = mqtt.command(|client, cx| match subscribe {
+            true => client.subscribe(cx, filters, list),
+            false => client.unsubscribe(cx, filters, list),
+        })?;
         mqtt.register(place, started.raw(), given.callback, given.user);
         // SAFETY: passed on to the caller.
         if let Some(out) = unsafe { operation.as_mut() } {

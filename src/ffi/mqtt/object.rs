@@ -21,6 +21,7 @@ use crate::time::Instant;
 use crate::transport::{StreamContext, StreamEvent};
 use core::cell::Cell;
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 
 /// An MQTT client.
 pub struct mote_mqtt {
@@ -178,13 +179,9 @@ pub(super) fn init(block: &'static mut [u8], given: &Given<'_>) -> Result<*mut m
 impl MqttRef {
     /// Lends the engine together with its context.
     pub(super) fn engine<R>(self, use_it: impl FnOnce(&mut Client<'static>, &mut Context<'_>) -> R) -> R {
-        let mut random = self.node();
-        let now = random.now();
-        self.with(|core| {
-            let stream = StreamContext { now, transport: &mut core.stream, random: &mut random };
-            let store = core.store.as_mut().map(|store| store as &mut dyn Store);
-            use_it(&mut core.client, &mut Context { stream, store })
-        })
+        let (mut random, mut room) = (self.node(), MaybeUninit::uninit());
+        let (client, cx) = self.lend(&mut random, &mut room);
+        use_it(client, cx)
     }
 
     /// A command of the application: there may be something to do now, so the node polls.
@@ -192,8 +189,35 @@ impl MqttRef {
         self,
         use_it: impl FnOnce(&mut Client<'static>, &mut Context<'_>) -> Result<R>,
     ) -> Result<R> {
+        let (mut random, mut room) = (self.node(), MaybeUninit::uninit());
+        let (client, cx) = self.lend_touched(&mut random, &mut room);
+        use_it(client, cx)
+    }
+
+    #[inline(never)] // For its size, as below.
+    fn lend_touched<'a>(
+        self,
+        random: &'a mut NodeRef,
+        room: &'a mut MaybeUninit<Context<'a>>,
+    ) -> (&'a mut Client<'static>, &'a mut Context<'a>) {
         self.touch();
-        self.engine(use_it)
+        self.lend(random, room)
+    }
+
+    /// Makes the engine's context, once for all who use it.
+    #[inline(never)]
+    fn lend<'a>(
+        self,
+        random: &'a mut NodeRef,
+        room: &'a mut MaybeUninit<Context<'a>>,
+    ) -> (&'a mut Client<'static>, &'a mut Context<'a>) {
+        let now = random.now();
+        // SAFETY: `engine` and `command` let go of it before they return, and what they are given to do does not
+        // come back to the object, as `with` demands.
+        let core = unsafe { &mut *self.with(core::ptr::from_mut::<Core>) };
+        let store = core.store.as_mut().map(|store| store as &mut dyn Store);
+        let stream = StreamContext { now, transport: &mut core.stream, random };
+        (&mut core.client, room.write(Context { stream, store }))
     }
 
     /// Leaves the node. From here on every use of the pointer is stale.
