@@ -301,11 +301,10 @@ impl<'m> Client<'m> {
             return Err(Error::Invalid);
         }
         let mut carver = Carver::new(block);
-        let inbound = carver.table(usize::from(config.receive_maximum) + SPARE)?;
-        let (queue, names) = (config.queue_bytes, config.names_bytes);
-        let bytes = carver.table(queue.saturating_add(names).saturating_add(config.output_bytes))?;
-        let (queue, rest) = bytes.split_at_mut_checked(queue).ok_or(Error::NoMemory)?;
-        let (names, output) = rest.split_at_mut_checked(names).ok_or(Error::NoMemory)?;
+        let inbound = carver.part(usize::from(config.receive_maximum) + SPARE);
+        let [queue, names, output] =
+            [config.queue_bytes, config.names_bytes, config.output_bytes].map(|bytes| carver.part(bytes));
+        carver.enough()?;
         Ok(Client {
             marks: 0,
             state: State::Idle,

@@ -118,10 +118,11 @@ fn encoded(properties: Properties<'_>) -> mote_bytes {
     }
 }
 
-/// Shows an event of the engine to C, with the cookie of the subscription that it is for.
-pub(super) fn show(mqtt: *mut mote_mqtt, event: &Event<'_>) -> (mote_mqtt_event, u32) {
+/// Shows an event of the engine to C: writes what it says into a blank one. Gives the cookie of the subscription that
+/// it is for.
+#[inline(never)] // So that it lies in memory throughout, where each kind writes its members alone.
+pub(super) fn show(shown: &mut mote_mqtt_event, event: &Event<'_>) -> u32 {
     let raw = |token: Option<Token>| token.map_or(0, |Token(raw)| raw);
-    let mut shown = blank(mqtt, 0);
     let mut for_cookie = 0;
     match *event {
         Event::Connected { session_present, properties } => {
@@ -178,7 +179,7 @@ pub(super) fn show(mqtt: *mut mote_mqtt, event: &Event<'_>) -> (mote_mqtt_event,
             shown.properties = encoded(properties);
         }
     }
-    (shown, for_cookie)
+    for_cookie
 }
 
 /// Takes the next property off the front of `properties`, which begins as a copy of the

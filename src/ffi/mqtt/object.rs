@@ -147,14 +147,15 @@ pub(super) fn init(block: &'static mut [u8], given: &Given<'_>) -> Result<*mut m
         place.properties = will;
     }
     let engine: &'static Config<'static> = carver.place(engine)?;
-    let client = Client::new(carver.table(Client::plan(engine).bytes())?, engine)?;
-    let topic = core::ptr::from_mut::<[u8]>(carver.table(sizes.topic)?);
-    let callers = carver.table(sizes.callers)?;
-    let handlers = carver.table(sizes.handlers)?;
-    let inlet = Inlet::new(&mut carver, engine.receive_bytes)?;
+    let client = Client::new(carver.part(Client::plan(engine).bytes()), engine)?;
+    let topic = core::ptr::from_mut::<[u8]>(carver.part(sizes.topic));
+    let callers = carver.part(sizes.callers);
+    let handlers = carver.part(sizes.handlers);
+    let inlet = Inlet::new(&mut carver, engine.receive_bytes);
     // SAFETY: the config's texts stay as they are, as the header asks.
     let requests = unsafe { Requests::new(&mut carver, given.config) }?;
     let store = if engine.store_owner == 0 { None } else { Some(PortStore::of(node)?) };
+    carver.enough()?;
     let object = MqttRef::attach(&mut carver, node, &DRIVER)?;
     let mote_mqtt_config { callback, user, .. } = *given.config;
     let stream = TcpStream::new(node, object.handle());
@@ -297,7 +298,8 @@ impl MqttRef {
 
     /// Brings an event to the application. Nothing of the object may be touched afterwards.
     fn dispatch(self, event: &Event<'_>) {
-        let (mut shown, mut cookie) = show(self.pointer(), event);
+        let mut shown = blank(self.pointer(), 0);
+        let mut cookie = show(&mut shown, event);
         if let Event::Message(message) = event
             && shown.topic.len == 0
         {

@@ -70,7 +70,7 @@ impl Requests {
         if !known || !nothing_else || (wanted && config.version == super::MOTE_MQTT_V311) {
             return Err(Error::Invalid);
         }
-        let waiting = Table::new(carver.table(config.requests as usize)?);
+        let waiting = Table::new(carver.part(config.requests as usize));
         let deadline = Instant::NEVER;
         Ok(Requests { topic, qos: config.response_qos, waiting, current: None, deadline, drive: None })
     }

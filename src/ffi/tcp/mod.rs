@@ -35,8 +35,9 @@ impl Inlet {
         plan.table::<u8>(size)
     }
 
-    pub(crate) fn new(carver: &mut Carver<'static>, size: usize) -> Result<Inlet> {
-        Ok(Inlet { buffer: carver.table(size)?, start: 0, end: 0 })
+    /// Without room it is empty: the carver knows.
+    pub(crate) fn new(carver: &mut Carver<'static>, size: usize) -> Inlet {
+        Inlet { buffer: carver.part(size), start: 0, end: 0 }
     }
 
     /// The bytes not consumed yet. They stay where they are until the next

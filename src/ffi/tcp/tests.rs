@@ -70,7 +70,7 @@ impl Client {
         let nobody = Handle::from_raw(1).unwrap();
         let owner = Box::leak(Box::new(Owner {
             stream: TcpStream::new(reference, nobody),
-            inlet: Inlet::new(&mut carver, 256).unwrap(),
+            inlet: Inlet::new(&mut carver, 256),
             signals: Vec::new(),
             received: Vec::new(),
             consume: true,
