@@ -271,106 +271,126 @@ pub(super) unsafe fn text<'a>(bytes: mote_bytes) -> Result<&'a str> {
     unsafe { arguments::text(bytes) }.map_err(|_| Error::Invalid)
 }
 
-/// Room for a config with what it points to.
-pub(super) struct GivenRoom {
-    config: MaybeUninit<mote_mqtt_config>,
-    connect: Room<'static>,
-    will: Room<'static>,
-}
-
-impl GivenRoom {
-    pub(super) fn new() -> GivenRoom {
-        GivenRoom { config: arguments::room(), connect: room(), will: room() }
-    }
-}
-
-/// A config with what it points to, checked.
-pub(super) struct Given<'r> {
+/// A config with what it points to, and room for it: large, so that it stays where it was made.
+pub(super) struct Given {
     /// The engine's configuration, but for properties, which have to be copied first.
     pub(super) engine: Config<'static>,
-    pub(super) connect: Properties<'r>,
-    pub(super) will: Properties<'r>,
-    pub(super) config: &'r mote_mqtt_config,
+    config: MaybeUninit<mote_mqtt_config>,
+    connect: Room<'static>,
+    connect_count: usize,
+    will: Room<'static>,
+    will_count: usize,
 }
 
-/// # Safety
-/// `config` is NULL or valid with all that it points to.
-pub(super) unsafe fn read(config: *const mote_mqtt_config, room: &mut GivenRoom) -> Result<Given<'_>> {
-    let GivenRoom { config: config_room, connect, will: will_properties } = room;
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let given = arguments::config(config, config_room)?;
-        let known =
-            MOTE_MQTT_FOLLOW_SERVER | MOTE_MQTT_DEFERRED | MOTE_MQTT_DROP_OLDEST | MOTE_MQTT_NO_REPUBLISH;
-        if given.options & !known != 0 || given.clean_start > 1 || given.reserved != 0 || given.reserved2 != 0
-        {
-            return Err(Error::Invalid);
-        }
-        let mut engine = Config::DEFAULT;
-        match given.version {
-            0 => {}
-            MOTE_MQTT_V311 => engine.version = Version::V311,
-            MOTE_MQTT_V5 => engine.version = Version::V5,
-            _ => return Err(Error::Invalid),
-        }
-        engine.host = text(given.host)?;
-        engine.client_id = text(given.client_id)?;
-        if engine.host.is_empty() {
-            return Err(Error::Invalid);
-        }
-        if !given.user_name.ptr.is_null() {
-            engine.user_name = Some(text(given.user_name)?);
-        }
-        if !given.password.ptr.is_null() {
-            engine.password = Some(slice(given.password)?);
-        }
-        engine.clean_start = given.clean_start != 0;
-        engine.session_expiry = given.session_expiry;
-        engine.topic_alias_maximum = given.topic_alias_maximum;
-        engine.maximum_packet_size = given.maximum_packet_size;
-        engine.follow_server_reference = given.options & MOTE_MQTT_FOLLOW_SERVER != 0;
-        engine.deferred = given.options & MOTE_MQTT_DEFERRED != 0;
-        engine.drop_oldest = given.options & MOTE_MQTT_DROP_OLDEST != 0;
-        engine.republish = given.options & MOTE_MQTT_NO_REPUBLISH == 0;
-        engine.store_owner = given.store_owner;
-        set(&mut engine.port, given.port);
-        set_or_none(&mut engine.keep_alive, given.keep_alive);
-        set(&mut engine.receive_maximum, given.receive_maximum);
-        set(&mut engine.send_maximum, given.send_maximum);
-        set(&mut engine.connect_timeout, given.connect_timeout);
-        set(&mut engine.response_timeout, given.response_timeout);
-        set(&mut engine.queue_bytes, given.queue as usize);
-        set(&mut engine.names_bytes, given.names as usize);
-        set(&mut engine.output_bytes, given.output as usize);
-        set(&mut engine.receive_bytes, given.input as usize);
-        engine.reconnect = match given.reconnect_tries {
-            MOTE_MQTT_NO_RECONNECT => None,
-            tries => {
-                let mut policy = crate::mqtt::RECONNECT;
-                (policy.retries, policy.jitter) = (if tries == 0 { u8::MAX } else { tries }, Jitter::Full);
-                set(&mut policy.initial, given.reconnect_initial);
-                set(&mut policy.ceiling, given.reconnect_ceiling);
-                Some(policy)
-            }
-        };
-        let connect = properties(given.properties, given.property_count, connect)?;
-        let (mut first, mut count) = (core::ptr::null(), 0);
-        if !given.will.is_null() {
-            let mut will_room = arguments::room();
-            let will = arguments::config(given.will, &mut will_room)?;
-            if will.retain > 1 || will.reserved != 0 {
+impl Given {
+    /// Nothing but the defaults, until [`read`](Given::read).
+    pub(super) fn new() -> Given {
+        let config = MaybeUninit::zeroed();
+        let (engine, connect, will) = (Config::DEFAULT, room(), room());
+        Given { engine, config, connect, connect_count: 0, will, will_count: 0 }
+    }
+
+    /// What was given, with all members.
+    pub(super) fn config(&self) -> &mote_mqtt_config {
+        // SAFETY: integers, pointers and an optional function, of which there were zeros to begin with.
+        unsafe { self.config.assume_init_ref() }
+    }
+
+    /// The properties of CONNECT.
+    pub(super) fn connect(&self) -> Properties<'_> {
+        Properties::List(self.connect.get(..self.connect_count).unwrap_or_default())
+    }
+
+    /// The Will Properties.
+    pub(super) fn will(&self) -> Properties<'_> {
+        Properties::List(self.will.get(..self.will_count).unwrap_or_default())
+    }
+
+    /// Reads and checks a config.
+    ///
+    /// # Safety
+    /// `config` is NULL or valid with all that it points to.
+    pub(super) unsafe fn read(&mut self, config: *const mote_mqtt_config) -> Result<()> {
+        let Given { engine, config: config_room, connect, connect_count, will: will_properties, will_count } =
+            self;
+        // SAFETY: passed on to the caller.
+        unsafe {
+            let given = arguments::config(config, config_room)?;
+            let known =
+                MOTE_MQTT_FOLLOW_SERVER | MOTE_MQTT_DEFERRED | MOTE_MQTT_DROP_OLDEST | MOTE_MQTT_NO_REPUBLISH;
+            if given.options & !known != 0
+                || given.clean_start > 1
+                || given.reserved != 0
+                || given.reserved2 != 0
+            {
                 return Err(Error::Invalid);
             }
-            (first, count) = (will.properties, will.property_count);
-            engine.will = Some(Will {
-                qos: will.qos,
-                retain: will.retain != 0,
-                topic: text(will.topic)?,
-                payload: slice(will.payload)?,
-                ..Will::default()
-            });
+            match given.version {
+                0 => {}
+                MOTE_MQTT_V311 => engine.version = Version::V311,
+                MOTE_MQTT_V5 => engine.version = Version::V5,
+                _ => return Err(Error::Invalid),
+            }
+            engine.host = text(given.host)?;
+            engine.client_id = text(given.client_id)?;
+            if engine.host.is_empty() {
+                return Err(Error::Invalid);
+            }
+            if !given.user_name.ptr.is_null() {
+                engine.user_name = Some(text(given.user_name)?);
+            }
+            if !given.password.ptr.is_null() {
+                engine.password = Some(slice(given.password)?);
+            }
+            engine.clean_start = given.clean_start != 0;
+            engine.session_expiry = given.session_expiry;
+            engine.topic_alias_maximum = given.topic_alias_maximum;
+            engine.maximum_packet_size = given.maximum_packet_size;
+            engine.follow_server_reference = given.options & MOTE_MQTT_FOLLOW_SERVER != 0;
+            engine.deferred = given.options & MOTE_MQTT_DEFERRED != 0;
+            engine.drop_oldest = given.options & MOTE_MQTT_DROP_OLDEST != 0;
+            engine.republish = given.options & MOTE_MQTT_NO_REPUBLISH == 0;
+            engine.store_owner = given.store_owner;
+            set(&mut engine.port, given.port);
+            set_or_none(&mut engine.keep_alive, given.keep_alive);
+            set(&mut engine.receive_maximum, given.receive_maximum);
+            set(&mut engine.send_maximum, given.send_maximum);
+            set(&mut engine.connect_timeout, given.connect_timeout);
+            set(&mut engine.response_timeout, given.response_timeout);
+            set(&mut engine.queue_bytes, given.queue as usize);
+            set(&mut engine.names_bytes, given.names as usize);
+            set(&mut engine.output_bytes, given.output as usize);
+            set(&mut engine.receive_bytes, given.input as usize);
+            engine.reconnect = match given.reconnect_tries {
+                MOTE_MQTT_NO_RECONNECT => None,
+                tries => {
+                    let mut policy = crate::mqtt::RECONNECT;
+                    (policy.retries, policy.jitter) =
+                        (if tries == 0 { u8::MAX } else { tries }, Jitter::Full);
+                    set(&mut policy.initial, given.reconnect_initial);
+                    set(&mut policy.ceiling, given.reconnect_ceiling);
+                    Some(policy)
+                }
+            };
+            *connect_count = given.property_count;
+            properties(given.properties, given.property_count, connect)?;
+            if !given.will.is_null() {
+                let mut will_room = arguments::room();
+                let will = arguments::config(given.will, &mut will_room)?;
+                if will.retain > 1 || will.reserved != 0 {
+                    return Err(Error::Invalid);
+                }
+                *will_count = will.property_count;
+                properties(will.properties, will.property_count, will_properties)?;
+                engine.will = Some(Will {
+                    qos: will.qos,
+                    retain: will.retain != 0,
+                    topic: text(will.topic)?,
+                    payload: slice(will.payload)?,
+                    ..Will::default()
+                });
+            }
+            Ok(())
         }
-        let will = properties(first, count, will_properties)?;
-        Ok(Given { engine, connect, will, config: given })
     }
 }

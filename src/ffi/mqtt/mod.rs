@@ -143,10 +143,8 @@ unsafe impl Config for mote_mqtt_statistics {}
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mote_mqtt_size(config: *const mote_mqtt_config, size: *mut usize) -> mote_status {
     let plan = || -> Result<()> {
-        let mut room = config::GivenRoom::new();
         // SAFETY: passed on to the caller of this function.
-        let (out, given) = unsafe { (output(size)?, config::read(config, &mut room)?) };
-        out.write(object::plan(&given)?);
+        unsafe { output(size)?.write(object::plan(config)?) };
         Ok(())
     };
     outcome(plan())
@@ -183,9 +181,7 @@ pub unsafe extern "C" fn mote_mqtt_init(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(mqtt)?;
-            let mut room = config::GivenRoom::new();
-            let given = config::read(config, &mut room)?;
-            out.write(object::init(block(memory, memory_size)?, &given)?);
+            out.write(object::init(block(memory, memory_size)?, config)?);
         }
         Ok(())
     };

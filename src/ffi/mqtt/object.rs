@@ -90,15 +90,16 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of(given: &Given<'_>) -> Result<Sizes> {
+    fn of(given: &Given) -> Result<Sizes> {
+        let config = given.config();
         let length = |properties: Properties<'_>| Ok(properties.content_len()? as usize);
         Ok(Sizes {
-            callers: or(given.config.operations, 16),
-            handlers: or(given.config.handlers, 8),
+            callers: or(config.operations, 16),
+            handlers: or(config.handlers, 8),
             topic: if given.engine.topic_alias_maximum == 0 { 0 } else { given.engine.names_bytes },
-            connect: length(given.connect)?,
-            will: length(given.will)?,
-            requests: given.config.requests.into(),
+            connect: length(given.connect())?,
+            will: length(given.will())?,
+            requests: config.requests.into(),
         })
     }
 }
@@ -121,8 +122,14 @@ const _: () = {
 };
 
 /// How many bytes `init` takes.
-pub(super) fn plan(given: &Given<'_>) -> Result<usize> {
-    Ok(plan_for(&given.engine, &Sizes::of(given)?).bytes())
+///
+/// # Safety
+/// As [`Given::read`].
+pub(super) unsafe fn plan(config: *const mote_mqtt_config) -> Result<usize> {
+    let mut given = Given::new();
+    // SAFETY: passed on to the caller.
+    unsafe { given.read(config) }?;
+    Ok(plan_for(&given.engine, &Sizes::of(&given)?).bytes())
 }
 
 /// Copies properties into the block, encoded.
@@ -135,29 +142,38 @@ fn encode(carver: &mut Carver<'static>, length: usize, given: Properties<'_>) ->
     Ok(Properties::Encoded(written.get(written.len() - length..).unwrap_or_default()))
 }
 
-pub(super) fn init(block: &'static mut [u8], given: &Given<'_>) -> Result<*mut mote_mqtt> {
-    // SAFETY: `Given` was read from what the application passed.
-    let node = unsafe { NodeRef::new(given.config.node) }?;
-    let sizes = Sizes::of(given)?;
+/// Makes a client in `block`.
+///
+/// # Safety
+/// As [`Given::read`].
+pub(super) unsafe fn init(
+    block: &'static mut [u8],
+    config: *const mote_mqtt_config,
+) -> Result<*mut mote_mqtt> {
+    let mut given = Given::new();
+    // SAFETY: passed on to the caller.
+    unsafe { given.read(config) }?;
+    // SAFETY: passed on to the caller.
+    let node = unsafe { NodeRef::new(given.config().node) }?;
+    let sizes = Sizes::of(&given)?;
     let mut carver = Carver::new(block);
-    let mut engine = given.engine;
-    engine.properties = encode(&mut carver, sizes.connect, given.connect)?;
-    let will = encode(&mut carver, sizes.will, given.will)?;
-    if let Some(place) = &mut engine.will {
+    given.engine.properties = encode(&mut carver, sizes.connect, given.connect())?;
+    let will = encode(&mut carver, sizes.will, given.will())?;
+    if let Some(place) = &mut given.engine.will {
         place.properties = will;
     }
-    let engine: &'static Config<'static> = carver.place(engine)?;
+    let engine: &'static Config<'static> = carver.place(given.engine)?;
     let client = Client::new(carver.part(Client::plan(engine).bytes()), engine)?;
     let topic = core::ptr::from_mut::<[u8]>(carver.part(sizes.topic));
     let callers = carver.part(sizes.callers);
     let handlers = carver.part(sizes.handlers);
     let inlet = Inlet::new(&mut carver, engine.receive_bytes);
     // SAFETY: the config's texts stay as they are, as the header asks.
-    let requests = unsafe { Requests::new(&mut carver, given.config) }?;
+    let requests = unsafe { Requests::new(&mut carver, given.config()) }?;
     let store = if engine.store_owner == 0 { None } else { Some(PortStore::of(node)?) };
     carver.enough()?;
     let object = MqttRef::attach(&mut carver, node, &DRIVER)?;
-    let mote_mqtt_config { callback, user, .. } = *given.config;
+    let mote_mqtt_config { callback, user, .. } = *given.config();
     let stream = TcpStream::new(node, object.handle());
     let gone = core::ptr::null();
     object.put(Core {
@@ -362,19 +378,17 @@ impl MqttRef {
     }
 
     /// Takes what the stream has brought, up to the next event.
-    fn receive(self) -> Option<Event<'static>> {
+    fn receive(self, event: &mut Option<Event<'_>>) {
         loop {
             // They lie in the inlet until it is filled again, which happens in `poll` alone.
             let bytes = self.with(|core| core.inlet.bytes());
             if bytes.is_empty() {
-                return None;
+                return;
             }
-            let mut event = None;
-            let count =
-                self.engine(|client, cx| client.receive(cx, StreamEvent::Received(bytes), &mut event));
+            let count = self.engine(|client, cx| client.receive(cx, StreamEvent::Received(bytes), event));
             self.with(|core| core.inlet.consume(count));
             if event.is_some() || count == 0 {
-                return event;
+                return;
             }
         }
     }
@@ -396,25 +410,27 @@ unsafe fn poll(object: *mut c_void) -> bool {
         return true;
     }
     loop {
-        // All that came is looked at before anything is sent, so that answers leave together.
-        if let Some(event) = mqtt.receive().or_else(|| mqtt.engine(|client, cx| client.poll(cx))) {
-            mqtt.dispatch(&event);
-            return true;
-        }
-        let now = mqtt.node().now();
-        let signal = mqtt.with(|core| core.stream.advance(now, &mut core.inlet));
-        let brought = match signal {
-            None => return false,
-            Some(Signal::Received) => continue,
-            Some(Signal::Connected) => StreamEvent::Connected,
-            Some(Signal::Writable) => StreamEvent::Writable,
-            Some(Signal::Closed) => StreamEvent::Closed,
-            Some(Signal::Failed(error)) => StreamEvent::Failed(error),
-        };
         let mut event = None;
-        mqtt.engine(|client, cx| client.receive(cx, brought, &mut event));
-        if let Some(event) = event {
-            mqtt.dispatch(&event);
+        // All that came is looked at before anything is sent, so that answers leave together.
+        mqtt.receive(&mut event);
+        if event.is_none() {
+            event = mqtt.engine(|client, cx| client.poll(cx));
+        }
+        if event.is_none() {
+            let now = mqtt.node().now();
+            let signal = mqtt.with(|core| core.stream.advance(now, &mut core.inlet));
+            let brought = match signal {
+                None => return false,
+                Some(Signal::Received) => continue,
+                Some(Signal::Connected) => StreamEvent::Connected,
+                Some(Signal::Writable) => StreamEvent::Writable,
+                Some(Signal::Closed) => StreamEvent::Closed,
+                Some(Signal::Failed(error)) => StreamEvent::Failed(error),
+            };
+            mqtt.engine(|client, cx| client.receive(cx, brought, &mut event));
+        }
+        if let Some(event) = &event {
+            mqtt.dispatch(event);
             return true;
         }
     }
