@@ -375,14 +375,14 @@ impl Client<'_> {
 
 /// Whether trying again would only meet the same answer, or drive another client away.
 fn is_final(version: Version, error: Error, reason: Reason) -> bool {
-    if !version.is_v5() {
-        return error == Error::Refused && matches!(reason.0, 1 | 2 | 4 | 5);
-    }
-    // From a CONNACK or DISCONNECT of the server: unsupported version, identifier not valid,
-    // user name or password, not authorized, banned, authentication method, taken over, topic
-    // name invalid, payload format invalid, retain and QoS not supported.
+    // A bit for each code. 3.1.1: version, identifier, user name or password, not authorized. 5.0, from 0x80 on:
+    // unsupported version, identifier not valid, user name or password, not authorized, banned, authentication
+    // method, taken over, topic name invalid, payload format invalid, retain and QoS not supported.
+    let (first, codes) = if version.is_v5() { (0x80, 0x0e01_54f0u32) } else { (0, 0x36) };
+    // From a CONNACK or DISCONNECT of the server.
     let from_server = matches!(error, Error::Refused | Error::Closed);
-    from_server && matches!(reason.0, 0x84..=0x87 | 0x8a | 0x8c | 0x8e | 0x90 | 0x99..=0x9b)
+    let code = u32::from(reason.0.wrapping_sub(first));
+    from_server && codes.checked_shr(code).is_some_and(|codes| codes & 1 != 0)
 }
 
 /// Reads the first of the servers in a Server Reference: a host, perhaps with a port; an IPv6

@@ -452,7 +452,7 @@ impl Client<'_> {
         };
         let v5 = self.is_v5();
         let mut asked = 0;
-        let mut request = self.request_at(at);
+        let mut request = Request::new(self.queue.body(at), v5, self.queue.word(at));
         while request.next().is_some() {
             asked += 1;
         }

@@ -260,11 +260,6 @@ impl Client<'_> {
         self.marks &= !mark::REQUESTS;
     }
 
-    /// Reads what stands in the queue for a SUBSCRIBE or UNSUBSCRIBE.
-    pub(super) fn request_at(&self, at: At) -> Request<'_> {
-        Request::new(self.queue.body(at), self.is_v5(), self.queue.word(at))
-    }
-
     /// Sends the message under the cursor, or goes on sending it. Whether the cursor may move
     /// on: it has been sent whole, or has ended otherwise.
     fn send_message(&mut self, cx: &mut Context, at: At) -> bool {

@@ -12,7 +12,7 @@ use crate::ffi::node::{Driver, NodeRef};
 use crate::ffi::object::{Kind, Object, ObjectRef};
 use crate::ffi::store::PortStore;
 use crate::ffi::tcp::{Inlet, Signal, TcpStream};
-use crate::memory::{Carver, Plan};
+use crate::memory::{Carver, Plan, Shape};
 use crate::mqtt::{Client, Config, Context, Event, Properties};
 use crate::status::{Error, Result};
 use crate::store::Store;
@@ -104,16 +104,26 @@ impl Sizes {
     }
 }
 
+/// The tables in the order in which they are taken.
+const SHAPES: [Shape; 10] = [
+    Shape::of::<u8>(),
+    Shape::of::<u8>(),
+    Shape::of::<Config<'static>>(),
+    Shape::of::<u8>(),
+    Shape::of::<u8>(),
+    Shape::of::<Caller>(),
+    Shape::of::<Caller>(),
+    Shape::of::<u8>(),
+    Shape::of::<Slot<Waiting>>(),
+    Shape::of::<Object<Core>>(),
+];
+
 const fn plan_for(engine: &Config<'_>, sizes: &Sizes) -> Plan {
-    let plan = Plan::new()
-        .table::<u8>(sizes.connect + 4)
-        .table::<u8>(sizes.will + 4)
-        .table::<Config<'static>>(1)
-        .table::<u8>(Client::plan(engine).bytes())
-        .table::<u8>(sizes.topic)
-        .table::<Caller>(sizes.callers)
-        .table::<Caller>(sizes.handlers);
-    Inlet::plan(plan, engine.receive_bytes).table::<Slot<Waiting>>(sizes.requests).table::<Object<Core>>(1)
+    let Sizes { callers, handlers, topic, connect, will, requests } = *sizes;
+    let client = Client::plan(engine).bytes();
+    let input = engine.receive_bytes;
+    let counts = [connect + 4, will + 4, 1, client, topic, callers, handlers, input, requests, 1];
+    Plan::new().tables(&SHAPES, &counts)
 }
 
 const _: () = {

@@ -12,7 +12,7 @@ use super::arguments::{check, room};
 use super::node::{Channel, NodeRef};
 use crate::address::{Ip, SocketAddress};
 use crate::bytes;
-use crate::memory::{Carver, Plan};
+use crate::memory::Carver;
 use crate::port::{mote_address, mote_port_resolver, mote_port_tcp};
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -31,10 +31,6 @@ pub(crate) struct Inlet {
 }
 
 impl Inlet {
-    pub(crate) const fn plan(plan: Plan, size: usize) -> Plan {
-        plan.table::<u8>(size)
-    }
-
     /// Without room it is empty: the carver knows.
     pub(crate) fn new(carver: &mut Carver<'static>, size: usize) -> Inlet {
         Inlet { buffer: carver.part(size), start: 0, end: 0 }
