@@ -76,7 +76,8 @@ impl Client<'_> {
             // gets nowhere the time for an answer runs all the same.
             if self.silent_until().is_due(now) {
                 if self.sending.active {
-                    return self.failed(cx, Error::Timeout, out);
+                    self.output.failed = Some(Error::Timeout);
+                    return;
                 }
                 self.gather(cx, &[0xc0, 0]);
                 self.ping = now.after(u64::from(self.config.response_timeout));
