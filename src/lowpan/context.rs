@@ -68,6 +68,18 @@ impl<'m> Contexts<'m> {
         Ok(())
     }
 
+    /// Compresses with this prefix and no other from now on. The others are understood still, but make
+    /// room if need be, that of the lowest `id` first.
+    pub fn adopt(&mut self, id: u8, prefix: Ip, length: u8) {
+        for entry in self.0.iter_mut() {
+            entry.compress = false;
+        }
+        while self.set(id, prefix, length, true) == Err(Error::Full) {
+            let Some(old) = (0..CONTEXTS as u8).find(|old| self.find(*old).is_some()) else { return };
+            self.remove(old);
+        }
+    }
+
     /// Forgets what `id` stands for.
     pub fn remove(&mut self, id: u8) {
         for entry in self.0.iter_mut().filter(|entry| entry.id == id) {

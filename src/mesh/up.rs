@@ -192,22 +192,6 @@ impl Mesh<'_> {
         })
     }
 
-    /// Compresses with this context from now on. Those of DODAGs that were left are understood
-    /// still, as neighbours in them may send yet, but used no more, and make room if need be.
-    fn adopt_context(&mut self, context: u8, network: Ip) {
-        let contexts = self.plane.air.interface.contexts_mut();
-        for other in 0..16 {
-            if let Some((prefix, length, true)) = contexts.get(other) {
-                let _ = contexts.set(other, prefix, length, false);
-            }
-        }
-        while contexts.set(context, network, 64, true).is_err() {
-            let old = (0..16).find(|other| matches!(contexts.get(*other), Some((_, _, false))));
-            let Some(old) = old else { return };
-            contexts.remove(old);
-        }
-    }
-
     /// Forms an address from the DODAG's prefix and makes it known (RFC 6550 §6.7.10).
     pub(super) fn use_prefix(&mut self, cx: &mut RadioContext<'_>, prefix: &PrefixInformation) -> Result<()> {
         let now = cx.now;
@@ -224,7 +208,8 @@ impl Mesh<'_> {
         let address = with_prefix(bits, LinkAddress::Extended(self.config.eui64).interface_identifier());
         if self.config.context_from_prefix {
             let context = context_of(bits);
-            self.adopt_context(context, network);
+            // Those of DODAGs that were left are understood still, as neighbours in them may send yet.
+            self.plane.air.interface.contexts_mut().adopt(context, network, 64);
             if self.config.role != Role::Leaf {
                 // Without room hosts do without.
                 let _ = self.plane.ipv6.advertise_context(now, context, network, 64, true, valid);

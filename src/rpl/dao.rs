@@ -6,7 +6,7 @@
 use super::dodag::{ADVERTISE, Dodag, LEAVE, Membership, REFRESH, tell};
 use super::neighbours::interface_identifier;
 use super::routes::{self, mark};
-use super::wire::{Dao, DaoAck, INFINITE_RANK, Options, Target, Transit, code, is_local_instance, mask};
+use super::wire::{Dao, DaoAck, INFINITE_RANK, Options, Target, Transit, code, is_local_instance};
 use super::{MAX_BODY, Mode, Node, Rpl, RplContext, lollipop, transmit};
 use crate::address::Ip;
 use crate::backoff::{Backoff, Jitter, Policy};
@@ -205,8 +205,7 @@ impl Node<'_> {
             }
         }
         if farewell {
-            let prefix_len = dodag.prefix.prefix_len;
-            let target = Target { prefix_len, prefix: mask(dodag.prefix.prefix, prefix_len) };
+            let target = Target::new(&dodag.prefix.prefix, dodag.prefix.prefix_len);
             (transit.path_lifetime, transit.external) = (0, false);
             return put_pair(&target, &transit, out).map(|()| true);
         }

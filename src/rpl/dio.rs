@@ -197,7 +197,7 @@ impl Rpl<'_> {
         }
         if let Some(prefix) = carried.prefix.filter(|_| told || dodag.prefix.prefix_len == 0) {
             let mut prefix = PrefixInformation::read(prefix);
-            prefix.prefix = mask(prefix.prefix, prefix.prefix_len);
+            mask(&mut prefix.prefix, prefix.prefix_len);
             prefix.router_address = false;
             let former = &dodag.prefix;
             let news = prefix.prefix_len != former.prefix_len

@@ -307,7 +307,7 @@ impl<'m> Rpl<'m> {
         if address.is_multicast() || address.is_link_local() || prefix_len > 128 {
             return Err(Error::Invalid);
         }
-        let target = wire::Target { prefix_len, prefix: wire::mask(*address, prefix_len) };
+        let target = wire::Target::new(address, prefix_len);
         let known = self.node.targets.iter().position(|own| own.used && own.target == target);
         let free = || self.node.targets.iter().position(|own| !own.used);
         let index = known.or_else(free).ok_or(Error::Full)?;
@@ -322,7 +322,7 @@ impl<'m> Rpl<'m> {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn remove_target(&mut self, cx: &mut RplContext<'_>, address: &Ip, prefix_len: u8) -> Result<()> {
-        let target = wire::Target { prefix_len, prefix: wire::mask(*address, prefix_len) };
+        let target = wire::Target::new(address, prefix_len);
         let own = self.node.targets.iter_mut().find(|own| own.used && own.target == target);
         own.ok_or(Error::NotFound)?.withdrawn = true;
         self.advertise_all(cx);

@@ -35,7 +35,7 @@ pub(super) fn for_each_pair(
                 };
             }
             if let Some(transit) = &transit {
-                let learned = learn(&Target::parse(data)?, transit);
+                let learned = learn(&Target::read(data), transit);
                 outcome = Some(outcome.unwrap_or(Ok(())).and(learned));
             }
         } else if kind == option::TRANSIT {
@@ -122,19 +122,15 @@ impl Node<'_> {
         };
         let route = self.routes.get_mut(entry).ok_or(Error::Full)?;
         let mut news = fresh || route.is(mark::NO_PATH);
-        let mut order = Ordering::Greater;
         if !news {
             // The same child may say less than before: then the target has started anew.
             let restart = route.via == slot && lollipop::is_linear(transit.path_sequence);
-            order = match lollipop::compare(transit.path_sequence, route.path_sequence) {
-                Some(Ordering::Equal) => Ordering::Equal,
+            match lollipop::compare(transit.path_sequence, route.path_sequence) {
                 Some(Ordering::Less) if !restart => return Ok(false),
-                _ => Ordering::Greater,
-            };
-            news = order == Ordering::Greater;
-            // It claimed the target before the present next hop did, and says nothing new.
-            if order == Ordering::Equal && route.other == slot {
-                return Ok(false);
+                // It claimed the target before the present next hop did, and says nothing new.
+                Some(Ordering::Equal) if route.other == slot => return Ok(false),
+                Some(Ordering::Equal) => {}
+                _ => news = true,
             }
         }
         route.path_sequence = transit.path_sequence;
@@ -146,20 +142,16 @@ impl Node<'_> {
             route.must_tell();
         }
         let via = route.via;
-        if via != slot || order == Ordering::Greater {
+        if via != slot || news {
             // With an equal sequence both hold: the later one is used, the other kept.
-            let kept = if order == Ordering::Equal { via } else { NOWHERE };
-            if order == Ordering::Greater {
+            if news {
                 route.marks &= !mark::CROWDED;
             } else if route.other != NOWHERE {
                 route.marks |= mark::CROWDED;
             }
-            self.set_hops(entry, slot, kept);
+            self.set_hops(entry, slot, if news { NOWHERE } else { via });
         }
-        self.sweep_by(expiry);
-        if fresh {
-            self.sweep_by(self.now);
-        }
+        self.sweep_by(if fresh { self.now } else { expiry });
         Ok(news)
     }
 
@@ -221,15 +213,11 @@ impl Node<'_> {
     /// Sets the neighbours that a route leads through, and keeps their counts.
     fn set_hops(&mut self, entry: usize, via: u16, other: u16) {
         let Some(route) = self.routes.get_mut(entry) else { return };
-        let former = [core::mem::replace(&mut route.via, via), core::mem::replace(&mut route.other, other)];
-        for slot in former {
+        let changes = [(route.via, -1), (route.other, -1), (via, 1), (other, 1)];
+        (route.via, route.other) = (via, other);
+        for (slot, change) in changes {
             if let Some(neighbour) = self.neighbours.get_mut(usize::from(slot)) {
-                neighbour.routes = neighbour.routes.saturating_sub(1);
-            }
-        }
-        for slot in [via, other] {
-            if let Some(neighbour) = self.neighbours.get_mut(usize::from(slot)) {
-                neighbour.routes = neighbour.routes.saturating_add(1);
+                neighbour.routes = neighbour.routes.saturating_add_signed(change);
             }
         }
     }

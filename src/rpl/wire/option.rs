@@ -202,23 +202,22 @@ fn parse_prefix(prefix_len: u8, bytes: &[u8]) -> Result<Ip> {
     if prefix_len > 128 || bytes.len() < prefix_bytes(prefix_len) {
         return Err(Error::Malformed);
     }
-    let mut prefix = [0; 16];
-    copy(&mut prefix, bytes);
-    Ok(mask(Ip(prefix), prefix_len))
+    let mut prefix = Ip::UNSPECIFIED;
+    copy(&mut prefix.0, bytes);
+    mask(&mut prefix, prefix_len);
+    Ok(prefix)
 }
 
-/// The first `prefix_len` bits of an address, the others zero. By bytes, since 128-bit shifts
-/// are long on a small processor.
+/// Clears the bits of an address behind the first `prefix_len`. By bytes, since 128-bit shifts are long
+/// on a small processor.
 #[inline(never)]
-pub(crate) fn mask(address: Ip, prefix_len: u8) -> Ip {
+pub(crate) fn mask(address: &mut Ip, prefix_len: u8) {
     let mut left = prefix_len;
-    let mut masked = address;
-    for byte in &mut masked.0 {
+    for byte in &mut address.0 {
         let bits = left.min(8);
         *byte &= !(0xff_u32 >> bits) as u8;
         left -= bits;
     }
-    masked
 }
 
 /// DODAG Configuration (RFC 6550 §6.7.6).
@@ -329,9 +328,27 @@ pub struct Target {
 }
 
 impl Target {
-    pub(crate) fn parse(data: &[u8]) -> Result<Target> {
-        let (&[_, prefix_len], prefix) = data.split_first_chunk().ok_or(Error::Malformed)?;
-        Ok(Target { prefix_len, prefix: parse_prefix(prefix_len, prefix)? })
+    /// The first `prefix_len` bits of an address.
+    #[inline(never)]
+    pub(crate) fn new(address: &Ip, prefix_len: u8) -> Target {
+        let mut target = Target { prefix_len, prefix: *address };
+        mask(&mut target.prefix, prefix_len);
+        target
+    }
+
+    fn parse(data: &[u8]) -> Result<Target> {
+        if is_well_formed(TARGET, data) { Ok(Target::read(data)) } else { Err(Error::Malformed) }
+    }
+
+    /// Reads the data of the option, which is well-formed.
+    pub(crate) fn read(data: &[u8]) -> Target {
+        let mut target = Target::default();
+        if let Some((&[_, prefix_len], prefix)) = data.split_first_chunk() {
+            target.prefix_len = prefix_len;
+            copy(&mut target.prefix.0, prefix);
+            mask(&mut target.prefix, prefix_len);
+        }
+        target
     }
 
     /// Writes the option.

@@ -17,7 +17,7 @@ fn ip() -> impl Strategy<Value = Ip> {
 }
 
 fn prefix() -> impl Strategy<Value = (u8, Ip)> {
-    (0u8..=128, ip()).prop_map(|(length, address)| (length, option::mask(address, length)))
+    (0u8..=128, ip()).prop_map(|(length, address)| (length, option::Target::new(&address, length).prefix))
 }
 
 fn control_option() -> impl Strategy<Value = ControlOption<'static>> {
