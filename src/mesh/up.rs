@@ -68,24 +68,27 @@ impl Mesh<'_> {
         arrival: Arrival,
         packet: &'d mut [u8],
     ) -> Option<Event<'d>> {
-        let event = self.with_ipv6(cx, |ipv6, cx| ipv6.receive(cx, arrival, packet))?;
-        match event {
+        // Events are large, and not moved from layer to layer.
+        let event = &self.with_ipv6(cx, |ipv6, cx| ipv6.receive(cx, arrival, packet));
+        match event.as_ref()? {
             ipv6::Event::Control { source, destination, from, code, body } => {
                 if self.config.role == Role::Host || arrival.outside {
                     return None;
                 }
-                let event = self.with_rpl(cx, |rpl, cx| rpl.receive(cx, source, destination, code, body));
+                let event = &self.with_rpl(cx, |rpl, cx| rpl.receive(cx, source, destination, *code, body));
                 #[cfg(feature = "sixlorh")]
                 self.follow_dodag();
-                self.guess_link(cx.now, from);
-                event.and_then(|event| self.on_rpl(cx, event))
+                self.guess_link(cx.now, *from);
+                self.on_rpl(cx, event.as_ref()?)
             }
-            ipv6::Event::Udp { socket, path, data } => Some(Event::Udp { socket, path, data }),
+            ipv6::Event::Udp { socket, path, data } => {
+                Some(Event::Udp { socket: *socket, path: *path, data })
+            }
             ipv6::Event::EchoReply { source, hop_limit, echo } => {
-                self.on_echo_reply(cx.now, source, hop_limit, &echo)
+                self.on_echo_reply(cx.now, source, *hop_limit, echo)
             }
             ipv6::Event::Error { reporter, kind, code, destination, protocol, upper, .. } => {
-                self.on_error(reporter, kind, code, destination, protocol, upper)
+                self.on_error(reporter, *kind, *code, destination, *protocol, upper)
             }
             other => self.on_ipv6(cx, other),
         }
@@ -132,8 +135,8 @@ impl Mesh<'_> {
         // An event that is dealt with here is followed by the next one; each poll of RPL moves
         // its own deadlines on, so a bound is only a matter of fairness.
         for _ in 0..8 {
-            let event = self.with_rpl(cx, |rpl, cx| rpl.poll(cx))?;
-            let event = self.on_rpl(cx, event);
+            let event = &self.with_rpl(cx, |rpl, cx| rpl.poll(cx));
+            let event = self.on_rpl(cx, event.as_ref()?);
             if event.is_some() {
                 return event;
             }
@@ -143,8 +146,8 @@ impl Mesh<'_> {
 
     pub(super) fn poll_ipv6(&mut self, cx: &mut RadioContext<'_>) -> Option<Event<'static>> {
         for _ in 0..32 {
-            let event = self.with_ipv6(cx, |ipv6, cx| ipv6.poll(cx))?;
-            let event = self.on_ipv6(cx, event);
+            let event = &self.with_ipv6(cx, |ipv6, cx| ipv6.poll(cx));
+            let event = self.on_ipv6(cx, event.as_ref()?);
             if event.is_some() {
                 return event;
             }
@@ -163,10 +166,10 @@ impl Mesh<'_> {
         }
     }
 
-    fn on_rpl(&mut self, cx: &mut RadioContext<'_>, event: rpl::Event) -> Option<Event<'static>> {
+    fn on_rpl(&mut self, cx: &mut RadioContext<'_>, event: &rpl::Event) -> Option<Event<'static>> {
         #[cfg(feature = "sixlorh")]
         self.follow_dodag();
-        Some(match event {
+        Some(match *event {
             rpl::Event::Joined { instance, dodag_id } => Event::Joined { instance, dodag_id },
             rpl::Event::ParentChanged { instance, parent } => {
                 // The links to the parents are kept, and to no others: places would run out.
@@ -184,9 +187,9 @@ impl Mesh<'_> {
             rpl::Event::Refused { instance } => Event::Refused { instance },
             rpl::Event::RouteAdded { target, prefix_len } => Event::RouteAdded { target, prefix_len },
             rpl::Event::RouteRemoved { target, prefix_len } => Event::RouteRemoved { target, prefix_len },
-            rpl::Event::Prefix { prefix, .. } => {
+            rpl::Event::Prefix { ref prefix, .. } => {
                 // A table too small leaves the node with the addresses that it has.
-                let _ = self.use_prefix(cx, &prefix);
+                let _ = self.use_prefix(cx, prefix);
                 return None;
             }
         })
@@ -224,17 +227,17 @@ impl Mesh<'_> {
         self.with_rpl(cx, |rpl, cx| rpl.add_target(cx, &address, 128, false))
     }
 
-    fn on_ipv6(&mut self, cx: &mut RadioContext<'_>, event: ipv6::Event<'_>) -> Option<Event<'static>> {
-        match event {
+    fn on_ipv6(&mut self, cx: &mut RadioContext<'_>, event: &ipv6::Event<'_>) -> Option<Event<'static>> {
+        match *event {
             ipv6::Event::AddressReady(ip) => Some(Event::AddressReady(ip)),
             ipv6::Event::AddressDuplicate(ip) => Some(Event::AddressDuplicate(ip)),
-            ipv6::Event::AddressLost(ip) => {
-                self.change_target(cx, &ip, false);
-                Some(Event::AddressLost(ip))
+            ipv6::Event::AddressLost(ref ip) => {
+                self.change_target(cx, ip, false);
+                Some(Event::AddressLost(*ip))
             }
             ipv6::Event::RouterFound(ip) => Some(Event::RouterFound(ip)),
             ipv6::Event::RouterLost => Some(Event::Lost { instance: 0 }),
-            ipv6::Event::Context(context) => {
+            ipv6::Event::Context(ref context) => {
                 let contexts = self.plane.air.interface.contexts_mut();
                 if context.is_gone() {
                     contexts.remove(context.id());
@@ -244,13 +247,13 @@ impl Mesh<'_> {
                 }
                 None
             }
-            ipv6::Event::Registered(ip) => {
-                self.change_target(cx, &ip, true);
-                Some(Event::HostRegistered(ip))
+            ipv6::Event::Registered(ref ip) => {
+                self.change_target(cx, ip, true);
+                Some(Event::HostRegistered(*ip))
             }
-            ipv6::Event::Deregistered(ip) => {
-                self.change_target(cx, &ip, false);
-                Some(Event::HostLost(ip))
+            ipv6::Event::Deregistered(ref ip) => {
+                self.change_target(cx, ip, false);
+                Some(Event::HostLost(*ip))
             }
             _ => None,
         }
@@ -269,22 +272,22 @@ impl Mesh<'_> {
     fn on_echo_reply<'d>(
         &mut self,
         now: Instant,
-        source: Ip,
+        source: &Ip,
         hop_limit: u8,
         echo: &Echo<'d>,
     ) -> Option<Event<'d>> {
         let (handle, ping) = self.end_ping(&|ping| ping.identifier == echo.identifier)?;
         let round_trip = u32::try_from(now.since(ping.sent)).unwrap_or(u32::MAX);
-        Some(Event::PingReply { ping: handle, source, round_trip, hop_limit, data: echo.data })
+        Some(Event::PingReply { ping: handle, source: *source, round_trip, hop_limit, data: echo.data })
     }
 
     /// An ICMPv6 error about a packet of ours, which carried `upper`.
     fn on_error<'d>(
         &mut self,
-        reporter: Ip,
+        reporter: &Ip,
         error: u8,
         code: u8,
-        destination: Ip,
+        destination: &Ip,
         carried: u8,
         upper: &'d [u8],
     ) -> Option<Event<'d>> {
@@ -292,13 +295,13 @@ impl Mesh<'_> {
             (protocol::ICMPV6, &[kind::ECHO_REQUEST, _, _, _, high, low, ..]) => {
                 let identifier = u16::from_be_bytes([high, low]);
                 let (handle, _) = self.end_ping(&|ping| ping.identifier == identifier)?;
-                let failure = PingFailure::Reported { reporter, kind: error, code };
+                let failure = PingFailure::Reported { reporter: *reporter, kind: error, code };
                 Some(Event::PingFailed { ping: handle, failure })
             }
             (protocol::UDP, &[from_high, from_low, to_high, to_low, ..]) => {
                 let port = u16::from_be_bytes([from_high, from_low]);
                 let socket = self.plane.ipv6.udp_find(port)?;
-                let remote = SocketAddress::new(destination, u16::from_be_bytes([to_high, to_low]));
+                let remote = SocketAddress::new(*destination, u16::from_be_bytes([to_high, to_low]));
                 let error = match (error, code) {
                     (kind::DESTINATION_UNREACHABLE, unreachable::PORT) => Error::Refused,
                     (kind::PACKET_TOO_BIG, _) => Error::TooLarge,
