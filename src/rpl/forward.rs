@@ -5,6 +5,7 @@
 
 use super::dodag::{ADVERTISE, Dodag, Membership};
 use super::neighbours::{self, Neighbour, interface_identifier, link_local};
+use super::non_storing::Path;
 use super::routes::{self, mark};
 use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance};
 use super::{Node, Rpl, count, seconds};
@@ -181,9 +182,10 @@ impl Node<'_> {
         if !dodag.is_root() {
             return self.up(dodag, flow, route, headers);
         }
-        let Some(mut path) = self.path_to(dodag, flow.destination) else {
+        let mut path = Path::EMPTY;
+        if self.find_path(dodag, flow.destination, &mut path).is_none() {
             return beyond_root(dodag, flow);
-        };
+        }
         let outside = self.ends_outside(&path);
         if outside {
             path.omit_last();

@@ -25,6 +25,9 @@ pub(super) struct Path {
 }
 
 impl Path {
+    /// No hops.
+    pub(super) const EMPTY: Path = Path { hops: [0; MAX_HOPS], length: 0, omitted: 0 };
+
     /// How many hops it has, the last included.
     pub(super) const fn len(&self) -> usize {
         self.length.saturating_sub(self.omitted)
@@ -126,9 +129,8 @@ impl Node<'_> {
         needed
     }
 
-    /// The path to an address, if every link of it is known.
-    pub(super) fn path_to(&self, dodag: &Dodag, address: &Ip) -> Option<Path> {
-        let mut path = Path { hops: [0; MAX_HOPS], length: 0, omitted: 0 };
+    /// Appends the path to an address to an empty one, if every link of it is known.
+    pub(super) fn find_path(&self, dodag: &Dodag, address: &Ip, path: &mut Path) -> Option<()> {
         let mut next = routes::lookup(self.routes, dodag.owner, address, self.now)?;
         loop {
             let route = self.routes.get(next).filter(|route| route.is_live(self.now))?;
@@ -136,7 +138,7 @@ impl Node<'_> {
             *path.hops.get_mut(path.length)? = next as u16;
             path.length += 1;
             if route.via == ROOT {
-                return Some(path);
+                return Some(());
             }
             next = usize::from(route.via);
         }

@@ -116,6 +116,7 @@ impl Rpl<'_> {
 
 /// The path through a neighbour that has advertised `dodag`, if it may be taken by a member of
 /// `own`, of the same instance.
+#[inline(never)] // Its frame is not to lie below that of a change of parents.
 fn consider(
     now: Instant,
     second: u32,

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Behaviour of RPL in networks of many nodes.
+//! RPL: one engine by itself, and networks of many nodes.
 #![cfg(all(feature = "rpl-storing", feature = "rpl-non-storing", feature = "of0", feature = "mrhof"))]
 
+mod bench;
+mod daos;
 mod harness;
 mod networks;
 mod packets;
+mod solicitations;

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One engine and what it hears of DODAGs: its own restart, what it cannot be a router of, who asks for it.
+
+use crate::bench::{Bench, emitted, link};
+use crate::harness::{address, root_config};
+use mote::rpl::wire::{Configuration, Dio, code};
+use mote::rpl::{Config, Mode};
+
+#[test]
+fn the_root_tells_its_own_restart_by_what_others_say() {
+    // Before its first DIO: the same version means that it is the one from before.
+    for (heard, wanted) in [(240, 241), (245, 246), (127, 0), (50, 51)] {
+        let mut bench = Bench::new(&Config::default());
+        let root = root_config(1, Mode::NonStoring);
+        bench.with(|rpl, cx| rpl.start_root(cx, &root)).unwrap();
+        assert_eq!(bench.run(500).first().map(|(_, code, _)| *code), Some(code::DIS));
+        let dodag_id = address(1);
+        let body =
+            emitted(|out| Dio { version: heard, rank: 256, mode: 1, dodag_id, ..Dio::default() }.emit(out));
+        bench.receive(2, code::DIO, &body);
+        let sent = bench.run(5_000);
+        let (_, _, body) = sent.iter().find(|(_, code, _)| *code == code::DIO).unwrap();
+        let older = heard == 50 || heard == 127;
+        // 240 is newer than what is far ahead in the circle; then nothing needs to be done.
+        assert_eq!(body[1], if older { 240 } else { wanted }, "{heard}");
+    }
+}
+
+#[test]
+fn what_a_dodag_asks_and_we_lack_makes_us_a_leaf() {
+    let mut bench = Bench::new(&Config::default());
+    let dodag_id = address(0);
+    let body = emitted(|out| {
+        Dio { version: 240, rank: 128, mode: 2, dodag_id, ..Dio::default() }.emit(out)?;
+        Configuration { ocp: 77, ..Configuration::default() }.emit(out)
+    });
+    bench.receive(0, code::DIO, &body);
+    assert!(bench.rpl.is_joined());
+    let sent = bench.run(60_000);
+    assert!(sent.iter().all(|(_, code, _)| *code != code::DIO));
+    // Asked directly it answers, with infinite rank.
+    bench.receive(5, code::DIS, &[0, 0]);
+    let sent = bench.run(1);
+    assert!(sent.iter().any(|(to, code, body)| {
+        *to == link(5).link_local() && *code == code::DIO && body[2..4] == [0xff, 0xff]
+    }));
+}
+
+#[test]
+fn a_metric_that_mrhof_cannot_minimise_makes_us_a_leaf_too() {
+    use mote::rpl::wire::{ControlOption, Metric, MetricObject};
+    for (metric, leaf) in
+        [(Metric::Latency(9), true), (Metric::HopCount(1), false), (Metric::Etx(128), false)]
+    {
+        let mut bench = Bench::new(&Config::default());
+        let container = emitted(|out| MetricObject::aggregated(metric).emit(out));
+        let body = emitted(|out| {
+            let dodag_id = address(0);
+            Dio { version: 240, rank: 128, mode: 2, dodag_id, ..Dio::default() }.emit(out)?;
+            ControlOption::MetricContainer(&container).emit(out)?;
+            Configuration::default().emit(out)
+        });
+        bench.receive(0, code::DIO, &body);
+        assert!(bench.rpl.is_joined());
+        let sent = bench.run(60_000);
+        assert_eq!(sent.iter().all(|(_, code, _)| *code != code::DIO), leaf, "{metric:?}");
+    }
+}
+
+#[test]
+fn solicitations_are_answered_when_their_predicates_hold() {
+    use mote::rpl::wire::{Dis, SolicitedInformation};
+    let mut bench = Bench::joined(Mode::Storing);
+    let ask = |bench: &mut Bench, asked: SolicitedInformation| {
+        let body = emitted(|out| {
+            Dis.emit(out)?;
+            mote::rpl::wire::ControlOption::SolicitedInformation(asked).emit(out)
+        });
+        bench.sent.0.clear();
+        bench.receive(5, code::DIS, &body);
+        std::mem::take(&mut bench.sent.0).iter().any(|(_, code, _)| *code == code::DIO)
+    };
+    let any = SolicitedInformation::default();
+    assert!(ask(&mut bench, any));
+    assert!(ask(
+        &mut bench,
+        SolicitedInformation { instance: Some(0), dodag_id: Some(address(0)), version: Some(240) }
+    ));
+    assert!(!ask(&mut bench, SolicitedInformation { instance: Some(1), ..any }));
+    assert!(!ask(&mut bench, SolicitedInformation { version: Some(241), ..any }));
+    assert!(!ask(&mut bench, SolicitedInformation { dodag_id: Some(address(3)), ..any }));
+}
