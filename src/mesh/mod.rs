@@ -73,12 +73,24 @@ impl<'m> Mesh<'m> {
         now: Instant,
         random: &mut dyn Random,
     ) -> Result<Mesh<'m>> {
+        Mesh::within(&mut Carver::new(block), config, now, random)
+    }
+
+    /// As [`Mesh::new`], with the memory of an object that contains an engine.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn within(
+        carver: &mut Carver<'m>,
+        config: &Config,
+        now: Instant,
+        random: &mut dyn Random,
+    ) -> Result<Mesh<'m>> {
         let (seed, identifier) = (random.u32() as u16, random.u32() as u16);
-        let mut carver = Carver::new(block);
         if !Interface::is_possible(&config.lowpan()) {
             return Err(Error::Invalid);
         }
-        let mut mesh = Mesh::carve(&mut carver, config, now, seed, identifier);
+        let mut mesh = Mesh::carve(carver, config, now, seed, identifier);
         carver.enough()?;
         mesh.plane.ipv6.begin(now)?;
         Ok(mesh)

@@ -55,8 +55,7 @@ pub(super) struct Transport {
 
 /// The block that a mesh takes. `init` takes the same tables in the same order.
 pub(super) fn plan(config: &Config) -> Plan {
-    Plan::new()
-        .table::<u8>(Mesh::plan(config).bytes())
+    Mesh::plan(config)
         .table::<u8>(SCRATCH)
         .table::<u8>(config.host_queue.into())
         .table::<Transport>(config.sockets.into())
@@ -70,12 +69,12 @@ pub(super) fn init(
     given: &mote_mesh_config,
 ) -> Result<*mut mote_mesh> {
     let mut carver = Carver::new(block);
-    let inner = carver.table(Mesh::plan(config).bytes())?;
-    let scratch = carver.table(SCRATCH)?;
-    let inbound = HostQueue::new(carver.table(config.host_queue.into())?);
-    let transports = carver.table(config.sockets.into())?;
     let mut random = node;
-    let mesh = Mesh::new(inner, config, node.now(), &mut random)?;
+    let mesh = Mesh::within(&mut carver, config, node.now(), &mut random)?;
+    let scratch = carver.part(SCRATCH);
+    let inbound = HostQueue::new(carver.part(config.host_queue.into()));
+    let transports = carver.part(config.sockets.into());
+    carver.enough()?;
     let radio = PortRadio::open(node)?;
     let object = MeshRef::attach(&mut carver, node, &DRIVER)?;
     object.put(Core {
