@@ -74,6 +74,8 @@ pub(super) struct Advertisement {
 #[repr(C)]
 pub(super) struct Dodag {
     pub(super) membership: Membership,
+    /// Its place in the table, counted from 1: what neighbours and routes belong to it by. It stays.
+    pub(super) owner: u8,
     pub(super) instance: u8,
     pub(super) version: u8,
     pub(super) mode: u8,
@@ -95,10 +97,6 @@ pub(super) struct Dodag {
     pub(super) tell: u8,
     /// An inconsistency was seen while nothing could be sent.
     pub(super) inconsistent: bool,
-    /// How often it has looked for a parent with room since one had it.
-    pub(super) searches: u8,
-    /// How many inconsistencies of packets may still reset trickle in this hour.
-    pub(super) resets_left: u8,
     /// Own rank.
     pub(super) rank: u16,
     /// L of RFC 6550 §8.2.2.4: the lowest rank advertised in this version.
@@ -108,8 +106,10 @@ pub(super) struct Dodag {
     /// The preferred parent, by index into the neighbours.
     pub(super) preferred: u16,
     pub(super) configuration: Configuration,
-    /// Its place in the table, counted from 1: what neighbours and routes belong to it by. It stays.
-    pub(super) owner: u8,
+    /// How often it has looked for a parent with room since one had it.
+    pub(super) searches: u8,
+    /// How many inconsistencies of packets may still reset trickle in this hour.
+    pub(super) resets_left: u8,
     /// Errors about source routes since routes were last solicited.
     pub(super) route_errors: u8,
     pub(super) id: Ip,
