@@ -103,23 +103,20 @@ impl<'m> Neighbours<'m> {
         if !address.is_unicast() {
             return None;
         }
-        let (mut known, mut place, mut oldest) = (false, None, Instant::NEVER);
-        for (index, entry) in self.0.iter().enumerate() {
-            if entry.address == address {
-                (known, place) = (true, Some(index));
-                break;
-            }
-            // One that is free, or the one heard longest ago.
+        let known = self.0.iter().position(|entry| entry.address == address);
+        if let Some(place) = known {
+            return self.0.get_mut(place);
+        }
+        // One that is free, or the one heard longest ago.
+        let (mut place, mut oldest) = (None, Instant::NEVER);
+        for entry in self.0.iter_mut().filter(|entry| create && !entry.is_pinned) {
             let heard = if entry.address.is_empty() { Instant::ZERO } else { entry.heard.get().after(1) };
-            if create && !entry.is_pinned && heard < oldest {
-                (place, oldest) = (Some(index), heard);
+            if heard < oldest {
+                (place, oldest) = (Some(entry), heard);
             }
         }
-        let place = place?;
-        let entry = self.0.get_mut(place)?;
-        if !known {
-            *entry = Neighbour { address, etx: 2 * ETX_ONE, heard: Stamp::ZERO, ..Neighbour::default() };
-        }
+        let entry = place?;
+        *entry = Neighbour { address, etx: 2 * ETX_ONE, heard: Stamp::ZERO, ..Neighbour::default() };
         Some(entry)
     }
 

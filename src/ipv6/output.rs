@@ -496,7 +496,8 @@ impl Ipv6<'_> {
         self.send_upper(cx, &outgoing, &mut |out| icmpv6::Echo { data: &[], ..*echo }.emit(out))
     }
 
-    /// Sends a message of neighbour discovery: with the hop limit that only neighbours can send.
+    /// Sends a message of neighbour discovery: with the hop limit that only neighbours can send, from the
+    /// link-local address if no other is given.
     /// What is lost is asked for again, so that nobody needs to know whether it was sent.
     pub(super) fn send_nd(
         &mut self,
@@ -506,6 +507,8 @@ impl Ipv6<'_> {
         destination: &Ip,
         write: Write<'_>,
     ) {
+        let own = self.link_local();
+        let source = Some(source.unwrap_or(&own));
         let outgoing =
             Outgoing { source, destination, hop_limit: nd::HOP_LIMIT, icmp: Some((kind, 0)), body: &[] };
         let _ = self.send_upper(cx, &outgoing, write);

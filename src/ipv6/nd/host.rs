@@ -45,8 +45,7 @@ impl Ipv6<'_> {
         self.nd.solicit = cx.now.after(wait);
         let link_address = self.config.link_address;
         let flags = self.capabilities();
-        let source = self.link_local();
-        self.send_nd(cx, kind::ROUTER_SOLICITATION, Some(&source), &ALL_ROUTERS, &mut |out| {
+        self.send_nd(cx, kind::ROUTER_SOLICITATION, None, &ALL_ROUTERS, &mut |out| {
             out.reserve(nd::ROUTER_SOLICITATION_LEN)?;
             nd::put_link_layer_address(false, &link_address, out)?;
             if lowpan { capability::put(flags & !capability::EXTENDED_DUPLICATE, out) } else { Ok(()) }
@@ -265,9 +264,8 @@ impl Ipv6<'_> {
             lifetime: self.config.registration_lifetime,
             rovr: &eui64,
         };
-        let own = self.link_local();
         let extended = flags & Entry::EXTENDED != 0;
-        let (source, target) = if extended { (&own, ip) } else { (ip, &router) };
+        let (source, target) = if extended { (None, ip) } else { (Some(ip), &router) };
         let kind = kind::NEIGHBOR_SOLICITATION;
         self.send_neighbor(cx, kind, source, &router, (0, target), true, Some(&registration));
     }

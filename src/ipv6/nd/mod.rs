@@ -134,14 +134,14 @@ impl Ipv6<'_> {
         &mut self,
         cx: &mut Context<'_>,
         kind: u8,
-        source: &Ip,
+        source: Option<&Ip>,
         destination: &Ip,
         (flags, target): (u8, &Ip),
         link: bool,
         registration: Option<&Registration<'_>>,
     ) {
         let link = if link { self.config.link_address } else { LinkAddress::None };
-        self.send_nd(cx, kind, Some(source), destination, &mut |out| {
+        self.send_nd(cx, kind, source, destination, &mut |out| {
             out.put(&[flags, 0, 0, 0])?;
             out.put(&target.0)?;
             put_link_layer_address(kind == kind::NEIGHBOR_ADVERTISEMENT, &link, out)?;

@@ -68,7 +68,7 @@ impl Ipv6<'_> {
             return None;
         }
         let kind = kind::NEIGHBOR_ADVERTISEMENT;
-        self.send_neighbor(cx, kind, target, destination, answer, true, None);
+        self.send_neighbor(cx, kind, Some(target), destination, answer, true, None);
         None
     }
 
@@ -239,6 +239,14 @@ impl Ipv6<'_> {
 
     fn solicit(&mut self, cx: &mut Context<'_>, target: &Ip, source: &Ip, destination: &Ip) {
         let link = !source.is_unspecified();
-        self.send_neighbor(cx, kind::NEIGHBOR_SOLICITATION, source, destination, (0, target), link, None);
+        self.send_neighbor(
+            cx,
+            kind::NEIGHBOR_SOLICITATION,
+            Some(source),
+            destination,
+            (0, target),
+            link,
+            None,
+        );
     }
 }

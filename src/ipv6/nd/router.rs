@@ -220,8 +220,7 @@ impl Ipv6<'_> {
             retrans_timer: 0,
         };
         let (link_address, flags) = (self.config.link_address, self.capabilities());
-        let source = self.link_local();
-        self.send_nd(cx, kind::ROUTER_ADVERTISEMENT, Some(&source), destination, &mut |out| {
+        self.send_nd(cx, kind::ROUTER_ADVERTISEMENT, None, destination, &mut |out| {
             advertisement.emit(out)?;
             nd::put_link_layer_address(false, &link_address, out)?;
             let minutes = |until| left(now, until, MINUTE);
@@ -384,10 +383,9 @@ impl Ipv6<'_> {
             *ip
         };
         let answer = Registration { status, ..*registration };
-        let source = self.link_local();
         let neighbor = (Neighbor::ROUTER | Neighbor::SOLICITED, ip);
         let kind = kind::NEIGHBOR_ADVERTISEMENT;
-        self.send_neighbor(cx, kind, &source, &destination, neighbor, false, Some(&answer));
+        self.send_neighbor(cx, kind, None, &destination, neighbor, false, Some(&answer));
     }
 
     /// The link address in a source link-layer address option, if there is one.
