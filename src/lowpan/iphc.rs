@@ -147,7 +147,7 @@ impl Form {
         match tail {
             0 => Ok(()),
             16 => out.put(address),
-            _ => out.top(low << (64 - 8 * tail & 63), tail.into()),
+            _ => out.top(low << ((64 - 8 * tail) & 63), tail.into()),
         }
     }
 }
