@@ -336,6 +336,7 @@ fn deferred_acknowledgements_leave_in_the_order_of_receipt() {
         assert_eq!(acknowledge(tokens[3]), (Ok(()), vec![vec![0x50, 2, 0, 4]]));
         assert_eq!(acknowledge(tokens[0]), (Ok(()), vec![vec![0x40, 2, 0, 1]]));
         assert_eq!(acknowledge(tokens[0]), (Err(Error::Stale), vec![]));
+        assert_eq!(acknowledge(tokens[3]), (Err(Error::Stale), vec![]), "PUBREL is awaited");
         assert_eq!(acknowledge(tokens[1]), (Ok(()), vec![vec![0x40, 2, 0, 2], vec![0x40, 2, 0, 3]]));
     }
 }

@@ -128,6 +128,24 @@ fn message_expiry_counts_the_time_in_the_queue() {
     assert!((60_000..63_000).contains(&rig.now.since(Instant(1000))));
 }
 
+/// Of a message in parts the server alone counts the interval.
+#[test]
+fn a_message_in_parts_does_not_expire_in_the_queue() {
+    let mut rig = Rig::new(config(Version::V5));
+    let list = [Property::number(2, 60)];
+    let publication =
+        Publication { topic: "a", qos: 1, properties: Properties::List(&list), ..Publication::default() };
+    rig.with(|client, cx| client.publish_begin(cx, &publication, 3)).unwrap();
+    let whole = Publication { topic: "b", ..publication };
+    rig.with(|client, cx| client.publish(cx, &whole)).unwrap();
+    rig.later(100_000);
+    assert!(matches!(rig.take()[..], [Seen::Ended { error: Some(Error::Timeout), .. }]), "the whole one");
+    assert_eq!(rig.client.pending(), 1);
+    rig.handshake();
+    rig.connack(false, &[]);
+    assert!(matches!(rig.take()[..], [Seen::Connected(false), Seen::Wanted { offset: 0, .. }]));
+}
+
 #[test]
 fn requests_and_responses() {
     let mut rig = Rig::new(config(Version::V5)).connected();
@@ -196,6 +214,18 @@ fn enhanced_authentication_and_again() {
     // Another method is a protocol error.
     rig.feed(&auth(Reason::CONTINUE_AUTHENTICATION, "PLAIN", b""));
     assert_eq!(rig.take(), [disconnected(Error::Protocol, 0x82, true)]);
+}
+
+/// Before CONNACK the server can only go on: success is CONNACK itself (§4.12).
+#[test]
+fn authentication_does_not_succeed_before_connack() {
+    let list: &'static [Property] = vec![Property::text(21, "SCRAM")].leak();
+    for reason in [Reason::SUCCESS, Reason::RE_AUTHENTICATE] {
+        let mut rig = Rig::new(Config { properties: Properties::List(list), ..config(Version::V5) });
+        rig.handshake();
+        rig.feed(&[&[0xf0, 10, reason.0, 8, 21, 0, 5][..], b"SCRAM"].concat());
+        assert_eq!(rig.take(), [disconnected(Error::Protocol, 0x82, true)]);
+    }
 }
 
 #[test]

@@ -267,6 +267,23 @@ fn anything_but_connack_before_connack_closes() {
     }
 }
 
+/// A message that has room in the driver's buffer is one event, however its bytes come; a larger one is not waited for.
+#[test]
+fn what_fits_the_buffer_comes_in_one_piece() {
+    for version in BOTH {
+        let head = if version == Version::V5 { 6 } else { 5 };
+        for (room, pieces) in [(head + 100, 1), (head + 99, 2)] {
+            let mut rig = Rig::new(Config { receive_bytes: room, ..config(version) }).connected();
+            let bytes = publish(version, "t", 0, 0, false, &[7; 100]);
+            assert_eq!(bytes.len(), head + 100);
+            rig.feed(&bytes[..50]);
+            assert_eq!(rig.seen.len(), pieces - 1);
+            rig.feed(&bytes[50..]);
+            assert_eq!(rig.seen.len(), pieces);
+        }
+    }
+}
+
 #[test]
 fn every_split_of_the_stream_reads_alike() {
     for version in BOTH {

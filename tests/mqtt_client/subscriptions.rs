@@ -75,6 +75,53 @@ fn a_refused_subscription_and_one_without_an_answer() {
 }
 
 #[test]
+fn several_filters_are_unsubscribed_at_once() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        for (filter, cookie) in [("a", 1), ("b", 2), ("c", 3)] {
+            granted(&mut rig, filter, 0, cookie);
+        }
+        let filters = ["a", "b"].map(|filter| Filter { filter, ..Filter::default() });
+        let operation = rig.with(|client, cx| client.unsubscribe(cx, &filters, Properties::EMPTY)).unwrap();
+        rig.poll();
+        rig.sent();
+        // One was there, and of the other the server knows nothing.
+        let reasons: &[u8] = if version == Version::V5 { &[0, 0x11] } else { &[] };
+        rig.feed(&suback(version, PacketType::Unsuback, 4, reasons));
+        let reasons = reasons.to_vec();
+        assert_eq!(rig.take(), [Seen::Ended { operation: operation.raw(), error: None, reason: 0, reasons }]);
+        let cookies = [1, 2, 3].map(|cookie| rig.client.is_subscribed(cookie));
+        assert_eq!(cookies, [false, false, true]);
+    }
+}
+
+/// Without room for all of its filters nothing is left of a SUBSCRIBE, but what was there before.
+#[test]
+fn a_subscribe_that_finds_no_room_leaves_nothing_behind() {
+    for version in BOTH {
+        let mut rig = Rig::new(Config { names_bytes: 80, ..config(version) }).connected();
+        granted(&mut rig, "old", 0, 1);
+        let subscription = |filter, cookie| {
+            let mut subscription = Subscription { cookie, ..Subscription::default() };
+            subscription.filter.filter = filter;
+            subscription
+        };
+        let long = "x".repeat(60);
+        for _ in 0..5 {
+            let list = [subscription("new", 2), subscription(&long, 2)];
+            let result = rig.with(|client, cx| client.subscribe(cx, &list, Properties::EMPTY));
+            assert_eq!(result, Err(Error::Full));
+            rig.poll();
+            assert_eq!((rig.sent().len(), rig.client.pending(), rig.client.is_subscribed(2)), (0, 0, false));
+        }
+        assert_eq!(takers(&mut rig, "new", &[]), []);
+        assert_eq!(takers(&mut rig, "old", &[]), [1]);
+        granted(&mut rig, "new", 0, 2);
+        assert_eq!(takers(&mut rig, "new", &[]), [2]);
+    }
+}
+
+#[test]
 fn a_suback_with_the_wrong_number_of_codes_closes() {
     let mut rig = Rig::new(config(Version::V5)).connected();
     rig.subscribe("a", 1, 5);
