@@ -77,7 +77,7 @@ pub struct Config<'m> {
     /// Problem Information, Authentication Method and its first data. Those that follow from
     /// other fields of this struct are added by the client and must not be among them.
     pub properties: Properties<'m>,
-    /// Whether and how to connect again by itself.
+    /// Whether and how to connect again by itself: once, and then as often as its `retries` say.
     pub reconnect: Option<Policy>,
 }
 

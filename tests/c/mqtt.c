@@ -153,6 +153,16 @@ static void refused(uint8_t version)
     scene_run(100000);
     CHECK(scene.disconnected == 1 && stream.opened == 1 && scene.retry_after == MOTE_MQTT_NO_RETRY);
     scene_close();
+
+    for (uint8_t tries = 1; tries <= 3; tries++) {
+        config.reconnect_tries = tries;
+        CHECK(scene_init(&config));
+        stream.refuse = MOTE_ERR_UNREACHABLE;
+        CHECK_IS(mote_mqtt_connect(scene.mqtt), MOTE_OK);
+        scene_run(100000);
+        CHECK(scene.disconnected == 1u + tries && stream.opened == 1u + tries && scene.retry_after == MOTE_MQTT_NO_RETRY);
+        scene_close();
+    }
 }
 
 /* The connection breaks with everything under way, the server keeps the session; then once more, and it does not. */

@@ -324,6 +324,27 @@ fn reconnecting_backs_off_with_full_jitter() {
 }
 
 #[test]
+fn attempts_end_after_as_many_as_were_asked_for() {
+    for retries in [0, 1, 3] {
+        let policy = Some(mote::backoff::Policy { retries, ..mote::mqtt::RECONNECT });
+        let mut rig = Rig::new(Config { reconnect: policy, ..config(Version::V5) }).connected();
+        // The first attempt to connect again is none of them. Each time a connection was good for something, the count begins anew.
+        for _ in 0..2 {
+            rig.later(6000);
+            rig.tell(StreamEvent::Failed(Error::Reset));
+            for left in (0..=retries).rev() {
+                rig.until_due();
+                rig.tell(StreamEvent::Failed(Error::Refused));
+                assert_eq!(rig.take().pop(), Some(disconnected(Error::Refused, 0, left != 0)), "{left}");
+            }
+            assert!(rig.client.is_idle());
+            rig.handshake();
+            rig.connack(true, &[]);
+        }
+    }
+}
+
+#[test]
 fn without_reconnection_requests_end_and_messages_wait() {
     let mut rig = Rig::new(Config { reconnect: None, ..config(Version::V5) }).connected();
     let request = rig.subscribe("a", 0, 0);

@@ -81,7 +81,11 @@ fn several_filters_are_unsubscribed_at_once() {
         for (filter, cookie) in [("a", 1), ("b", 2), ("c", 3)] {
             granted(&mut rig, filter, 0, cookie);
         }
-        let filters = ["a", "b"].map(|filter| Filter { filter, ..Filter::default() });
+        let filters = ["a", "b"].map(|filter| {
+            let mut subscription = Subscription::default();
+            subscription.filter.filter = filter;
+            subscription
+        });
         let operation = rig.with(|client, cx| client.unsubscribe(cx, &filters, Properties::EMPTY)).unwrap();
         rig.poll();
         rig.sent();

@@ -365,8 +365,8 @@ impl Given {
                 MOTE_MQTT_NO_RECONNECT => None,
                 tries => {
                     let mut policy = crate::mqtt::RECONNECT;
-                    (policy.retries, policy.jitter) =
-                        (if tries == 0 { u8::MAX } else { tries }, Jitter::Full);
+                    // The first of them is not a retry; 0 becomes "without end".
+                    (policy.retries, policy.jitter) = (tries.wrapping_sub(1), Jitter::Full);
                     set(&mut policy.initial, given.reconnect_initial);
                     set(&mut policy.ceiling, given.reconnect_ceiling);
                     Some(policy)
