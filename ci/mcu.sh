@@ -4,7 +4,7 @@
 #
 #   ci/mcu.sh TARGET FEATURES        such as: ci/mcu.sh thumbv7em-none-eabihf coap,mqtt
 #
-# What `cargo rustc` makes for the target alone works as well, and is 3 to 4 % larger (see mcu_target in ci/lib.sh).
+# What `cargo rustc` makes for the target alone works as well, and is about 5 % larger (see mcu_cargo and mcu_target in ci/lib.sh).
 . "$(dirname "$0")/lib.sh"
 cd "$root"
 target=${1:?which target: one of $mcu_targets} extra=$(mcu_extra "$1")

@@ -4,6 +4,7 @@
 
 use super::entry::{self, CON, EXCHANGE, Head, LIMIT, REQUEST, Stage, TRANSFER, Tables, Waiting};
 use super::event::Event;
+use super::message::empty;
 use super::owed::Owed;
 use super::params::Config;
 use super::peers::Peers;
@@ -224,7 +225,7 @@ impl<'m> Endpoint<'m> {
             // ever does (§4.2, §4.3, §8.1). What is too short or of another version is ignored silently (§3).
             match Header::word(datagram) {
                 Ok(word @ 0x4000_0000..0x5000_0000) if !group => {
-                    self.send_empty(cx, path, Type::Rst, word as u16);
+                    self.send_empty(cx, path, empty(Type::Rst, word as u16));
                 }
                 _ => {}
             }

@@ -8,6 +8,7 @@
 
 use super::endpoint::Endpoint;
 use super::entry::{CON, EXCHANGE, Head, Moment, Stage};
+use super::message::empty;
 use super::peers;
 use super::wire::{Message, Type};
 use crate::status::{Error, Result};
@@ -229,7 +230,7 @@ impl<'m> Endpoint<'m> {
         }
         self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
         if head.is(ACKED) && message.kind == Type::Con {
-            self.send_empty(cx, path, Type::Ack, message.message_id);
+            self.send_empty(cx, path, empty(Type::Ack, message.message_id));
         } else if done && head.is(CON) {
             let _ = self.send_stored(cx, head);
         }

@@ -18,9 +18,9 @@ pub(super) fn stamp(message: &mut [u8], id: u16) {
     }
 }
 
-/// An empty message.
-fn empty(kind: Type, id: u16) -> [u8; 4] {
-    ((0x40 | (kind as u32) << 4) << 24 | u32::from(id)).to_be_bytes()
+/// An empty message, as a number: its bytes are in network order.
+pub(super) const fn empty(kind: Type, id: u16) -> u32 {
+    (0x40 | (kind as u32) << 4) << 24 | id as u32
 }
 
 /// Hands a datagram to the transport and counts it.
@@ -40,15 +40,15 @@ pub(super) fn send(
 impl Endpoint<'_> {
     /// Sends an empty message along a path. Should it be lost, the peer's next retransmission brings it anew.
     #[inline(never)]
-    pub(super) fn send_empty(&mut self, cx: &mut DatagramContext<'_>, path: &Path, kind: Type, id: u16) {
-        let _ = send(cx, &mut self.stats, path, &empty(kind, id));
+    pub(super) fn send_empty(&mut self, cx: &mut DatagramContext<'_>, path: &Path, message: u32) {
+        let _ = send(cx, &mut self.stats, path, &message.to_be_bytes());
     }
 
     /// Acknowledges a message of an entry's peer.
     #[inline(never)]
     pub(super) fn acknowledge(&mut self, cx: &mut DatagramContext<'_>, entry: &Head, id: u16) {
         if let Some(path) = self.peers.path(entry.peer.get()) {
-            let _ = send(cx, &mut self.stats, path, &empty(Type::Ack, id));
+            let _ = send(cx, &mut self.stats, path, &empty(Type::Ack, id).to_be_bytes());
         }
     }
 

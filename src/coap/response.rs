@@ -7,7 +7,7 @@ use super::entry::{CON, GROUP, Stage};
 use super::event::{Event, Part};
 use super::exchange::{ACKED, Exchange, IDEMPOTENT};
 use super::key;
-use super::message;
+use super::message::{self, empty};
 use super::pending::{self, Pending};
 use super::wire::{Bits, Code, Encoder, Message, Type, number, token};
 use crate::status::{Error, Result};
@@ -52,7 +52,7 @@ impl<'m> Endpoint<'m> {
         let Some(pending) = self.tables.requests.iter().find(suits) else {
             // Nobody waits for it. The Reset tells a server to forget its observer (RFC 7641 §3.6).
             if !ack && !path.is_multicast() {
-                self.send_empty(cx, path, Type::Rst, message.message_id);
+                self.send_empty(cx, path, empty(Type::Rst, message.message_id));
             }
             return self.rejected();
         };
@@ -60,7 +60,7 @@ impl<'m> Endpoint<'m> {
         let fault = self.option_fault(message).code != Code::EMPTY;
         if con {
             let kind = if fault { Type::Rst } else { Type::Ack };
-            self.send_empty(cx, path, kind, message.message_id);
+            self.send_empty(cx, path, empty(kind, message.message_id));
         }
         if fault {
             // Of a group, the others may do better.
