@@ -23,7 +23,8 @@ pub struct Shape {
 impl Shape {
     /// Bytes of a whole header of this shape, padding included; `None` when it is too long.
     pub fn encoded_len(self) -> Option<usize> {
-        let length = 8 + self.payload()? + usize::from(self.pad()?);
+        let payload = self.payload()?;
+        let length = 8 + payload + usize::from(pad(payload));
         (length <= 8 * 256).then_some(length)
     }
 
@@ -33,23 +34,24 @@ impl Shape {
         Some(usize::from(self.count.checked_sub(1)?) * each + last)
     }
 
-    fn pad(self) -> Option<u8> {
-        Some((8 - (self.payload()? & 7) as u8) & 7)
-    }
-
     /// Writes the header's first eight bytes; the addresses and then the padding follow.
     /// Returns how many bytes of padding that takes.
     ///
     /// # Errors
     /// [`Error::TooLarge`].
     pub fn emit(self, next_header: u8, segments_left: u8, out: &mut Writer<'_>) -> Result<u8> {
-        let length = self.encoded_len().ok_or(Error::TooLarge)?;
-        let units = u8::try_from(length / 8 - 1).map_err(|_| Error::TooLarge)?;
-        let pad = self.pad().ok_or(Error::TooLarge)?;
+        let payload = self.payload().ok_or(Error::TooLarge)?;
+        let pad = pad(payload);
+        let units = u8::try_from(payload.div_ceil(8)).map_err(|_| Error::TooLarge)?;
         let compression = (self.compressed & 15) << 4 | self.compressed_last & 15;
         out.put(&[next_header, units, ROUTING_TYPE, segments_left, compression, pad << 4, 0, 0])?;
         Ok(pad)
     }
+}
+
+/// Bytes of padding behind so many of addresses.
+const fn pad(payload: usize) -> u8 {
+    payload.wrapping_neg() as u8 & 7
 }
 
 /// A checked view of a source routing header.
