@@ -12,22 +12,22 @@ use crate::status::{Error, Result};
 
 /// One end of a frame's way.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct End {
+pub struct End {
     /// The PAN ID, when the frame carries one.
-    pub(crate) pan: Option<u16>,
+    pub pan: Option<u16>,
     /// The address.
-    pub(crate) address: LinkAddress,
+    pub address: LinkAddress,
 }
 
 /// The fields of a header.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Fields {
+pub struct Fields {
     /// The frame control field.
     pub(super) control: u16,
     /// The sequence number; only a 2015 frame may lack it.
     pub(super) sequence: Option<u8>,
     /// The destination, then the source.
-    pub(crate) ends: [End; 2],
+    pub ends: [End; 2],
 }
 
 /// There is a destination PAN ID.
@@ -64,7 +64,7 @@ impl Fields {
     }
 
     /// What the frame is.
-    pub(crate) const fn frame_type(&self) -> FrameType {
+    pub const fn frame_type(&self) -> FrameType {
         match self.control & 3 {
             0 => FrameType::Beacon,
             1 => FrameType::Data,
@@ -87,17 +87,17 @@ impl Fields {
     }
 
     /// For whom the frame is.
-    pub(crate) const fn destination(&self) -> &LinkAddress {
+    pub const fn destination(&self) -> &LinkAddress {
         &self.ends[0].address
     }
 
     /// From whom the frame is.
-    pub(crate) const fn source(&self) -> &LinkAddress {
+    pub const fn source(&self) -> &LinkAddress {
         &self.ends[1].address
     }
 
     /// The same, field by field.
-    pub(super) const fn header(&self) -> Header {
+    pub const fn header(&self) -> Header {
         let [to, from] = self.ends;
         Header {
             frame_type: self.frame_type(),

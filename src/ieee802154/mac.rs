@@ -512,7 +512,7 @@ impl<'m> Mac<'m> {
 
     /// Input: a frame was received. Its payload comes back, and its header in `header`, when it is for us,
     /// no repetition, and not an acknowledgement; it has been acknowledged then, unless the radio does that.
-    pub(crate) fn receive<'d>(
+    pub fn receive<'d>(
         &mut self,
         cx: &mut RadioContext<'_>,
         pool: &mut Pool<'_>,

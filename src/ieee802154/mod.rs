@@ -5,12 +5,12 @@
 //! |---|---|
 //! | [`mac`], [`neighbour`], [`pool`] | sending and receiving frames, the links, the memory for frames |
 //! | [`wire`], [`security`], [`element`], [`command`] | frames and what is in them |
-//! | `fields` | frames as the MAC reads and writes them |
+//! | [`fields`] | frames as the MAC reads and writes them |
 #![forbid(unsafe_code)]
 
 pub mod command;
 pub mod element;
-pub(crate) mod fields;
+pub mod fields;
 pub mod mac;
 pub mod neighbour;
 pub mod pool;
