@@ -61,26 +61,27 @@ const fn short_identifier(short: u64) -> u64 {
     0x0000_00ff_fe00_0000 | short & 0xffff
 }
 
-/// How an address goes out, in one word: the bits SAC and SAM, or M, DAC and DAM; the context
-/// identifier; and what stands in line: some bytes behind the first, then some at the end.
+/// How an address goes out: the bits SAC and SAM, or M, DAC and DAM; and the context identifier above them.
 #[derive(Clone, Copy)]
-struct Form(u32);
+struct Form(u8);
 
 /// The bit that says that a context is used.
 const STATEFUL: u8 = 4;
 /// The bit that says that the destination is a multicast address.
 const MULTICAST: u8 = 8;
 
+/// What stands in line of an address in each form: so many bytes behind the first, and so many at the end.
+const IN_LINE: [(u8, u8); 16] = {
+    let mut table = [(0, 0); 16];
+    (table[0], table[1], table[2]) = ((0, 16), (0, 8), (0, 2));
+    (table[5], table[6]) = (table[1], table[2]);
+    (table[8], table[9], table[10], table[11], table[12]) = ((0, 16), (1, 5), (1, 3), (0, 1), (2, 4));
+    table
+};
+
 impl Form {
     /// An address that follows from the link.
-    const ELIDED: Form = Form::new(3, 0, 0, 0);
-    /// Where the identifier begins, and what stands in line.
-    const ID: u32 = 8;
-    const HEAD: u32 = 16;
-
-    const fn new(bits: u8, id: u8, head: u8, tail: u8) -> Form {
-        Form(u32::from_le_bytes([bits, id, head, tail]))
-    }
+    const ELIDED: Form = Form(3);
 
     /// Of a source, or of a destination.
     #[inline]
@@ -94,52 +95,46 @@ impl Form {
     #[cfg_attr(not(feature = "std"), inline(never))]
     fn in_line([high, low]: [u64; 2], elided: u64, is_source: bool, contexts: &Contexts<'_>) -> Form {
         if is_source && high | low == 0 {
-            return Form::new(STATEFUL, 0, 0, 0);
+            return Form(STATEFUL);
         }
         if !is_source && high >> 56 == 0xff {
             return Form::multicast(high, low, contexts);
         }
-        let (mut bits, mut id) = (mode_under(&LINK_LOCAL, [high, low], elided), 0);
-        if bits == 0 {
+        let mut form = mode_under(&LINK_LOCAL, [high, low], elided);
+        if form == 0 {
             for context in contexts.usable() {
                 let mode = mode_under(context, [high, low], elided);
                 // Context 0 saves a byte where it does as well.
-                if mode != 0 && (STATEFUL | mode > bits || STATEFUL | mode == bits && context.id == 0) {
-                    (bits, id) = (STATEFUL | mode, context.id);
+                if mode != 0 && (STATEFUL | mode > form & 7 || STATEFUL | mode == form & 7 && context.id == 0)
+                {
+                    form = STATEFUL | mode | context.id << 4;
                 }
             }
         }
-        let tail = match bits & 3 {
-            0 => 16,
-            1 => 8,
-            2 => 2,
-            _ => 0,
-        };
-        Form::new(bits, id, 0, tail)
+        Form(form)
     }
 
     fn multicast(high: u64, low: u64, contexts: &Contexts<'_>) -> Form {
-        let stateless = |mode, head, tail| Form::new(MULTICAST | mode, 0, head, tail);
         // The group alone differs from ffXX::; the bytes in line are flags and group.
         if high << 16 == 0 && low >> 40 == 0 {
-            return match low {
-                0..=0xff if high == 0xff02 << 48 => stateless(3, 0, 1),
-                0..=0xff_ffff => stateless(2, 1, 3),
-                _ => stateless(1, 1, 5),
-            };
+            return Form(match low {
+                0..=0xff if high == 0xff02 << 48 => MULTICAST | 3,
+                0..=0xff_ffff => MULTICAST | 2,
+                _ => MULTICAST | 1,
+            });
         }
         let (length, prefix) = ((high >> 32) as u8, high << 32 | low >> 32);
         let fits = |it: &&Context| it.length == length && it.length <= 64 && it.high == prefix;
         match contexts.usable().find(fits) {
-            Some(context) => Form::new(MULTICAST | STATEFUL, context.id, 2, 4),
-            None => stateless(0, 0, 16),
+            Some(context) => Form(MULTICAST | STATEFUL | context.id << 4),
+            None => Form(MULTICAST),
         }
     }
 
     /// Writes what stands in line.
     #[inline]
     fn put(self, address: &[u8; 16], out: &mut Writer<'_>) -> Result<()> {
-        let [_, _, head, tail] = self.0.to_le_bytes();
+        let (head, tail) = IN_LINE.get(usize::from(self.0 & 15)).copied().unwrap_or_default();
         let [high, low] = halves(address);
         if head != 0 {
             out.top(high << 8, head.into())?;
@@ -191,11 +186,9 @@ pub fn compress(
     // The two bytes in front, then the fields in line, from the top of the word down to `free`.
     let mut word = 0x60 << 56 | u64::from(from.0 & 0xf) << 52 | u64::from(to.0 & 0xf) << 48;
     let mut free = 48u32;
-    let both = from.0 | to.0;
-    if both >> Form::ID & 0xf != 0 {
+    if (from.0 | to.0) & 0xf0 != 0 {
         free = 40;
-        word |=
-            0x80 << 48 | u64::from(from.0 >> Form::ID & 0xf) << 44 | u64::from(to.0 >> Form::ID & 0xf) << 40;
+        word |= 0x80 << 48 | u64::from(from.0 & 0xf0) << 40 | u64::from(to.0 >> 4) << 40;
     }
     let class_and_label = u32::from_be_bytes([v, t, f, l]) << 4;
     if class_and_label == 0 {
@@ -231,7 +224,8 @@ pub fn compress(
         }
     }
     out.top(word, 8 - free / 8)?;
-    if both >> Form::HEAD == 0 {
+    // Nothing stands in line of addresses that follow from the link: the usual case.
+    if (from.0 & 3, to.0 & (MULTICAST | 3)) == (3, 3) {
         return Ok(());
     }
     from.put(source, out)?;
