@@ -132,7 +132,7 @@ impl Form {
     }
 
     /// Writes what stands in line.
-    #[inline]
+    #[cfg_attr(feature = "std", inline(always))]
     fn put(self, address: &[u8; 16], out: &mut Writer<'_>) -> Result<()> {
         let (head, tail) = IN_LINE.get(usize::from(self.0 & 15)).copied().unwrap_or_default();
         let [high, low] = halves(address);
