@@ -944,6 +944,11 @@
 #define MOTE_VERSION_PATCH 0
 
 /**
+ * `mote_linux_options.rest_us`: waits listen at once, always.
+ */
+#define MOTE_LINUX_NO_REST UINT32_MAX
+
+/**
  * There may be something to receive, or a connection attempt has ended.
  */
 #define MOTE_READY_READABLE 1
@@ -3879,10 +3884,14 @@ typedef struct mote_linux_options {
      */
     uint32_t reserved;
     /**
-     * For how many microseconds a wait sleeps before it listens, at most 1000; 0 for not at all. Where messages follow each
-     * other closely, being woken for each takes more processor time than the message itself, and about as much again from
-     * whoever sends it on the same machine. What comes during such a rest comes together, up to that much later, and the
-     * system may take some 50 microseconds more. Nothing that is due already waits for it.
+     * For how many microseconds a wait sleeps before it listens, at most 1000. Where messages follow each other closely, being
+     * woken for each takes more processor time than the message itself, and about as much again from whoever sends it
+     * on the same machine. What comes during such a rest comes together, up to that much later, and the system may take
+     * some 50 microseconds more. Nothing that is due already waits for it.
+     *
+     * 0 for what is right mostly: a wait rests only while a TCP connection on which nothing is answered is flooded, with more than
+     * 20,000 messages a second and nothing else to do, and for no more than 500 microseconds; not at all where `spin_us` says to
+     * look at once. `MOTE_LINUX_NO_REST` for never.
      */
     uint32_t rest_us;
     /**

@@ -141,7 +141,8 @@ fn wait_for_events(
         let later = deadline >= state.armed.get();
         let due = deadline == 0 || reported > 0 || (!later && deadline <= sys::now());
         let events = &mut events[..limit];
-        if !due && state.rest != 0 && sys::sleep(state.rest) == libc::EINTR {
+        let rest = if due { 0 } else { state.rest.turn(sys::microseconds) };
+        if rest != 0 && sys::sleep(rest) == libc::EINTR {
             return Ok(0);
         }
         let spin = if due { 0 } else { state.spin.turn() };
@@ -168,6 +169,7 @@ fn wait_for_events(
                 }
                 EVENT => {
                     drain(&state.event);
+                    state.rest.disturb();
                     woken = true;
                 }
                 address => {

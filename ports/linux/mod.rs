@@ -14,6 +14,7 @@ mod options;
 #[cfg(feature = "ieee802154")]
 mod radio;
 mod resolver;
+mod rest;
 mod socket;
 mod spin;
 mod store;
@@ -29,13 +30,14 @@ mod udp_send;
 #[cfg(feature = "ieee802154")]
 mod zep;
 
-pub use options::mote_linux_options;
+pub use options::{MOTE_LINUX_NO_REST, mote_linux_options};
 
 use crate::port::{mote_port, mote_status};
 use crate::status::Error;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::ffi::c_void;
 use core::ptr;
+use rest::Rest;
 use socket::Socket;
 use spin::Spin;
 use std::sync::Arc;
@@ -53,8 +55,8 @@ struct State {
     armed: Cell<u64>,
     /// Whether a wait looks for events for a while before it sleeps.
     spin: Spin,
-    /// For how many microseconds a wait sleeps before it listens.
-    rest: u32,
+    /// Whether a wait sleeps for a while before it listens.
+    rest: Rest,
     /// Messages above this level are dropped.
     log_level: u32,
     /// The open sockets, so that closing the node closes them.
@@ -126,7 +128,7 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
             event,
             armed: Cell::new(u64::MAX),
             spin: Spin::new(options.spin()),
-            rest: options.rest(),
+            rest: Rest::new(options.rest()),
             log_level,
             sockets: Cell::new(ptr::null_mut()),
             left: Cell::new(ptr::null_mut()),

@@ -7,6 +7,9 @@ use crate::status::Error;
 use core::mem::zeroed;
 use std::ffi::CString;
 
+/// `mote_linux_options.rest_us`: waits listen at once, always.
+pub const MOTE_LINUX_NO_REST: u32 = u32::MAX;
+
 /// Options of the Linux port, behind `mote_port.user`. All zero means the defaults; NULL in place of
 /// the options means them too. Read while the node is initialised, and not needed afterwards.
 #[repr(C)]
@@ -38,10 +41,14 @@ pub struct mote_linux_options {
     pub spin_us: u32,
     /// Must be 0.
     pub reserved: u32,
-    /// For how many microseconds a wait sleeps before it listens, at most 1000; 0 for not at all. Where messages follow each
-    /// other closely, being woken for each takes more processor time than the message itself, and about as much again from
-    /// whoever sends it on the same machine. What comes during such a rest comes together, up to that much later, and the
-    /// system may take some 50 microseconds more. Nothing that is due already waits for it.
+    /// For how many microseconds a wait sleeps before it listens, at most 1000. Where messages follow each other closely, being
+    /// woken for each takes more processor time than the message itself, and about as much again from whoever sends it
+    /// on the same machine. What comes during such a rest comes together, up to that much later, and the system may take
+    /// some 50 microseconds more. Nothing that is due already waits for it.
+    ///
+    /// 0 for what is right mostly: a wait rests only while a TCP connection on which nothing is answered is flooded, with more than
+    /// 20,000 messages a second and nothing else to do, and for no more than 500 microseconds; not at all where `spin_us` says to
+    /// look at once. `MOTE_LINUX_NO_REST` for never.
     pub rest_us: u32,
     /// Must be 0.
     pub reserved2: u32,
@@ -70,9 +77,13 @@ impl mote_linux_options {
         self.spin_us.min(1000)
     }
 
-    /// For how long a wait rests, in microseconds.
-    pub(super) fn rest(&self) -> u32 {
-        self.rest_us.min(1000)
+    /// For how long each wait rests, in microseconds; `None` for as long as is found right.
+    pub(super) fn rest(&self) -> Option<u32> {
+        match self.rest_us {
+            0 if self.spin_us == 0 => None,
+            0 | MOTE_LINUX_NO_REST => Some(0),
+            fixed => Some(fixed.min(1000)),
+        }
     }
 
     /// The log level with its default.

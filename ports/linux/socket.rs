@@ -65,6 +65,8 @@ pub(super) struct Socket {
     pub(super) connecting: Cell<bool>,
     /// TCP: the last receive took all there was, and nothing has been reported since.
     pub(super) emptied: Cell<bool>,
+    /// TCP: how often something came since something was sent, as far as [`Rest`](super::rest::Rest) counts.
+    pub(super) unanswered: Cell<u32>,
     /// What receiving says from now on; 0 while the connection lives.
     pub(super) ended: Cell<mote_status>,
     /// UDP: the only address that datagrams come to and leave from, all zero where there may be several.
@@ -131,6 +133,9 @@ impl Socket {
     pub(super) fn translate(&self, events: u32, state: &State) -> (u32, u32) {
         let mut flags = 0;
         if events & libc::EPOLLIN as u32 != 0 {
+            if self.kind != Kind::Tcp {
+                state.rest.disturb();
+            }
             flags |= MOTE_READY_READABLE;
             self.emptied.set(false);
         }
@@ -195,6 +200,7 @@ pub(super) fn open(state: &State, fd: Fd, kind: Kind, token: u32) -> Result<*mut
             announced: Cell::new(false),
             connecting: Cell::new(kind == Kind::Tcp),
             emptied: Cell::new(false),
+            unanswered: Cell::new(0),
             ended: Cell::new(0),
             here: Cell::default(),
             segments: Cell::new(false),

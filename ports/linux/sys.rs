@@ -56,6 +56,15 @@ pub(super) fn now() -> u64 {
     (time.tv_sec as u64).saturating_mul(1000).saturating_add(time.tv_nsec as u64 / 1_000_000)
 }
 
+/// Microseconds of the clock that stands while the machine is suspended.
+pub(super) fn microseconds() -> u64 {
+    // SAFETY: plain integers; all zero is a value.
+    let mut time: libc::timespec = unsafe { zeroed() };
+    // SAFETY: `time` is writable. The call cannot fail.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    (time.tv_sec as u64).saturating_mul(1_000_000).saturating_add(time.tv_nsec as u64 / 1000)
+}
+
 /// Sleeps for so many microseconds, less than a second; 0, or `EINTR` when a signal came.
 pub(super) fn sleep(us: u32) -> c_int {
     let time = libc::timespec { tv_sec: 0, tv_nsec: (us * 1000) as libc::c_long };

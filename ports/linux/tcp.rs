@@ -147,6 +147,7 @@ unsafe extern "C" fn receive(
                 return Error::Closed.code();
             }
             Ok(count) => {
+                socket.unanswered.set(state.rest.came(socket.unanswered.get(), count));
                 // There may be more, or the end that was announced together with these bytes.
                 if count == capacity || socket.announced.get() {
                     socket.leave_behind(state);
@@ -199,6 +200,7 @@ unsafe extern "C" fn send(
         let count = unsafe { libc::send(socket.fd.raw(), data.cast(), len, flags) };
         match usize::try_from(count) {
             Ok(count) if count > 0 => {
+                socket.unanswered.set(0);
                 if count < len {
                     socket.block(state);
                 }

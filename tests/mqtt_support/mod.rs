@@ -21,6 +21,8 @@ pub const BOTH: [Version; 2] = [Version::V311, Version::V5];
 #[derive(Debug)]
 pub struct Wire {
     pub out: Vec<u8>,
+    /// How often it wrote.
+    pub writes: usize,
     /// How many bytes the stream takes before it is full.
     pub window: usize,
     pub targets: Vec<(String, u16)>,
@@ -48,6 +50,7 @@ impl Stream for Wire {
             return Err(Error::WouldBlock);
         }
         self.window -= taken;
+        self.writes += 1;
         self.out.extend_from_slice(&bytes[..taken]);
         Ok(taken)
     }
@@ -198,6 +201,7 @@ impl Rig {
         let block = vec![0; Client::plan(config).bytes()].leak();
         let wire = Wire {
             out: Vec::new(),
+            writes: 0,
             window: usize::MAX,
             targets: Vec::new(),
             open: false,

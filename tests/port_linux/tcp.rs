@@ -107,6 +107,38 @@ fn bytes_go_both_ways_over_both_families() {
     }
 }
 
+/// Waits rest while a connection is flooded that nothing is sent on: nothing is lost or comes out of its order, and the last bytes come too.
+#[test]
+fn a_flood_comes_whole() {
+    let port = Port::new();
+    let tcp = Tcp(&port);
+    let (socket, mut peer) = connected(&tcp, "127.0.0.1", 5);
+    peer.set_nodelay(true).unwrap();
+    const COUNT: u32 = 20_000;
+    let flood = std::thread::spawn(move || {
+        for number in 0..COUNT {
+            peer.write_all(&number.to_be_bytes()).unwrap();
+        }
+        peer
+    });
+    let mut came = Vec::new();
+    while came.len() < COUNT as usize * 4 {
+        assert_eq!(port.wait(10_000), [mote_port_ready { token: 5, flags: MOTE_READY_READABLE }]);
+        came.extend(tcp.receive(socket, 65536).unwrap());
+    }
+    for (number, bytes) in came.chunks(4).enumerate() {
+        assert_eq!(bytes, (number as u32).to_be_bytes());
+    }
+    let mut peer = flood.join().unwrap();
+    // Answered from here on.
+    for _ in 0..100 {
+        assert_eq!(tcp.send(socket, b"?"), Ok(1));
+        peer.write_all(b"!").unwrap();
+        assert_eq!(port.wait(10_000), [mote_port_ready { token: 5, flags: MOTE_READY_READABLE }]);
+        assert_eq!(tcp.receive(socket, 30), Ok(b"!".to_vec()));
+    }
+}
+
 #[test]
 fn what_comes_after_a_receive_that_took_all_is_reported_and_so_is_the_end() {
     let port = Port::new();
