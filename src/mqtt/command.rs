@@ -214,13 +214,17 @@ impl Client<'_> {
         if qos != 0
             && let Err(error) = self.keep(cx, at)
         {
-            self.queue.truncate(at);
+            self.queue.remove(at);
             return Err(error);
         }
         self.marks |= mark::DUE;
         self.pump(cx);
         // A QoS 0 message that has left already is not worth an event.
-        if qos == 0 && self.queue.word(at) & flag::ENDED != 0 && self.queue.time(at) == 0 {
+        if qos == 0
+            && self.has(mark::ENDED)
+            && let Some(at) = self.queue.with_key(flag::ENDED, flag::ENDED, self.sequence)
+            && self.queue.time(at) == 0
+        {
             self.queue.remove(at);
             return Ok(None);
         }
@@ -279,7 +283,7 @@ impl Client<'_> {
         for (index, subscription) in subscriptions.iter().enumerate() {
             if let Err(error) = self.remember(subscription, identifier.unwrap_or(0)) {
                 self.forget_filters(at, index);
-                self.queue.truncate(at);
+                self.queue.remove(at);
                 return Err(error);
             }
         }

@@ -2,7 +2,8 @@
 //! Records of any length, one behind the other in one block, in the order in which they came.
 //!
 //! The client keeps its outgoing messages in one log and its topic filters and aliases in
-//! another. Records are removed anywhere; the gaps are closed when room is wanted at the end.
+//! another. Records are removed anywhere, and what is behind them moves up at once; only at the front, where most
+//! are removed, a gap is left until room is wanted at the end.
 //!
 //! What is known of a record besides its body stays where it lies and is read and written in
 //! place: copying it about would take more code than all that is done with it.
@@ -18,11 +19,6 @@ use crate::status::{Error, Result};
 /// the length, their meaning is the owner's.
 pub(super) const HEADER: usize = 16;
 
-/// The record is gone; its room has not been reclaimed yet.
-const DEAD: u32 = 0x80_0000;
-/// The body is wanted no more; its room has not been reclaimed yet.
-const BARE: u32 = 0x40_0000;
-
 // Where the numbers of a record stand, before its body.
 const LENGTH: u32 = 16;
 const KEY: u32 = 12;
@@ -32,8 +28,8 @@ const WORD: u32 = 4;
 /// Where the body of the first record begins.
 const FRONT: u32 = HEADER as u32;
 
-/// Names a record until the next [`Log::make_room`]: where its body begins. That is never 0, for its header
-/// comes before it.
+/// Names a record until the next [`Log::make_room`], or until one before it is removed or stripped: where its body
+/// begins. That is never 0, for its header comes before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct At(NonZeroU32);
 
@@ -55,7 +51,7 @@ pub(super) struct Log<'m> {
     // These three lie where the body of a record begins or would begin.
     start: u32,
     end: u32,
-    /// Follows its record when gaps are closed: the owner's place in the log.
+    /// Follows its record when that moves: the owner's place in the log.
     pub(super) cursor: u32,
 }
 
@@ -130,7 +126,7 @@ impl<'m> Log<'m> {
         let mut position = from.max(self.start);
         while position < self.end {
             let at = At::new(position);
-            if self.word(at) & (mask | DEAD) == wanted {
+            if self.word(at) & mask == wanted {
                 return Some(at);
             }
             position = self.behind(at);
@@ -153,7 +149,7 @@ impl<'m> Log<'m> {
         self.next(None, mask, wanted)
     }
 
-    /// The next such record behind the one `last` found, which may be gone by now; the first if none was.
+    /// The next such record behind the one `last` found; the first if none was.
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn next(&self, last: Option<At>, mask: u32, wanted: u32) -> Option<At> {
         self.find(last.map_or(0, |at| self.behind(at)), mask, wanted)
@@ -198,20 +194,16 @@ impl<'m> Log<'m> {
         self.start == self.end
     }
 
-    fn body_len(&self, at: At) -> usize {
-        if self.word(at) & BARE != 0 { 0 } else { self.length(at) as usize }
-    }
-
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn body(&self, at: At) -> &[u8] {
-        let start = at.get() as usize;
-        self.bytes.get(start..start + self.body_len(at)).unwrap_or_default()
+        let (start, length) = (at.get() as usize, self.length(at) as usize);
+        self.bytes.get(start..start.saturating_add(length)).unwrap_or_default()
     }
 
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn body_mut(&mut self, at: At) -> &mut [u8] {
-        let (start, length) = (at.get() as usize, self.body_len(at));
-        self.bytes.get_mut(start..start + length).unwrap_or_default()
+        let (start, length) = (at.get() as usize, self.length(at) as usize);
+        self.bytes.get_mut(start..start.saturating_add(length)).unwrap_or_default()
     }
 
     /// A record as it lies here: its header and its body.
@@ -222,24 +214,35 @@ impl<'m> Log<'m> {
 
     /// Lets go of a record's body.
     pub(super) fn strip(&mut self, at: At) {
-        self.mark(at, 0, BARE);
+        let length = self.length(at);
+        self.set_length(at, 0);
+        self.cut(at.get(), length);
     }
 
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn remove(&mut self, at: At) {
-        self.mark(at, 0, DEAD);
-        // What is dead at the front is gone at once: the common case costs no copying.
-        self.start = self.first(0, 0).map_or(self.end, At::get);
+        let behind = self.behind(at);
+        if at.get() > self.start {
+            self.cut(at.get() - FRONT, behind - at.get());
+            return;
+        }
+        // The common case costs no copying.
+        self.start = behind;
         if self.is_empty() {
             (self.start, self.end, self.cursor) = (FRONT, FRONT, FRONT);
         }
         self.cursor = self.cursor.max(self.start);
     }
 
-    /// Takes back the record last added.
-    pub(super) fn truncate(&mut self, at: At) {
-        self.end = self.end.min(at.get());
-        self.remove(at);
+    /// Moves what lies behind `count` bytes from `place` on up to there.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn cut(&mut self, place: u32, count: u32) {
+        let tail = self.bytes.get_mut(place as usize..self.end.saturating_sub(FRONT) as usize);
+        bytes::move_to_front(tail.unwrap_or_default(), count as usize);
+        self.end = self.end.saturating_sub(count);
+        if self.cursor > place.saturating_add(FRONT) {
+            self.cursor -= count;
+        }
     }
 
     /// The room for the body of a further record.
@@ -260,7 +263,9 @@ impl<'m> Log<'m> {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn make_room(&mut self, length: usize) -> Result<()> {
         if !self.has_room(length) {
-            self.compact();
+            let gap = self.start - FRONT;
+            self.start = FRONT;
+            self.cut(0, gap);
         }
         if self.has_room(length) { Ok(()) } else { Err(Error::Full) }
     }
@@ -300,28 +305,6 @@ impl<'m> Log<'m> {
         self.set_key(at, key);
         self.end = self.behind(at).min((self.bytes.len() + HEADER) as u32);
         at
-    }
-
-    fn compact(&mut self) {
-        let mut from = core::mem::replace(&mut self.start, FRONT);
-        let (mut to, mut cursor) = (FRONT, FRONT);
-        while from < self.end {
-            let at = At::new(from);
-            let next = self.behind(at);
-            if self.word(at) & DEAD == 0 {
-                let length = self.body_len(at);
-                self.set_length(at, length);
-                self.mark(at, BARE, 0);
-                let moved = self.bytes.get_mut((to - FRONT) as usize..from as usize + length);
-                bytes::move_to_front(moved.unwrap_or_default(), (from - to) as usize);
-                to += length as u32 + FRONT;
-                if from < self.cursor {
-                    cursor = to;
-                }
-            }
-            from = next;
-        }
-        (self.end, self.cursor) = (to, cursor);
     }
 }
 

@@ -19,9 +19,12 @@ const _: () = assert!(size_of::<Client>() <= 208);
 pub extern "C" fn check_mqtt_new(
     memory: &'static mut [u8],
     config: &'static Config<'static>,
-    out: &mut Result<Client<'static>>,
-) -> usize {
-    *out = Client::new(memory, config);
+) -> Result<Client<'static>> {
+    Client::new(memory, config)
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn check_mqtt_plan(config: &Config) -> usize {
     Client::plan(config).bytes()
 }
 
@@ -132,9 +135,8 @@ pub extern "C" fn check_mqtt_receive<'d>(
 pub extern "C" fn check_mqtt_poll(
     client: &mut Client<'static>,
     cx: &mut Context,
-    out: &mut Option<Event<'static>>,
-) {
-    *out = client.poll(cx);
+) -> Option<Event<'static>> {
+    client.poll(cx)
 }
 
 #[unsafe(no_mangle)]
