@@ -8,7 +8,7 @@ use super::log::At;
 use super::send::{HEAD, request_type};
 use super::topic;
 use super::wire::property::id;
-use super::wire::{Filter, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX, Version};
+use super::wire::{Filter, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX};
 use crate::status::{Error, Result};
 
 /// How long the server has to close its direction after DISCONNECT, in milliseconds.
@@ -28,6 +28,10 @@ pub struct Publication<'a> {
     /// Properties, left out with 3.1.1. Topic aliases are the client's affair.
     pub properties: Properties<'a>,
 }
+
+/// What a request has in place of a message.
+static NOTHING: Publication =
+    Publication { topic: "", qos: 0, retain: false, payload: &[], properties: Properties::EMPTY };
 
 /// One subscription to be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +106,7 @@ impl Client<'_> {
     /// [`Error::Invalid`] for a bad topic, QoS or property, [`Error::Full`] when the queue has
     /// no room, or what the store says; nothing is published then.
     pub fn publish(&mut self, cx: &mut Context, publication: &Publication) -> Result<Option<Operation>> {
-        self.enqueue(cx, publication, None)
+        self.message(cx, publication, None)
     }
 
     /// Publishes a message whose payload of `total` bytes the application gives in parts when
@@ -118,7 +122,7 @@ impl Client<'_> {
         publication: &Publication,
         total: u32,
     ) -> Result<Operation> {
-        self.enqueue(cx, publication, Some(total))?.ok_or(Error::State)
+        self.message(cx, publication, Some(total))?.ok_or(Error::State)
     }
 
     /// Gives the next part of a payload, and says how much of it was taken. If not all, the rest
@@ -154,11 +158,8 @@ impl Client<'_> {
     /// # Errors
     /// [`Error::Stale`] when there is none, [`Error::State`] when it is under way.
     pub fn cancel(&mut self, cx: &mut Context, operation: Operation) -> Result<()> {
-        let at = self.queue.with_key(0, 0, operation.raw()).ok_or(Error::Stale)?;
+        let at = self.queue.with_key(flag::ENDED, 0, operation.raw()).ok_or(Error::Stale)?;
         let word = self.queue.word(at);
-        if word & flag::ENDED != 0 {
-            return Err(Error::Stale);
-        }
         if word & flag::SENT != 0 {
             if word & kind::MASK != kind::STREAM || self.under_way() != Some(at) {
                 return Err(Error::State);
@@ -172,53 +173,22 @@ impl Client<'_> {
 
     /// Queues a message: whole, or with a payload of this length to come in parts.
     #[inline(never)]
-    fn enqueue(
+    fn message(
         &mut self,
         cx: &mut Context,
         publication: &Publication,
         total: Option<u32>,
     ) -> Result<Option<Operation>> {
-        self.restore(cx)?;
         let qos = publication.qos;
-        let mut time = total.unwrap_or(0);
-        let mut word = if total.is_some() { kind::STREAM } else { kind::PUBLISH };
+        let mut word = u32::from(qos) << flag::SHIFT;
+        if total.is_some() {
+            word |= kind::STREAM;
+        }
         if publication.retain {
             word |= flag::RETAIN;
         }
-        let size = loop {
-            let mut sink = Sink::new(self.queue.room());
-            publication.body(self.config.version, total.is_some(), &mut sink);
-            let size = sink.count()?;
-            // The head that may come on top: fixed header, identifier, alias.
-            if (size as u32).saturating_add(time).saturating_add(16) > VARIABLE_MAX {
-                return Err(Error::TooLarge);
-            }
-            if sink.fits() {
-                break size;
-            }
-            self.make_room(cx, size)?;
-        };
-        if self.is_v5()
-            && total.is_none()
-            && let Some(expiry) = publication.properties.number(id::MESSAGE_EXPIRY_INTERVAL)
-        {
-            // The unit that has begun does not count.
-            time = units(cx.stream.now).saturating_add(from_seconds(expiry)).saturating_add(1);
-            self.next_expiry = self.next_expiry.min(time);
-        }
-        word |= u32::from(qos) << flag::SHIFT;
-        if qos != 0 {
-            word |= u32::from(self.next_packet_id().ok_or(Error::Full)?);
-        }
-        let at = self.push(word, time, size)?;
-        if qos != 0
-            && let Err(error) = self.keep(cx, at)
-        {
-            self.queue.remove(at);
-            return Err(error);
-        }
-        self.marks |= mark::DUE;
-        self.pump(cx);
+        self.enqueue(cx, word, publication, &publication.properties, &[], total.unwrap_or(0))?;
+        let operation = self.go(cx);
         // A QoS 0 message that has left already is not worth an event.
         if qos == 0
             && self.has(mark::ENDED)
@@ -228,7 +198,95 @@ impl Client<'_> {
             self.queue.remove(at);
             return Ok(None);
         }
-        Ok(Operation::from_raw(self.sequence))
+        operation.map(Some)
+    }
+
+    /// Queues a message, or a SUBSCRIBE or UNSUBSCRIBE, which is made of the list and the properties alone. Unless it is
+    /// a message of QoS 0 it gets a packet identifier.
+    #[inline(never)]
+    fn enqueue(
+        &mut self,
+        cx: &mut Context,
+        mut word: u32,
+        publication: &Publication,
+        properties: &Properties,
+        list: &[Subscription],
+        mut time: u32,
+    ) -> Result<At> {
+        self.restore(cx)?;
+        let message = word & kind::CLASS == kind::PUBLISH;
+        let version = self.config.version;
+        // The head that may come on top: fixed header, identifier, alias.
+        let (packet, limit) = if message {
+            (PacketType::Publish, VARIABLE_MAX.saturating_sub(time.saturating_add(16)) as usize)
+        } else {
+            (request_type(word), self.output.capacity().saturating_sub(HEAD))
+        };
+        let size = loop {
+            let mut sink = Sink::new(self.queue.room());
+            if message {
+                sink.check(publication.qos <= 2 && topic::is_name(publication.topic));
+                // Text without U+0000: that is a topic name by now.
+                sink.binary(publication.topic.as_bytes());
+            }
+            if version.is_v5() {
+                // An alias is the client's affair.
+                sink.check(properties.number(id::TOPIC_ALIAS).is_none());
+                properties.emit(&[], Some(packet), Side::Client, &mut sink);
+            }
+            for Subscription { filter, .. } in list {
+                filter.emit(packet, version, &mut sink);
+            }
+            sink.check(message || !list.is_empty());
+            if word & kind::MASK != kind::STREAM {
+                sink.put(publication.payload);
+            }
+            let size = sink.count()?;
+            if size > limit {
+                return Err(Error::TooLarge);
+            }
+            if sink.fits() {
+                break size;
+            }
+            self.make_room(cx, size)?;
+        };
+        if self.is_v5()
+            && word & kind::MASK == kind::PUBLISH
+            && let Some(expiry) = properties.number(id::MESSAGE_EXPIRY_INTERVAL)
+        {
+            // The unit that has begun does not count.
+            time = units(cx.stream.now).saturating_add(from_seconds(expiry)).saturating_add(1);
+            self.next_expiry = self.next_expiry.min(time);
+        }
+        if word & (kind::CLASS | flag::QOS) != 0 {
+            let packet_id = self.next_packet_id();
+            if packet_id == 0 {
+                return Err(Error::Full);
+            }
+            word |= packet_id;
+        }
+        // When numbers run out, the queue must empty first, so that their order stays the order of
+        // the messages.
+        if self.queue.is_empty() && self.sequence >= super::session::SEQUENCE_MAX / 2 {
+            self.sequence = 0;
+        }
+        if self.sequence >= super::session::SEQUENCE_MAX {
+            return Err(Error::Full);
+        }
+        self.sequence += 1;
+        let at = self.queue.push(word, self.sequence, time, size);
+        if message && word & flag::QOS != 0 {
+            self.keep(cx, at).inspect_err(|_| self.queue.remove(at))?;
+        }
+        Ok(at)
+    }
+
+    /// Sends what was queued last, if it can be sent now.
+    #[inline(never)]
+    fn go(&mut self, cx: &mut Context) -> Result<Operation> {
+        self.marks |= mark::DUE;
+        self.pump(cx);
+        Operation::from_raw(self.sequence).ok_or(Error::State)
     }
 
     /// Makes room in the queue, at the cost of QoS 0 messages if the configuration says so.
@@ -249,21 +307,6 @@ impl Client<'_> {
         }
     }
 
-    /// Makes a record of what lies in the queue's room.
-    #[inline(never)]
-    fn push(&mut self, word: u32, time: u32, size: usize) -> Result<At> {
-        // When numbers run out, the queue must empty first, so that their order stays the order of
-        // the messages.
-        if self.queue.is_empty() && self.sequence >= super::session::SEQUENCE_MAX / 2 {
-            self.sequence = 0;
-        }
-        if self.sequence >= super::session::SEQUENCE_MAX {
-            return Err(Error::Full);
-        }
-        self.sequence += 1;
-        Ok(self.queue.push(word, self.sequence, time, size))
-    }
-
     /// Subscribes. The filters with their cookies are remembered, so that messages find their
     /// handlers and the subscriptions are made again when the server has lost the session: with their
     /// options and identifiers, but without the User Properties that were given here.
@@ -278,16 +321,7 @@ impl Client<'_> {
         subscriptions: &[Subscription],
         properties: Properties,
     ) -> Result<Operation> {
-        let at = self.request(cx, kind::SUBSCRIBE, subscriptions, &properties)?;
-        let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER).filter(|_| self.is_v5());
-        for (index, subscription) in subscriptions.iter().enumerate() {
-            if let Err(error) = self.remember(subscription, identifier.unwrap_or(0)) {
-                self.forget_filters(at, index);
-                self.queue.remove(at);
-                return Err(error);
-            }
-        }
-        self.requested(cx)
+        self.request(cx, kind::SUBSCRIBE, subscriptions, properties)
     }
 
     /// Unsubscribes from these filters, whatever else stands beside them. Messages find their handler until the server has confirmed.
@@ -300,57 +334,39 @@ impl Client<'_> {
         filters: &[Subscription],
         properties: Properties,
     ) -> Result<Operation> {
-        self.request(cx, kind::UNSUBSCRIBE, filters, &properties)?;
-        self.requested(cx)
+        self.request(cx, kind::UNSUBSCRIBE, filters, properties)
     }
 
-    /// Queues a SUBSCRIBE or UNSUBSCRIBE.
     #[inline(never)]
     fn request(
         &mut self,
         cx: &mut Context,
-        mut word: u32,
+        kind: u32,
         list: &[Subscription],
-        properties: &Properties,
-    ) -> Result<At> {
-        self.restore(cx)?;
-        let version = self.config.version;
-        let packet = request_type(word);
-        let subscribe = packet == PacketType::Subscribe;
-        if subscribe && properties.number(id::SUBSCRIPTION_IDENTIFIER).is_some() {
-            word |= flag::IDENTIFIER;
-        }
-        let size = loop {
-            let mut sink = Sink::new(self.queue.room());
-            if version.is_v5() {
-                properties.emit(&[], Some(packet), Side::Client, &mut sink);
-            }
-            for Subscription { filter, .. } in list {
-                filter.emit(packet, version, &mut sink);
-                if subscribe {
-                    let name = filter.filter.as_bytes();
-                    word |= if topic::is_shared_bytes(name) { flag::SHARED } else { 0 };
-                    word |= if topic::has_wildcard_bytes(name) { flag::WILDCARD } else { 0 };
+        properties: Properties,
+    ) -> Result<Operation> {
+        let at = self.enqueue(cx, kind, &NOTHING, &properties, list, 0)?;
+        if kind == kind::SUBSCRIBE {
+            let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER).filter(|_| self.is_v5());
+            let mut needs = if identifier.is_some() { flag::IDENTIFIER } else { 0 };
+            for (index, subscription) in list.iter().enumerate() {
+                let filter = subscription.filter.filter.as_bytes();
+                if V5 {
+                    needs |= if topic::is_shared_bytes(filter) { flag::SHARED } else { 0 };
+                    needs |= if topic::has_wildcard_bytes(filter) { flag::WILDCARD } else { 0 };
+                }
+                if let Err(error) = self.remember(subscription, identifier.unwrap_or(0)) {
+                    self.forget_filters(at, index);
+                    self.queue.remove(at);
+                    return Err(error);
                 }
             }
-            sink.check(!list.is_empty());
-            let size = sink.count()?;
-            if size + HEAD > self.output.capacity() {
-                return Err(Error::TooLarge);
+            if V5 {
+                self.queue.mark(at, 0, needs);
             }
-            if sink.fits() {
-                break size;
-            }
-            self.make_room(cx, size)?;
-        };
-        word |= u32::from(self.next_packet_id().ok_or(Error::Full)?);
-        self.push(word, 0, size)
-    }
-
-    fn requested(&mut self, cx: &mut Context) -> Result<Operation> {
-        self.marks |= mark::REQUESTS | mark::DUE;
-        self.pump(cx);
-        Operation::from_raw(self.sequence).ok_or(Error::State)
+        }
+        self.marks |= mark::REQUESTS;
+        self.go(cx)
     }
 
     /// Notes a filter among the names, in place of the one that is there: the server keeps the old
@@ -460,12 +476,12 @@ impl Client<'_> {
         self.publish(cx, &Publication { properties: Properties::List(&list), ..*request })
     }
 
-    /// A packet identifier that is not in use [MQTT-2.2.1-3].
+    /// A packet identifier that is not in use [MQTT-2.2.1-3]; 0 for none.
     ///
     /// Identifiers are given in turn, so that none is met again before they have come round; from then on a
     /// search is needed, until the queue has been empty.
     #[inline(never)]
-    pub(super) fn next_packet_id(&mut self) -> Option<u16> {
+    pub(super) fn next_packet_id(&mut self) -> u32 {
         if self.queue.is_empty() {
             self.marks &= !mark::WRAPPED;
         }
@@ -478,27 +494,9 @@ impl Client<'_> {
             let id = u32::from(self.last_id);
             let used = self.has(mark::WRAPPED) && self.queue.first(flag::ID, id).is_some();
             if !used && self.names.first(kind::MASK | flag::ID, kind::FILTER | id).is_none() {
-                return Some(self.last_id);
+                return id;
             }
         }
-        None
-    }
-}
-
-impl Publication<'_> {
-    /// What stands in the queue: topic, properties with 5.0, and the payload unless it comes in
-    /// parts.
-    fn body(&self, version: Version, parts: bool, sink: &mut Sink) {
-        sink.check(self.qos <= 2 && topic::is_name(self.topic));
-        // Text without U+0000: that is a topic name by now.
-        sink.binary(self.topic.as_bytes());
-        if version.is_v5() {
-            // An alias is the client's affair.
-            sink.check(self.properties.number(id::TOPIC_ALIAS).is_none());
-            self.properties.emit(&[], Some(PacketType::Publish), Side::Client, sink);
-        }
-        if !parts {
-            sink.put(self.payload);
-        }
+        0
     }
 }

@@ -209,12 +209,15 @@ impl Client<'_> {
     /// Makes the subscriptions again that went with the server's session.
     fn renew(&mut self, cx: &mut Context) {
         while let Some(at) = self.names.first(kind::RENEW, kind::RENEW) {
-            let Some(packet_id) = self.next_packet_id() else { return };
+            let packet_id = self.next_packet_id();
+            if packet_id == 0 {
+                return;
+            }
             let (filter, identifier) = (self.names.body(at), self.names.time(at));
             let options = (self.names.word(at) >> flag::SHIFT) as u8 & 0x3f;
             let (version, packet) = (self.config.version, PacketType::Subscribe);
             let mut sink = self.output.begin(&mut cx.stream, packet);
-            sink.u16(packet_id);
+            sink.u16(packet_id as u16);
             if version.is_v5() {
                 let more = [(id::SUBSCRIPTION_IDENTIFIER, identifier)];
                 Properties::EMPTY.emit(&more, Some(packet), Side::Client, &mut sink);
@@ -222,7 +225,7 @@ impl Client<'_> {
             emit_filter(filter, options, packet, version, &mut sink);
             let size = sink.end();
             match self.output.finish(size, self.maximum_packet_size) {
-                Ok(()) => self.names.mark(at, kind::RENEW | flag::ID, kind::ASKED | u32::from(packet_id)),
+                Ok(()) => self.names.mark(at, kind::RENEW | flag::ID, kind::ASKED | packet_id),
                 Err(Error::WouldBlock) => return,
                 Err(_) => self.names.mark(at, kind::RENEW, 0),
             }
