@@ -157,7 +157,7 @@ impl Client<'_> {
     ///
     /// # Errors
     /// [`Error::Stale`] when there is none, [`Error::State`] when it is under way.
-    pub fn cancel(&mut self, cx: &mut Context, operation: Operation) -> Result<()> {
+    pub fn cancel(&mut self, _: &mut Context, operation: Operation) -> Result<()> {
         let at = self.queue.with_key(flag::ENDED, 0, operation.raw()).ok_or(Error::Stale)?;
         let word = self.queue.word(at);
         if word & flag::SENT != 0 {
@@ -167,7 +167,7 @@ impl Client<'_> {
             self.sending.active = false;
             self.output.failed = Some(Error::Cancelled);
         }
-        self.end(cx, at, Some(Error::Cancelled));
+        self.end(at, Some(Error::Cancelled));
         Ok(())
     }
 
@@ -248,7 +248,7 @@ impl Client<'_> {
             if sink.fits() {
                 break size;
             }
-            self.make_room(cx, size)?;
+            self.make_room(size)?;
         };
         if self.is_v5()
             && word & kind::MASK == kind::PUBLISH
@@ -291,7 +291,7 @@ impl Client<'_> {
 
     /// Makes room in the queue, at the cost of QoS 0 messages if the configuration says so.
     #[inline(never)]
-    fn make_room(&mut self, cx: &mut Context, size: usize) -> Result<()> {
+    fn make_room(&mut self, size: usize) -> Result<()> {
         loop {
             let result = self.queue.make_room(size);
             if result.is_ok() || !self.config.drop_oldest {
@@ -303,7 +303,7 @@ impl Client<'_> {
             if found.is_some() && found == self.under_way() {
                 found = self.queue.next(found, unsent, 0);
             }
-            self.end(cx, found.ok_or(Error::Full)?, Some(Error::Full));
+            self.end(found.ok_or(Error::Full)?, Some(Error::Full));
         }
     }
 
@@ -356,7 +356,7 @@ impl Client<'_> {
                     needs |= if topic::has_wildcard_bytes(filter) { flag::WILDCARD } else { 0 };
                 }
                 if let Err(error) = self.remember(subscription, identifier.unwrap_or(0)) {
-                    self.forget_filters(at, index);
+                    self.conclude(at, kind::ALL, index, &[]);
                     self.queue.remove(at);
                     return Err(error);
                 }

@@ -29,13 +29,13 @@ impl Client<'_> {
         }
         self.tick(cx);
         if self.output.failed.is_none() {
-            self.expire(cx);
+            self.expire(cx.stream.now);
             self.pump(cx);
             self.output.flush(&mut cx.stream);
         }
         if let Some(error) = self.output.failed {
             self.failed(cx, error, &mut out);
-        } else if !self.report(&mut out) && self.has(mark::WANTED) && !self.output.blocked {
+        } else if !self.report(cx, &mut out) && self.has(mark::WANTED) && !self.output.blocked {
             self.marks &= !mark::WANTED;
             let operation = Operation::from_raw(self.queue.key(self.under_way()?))?;
             let offset = self.sending.offset.saturating_sub(self.sending.head);
@@ -45,22 +45,16 @@ impl Client<'_> {
     }
 
     /// Tells of an operation that has ended by itself, if there is one.
-    fn report(&mut self, out: &mut Option<Event<'_>>) -> bool {
+    fn report(&mut self, cx: &mut Context, out: &mut Option<Event<'_>>) -> bool {
         let ended = self.queue.first(flag::ENDED, flag::ENDED);
         let Some(at) = ended.filter(|_| self.has(mark::ENDED)) else {
             self.marks &= !mark::ENDED;
             return false;
         };
-        if let Some(operation) = Operation::from_raw(self.queue.key(at)) {
-            *out = Some(Event::Ended {
-                operation,
-                error: Error::from_code(-(self.queue.time(at) as i32)),
-                reason: Reason::SUCCESS,
-                reasons: &[],
-                properties: Properties::EMPTY,
-            });
-        }
-        self.queue.remove(at);
+        // It is not to come back after a restart. If the store fails, it does, once more.
+        let _ = self.drop_kept(cx, at);
+        let error = Error::from_code(-(self.queue.time(at) as i32));
+        self.ended(at, error, &Answer::NOTHING, out);
         true
     }
 
@@ -150,7 +144,7 @@ impl Client<'_> {
     ) -> Outcome<()> {
         let Answer { session_present, reason, properties, .. } = *answer;
         if reason != Reason::SUCCESS {
-            self.lost(cx, Error::Refused, reason, &properties, out);
+            self.lost(cx, Error::Refused, answer, out);
             return Ok(());
         }
         let v5 = self.is_v5();
@@ -225,7 +219,7 @@ impl Client<'_> {
 
     /// The connection is over, or came to nothing, and the server has not said why.
     pub(super) fn failed(&mut self, cx: &mut Context, error: Error, out: &mut Option<Event<'_>>) {
-        self.lost(cx, error, Reason::SUCCESS, &Properties::EMPTY, out);
+        self.lost(cx, error, &Answer::NOTHING, out);
     }
 
     /// The connection is over, or came to nothing: settles what ends with it, and decides
@@ -235,10 +229,10 @@ impl Client<'_> {
         &mut self,
         cx: &mut Context,
         error: Error,
-        reason: Reason,
-        properties: &Properties<'d>,
+        answer: &Answer<'d>,
         out: &mut Option<Event<'d>>,
     ) {
+        let Answer { reason, properties, .. } = *answer;
         let state = self.state;
         if state == State::Idle {
             return;
@@ -256,7 +250,7 @@ impl Client<'_> {
                 self.backoff = None;
                 self.redirects = 0;
             }
-            if self.is_v5() && self.follow(reason, properties) {
+            if self.is_v5() && self.follow(reason, &properties) {
                 retry_after = Some(0);
             } else if !is_final(self.config.version, error, reason) {
                 if let Some(policy) = &self.config.reconnect {
@@ -272,12 +266,12 @@ impl Client<'_> {
             // There is no further attempt: requests, which belong to no session, end.
             None => {
                 while let Some(at) = self.queue.first(kind::CLASS | flag::ENDED, kind::SUBSCRIBE) {
-                    self.end(cx, at, Some(Error::Transport));
+                    self.end(at, Some(Error::Transport));
                 }
             }
         }
         let error = if closing { Error::Closed } else { error };
-        *out = Some(Event::Disconnected { error, reason, retry_after, properties: *properties });
+        *out = Some(Event::Disconnected { error, reason, retry_after, properties });
     }
 
     /// How long to wait for the next attempt, if there is to be one.
@@ -346,8 +340,8 @@ impl Client<'_> {
     }
 
     /// Ends what has waited too long: messages by their expiry, requests without an answer.
-    fn expire(&mut self, cx: &mut Context) {
-        let now = units(cx.stream.now);
+    fn expire(&mut self, now: Instant) {
+        let now = units(now);
         if now < self.next_expiry {
             return;
         }
@@ -366,7 +360,7 @@ impl Client<'_> {
                 continue;
             }
             if time <= now {
-                self.end(cx, at, Some(Error::Timeout));
+                self.end(at, Some(Error::Timeout));
             } else {
                 self.next_expiry = self.next_expiry.min(time);
             }

@@ -8,7 +8,7 @@ use super::log::At;
 use super::send::Request;
 use super::topic;
 use super::wire::property::id;
-use super::wire::{Answer, FixedHeader, PacketType, Properties, Property, PublishHead, Reason, Side, Source};
+use super::wire::{Answer, FixedHeader, PacketType, Property, PublishHead, Reason, Side, Source};
 use crate::status::Error;
 use crate::transport::StreamEvent;
 
@@ -99,7 +99,7 @@ impl Client<'_> {
             Reason::IMPLEMENTATION_SPECIFIC_ERROR => Error::Io,
             _ => Error::Protocol,
         };
-        self.lost(cx, error, reason, &Properties::EMPTY, out);
+        self.lost(cx, error, &Answer { reason, ..Answer::NOTHING }, out);
     }
 
     /// Reads one packet at the front of `bytes`. Nothing is consumed of one that is not all
@@ -149,7 +149,7 @@ impl Client<'_> {
         match packet {
             PacketType::Connack => self.connack(cx, &answer, out)?,
             PacketType::Disconnect => {
-                self.lost(cx, Error::Closed, answer.reason, &answer.properties, out);
+                self.lost(cx, Error::Closed, &answer, out);
             }
             PacketType::Auth => self.auth(&answer, out)?,
             PacketType::Suback | PacketType::Unsuback => self.acknowledged(packet, &answer, out)?,
@@ -347,10 +347,11 @@ impl Client<'_> {
         if self.incoming.remaining != 0 {
             return;
         }
-        let (token, deferred) = (self.incoming.token, self.config.deferred);
+        let receipt = if self.config.deferred { Receipt::Held } else { Receipt::Ready };
         for entry in self.receipts() {
-            if Some(entry.token()) == token {
-                entry.receipt = if deferred { Receipt::Held } else { Receipt::Ready };
+            // No other payload is under way.
+            if entry.receipt == Receipt::Coming {
+                entry.receipt = receipt;
             }
         }
         self.marks |= mark::DUE;
@@ -420,7 +421,7 @@ impl Client<'_> {
         }
         self.drop_kept(cx, at).or(Err(TRANSIENT))?;
         self.quota = self.quota.saturating_add(1).min(self.quota_max);
-        self.ended(at, error, answer, out);
+        self.ended(at, if error { Some(Error::Refused) } else { None }, answer, out);
         Ok(())
     }
 
@@ -450,9 +451,8 @@ impl Client<'_> {
             }
             return Ok(());
         };
-        let v5 = self.is_v5();
         let mut asked = 0;
-        let mut request = Request::new(self.queue.body(at), v5, self.queue.word(at));
+        let mut request = Request::new(self.queue.body(at), self.is_v5(), wanted);
         while request.next().is_some() {
             asked += 1;
         }
@@ -460,21 +460,8 @@ impl Client<'_> {
         if asked != reasons.len() && !reasons.is_empty() {
             return Err(Reason::PROTOCOL_ERROR);
         }
-        let mut refused = !reasons.is_empty();
-        let mut request = Request::new(self.queue.body(at), v5, self.queue.word(at));
-        let mut codes = reasons.iter();
-        while let Some(filter) = request.next() {
-            let error = codes.next().is_some_and(|code| Reason(*code).is_error());
-            refused &= error;
-            if let Some(name) = self.names.named(kind::MASK, kind::FILTER, filter) {
-                if subscribe == error {
-                    self.names.remove(name);
-                } else if subscribe {
-                    self.names.mark(name, 0, kind::CONFIRMED);
-                }
-            }
-        }
-        self.ended(at, refused, answer, out);
+        let refused = self.conclude(at, kind::MASK, usize::MAX, reasons);
+        self.ended(at, if refused { Some(Error::Refused) } else { None }, answer, out);
         Ok(())
     }
 
@@ -498,10 +485,16 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// An operation has ended by an answer.
-    fn ended<'d>(&mut self, at: At, refused: bool, answer: &Answer<'d>, out: &mut Option<Event<'d>>) {
+    /// An operation has ended by an answer, or by itself.
+    #[inline(never)]
+    pub(super) fn ended<'d>(
+        &mut self,
+        at: At,
+        error: Option<Error>,
+        answer: &Answer<'d>,
+        out: &mut Option<Event<'d>>,
+    ) {
         let Answer { reason, reasons, properties, .. } = *answer;
-        let error = if refused { Some(Error::Refused) } else { None };
         if let Some(operation) = Operation::from_raw(self.queue.key(at)) {
             *out = Some(Event::Ended { operation, error, reason, reasons, properties });
         }

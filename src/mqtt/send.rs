@@ -250,7 +250,7 @@ impl Client<'_> {
             match self.output.finish(size, self.maximum_packet_size) {
                 Err(Error::WouldBlock) => return,
                 Err(error) => {
-                    self.end(cx, at, Some(error));
+                    self.end(at, Some(error));
                     continue;
                 }
                 Ok(()) => {}
@@ -284,7 +284,7 @@ impl Client<'_> {
                 return false;
             }
             if let Some(error) = self.barred(cx, at, word) {
-                self.end(cx, at, Some(error));
+                self.end(at, Some(error));
                 return true;
             }
             self.choose_alias(at, word);
@@ -335,7 +335,7 @@ impl Client<'_> {
         let total = remaining + front.len() as u32 - 2;
         let head = total - payload;
         if total > self.maximum_packet_size {
-            self.end(cx, at, Some(Error::TooLarge));
+            self.end(at, Some(Error::TooLarge));
             return true;
         }
         let begun = self.sending.offset;
@@ -448,28 +448,36 @@ impl Client<'_> {
 
     /// Ends an operation: the application is told by the next `poll`.
     #[inline(never)]
-    pub(super) fn end(&mut self, cx: &mut Context, at: At, error: Option<Error>) {
-        let word = self.queue.word(at);
-        if word & kind::CLASS == kind::PUBLISH {
-            // It is not to come back after a restart. If the store fails, it does, once more.
-            let _ = self.drop_kept(cx, at);
-        } else if word & kind::MASK == kind::SUBSCRIBE {
-            self.forget_filters(at, usize::MAX);
+    pub(super) fn end(&mut self, at: At, error: Option<Error>) {
+        if self.queue.word(at) & kind::MASK == kind::SUBSCRIBE {
+            self.conclude(at, kind::ALL, usize::MAX, &[]);
         }
         self.mark_ended(at, error);
     }
 
-    /// Forgets the first filters of a SUBSCRIBE, which came to nothing, but not those that the server
-    /// granted.
+    /// Concludes the first filters of a SUBSCRIBE or UNSUBSCRIBE as the codes say that answer it, and says whether all
+    /// were refused. A `mask` of [`kind::ALL`] is for a SUBSCRIBE that came to nothing: its filters are forgotten, but
+    /// not those that the server granted earlier.
     #[inline(never)]
-    pub(super) fn forget_filters(&mut self, at: At, count: usize) {
-        let mut request = Request::new(self.queue.body(at), self.is_v5(), kind::SUBSCRIBE);
+    pub(super) fn conclude(&mut self, at: At, mask: u32, count: usize, codes: &[u8]) -> bool {
+        let word = self.queue.word(at);
+        let subscribe = word & kind::MASK == kind::SUBSCRIBE;
+        let mut request = Request::new(self.queue.body(at), self.is_v5(), word);
+        let mut refused = !codes.is_empty();
+        let mut codes = codes.iter();
         for _ in 0..count {
             let Some(filter) = request.next() else { break };
-            if let Some(name) = self.names.named(kind::ALL, kind::FILTER, filter) {
-                self.names.remove(name);
+            let error = codes.next().map_or(mask == kind::ALL, |code| Reason(*code).is_error());
+            refused &= error;
+            if let Some(name) = self.names.named(mask, kind::FILTER, filter) {
+                if subscribe == error {
+                    self.names.remove(name);
+                } else if subscribe {
+                    self.names.mark(name, 0, kind::CONFIRMED);
+                }
             }
         }
+        refused
     }
 
     pub(super) fn mark_ended(&mut self, at: At, error: Option<Error>) {

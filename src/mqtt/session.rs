@@ -65,8 +65,9 @@ impl Client<'_> {
     /// Removes a message from the store.
     #[inline(never)]
     pub(super) fn drop_kept(&self, cx: &mut Context, at: At) -> Result<()> {
+        let word = self.queue.word(at);
         match cx.store.as_deref_mut() {
-            Some(store) if STORE && self.queue.word(at) & flag::QOS != 0 => {
+            Some(store) if STORE && word & kind::CLASS == kind::PUBLISH && word & flag::QOS != 0 => {
                 store.remove(self.config.store_owner, OUT | self.queue.key(at))
             }
             _ => Ok(()),
@@ -157,7 +158,7 @@ impl Client<'_> {
                 self.queue.mark(at, flag::SENT | kind::REPEATED, 0);
             } else {
                 self.drop_kept(cx, at)?;
-                self.end(cx, at, Some(Error::SessionLost));
+                self.end(at, Some(Error::SessionLost));
             }
         }
         // The subscriptions went with the session.
@@ -186,10 +187,10 @@ impl Client<'_> {
 
     #[inline(never)]
     pub(super) fn remove_receipt(&mut self, index: usize) {
-        let entries = core::cell::Cell::from_mut(self.receipts()).as_slice_of_cells();
-        let entries = entries.get(index..).unwrap_or_default();
-        for (to, from) in entries.iter().zip(entries.iter().skip(1)) {
-            to.set(from.get());
+        // From the last to this one each takes the place of the one before.
+        let mut behind = Inbound::default();
+        for entry in self.receipts().get_mut(index..).unwrap_or_default().iter_mut().rev() {
+            core::mem::swap(entry, &mut behind);
         }
         self.receipts = self.receipts.saturating_sub(1);
     }

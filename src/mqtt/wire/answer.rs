@@ -26,6 +26,15 @@ const NAMELESS: u16 = PacketType::Connack.bit() | PacketType::Disconnect.bit() |
 const LISTS: u16 = PacketType::Suback.bit() | PacketType::Unsuback.bit();
 
 impl<'a> Answer<'a> {
+    /// Says nothing.
+    pub(in crate::mqtt) const NOTHING: Answer<'static> = Answer {
+        session_present: false,
+        packet_id: 0,
+        reason: Reason::SUCCESS,
+        reasons: &[],
+        properties: Properties::EMPTY,
+    };
+
     /// Reads what follows the Fixed Header.
     ///
     /// # Errors
@@ -41,13 +50,7 @@ impl<'a> Answer<'a> {
         // UNSUBACK of 3.1.1 has no codes.
         let list = bit & LISTS != 0 && (v5 || packet == PacketType::Suback);
         let mut source = Source::new(body);
-        let mut answer = Answer {
-            session_present: false,
-            packet_id: 0,
-            reason: Reason::SUCCESS,
-            reasons: &[],
-            properties: Properties::EMPTY,
-        };
+        let mut answer = Answer::NOTHING;
         if connack {
             let flags = source.u8();
             answer.session_present = flags != 0;
