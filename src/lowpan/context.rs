@@ -9,6 +9,8 @@ use crate::status::{Error, Result};
 pub const CONTEXTS: usize = 16;
 
 /// One shared prefix.
+///
+/// Its bits are kept as they stand in memory, so that nothing is swapped for comparing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Context {
     /// The first 64 bits, those beyond the prefix zero.
@@ -27,7 +29,7 @@ pub struct Context {
 
 /// What stateless compression starts from: `fe80::/64`.
 pub(super) const LINK_LOCAL: Context =
-    Context { high: 0xfe80 << 48, low: 0, low_mask: 0, length: 64, id: 0, used: true, compress: true };
+    Context { high: (0xfe80_u64 << 48).to_be(), low: 0, low_mask: 0, length: 64, id: 0, used: true, compress: true };
 
 /// The contexts known here, in the caller's memory.
 #[derive(Debug)]
@@ -90,7 +92,7 @@ impl<'m> Contexts<'m> {
     /// The prefix that `id` stands for, its length in bits, and whether it is used in sending.
     pub fn get(&self, id: u8) -> Option<(Ip, u8, bool)> {
         let entry = self.find(id)?;
-        Some((Ip(join(entry.high, entry.low)), entry.length, entry.compress))
+        Some((Ip(join([entry.high, entry.low])), entry.length, entry.compress))
     }
 
     pub(super) fn find(&self, id: u8) -> Option<&Context> {
@@ -106,18 +108,20 @@ impl<'m> Contexts<'m> {
 /// The first so many bits.
 #[cfg_attr(not(feature = "std"), inline(never))]
 fn mask(bits: u8) -> u64 {
-    u64::MAX.checked_shl(64 - u32::from(bits.min(64))).unwrap_or(0)
+    u64::MAX.checked_shl(64 - u32::from(bits.min(64))).unwrap_or(0).to_be()
 }
 
-/// The two halves of an address.
+/// The two halves of an address, as they stand in memory.
 pub(super) const fn halves(address: &[u8; 16]) -> [u64; 2] {
-    let whole = u128::from_be_bytes(*address);
-    [(whole >> 64) as u64, whole as u64]
+    let [a, b, c, d, e, f, g, h, low @ ..] = *address;
+    [u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes(low)]
 }
 
 /// The address with these two halves.
-pub(super) const fn join(high: u64, low: u64) -> [u8; 16] {
-    ((high as u128) << 64 | low as u128).to_be_bytes()
+pub(super) const fn join([high, low]: [u64; 2]) -> [u8; 16] {
+    let [a, b, c, d, e, f, g, h] = high.to_ne_bytes();
+    let [i, j, k, l, m, n, o, p] = low.to_ne_bytes();
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::context::{Context, Contexts, LINK_LOCAL, halves, join};
-use crate::bytes::{Reader, Writer};
+use crate::bytes::{Reader, Writer, copy};
 use crate::ieee802154::LinkAddress;
 use crate::status::{Error, Result};
 
@@ -16,6 +16,7 @@ pub const MAX_ENCODED: usize = 3 + 4 + 1 + 1 + 16 + 16;
 /// frame's addresses, the mesh header's, or those of an outer IPv6 header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
+    // As they stand in memory, so that nothing is swapped for comparing.
     pub(super) source: u64,
     pub(super) destination: u64,
 }
@@ -23,7 +24,7 @@ pub struct Ends {
 impl Ends {
     /// The ends that a frame or a mesh header names.
     pub const fn of_link(source: LinkAddress, destination: LinkAddress) -> Ends {
-        Ends { source: source.identifier(), destination: destination.identifier() }
+        Ends { source: source.identifier().to_be(), destination: destination.identifier().to_be() }
     }
 
     /// The ends that an IPv6 header names.
@@ -56,10 +57,9 @@ pub(super) fn addresses(header: &[u8; IPV6_HEADER]) -> (&[u8; 16], &[u8; 16]) {
     (source, rest.last_chunk().unwrap_or(NOWHERE))
 }
 
-/// The form `0000:00ff:fe00:XXXX`.
-const fn short_identifier(short: u64) -> u64 {
-    0x0000_00ff_fe00_0000 | short & 0xffff
-}
+/// The form `0000:00ff:fe00:XXXX`, and where it takes its last two bytes.
+const SHORT: u64 = u64::from_ne_bytes([0, 0, 0, 0xff, 0xfe, 0, 0, 0]);
+const SHORT_REST: u64 = u64::from_ne_bytes([0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
 /// How an address goes out: the bits SAC and SAM, or M, DAC and DAM; and the context identifier above them.
 #[derive(Clone, Copy)]
@@ -79,6 +79,12 @@ const IN_LINE: [(u8, u8); 16] = {
     table
 };
 
+/// How many bytes of an address in that form stand in line behind the first, and at the end.
+fn in_line(form: u8) -> (usize, usize) {
+    let (head, tail) = IN_LINE.get(usize::from(form & 15)).copied().unwrap_or_default();
+    (head.into(), tail.into())
+}
+
 impl Form {
     /// An address that follows from the link.
     const ELIDED: Form = Form(3);
@@ -88,17 +94,23 @@ impl Form {
     fn of(address: &[u8; 16], elided: u64, is_source: bool, contexts: &Contexts<'_>) -> Form {
         match halves(address) {
             halves if halves == [LINK_LOCAL.high, elided] => Form::ELIDED,
-            halves => Form::in_line(halves, elided, is_source, contexts),
+            halves => Form::other(address, halves, elided, is_source, contexts),
         }
     }
 
     #[cfg_attr(not(feature = "std"), inline(never))]
-    fn in_line([high, low]: [u64; 2], elided: u64, is_source: bool, contexts: &Contexts<'_>) -> Form {
+    fn other(
+        address: &[u8; 16],
+        [high, low]: [u64; 2],
+        elided: u64,
+        is_source: bool,
+        contexts: &Contexts<'_>,
+    ) -> Form {
         if is_source && high | low == 0 {
             return Form(STATEFUL);
         }
-        if !is_source && high >> 56 == 0xff {
-            return Form::multicast(high, low, contexts);
+        if !is_source && address[0] == 0xff {
+            return Form::multicast(address, contexts);
         }
         let mut form = mode_under(&LINK_LOCAL, [high, low], elided);
         if form == 0 {
@@ -114,7 +126,8 @@ impl Form {
         Form(form)
     }
 
-    fn multicast(high: u64, low: u64, contexts: &Contexts<'_>) -> Form {
+    fn multicast(address: &[u8; 16], contexts: &Contexts<'_>) -> Form {
+        let [high, low] = halves(address).map(u64::from_be);
         // The group alone differs from ffXX::; the bytes in line are flags and group.
         if high << 16 == 0 && low >> 40 == 0 {
             return Form(match low {
@@ -123,8 +136,9 @@ impl Form {
                 _ => MULTICAST | 1,
             });
         }
-        let (length, prefix) = ((high >> 32) as u8, high << 32 | low >> 32);
-        let fits = |it: &&Context| it.length == length && it.length <= 64 && it.high == prefix;
+        let [_, _, _, length, prefix @ .., _, _, _, _] = address;
+        let prefix = u64::from_ne_bytes(*prefix);
+        let fits = |it: &&Context| it.length == *length && it.length <= 64 && it.high == prefix;
         match contexts.usable().find(fits) {
             Some(context) => Form(MULTICAST | STATEFUL | context.id << 4),
             None => Form(MULTICAST),
@@ -134,15 +148,15 @@ impl Form {
     /// Writes what stands in line.
     #[cfg_attr(feature = "std", inline(always))]
     fn put(self, address: &[u8; 16], out: &mut Writer<'_>) -> Result<()> {
-        let (head, tail) = IN_LINE.get(usize::from(self.0 & 15)).copied().unwrap_or_default();
-        let [high, low] = halves(address);
+        let (head, tail) = in_line(self.0);
         if head != 0 {
-            out.top(high << 8, head.into())?;
+            let [_, rest @ ..] = address;
+            out.put(rest.get(..head).unwrap_or_default())?;
         }
         match tail {
             0 => Ok(()),
             16 => out.put(address),
-            _ => out.top(low << ((64 - 8 * tail) & 63), tail.into()),
+            _ => out.put(address.get(16 - tail..).unwrap_or_default()),
         }
     }
 }
@@ -156,7 +170,7 @@ const fn mode_under(context: &Context, [high, low]: [u64; 2], elided: u64) -> u8
         0
     } else if (low ^ elided) & rest == 0 {
         3
-    } else if (low ^ short_identifier(low)) & rest == 0 {
+    } else if (low ^ SHORT) & rest & !SHORT_REST == 0 {
         2
     } else {
         1
@@ -183,47 +197,41 @@ pub fn compress(
     let (source, destination) = addresses(header);
     let from = Form::of(source, ends.source, true, contexts);
     let to = Form::of(destination, ends.destination, false, contexts);
-    // The two bytes in front, then the fields in line, from the top of the word down to `free`.
-    let mut word = 0x60 << 56 | u64::from(from.0 & 0xf) << 52 | u64::from(to.0 & 0xf) << 48;
-    let mut free = 48u32;
-    if (from.0 | to.0) & 0xf0 != 0 {
-        free = 40;
-        word |= 0x80 << 48 | u64::from(from.0 & 0xf0) << 40 | u64::from(to.0 >> 4) << 40;
-    }
     let class_and_label = u32::from_be_bytes([v, t, f, l]) << 4;
-    if class_and_label == 0 {
-        word |= 0x18 << 56;
-    } else {
-        let rotated = u32::from(((class_and_label >> 24) as u8).rotate_right(2));
-        let label = class_and_label << 8 >> 12;
-        let (bits, value, count) = match (label, rotated & 0x3f) {
-            (0, _) => (0x10, rotated, 8),
-            (_, 0) => (0x08, rotated << 16 | label, 24),
-            _ => (0, rotated << 24 | label, 32),
-        };
-        free -= count;
-        word |= bits << 56 | u64::from(value) << free;
-    }
-    if next_is_compressed {
-        word |= 0x04 << 56;
-    } else {
-        free = free.wrapping_sub(8);
-        word |= u64::from(next_header) << (free & 63);
-    }
-    match hop_limit {
-        1 => word |= 0x01 << 56,
-        64 => word |= 0x02 << 56,
-        255 => word |= 0x03 << 56,
-        _ => {
-            if free == 0 {
-                out.u64(word)?;
-                (word, free) = (0, 64);
+    // The traffic class, rotated, and the label, from the top down; and how many bytes of that.
+    let (class_form, value, count) = match (class_and_label >> 24, class_and_label << 8 >> 12) {
+        (0, 0) => (0x18, 0, 0),
+        (class, label) => {
+            let class = u32::from((class as u8).rotate_right(2)) << 24;
+            match (class & 0x3f00_0000, label) {
+                (_, 0) => (0x10, class, 1),
+                (0, _) => (0x08, class | label << 8, 3),
+                _ => (0, class | label, 4),
             }
-            free -= 8;
-            word |= u64::from(hop_limit) << (free & 63);
         }
+    };
+    let hop_form = match hop_limit {
+        1 => 1,
+        64 => 2,
+        255 => 3,
+        _ => 0,
+    };
+    let ids = from.0 & 0xf0 | to.0 >> 4;
+    let first = 0x60 | class_form | u8::from(next_is_compressed) << 2 | hop_form;
+    let second = u8::from(ids != 0) << 7 | (from.0 & 0xf) << 4 | to.0 & 0xf;
+    out.u16(u16::from_be_bytes([first, second]))?;
+    if ids != 0 {
+        out.u8(ids)?;
     }
-    out.top(word, 8 - free / 8)?;
+    if count != 0 {
+        out.put(value.to_be_bytes().get(..count).unwrap_or_default())?;
+    }
+    if !next_is_compressed {
+        out.u8(next_header)?;
+    }
+    if hop_form == 0 {
+        out.u8(hop_limit)?;
+    }
     // Nothing stands in line of addresses that follow from the link: the usual case.
     if (from.0 & 3, to.0 & (MULTICAST | 3)) == (3, 3) {
         return Ok(());
@@ -232,13 +240,19 @@ pub fn compress(
     to.put(destination, out)
 }
 
+/// Where the next header number stands in line in the compressed header that begins with `first` and `second`.
+pub(super) const fn next_header_at([first, second]: [u8; 2]) -> usize {
+    let class_and_label = 0x0134 >> (first >> 1 & 0xc) & 0xf;
+    2 + (second >> 7) as usize + class_and_label
+}
+
 fn context<'c>(stateful: bool, id: u8, contexts: &'c Contexts<'_>) -> Result<&'c Context> {
     if stateful { contexts.find(id).ok_or(Error::NotFound) } else { Ok(&LINK_LOCAL) }
 }
 
-/// Reads a unicast address into `address`; `form` has the bits SAC and SAM, or DAC and DAM.
+/// Reads an address into place; `form` has the bits SAC and SAM, or M, DAC and DAM.
 #[inline]
-fn take_unicast(
+fn take(
     form: u8,
     id: u8,
     elided: u64,
@@ -246,62 +260,47 @@ fn take_unicast(
     input: &mut Reader<'_>,
     address: &mut [u8; 16],
 ) -> Result<()> {
-    let identifier = match form & 3 {
-        3 if form == 3 => {
-            *address = join(LINK_LOCAL.high, elided);
-            return Ok(());
-        }
-        0 if form == 0 => {
-            *address = input.array()?;
-            return Ok(());
-        }
-        // Reserved; it has another meaning for the source alone.
-        0 => return Err(Error::Malformed),
-        1 => input.u64()?,
-        2 => short_identifier(u64::from(input.u16()?)),
-        _ => elided,
-    };
-    let context = context(form & 4 != 0, id, contexts)?;
-    *address = join(context.high, context.low | identifier & !context.low_mask);
-    Ok(())
-}
-
-#[inline]
-fn take_multicast(
-    form: u8,
-    id: u8,
-    contexts: &Contexts<'_>,
-    input: &mut Reader<'_>,
-    address: &mut [u8; 16],
-) -> Result<()> {
-    let (flags, group) = match form {
-        0 => {
-            *address = input.array()?;
-            return if address[0] == 0xff { Ok(()) } else { Err(Error::Malformed) };
-        }
-        1 => {
-            let [flags, l, m, n, o, p] = input.array()?;
-            (flags, [0, 0, 0, l, m, n, o, p])
-        }
-        2 => {
-            let [flags, n, o, p] = input.array()?;
-            (flags, [0, 0, 0, 0, 0, n, o, p])
-        }
-        3 => (2, [0, 0, 0, 0, 0, 0, 0, input.u8()?]),
+    if form == Form::ELIDED.0 {
+        *address = join([LINK_LOCAL.high, elided]);
+        return Ok(());
+    }
+    let (head, tail) = in_line(form);
+    if tail == 16 {
+        *address = input.array()?;
+        // Of a group, all of whose address stands there.
+        return if form == 0 || address[0] == 0xff { Ok(()) } else { Err(Error::Malformed) };
+    }
+    *address = [0; 16];
+    if form & MULTICAST != 0 {
+        let [group, flags @ ..] = address;
+        *group = 0xff;
+        copy(flags, input.take(head)?);
+    }
+    copy(address.get_mut(16 - tail..).unwrap_or_default(), input.take(tail)?);
+    match form {
+        // Reserved: 4 has another meaning for the source alone.
+        4 | 13.. => return Err(Error::Malformed),
+        11 => address[1] = 2,
+        9..=10 => {}
         _ => {
-            let context = context(true, id, contexts)?;
-            if form != 4 || context.length > 64 {
-                return Err(Error::Malformed);
+            let context = context(form & STATEFUL != 0, id, contexts)?;
+            if form & MULTICAST != 0 {
+                if context.length > 64 {
+                    return Err(Error::Malformed);
+                }
+                let [_, _, _, length, prefix @ .., _, _, _, _] = address;
+                (*length, *prefix) = (context.length, context.high.to_ne_bytes());
+                return Ok(());
             }
-            let [flags, reserved, m, n, o, p] = input.array()?;
-            let head = u32::from_be_bytes([0xff, flags, reserved, context.length]);
-            let group = u32::from_be_bytes([m, n, o, p]);
-            let high = u64::from(head) << 32 | context.high >> 32;
-            *address = join(high, context.high << 32 | u64::from(group));
-            return Ok(());
+            let [_, low] = halves(address);
+            let identifier = match form & 3 {
+                1 => low,
+                2 => low | SHORT,
+                _ => elided,
+            };
+            *address = join([context.high, context.low | identifier & !context.low_mask]);
         }
-    };
-    *address = join(0xff << 56 | u64::from(flags) << 48, u64::from_be_bytes(group));
+    }
     Ok(())
 }
 
@@ -373,13 +372,8 @@ pub fn decompress_into(
     let destination = rest.first_chunk_mut::<16>().ok_or(Error::Malformed)?;
     match second >> 4 & 7 {
         4 => *source = [0; 16],
-        form => take_unicast(form, ids >> 4, ends.source, contexts, input, source)?,
+        form => take(form, ids >> 4, ends.source, contexts, input, source)?,
     }
-    let (form, id) = (second & 7, ids & 0xf);
-    if second & 8 != 0 {
-        take_multicast(form, id, contexts, input, destination)?;
-    } else {
-        take_unicast(form, id, ends.destination, contexts, input, destination)?;
-    }
+    take(second & 0xf, ids & 0xf, ends.destination, contexts, input, destination)?;
     Ok(next_is_compressed)
 }

@@ -14,6 +14,7 @@ pub(super) mod next_header {
     pub(crate) const FRAGMENT: u8 = 44;
     #[cfg(feature = "ghc")]
     pub(crate) const ICMPV6: u8 = 58;
+    pub(crate) const NO_NEXT_HEADER: u8 = 59;
     pub(crate) const DESTINATION: u8 = 60;
     pub(crate) const MOBILITY: u8 = 135;
 }
@@ -21,19 +22,11 @@ use next_header::{DESTINATION, FRAGMENT, HOP_BY_HOP, IPV6, MOBILITY, ROUTING, UD
 
 /// How many bytes a UDP header takes.
 pub(super) const UDP_HEADER: usize = 8;
-/// The longest that a UDP header gets.
-pub(super) const MAX_UDP: usize = 7;
 /// The NHC byte of an IPv6 header, behind which LOWPAN_IPHC follows.
 pub(super) const NHC_IPV6: u8 = 0xee;
 
 /// The next header numbers of the identifiers in the NHC byte; that of UDP stands for none.
 const KINDS: [u8; 8] = [HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION, MOBILITY, UDP, UDP, IPV6];
-
-/// The extension header's identifier in the NHC byte.
-fn identifier(next_header: u8) -> Option<u8> {
-    let extensions = KINDS.first_chunk::<5>()?;
-    extensions.iter().position(|kind| *kind == next_header).map(|identifier| identifier as u8)
-}
 
 /// The next header number that an extension header's NHC byte stands for; 41 where LOWPAN_IPHC
 /// follows instead.
@@ -47,64 +40,34 @@ pub(super) const fn is_udp(nhc: u8) -> bool {
     nhc >> 3 == 0x1e
 }
 
-/// An extension header that can be compressed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Extension<'a> {
-    identifier: u8,
-    /// The next header field.
-    pub(super) next_header: u8,
-    /// What follows the length field, padding at the end left out where it can be.
-    kept: &'a [u8],
-    /// How many bytes the header takes uncompressed.
-    pub(super) size: usize,
-    /// What follows is no header but the middle of a packet that IPv6 has fragmented.
-    pub(super) is_opaque: bool,
+/// Writes the extension header of that kind at the front of `bytes` compressed, the next header's number in
+/// line, padding at the end left out where it can be; and says how many bytes it takes uncompressed.
+///
+/// # Errors
+/// [`Error::Unsupported`] for other kinds, and what NHC cannot tell; [`Error::TooLarge`].
+pub(super) fn compress_extension(kind: u8, bytes: &[u8], out: &mut Writer<'_>) -> Result<usize> {
+    let identifier = KINDS.iter().position(|known| *known == kind && kind != UDP);
+    let (Some(identifier), [next_header, units, ..]) = (identifier, bytes) else {
+        return Err(Error::Unsupported);
+    };
+    let size = 8 + 8 * usize::from(*units);
+    let mut kept = bytes.get(2..size).unwrap_or_default();
+    if matches!(kind, HOP_BY_HOP | DESTINATION) {
+        kept = kept.get(..kept.len() - trailing_padding(kept)).unwrap_or_default();
+    }
+    // A fragment header has a reserved byte in place of the length, which NHC would not keep.
+    if bytes.len() < size || kept.len() > 255 || kind == FRAGMENT && *units != 0 {
+        return Err(Error::Unsupported);
+    }
+    out.put(&[0xe0 | (identifier as u8) << 1, *next_header, kept.len() as u8])?;
+    out.put(kept)?;
+    Ok(size)
 }
 
-impl<'a> Extension<'a> {
-    /// Looks at the extension header of that kind at the front of `bytes`.
-    pub(super) fn parse(kind: u8, bytes: &'a [u8]) -> Option<Extension<'a>> {
-        let identifier = identifier(kind)?;
-        let [next_header, units, ..] = *bytes else { return None };
-        let fragment = kind == FRAGMENT;
-        if fragment && units != 0 {
-            // A reserved byte in place of the length, which NHC would not keep.
-            return None;
-        }
-        let size = 8 + 8 * usize::from(units);
-        let mut kept = bytes.get(2..size)?;
-        let mut is_opaque = false;
-        if let (true, [high, low, ..]) = (fragment, kept) {
-            is_opaque = u16::from_be_bytes([*high, *low]) >> 3 != 0;
-        }
-        if matches!(kind, HOP_BY_HOP | DESTINATION) {
-            let padding = trailing_padding(kept);
-            kept = kept.get(..kept.len() - padding)?;
-        }
-        if kept.len() > 255 {
-            return None;
-        }
-        Some(Extension { identifier, next_header, kept, size, is_opaque })
-    }
-
-    /// Whether it is of that kind.
-    pub(super) fn is(&self, kind: u8) -> bool {
-        identifier(kind) == Some(self.identifier)
-    }
-
-    /// How many bytes it takes when the next header is compressed too; one more when not.
-    pub(super) const fn encoded_len(&self) -> usize {
-        2 + self.kept.len()
-    }
-
-    pub(super) fn emit(&self, next_is_compressed: bool, out: &mut Writer<'_>) -> Result<()> {
-        out.u8(0xe0 | self.identifier << 1 | u8::from(next_is_compressed))?;
-        if !next_is_compressed {
-            out.u8(self.next_header)?;
-        }
-        out.u8(self.kept.len() as u8)?;
-        out.put(self.kept)
-    }
+/// Whether what follows the extension header of that kind at the front of `bytes` is no header but the
+/// middle of a packet that IPv6 has fragmented.
+pub(super) fn is_middle(kind: u8, bytes: &[u8]) -> bool {
+    matches!(bytes, [_, _, high, low, ..] if kind == FRAGMENT && u16::from_be_bytes([*high, *low]) >> 3 != 0)
 }
 
 /// How many bytes of padding at the end of `options` the receiver will put back as they were: a
@@ -174,20 +137,27 @@ pub(super) fn compress_udp(
     elide_checksum: bool,
     out: &mut Writer<'_>,
 ) -> Result<()> {
-    let [ports @ .., _, _, _, _] = header;
-    let checksum = header.last_chunk::<2>().unwrap_or(&[0; 2]);
-    let [a, b, c, d] = ports;
-    let [_, low_source @ ..] = ports;
-    let (low_destination, nibbles) = ([*a, *b, *d], [b << 4 | d & 0xf]);
-    let (form, ports): (u8, &[u8]) = match (*a, *c) {
-        (0xf0, 0xf0) if b >> 4 == 0xb && d >> 4 == 0xb => (3, &nibbles),
-        (0xf0, _) => (2, low_source),
-        (_, 0xf0) => (1, &low_destination),
-        _ => (0, ports),
+    let [a, b, c, d, _, _, e, f] = *header;
+    let form = match (a, c) {
+        (0xf0, 0xf0) if b >> 4 == 0xb && d >> 4 == 0xb => 3,
+        (0xf0, _) => 2,
+        (_, 0xf0) => 1,
+        _ => 0,
     };
     out.u8(0xf0 | u8::from(elide_checksum) << 2 | form)?;
-    out.put(ports)?;
-    if elide_checksum { Ok(()) } else { out.put(checksum) }
+    if form == 3 {
+        out.u8(b << 4 | d & 0xf)?;
+    } else {
+        if form != 2 {
+            out.u8(a)?;
+        }
+        out.u8(b)?;
+        if form != 1 {
+            out.u8(c)?;
+        }
+        out.u8(d)?;
+    }
+    if elide_checksum { Ok(()) } else { out.u16(u16::from_be_bytes([e, f])) }
 }
 
 /// Reads a UDP header off `input`, behind its NHC byte. The length is 0, and so is the checksum

@@ -9,8 +9,8 @@ use super::ghc::{self, Dictionary};
 use super::iphc::{self, Ends, IPV6_HEADER, addresses};
 #[cfg(feature = "ghc")]
 use super::nhc::next_header::ICMPV6;
-use super::nhc::next_header::{IPV6, ROUTING, UDP};
-use super::nhc::{self, Extension, MAX_UDP, NHC_IPV6, UDP_HEADER};
+use super::nhc::next_header::{IPV6, NO_NEXT_HEADER, ROUTING, UDP};
+use super::nhc::{self, NHC_IPV6, UDP_HEADER};
 use crate::address::Ip;
 use crate::bytes::{Parts, Reader, Writer};
 use crate::checksum;
@@ -38,63 +38,6 @@ enum Generic {
     /// In extension headers, ICMPv6 and what UDP carries.
     #[cfg(feature = "ghc")]
     Everywhere,
-}
-
-/// A header that can be compressed.
-#[derive(Clone, Copy)]
-enum Next<'a> {
-    #[cfg(feature = "ghc")]
-    Icmpv6,
-    Ipv6(&'a [u8; IPV6_HEADER]),
-    Extension(Extension<'a>),
-    Udp(&'a [u8; UDP_HEADER]),
-}
-
-impl<'a> Next<'a> {
-    /// Looks at the header of that kind at the front of `rest`, which reaches to the packet's end.
-    fn parse(kind: u8, rest: &Parts<'a>, _generic: Generic) -> Option<Next<'a>> {
-        let bytes = rest.head;
-        match kind {
-            #[cfg(feature = "ghc")]
-            ICMPV6 => (_generic == Generic::Everywhere).then_some(Next::Icmpv6),
-            IPV6 => {
-                let header = bytes.first_chunk::<IPV6_HEADER>()?;
-                let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
-                // The length is elided, so it must be what the receiver will put in.
-                let fits = header[0] >> 4 == 6 && length == rest.len() - IPV6_HEADER;
-                fits.then_some(Next::Ipv6(header))
-            }
-            UDP => {
-                let header = bytes.first_chunk::<UDP_HEADER>()?;
-                let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
-                (length == rest.len()).then_some(Next::Udp(header))
-            }
-            _ => Extension::parse(kind, bytes).map(Next::Extension),
-        }
-    }
-
-    /// How many bytes of `_rest`, at whose front it stands, it takes.
-    const fn size(&self, _rest: &Parts<'_>) -> usize {
-        match self {
-            #[cfg(feature = "ghc")]
-            Next::Icmpv6 => _rest.len(),
-            Next::Ipv6(_) => IPV6_HEADER,
-            Next::Extension(extension) => extension.size,
-            Next::Udp(_) => UDP_HEADER,
-        }
-    }
-
-    /// The most bytes that it takes compressed.
-    const fn most(&self) -> usize {
-        match self {
-            // If it turns out to take more, everything is done again without.
-            #[cfg(feature = "ghc")]
-            Next::Icmpv6 => 1,
-            Next::Ipv6(_) => 1 + iphc::MAX_ENCODED,
-            Next::Extension(extension) => 1 + extension.encoded_len(),
-            Next::Udp(_) => MAX_UDP,
-        }
-    }
 }
 
 /// Compresses the headers of `packet`, which goes from end to end of `ends`, into `room`. No header
@@ -133,122 +76,174 @@ pub fn compress_generic(
     elide_udp_checksum: bool,
     room: &mut [u8],
 ) -> Result<Compressed> {
-    if !packet.tail.is_empty() {
-        return compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Extensions, room);
-    }
-    match compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Everywhere, room) {
-        Err(Error::TooLarge) => {
-            compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Extensions, room)
-        }
-        other => other,
-    }
+    let generic = if packet.tail.is_empty() { Generic::Everywhere } else { Generic::Extensions };
+    compress_chain(packet, ends, contexts, elide_udp_checksum, generic, room)
 }
 
 fn compress_chain(
     packet: Parts<'_>,
-    mut ends: Ends,
+    ends: Ends,
     contexts: &Contexts<'_>,
     elide_udp_checksum: bool,
-    generic: Generic,
+    _generic: Generic,
     room: &mut [u8],
 ) -> Result<Compressed> {
-    let mut out = Writer::new(room);
-    let mut rest = packet;
-    let mut current = Next::parse(IPV6, &rest, generic).ok_or(Error::Malformed)?;
-    let mut inner: Option<&[u8; IPV6_HEADER]> = None;
-    let mut routed = false;
-    for left in (0..MAX_HEADERS).rev() {
-        let may_follow = left > 0;
-        let whole = rest;
-        rest.skip(current.size(&whole));
-        let next = match current {
-            Next::Ipv6(header) => {
-                if inner.is_some() {
+    let mut chain = Chain {
+        rest: packet,
+        kind: IPV6,
+        encoding_at: 0,
+        inner: None,
+        routed: false,
+        ends,
+        contexts,
+        elide_udp_checksum,
+        #[cfg(feature = "ghc")]
+        generic: _generic,
+        out: Writer::new(room),
+    };
+    for left in 0..MAX_HEADERS {
+        let Chain { encoding_at: before, .. } = chain;
+        let start = chain.out.position();
+        match chain.put() {
+            Ok(()) if left == 0 => {}
+            Ok(()) => {
+                elide_number(before, &mut chain.out);
+                chain.encoding_at -= 1;
+            }
+            // What is unknown at the front is no IPv6 packet; further back it goes as it is.
+            Err(Error::Unsupported) if left == 0 => return Err(Error::Malformed),
+            Err(error) if left == 0 || error == Error::Malformed => return Err(error),
+            Err(_) => {
+                chain.out.truncate(start);
+                break;
+            }
+        }
+    }
+    Ok(Compressed { len: chain.out.position(), consumed: packet.len() - chain.rest.len() })
+}
+
+/// The chain of headers on its way into a frame.
+struct Chain<'a, 'c> {
+    /// What has not been compressed, and the number of the header at its front.
+    rest: Parts<'a>,
+    kind: u8,
+    /// Where the encoding of the header before begins, which holds that number in line.
+    encoding_at: usize,
+    /// The IPv6 header before.
+    inner: Option<&'a [u8; IPV6_HEADER]>,
+    /// Whether a routing header came behind that.
+    routed: bool,
+    ends: Ends,
+    contexts: &'c Contexts<'c>,
+    elide_udp_checksum: bool,
+    #[cfg(feature = "ghc")]
+    generic: Generic,
+    out: Writer<'c>,
+}
+
+impl Chain<'_, '_> {
+    /// Writes the header at the front of `rest`, the next header's number in line.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] when it cannot be compressed, [`Error::TooLarge`] when it does not fit whole;
+    /// `out` is to be truncated then. [`Error::Malformed`] for a wrong checksum that is to be elided.
+    fn put(&mut self) -> Result<()> {
+        let Chain { rest: whole, kind, .. } = *self;
+        let bytes = whole.head;
+        let out = &mut self.out;
+        let start = out.position();
+        let mut size = UDP_HEADER;
+        self.kind = NO_NEXT_HEADER;
+        self.encoding_at = start;
+        match (kind, bytes) {
+            (IPV6, [v, _, _, _, l, m, next, _, ..]) => {
+                let header = bytes.first_chunk::<IPV6_HEADER>().ok_or(Error::Unsupported)?;
+                size = IPV6_HEADER;
+                // The length is elided, so it must be what the receiver will put in.
+                if v >> 4 != 6 || usize::from(u16::from_be_bytes([*l, *m])) != whole.len() - size {
+                    return Err(Error::Unsupported);
+                }
+                if self.inner.is_some() {
                     out.u8(NHC_IPV6)?;
+                    self.encoding_at += 1;
                 }
-                let mut next = if may_follow { Next::parse(header[6], &rest, generic) } else { None };
-                let start = out.position();
-                let written = iphc::compress(header, next.is_some(), ends, contexts, &mut out);
-                if let Some(following) = next {
-                    if written.is_err() || following.most() > out.remaining() {
-                        next = None;
-                        out.truncate(start);
-                        iphc::compress(header, false, ends, contexts, &mut out)?;
-                    }
-                } else {
-                    written?;
-                }
-                ends = Ends::of_ipv6(header);
-                inner = Some(header);
-                routed = false;
-                next
+                iphc::compress(header, false, self.ends, self.contexts, out)?;
+                self.ends = Ends::of_ipv6(header);
+                self.inner = Some(header);
+                self.routed = false;
+                self.kind = *next;
             }
-            Next::Extension(extension) => {
-                let room = out.remaining().saturating_sub(extension.encoded_len());
-                let next = if may_follow && !extension.is_opaque {
-                    Next::parse(extension.next_header, &rest, generic).filter(|next| next.most() <= room)
-                } else {
-                    None
-                };
-                routed |= extension.is(ROUTING);
-                #[cfg(feature = "ghc")]
-                let start = out.position();
-                extension.emit(next.is_some(), &mut out)?;
-                #[cfg(feature = "ghc")]
-                if let (true, Some(inner)) = (generic != Generic::Nowhere, inner) {
-                    let whole = whole.head.get(..extension.size).unwrap_or_default();
-                    if !put_generic(start, whole, next.is_some(), &dictionary(inner), &mut out) {
-                        extension.emit(next.is_some(), &mut out)?;
-                    }
+            (UDP, [_, _, _, _, l, m, _, _, ..]) => {
+                if usize::from(u16::from_be_bytes([*l, *m])) != whole.len() {
+                    return Err(Error::Unsupported);
                 }
-                next
-            }
-            Next::Udp(header) => {
-                let elide = elide_udp_checksum && !routed;
-                if let (true, Some(inner)) = (elide, inner) {
+                let elide = self.elide_udp_checksum && !self.routed;
+                if let (true, Some(inner)) = (elide, self.inner) {
                     let (source, destination) = addresses(inner);
                     if checksum::of_parts(Ip::of(source), Ip::of(destination), UDP, whole) != 0 {
                         return Err(Error::Malformed);
                     }
                 }
+                nhc::compress_udp(bytes.first_chunk().ok_or(Error::Unsupported)?, elide, out)?;
                 #[cfg(feature = "ghc")]
-                let start = out.position();
-                nhc::compress_udp(header, elide, &mut out)?;
-                #[cfg(feature = "ghc")]
-                if let (Generic::Everywhere, Some(inner)) = (generic, inner) {
-                    let payload = rest.head;
+                if let (Generic::Everywhere, Some(inner)) = (self.generic, self.inner) {
+                    let payload = bytes.get(UDP_HEADER..).unwrap_or_default();
                     let before = out.position();
-                    let done = ghc::compress(&dictionary(inner), false, payload, &mut out).is_ok();
+                    let done = ghc::compress(&dictionary(inner), false, payload, out).is_ok();
                     if done && out.position() - before < payload.len() {
                         if let Some(nhc) = out.written_mut().get_mut(start) {
                             *nhc = ghc::NHC_UDP | *nhc & 7;
                         }
-                        rest = Parts::default();
-                        break;
+                        size = whole.len();
+                    } else {
+                        out.truncate(before);
                     }
-                    out.truncate(before);
                 }
-                None
             }
             #[cfg(feature = "ghc")]
-            Next::Icmpv6 => {
-                let start = out.position();
+            (ICMPV6, _) if self.generic == Generic::Everywhere => {
                 out.u8(ghc::NHC_ICMPV6)?;
-                let inner = inner.ok_or(Error::Malformed)?;
-                ghc::compress(&dictionary(inner), false, whole.head, &mut out)?;
+                let inner = self.inner.ok_or(Error::Unsupported)?;
+                ghc::compress(&dictionary(inner), false, bytes, out)?;
+                size = whole.len();
                 // In line, the number of ICMPv6 takes a byte as well.
-                if out.position() - start > whole.len() {
+                if out.position() - start > size {
                     return Err(Error::TooLarge);
                 }
-                None
             }
-        };
-        match next {
-            Some(next) => current = next,
-            None => break,
+            _ => {
+                size = nhc::compress_extension(kind, bytes, out)?;
+                #[cfg(feature = "ghc")]
+                if let (true, Some(inner)) = (self.generic != Generic::Nowhere, self.inner) {
+                    let header = bytes.get(..size).unwrap_or_default();
+                    if !put_generic(start, header, &dictionary(inner), out) {
+                        nhc::compress_extension(kind, bytes, out)?;
+                    }
+                }
+                self.routed |= kind == ROUTING;
+                if !nhc::is_middle(kind, bytes) {
+                    self.kind = bytes.first().copied().unwrap_or(NO_NEXT_HEADER);
+                }
+            }
         }
+        self.rest.skip(size);
+        Ok(())
     }
-    Ok(Compressed { len: out.position(), consumed: packet.len() - rest.len() })
+}
+
+/// Takes out the next header's number that stands in line in the encoding at `at`: a LOWPAN_NHC byte
+/// stands behind that instead.
+fn elide_number(at: usize, out: &mut Writer<'_>) {
+    let Some(encoding) = out.written_mut().get_mut(at..) else { return };
+    let [first, second, ..] = encoding else { return };
+    let (flag, number_at) =
+        if *first >> 5 == 3 { (4, iphc::next_header_at([*first, *second])) } else { (1, 1) };
+    *first |= flag;
+    let mut behind = 0;
+    for byte in encoding.get_mut(number_at..).unwrap_or_default().iter_mut().rev() {
+        core::mem::swap(byte, &mut behind);
+    }
+    out.truncate(out.position() - 1);
 }
 
 /// The dictionary of what follows an IPv6 header.
@@ -261,22 +256,14 @@ fn dictionary(header: &[u8; IPV6_HEADER]) -> Dictionary {
 /// Writes the extension header `whole` as bytecode in place of what stands in `out` from `start` on,
 /// if that is shorter. If not, nothing stands there any more, and it says so.
 #[cfg(feature = "ghc")]
-fn put_generic(
-    start: usize,
-    whole: &[u8],
-    next_is_compressed: bool,
-    dictionary: &Dictionary,
-    out: &mut Writer<'_>,
-) -> bool {
+fn put_generic(start: usize, whole: &[u8], dictionary: &Dictionary, out: &mut Writer<'_>) -> bool {
     let plain = out.position() - start;
     let nhc = out.written().get(start).copied().and_then(ghc::extension_of_nhc);
     out.truncate(start);
     let mut put = || -> Result<()> {
         let (next_header, content) = whole.split_first().ok_or(Error::Malformed)?;
         out.u8(nhc.ok_or(Error::Unsupported)?)?;
-        if !next_is_compressed {
-            out.u8(*next_header)?;
-        }
+        out.u8(*next_header)?;
         // Without the length.
         ghc::compress(dictionary, true, content.get(1..).unwrap_or_default(), out)
     };
