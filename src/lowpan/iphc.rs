@@ -144,21 +144,47 @@ impl Form {
             None => Form(MULTICAST),
         }
     }
+}
 
-    /// Writes what stands in line.
-    #[cfg_attr(feature = "std", inline(always))]
-    fn put(self, address: &[u8; 16], out: &mut Writer<'_>) -> Result<()> {
-        let (head, tail) = in_line(self.0);
-        if head != 0 {
-            let [_, rest @ ..] = address;
-            out.put(rest.get(..head).unwrap_or_default())?;
-        }
-        match tail {
-            0 => Ok(()),
-            16 => out.put(address),
-            _ => out.put(address.get(16 - tail..).unwrap_or_default()),
-        }
+/// Writes what stands in line of an address at the front of `room`, and says what room is left.
+#[cfg_attr(feature = "std", inline(always))]
+fn put<'r>(Form(form): Form, address: &[u8; 16], room: &'r mut [u8]) -> Option<&'r mut [u8]> {
+    if form & 0b1011 == 3 {
+        // It follows from elsewhere: the usual case.
+        return Some(room);
     }
+    if form & 7 == 0 {
+        let (place, left) = room.split_first_chunk_mut()?;
+        *place = *address;
+        return Some(left);
+    }
+    put_part(form & 0xf, address, room)
+}
+
+/// The same for an address of which a part stands there.
+#[cfg_attr(feature = "std", inline(always))]
+fn put_part<'r>(form: u8, address: &[u8; 16], room: &'r mut [u8]) -> Option<&'r mut [u8]> {
+    let [_, front @ ..] = address;
+    if cfg!(feature = "std") && form & 0b1011 == 1 {
+        // A call for copying takes longer than all else.
+        let (place, left) = room.split_first_chunk_mut::<8>()?;
+        *place = *address.last_chunk()?;
+        return Some(left);
+    }
+    let (head, tail) = in_line(form);
+    let (place, left) = room.split_at_mut_checked(head + tail)?;
+    let (before, behind) = place.split_at_mut_checked(head)?;
+    copy(before, front);
+    copy(behind, address.get(16 - tail..).unwrap_or_default());
+    Some(left)
+}
+
+/// Writes one byte at the front of `room`, and says what room is left.
+#[cfg_attr(feature = "std", inline(always))]
+fn push(room: &mut [u8], byte: u8) -> Option<&mut [u8]> {
+    let (place, left) = room.split_first_mut()?;
+    *place = byte;
+    Some(left)
 }
 
 /// Which mode says the rest of the address, once `context` has said its part; 0 when the
@@ -190,54 +216,69 @@ pub fn compress(
     contexts: &Contexts<'_>,
     out: &mut Writer<'_>,
 ) -> Result<()> {
-    let [v, t, f, l, _, _, next_header, hop_limit, ..] = *header;
-    if v >> 4 != 6 {
+    if header[0] >> 4 != 6 {
         return Err(Error::Invalid);
     }
+    let room = out.room();
+    let before = room.len();
+    let left = encode(header, next_is_compressed, ends, contexts, room).ok_or(Error::TooLarge)?.len();
+    out.advance(before - left)
+}
+
+/// Does it, at the front of `room`, and says what room is left.
+#[inline]
+fn encode<'r>(
+    header: &[u8; IPV6_HEADER],
+    next_is_compressed: bool,
+    ends: Ends,
+    contexts: &Contexts<'_>,
+    room: &'r mut [u8],
+) -> Option<&'r mut [u8]> {
+    let [v, t, f, l, _, _, next_header, hop_limit, ..] = *header;
     let (source, destination) = addresses(header);
     let from = Form::of(source, ends.source, true, contexts);
     let to = Form::of(destination, ends.destination, false, contexts);
-    let class_and_label = u32::from_be_bytes([v, t, f, l]) << 4;
-    // The traffic class, rotated, and the label, from the top down; and how many bytes of that.
-    let (class_form, value, count) = match (class_and_label >> 24, class_and_label << 8 >> 12) {
-        (0, 0) => (0x18, 0, 0),
-        (class, label) => {
-            let class = u32::from((class as u8).rotate_right(2)) << 24;
-            match (class & 0x3f00_0000, label) {
-                (_, 0) => (0x10, class, 1),
-                (0, _) => (0x08, class | label << 8, 3),
-                _ => (0, class | label, 4),
-            }
-        }
-    };
-    let hop_form = match hop_limit {
+    let (mut first, mut second) = (0x60 | u8::from(next_is_compressed) << 2, from.0 << 4 | to.0 & 0xf);
+    first |= match hop_limit {
         1 => 1,
         64 => 2,
         255 => 3,
         _ => 0,
     };
     let ids = from.0 & 0xf0 | to.0 >> 4;
-    let first = 0x60 | class_form | u8::from(next_is_compressed) << 2 | hop_form;
-    let second = u8::from(ids != 0) << 7 | (from.0 & 0xf) << 4 | to.0 & 0xf;
-    out.u16(u16::from_be_bytes([first, second]))?;
     if ids != 0 {
-        out.u8(ids)?;
+        second |= 0x80;
     }
-    if count != 0 {
-        out.put(value.to_be_bytes().get(..count).unwrap_or_default())?;
+    let (base, mut room) = room.split_first_chunk_mut()?;
+    if ids != 0 {
+        room = push(room, ids)?;
     }
+    let class_and_label = u32::from_be_bytes([v, t, f, l]) << 4;
+    if class_and_label == 0 {
+        first |= 0x18;
+    } else {
+        // The traffic class, rotated, and the label, from the top down.
+        let class = u32::from(((class_and_label >> 24) as u8).rotate_right(2)) << 24;
+        let label = class_and_label << 8 >> 12;
+        let (form, value, count) = match (class & 0x3f00_0000, label) {
+            (_, 0) => (0x10, class, 1),
+            (0, _) => (0x08, class | label << 8, 3),
+            _ => (0, class | label, 4),
+        };
+        first |= form;
+        for byte in value.to_be_bytes().iter().take(count) {
+            room = push(room, *byte)?;
+        }
+    }
+    *base = [first, second];
     if !next_is_compressed {
-        out.u8(next_header)?;
+        room = push(room, next_header)?;
     }
-    if hop_form == 0 {
-        out.u8(hop_limit)?;
+    if first & 3 == 0 {
+        room = push(room, hop_limit)?;
     }
-    // Nothing stands in line of addresses that follow from the link: the usual case.
-    if (from.0 & 3, to.0 & (MULTICAST | 3)) == (3, 3) {
-        return Ok(());
-    }
-    from.put(source, out)?;
-    to.put(destination, out)
+    room = put(from, source, room)?;
+    put(to, destination, room)
 }
 
 /// Where the next header number stands in line in the compressed header that begins with `first` and `second`.
@@ -251,7 +292,7 @@ fn context<'c>(stateful: bool, id: u8, contexts: &'c Contexts<'_>) -> Result<&'c
 }
 
 /// Reads an address into place; `form` has the bits SAC and SAM, or M, DAC and DAM.
-#[inline]
+#[cfg_attr(feature = "std", inline(always))]
 fn take(
     form: u8,
     id: u8,
@@ -260,46 +301,50 @@ fn take(
     input: &mut Reader<'_>,
     address: &mut [u8; 16],
 ) -> Result<()> {
-    if form == Form::ELIDED.0 {
-        *address = join([LINK_LOCAL.high, elided]);
+    let identifier = match form {
+        0 | 8 => {
+            *address = input.array()?;
+            // Of a group, all of whose address stands there.
+            return if form == 0 || address[0] == 0xff { Ok(()) } else { Err(Error::Malformed) };
+        }
+        9..=12 => return take_group(form, id, contexts, input, address),
+        1 | 5 => u64::from_ne_bytes(input.array()?),
+        2 | 6 => u64::from(input.u16()?).to_be() | SHORT,
+        3 | 7 => elided,
+        // Reserved: 4 has another meaning for the source alone.
+        _ => return Err(Error::Malformed),
+    };
+    let context = context(form & STATEFUL != 0, id, contexts)?;
+    *address = join([context.high, context.low | identifier & !context.low_mask]);
+    Ok(())
+}
+
+/// Reads the address of a group that does not stand there whole.
+#[cfg_attr(feature = "std", inline(always))]
+fn take_group(
+    form: u8,
+    id: u8,
+    contexts: &Contexts<'_>,
+    input: &mut Reader<'_>,
+    address: &mut [u8; 16],
+) -> Result<()> {
+    *address = [0; 16];
+    (address[0], address[1]) = (0xff, 2);
+    if form == MULTICAST | 3 {
+        address[15] = input.u8()?;
         return Ok(());
     }
     let (head, tail) = in_line(form);
-    if tail == 16 {
-        *address = input.array()?;
-        // Of a group, all of whose address stands there.
-        return if form == 0 || address[0] == 0xff { Ok(()) } else { Err(Error::Malformed) };
-    }
-    *address = [0; 16];
-    if form & MULTICAST != 0 {
-        let [group, flags @ ..] = address;
-        *group = 0xff;
-        copy(flags, input.take(head)?);
-    }
+    let [_, flags @ ..] = address;
+    copy(flags, input.take(head)?);
     copy(address.get_mut(16 - tail..).unwrap_or_default(), input.take(tail)?);
-    match form {
-        // Reserved: 4 has another meaning for the source alone.
-        4 | 13.. => return Err(Error::Malformed),
-        11 => address[1] = 2,
-        9..=10 => {}
-        _ => {
-            let context = context(form & STATEFUL != 0, id, contexts)?;
-            if form & MULTICAST != 0 {
-                if context.length > 64 {
-                    return Err(Error::Malformed);
-                }
-                let [_, _, _, length, prefix @ .., _, _, _, _] = address;
-                (*length, *prefix) = (context.length, context.high.to_ne_bytes());
-                return Ok(());
-            }
-            let [_, low] = halves(address);
-            let identifier = match form & 3 {
-                1 => low,
-                2 => low | SHORT,
-                _ => elided,
-            };
-            *address = join([context.high, context.low | identifier & !context.low_mask]);
+    if form & STATEFUL != 0 {
+        let context = context(true, id, contexts)?;
+        if context.length > 64 {
+            return Err(Error::Malformed);
         }
+        let [_, _, _, length, prefix @ .., _, _, _, _] = address;
+        (*length, *prefix) = (context.length, context.high.to_ne_bytes());
     }
     Ok(())
 }
