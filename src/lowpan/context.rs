@@ -28,8 +28,15 @@ pub struct Context {
 }
 
 /// What stateless compression starts from: `fe80::/64`.
-pub(super) const LINK_LOCAL: Context =
-    Context { high: (0xfe80_u64 << 48).to_be(), low: 0, low_mask: 0, length: 64, id: 0, used: true, compress: true };
+pub(super) const LINK_LOCAL: Context = Context {
+    high: (0xfe80_u64 << 48).to_be(),
+    low: 0,
+    low_mask: 0,
+    length: 64,
+    id: 0,
+    used: true,
+    compress: true,
+};
 
 /// The contexts known here, in the caller's memory.
 #[derive(Debug)]

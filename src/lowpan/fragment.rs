@@ -76,6 +76,34 @@ impl FragmentHeader {
     }
 }
 
+/// A packet's bytes in blocks, each taken when something first goes there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Blocks(pub(super) [Option<BlockId>; BLOCKS]);
+
+impl Blocks {
+    /// Puts `bytes` at `at`, and says whether there were blocks enough, of which `reserve` remain free; what it could
+    /// put stands there in any case.
+    pub(super) fn put(&mut self, pool: &mut Pool<'_>, reserve: usize, mut at: usize, bytes: &[u8]) -> bool {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Some(slot) = self.0.get_mut(at / BLOCK) else { return false };
+            let Some(block) = slot.or_else(|| pool.take(reserve)) else { return false };
+            *slot = Some(block);
+            let copied = copy(pool.get_mut(block).get_mut(at % BLOCK..).unwrap_or_default(), rest);
+            at += copied;
+            rest = rest.get(copied..).unwrap_or_default();
+        }
+        true
+    }
+
+    /// Gives all blocks back.
+    pub(super) fn release(&mut self, pool: &mut Pool<'_>) {
+        for block in self.0.iter_mut().filter_map(Option::take) {
+            pool.give(block);
+        }
+    }
+}
+
 /// Which units of 8 bytes of a packet have some property.
 type Units = [u32; BLOCKS * BLOCK / 8 / 32];
 
@@ -107,7 +135,7 @@ pub struct Reassembly {
     expires: Stamp,
     /// When something came last.
     progress: Stamp,
-    blocks: [Option<BlockId>; BLOCKS],
+    blocks: Blocks,
     received: Units,
     starts: Units,
     missing_checksum: Option<MissingChecksum>,
@@ -137,9 +165,7 @@ impl Reassembly {
     }
 
     fn release(&mut self, pool: &mut Pool<'_>) {
-        for block in self.blocks.iter_mut().filter_map(Option::take) {
-            pool.give(block);
-        }
+        self.blocks.release(pool);
         *self = Reassembly::default();
     }
 }
@@ -293,33 +319,15 @@ impl<'m> Reassemblies<'m> {
 
     /// Copies `data` into the packet's blocks; takes blocks, from others if need be.
     fn store(&mut self, place: usize, pool: &mut Pool<'_>, offset: usize, data: &[u8]) -> bool {
-        let mut at = offset;
-        let mut rest = data;
-        while !rest.is_empty() {
-            let index = at / BLOCK;
-            let known = self.entries.get(place).and_then(|entry| *entry.blocks.get(index)?);
-            let block = match known.or_else(|| pool.take(self.reserve)) {
-                Some(block) => block,
-                // Each round gives up one packet, so there are as many rounds as entries.
-                None => match self.stalest(Some(place)) {
-                    Some(other) => {
-                        self.evict(other, pool);
-                        continue;
-                    }
-                    None => return false,
-                },
-            };
-            let slot = self.entries.get_mut(place).and_then(|entry| entry.blocks.get_mut(index));
-            let Some(slot) = slot else {
-                pool.give(block);
-                return false;
-            };
-            *slot = Some(block);
-            let copied = copy(pool.get_mut(block).get_mut(at % BLOCK..).unwrap_or_default(), rest);
-            at += copied;
-            rest = rest.get(copied..).unwrap_or_default();
+        // Each round gives up one packet, so there are as many rounds as entries.
+        while let Some(entry) = self.entries.get_mut(place) {
+            if entry.blocks.put(pool, self.reserve, offset, data) {
+                return true;
+            }
+            let Some(other) = self.stalest(Some(place)) else { break };
+            self.evict(other, pool);
         }
-        true
+        false
     }
 
     /// Takes a complete packet out into `out` and says how long it is.
@@ -329,7 +337,7 @@ impl<'m> Reassemblies<'m> {
         let missing_checksum = entry.missing_checksum;
         let mut result = Err(Error::TooLarge);
         if let Some(out) = out.get_mut(..size) {
-            for (to, block) in out.chunks_mut(BLOCK).zip(&entry.blocks) {
+            for (to, block) in out.chunks_mut(BLOCK).zip(&entry.blocks.0) {
                 copy(to, block.map_or(&[][..], |block| pool.get(block)));
             }
             if let Some(missing) = missing_checksum {

@@ -86,26 +86,14 @@ fn in_line(form: u8) -> (usize, usize) {
 }
 
 impl Form {
-    /// An address that follows from the link.
-    const ELIDED: Form = Form(3);
-
     /// Of a source, or of a destination.
-    #[inline]
-    fn of(address: &[u8; 16], elided: u64, is_source: bool, contexts: &Contexts<'_>) -> Form {
-        match halves(address) {
-            halves if halves == [LINK_LOCAL.high, elided] => Form::ELIDED,
-            halves => Form::other(address, halves, elided, is_source, contexts),
-        }
-    }
-
     #[cfg_attr(not(feature = "std"), inline(never))]
-    fn other(
-        address: &[u8; 16],
-        [high, low]: [u64; 2],
-        elided: u64,
-        is_source: bool,
-        contexts: &Contexts<'_>,
-    ) -> Form {
+    fn of(address: &[u8; 16], elided: u64, is_source: bool, contexts: &Contexts<'_>) -> Form {
+        let [high, low] = halves(address);
+        if cfg!(feature = "std") && [high, low] == [LINK_LOCAL.high, elided] {
+            // The usual case, which comes out below as well.
+            return Form(3);
+        }
         if is_source && high | low == 0 {
             return Form(STATEFUL);
         }

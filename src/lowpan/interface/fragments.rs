@@ -2,7 +2,7 @@
 //! Packets that leave in fragments (RFC 4944 §5.3).
 #![forbid(unsafe_code)]
 
-use super::super::fragment::{BLOCKS, FIRST_HEADER, FragmentHeader, MAX_DATAGRAM};
+use super::super::fragment::{Blocks, FIRST_HEADER, FragmentHeader, MAX_DATAGRAM};
 use super::super::iphc::Ends;
 use super::Interface;
 use crate::bytes::{Parts, Writer};
@@ -17,7 +17,7 @@ use crate::time::Instant;
 pub struct Outgoing {
     pub(super) destination: LinkAddress,
     pub(super) priority: Priority,
-    blocks: [Option<BlockId>; BLOCKS],
+    blocks: Blocks,
     /// How many bytes of the stream are compressed headers, and how many bytes of the packet
     /// these stand for.
     headers: u16,
@@ -57,7 +57,7 @@ impl Outgoing {
         let mut position = usize::from(self.position);
         let end = position + part;
         while position < end {
-            let block = self.blocks.get(position / BLOCK).copied().flatten().ok_or(Error::Invalid)?;
+            let block = self.blocks.0.get(position / BLOCK).copied().flatten().ok_or(Error::Invalid)?;
             let until = end.min((position / BLOCK + 1) * BLOCK);
             let copied = pool.copy(block, position % BLOCK, draft, at, until - position);
             if copied == 0 {
@@ -72,9 +72,7 @@ impl Outgoing {
     }
 
     pub(super) fn release(&mut self, pool: &mut Pool<'_>) {
-        for block in self.blocks.iter_mut().filter_map(Option::take) {
-            pool.give(block);
-        }
+        self.blocks.release(pool);
         *self = Outgoing::default();
     }
 }
@@ -99,10 +97,7 @@ impl Interface<'_> {
         // One that is not in use is as it was made.
         (outgoing.destination, outgoing.priority, outgoing.is_used) = (destination, priority, true);
         outgoing.next_at = Instant::ZERO;
-        let mut blocks = outgoing.blocks.iter_mut();
-        if let Some(slot) = blocks.next() {
-            *slot = Some(first);
-        }
+        outgoing.blocks.0[0] = Some(first);
         let limit = room.saturating_sub(FIRST_HEADER);
         let block = self.pool.get_mut(first);
         let headers = block.get_mut(..limit).unwrap_or_default();
@@ -122,18 +117,11 @@ impl Interface<'_> {
         outgoing.size = packet.len() as u16;
         self.tag = self.tag.wrapping_add(1);
         outgoing.tag = self.tag;
-        let copied = rest.copy(block.get_mut(compressed.len..).unwrap_or_default());
-        rest.skip(copied);
-        for slot in blocks {
-            if rest.is_empty() {
-                break;
-            }
-            let Some(block) = self.pool.take(1) else { break };
-            *slot = Some(block);
-            let copied = rest.copy(self.pool.get_mut(block));
-            rest.skip(copied);
-        }
-        if !rest.is_empty() {
+        let behind = compressed.len + rest.head.len();
+        let blocks = &mut outgoing.blocks;
+        if !blocks.put(&mut self.pool, 1, compressed.len, rest.head)
+            || !blocks.put(&mut self.pool, 1, behind, rest.tail)
+        {
             outgoing.release(&mut self.pool);
             return Err(Error::Full);
         }
