@@ -3440,8 +3440,8 @@ typedef struct mote_mqtt_config {
      */
     uint32_t queue;
     /**
-     * Bytes for topic filters, topic aliases and what the server assigns, each with 16 more.
-     * Default 512.
+     * Bytes for topic filters, each with the properties of its SUBSCRIBE, topic aliases and what the server
+     * assigns, each with 16 more. Default 512.
      */
     uint32_t names;
     /**
@@ -5149,8 +5149,7 @@ mote_status mote_mqtt_publish_chunk(struct mote_mqtt *mqtt,
 
 /**
  * Subscribes. Messages that match go to `handler`; the subscriptions are made again by
- * themselves when the server has lost the session, with their options and Subscription
- * Identifiers, but without the User Properties given here.
+ * themselves when the server has lost the session, with their options and the properties given here.
  *
  * Where subscriptions overlap, every handler whose subscription takes the message is told, in the
  * order of the subscriptions, each once. A subscription with a Subscription Identifier (5.0) takes

@@ -60,7 +60,8 @@ pub(super) mod kind {
     pub(crate) const REPEATED: u32 = 0x4000_0000;
     // Kinds of records among the names.
     /// A subscription: `key` is the cookie, `time` the subscription identifier, the flags are
-    /// the options, the identifier is that of the SUBSCRIBE that renews it.
+    /// the options, the identifier is that of the SUBSCRIBE that renews it. Behind the filter and
+    /// U+0000 stand the properties of that, if there are any.
     pub(crate) const FILTER: u32 = 0x0400_0000;
     /// The Client Identifier that the server assigned.
     pub(crate) const CLIENT_ID: u32 = 0x0500_0000;

@@ -5,7 +5,7 @@
 use super::client::{AUTH, Client, Context, Inbound, Receipt, State, flag, from_seconds, kind, mark, units};
 use super::event::{Message, Operation, Token};
 use super::log::At;
-use super::send::{HEAD, request_type};
+use super::send::{HEAD, Request, request_type};
 use super::topic;
 use super::wire::property::id;
 use super::wire::{Filter, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX};
@@ -309,7 +309,7 @@ impl Client<'_> {
 
     /// Subscribes. The filters with their cookies are remembered, so that messages find their
     /// handlers and the subscriptions are made again when the server has lost the session: with their
-    /// options and identifiers, but without the User Properties that were given here.
+    /// options, and with the properties that were given here.
     ///
     /// # Errors
     /// [`Error::Invalid`] for no filter, a bad filter or option or property, [`Error::Full`]
@@ -347,7 +347,7 @@ impl Client<'_> {
     ) -> Result<Operation> {
         let at = self.enqueue(cx, kind, &NOTHING, &properties, list, 0)?;
         if kind == kind::SUBSCRIBE {
-            let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER).filter(|_| self.is_v5());
+            let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER);
             let mut needs = if identifier.is_some() { flag::IDENTIFIER } else { 0 };
             for (index, subscription) in list.iter().enumerate() {
                 let filter = subscription.filter.filter.as_bytes();
@@ -355,7 +355,7 @@ impl Client<'_> {
                     needs |= if topic::is_shared_bytes(filter) { flag::SHARED } else { 0 };
                     needs |= if topic::has_wildcard_bytes(filter) { flag::WILDCARD } else { 0 };
                 }
-                if let Err(error) = self.remember(subscription, identifier.unwrap_or(0)) {
+                if let Err(error) = self.remember(at, subscription, identifier.unwrap_or(0)) {
                     self.conclude(at, kind::ALL, index, &[]);
                     self.queue.remove(at);
                     return Err(error);
@@ -369,22 +369,32 @@ impl Client<'_> {
         self.go(cx)
     }
 
-    /// Notes a filter among the names, in place of the one that is there: the server keeps the old
-    /// subscription until it has answered.
-    fn remember(&mut self, subscription: &Subscription, identifier: u32) -> Result<()> {
+    /// Notes a filter of a SUBSCRIBE in the queue among the names, in place of the one that is there: the server keeps
+    /// the old subscription until it has answered.
+    fn remember(&mut self, at: At, subscription: &Subscription, identifier: u32) -> Result<()> {
         let Subscription { filter: Filter { filter, options }, cookie } = *subscription;
         let options = u32::from(options.to_byte()) << flag::SHIFT;
         let filter = filter.as_bytes();
-        match self.names.named(kind::MASK, kind::FILTER, filter) {
-            Some(at) => {
-                self.names.mark(at, flag::OPTIONS, options);
-                self.names.set_key(at, cookie);
-                self.names.set_time(at, identifier);
-            }
-            None => {
-                self.names.add(kind::FILTER | options, cookie, identifier, filter)?;
+        let properties = Request::new(self.queue.body(at), self.is_v5(), kind::SUBSCRIBE).properties;
+        let mut size = filter.len();
+        if !properties.is_empty() {
+            size += 1 + properties.len();
+        }
+        let mut word = kind::FILTER;
+        let room = self.names.make_room(size).is_ok();
+        if let Some(old) = self.names.named(kind::MASK, kind::FILTER, filter) {
+            word = self.names.word(old) & !flag::OPTIONS;
+            if room || self.names.body(old).len() >= size {
+                self.names.remove(old);
             }
         }
+        self.names.make_room(size)?;
+        let mut sink = Sink::new(self.names.room());
+        sink.put(filter);
+        // Without properties the record ends with the filter.
+        sink.u8(0);
+        sink.put(properties);
+        self.names.push(word | options, cookie, identifier, size);
         Ok(())
     }
 

@@ -166,12 +166,12 @@ impl<'m> Log<'m> {
         last.is_some()
     }
 
-    /// The first such record that has this body.
+    /// The first such record that has this name.
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn named(&self, mask: u32, wanted: u32, body: &[u8]) -> Option<At> {
+    pub(super) fn named(&self, mask: u32, wanted: u32, name: &[u8]) -> Option<At> {
         let mut found = self.first(mask, wanted);
         while let Some(at) = found
-            && self.body(at) != body
+            && self.name(at) != name
         {
             found = self.next(found, mask, wanted);
         }
@@ -204,6 +204,12 @@ impl<'m> Log<'m> {
     pub(super) fn body_mut(&mut self, at: At) -> &mut [u8] {
         let (start, length) = (at.get() as usize, self.length(at) as usize);
         self.bytes.get_mut(start..start.saturating_add(length)).unwrap_or_default()
+    }
+
+    /// The body up to U+0000, which no name has in it: what stands behind that belongs to the name.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn name(&self, at: At) -> &[u8] {
+        self.body(at).split(|byte| *byte == 0).next().unwrap_or_default()
     }
 
     /// A record as it lies here: its header and its body.

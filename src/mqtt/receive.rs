@@ -310,7 +310,7 @@ impl Client<'_> {
                     head.properties.iter().any(carried)
                 } else {
                     let name = known.map_or(topic, |at| self.names.body(at));
-                    topic::matches_bytes(self.names.body(at), name)
+                    topic::matches_bytes(self.names.name(at), name)
                 };
                 if takes && self.names.with_key(kind::TAKES, kind::TAKES, self.names.key(at)).is_none() {
                     self.names.mark(at, 0, kind::TAKES);

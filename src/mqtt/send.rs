@@ -5,9 +5,7 @@
 use super::client::{ALIASES, Client, Context, Receipt, Sending, State, flag, kind, mark, to_seconds, units};
 use super::log::At;
 use super::wire::property::id;
-use super::wire::{
-    PacketType, Properties, Property, Reason, Side, Sink, Source, emit_connect, emit_filter, emit_reason,
-};
+use super::wire::{PacketType, Properties, Property, Reason, Side, Sink, Source, emit_connect, emit_reason};
 use crate::bytes;
 use crate::status::{Error, Result};
 
@@ -213,16 +211,19 @@ impl Client<'_> {
             if packet_id == 0 {
                 return;
             }
-            let (filter, identifier) = (self.names.body(at), self.names.time(at));
-            let options = (self.names.word(at) >> flag::SHIFT) as u8 & 0x3f;
-            let (version, packet) = (self.config.version, PacketType::Subscribe);
-            let mut sink = self.output.begin(&mut cx.stream, packet);
+            let filter = self.names.name(at);
+            let properties = self.names.body(at).get(filter.len() + 1..).unwrap_or_default();
+            let mut options = self.names.word(at) >> flag::SHIFT & 3;
+            let v5 = self.is_v5();
+            let mut sink = self.output.begin(&mut cx.stream, PacketType::Subscribe);
             sink.u16(packet_id as u16);
-            if version.is_v5() {
-                let more = [(id::SUBSCRIPTION_IDENTIFIER, identifier)];
-                Properties::EMPTY.emit(&more, Some(packet), Side::Client, &mut sink);
+            if v5 {
+                options = self.names.word(at) >> flag::SHIFT & 0x3f;
+                sink.variable(properties.len() as u32);
+                sink.put(properties);
             }
-            emit_filter(filter, options, packet, version, &mut sink);
+            sink.binary(filter);
+            sink.u8(options as u8);
             let size = sink.end();
             match self.output.finish(size, self.maximum_packet_size) {
                 Ok(()) => self.names.mark(at, kind::RENEW | flag::ID, kind::ASKED | packet_id),
@@ -491,17 +492,17 @@ impl Client<'_> {
 /// What stands in the queue for a SUBSCRIBE or UNSUBSCRIBE: its filters, one by one.
 pub(super) struct Request<'q> {
     source: Source<'q>,
+    /// As on the wire, without their length.
+    pub(super) properties: &'q [u8],
     subscribe: bool,
 }
 
 impl<'q> Request<'q> {
     pub(super) fn new(body: &'q [u8], v5: bool, word: u32) -> Request<'q> {
         let mut source = Source::new(body);
-        if v5 {
-            let length = source.variable();
-            source.take(length as usize);
-        }
-        Request { source, subscribe: word & kind::MASK == kind::SUBSCRIBE }
+        let length = if v5 { source.variable() } else { 0 };
+        let properties = source.take(length as usize);
+        Request { source, properties, subscribe: word & kind::MASK == kind::SUBSCRIBE }
     }
 
     #[inline(never)]

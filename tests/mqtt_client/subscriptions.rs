@@ -228,6 +228,89 @@ fn subscription_options_and_identifiers() {
     assert_eq!(wrong, Err(Error::Invalid));
 }
 
+/// A subscription that is made once more takes the room of the one before, also when there is no other room.
+#[test]
+fn a_filter_of_before_makes_room_for_its_like() {
+    for version in BOTH {
+        let mut rig = Rig::new(Config { names_bytes: 2 * (16 + 10), ..config(version) }).connected();
+        granted(&mut rig, "0123456789", 0, 1);
+        granted(&mut rig, "abcdefghij", 0, 2);
+        for cookie in 3..9 {
+            granted(&mut rig, "0123456789", 0, cookie);
+            assert_eq!(takers(&mut rig, "0123456789", &[]), [cookie]);
+        }
+        let subscription =
+            Subscription { filter: Filter { filter: "0123456789", ..Filter::default() }, cookie: 9 };
+        if version == Version::V5 {
+            // With properties it is larger: there is no room, and the old one stands.
+            let list = [Property::user("", "")];
+            let result =
+                rig.with(|client, cx| client.subscribe(cx, &[subscription], Properties::List(&list)));
+            assert_eq!(result, Err(Error::Full));
+        }
+        assert_eq!(takers(&mut rig, "0123456789", &[]), [8]);
+        assert_eq!(takers(&mut rig, "abcdefghij", &[]), [2]);
+    }
+}
+
+/// The properties of a SUBSCRIBE belong to each of its filters, for as long as that stands: those of the last one.
+#[test]
+fn a_subscription_made_again_has_its_user_properties() {
+    let mut rig = Rig::new(config(Version::V5)).connected();
+    let subscription = |filter, cookie| {
+        let mut subscription = Subscription { cookie, ..Subscription::default() };
+        subscription.filter.filter = filter;
+        subscription
+    };
+    let list = [Property::user("k", "v"), Property::number(11, 7), Property::user("k", "")];
+    let grant = |rig: &mut Rig, list: &[Subscription], properties: &[Property]| {
+        rig.with(|client, cx| client.subscribe(cx, list, Properties::List(properties))).unwrap();
+        rig.poll();
+        let sent = rig.sent().remove(0);
+        let id = u16::from_be_bytes([sent[2], sent[3]]);
+        rig.feed(&suback(Version::V5, PacketType::Suback, id, &[0, 0][..list.len()]));
+        sent
+    };
+    let made = grant(&mut rig, &[subscription("a/+", 1), subscription("b", 2)], &list);
+    grant(&mut rig, &[subscription("c", 3)], &[]);
+    // What stands behind the length, the identifier and the length of the properties is the same.
+    let again = |rig: &mut Rig| {
+        rig.reconnect();
+        rig.connack(false, &[]);
+        let mut sent = rig.sent();
+        for packet in &mut sent {
+            packet.drain(..4);
+        }
+        sent
+    };
+    let properties = &made[4..made.len() - 6 - 4];
+    let of = |properties: &[u8], filter: &[u8]| [properties, &[0, filter.len() as u8], filter, &[0]].concat();
+    assert_eq!(properties[0] as usize, properties.len() - 1);
+    let first = [of(properties, b"a/+"), of(properties, b"b"), of(&[0], b"c")];
+    assert_eq!(again(&mut rig), first);
+    // Not answered, they are made again once more.
+    assert_eq!(again(&mut rig), first);
+    // Messages find it by its name, though something stands behind that.
+    rig.take();
+    rig.deliver("a/x", 0, 0, false, b"");
+    assert!(matches!(&rig.take()[..], [Seen::Message(message)] if message.cookie == Some(1)));
+    // Other properties, and none, take the place of those of earlier, and one filter remains one.
+    grant(&mut rig, &[subscription("a/+", 4)], &[]);
+    grant(&mut rig, &[subscription("c", 5)], &[Property::user("new", "one")]);
+    let one = [&[11, 0x26, 0, 3][..], b"new", &[0, 3], b"one"].concat();
+    assert_eq!(again(&mut rig), [of(properties, b"b"), of(&[0], b"a/+"), of(&one, b"c")]);
+    rig.take();
+    rig.deliver("a/x", 0, 0, false, b"");
+    assert!(matches!(&rig.take()[..], [Seen::Message(message)] if message.cookie == Some(4)));
+    // And it is unsubscribed by its name.
+    let ending = [subscription("b", 0), subscription("c", 0)];
+    rig.with(|client, cx| client.unsubscribe(cx, &ending, Properties::EMPTY)).unwrap();
+    rig.poll();
+    let sent = rig.sent().pop().unwrap();
+    rig.feed(&suback(Version::V5, PacketType::Unsuback, u16::from_be_bytes([sent[2], sent[3]]), &[0, 0]));
+    assert_eq!(again(&mut rig), [of(&[0], b"a/+")]);
+}
+
 #[test]
 fn what_the_server_does_not_offer_is_not_sent() {
     let without = |properties: &[Property], act: &dyn Fn(&mut Rig)| {

@@ -193,8 +193,8 @@ pub struct mote_mqtt_config {
     pub store_owner: u32,
     /// Bytes for outgoing messages: topic, properties, payload and 16 more each. Default 2048.
     pub queue: u32,
-    /// Bytes for topic filters, topic aliases and what the server assigns, each with 16 more.
-    /// Default 512.
+    /// Bytes for topic filters, each with the properties of its SUBSCRIBE, topic aliases and what the server
+    /// assigns, each with 16 more. Default 512.
     pub names: u32,
     /// Bytes in which packets are gathered; at least as many as CONNECT and any SUBSCRIBE
     /// take. Default 512.

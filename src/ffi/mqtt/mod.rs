@@ -429,8 +429,7 @@ unsafe fn request(
 }
 
 /// Subscribes. Messages that match go to `handler`; the subscriptions are made again by
-/// themselves when the server has lost the session, with their options and Subscription
-/// Identifiers, but without the User Properties given here.
+/// themselves when the server has lost the session, with their options and the properties given here.
 ///
 /// Where subscriptions overlap, every handler whose subscription takes the message is told, in the
 /// order of the subscriptions, each once. A subscription with a Subscription Identifier (5.0) takes

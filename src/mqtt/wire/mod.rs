@@ -28,7 +28,6 @@ pub use reason::Reason;
 pub(super) use sink::Sink;
 pub use sink::{VARIABLE_MAX, read_variable, variable};
 pub(super) use source::Source;
-pub(super) use subscribe::emit_filter;
 pub use subscribe::{Acknowledged, Filter, Filters, Subscribe, SubscriptionOptions, Unsubscribe};
 
 use crate::bytes::Writer;

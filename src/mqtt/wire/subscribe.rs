@@ -89,31 +89,20 @@ fn check(filter: &[u8], byte: u8, version: Version) -> Reason {
     }
 }
 
-/// Writes one entry of SUBSCRIBE or UNSUBSCRIBE: a filter and the byte of its options, which is
-/// 0 in UNSUBSCRIBE.
-#[inline(never)]
-pub(in crate::mqtt) fn emit_filter(
-    filter: &[u8],
-    mut byte: u8,
-    packet: PacketType,
-    version: Version,
-    sink: &mut Sink,
-) {
-    if !version.is_v5() {
-        byte &= 3;
-    }
-    sink.check(check(filter, byte, version) == Reason::SUCCESS);
-    sink.string(filter);
-    if packet == PacketType::Subscribe {
-        sink.u8(byte);
-    }
-}
-
 impl Filter<'_> {
-    /// Writes this entry.
+    /// Writes this entry; one of UNSUBSCRIBE has no options.
     pub(in crate::mqtt) fn emit(&self, packet: PacketType, version: Version, sink: &mut Sink) {
-        let byte = if packet == PacketType::Subscribe { self.options.to_byte() } else { 0 };
-        emit_filter(self.filter.as_bytes(), byte, packet, version, sink);
+        let subscribe = packet == PacketType::Subscribe;
+        let mut byte = if subscribe { self.options.to_byte() } else { 0 };
+        if !version.is_v5() {
+            byte &= 3;
+        }
+        let filter = self.filter.as_bytes();
+        sink.check(check(filter, byte, version) == Reason::SUCCESS);
+        sink.string(filter);
+        if subscribe {
+            sink.u8(byte);
+        }
     }
 }
 
