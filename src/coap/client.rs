@@ -152,9 +152,7 @@ impl<'m> Endpoint<'m> {
         self.order = self.order.wrapping_add(1);
         let params = params.unwrap_or(&self.config.params);
         head.peer.set(peer);
-        head.flags.set(0);
         head.delay.set(params.first_delay(cx.random));
-        head.tries.set(0);
         pending.order.set(self.order);
         pending.offset.set(0);
         pending.etag.set(0);
@@ -163,7 +161,7 @@ impl<'m> Endpoint<'m> {
     }
 
     pub(super) fn take_request(&self) -> Option<&'m Pending> {
-        self.tables.requests.get(self.tables.take(REQUEST, self.freed)?)
+        self.tables.requests.get(self.tables.take(REQUEST, self.freed, 0, 0)?)
     }
 
     /// Draws a token: 32 random bits, which on a secured path are followed by a number that is
@@ -193,7 +191,6 @@ impl<'m> Endpoint<'m> {
         let head = &pending.head;
         match built.and_then(|length| self.store_built(head, length)) {
             Ok(()) => {
-                self.peers.pin(head);
                 head.stage.set(Stage::Turn);
                 self.take_turn(cx, pending);
                 head.handle().ok_or(Error::Full)

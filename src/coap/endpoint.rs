@@ -2,12 +2,13 @@
 //! The endpoint: its tables, what comes in, and time.
 #![forbid(unsafe_code)]
 
-use super::entry::{self, CON, EXCHANGE, Head, LIMIT, REQUEST, Stage, TRANSFER, Tables, Waiting};
+use super::entry::{self, CON, EXCHANGE, Entry, Head, LIMIT, Stage, Tables};
 use super::event::Event;
+use super::exchange::IDEMPOTENT;
 use super::message::empty;
 use super::owed::Owed;
 use super::params::Config;
-use super::peers::Peers;
+use super::peers::{self, Peers};
 use super::pending::Pending;
 use super::pool::Pool;
 use super::resources::Resource;
@@ -182,17 +183,16 @@ impl<'m> Endpoint<'m> {
             return;
         }
         let (Some(peer), Ok(word)) = (self.peers.find(path), Header::word(start)) else { return };
-        let Some(waiting) = self.tables.awaiting(peer, word as u16) else { return };
-        let head = waiting.head();
+        let Some(head) = self.tables.awaiting(peer, word as u16) else { return };
         let sent = self.pool.get(head);
         if start.len() < 4 + token(sent).len() || start.iter().zip(sent).any(|(there, here)| there != here) {
             return;
         }
-        match waiting {
+        match self.tables.entry(head) {
             // One that was acknowledged was delivered.
-            Waiting::Request(request) if head.is(CON) == head.at(Stage::Ack) => self.fail(request, error),
+            Entry::Request(request) if head.is(CON) == head.at(Stage::Ack) => self.fail(request, error),
             // A way may come back; nobody who listens wants the answer.
-            Waiting::Exchange(exchange) if error == Error::Refused => self.delivered(exchange, false),
+            Entry::Exchange(exchange) if error == Error::Refused => self.delivered(exchange, false),
             _ => {}
         }
     }
@@ -250,19 +250,13 @@ impl<'m> Endpoint<'m> {
 
     /// An ACK or RST without more in it: whose message was it?
     fn on_empty<'d>(&mut self, peer: u16, message: &Message<'_>) -> Option<Event<'d>> {
-        let id = message.message_id;
         let reset = message.kind == Type::Rst;
-        match self.tables.awaiting(peer, id) {
-            Some(Waiting::Request(request)) => return self.request_answered_empty(request, reset),
-            Some(Waiting::Exchange(exchange)) => self.delivered(exchange, !reset),
+        match self.tables.entry(self.tables.awaiting(peer, message.message_id)?) {
+            Entry::Request(request) => return self.request_answered_empty(request, reset),
+            Entry::Exchange(exchange) => self.delivered(exchange, !reset),
             // To a non-confirmable notification: its observer is gone.
-            None if reset && cfg!(feature = "coap-server") => {
-                let mut observers = self.tables.observers.iter();
-                if let Some(told) = observers.find(|told| told.head.is_named(peer, id)) {
-                    self.free(&told.head);
-                }
-            }
-            None => {}
+            Entry::Other(observer) if reset => self.free(observer),
+            Entry::Other(_) => {}
         }
         None
     }
@@ -287,17 +281,16 @@ impl<'m> Endpoint<'m> {
             }
             steps -= 1;
             let Some(head) = due else { break };
-            let place = entry::index(head.key());
-            match head.key() & !(LIMIT - 1) {
-                REQUEST if cfg!(feature = "coap-client") => {
-                    let event = self.request_due(cx, tables.requests.get(place)?);
+            match tables.entry(head) {
+                Entry::Request(request) => {
+                    let event = self.request_due(cx, request);
                     if event.is_some() {
                         self.next = Instant::ZERO;
                         return event;
                     }
                 }
-                EXCHANGE if cfg!(feature = "coap-server") => {
-                    self.exchange_due(cx, tables.exchanges.get(place)?);
+                Entry::Exchange(exchange) if cfg!(feature = "coap-server") => {
+                    self.exchange_due(cx, exchange);
                 }
                 _ => self.free(head),
             }
@@ -316,14 +309,10 @@ impl<'m> Endpoint<'m> {
     /// The entry that is due first, and when that is.
     fn first(&self) -> (Instant, Option<&'m Head>) {
         let (mut first, mut due) = (Instant::NEVER, None);
-        for kind in [REQUEST, EXCHANGE, TRANSFER] {
-            let mut place = 0;
-            while let Some(head) = self.tables.head(kind, place) {
-                let at = head.due.get();
-                if head.is_used() && at < first {
-                    (first, due) = (at, Some(head));
-                }
-                place += 1;
+        for head in self.tables.heads() {
+            let at = head.due.get();
+            if at < first && !head.at(Stage::Observing) {
+                (first, due) = (at, Some(head));
             }
         }
         (first, due)
@@ -334,10 +323,14 @@ impl<'m> Endpoint<'m> {
         self.next
     }
 
-    /// Takes an entry out of its table, and its message out of the pool.
+    /// Takes an entry out of its table, and its message out of the pool, and what depends on it.
     #[inline(never)] // It is called from everywhere.
     pub(super) fn free(&mut self, entry: &Head) {
-        self.peers.unpin(entry);
+        if entry.key() & !(LIMIT - 1) == EXCHANGE {
+            if let Some(exchange) = self.tables.exchanges.get(entry::index(entry.key())) {
+                self.settle(exchange);
+            }
+        }
         self.pool.remove(entry);
         entry.stage.set(Stage::Free);
         self.freed = entry.key();
@@ -359,23 +352,12 @@ impl<'m> Endpoint<'m> {
     /// A peer, or all of them, cannot be reached any more.
     fn lose(&mut self, peer: Option<u16>, error: Error) {
         let tables = self.tables;
-        let lost = |head: &Head| peer.map_or(head.is_used(), |peer| head.is_of(peer));
-        if cfg!(feature = "coap-client") {
-            for request in tables.requests.iter().filter(|request| lost(&request.head)) {
-                self.end(request, error);
-            }
-        }
-        if cfg!(feature = "coap-observe") && cfg!(feature = "coap-server") {
-            for observer in tables.observers.iter().filter(|observer| lost(&observer.head)) {
-                self.free(&observer.head);
-            }
-        }
-        for exchange in tables.exchanges.iter().filter(|exchange| lost(&exchange.head)) {
-            self.drop_exchange(exchange);
-        }
-        if cfg!(feature = "coap-block") && cfg!(feature = "coap-server") {
-            for transfer in tables.transfers.iter().filter(|transfer| lost(&transfer.head)) {
-                self.free(&transfer.head);
+        for head in tables.heads() {
+            if peer.is_none_or(|peer| head.peer.get() == peer) {
+                match tables.entry(head) {
+                    Entry::Request(request) => self.end(request, error),
+                    _ => self.free(head),
+                }
             }
         }
         if let Some(peer) = peer {
@@ -393,12 +375,22 @@ impl<'m> Endpoint<'m> {
         if let Some(found) = self.peers.find(path) {
             return Some(found);
         }
+        for head in self.tables.heads() {
+            let loss = match head.stage.get() {
+                Stage::Free | Stage::Open => 0,
+                Stage::Done if head.is(IDEMPOTENT) || head.due.get().is_due(self.now) => 0,
+                Stage::Done => peers::RECORDED,
+                _ => peers::NEEDED,
+            };
+            let known = &self.peers.get(head.peer.get()).loss;
+            known.set(known.get() | loss);
+        }
         let place = self.peers.place(self.now, self.lifetime, ours)?;
         // What is kept of the former peer's answered exchanges goes with it.
-        for exchange in self.tables.exchanges.iter().filter(|exchange| exchange.head.is_of(place)) {
-            let live = !exchange.head.due.get().is_due(self.now);
+        for head in self.tables.heads().filter(|head| head.peer.get() == place && head.at(Stage::Done)) {
+            let live = !head.due.get().is_due(self.now);
             self.stats.forgotten = self.stats.forgotten.wrapping_add(live.into());
-            self.drop_exchange(exchange);
+            self.free(head);
         }
         self.owed.forget(place);
         self.peers.settle(place, path, self.now, cx.random);

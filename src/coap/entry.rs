@@ -34,8 +34,10 @@ pub(super) enum Stage {
     /// Nothing: its place is free.
     #[default]
     Free,
-    /// Nothing: an observer, or a transfer.
+    /// Nothing: a transfer, or what is being made.
     Open,
+    /// Nothing: an observer.
+    Observing,
     /// A request of ours: its turn (NSTART), or room in the transport.
     Turn,
     /// A request of ours: an acknowledgement or a response.
@@ -62,9 +64,6 @@ pub(super) enum Stage {
 pub(super) const CON: u16 = 1;
 /// It goes, or came, to a group.
 pub(super) const GROUP: u16 = 2;
-/// Its peer is kept for it.
-const PINNED: u16 = 1 << 15;
-
 /// What all entries have in common.
 #[derive(Debug, Default)]
 pub(super) struct Head {
@@ -80,7 +79,7 @@ pub(super) struct Head {
     /// How long to wait, in milliseconds, before its message is sent again for the first time.
     pub(super) delay: Cell<u32>,
     pub(super) peer: Cell<u16>,
-    /// Of a request of a peer, the peer's message ID; else that of the message sent last.
+    /// The message ID of our message that was sent last, or is on its way.
     pub(super) message_id: Cell<u16>,
     pub(super) flags: Cell<u16>,
     pub(super) stage: Cell<Stage>,
@@ -144,23 +143,18 @@ impl Head {
         self.is_used() && self.peer.get() == peer
     }
 
-    /// Whether this message ID of this peer is that of its message.
+    /// Whether our message to this peer had this message ID.
     pub(super) fn is_named(&self, peer: u16, message_id: u16) -> bool {
         self.message_id.get() == message_id && self.is_of(peer)
     }
 
-    /// Notes that its peer is to be kept for it; `false` when it was.
-    pub(super) fn pin(&self) -> bool {
-        let fresh = !self.is(PINNED);
-        self.set(PINNED);
-        fresh
-    }
-
-    /// Notes that its peer need not be kept for it; `false` when it was not.
-    pub(super) fn unpin(&self) -> bool {
-        let pinned = self.is(PINNED);
-        self.unset(PINNED);
-        pinned
+    /// Whether a message of ours with this ID is on its way to this peer, or was not confirmable. After an
+    /// empty ACK only the RST of a peer that changed its mind could come, and it is heeded too.
+    #[inline(never)] // One copy.
+    pub(super) fn awaits(&self, peer: u16, message_id: u16) -> bool {
+        self.is_named(peer, message_id)
+            && matches!(self.stage.get(), Stage::Ack | Stage::Response | Stage::Sending | Stage::Observing)
+            && !self.is(GROUP)
     }
 }
 
@@ -204,9 +198,27 @@ impl<'m> Tables<'m> {
         self.head(key & !(LIMIT - 1), index(key))
     }
 
-    /// A free place of a table, which is in use from now on. `freed` names the place to look at first.
+    /// All entries in use.
+    pub(super) const fn heads(self) -> Heads<'m> {
+        Heads { tables: self, next: Some(0) }
+    }
+
+    /// What the entry is that has this head.
     #[inline(never)]
-    pub(super) fn take(&self, kind: Kind, freed: u16) -> Option<usize> {
+    pub(super) fn entry(&self, head: &'m Head) -> Entry<'m> {
+        let (key, place) = (head.key(), index(head.key()));
+        match key & !(LIMIT - 1) {
+            REQUEST if cfg!(feature = "coap-client") => {
+                self.requests.get(place).map_or(Entry::Other(head), Entry::Request)
+            }
+            EXCHANGE => self.exchanges.get(place).map_or(Entry::Other(head), Entry::Exchange),
+            _ => Entry::Other(head),
+        }
+    }
+
+    /// A free place of a table, which is in use from now on, for this peer. `freed` names the place to look at first.
+    #[inline(never)]
+    pub(super) fn take(&self, kind: Kind, freed: u16, peer: u16, flags: u16) -> Option<usize> {
         let mut place = if freed & !(LIMIT - 1) == kind { index(freed) } else { 0 };
         if self.head(kind, place).is_none_or(Head::is_used) {
             place = 0;
@@ -218,6 +230,11 @@ impl<'m> Tables<'m> {
                 head.generation.set(head.generation.get().checked_add(1).unwrap_or(1));
                 head.key.set(kind | place as u16);
                 head.stage.set(Stage::Open);
+                head.peer.set(peer);
+                head.flags.set(flags);
+                head.message_id.set(0);
+                head.count.set(0);
+                head.tries.set(0);
                 return Some(place);
             }
             place += 1;
@@ -234,17 +251,8 @@ impl<'m> Tables<'m> {
 
     /// Whose message of ours, with this message ID, this peer has yet to acknowledge or reset.
     #[inline(never)]
-    pub(super) fn awaiting(&self, peer: u16, message_id: u16) -> Option<Waiting<'m>> {
-        if cfg!(feature = "coap-client") {
-            if let Some(request) = self.requests.iter().find(|request| request.awaits(peer, message_id)) {
-                return Some(Waiting::Request(request));
-            }
-        }
-        if !cfg!(feature = "coap-server") {
-            return None;
-        }
-        let exchange = self.exchanges.iter().find(|exchange| exchange.awaits(peer, message_id))?;
-        Some(Waiting::Exchange(exchange))
+    pub(super) fn awaiting(&self, peer: u16, message_id: u16) -> Option<&'m Head> {
+        self.heads().find(|head| head.awaits(peer, message_id))
     }
 
     pub(super) fn request(&self, handle: Handle) -> Option<&'m Pending> {
@@ -264,20 +272,41 @@ impl<'m> Tables<'m> {
     }
 }
 
-/// What waits for a peer's acknowledgement.
+/// An entry, by its table.
 #[derive(Clone, Copy)]
-pub(super) enum Waiting<'m> {
+pub(super) enum Entry<'m> {
     /// A request of ours.
     Request(&'m Pending),
-    /// A confirmable answer of ours, or a notification.
+    /// A message of a peer, or a notification of ours.
     Exchange(&'m Exchange),
+    /// An observer, or a transfer.
+    Other(&'m Head),
 }
 
-impl<'m> Waiting<'m> {
-    pub(super) fn head(&self) -> &'m Head {
-        match self {
-            Waiting::Request(request) => &request.head,
-            Waiting::Exchange(exchange) => &exchange.head,
+/// The heads of all entries in use: of requests first, then of exchanges, transfers and observers.
+pub(super) struct Heads<'m> {
+    tables: Tables<'m>,
+    /// The key of the place to look at next; `None` at the end.
+    next: Option<u16>,
+}
+
+impl<'m> Iterator for Heads<'m> {
+    type Item = &'m Head;
+
+    #[inline(never)] // One copy.
+    fn next(&mut self) -> Option<&'m Head> {
+        loop {
+            let key = self.next?;
+            match self.tables.named(key) {
+                Some(head) => {
+                    self.next = key.checked_add(1);
+                    if head.is_used() {
+                        return Some(head);
+                    }
+                }
+                // On to the next table.
+                None => self.next = (key | (LIMIT - 1)).checked_add(1),
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::entry::{CON, EXCHANGE, Head, Moment, Stage};
+use super::entry::{CON, EXCHANGE, Head, Stage};
 use super::message::empty;
 use super::peers;
 use super::wire::{Message, Type};
@@ -30,21 +30,13 @@ pub(super) const MORE: u16 = 32;
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     pub(super) head: Head,
-    pub(super) born: Moment,
     pub(super) resource: Cell<Option<Handle>>,
     pub(super) observer: Cell<Option<Handle>>,
     pub(super) transfer: Cell<Option<Handle>>,
-    /// Our message ID, of the answer on its way.
-    pub(super) own_id: Cell<u16>,
+    /// The peer's message ID.
+    pub(super) peer_id: Cell<u16>,
     /// How many bytes came.
     pub(super) size: Cell<u16>,
-}
-
-impl Exchange {
-    /// Whether an answer of ours with this message ID is on its way to this peer.
-    pub(super) fn awaits(&self, peer: u16, message_id: u16) -> bool {
-        self.own_id.get() == message_id && self.head.at(Stage::Sending) && self.head.is_of(peer)
-    }
 }
 
 /// Of an observer: the resource has changed since it was told.
@@ -82,24 +74,21 @@ impl<'m> Endpoint<'m> {
         flags: u16,
     ) -> Option<&'m Exchange> {
         // A server's table is full most of the time: the search for a free place is spared then.
-        let mut place = if self.full { None } else { self.tables.take(EXCHANGE, self.freed) };
+        let take = |this: &Self| this.tables.take(EXCHANGE, this.freed, peer, flags);
+        let mut place = if self.full { None } else { take(self) };
         if place.is_none() {
             if self.reclaim(false) {
-                place = self.tables.take(EXCHANGE, self.freed);
+                place = take(self);
             }
             self.full = true;
         }
         let exchange = self.tables.exchanges.get(place?)?;
         let head = &exchange.head;
         head.stage.set(Stage::Working);
-        head.peer.set(peer);
-        head.message_id.set(message_id);
-        head.flags.set(flags);
-        exchange.born.set(self.now);
+        exchange.peer_id.set(message_id);
         exchange.resource.set(None);
         exchange.observer.set(None);
         exchange.transfer.set(None);
-        self.peers.pin(head);
         self.wait(head, age);
         Some(exchange)
     }
@@ -160,28 +149,21 @@ impl<'m> Endpoint<'m> {
         let Some(victim) = victim else { return false };
         self.hand = victim.head.key() - EXCHANGE + 1;
         self.stats.forgotten = self.stats.forgotten.wrapping_add(1);
-        self.drop_exchange(victim);
+        self.free(&victim.head);
         true
     }
 
-    /// Forgets an exchange and what depends on it.
-    #[inline(never)]
-    pub(super) fn drop_exchange(&mut self, exchange: &Exchange) {
-        self.settle(exchange);
-        self.free(&exchange.head);
-    }
-
     /// The application has nothing more to do with it.
-    fn settle(&mut self, exchange: &Exchange) {
+    #[inline(never)]
+    pub(super) fn settle(&mut self, exchange: &Exchange) {
         let head = &exchange.head;
         // Without a server there are records of responses only, with which nothing is to be done.
         if head.at(Stage::Done) || !cfg!(feature = "coap-server") {
             return;
         }
         head.stage.set(Stage::Done);
-        self.peers.unpin(head);
         if let Some(transfer) = self.tables.transfer(exchange.transfer.take()) {
-            self.free(&transfer.head);
+            transfer.head.stage.set(Stage::Free);
         }
         if head.is(NOTIFY) {
             // The next observer, or the next state, has its turn.
@@ -198,15 +180,11 @@ impl<'m> Endpoint<'m> {
     pub(super) fn finish_exchange(&mut self, exchange: &Exchange) {
         let head = &exchange.head;
         if head.is(NOTIFY) {
-            return self.drop_exchange(exchange);
+            return self.free(head);
         }
         self.settle(exchange);
         let age = if head.is(CON) { self.lifetime } else { self.non_lifetime };
-        self.wait_until(head, exchange.born.get().after(age.into()));
-        if !head.is(IDEMPOTENT) {
-            let remembered = &self.peers.get(head.peer.get()).remembered;
-            remembered.set(remembered.get().max(head.due.get()));
-        }
+        self.wait(head, age);
     }
 
     /// Tells a duplicate, and treats it as the first was: the reply is sent again
@@ -219,13 +197,15 @@ impl<'m> Endpoint<'m> {
         message: &Message<'_>,
     ) -> bool {
         let same = |exchange: &&Exchange| {
-            exchange.head.is_named(peer, message.message_id) && !exchange.head.is(NOTIFY)
+            exchange.peer_id.get() == message.message_id
+                && exchange.head.is_of(peer)
+                && !exchange.head.is(NOTIFY)
         };
         let Some(exchange) = self.tables.exchanges.iter().find(same) else { return false };
         let head = &exchange.head;
         let done = head.at(Stage::Done);
         if done && head.due.get().is_due(self.now) {
-            self.drop_exchange(exchange);
+            self.free(head);
             return false;
         }
         self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
@@ -265,9 +245,8 @@ impl<'m> Endpoint<'m> {
         let head = &exchange.head;
         match head.stage.get() {
             Stage::Working if head.flags.get() & (CON | ACKED) == CON => {
-                self.acknowledge(cx, head, head.message_id.get());
-                head.set(ACKED);
-                self.wait_until(head, exchange.born.get().after(self.lifetime.into()));
+                self.acknowledge(cx, exchange);
+                self.wait(head, self.lifetime);
             }
             Stage::Sending => {
                 if !self.send_again(cx, head, self.config.params.max_retransmit) {
@@ -285,7 +264,7 @@ impl<'m> Endpoint<'m> {
                     // The application never answered.
                     self.count_timeout();
                 }
-                self.drop_exchange(exchange);
+                self.free(head);
             }
         }
     }

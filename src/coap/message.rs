@@ -4,6 +4,7 @@
 
 use super::endpoint::Endpoint;
 use super::entry::Head;
+use super::exchange::{ACKED, Exchange};
 use super::stats::Stats;
 use super::wire::Type;
 use crate::status::{Error, Result};
@@ -44,12 +45,14 @@ impl Endpoint<'_> {
         let _ = send(cx, &mut self.stats, path, &message.to_be_bytes());
     }
 
-    /// Acknowledges a message of an entry's peer.
+    /// Acknowledges a message of a peer.
     #[inline(never)]
-    pub(super) fn acknowledge(&mut self, cx: &mut DatagramContext<'_>, entry: &Head, id: u16) {
-        if let Some(path) = self.peers.path(entry.peer.get()) {
-            let _ = send(cx, &mut self.stats, path, &empty(Type::Ack, id).to_be_bytes());
+    pub(super) fn acknowledge(&mut self, cx: &mut DatagramContext<'_>, exchange: &Exchange) {
+        if let Some(path) = self.peers.path(exchange.head.peer.get()) {
+            let ack = empty(Type::Ack, exchange.peer_id.get());
+            let _ = send(cx, &mut self.stats, path, &ack.to_be_bytes());
         }
+        exchange.head.set(ACKED);
     }
 
     /// Sends the message that is kept for an entry to its peer.

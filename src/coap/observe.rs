@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::entry::{GROUP, OBSERVER, raw};
+use super::entry::{GROUP, OBSERVER, Stage, raw};
 use super::event::{Cause, Event, Part};
 use super::exchange::{DIRTY, Exchange, NOTIFY, Observer};
 use super::peers;
@@ -45,20 +45,16 @@ impl<'m> Endpoint<'m> {
         let observer = match known {
             Some(known) => known,
             None => {
-                let place = self.tables.take(OBSERVER, self.freed);
+                let place = self.tables.take(OBSERVER, self.freed, peer, 0);
                 let Some(fresh) = place.and_then(|place| self.tables.observers.get(place)) else {
                     self.count_full();
                     return Cause::Request;
                 };
                 let head = &fresh.head;
-                head.peer.set(peer);
-                head.message_id.set(0);
-                head.flags.set(0);
+                head.stage.set(Stage::Observing);
                 head.due.set(self.now);
                 fresh.resource.set(exchange.resource.get());
                 fresh.exchange.set(None);
-                head.count.set(0);
-                self.peers.pin(head);
                 fresh
             }
         };
@@ -168,7 +164,7 @@ impl<'m> Endpoint<'m> {
             let Some(exchange) = self.open_notification(observer) else { return };
             if self.respond_to(cx, exchange, response).is_err() {
                 // It is asked for when its turn comes.
-                self.drop_exchange(exchange);
+                self.free(&exchange.head);
                 observer.head.set(DIRTY);
                 return;
             }

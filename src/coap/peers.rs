@@ -2,7 +2,7 @@
 //! The peers: what is remembered of each, so that other tables need a number only.
 #![forbid(unsafe_code)]
 
-use super::entry::{Head, Moment};
+use super::entry::Moment;
 use crate::address::Ip;
 use crate::random::Random;
 use crate::time::Instant;
@@ -17,6 +17,11 @@ const IDS_PER_LIFETIME: u16 = 28_000;
 /// milliseconds (RFC 7641 §4.5.1).
 const PACE: u16 = 3000;
 
+/// There are records of its messages by which a duplicate of something that must not be done twice is told.
+pub(super) const RECORDED: u8 = 2;
+/// Something is under way with it.
+pub(super) const NEEDED: u8 = 8;
+
 /// One peer.
 #[derive(Debug, Default)]
 pub(super) struct Peer {
@@ -26,9 +31,6 @@ pub(super) struct Peer {
     pub(super) quiet_until: Moment,
     /// When the next notification may start (RFC 7641 §4.5.1).
     pub(super) notify_from: Moment,
-    /// Until when a record is kept by which a duplicate of something that must not be done twice
-    /// is told.
-    pub(super) remembered: Moment,
     /// When counting of `ids` began.
     window: Moment,
     /// What it is to send back in an Echo option to show that it is there.
@@ -39,8 +41,8 @@ pub(super) struct Peer {
     ids: Cell<u16>,
     /// The round-trip time in milliseconds, smoothed; 0 when nothing was acknowledged yet.
     rtt: Cell<u16>,
-    /// How many entries of other tables depend on it.
-    pins: Cell<u16>,
+    /// What would be lost with it: [`NEEDED`], [`RECORDED`]; only while a place is looked for.
+    pub(super) loss: Cell<u8>,
     /// How many requests are outstanding at it (NSTART).
     pub(super) outstanding: Cell<u8>,
     /// How many notifications are being made for it or on their way to it (RFC 7641 §4.5.1).
@@ -150,19 +152,17 @@ impl<'m> Peers<'m> {
     }
 
     /// The place that a new peer may take: a free one, else that of a peer with which the least
-    /// is lost, and of those the one that was idle for longest. `strictly` spares those whose
-    /// message IDs may still be remembered.
+    /// is lost, which is noted of each, and of those the one that was idle for longest. `strictly`
+    /// spares those whose message IDs may still be remembered.
     pub(super) fn place(&self, now: Instant, lifetime: u32, strictly: bool) -> Option<u16> {
         let (mut place, mut least, mut longest) = (None, u8::MAX, Instant::NEVER);
         for (index, peer) in self.slots.iter().enumerate() {
-            let fresh = !peer.is_forgettable(now, lifetime);
-            // What would be lost with it: the records of what must not be done twice count most,
-            // then the message IDs that it may remember.
-            let cost = match peer.live.get() {
-                false => 0,
-                true if peer.pins.get() != 0 || (strictly && fresh) => continue,
-                true => 1 + u8::from(peer.remembered.get() > now) * 2 + u8::from(fresh),
-            };
+            let fresh = u8::from(!peer.is_forgettable(now, lifetime));
+            // The records of what must not be done twice count most, then the message IDs that it may remember.
+            let cost = peer.loss.take() + fresh + u8::from(peer.live.get());
+            if cost >= NEEDED || (strictly && fresh != 0) {
+                continue;
+            }
             let used = peer.used.get();
             if cost < least || (cost == least && used < longest) {
                 (place, least, longest) = (Some(index as u16), cost, used);
@@ -182,7 +182,6 @@ impl<'m> Peers<'m> {
         let peer = self.get(index);
         peer.quiet_until.set(Instant::ZERO);
         peer.notify_from.set(Instant::ZERO);
-        peer.remembered.set(Instant::ZERO);
         peer.used.set(now);
         peer.window.set(now);
         peer.ids.set(0);
@@ -194,24 +193,6 @@ impl<'m> Peers<'m> {
         let mut echo = [0; 8];
         random.fill(&mut echo);
         peer.echo.set(echo);
-    }
-
-    /// Keeps the peer of an entry as long as that needs it.
-    #[inline(never)]
-    pub(super) fn pin(&self, head: &Head) {
-        let pins = &self.get(head.peer.get()).pins;
-        if head.pin() {
-            pins.set(pins.get().saturating_add(1));
-        }
-    }
-
-    /// An entry no longer needs its peer.
-    #[inline(never)]
-    pub(super) fn unpin(&self, head: &Head) {
-        let pins = &self.get(head.peer.get()).pins;
-        if head.unpin() {
-            pins.set(pins.get().saturating_sub(1));
-        }
     }
 }
 
@@ -255,21 +236,27 @@ mod tests {
         }
         assert_eq!(peers.find(&path(1)), Some(1));
         assert_eq!(peers.place(Instant(20), 1000, true), Some(2));
-        let entry = Head::default();
-        entry.peer.set(2);
-        peers.pin(&entry);
-        assert_eq!(peers.place(Instant(20), 1000, true), Some(1));
+        // One that is needed stays.
+        let place = |peers: &Peers<'_>, losses: [u8; 3], now, strictly| {
+            for (peer, loss) in slots.iter().zip(losses) {
+                peer.loss.set(loss);
+            }
+            peers.place(Instant(now), 1000, strictly)
+        };
+        assert_eq!(place(&peers, [0, 0, NEEDED], 20, true), Some(1));
         // One whose message IDs are fresh is spared, and by requests of ours never taken.
         for index in [0, 1] {
             peers.get(index).take_id(Instant(20), 1000);
         }
-        assert_eq!(peers.place(Instant(20), 1000, true), None);
-        assert_eq!(peers.place(Instant(20), 1000, false), Some(1));
-        assert_eq!(peers.place(Instant(3000), 1000, true), Some(1));
-        // One whose duplicates would do harm goes last, until its records have expired.
-        peers.get(1).remembered.set(Instant(4000));
-        assert_eq!(peers.place(Instant(3000), 1000, true), Some(0));
-        assert_eq!(peers.place(Instant(4000), 1000, true), Some(1));
+        assert_eq!(place(&peers, [0, 0, NEEDED], 20, true), None);
+        assert_eq!(place(&peers, [0, 0, NEEDED], 20, false), Some(1));
+        assert_eq!(place(&peers, [0, 0, NEEDED], 3000, true), Some(1));
+        // One whose duplicates would do harm goes last.
+        assert_eq!(place(&peers, [0, RECORDED, NEEDED], 3000, true), Some(0));
+        assert_eq!(place(&peers, [NEEDED, RECORDED, NEEDED | RECORDED], 20, false), Some(1));
+        assert_eq!(place(&peers, [NEEDED; 3], 3000, false), None);
+        // What was noted is used up.
+        assert_eq!(peers.place(Instant(3000), 1000, true), Some(2));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! The entries of a client's table: requests under way.
 #![forbid(unsafe_code)]
 
-use super::entry::{CON, GROUP, Head, Stage};
+use super::entry::{CON, Head};
 use crate::status::Error;
 use crate::table::Handle;
 use core::cell::Cell;
@@ -47,14 +47,6 @@ impl Pending {
         if self.head.is(CHILD) { Handle::from_raw(self.other.get()) } else { None }
     }
 
-    /// Whether an ACK or RST with this message ID may answer it. After an empty ACK only the RST
-    /// of a peer that changed its mind could come, and it is heeded too.
-    pub(super) fn awaits(&self, peer: u16, message_id: u16) -> bool {
-        self.head.is_named(peer, message_id)
-            && matches!(self.head.stage.get(), Stage::Ack | Stage::Response)
-            && !self.head.is(GROUP)
-    }
-
     /// Why it ended.
     pub(super) fn error(&self) -> Option<Error> {
         Error::from_code(0i32.wrapping_sub(self.etag.get() as i32))
@@ -64,7 +56,6 @@ impl Pending {
     pub(super) fn inherit(&self, parent: &Pending) {
         self.head.flags.set(parent.head.flags.get() & CON | CHILD);
         self.head.delay.set(parent.head.delay.get());
-        self.head.tries.set(0);
         self.head.peer.set(parent.head.peer.get());
         self.other.set(parent.head.handle().map_or(0, Handle::raw));
         self.timeout.set(parent.timeout.get());

@@ -146,7 +146,7 @@ mod tests {
             let (exchanges, observers): (&[Exchange; 6], &[Observer; 6]) = (&exchanges, &observers);
             let tables = Tables { requests: &[], exchanges, transfers: &[], observers };
             for kind in [EXCHANGE, OBSERVER] {
-                while tables.take(kind, 0).is_some() {}
+                while tables.take(kind, 0, 0, 0).is_some() {}
             }
             let mut pool = Pool::new(&mut memory);
             let mut model = BTreeMap::new();

@@ -40,17 +40,6 @@ struct Built {
     key: u32,
 }
 
-/// Where the body of an answer comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Body {
-    /// The application.
-    Given,
-    /// The list of resources.
-    Listing,
-    /// Nowhere: the answer itself is held back.
-    HeldBack,
-}
-
 impl Endpoint<'_> {
     /// Answers a request of a peer, during its event or later.
     ///
@@ -86,8 +75,7 @@ impl Endpoint<'_> {
         payload: &[u8],
     ) {
         let response = Response { payload, ..Response::new(code) };
-        let body = if code == Code::CONTENT { Body::Listing } else { Body::Given };
-        let _ = self.respond_with(cx, exchange, &response, body);
+        let _ = self.respond_with(cx, exchange, &response, code == Code::CONTENT);
     }
 
     /// The same as [`respond`](Endpoint::respond).
@@ -97,33 +85,18 @@ impl Endpoint<'_> {
         exchange: &Exchange,
         response: &Response<'_>,
     ) -> Result<()> {
-        self.respond_with(cx, exchange, response, Body::Given)
+        self.respond_with(cx, exchange, response, false)
     }
 
-    /// The same, with a body from elsewhere.
+    /// The same, perhaps with the list of resources for a body.
     #[inline(never)] // One copy.
     fn respond_with(
         &mut self,
         cx: &mut DatagramContext<'_>,
         exchange: &Exchange,
         response: &Response<'_>,
-        body: Body,
+        mut listing: bool,
     ) -> Result<()> {
-        if !self.try_to_respond(cx, exchange, response, body)? {
-            self.try_to_respond(cx, exchange, &HELD_BACK, Body::HeldBack)?;
-        }
-        Ok(())
-    }
-
-    /// The same, unless the answer is too large for whoever may not be where it says: `false` then.
-    #[inline(never)]
-    fn try_to_respond(
-        &mut self,
-        cx: &mut DatagramContext<'_>,
-        exchange: &Exchange,
-        response: &Response<'_>,
-        body: Body,
-    ) -> Result<bool> {
         let head = &exchange.head;
         if !head.at(Stage::Working) {
             return Err(Error::Stale);
@@ -141,13 +114,12 @@ impl Endpoint<'_> {
             Some(observer) => &observer.head,
             None if notify => {
                 // It is no longer interested.
-                self.drop_exchange(exchange);
+                self.free(head);
                 return Err(Error::Stale);
             }
             None => head,
         };
-        // What is held back is never sent again, since it may go to a victim.
-        let mut confirmable = (head.is(CON) && body != Body::HeldBack) || (response.confirmable && !group);
+        let mut confirmable = head.is(CON) || (response.confirmable && !group);
         if notify {
             // An error is the last thing that the observer hears (RFC 7641 §4.2): it has to
             // arrive. So does a notification once a day (§4.5), or when a client of whose interest
@@ -158,30 +130,37 @@ impl Endpoint<'_> {
                         || observer.head.due.get().after(DAY) <= self.now
                 });
         }
-        let (kind, id) = if piggybacked {
-            (Type::Ack, head.message_id.get())
-        } else {
-            (if confirmable { Type::Con } else { Type::Non }, self.take_id(index))
-        };
         let free = UNVERIFIED_SIZE.max(usize::from(exchange.size.get()) * 3);
-        let built = self.build(cx, exchange, asked, response, body, kind, id)?;
-        if self.config.amplification_limit
-            && built.length > free
-            && !notify
-            && body != Body::HeldBack
-            && !self.peers.get(index).verified.get()
-            && !self.is_secure(cx, index)
-        {
-            return Ok(false);
-        }
+        let mut response = response;
+        let mut held_back = false;
+        let (kind, id, built) = loop {
+            let (kind, id) = if piggybacked {
+                (Type::Ack, exchange.peer_id.get())
+            } else {
+                (if confirmable { Type::Con } else { Type::Non }, self.take_id(index))
+            };
+            let built = self.build(cx, exchange, asked, response, listing, kind, id)?;
+            if held_back
+                || built.length <= free
+                || notify
+                || !self.config.amplification_limit
+                || self.peers.get(index).verified.get()
+                || self.is_secure(cx, index)
+            {
+                break (kind, id, built);
+            }
+            // Too large for whoever may not be where it says. What is said instead is never sent again, since it may go to
+            // a victim.
+            (response, held_back, listing) = (&HELD_BACK, true, false);
+            confirmable = false;
+        };
         if built.key != 0 && cfg!(feature = "coap-block") {
             self.keep_answer(index, built.key, built.more);
         }
         if let Some(observer) = observer.filter(|_| !built.code.is_success()) {
             self.free(&observer.head);
         }
-        self.dispatch(cx, exchange, kind, id, built.length)?;
-        Ok(true)
+        self.dispatch(cx, exchange, kind, id, built.length)
     }
 
     /// Sends the answer that lies in the scratch buffer, if there is one, and keeps it as long as
@@ -199,7 +178,7 @@ impl Endpoint<'_> {
         let group = head.is(GROUP);
         if length != 0 && (kind == Type::Con || group) {
             self.store_built(head, length)?;
-            exchange.own_id.set(id);
+            head.message_id.set(id);
             if group {
                 // Spread over the leisure, so that not all members answer at once (RFC 7252 §8.2).
                 head.stage.set(Stage::Leisure);
@@ -216,8 +195,7 @@ impl Endpoint<'_> {
         self.pool.remove(head);
         if length == 0 {
             if kind == Type::Ack {
-                self.acknowledge(cx, head, id);
-                head.set(ACKED);
+                self.acknowledge(cx, exchange);
             }
         } else {
             self.send_built(cx, index, length);
@@ -229,7 +207,7 @@ impl Endpoint<'_> {
                 }
             } else if kind == Type::Ack && self.store_built(head, length).is_err() && head.is(IDEMPOTENT) {
                 // Its duplicates may as well be done again.
-                self.drop_exchange(exchange);
+                self.free(head);
                 return Ok(());
             }
         }
@@ -245,11 +223,10 @@ impl Endpoint<'_> {
         exchange: &Exchange,
         asked: &Head,
         response: &Response<'_>,
-        body: Body,
+        listing: bool,
         kind: Type,
         id: u16,
     ) -> Result<Built> {
-        let listing = body == Body::Listing;
         let index = exchange.head.peer.get();
         let limit = self.limit(cx, index);
         let request = &self.pool.message(asked);

@@ -46,7 +46,7 @@ impl<'m> Endpoint<'m> {
             !matches!(head.stage.get(), Stage::Free | Stage::End | Stage::Block)
                 && (Some(head.peer.get()) == peer || (head.is(GROUP) && !ack))
                 && !head.is(pending::PING)
-                && (!ack || pending.awaits(head.peer.get(), message.message_id))
+                && (!ack || head.awaits(head.peer.get(), message.message_id))
                 && token(self.pool.get(head)) == message.token
         };
         let Some(pending) = self.tables.requests.iter().find(suits) else {
@@ -124,9 +124,10 @@ impl<'m> Endpoint<'m> {
         let confirmable = message.kind == Type::Con;
         let lifetime = if confirmable { self.lifetime } else { self.non_lifetime };
         let from = if group { key::sender(&path.remote) } else { 0 };
-        let (own_id, size) = ((from >> 16) as u16, from as u16);
         let same = |kept: &Exchange| {
-            kept.head.is_named(peer, message_id) && kept.own_id.get() == own_id && kept.size.get() == size
+            kept.peer_id.get() == message_id
+                && kept.head.is_named(peer, from as u16)
+                && kept.size.get() == (from >> 16) as u16
         };
         if group && self.tables.exchanges.iter().any(same) {
             self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
@@ -134,10 +135,9 @@ impl<'m> Endpoint<'m> {
         }
         let flags = if confirmable { CON | ACKED | IDEMPOTENT } else { IDEMPOTENT };
         if let Some(record) = self.open_exchange(lifetime, peer, message_id, flags) {
-            record.own_id.set(own_id);
-            record.size.set(size);
+            record.head.message_id.set(from as u16);
+            record.size.set((from >> 16) as u16);
             record.head.stage.set(Stage::Done);
-            self.peers.unpin(&record.head);
             if group {
                 record.head.due.set(pending.head.due.get());
             }

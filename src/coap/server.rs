@@ -72,7 +72,7 @@ impl Endpoint<'_> {
         exchange.size.set(u16::try_from(datagram.len()).unwrap_or(u16::MAX));
         // All but the payload is kept until it is answered.
         if self.store(&exchange.head, message.without_payload(datagram)).is_err() {
-            self.drop_exchange(exchange);
+            self.free(&exchange.head);
             return self.refuse(cx, path, message);
         }
         let mut part = Part::default();
@@ -94,7 +94,7 @@ impl Endpoint<'_> {
         match admitted {
             Ok(cause) => incoming(exchange, path, message, cause, &part),
             Err(Code::EMPTY) => {
-                self.drop_exchange(exchange);
+                self.free(&exchange.head);
                 self.rejected()
             }
             Err(code) => {

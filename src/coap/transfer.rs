@@ -105,13 +105,11 @@ impl<'m> Endpoint<'m> {
     }
 
     fn open_transfer(&mut self, peer: u16, key: u32, flags: u16) -> Option<&'m Transfer> {
-        let place = self.tables.take(TRANSFER, self.freed);
+        let place = self.tables.take(TRANSFER, self.freed, peer, flags);
         let Some(transfer) = place.and_then(|place| self.tables.transfers.get(place)) else {
             self.count_full();
             return None;
         };
-        transfer.head.peer.set(peer);
-        transfer.head.flags.set(flags);
         transfer.key.set(key);
         transfer.next.set(0);
         self.wait(&transfer.head, self.config.transfer_timeout);
