@@ -309,7 +309,8 @@ impl<'m> Endpoint<'m> {
     /// The entry that is due first, and when that is.
     fn first(&self) -> (Instant, Option<&'m Head>) {
         let (mut first, mut due) = (Instant::NEVER, None);
-        for head in self.tables.heads() {
+        let mut cursor = 0;
+        while let Some(head) = self.tables.next(&mut cursor) {
             let at = head.due.get();
             if at < first && !head.at(Stage::Observing) {
                 (first, due) = (at, Some(head));
@@ -351,10 +352,10 @@ impl<'m> Endpoint<'m> {
 
     /// A peer, or all of them, cannot be reached any more.
     fn lose(&mut self, peer: Option<u16>, error: Error) {
-        let tables = self.tables;
-        for head in tables.heads() {
+        let mut cursor = 0;
+        while let Some(head) = self.tables.next(&mut cursor) {
             if peer.is_none_or(|peer| head.peer.get() == peer) {
-                match tables.entry(head) {
+                match self.tables.entry(head) {
                     Entry::Request(request) => self.end(request, error),
                     _ => self.free(head),
                 }
@@ -375,7 +376,8 @@ impl<'m> Endpoint<'m> {
         if let Some(found) = self.peers.find(path) {
             return Some(found);
         }
-        for head in self.tables.heads() {
+        let mut cursor = 0;
+        while let Some(head) = self.tables.next(&mut cursor) {
             let loss = match head.stage.get() {
                 Stage::Free | Stage::Open => 0,
                 Stage::Done if head.is(IDEMPOTENT) || head.due.get().is_due(self.now) => 0,
@@ -387,7 +389,8 @@ impl<'m> Endpoint<'m> {
         }
         let place = self.peers.place(self.now, self.lifetime, ours)?;
         // What is kept of the former peer's answered exchanges goes with it.
-        for head in self.tables.heads().filter(|head| head.peer.get() == place && head.at(Stage::Done)) {
+        for exchange in self.tables.exchanges.iter().filter(|exchange| exchange.head.is_of(place)) {
+            let head = &exchange.head;
             let live = !head.due.get().is_due(self.now);
             self.stats.forgotten = self.stats.forgotten.wrapping_add(live.into());
             self.free(head);

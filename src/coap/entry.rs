@@ -198,9 +198,22 @@ impl<'m> Tables<'m> {
         self.head(key & !(LIMIT - 1), index(key))
     }
 
-    /// All entries in use.
-    pub(super) const fn heads(self) -> Heads<'m> {
-        Heads { tables: self, next: Some(0) }
+    /// The head of the next entry in use, of whatever table: of requests first, then of exchanges, transfers and
+    /// observers. `cursor` is 0 before the first.
+    #[inline(never)] // One copy.
+    pub(super) fn next(&self, cursor: &mut u32) -> Option<&'m Head> {
+        loop {
+            match self.named(u16::try_from(*cursor).ok()?) {
+                Some(head) => {
+                    *cursor += 1;
+                    if head.is_used() {
+                        return Some(head);
+                    }
+                }
+                // On to the next table.
+                None => *cursor = (*cursor | u32::from(LIMIT - 1)) + 1,
+            }
+        }
     }
 
     /// What the entry is that has this head.
@@ -252,7 +265,13 @@ impl<'m> Tables<'m> {
     /// Whose message of ours, with this message ID, this peer has yet to acknowledge or reset.
     #[inline(never)]
     pub(super) fn awaiting(&self, peer: u16, message_id: u16) -> Option<&'m Head> {
-        self.heads().find(|head| head.awaits(peer, message_id))
+        let mut cursor = 0;
+        loop {
+            let head = self.next(&mut cursor)?;
+            if head.awaits(peer, message_id) {
+                return Some(head);
+            }
+        }
     }
 
     pub(super) fn request(&self, handle: Handle) -> Option<&'m Pending> {
@@ -281,34 +300,6 @@ pub(super) enum Entry<'m> {
     Exchange(&'m Exchange),
     /// An observer, or a transfer.
     Other(&'m Head),
-}
-
-/// The heads of all entries in use: of requests first, then of exchanges, transfers and observers.
-pub(super) struct Heads<'m> {
-    tables: Tables<'m>,
-    /// The key of the place to look at next; `None` at the end.
-    next: Option<u16>,
-}
-
-impl<'m> Iterator for Heads<'m> {
-    type Item = &'m Head;
-
-    #[inline(never)] // One copy.
-    fn next(&mut self) -> Option<&'m Head> {
-        loop {
-            let key = self.next?;
-            match self.tables.named(key) {
-                Some(head) => {
-                    self.next = key.checked_add(1);
-                    if head.is_used() {
-                        return Some(head);
-                    }
-                }
-                // On to the next table.
-                None => self.next = (key | (LIMIT - 1)).checked_add(1),
-            }
-        }
-    }
 }
 
 /// A handle as a number, 0 for none: two of these compare in one step.

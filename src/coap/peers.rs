@@ -155,7 +155,7 @@ impl<'m> Peers<'m> {
     /// is lost, which is noted of each, and of those the one that was idle for longest. `strictly`
     /// spares those whose message IDs may still be remembered.
     pub(super) fn place(&self, now: Instant, lifetime: u32, strictly: bool) -> Option<u16> {
-        let (mut place, mut least, mut longest) = (None, u8::MAX, Instant::NEVER);
+        let (mut place, mut least) = (None, u64::MAX);
         for (index, peer) in self.slots.iter().enumerate() {
             let fresh = u8::from(!peer.is_forgettable(now, lifetime));
             // The records of what must not be done twice count most, then the message IDs that it may remember.
@@ -163,9 +163,10 @@ impl<'m> Peers<'m> {
             if cost >= NEEDED || (strictly && fresh != 0) {
                 continue;
             }
-            let used = peer.used.get();
-            if cost < least || (cost == least && used < longest) {
-                (place, least, longest) = (Some(index as u16), cost, used);
+            // Of a time, the upper byte is never needed.
+            let cost = u64::from(cost) << 56 | peer.used.get().0;
+            if cost < least {
+                (place, least) = (Some(index as u16), cost);
             }
         }
         place

@@ -70,29 +70,29 @@ pub mod methods {
     pub const IPATCH: u8 = 64;
 }
 
-/// How well a path suits a request: `None` not at all, `Some(usize::MAX)` exactly, else the
+/// How well a path suits a request: 0 not at all, `usize::MAX` exactly, else by one more than the
 /// number of segments before the `*`.
-pub(super) fn suits(path: &str, options: &Options<'_>) -> Option<usize> {
+pub(super) fn suits(path: &str, options: &Options<'_>) -> usize {
     let mut asked = *options;
     let mut asked = || asked.advance(number::URI_PATH);
     let path = path.as_bytes();
     // The root has no segments.
     let mut rest = Some(path.strip_prefix(b"/").unwrap_or(path)).filter(|rest| !rest.is_empty());
-    let mut depth = 0;
+    let mut depth = 1;
     while let Some(path) = rest {
         let end = path.iter().position(|byte| *byte == b'/');
         let segment = path.get(..end.unwrap_or(path.len())).unwrap_or_default();
-        let found = asked()?;
+        let Some(found) = asked() else { return 0 };
         if segment == b"*" {
-            return Some(depth);
+            return depth;
         }
         if segment != found {
-            return None;
+            return 0;
         }
         rest = end.and_then(|end| path.get(end + 1..));
         depth += 1;
     }
-    if asked().is_none() { Some(usize::MAX) } else { None }
+    if asked().is_none() { usize::MAX } else { 0 }
 }
 
 /// Whether the first byte alone says that a path cannot suit a request whose first segment is `asked`.
@@ -107,14 +107,14 @@ mod tests {
     use super::super::wire::{Encoder, Message, Type};
     use super::*;
 
-    fn suited(path: &str, segments: &[&str]) -> Option<usize> {
+    fn suited(path: &str, segments: &[&str]) -> usize {
         let mut buffer = [0; 128];
         let mut out = Encoder::new(&mut buffer, Type::Con, Code::GET, 1, &[]).unwrap();
         for segment in segments {
             out.option(number::URI_PATH, segment.as_bytes()).unwrap();
         }
         let found = suits(path, &Message::parse(out.finish()).unwrap().options);
-        if path.starts_with('/') && found.is_some() {
+        if path.starts_with('/') && found != 0 {
             assert!(!differs(path, segments.first().map(|segment| segment.as_bytes())));
         }
         found
@@ -122,23 +122,23 @@ mod tests {
 
     #[test]
     fn paths_suit_whole_or_as_sub_trees() {
-        assert_eq!(suited("", &[]), Some(usize::MAX));
-        assert_eq!(suited("", &["a"]), None);
-        assert_eq!(suited("a", &[]), None);
-        assert_eq!(suited("a/b", &["a", "b"]), Some(usize::MAX));
-        assert_eq!(suited("a/b", &["a/b"]), None);
-        assert_eq!(suited("a/b", &["a"]), None);
-        assert_eq!(suited("a", &["a", "b"]), None);
-        assert_eq!(suited("a/*", &["a", "b", "c"]), Some(1));
-        assert_eq!(suited("a/*", &["a"]), None);
-        assert_eq!(suited("*", &["a"]), Some(0));
-        assert_eq!(suited("a/", &["a", ""]), Some(usize::MAX));
-        assert_eq!(suited("/", &[]), Some(usize::MAX));
-        assert_eq!(suited("/a/b", &["a", "b"]), Some(usize::MAX));
-        assert_eq!(suited("//", &["", ""]), Some(usize::MAX));
-        assert_eq!(suited("//a", &["", "a"]), Some(usize::MAX));
-        assert_eq!(suited("/*", &[""]), Some(0));
-        assert_eq!(suited("/", &[""]), None);
+        assert_eq!(suited("", &[]), usize::MAX);
+        assert_eq!(suited("", &["a"]), 0);
+        assert_eq!(suited("a", &[]), 0);
+        assert_eq!(suited("a/b", &["a", "b"]), usize::MAX);
+        assert_eq!(suited("a/b", &["a/b"]), 0);
+        assert_eq!(suited("a/b", &["a"]), 0);
+        assert_eq!(suited("a", &["a", "b"]), 0);
+        assert_eq!(suited("a/*", &["a", "b", "c"]), 2);
+        assert_eq!(suited("a/*", &["a"]), 0);
+        assert_eq!(suited("*", &["a"]), 1);
+        assert_eq!(suited("a/", &["a", ""]), usize::MAX);
+        assert_eq!(suited("/", &[]), usize::MAX);
+        assert_eq!(suited("/a/b", &["a", "b"]), usize::MAX);
+        assert_eq!(suited("//", &["", ""]), usize::MAX);
+        assert_eq!(suited("//a", &["", "a"]), usize::MAX);
+        assert_eq!(suited("/*", &[""]), 1);
+        assert_eq!(suited("/", &[""]), 0);
     }
 
     #[test]

@@ -147,8 +147,9 @@ impl Endpoint<'_> {
         {
             return Err(Code::UNAUTHORIZED);
         }
-        let listing = suits("/.well-known/core", &message.options) == Some(usize::MAX);
-        let Some(found) = self.route(&message.options, listing) else {
+        // A wildcard that stands for everything does not stand for the list of resources.
+        let listing = suits("/.well-known/core", &message.options) == usize::MAX;
+        let Some(found) = self.route(&message.options, if listing { usize::MAX - 1 } else { 0 }) else {
             return Err(match message.code {
                 _ if !listing => Code::NOT_FOUND,
                 // A group's member that has nothing to show stays silent (RFC 6690 §4.1).
@@ -176,17 +177,16 @@ impl Endpoint<'_> {
         }
     }
 
-    /// The resource that suits a path best; for the list of resources, only one that suits exactly.
-    fn route(&self, options: &Options<'_>, listing: bool) -> Option<Handle> {
-        let (mut best, mut most) = (None, 0);
+    /// The resource that suits a path best, if one suits better than so.
+    fn route(&self, options: &Options<'_>, mut most: usize) -> Option<Handle> {
+        let mut best = None;
         let first = options.first(number::URI_PATH);
         for (handle, resource) in self.resources.iter() {
             if differs(resource.path, first) {
                 continue;
             }
-            // A wildcard that stands for everything does not stand for the list of resources.
-            let depth = suits(resource.path, options).map_or(0, |depth| depth.saturating_add(1));
-            if depth > most && (!listing || depth == usize::MAX) {
+            let depth = suits(resource.path, options);
+            if depth > most {
                 (best, most) = (Some(handle), depth);
             }
         }

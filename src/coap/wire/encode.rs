@@ -49,10 +49,13 @@ impl<'b> Encoder<'b> {
     }
 
     fn head(&mut self, kind: Type, code: Code, message_id: u16, token: &[u8]) -> Result<()> {
-        let (nibble, _) = split(token.len())?;
+        if token.len() > LONGEST_TOKEN {
+            return Err(Error::TooLarge);
+        }
+        let (nibble, rest) = split(token.len());
         let first = 0x40 | (kind as u8) << 4 | nibble;
         self.out.u32(u32::from(first) << 24 | u32::from(code.0) << 16 | u32::from(message_id))?;
-        put_extension(&mut self.out, token.len())?;
+        put_extension(&mut self.out, nibble, rest)?;
         self.out.put(token)
     }
 
@@ -82,6 +85,9 @@ impl<'b> Encoder<'b> {
         }
         let place = self.start + place;
         // The one that follows now counts from us, so its head may shrink, never grow.
+        if value.len() > usize::from(u16::MAX) {
+            return Err(Error::TooLarge);
+        }
         let needed = option_len(number - last, value.len());
         let (heads, dropped) = match follower {
             Some((next, length, head)) => (needed + option_len(next - number, length) - length, head),
@@ -201,27 +207,29 @@ pub(super) const fn option_len(delta: u16, length: usize) -> usize {
 }
 
 fn put_head(out: &mut Writer<'_>, delta: u16, length: usize) -> Result<()> {
-    let (high, _) = split(usize::from(delta))?;
-    let (low, _) = split(length)?;
+    let (high, first) = split(usize::from(delta));
+    let (low, second) = split(length);
     out.u8(high << 4 | low)?;
-    put_extension(out, usize::from(delta))?;
-    put_extension(out, length)
+    put_extension(out, high, first)?;
+    put_extension(out, low, second)
 }
 
+/// The longest token that RFC 8974 §2.1 can express.
+const LONGEST_TOKEN: usize = 65_804;
+
 /// The nibble that stands for `value`, and what extends it.
-const fn split(value: usize) -> Result<(u8, u16)> {
+const fn split(value: usize) -> (u8, u16) {
     match value {
-        0..=12 => Ok((value as u8, 0)),
-        13..=268 => Ok((13, value as u16 - 13)),
-        269..=65_804 => Ok((14, (value - 269) as u16)),
-        _ => Err(Error::TooLarge),
+        0..=12 => (value as u8, 0),
+        13..=268 => (13, value as u16 - 13),
+        _ => (14, (value - 269) as u16),
     }
 }
 
-fn put_extension(out: &mut Writer<'_>, value: usize) -> Result<()> {
-    match split(value)? {
-        (13, rest) => out.u8(rest as u8),
-        (14, rest) => out.u16(rest),
+fn put_extension(out: &mut Writer<'_>, nibble: u8, rest: u16) -> Result<()> {
+    match nibble {
+        13 => out.u8(rest as u8),
+        14 => out.u16(rest),
         _ => Ok(()),
     }
 }
