@@ -59,7 +59,7 @@ impl Ip {
     /// Whether this is in `fe80::/10`, so that a scope is needed to use it.
     #[cfg_attr(not(feature = "std"), inline(never))]
     pub const fn is_link_local(&self) -> bool {
-        self.0[0] == 0xfe && self.0[1] & 0xc0 == 0x80
+        u16::from_be_bytes([self.0[0], self.0[1]]) & 0xffc0 == 0xfe80
     }
 
     /// Whether it names one node anywhere: neither a group, nor a node of the link, nor none.

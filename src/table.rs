@@ -64,10 +64,9 @@ pub struct Table<'m, T> {
 }
 
 impl<'m, T> Table<'m, T> {
-    /// A table over `slots`, of which at most 65,536 are used.
-    pub fn new(slots: &'m mut [Slot<T>]) -> Table<'m, T> {
-        let used = slots.iter().filter(|slot| slot.value.is_some()).count();
-        Table { slots, used, freed: 0 }
+    /// A table over `slots`, none of which holds an entry yet, and of which at most 65,536 are used.
+    pub const fn new(slots: &'m mut [Slot<T>]) -> Table<'m, T> {
+        Table { slots, used: 0, freed: 0 }
     }
 
     /// How many entries fit.

@@ -355,9 +355,9 @@ impl<'m> Mac<'m> {
         let (mut found, mut most) = (None, 0);
         for (place, slot) in self.queue.iter().enumerate() {
             let Some(frame) = slot else { continue };
-            let age = u16::from(self.order.wrapping_sub(frame.order));
-            let rank = (frame.priority as u16) << 8 | age;
-            if found.is_none() || rank > most {
+            let age = u32::from(self.order.wrapping_sub(frame.order));
+            let rank = (frame.priority as u32 + 1) << 8 | age;
+            if rank > most {
                 (found, most) = (Some(place), rank);
             }
         }
@@ -455,7 +455,9 @@ impl<'m> Mac<'m> {
     /// The frame under way has ended.
     fn finish(&mut self, pool: &mut Pool<'_>, result: Result<()>) {
         self.state = State::Idle;
-        let Some(frame) = self.queue.get_mut(self.current).and_then(Option::take) else { return };
+        let Some(place) = self.queue.get_mut(self.current) else { return };
+        let Some(frame) = *place else { return };
+        *place = None;
         let destination = fields::destination(pool.get(frame.block));
         pool.give(frame.block);
         let counter = match result {

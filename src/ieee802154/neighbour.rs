@@ -103,15 +103,15 @@ impl<'m> Neighbours<'m> {
         if !address.is_unicast() {
             return None;
         }
-        let known = self.0.iter().position(|entry| entry.address == address);
-        if let Some(place) = known {
-            return self.0.get_mut(place);
-        }
-        // One that is free, or the one heard longest ago.
+        // Its own, or one that is free, or the one heard longest ago.
         let (mut place, mut oldest) = (None, Instant::NEVER);
-        for entry in self.0.iter_mut().filter(|entry| create && !entry.is_pinned) {
-            let heard = if entry.address.is_empty() { Instant::ZERO } else { entry.heard.get().after(1) };
-            if heard < oldest {
+        for entry in self.0.iter_mut() {
+            if entry.address == address {
+                return Some(entry);
+            }
+            let heard =
+                if entry.address.is_empty() { Instant::ZERO } else { entry.heard.get().max(Instant(1)) };
+            if create && !entry.is_pinned && heard < oldest {
                 (place, oldest) = (Some(entry), heard);
             }
         }

@@ -39,12 +39,11 @@ pub struct Pool<'m> {
 }
 
 impl<'m> Pool<'m> {
-    /// A pool of these blocks.
+    /// A pool of these blocks, none of which is taken yet.
     pub fn new(blocks: &'m mut [Block]) -> Pool<'m> {
         let count = blocks.len().min(255);
         let blocks = blocks.get_mut(..count).unwrap_or_default();
-        let free = blocks.iter().filter(|block| !block.used).count();
-        Pool { blocks, free }
+        Pool { blocks, free: count }
     }
 
     /// How many blocks are free.
@@ -57,9 +56,9 @@ impl<'m> Pool<'m> {
         if self.free <= reserve {
             return None;
         }
-        let (index, block) = self.blocks.iter_mut().enumerate().find(|(_, block)| !block.used)?;
+        let index = self.blocks.iter().position(|block| !block.used)?;
         let id = NonZeroU8::new((index + 1) as u8)?;
-        block.used = true;
+        self.blocks.get_mut(index)?.used = true;
         self.free -= 1;
         Some(BlockId(id))
     }

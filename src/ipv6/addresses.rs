@@ -2,7 +2,7 @@
 //! The addresses of the interface and the groups that it listens to.
 #![forbid(unsafe_code)]
 
-use super::source_selection::{merit, scope};
+use super::source_selection::{REACHES, merit};
 use crate::address::Ip;
 use crate::status::{Error, Result};
 use crate::time::Instant;
@@ -83,11 +83,15 @@ impl Addresses<'_> {
     /// listens to (RFC 4291 §2.8), the solicited-node group of each address, and those joined.
     pub fn is_member(&self, group: &Ip) -> bool {
         // In the scopes of the interface, of the link, and for routers of the site.
-        let scope = group.0[1];
-        let mut of_link = *group;
-        of_link.0[1] = 2;
-        let all = of_link == ALL_NODES && matches!(scope, 1 | 2)
-            || of_link == ALL_ROUTERS && matches!(scope, 1 | 2 | 5) && self.router;
+        let whole = u128::from_be_bytes(group.0);
+        let (scope, rest) = ((whole >> 112) as u8, whole as u64);
+        let scopes: u8 = match rest {
+            _ if whole << 16 >> 80 != 0 => 0,
+            1 => 1 << 1 | 1 << 2,
+            2 if self.router => 1 << 1 | 1 << 2 | 1 << 5,
+            _ => 0,
+        };
+        let all = scope < 8 && scopes >> scope & 1 != 0;
         all || self.groups.iter().flatten().any(|joined| joined == group)
             || self.iter().any(|address| solicited_node(&address.ip) == *group)
     }
@@ -141,13 +145,12 @@ impl Addresses<'_> {
         for address in self.iter().filter(|address| address.state == AddressState::Preferred) {
             let deprecated = address.preferred_until.is_due(now);
             let merit = merit(&address.ip, address.prefix_len, deprecated, destination);
-            if merit > most || best.is_none() {
+            if merit > most {
                 (best, most) = (Some(&address.ip), merit);
             }
         }
-        let reaches = scope(best?) >= scope(destination).min(14);
         // A group of realm or wider scope is reached from any address when there is no better.
-        if reaches || destination.is_multicast() { best } else { None }
+        if most & REACHES != 0 || destination.is_multicast() { best } else { None }
     }
 }
 

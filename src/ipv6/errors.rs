@@ -109,17 +109,20 @@ impl Ipv6<'_> {
             self.statistics.errors_suppressed = self.statistics.errors_suppressed.wrapping_add(1);
             return;
         }
+        let Problem { kind, code, parameter } = problem;
+        let [high, low] = parameter.to_be_bytes();
         // The source is the address that the packet was sent to if that is ours (RFC 4443 §2.2).
+        let own = self.addresses.is_own(destination).then_some(destination);
         let outgoing = Outgoing {
-            source: self.addresses.is_own(destination).then_some(destination),
             destination: source,
             hop_limit: self.config.hop_limit,
-            icmp: Some((problem.kind, problem.code)),
+            protocol: protocol::ICMPV6,
+            upper: &[kind, code, 0, 0, 0, 0, high, low],
             // As much of the packet as the minimum MTU leaves room for (RFC 4443 §2.4 (c)); less if
             // the headers of the way do not.
             body: packet.get(..MAX_ERROR_PACKET - (Header::LEN + 8)).unwrap_or(packet),
         };
-        let sent = self.send_upper(cx, &outgoing, &mut |out| out.u32(problem.parameter.into()));
+        let sent = self.send_upper(cx, own, &outgoing);
         if sent.is_ok() {
             self.statistics.errors_sent = self.statistics.errors_sent.wrapping_add(1);
         }

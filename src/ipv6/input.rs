@@ -145,11 +145,13 @@ impl Ipv6<'_> {
         Outcome::Done
     }
 
-    /// Whether an address of ours waits for its registration: the answer is sent to it by routers
-    /// that know RFC 6775 alone.
-    fn is_being_registered(&self, ip: &Ip) -> bool {
-        self.config.medium() == Medium::Ieee802154
-            && self.addresses.find(ip).is_some_and(|address| address.state == AddressState::Tentative)
+    /// Whether packets to this address are for us. One that waits for its registration is, as routers that know
+    /// RFC 6775 alone send the answer to it.
+    fn answers_to(&self, ip: &Ip) -> bool {
+        self.addresses.find(ip).is_some_and(|address| match address.state {
+            AddressState::Tentative => self.config.medium() == Medium::Ieee802154,
+            state => state == AddressState::Preferred,
+        })
     }
 
     fn process(&mut self, cx: &mut Context<'_>, packet: &mut [u8], walk: &mut Walk) -> Outcome {
@@ -168,7 +170,7 @@ impl Ipv6<'_> {
         let for_us = if header.destination.is_multicast() {
             self.addresses.is_member(&header.destination)
         } else {
-            self.addresses.is_own(&header.destination) || self.is_being_registered(&header.destination)
+            self.answers_to(&header.destination)
         };
         let to_group = header.destination.is_multicast();
         if self.hop_by_hop(cx, packet, walk, for_us).is_none() {
@@ -240,16 +242,17 @@ impl Ipv6<'_> {
                 // From the address that was asked; from any suitable one if that was a group
                 // (RFC 4443 §4.2).
                 let to_group = header.destination.is_multicast();
+                let source = if to_group { None } else { Some(&header.destination) };
                 let outgoing = Outgoing {
-                    source: if to_group { None } else { Some(&header.destination) },
                     destination: &header.source,
                     hop_limit: self.config.hop_limit,
-                    icmp: Some((kind::ECHO_REPLY, 0)),
+                    protocol: protocol::ICMPV6,
+                    upper: &[kind::ECHO_REPLY, 0, 0, 0],
                     body: message.body,
                 };
                 if !header.source.is_unspecified() {
                     // Lost if the link has no room, as any reply can be.
-                    let _ = self.send_upper(cx, &outgoing, &mut |_| Ok(()));
+                    let _ = self.send_upper(cx, source, &outgoing);
                 }
                 None
             }

@@ -272,7 +272,7 @@ impl<'m> Ipv6<'m> {
     /// [`Error::Full`].
     pub fn note_neighbour(&mut self, now: Instant, ip: &Ip, link: LinkAddress, router: bool) -> Result<()> {
         use neighbours::NeighbourState::{Incomplete, Reachable};
-        let neighbour = self.neighbours.obtain(ip, Reachable)?;
+        let neighbour = self.neighbours.obtain(ip, Reachable).ok_or(Error::Full)?;
         neighbour.router = router;
         if !neighbour.registers() && neighbour.state != Incomplete {
             neighbour.link = link;

@@ -5,7 +5,6 @@
 
 use super::link::LinkAddress;
 use crate::address::Ip;
-use crate::status::{Error, Result};
 use crate::time::{Instant, Stamp};
 
 /// What is known of a neighbour.
@@ -120,10 +119,8 @@ impl Neighbours<'_> {
 
     /// The entry of an address, made if need be. When the table is full, an entry that is not in
     /// use gives way: the one whose state ends first.
-    ///
-    /// # Errors
-    /// [`Error::Full`] when every entry is in use.
-    pub(super) fn obtain(&mut self, ip: &Ip, state: NeighbourState) -> Result<&mut Neighbour> {
+    /// `None` when every entry is in use.
+    pub(super) fn obtain(&mut self, ip: &Ip, state: NeighbourState) -> Option<&mut Neighbour> {
         if self.find(ip).is_none() {
             let (mut place, mut first) = (None, Instant::NEVER);
             for entry in self.0.iter_mut() {
@@ -136,9 +133,9 @@ impl Neighbours<'_> {
                     (place, first) = (Some(entry), ends);
                 }
             }
-            *place.ok_or(Error::Full)? = Some(Neighbour::new(*ip, state));
+            *place? = Some(Neighbour::new(*ip, state));
         }
-        self.find_mut(ip).ok_or(Error::Full)
+        self.find_mut(ip)
     }
 
     /// Takes a neighbour away.
@@ -192,11 +189,11 @@ mod tests {
         table.obtain(&ip(4), NeighbourState::Reachable).unwrap();
         assert!(table.find(&ip(3)).is_none() && table.find(&ip(2)).is_some());
         table.obtain(&ip(5), NeighbourState::Reachable).unwrap();
-        assert_eq!(table.obtain(&ip(6), NeighbourState::Incomplete).err(), Some(Error::Full));
+        assert!(table.obtain(&ip(6), NeighbourState::Incomplete).is_none());
         assert!(table.is_registered(&ip(1)));
         table.remove(&ip(1));
         assert!(!table.is_registered(&ip(1)));
-        assert!(table.obtain(&ip(6), NeighbourState::Incomplete).is_ok());
+        assert!(table.obtain(&ip(6), NeighbourState::Incomplete).is_some());
     }
 
     #[test]
@@ -207,7 +204,7 @@ mod tests {
         router.router = true;
         router.link = LinkAddress::Short(1);
         assert_eq!(table.link_address(&ip(1)), Some(LinkAddress::Short(1)));
-        assert!(table.obtain(&ip(2), NeighbourState::Stale).is_err());
+        assert!(table.obtain(&ip(2), NeighbourState::Stale).is_none());
         table.find_mut(&ip(1)).unwrap().state = NeighbourState::Tentative;
         assert_eq!(table.link_address(&ip(1)), None);
     }

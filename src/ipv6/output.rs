@@ -13,7 +13,7 @@ use super::source_selection::in_prefix;
 #[cfg(feature = "reassembly")]
 use super::wire::exthdr::Fragment;
 use super::wire::header::Header;
-use super::wire::icmpv6::{self, kind};
+use super::wire::icmpv6::{self, Icmpv6, kind};
 use super::wire::nd::{Medium, PrefixInformation};
 use super::wire::{protocol, seal};
 use super::{Context, Ipv6, Role, nd};
@@ -24,21 +24,17 @@ use crate::status::{Error, Result};
 /// A packet of our own, but for its payload.
 #[derive(Clone, Copy)]
 pub(super) struct Outgoing<'a> {
-    /// The source; `None` leaves the choice to RFC 6724.
-    pub(super) source: Option<&'a Ip>,
     /// The destination.
     pub(super) destination: &'a Ip,
     /// The hop limit.
     pub(super) hop_limit: u8,
-    /// Type and code of an ICMPv6 message; a UDP datagram has none.
-    pub(super) icmp: Option<(u8, u8)>,
-    /// What follows that which is written: it is not copied. That of an error is cut to what fits.
+    /// What `upper` begins, see [`protocol`].
+    pub(super) protocol: u8,
+    /// The upper-layer header, with zero for its checksum. An even number of bytes where a body follows.
+    pub(super) upper: &'a [u8],
+    /// What follows that: it is not copied. That of an error is cut to what fits.
     pub(super) body: &'a [u8],
 }
-
-/// What writes the upper-layer header: that of a UDP datagram without its checksum, or the fields of
-/// an ICMPv6 message. An even number of bytes where a body follows.
-pub(super) type Write<'w> = &'w mut dyn FnMut(&mut Writer<'_>) -> Result<()>;
 
 /// One packet that waits for the link address of its next hop (RFC 4861 §7.2.2).
 #[derive(Debug)]
@@ -53,22 +49,22 @@ impl<'m> Held<'m> {
         Held { buffer, length: 0, next_hop: Ip::UNSPECIFIED }
     }
 
-    /// Sends `packet` to a neighbour, or keeps it while the neighbour has not said where it is: one
+    /// Sends `packet` to a group or to a neighbour, or keeps it while the neighbour has not said where it is: one
     /// that waited before gives way to it.
     fn send(
         &mut self,
         link: &mut dyn Link,
         next_hop: &Ip,
-        address: LinkAddress,
+        to: LinkDestination,
         packet: Parts<'_>,
     ) -> Result<()> {
         if packet.len() > link.mtu() {
             return Err(Error::TooLarge);
         }
-        if address.is_some() {
-            return link.send(packet, LinkDestination::Unicast(address));
+        if !cfg!(feature = "ethernet") || to != LinkDestination::Unicast(LinkAddress::None) {
+            return link.send(packet, to);
         }
-        if !cfg!(feature = "ethernet") || packet.len() > self.buffer.len() {
+        if packet.len() > self.buffer.len() {
             return Err(Error::Unreachable);
         }
         self.length = packet.copy(self.buffer);
@@ -77,17 +73,10 @@ impl<'m> Held<'m> {
     }
 }
 
-/// The way of a packet of our own.
-enum Way<'r> {
-    Hop(&'r Ip, LinkAddress, &'r Encapsulation),
-    Multicast,
-    Outside,
-}
-
 /// A way and what goes along it, but for the bytes.
 struct Along<'a> {
-    way: Way<'a>,
-    link: LinkAddress,
+    route: Option<&'a Route>,
+    link: &'a LinkAddress,
     encapsulation: &'a Encapsulation,
     /// How many bytes of extension headers the way takes.
     headers: usize,
@@ -95,14 +84,10 @@ struct Along<'a> {
     outgoing: &'a Outgoing<'a>,
 }
 
-/// Writes an upper-layer header without its checksum, and says how long it is.
-fn write_upper(icmp: Option<(u8, u8)>, write: Write<'_>, to: &mut [u8]) -> Result<usize> {
-    let mut out = Writer::new(to);
-    if let Some((kind, code)) = icmp {
-        out.put(&[kind, code, 0, 0])?;
-    }
-    write(&mut out)?;
-    Ok(out.position())
+/// Where in the engine's buffer to write a message of neighbour discovery, but for its type, code and checksum, for
+/// [`Ipv6::send_nd`].
+pub(super) fn message(buffer: &mut [u8]) -> Writer<'_> {
+    Writer::new(buffer.get_mut(Header::LEN + Icmpv6::HEADER..).unwrap_or_default())
 }
 
 /// Writes the type of what follows into the last of the headers that a routing protocol wrote,
@@ -145,7 +130,7 @@ fn put_front(
 }
 
 impl Ipv6<'_> {
-    /// Sends a packet of our own, whose upper-layer header `write` writes.
+    /// Sends a packet of our own. `source` `None` leaves the choice of the source to RFC 6724.
     ///
     /// # Errors
     /// [`Error::Unreachable`] when there is no source address or no way, [`Error::TooLarge`],
@@ -153,32 +138,31 @@ impl Ipv6<'_> {
     pub(super) fn send_upper(
         &mut self,
         cx: &mut Context<'_>,
+        source: Option<&Ip>,
         outgoing: &Outgoing<'_>,
-        write: Write<'_>,
     ) -> Result<()> {
         let destination = outgoing.destination;
-        let source = match outgoing.source {
+        let source = match source {
             Some(source) => *source,
             None => *self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
         };
         let mut headers = 0;
         let mut route = Route::default();
-        let way = if destination.is_multicast() {
-            Way::Multicast
-        } else {
+        let mut way = None;
+        if !destination.is_multicast() {
             let mut flow = Flow::of_own(cx.now, destination, outgoing.hop_limit);
             match self.way(cx, &mut flow, usize::MAX, &mut route, &mut headers) {
-                Ok(()) => Way::Hop(&route.next_hop, route.link, &route.encapsulation),
-                Err(NoRoute::Outside) => Way::Outside,
+                Ok(()) => way = Some(&route),
+                Err(NoRoute::Outside) => {}
                 // Where the mesh ends, the rest of the world begins.
-                Err(NoRoute::NotMine) if self.config.role == Role::BorderRouter => Way::Outside,
+                Err(NoRoute::NotMine) if self.config.role == Role::BorderRouter => {}
                 Err(_) => {
                     self.statistics.no_route = self.statistics.no_route.wrapping_add(1);
                     return Err(Error::Unreachable);
                 }
             }
-        };
-        self.send_along(cx, outgoing, &source, way, headers, write)
+        }
+        self.send_along(cx, outgoing, &source, way, headers, 0)
     }
 
     /// Where a packet goes next. `headers` becomes the length of the extension headers for its
@@ -227,40 +211,41 @@ impl Ipv6<'_> {
             None => *self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
         };
         let outgoing = Outgoing {
-            source: None,
             destination,
             hop_limit: if on_link { nd::HOP_LIMIT } else { self.config.hop_limit },
-            icmp: Some((kind::RPL_CONTROL, message.code)),
+            protocol: protocol::ICMPV6,
+            upper: &[kind::RPL_CONTROL, message.code, 0, 0],
             body: message.body,
         };
         let room = self.buffer.get_mut(Header::LEN..).unwrap_or_default();
         if copy(room, message.headers) != message.headers.len() {
             return Err(Error::TooLarge);
         }
-        let way = match message.route {
-            _ if multicast => Way::Multicast,
-            Some(route) => Way::Hop(&route.next_hop, route.link, &route.encapsulation),
-            None => Way::Hop(destination, LinkAddress::None, &Encapsulation::None),
-        };
-        self.send_along(cx, &outgoing, &source, way, message.headers.len(), &mut |_| Ok(()))
+        let straight = Route::on_link(*destination, LinkAddress::None);
+        let route = if multicast { None } else { Some(message.route.unwrap_or(&straight)) };
+        self.send_along(cx, &outgoing, &source, route, message.headers.len(), 0)
     }
 
-    /// Sends a packet whose way is known; its `headers` bytes of extension headers stand in the
-    /// buffer behind the room for the IPv6 header.
+    /// Sends a packet whose way is known: to a group, or without `route` to the host side. Its `headers` bytes of
+    /// extension headers stand in the buffer behind the room for the IPv6 header, and `written` bytes more behind
+    /// its upper-layer header.
     fn send_along(
         &mut self,
         cx: &mut Context<'_>,
         outgoing: &Outgoing<'_>,
         source: &Ip,
-        way: Way<'_>,
+        route: Option<&Route>,
         headers: usize,
-        write: Write<'_>,
+        written: usize,
     ) -> Result<()> {
         let mut link = LinkAddress::None;
         let mut encapsulation = &Encapsulation::None;
-        if let Way::Hop(next_hop, hint, joins) = way {
-            link = self.resolve(cx, next_hop, hint).ok_or(Error::Unreachable)?;
-            encapsulation = joins;
+        if let Some(route) = route {
+            link = route.link;
+            if !self.resolve(cx, &route.next_hop, &mut link) {
+                return Err(Error::Unreachable);
+            }
+            encapsulation = &route.encapsulation;
         }
         let (headers, inner) = match encapsulation {
             Encapsulation::None => (0, 0),
@@ -268,16 +253,16 @@ impl Ipv6<'_> {
             Encapsulation::Tunnel { .. } => (headers, Header::LEN),
         };
         let front = Header::LEN + headers + inner;
-        let out = self.buffer.get_mut(front..).unwrap_or_default();
-        let upper = write_upper(outgoing.icmp, write, out)?;
+        let upper = self.write_upper(outgoing, front)? + written;
         let room = usize::from(self.config.packet).saturating_sub(front + upper);
         let mut body = outgoing.body;
-        let protocol = if outgoing.icmp.is_some() { protocol::ICMPV6 } else { protocol::UDP };
-        let is_error = outgoing.icmp.is_some_and(|(kind, _)| kind < kind::ECHO_REQUEST);
-        let along = Along { way, link, encapsulation, headers, source, outgoing };
+        let protocol = outgoing.protocol;
+        let is_error = protocol == protocol::ICMPV6
+            && outgoing.upper.first().is_some_and(|kind| *kind < kind::ECHO_REQUEST);
+        let along = Along { route, link: &link, encapsulation, headers, source, outgoing };
         #[cfg(feature = "reassembly")]
         if !is_error && body.len() > room.min(MIN_MTU - Header::LEN - upper) {
-            return self.send_in_fragments(cx, &along, front, protocol, write);
+            return self.send_in_fragments(cx, &along, front);
         }
         if body.len() > room {
             if !is_error {
@@ -290,21 +275,23 @@ impl Ipv6<'_> {
         self.send_piece(cx, &along, protocol, upper, body)
     }
 
+    /// Writes the upper-layer header to its place, and says how long it is.
+    fn write_upper(&mut self, outgoing: &Outgoing<'_>, at: usize) -> Result<usize> {
+        let room = self.buffer.get_mut(at..).unwrap_or_default();
+        if copy(room, outgoing.upper) < outgoing.upper.len() {
+            return Err(Error::TooLarge);
+        }
+        Ok(outgoing.upper.len())
+    }
+
     /// Sends a packet that does not fit one of the smallest MTU in fragments (RFC 8200 §4.5), the headers of the
     /// way in each of them.
     #[cfg(feature = "reassembly")]
-    fn send_in_fragments(
-        &mut self,
-        cx: &mut Context<'_>,
-        along: &Along<'_>,
-        front: usize,
-        protocol: u8,
-        write: Write<'_>,
-    ) -> Result<()> {
+    fn send_in_fragments(&mut self, cx: &mut Context<'_>, along: &Along<'_>, front: usize) -> Result<()> {
         let Along { source, outgoing, .. } = *along;
         let at = front + Fragment::LEN;
-        let out = self.buffer.get_mut(at..).unwrap_or_default();
-        let mut upper = write_upper(outgoing.icmp, write, out)?;
+        let protocol = outgoing.protocol;
+        let mut upper = self.write_upper(outgoing, at)?;
         let mut body = outgoing.body;
         if Header::LEN + upper + body.len() > LARGEST {
             return Err(Error::TooLarge);
@@ -341,7 +328,7 @@ impl Ipv6<'_> {
         upper: usize,
         body: &[u8],
     ) -> Result<()> {
-        let Along { ref way, link, encapsulation, headers, source, outgoing } = *along;
+        let Along { route, link, encapsulation, headers, source, outgoing } = *along;
         let length = upper + body.len();
         let inner = if matches!(encapsulation, Encapsulation::Tunnel { .. }) { Header::LEN } else { 0 };
         let front = Header::LEN + headers + inner;
@@ -363,11 +350,14 @@ impl Ipv6<'_> {
         }
         put_front(self.buffer, (headers, inner + length), last, hop_limit, &from, to)?;
         let packet = Parts { head: self.buffer.get(..front + upper).unwrap_or_default(), tail: body };
-        let sent = match way {
-            Way::Hop(next_hop, ..) => self.held.send(cx.link, next_hop, link, packet),
-            Way::Multicast if packet.len() > cx.link.mtu() => Err(Error::TooLarge),
-            Way::Multicast => cx.link.send(packet, LinkDestination::Multicast(*outgoing.destination)),
-            Way::Outside => cx.link.send_outside(packet),
+        let (next_hop, to) = match route {
+            Some(route) => (&route.next_hop, LinkDestination::Unicast(*link)),
+            None => (outgoing.destination, LinkDestination::Multicast(*outgoing.destination)),
+        };
+        let sent = if route.is_none() && !outgoing.destination.is_multicast() {
+            cx.link.send_outside(packet)
+        } else {
+            self.held.send(cx.link, next_hop, to, packet)
         };
         let counter = match sent {
             Ok(()) => &mut self.statistics.sent,
@@ -391,7 +381,10 @@ impl Ipv6<'_> {
         route: &Route,
         headers: usize,
     ) -> Result<()> {
-        let link = self.resolve(cx, &route.next_hop, route.link).ok_or(Error::Unreachable)?;
+        let mut link = route.link;
+        if !self.resolve(cx, &route.next_hop, &mut link) {
+            return Err(Error::Unreachable);
+        }
         let packet = match &route.encapsulation {
             Encapsulation::None => Parts::whole(packet),
             // Nothing is inserted into packets of others (RFC 8200 §4).
@@ -412,7 +405,7 @@ impl Ipv6<'_> {
                 Parts { head: self.buffer.get(..front).unwrap_or_default(), tail: packet }
             }
         };
-        self.held.send(cx.link, &route.next_hop, link, packet)
+        self.held.send(cx.link, &route.next_hop, LinkDestination::Unicast(link), packet)
     }
 
     /// The next hop by our own tables for what is not a neighbour: the destination itself when
@@ -430,21 +423,23 @@ impl Ipv6<'_> {
         self.default_router(cx.now)
     }
 
-    /// The link address of a next hop, [`LinkAddress::None`] while it is being asked for, which
-    /// is begun on Ethernet; `None` when there is no telling.
-    fn resolve(&mut self, cx: &Context<'_>, next_hop: &Ip, hint: LinkAddress) -> Option<LinkAddress> {
-        if hint.is_some() {
-            return Some(hint);
+    /// Finds out the link address of a next hop unless it is known; [`LinkAddress::None`] while it is being asked
+    /// for, which is begun on Ethernet. Whether there is a telling.
+    fn resolve(&mut self, cx: &Context<'_>, next_hop: &Ip, link: &mut LinkAddress) -> bool {
+        if link.is_some() {
+            return true;
         }
         if self.config.medium() == Medium::Ieee802154 {
-            let link = self.neighbours.link_address(next_hop);
             // RFC 6775 §5.6 for link-local addresses; the same holds for those of routers.
-            let link = link.unwrap_or_else(|| LinkAddress::from_interface_identifier(next_hop));
-            return link.is_some().then_some(link);
+            *link = match self.neighbours.link_address(next_hop) {
+                Some(known) => known,
+                None => LinkAddress::from_interface_identifier(next_hop),
+            };
+            return link.is_some();
         }
-        let Ok(neighbour) = self.neighbours.obtain(next_hop, NeighbourState::Incomplete) else {
+        let Some(neighbour) = self.neighbours.obtain(next_hop, NeighbourState::Incomplete) else {
             self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
-            return None;
+            return false;
         };
         if neighbour.state == NeighbourState::Incomplete {
             if neighbour.probes == 0 {
@@ -452,7 +447,7 @@ impl Ipv6<'_> {
                 neighbour.probes = 1;
                 neighbour.timer.set(cx.now);
             }
-            return Some(LinkAddress::None);
+            return true;
         }
         let expired = neighbour.state == NeighbourState::Reachable && neighbour.until.get().is_due(cx.now);
         if expired || neighbour.state == NeighbourState::Stale {
@@ -460,7 +455,8 @@ impl Ipv6<'_> {
             neighbour.probes = 0;
             neighbour.timer.set(cx.now.after(nd::DELAY_FIRST_PROBE_TIME));
         }
-        Some(neighbour.link)
+        *link = neighbour.link;
+        true
     }
 
     /// Sends the packet that waited for this neighbour, now that its link address is known.
@@ -486,31 +482,38 @@ impl Ipv6<'_> {
         hop_limit: Option<u8>,
         echo: &icmpv6::Echo<'_>,
     ) -> Result<()> {
+        let ([a, b], [c, d]) = (echo.identifier.to_be_bytes(), echo.sequence.to_be_bytes());
         let outgoing = Outgoing {
-            source: None,
             destination,
             hop_limit: hop_limit.unwrap_or(self.config.hop_limit),
-            icmp: Some((kind::ECHO_REQUEST, 0)),
+            protocol: protocol::ICMPV6,
+            upper: &[kind::ECHO_REQUEST, 0, 0, 0, a, b, c, d],
             body: echo.data,
         };
-        self.send_upper(cx, &outgoing, &mut |out| icmpv6::Echo { data: &[], ..*echo }.emit(out))
+        self.send_upper(cx, None, &outgoing)
     }
 
-    /// Sends a message of neighbour discovery: with the hop limit that only neighbours can send, from the
-    /// link-local address if no other is given.
-    /// What is lost is asked for again, so that nobody needs to know whether it was sent.
+    /// Sends a message of neighbour discovery of which `length` bytes were written to [`message`]: to a
+    /// neighbour or a group, with the hop limit that only neighbours can send, from the link-local address if no
+    /// other is given. What is lost is asked for again, so that nobody needs to know whether it was sent.
     pub(super) fn send_nd(
         &mut self,
         cx: &mut Context<'_>,
         kind: u8,
         source: Option<&Ip>,
         destination: &Ip,
-        write: Write<'_>,
+        length: usize,
     ) {
         let own = self.link_local();
-        let source = Some(source.unwrap_or(&own));
-        let outgoing =
-            Outgoing { source, destination, hop_limit: nd::HOP_LIMIT, icmp: Some((kind, 0)), body: &[] };
-        let _ = self.send_upper(cx, &outgoing, write);
+        let outgoing = Outgoing {
+            destination,
+            hop_limit: nd::HOP_LIMIT,
+            protocol: protocol::ICMPV6,
+            upper: &[kind, 0, 0, 0],
+            body: &[],
+        };
+        let straight = Route::on_link(*destination, LinkAddress::None);
+        let route = if destination.is_multicast() { None } else { Some(&straight) };
+        let _ = self.send_along(cx, &outgoing, source.unwrap_or(&own), route, 0, length);
     }
 }

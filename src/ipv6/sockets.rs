@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::output::Outgoing;
+use super::wire::protocol;
 use super::wire::udp::Udp;
 use super::{Context, Ipv6};
 use crate::address::Ip;
@@ -29,23 +30,20 @@ impl<'m> Ipv6<'m> {
     /// # Errors
     /// [`Error::AddressInUse`], [`Error::Full`].
     pub fn udp_open(&mut self, local: Ip, port: u16) -> Result<Handle> {
-        // There are more ports than slots, so one of the next few is free.
-        let tries = if port != 0 { 1 } else { self.sockets.len() + 1 };
-        for _ in 0..tries {
-            let mut wanted = port;
-            if port == 0 {
-                wanted = EPHEMERAL | self.next_port;
-                self.next_port = self.next_port.wrapping_add(1);
-            }
-            let clash = |other: &Socket| {
-                other.port == wanted
-                    && (other.local == local || other.local.is_unspecified() || local.is_unspecified())
-            };
-            if self.sockets.find(clash).is_none() {
-                return self.sockets.insert(Socket { local, port: wanted });
-            }
+        let mut wanted = port;
+        // There are more ports than sockets, so one of the next few is free.
+        while wanted == 0 || port == 0 && self.udp_find(wanted).is_some() {
+            wanted = EPHEMERAL | self.next_port;
+            self.next_port = self.next_port.wrapping_add(1);
         }
-        Err(if port != 0 { Error::AddressInUse } else { Error::Full })
+        let clash = |other: &Socket| {
+            other.port == wanted
+                && (other.local == local || other.local.is_unspecified() || local.is_unspecified())
+        };
+        if self.sockets.find(clash).is_some() {
+            return Err(Error::AddressInUse);
+        }
+        self.sockets.insert(Socket { local, port: wanted })
     }
 
     /// Closes a socket.
@@ -98,14 +96,15 @@ impl<'m> Ipv6<'m> {
             return Err(Error::AddressInUse);
         }
         let udp = Udp { source_port: socket.port, destination_port: path.remote.port };
+        let header = udp.header(datagram)?;
         let outgoing = Outgoing {
-            source: if bound { Some(local) } else { None },
             destination: &path.remote.ip,
             hop_limit: self.config.hop_limit,
-            icmp: None,
+            protocol: protocol::UDP,
+            upper: &header,
             body: datagram,
         };
-        self.send_upper(cx, &outgoing, &mut |out| udp.put_header(datagram, out))
+        self.send_upper(cx, if bound { Some(local) } else { None }, &outgoing)
     }
 
     /// The largest datagram that any peer can be sent, in bytes: what the largest packet

@@ -41,7 +41,7 @@ const fn label(ip: &Ip) -> u8 {
 /// How many leading bits two addresses share.
 pub fn common_prefix_len(a: &Ip, b: &Ip) -> u8 {
     let mut bits = 0;
-    for (a, b) in a.0.iter().zip(b.0) {
+    for (a, b) in a.0.iter().zip(&b.0) {
         let same = (a ^ b).leading_zeros() as u8;
         bits += same;
         if same < 8 {
@@ -55,6 +55,9 @@ pub fn common_prefix_len(a: &Ip, b: &Ip) -> u8 {
 pub fn in_prefix(ip: &Ip, prefix: &Ip, prefix_len: u8) -> bool {
     common_prefix_len(ip, prefix) >= prefix_len.min(128)
 }
+
+/// In what [`merit`] says: the source address reaches as far as the destination is.
+pub(super) const REACHES: u16 = 1 << 14;
 
 /// How good a source address is for a destination, in a number: the rules from the first, in its highest bits, to the
 /// last. The rules 4, 5, 5.5 and 7 have no meaning for a node with one interface and neither home nor temporary

@@ -7,9 +7,11 @@
 
 use crate::address::Ip;
 use crate::ipv6::input::Arrival;
-use crate::ipv6::wire::icmpv6::{Icmpv6, kind};
-use crate::ipv6::wire::nd::{self, Medium, Neighbor, Options, RouterAdvertisement, capability, option};
+use crate::ipv6::output::message;
+use crate::ipv6::wire::icmpv6::kind;
+use crate::ipv6::wire::nd::{self, Medium, Neighbor, Options, capability, option};
 use crate::ipv6::{Context, Ipv6};
+use crate::status::Error;
 
 /// The capability flags that `options` tell.
 fn told(options: Options<'_>) -> Option<u16> {
@@ -18,15 +20,8 @@ fn told(options: Options<'_>) -> Option<u16> {
 
 impl Ipv6<'_> {
     /// Tells the link what a neighbour has announced.
-    pub(super) fn notice_capability(&self, cx: &mut Context<'_>, arrival: &Arrival, message: &Icmpv6<'_>) {
-        let fixed = match message.kind {
-            kind::ROUTER_SOLICITATION => nd::ROUTER_SOLICITATION_LEN,
-            kind::ROUTER_ADVERTISEMENT => RouterAdvertisement::default().encoded_len(),
-            kind::NEIGHBOR_SOLICITATION | kind::NEIGHBOR_ADVERTISEMENT => Neighbor::default().encoded_len(),
-            _ => return,
-        };
-        let options = Options::new(message.body.get(fixed..).unwrap_or_default());
-        if let (true, true, Some(flags)) = (self.config.ghc, options.are_valid(), told(options)) {
+    pub(super) fn notice_capability(&self, cx: &mut Context<'_>, arrival: &Arrival, options: Options<'_>) {
+        if let (true, Some(flags)) = (self.config.ghc, told(options)) {
             cx.link.understands_ghc(arrival.from, flags & capability::GHC != 0);
         }
     }
@@ -67,10 +62,15 @@ impl Ipv6<'_> {
         (fields, target): (u8, &Ip),
     ) {
         let (link_address, flags) = (self.config.link_address, self.capabilities());
-        self.send_nd(cx, kind, Some(source), destination, &mut |out| {
-            Neighbor { flags: fields, target: *target }.emit(out)?;
-            nd::put_link_layer_address(kind == kind::NEIGHBOR_ADVERTISEMENT, &link_address, out)?;
-            capability::put(flags, out)
-        });
+        let mut out = message(self.buffer);
+        let write = || {
+            Neighbor { flags: fields, target: *target }.emit(&mut out)?;
+            nd::put_link_layer_address(kind == kind::NEIGHBOR_ADVERTISEMENT, &link_address, &mut out)?;
+            capability::put(flags, &mut out)?;
+            Ok::<_, Error>(out.position())
+        };
+        if let Ok(length) = { write }() {
+            self.send_nd(cx, kind, Some(source), destination, length);
+        }
     }
 }

@@ -5,18 +5,21 @@
 #![forbid(unsafe_code)]
 
 use super::known::Status;
-use super::{Entry, Kind, MAX_SOLICIT, SEVERAL, ends};
+use super::registry::{Body, REACHABILITY};
+use super::{Entry, Kind, MAX_SOLICIT, SEVERAL, Told, ends};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_ROUTERS, AddressState};
 use crate::ipv6::input::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
-use crate::ipv6::wire::Header;
+use crate::ipv6::neighbours::Claim;
+use crate::ipv6::output::message;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{
-    self, Medium, Options, PrefixInformation, Registration, RegistrationStatus, capability, option,
+    self, Medium, Options, PrefixInformation, RegistrationStatus, capability, option,
 };
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::lollipop;
+use crate::status::Result;
 use crate::time::Instant;
 
 /// Longest wait between Router Solicitations (RFC 6775 §9), in milliseconds.
@@ -43,32 +46,31 @@ impl Ipv6<'_> {
         let wait = (interval << doublings).min(MAX_RTR_SOLICITATION_INTERVAL);
         self.nd.solicited = self.nd.solicited.saturating_add(1);
         self.nd.solicit = cx.now.after(wait);
-        let link_address = self.config.link_address;
+        if let Ok(length) = self.write_router_solicitation(lowpan) {
+            self.send_nd(cx, kind::ROUTER_SOLICITATION, None, &ALL_ROUTERS, length);
+        }
+    }
+
+    fn write_router_solicitation(&mut self, lowpan: bool) -> Result<usize> {
         let flags = self.capabilities();
-        self.send_nd(cx, kind::ROUTER_SOLICITATION, None, &ALL_ROUTERS, &mut |out| {
-            out.reserve(nd::ROUTER_SOLICITATION_LEN)?;
-            nd::put_link_layer_address(false, &link_address, out)?;
-            if lowpan { capability::put(flags & !capability::EXTENDED_DUPLICATE, out) } else { Ok(()) }
-        });
+        let mut out = message(self.buffer);
+        out.reserve(nd::ROUTER_SOLICITATION_LEN)?;
+        nd::put_link_layer_address(false, &self.config.link_address, &mut out)?;
+        if lowpan {
+            capability::put(flags & !capability::EXTENDED_DUPLICATE, &mut out)?;
+        }
+        Ok(out.position())
     }
 
     pub(super) fn receive_router_advertisement(
         &mut self,
         cx: &mut Context<'_>,
-        header: &Header,
-        body: &[u8],
+        told: &Told<'_>,
     ) -> Option<Event<'static>> {
         let lowpan = self.config.medium() == Medium::Ieee802154;
-        // RFC 4861 §6.1.2.
-        let Some((&[hop_limit, _, high, low, ..], options)) = body.split_first_chunk::<12>() else {
-            self.malformed();
-            return None;
-        };
-        let (router_lifetime, options) = (u16::from_be_bytes([high, low]), Options::new(options));
-        if !header.source.is_link_local() || !options.are_valid() {
-            self.malformed();
-            return None;
-        }
+        let Told { header, fixed, options, link, .. } = *told;
+        let &[hop_limit, _, high, low] = fixed.first_chunk()?;
+        let router_lifetime = u16::from_be_bytes([high, low]);
         let mut border = Entry::NOBODY;
         match self.config.role {
             Role::BorderRouter => return None,
@@ -78,7 +80,6 @@ impl Ipv6<'_> {
             Role::Router => border = self.accept_authority(cx, options)?,
             Role::Host => {}
         }
-        let link = self.source_link(options);
         if link.is_some() {
             if let Some(neighbour) = self.learn_stale(cx.now, &header.source, link) {
                 neighbour.router = true;
@@ -94,10 +95,7 @@ impl Ipv6<'_> {
         let flags = if extended { Entry::EXTENDED } else { 0 };
         let router = Entry { flags, ..Entry::new(Kind::Router, header.source, until) };
         // One that is none any more goes with the next poll, which tells of it (RFC 4861 §6.3.5).
-        let known = router_lifetime != 0 && self.nd.known.store(cx.now, &router);
-        if router_lifetime == 0 {
-            self.lose_router(cx, &header.source);
-        }
+        let known = self.nd.known.store(cx.now, &router);
         let mut rest = options;
         while let Some((kind, body)) = rest.next_body() {
             match kind {
@@ -164,12 +162,14 @@ impl Ipv6<'_> {
         );
         // RFC 4862 §5.5.3; interface identifiers have 64 bits.
         let autonomous = flags & PrefixInformation::AUTONOMOUS != 0;
-        let usable = autonomous && prefix_len == 64 && preferred_lifetime <= valid_lifetime;
+        if !autonomous || prefix_len != 64 || preferred_lifetime > valid_lifetime {
+            return;
+        }
         let Some(bits) = prefix.0.first_chunk::<8>() else { return };
         let ip = with_prefix(bits, self.config.link_address.interface_identifier());
         let known = self.addresses.find(&ip);
         // A prefix that is withdrawn makes no address, but is heeded by the one that there is.
-        if !usable || (valid_lifetime == 0 && known.is_none()) {
+        if valid_lifetime == 0 && known.is_none() {
             return;
         }
         let mut valid_until = valid_until;
@@ -186,35 +186,11 @@ impl Ipv6<'_> {
 
     fn learn_context(&mut self, now: Instant, body: &[u8], border: u8) {
         let Some(option) = nd::Context::parse(body) else { return };
-        let minutes = u64::from(option.valid_lifetime);
-        let until = if minutes == 0 { Instant::ZERO } else { now.after(minutes * 60_000) };
-        let compress = option.compress && minutes != 0;
-        let flags = option.id | if compress { Entry::COMPRESS } else { 0 };
+        let until = now.after(u64::from(option.valid_lifetime) * 60_000);
+        let flags = option.id | if option.compress { Entry::COMPRESS } else { 0 };
         let prefix_len = option.prefix_len;
-        self.store_context(&Entry {
-            prefix_len,
-            flags,
-            border,
-            ..Entry::new(Kind::Context, option.prefix, until)
-        });
-    }
-
-    /// Enters a context, or marks it as gone; the application is told of what changes for it, not of a longer life.
-    /// Whether there was one, or room for one.
-    pub(super) fn store_context(&mut self, new: &Entry) -> bool {
-        let place = self.nd.known.place(new);
-        let Some(entry) = place.and_then(|place| self.nd.known.place_mut(place)) else { return false };
-        if entry.status == Status::Unused && new.is_gone() {
-            return false;
-        }
-        let same = entry.status == Status::Known
-            && entry.ip == new.ip
-            && entry.prefix_len == new.prefix_len
-            && entry.flags == new.flags
-            && !new.is_gone();
-        *entry = *new;
-        entry.status = if same { Status::Known } else { Status::News };
-        true
+        let new = Entry { prefix_len, flags, border, ..Entry::new(Kind::Context, option.prefix, until) };
+        self.nd.known.store(now, &new);
     }
 
     /// When to ask for fresh information: well before the first lifetime ends (RFC 6775
@@ -231,18 +207,16 @@ impl Ipv6<'_> {
         if first == Instant::NEVER { first } else { now.after((first.since(now) / 4 * 3).max(10_000)) }
     }
 
-    /// Registers one address with the default router (RFC 6775 §5.5.1, RFC 8505 §5.6).
-    pub(super) fn register_address(&mut self, cx: &mut Context<'_>, ip: &Ip) {
-        let router = self.routers().find(|router| !router.until.is_due(cx.now));
-        let Some((router, flags)) = router.map(|router| (router.ip, router.flags)) else {
-            if let Some(address) = self.addresses.find_mut(ip) {
-                // Taken up again when a router is found.
-                address.timer = Instant::NEVER;
-                address.probes = 0;
-            }
+    /// Registers one address, by its place, with the default router (RFC 6775 §5.5.1, RFC 8505 §5.6).
+    pub(super) fn register_address(&mut self, cx: &mut Context<'_>, index: usize) {
+        let Some(Some(address)) = self.addresses.entries.get_mut(index) else { return };
+        let router = self.nd.known.of(Kind::Router).find(|router| !router.until.is_due(cx.now));
+        let Some(&Entry { ip: router, flags, .. }) = router else {
+            // Taken up again when a router is found.
+            address.timer = Instant::NEVER;
+            address.probes = 0;
             return;
         };
-        let Some(address) = self.addresses.find_mut(ip) else { return };
         if address.probes >= MAX_SOLICIT {
             // RFC 6775 §5.5.3: the router does not answer. On with the next one.
             address.probes = 0;
@@ -255,46 +229,50 @@ impl Ipv6<'_> {
         }
         address.timer = cx.now.after(u64::from((super::RETRANS_TIMER as u32) << address.probes));
         address.probes += 1;
-        let eui64 = self.own_rovr();
-        let registration = Registration {
-            status: 0,
-            opaque: 0,
-            reachability: self.config.role == Role::Host,
+        let ip = &address.ip.clone();
+        let claim = Claim {
+            rovr: self.own_rovr(),
             tid: Some(self.nd.tid),
             lifetime: self.config.registration_lifetime,
-            rovr: &eui64,
         };
+        let registration = claim.body(if self.config.role == Role::Host { REACHABILITY } else { 0 });
         let extended = flags & Entry::EXTENDED != 0;
         let (source, target) = if extended { (None, ip) } else { (Some(ip), &router) };
         let kind = kind::NEIGHBOR_SOLICITATION;
         self.send_neighbor(cx, kind, source, &router, (0, target), true, Some(&registration));
     }
 
-    /// The outcome of a registration (RFC 6775 §5.5.2). `target` is the address that the
-    /// advertisement is about.
+    /// The outcome of a registration (RFC 6775 §5.5.2).
     pub(super) fn registration_result(
         &mut self,
         cx: &mut Context<'_>,
-        header: &Header,
-        target: &Ip,
-        registration: &Registration<'_>,
+        told: &Told<'_>,
+        registration: &[u8],
     ) -> Option<Event<'static>> {
-        if registration.rovr != self.own_rovr() {
+        let Told { header, target, .. } = *told;
+        let registration: &Body = registration.try_into().ok()?;
+        let claim = Claim::of(registration);
+        if claim.rovr != self.own_rovr() {
             return None;
         }
         // RFC 8505 has the address in the target; RFC 6775 sends the answer to it. An error goes
-        // to the link-local address, and then the one under way is meant.
-        let under_way = self.addresses.iter().find(|address| address.probes > 0)?.ip;
-        let waits = |ip: &Ip| self.addresses.find(ip).is_some_and(|address| address.probes > 0);
-        let ip = match [target, &header.destination] {
-            [target, _] if waits(target) => target,
-            [_, destination] if waits(destination) => destination,
-            _ => &under_way,
-        };
-        let lifetime = u64::from(registration.lifetime.max(1)) * 60_000;
-        let address = self.addresses.find_mut(ip)?;
+        // to the link-local address, and then the first one under way is meant.
+        let (mut found, mut most) = (None, 0);
+        for address in self.addresses.entries.iter_mut().flatten().filter(|address| address.probes > 0) {
+            let meant = match &address.ip {
+                ip if *ip == *target => 3,
+                ip if *ip == header.destination => 2,
+                _ => 1,
+            };
+            if meant > most {
+                (found, most) = (Some(address), meant);
+            }
+        }
+        let address = found?;
+        let ip = &address.ip;
+        let lifetime = u64::from(claim.lifetime.max(1)) * 60_000;
         address.probes = 0;
-        match registration.status {
+        match registration[0] {
             status if status == RegistrationStatus::Success as u8 => {
                 // Again well before the registration ends.
                 address.timer = cx.now.after(lifetime / 4 * 3);
@@ -329,25 +307,22 @@ impl Ipv6<'_> {
         }
     }
 
-    /// Drops routers, prefixes and the border router whose time is over.
-    pub(super) fn poll_routers(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
+    /// Drops routers, prefixes, contexts and the border router whose time is over, and tells of contexts that the
+    /// application has not been told of. Contexts are kept for decompression twice the router lifetime (RFC 6775
+    /// §5.4.3).
+    pub(super) fn poll_known(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
         let now = cx.now;
+        let grace = now.after(u64::from(self.config.router_lifetime.max(1)) * 2000);
         let mut lost = false;
         for place in 0..self.nd.known.len() {
             let over = |entry: &&mut Entry| entry.status != Status::Unused && entry.until.is_due(now);
             let Some(entry) = self.nd.known.place_mut(place).filter(over) else { continue };
-            match entry.kind {
-                Kind::Context => continue,
-                Kind::Router => lost = true,
-                _ => {}
-            }
-            entry.status = Status::Unused;
+            entry.end(if entry.compresses() { grace } else { Instant::ZERO });
+            lost |= entry.kind == Kind::Router;
             if entry.kind == Kind::BorderRouter {
                 // All that came from it goes too (RFC 6775 §6.3).
                 for entry in self.nd.known.iter_mut().filter(|entry| usize::from(entry.border) == place) {
-                    entry.until = Instant::ZERO;
-                    entry.flags &= !Entry::COMPRESS;
-                    entry.status = if entry.kind == Kind::Context { Status::News } else { Status::Unused };
+                    entry.end(Instant::ZERO);
                 }
             }
         }
@@ -355,7 +330,12 @@ impl Ipv6<'_> {
             self.solicit_routers(cx);
             return Some(Event::RouterLost);
         }
-        None
+        let entry = self.nd.known.iter_mut().find(|entry| entry.status == Status::News)?;
+        entry.status = if entry.is_gone() { Status::Unused } else { Status::Known };
+        let told = *entry;
+        // Another border router may still have what is gone.
+        let other = self.contexts().find(|other| SEVERAL && told.is_gone() && other.id() == told.id());
+        Some(Event::Context(*other.unwrap_or(&told)))
     }
 
     /// What happens to addresses by time: duplicate detection, registration, expiry.
@@ -364,44 +344,24 @@ impl Ipv6<'_> {
         for index in 0..self.addresses.entries.len() {
             let Some(entry) = self.addresses.entries.get_mut(index) else { break };
             let Some(address) = entry else { continue };
-            let ip = address.ip;
             if address.valid_until.is_due(now) {
+                let ip = address.ip;
                 *entry = None;
                 return Some(Event::AddressLost(ip));
             }
             if address.timer.is_due(now) {
                 match self.config.medium() {
-                    Medium::Ethernet => self.detect_duplicate(cx, &ip),
-                    Medium::Ieee802154 => self.register_address(cx, &ip),
+                    Medium::Ethernet => {
+                        let ip = address.ip;
+                        self.detect_duplicate(cx, &ip);
+                    }
+                    Medium::Ieee802154 => self.register_address(cx, index),
                 }
             }
         }
         let address = self.addresses.entries.iter_mut().flatten().find(|address| address.news)?;
         address.news = false;
         Some(Event::AddressReady(address.ip))
-    }
-
-    /// Contexts that the application has not been told of, and those whose time is over: they
-    /// are kept for decompression twice the router lifetime (RFC 6775 §5.4.3).
-    pub(super) fn poll_contexts(&mut self, now: Instant) -> Option<Event<'static>> {
-        let grace = u64::from(self.config.router_lifetime.max(1)) * 2000;
-        let mut told = None;
-        for entry in self.nd.known.iter_mut().filter(|entry| entry.kind == Kind::Context) {
-            if entry.until.is_due(now) && !entry.is_gone() {
-                entry.status = Status::News;
-                entry.until = if entry.compresses() { now.after(grace) } else { Instant::ZERO };
-                entry.flags &= !Entry::COMPRESS;
-            }
-            if entry.status == Status::News {
-                entry.status = if entry.is_gone() { Status::Unused } else { Status::Known };
-                told = Some(*entry);
-                break;
-            }
-        }
-        let told = told?;
-        // Another border router may still have what is gone.
-        let other = self.contexts().find(|other| SEVERAL && told.is_gone() && other.id() == told.id());
-        Some(Event::Context(*other.unwrap_or(&told)))
     }
 
     /// There is a new router: addresses are registered with it now.

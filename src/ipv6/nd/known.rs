@@ -100,6 +100,13 @@ impl Entry {
         self.until == Instant::ZERO
     }
 
+    /// Its time is over; a context is still good for decompression until then, and the application is to be told.
+    pub(super) fn end(&mut self, until: Instant) {
+        self.until = until;
+        self.flags &= !Entry::COMPRESS;
+        self.status = if self.kind == Kind::Context { Status::News } else { Status::Unused };
+    }
+
     /// Whether it comes from that border router: always, where there is but one.
     pub(super) const fn is_of(&self, border: u8) -> bool {
         !SEVERAL || self.border == border
@@ -122,18 +129,18 @@ pub(super) struct Known<'m>(&'m mut [Entry]);
 
 impl<'m> Known<'m> {
     pub(super) fn carve(carver: &mut Carver<'m>, config: &Config) -> Known<'m> {
-        let counts = [
-            (Kind::BorderRouter, border_routers(config)),
-            (Kind::Router, usize::from(config.routers)),
-            (Kind::Prefix, usize::from(config.prefixes)),
-            (Kind::Context, usize::from(config.contexts)),
-        ];
-        let table = carver.part::<Entry>(counts.iter().map(|(_, count)| count).sum());
-        let mut entries = table.iter_mut();
-        for (kind, count) in counts {
-            for entry in entries.by_ref().take(count) {
-                entry.kind = kind;
-            }
+        // How many places are of the kinds before a kind, and of it.
+        let routers = border_routers(config) + usize::from(config.routers);
+        let prefixes = routers + usize::from(config.prefixes);
+        let contexts = prefixes + usize::from(config.contexts);
+        let table = carver.part::<Entry>(contexts);
+        for (place, entry) in table.iter_mut().enumerate() {
+            entry.kind = match place {
+                _ if place >= prefixes => Kind::Context,
+                _ if place >= routers => Kind::Prefix,
+                _ if place >= border_routers(config) => Kind::Router,
+                _ => Kind::BorderRouter,
+            };
         }
         Known(table)
     }
@@ -182,14 +189,26 @@ impl<'m> Known<'m> {
         free
     }
 
-    /// Enters `new`, or takes it out when its time is over already; whether it is there now. When there is no room,
-    /// those known stay (they serve already).
+    /// Enters `new`, or takes out what is the same when its time is over already (a router with the next poll); whether
+    /// it is there now. When there is no room, those known stay (they serve already). The application is told of what
+    /// changes for it of a context, not of a longer life.
     pub(super) fn store(&mut self, now: Instant, new: &Entry) -> bool {
         let Some(entry) = self.place(new).and_then(|place| self.place_mut(place)) else { return false };
-        *entry = *new;
         let lasts = !new.until.is_due(now);
-        if !lasts {
-            entry.status = Status::Unused;
+        if !lasts && entry.status == Status::Unused {
+            return false;
+        }
+        let same = new.kind != Kind::Context
+            || entry.status == Status::Known
+                && entry.ip == new.ip
+                && entry.prefix_len == new.prefix_len
+                && entry.flags == new.flags;
+        *entry = *new;
+        if !same {
+            entry.status = Status::News;
+        }
+        if !lasts && new.kind != Kind::Router {
+            entry.end(Instant::ZERO);
         }
         lasts
     }

@@ -22,15 +22,18 @@ pub(super) use resolution::{DELAY_FIRST_PROBE_TIME, REACHABLE_TIME};
 
 pub(super) use super::wire::nd::HOP_LIMIT;
 
+use super::addresses::solicited_node;
 use super::input::{Arrival, Event};
 use super::link::LinkAddress;
+use super::output::message;
 use super::source_selection::in_prefix;
 use super::wire::Header;
 use super::wire::icmpv6::{Icmpv6, kind};
-use super::wire::nd::{Medium, Registration, put_link_layer_address};
+use super::wire::nd::{self, Medium, Neighbor, Options, RouterAdvertisement, option, put_link_layer_address};
 use super::{Config, Context, Ipv6, Role};
 use crate::address::Ip;
 use crate::memory::Carver;
+use crate::status::Error;
 use crate::time::{Instant, whole};
 use core::num::NonZeroU16;
 use known::{Known, Status};
@@ -92,6 +95,30 @@ fn left(now: Instant, until: Instant, unit: NonZeroU16) -> u32 {
 
 const MINUTE: NonZeroU16 = NonZeroU16::new(60_000).unwrap();
 
+/// A message of neighbour discovery between neighbours, whose form is right.
+struct Told<'a> {
+    header: &'a Header,
+    /// What stands in front of the options.
+    fixed: &'a [u8],
+    /// The address that a solicitation or an advertisement of a neighbour is about.
+    target: &'a Ip,
+    options: Options<'a>,
+    /// The link address of the sender, or of the target in a neighbour's advertisement, if it is told.
+    link: LinkAddress,
+}
+
+impl<'a> Told<'a> {
+    /// The flags of a neighbour's message.
+    fn flags(&self) -> u8 {
+        self.fixed.first().copied().unwrap_or(0)
+    }
+
+    /// The Address Registration Option behind type and length. Others than of a length of RFC 8505 mean nothing.
+    fn registration(&self) -> Option<&'a [u8]> {
+        self.options.find(option::ADDRESS_REGISTRATION).filter(|body| matches!(body.len(), 14 | 22 | 30 | 38))
+    }
+}
+
 impl Ipv6<'_> {
     /// A message of neighbour discovery, whose checksum has been verified.
     pub(super) fn receive_nd(
@@ -112,18 +139,59 @@ impl Ipv6<'_> {
             self.malformed();
             return None;
         }
+        let fixed = match message.kind {
+            kind::ROUTER_SOLICITATION if !self.advertises() => return None,
+            kind::ROUTER_SOLICITATION => nd::ROUTER_SOLICITATION_LEN,
+            kind::ROUTER_ADVERTISEMENT => RouterAdvertisement::LEN,
+            kind::NEIGHBOR_SOLICITATION | kind::NEIGHBOR_ADVERTISEMENT => Neighbor::LEN,
+            // Redirects are not followed: a host may do without (RFC 4861 §8.3 is a SHOULD).
+            _ => return None,
+        };
+        let Some((fixed, options)) = message.body.split_at_checked(fixed) else {
+            self.malformed();
+            return None;
+        };
+        let told = Told {
+            header,
+            fixed,
+            target: fixed.last_chunk().map_or(&Ip::UNSPECIFIED, Ip::of),
+            options: Options::new(options),
+            link: LinkAddress::None,
+        };
+        let is_answer = message.kind == kind::NEIGHBOR_ADVERTISEMENT;
+        let wanted =
+            if is_answer { option::TARGET_LINK_LAYER_ADDRESS } else { option::SOURCE_LINK_LAYER_ADDRESS };
+        let link = told.options.find(wanted);
+        let medium = self.config.medium();
+        let link = link.map_or(LinkAddress::None, |body| nd::link_layer_address(medium, body));
+        let told = Told { link, ..told };
+        // RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2.
+        let anonymous = header.source.is_unspecified();
+        let possible = match message.kind {
+            kind::ROUTER_ADVERTISEMENT => header.source.is_link_local(),
+            kind::NEIGHBOR_ADVERTISEMENT => {
+                !header.destination.is_multicast() || told.flags() & Neighbor::SOLICITED == 0
+            }
+            kind => {
+                let to_group =
+                    kind == kind::ROUTER_SOLICITATION || header.destination == solicited_node(told.target);
+                !anonymous || (!link.is_some() && to_group)
+            }
+        };
+        if !possible || told.target.is_multicast() || !told.options.are_valid() {
+            self.malformed();
+            return None;
+        }
         #[cfg(feature = "ghc")]
-        self.notice_capability(cx, arrival, message);
+        self.notice_capability(cx, arrival, told.options);
         match message.kind {
             kind::ROUTER_SOLICITATION => {
-                self.receive_router_solicitation(cx, header, message.body);
+                self.receive_router_solicitation(cx, &told);
                 None
             }
-            kind::ROUTER_ADVERTISEMENT => self.receive_router_advertisement(cx, header, message.body),
-            kind::NEIGHBOR_SOLICITATION => self.receive_neighbor_solicitation(cx, header, message.body),
-            kind::NEIGHBOR_ADVERTISEMENT => self.receive_neighbor_advertisement(cx, header, message.body),
-            // Redirects are not followed: a host may do without (RFC 4861 §8.3 is a SHOULD).
-            _ => None,
+            kind::ROUTER_ADVERTISEMENT => self.receive_router_advertisement(cx, &told),
+            kind::NEIGHBOR_SOLICITATION => self.receive_neighbor_solicitation(cx, &told),
+            _ => self.receive_neighbor_advertisement(cx, &told),
         }
     }
 
@@ -138,15 +206,25 @@ impl Ipv6<'_> {
         destination: &Ip,
         (flags, target): (u8, &Ip),
         link: bool,
-        registration: Option<&Registration<'_>>,
+        registration: Option<&registry::Body>,
     ) {
-        let link = if link { self.config.link_address } else { LinkAddress::None };
-        self.send_nd(cx, kind, source, destination, &mut |out| {
+        let mut out = message(self.buffer);
+        let write = || {
             out.put(&[flags, 0, 0, 0])?;
             out.put(&target.0)?;
-            put_link_layer_address(kind == kind::NEIGHBOR_ADVERTISEMENT, &link, out)?;
-            registration.map_or(Ok(()), |registration| registration.put(out))
-        });
+            if link {
+                let target = kind == kind::NEIGHBOR_ADVERTISEMENT;
+                put_link_layer_address(target, &self.config.link_address, &mut out)?;
+            }
+            if let Some(body) = registration {
+                out.put(&[option::ADDRESS_REGISTRATION, 2])?;
+                out.put(body)?;
+            }
+            Ok::<_, Error>(out.position())
+        };
+        if let Ok(length) = { write }() {
+            self.send_nd(cx, kind, source, destination, length);
+        }
     }
 
     pub(super) fn poll_nd(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
@@ -159,10 +237,7 @@ impl Ipv6<'_> {
         }
         self.poll_resolution(cx);
         self.poll_registry(cx.now);
-        self.poll_addresses(cx)
-            .or_else(|| self.poll_neighbours(cx))
-            .or_else(|| self.poll_routers(cx))
-            .or_else(|| self.poll_contexts(cx.now))
+        self.poll_addresses(cx).or_else(|| self.poll_neighbours(cx)).or_else(|| self.poll_known(cx))
     }
 
     pub(super) fn nd_deadline(&self) -> Instant {

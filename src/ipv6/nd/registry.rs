@@ -3,14 +3,14 @@
 //! messages by which the routers ask it (RFC 6775 §8.2, RFC 8505 §5.4).
 #![forbid(unsafe_code)]
 
-use super::MAX_SOLICIT;
+use super::{MAX_SOLICIT, REACHABLE_TIME};
 use crate::address::Ip;
 use crate::ipv6::input::Event;
 use crate::ipv6::neighbours::{Claim, Neighbour, NeighbourState};
 use crate::ipv6::output::Outgoing;
-use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::{Icmpv6, kind};
-use crate::ipv6::wire::nd::{DuplicateAddress, Registration, RegistrationStatus};
+use crate::ipv6::wire::nd::{DuplicateAddress, Medium, RegistrationStatus};
+use crate::ipv6::wire::{Header, protocol};
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::lollipop::is_newer;
 use crate::time::Instant;
@@ -22,6 +22,37 @@ const MULTIHOP_HOPLIMIT: u8 = 64;
 const REMOVAL_DELAY: u64 = 5000;
 /// What transaction IDs begin with (RFC 8505 §5.2.1).
 pub(super) const FIRST_TID: u8 = crate::lollipop::START;
+
+/// What stands behind type and length of an Address Registration Option (RFC 6775 §4.1, RFC 8505 §4.1) that names the
+/// owner by 64 bits: status, opaque, flags, transaction ID, lifetime, owner.
+pub(super) type Body = [u8; 14];
+/// The flag that the option carries a transaction ID.
+pub(super) const EXTENDED: u8 = 1;
+/// The flag that the address is to be made reachable.
+pub(super) const REACHABILITY: u8 = 2;
+
+impl Claim {
+    /// What an option says.
+    pub(super) const fn of(body: &Body) -> Claim {
+        let [_, _, flags, tid, high, low, rovr @ ..] = *body;
+        let tid = if flags & EXTENDED != 0 { Some(tid) } else { None };
+        Claim { rovr, tid, lifetime: u16::from_be_bytes([high, low]) }
+    }
+
+    /// The option that says so, with these flags besides.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(super) fn body(&self, flags: u8) -> Body {
+        let mut body = [0; 14];
+        body[2] = flags;
+        if let Some(tid) = self.tid {
+            body[2] |= EXTENDED;
+            body[3] = tid;
+        }
+        body[4..6].copy_from_slice(&self.lifetime.to_be_bytes());
+        body[6..].copy_from_slice(&self.rovr);
+        body
+    }
+}
 
 /// An address in the registry of a border router.
 #[derive(Clone, Copy, Debug)]
@@ -37,35 +68,39 @@ impl Ipv6<'_> {
         if self.addresses.find(ip).is_some() {
             return RegistrationStatus::Duplicate as u8;
         }
-        let known = |entry: &Option<Registered>| entry.as_ref().is_some_and(|entry| entry.ip == *ip);
         let until = match claim.lifetime {
             0 => now.after(REMOVAL_DELAY),
             minutes => now.after(u64::from(minutes) * 60_000),
         };
-        if let Some(Some(entry)) = self.nd.registry.iter_mut().find(|entry| known(entry)) {
-            if entry.claim.rovr != claim.rovr {
-                return RegistrationStatus::Duplicate as u8;
-            }
-            match (entry.claim.tid, claim.tid) {
-                (Some(old), Some(new)) if is_newer(old, new) => return RegistrationStatus::Moved as u8,
-                // RFC 8505 §6.3: what has no transaction ID does not change what has one.
-                (Some(_), None) => return RegistrationStatus::Moved as u8,
+        // Without a registry nothing is checked.
+        let mut status =
+            if self.nd.registry.is_empty() { 0 } else { RegistrationStatus::RegistrySaturated as u8 };
+        let mut place = None;
+        for entry in self.nd.registry.iter_mut() {
+            match entry {
+                Some(known) if known.ip == *ip => {
+                    status = match (known.claim.tid, claim.tid) {
+                        _ if known.claim.rovr != claim.rovr => RegistrationStatus::Duplicate as u8,
+                        (Some(old), Some(new)) if is_newer(old, new) => RegistrationStatus::Moved as u8,
+                        // RFC 8505 §6.3: what has no transaction ID does not change what has one.
+                        (Some(_), None) => RegistrationStatus::Moved as u8,
+                        _ => 0,
+                    };
+                    place = Some(entry);
+                    break;
+                }
+                None if place.is_none() => (status, place) = (0, Some(entry)),
                 _ => {}
             }
-            entry.claim = *claim;
-            entry.until = until;
-            return RegistrationStatus::Success as u8;
         }
-        if claim.lifetime == 0 || self.nd.registry.is_empty() {
-            // Nothing to end; and without a registry nothing is checked.
-            return RegistrationStatus::Success as u8;
-        }
-        match self.nd.registry.iter_mut().find(|entry| entry.is_none()) {
-            Some(free) => {
-                *free = Some(Registered { ip: *ip, claim: *claim, until });
-                RegistrationStatus::Success as u8
+        match place {
+            // Nothing to end.
+            None | Some(None) if claim.lifetime == 0 => 0,
+            Some(place) if status == 0 => {
+                *place = Some(Registered { ip: *ip, claim: *claim, until });
+                status
             }
-            None => RegistrationStatus::RegistrySaturated as u8,
+            _ => status,
         }
     }
 
@@ -94,19 +129,21 @@ impl Ipv6<'_> {
             self.malformed();
             return None;
         };
-        let rovr = *<&[u8; 8]>::try_from(told.rovr).ok()?;
+        let claim = Claim { rovr: *told.rovr.first_chunk()?, tid: told.tid, lifetime: told.lifetime };
+        if told.rovr.len() != claim.rovr.len() {
+            return None;
+        }
         if message.kind == kind::DUPLICATE_ADDRESS_CONFIRMATION {
             let entry = self.neighbours.find(told.address)?;
-            if entry.state != NeighbourState::Tentative || entry.claim.rovr != rovr {
+            if entry.state != NeighbourState::Tentative || entry.claim.rovr != claim.rovr {
                 return None;
             }
             return self.conclude_registration(cx, told.address, told.status);
         }
         if self.config.role == Role::BorderRouter && !header.source.is_unspecified() {
-            let claim = Claim { rovr, tid: told.tid, lifetime: told.lifetime };
             let status = self.enter(cx.now, told.address, &claim);
-            let answer = DuplicateAddress { status, ..told };
-            self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_CONFIRMATION, &header.source, &answer);
+            let kind = kind::DUPLICATE_ADDRESS_CONFIRMATION;
+            self.send_duplicate(cx, kind, &header.source, status, told.address, &claim);
         }
         None
     }
@@ -114,9 +151,7 @@ impl Ipv6<'_> {
     /// A tentative registration succeeds, or ends with an error.
     fn conclude_registration(&mut self, cx: &mut Context<'_>, ip: &Ip, status: u8) -> Option<Event<'static>> {
         let entry = self.neighbours.find_mut(ip)?;
-        let Neighbour { claim: Claim { rovr, tid, lifetime }, link, .. } = *entry;
-        let registration =
-            Registration { status, opaque: 0, reachability: false, tid, lifetime, rovr: &rovr };
+        let (registration, lifetime, link) = (entry.claim.body(0), entry.claim.lifetime, entry.link);
         if status == 0 {
             entry.settle(NeighbourState::Registered, cx.now.after(u64::from(lifetime) * 60_000));
         } else {
@@ -126,31 +161,40 @@ impl Ipv6<'_> {
         if status == 0 { Some(Event::Registered(*ip)) } else { None }
     }
 
-    /// Asks the border router again about tentative registrations, or goes on without its answer
-    /// (RFC 6775 §8.2.6).
+    /// Neighbours that were not heard for a while become stale. On IEEE 802.15.4, where nothing asks about them, entries
+    /// that served one answer go. Registrations end; the border router is asked again about tentative ones, or they
+    /// go on without its answer (RFC 6775 §8.2.6).
     pub(super) fn poll_neighbours(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
         let now = cx.now;
+        let lowpan = self.config.medium() == Medium::Ieee802154;
         for index in 0..self.neighbours.0.len() {
             let Some(entry) = self.neighbours.0.get_mut(index) else { break };
-            let Some(neighbour) = entry.as_mut().filter(|neighbour| neighbour.registers()) else { continue };
-            let (ip, registered) = (neighbour.ip, neighbour.state == NeighbourState::Registered);
-            if neighbour.until.get().is_due(now) {
-                *entry = None;
-                if registered {
+            let Some(neighbour) = entry else { continue };
+            let over = neighbour.until.get().is_due(now);
+            match neighbour.state {
+                NeighbourState::Tentative if !over && neighbour.timer.get().is_due(now) => {
+                    let Neighbour { ip, claim, .. } = *neighbour;
+                    if neighbour.probes >= MAX_SOLICIT {
+                        return self.conclude_registration(cx, &ip, 0);
+                    }
+                    neighbour.probes += 1;
+                    neighbour.timer.set(now.after(super::RETRANS_TIMER));
+                    self.send_duplicate_request(cx, &ip, &claim);
+                }
+                _ if !over => {}
+                NeighbourState::Registered => {
+                    let ip = neighbour.ip;
+                    *entry = None;
                     return Some(Event::Deregistered(ip));
                 }
-                continue;
+                NeighbourState::Tentative => *entry = None,
+                NeighbourState::Stale if lowpan && !neighbour.router => *entry = None,
+                NeighbourState::Reachable => {
+                    neighbour.state = NeighbourState::Stale;
+                    neighbour.until.set(if lowpan { now.after(REACHABLE_TIME) } else { Instant::NEVER });
+                }
+                _ => neighbour.until.set(Instant::NEVER),
             }
-            if registered || !neighbour.timer.get().is_due(now) {
-                continue;
-            }
-            if neighbour.probes >= MAX_SOLICIT {
-                return self.conclude_registration(cx, &ip, 0);
-            }
-            neighbour.probes += 1;
-            neighbour.timer.set(now.after(super::RETRANS_TIMER));
-            let claim = neighbour.claim;
-            self.send_duplicate_request(cx, &ip, &claim);
         }
         None
     }
@@ -158,9 +202,7 @@ impl Ipv6<'_> {
     /// Asks the border router about an address, or tells it that its registration has ended.
     pub(super) fn send_duplicate_request(&mut self, cx: &mut Context<'_>, ip: &Ip, claim: &Claim) {
         let Some(border) = self.border_router_of(ip).map(|border| border.ip) else { return };
-        let Claim { rovr, tid, lifetime } = claim;
-        let request = DuplicateAddress { status: 0, tid: *tid, lifetime: *lifetime, rovr, address: ip };
-        self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_REQUEST, &border, &request);
+        self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_REQUEST, &border, 0, ip, claim);
     }
 
     fn send_duplicate(
@@ -168,16 +210,22 @@ impl Ipv6<'_> {
         cx: &mut Context<'_>,
         kind: u8,
         destination: &Ip,
-        message: &DuplicateAddress<'_>,
+        status: u8,
+        ip: &Ip,
+        claim: &Claim,
     ) {
+        let body = claim.body(0);
+        let mut upper = [kind, body[2], 0, 0, status, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        // Transaction ID, lifetime and owner stand alike in both.
+        upper[5..].copy_from_slice(&body[3..]);
         let outgoing = Outgoing {
-            source: None,
             destination,
             hop_limit: MULTIHOP_HOPLIMIT,
-            icmp: Some((kind, message.code())),
-            body: &[],
+            protocol: protocol::ICMPV6,
+            upper: &upper,
+            body: &ip.0,
         };
         // Requests are repeated, and a lost confirmation is asked for again.
-        let _ = self.send_upper(cx, &outgoing, &mut |out| message.emit(out));
+        let _ = self.send_upper(cx, None, &outgoing);
     }
 }

@@ -3,15 +3,14 @@
 //! address detection (RFC 4861 §7, RFC 4862 §5.4).
 #![forbid(unsafe_code)]
 
-use super::{MAX_SOLICIT, RETRANS_TIMER};
+use super::{MAX_SOLICIT, RETRANS_TIMER, Told};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_NODES, AddressState, solicited_node};
 use crate::ipv6::input::Event;
 use crate::ipv6::link::LinkAddress;
 use crate::ipv6::neighbours::{Neighbour, NeighbourState};
-use crate::ipv6::wire::Header;
 use crate::ipv6::wire::icmpv6::kind;
-use crate::ipv6::wire::nd::{Medium, Neighbor, Registration, option};
+use crate::ipv6::wire::nd::{Medium, Neighbor};
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::time::Instant;
 
@@ -24,28 +23,16 @@ impl Ipv6<'_> {
     pub(super) fn receive_neighbor_solicitation(
         &mut self,
         cx: &mut Context<'_>,
-        header: &Header,
-        body: &[u8],
+        told: &Told<'_>,
     ) -> Option<Event<'static>> {
-        // RFC 4861 §7.1.1.
-        let Some((_, target, options)) = Neighbor::split(body) else {
-            self.malformed();
-            return None;
-        };
-        let link = self.source_link(options);
-        let probe = header.source.is_unspecified();
-        let to_group = header.destination == solicited_node(target);
-        let possible = !probe || (!link.is_some() && to_group);
-        if !possible || target.is_multicast() || !options.are_valid() {
-            self.malformed();
-            return None;
-        }
-        if !probe && link.is_some() && self.config.role != Role::Host {
-            let registration = options.find(option::ADDRESS_REGISTRATION).and_then(Registration::parse);
-            if let Some(registration) = registration {
-                return self.receive_registration(cx, header, target, link, &registration);
+        let Told { header, target, link, .. } = *told;
+        // From whom comes a link address is no probe.
+        if link.is_some() && self.config.role != Role::Host {
+            if let Some(registration) = told.registration() {
+                return self.receive_registration(cx, told, registration);
             }
         }
+        let probe = header.source.is_unspecified();
         let address = self.addresses.find(target)?;
         match address.state {
             AddressState::Tentative if self.config.medium() == Medium::Ethernet => {
@@ -56,7 +43,7 @@ impl Ipv6<'_> {
             AddressState::Preferred => {}
             _ => return None,
         }
-        if !probe && link.is_some() {
+        if link.is_some() {
             let _ = self.learn_stale(cx.now, &header.source, link);
         }
         let (destination, solicited) =
@@ -64,7 +51,7 @@ impl Ipv6<'_> {
         let router = if self.config.role == Role::Host { 0 } else { Neighbor::ROUTER };
         let answer = (router | solicited | Neighbor::OVERRIDE, target);
         #[cfg(feature = "ghc")]
-        if self.answer_with_capabilities(cx, options, target, destination, answer) {
+        if self.answer_with_capabilities(cx, told.options, target, destination, answer) {
             return None;
         }
         let kind = kind::NEIGHBOR_ADVERTISEMENT;
@@ -75,25 +62,12 @@ impl Ipv6<'_> {
     pub(super) fn receive_neighbor_advertisement(
         &mut self,
         cx: &mut Context<'_>,
-        header: &Header,
-        body: &[u8],
+        told: &Told<'_>,
     ) -> Option<Event<'static>> {
-        // RFC 4861 §7.1.2.
-        let Some((flags, target, options)) = Neighbor::split(body) else {
-            self.malformed();
-            return None;
-        };
-        let solicited = flags & Neighbor::SOLICITED != 0;
-        let to_group = header.destination.is_multicast();
-        if target.is_multicast() || !options.are_valid() || (to_group && solicited) {
-            self.malformed();
-            return None;
+        let Told { target, link, .. } = *told;
+        if let (Some(registration), Medium::Ieee802154) = (told.registration(), self.config.medium()) {
+            return self.registration_result(cx, told, registration);
         }
-        let registration = options.find(option::ADDRESS_REGISTRATION).and_then(Registration::parse);
-        if let (Some(registration), Medium::Ieee802154) = (registration, self.config.medium()) {
-            return self.registration_result(cx, header, target, &registration);
-        }
-        let link = self.link_of(options.find(option::TARGET_LINK_LAYER_ADDRESS));
         if let Some(address) = self.addresses.find(target) {
             // RFC 4862 §5.4.4.
             let tentative = address.state == AddressState::Tentative;
@@ -103,7 +77,7 @@ impl Ipv6<'_> {
                 None
             };
         }
-        self.update_neighbour(cx, target, link, flags);
+        self.update_neighbour(cx, target, link, told.flags());
         None
     }
 
@@ -144,7 +118,7 @@ impl Ipv6<'_> {
     /// A neighbour has told where it is without having been asked (RFC 4861 §7.2.3). Its entry, unless there is no
     /// room for one.
     pub(super) fn learn_stale(&mut self, now: Instant, ip: &Ip, link: LinkAddress) -> Option<&mut Neighbour> {
-        let Ok(neighbour) = self.neighbours.obtain(ip, NeighbourState::Stale) else {
+        let Some(neighbour) = self.neighbours.obtain(ip, NeighbourState::Stale) else {
             self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
             return None;
         };
@@ -183,10 +157,8 @@ impl Ipv6<'_> {
     /// What happens to neighbours by time on Ethernet: RFC 4861 §7.2.2, §7.3.
     pub(super) fn poll_resolution(&mut self, cx: &mut Context<'_>) {
         if self.config.medium() == Medium::Ieee802154 {
-            self.age(cx.now);
             return;
         }
-        self.age(cx.now);
         // One neighbour at a time, so that the table is not borrowed while sending.
         for index in 0..self.neighbours.0.len() {
             let Some(Some(neighbour)) = self.neighbours.0.get_mut(index) else { continue };
@@ -212,27 +184,6 @@ impl Ipv6<'_> {
             let destination = if multicast { solicited_node(&ip) } else { ip };
             if let Some(source) = self.addresses.source_for(&ip, cx.now).copied() {
                 self.solicit(cx, &ip, &source, &destination);
-            }
-        }
-    }
-
-    /// Neighbours that were not heard for a while become stale. On IEEE 802.15.4, where nothing
-    /// asks about them, entries that served one answer go.
-    fn age(&mut self, now: Instant) {
-        let lowpan = self.config.medium() == Medium::Ieee802154;
-        for entry in self.neighbours.0.iter_mut() {
-            let Some(neighbour) = entry else { continue };
-            if !neighbour.until.get().is_due(now) {
-                continue;
-            }
-            match neighbour.state {
-                NeighbourState::Reachable => {
-                    neighbour.state = NeighbourState::Stale;
-                    neighbour.until.set(if lowpan { now.after(REACHABLE_TIME) } else { Instant::NEVER });
-                }
-                NeighbourState::Stale if lowpan && !neighbour.router => *entry = None,
-                NeighbourState::Tentative | NeighbourState::Registered => {}
-                _ => neighbour.until.set(Instant::NEVER),
             }
         }
     }

@@ -3,17 +3,17 @@
 //! RFC 6775 §6, RFC 8505 §5).
 #![forbid(unsafe_code)]
 
-use super::{Entry, Kind, MAX_SOLICIT, MINUTE, SEVERAL, left};
+use super::registry::{Body, EXTENDED, REACHABILITY};
+use super::{Entry, Kind, MAX_SOLICIT, MINUTE, SEVERAL, Told, left};
 use crate::address::Ip;
 use crate::ipv6::addresses::ALL_NODES;
 use crate::ipv6::input::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
 use crate::ipv6::neighbours::{Claim, NeighbourState};
-use crate::ipv6::wire::Header;
+use crate::ipv6::output::message;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{
-    self, Authoritative, Medium, Neighbor, Options, PrefixInformation, Registration, RegistrationStatus,
-    RouterAdvertisement, capability, option,
+    self, Authoritative, Medium, Neighbor, PrefixInformation, RegistrationStatus, capability,
 };
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::lollipop::is_newer;
@@ -79,13 +79,12 @@ impl Ipv6<'_> {
         if id > 15 || prefix_len > 128 {
             return Err(Error::Invalid);
         }
-        let valid_until = if valid_until.is_due(now) { Instant::ZERO } else { valid_until };
         let border = self.own_border();
         let flags = id | if compress { Entry::COMPRESS } else { 0 };
         let new = Entry { prefix_len, flags, border, ..Entry::new(Kind::Context, prefix, valid_until) };
-        let stored = self.store_context(&new);
+        let stored = self.nd.known.store(now, &new);
         self.new_version(now);
-        if stored || valid_until == Instant::ZERO { Ok(()) } else { Err(Error::Full) }
+        if stored || valid_until.is_due(now) { Ok(()) } else { Err(Error::Full) }
     }
 
     /// Says which address this border router goes by in its advertisements (RFC 6775 §7), and
@@ -138,21 +137,8 @@ impl Ipv6<'_> {
             }
     }
 
-    pub(super) fn receive_router_solicitation(&mut self, cx: &mut Context<'_>, header: &Header, body: &[u8]) {
-        if !self.advertises() {
-            return;
-        }
-        let options = Options::new(body.get(nd::ROUTER_SOLICITATION_LEN..).unwrap_or_default());
-        // RFC 4861 §6.1.1.
-        if body.len() < nd::ROUTER_SOLICITATION_LEN || !options.are_valid() || header.source.is_multicast() {
-            self.malformed();
-            return;
-        }
-        let link = self.source_link(options);
-        if link.is_some() && header.source.is_unspecified() {
-            self.malformed();
-            return;
-        }
+    pub(super) fn receive_router_solicitation(&mut self, cx: &mut Context<'_>, told: &Told<'_>) {
+        let Told { header, link, .. } = *told;
         if self.config.medium() == Medium::Ethernet {
             if link.is_some() {
                 let _ = self.learn_stale(cx.now, &header.source, link);
@@ -160,7 +146,7 @@ impl Ipv6<'_> {
             // One answer for all, after a moment (RFC 4861 §6.2.6).
             let soon = cx.now.after(u64::from(cx.random.below(MAX_RA_DELAY_TIME)));
             self.nd.advertise = self.nd.advertise.min(soon);
-        } else if link.is_some() && !header.source.is_unspecified() {
+        } else if link.is_some() {
             // RFC 6775 §6.3: only to make the answer possible, never to change an entry.
             if self.neighbours.find(&header.source).is_none() {
                 let _ = self.learn_stale(cx.now, &header.source, link);
@@ -207,69 +193,61 @@ impl Ipv6<'_> {
     }
 
     fn advertise_for(&mut self, cx: &mut Context<'_>, destination: &Ip, index: u8) {
-        let now = cx.now;
+        if let Ok(length) = self.write_advertisement(cx.now, index) {
+            self.send_nd(cx, kind::ROUTER_ADVERTISEMENT, None, destination, length);
+        }
+    }
+
+    fn write_advertisement(&mut self, now: Instant, index: u8) -> Result<usize> {
         let lowpan = self.config.medium() == Medium::Ieee802154;
-        // The options are written into the packet's buffer by a closure that cannot borrow the
-        // engine as well, so the table is lent to it for the moment.
-        let known = core::mem::take(&mut self.nd.known);
-        let advertisement = RouterAdvertisement {
-            hop_limit: self.config.hop_limit,
-            flags: 0,
-            router_lifetime: self.config.router_lifetime,
-            reachable_time: 0,
-            retrans_timer: 0,
-        };
-        let (link_address, flags) = (self.config.link_address, self.capabilities());
-        self.send_nd(cx, kind::ROUTER_ADVERTISEMENT, None, destination, &mut |out| {
-            advertisement.emit(out)?;
-            nd::put_link_layer_address(false, &link_address, out)?;
-            let minutes = |until| left(now, until, MINUTE);
-            for entry in known.iter().filter(|entry| entry.is_of(index)) {
-                let (prefix_len, until) = (entry.prefix_len, entry.until);
-                match entry.kind {
-                    Kind::Prefix => {
-                        let valid = left(now, until, SECOND);
-                        let preferred = left(now, entry.preferred_until.get(), SECOND);
-                        PrefixInformation::put(prefix_len, entry.flags, [valid, preferred], &entry.ip, out)?;
-                    }
-                    Kind::Context if lowpan => {
-                        let lifetime = minutes(until).min(0xffff) as u16;
-                        nd::Context::put(prefix_len, entry.flags, lifetime, &entry.ip, out)?;
-                    }
-                    _ => {}
+        let [high, low] = self.config.router_lifetime.to_be_bytes();
+        let flags = self.capabilities();
+        let out = &mut message(self.buffer);
+        out.put(&[self.config.hop_limit, 0, high, low, 0, 0, 0, 0, 0, 0, 0, 0])?;
+        nd::put_link_layer_address(false, &self.config.link_address, out)?;
+        let minutes = |until| left(now, until, MINUTE);
+        for entry in self.nd.known.iter().filter(|entry| entry.is_of(index)) {
+            let (prefix_len, until) = (entry.prefix_len, entry.until);
+            match entry.kind {
+                Kind::Prefix => {
+                    let valid = left(now, until, SECOND);
+                    let preferred = left(now, entry.preferred_until.get(), SECOND);
+                    PrefixInformation::put(prefix_len, entry.flags, [valid, preferred], &entry.ip, out)?;
                 }
+                Kind::Context if lowpan => {
+                    let lifetime = minutes(until).min(0xffff) as u16;
+                    nd::Context::put(prefix_len, entry.flags, lifetime, &entry.ip, out)?;
+                }
+                _ => {}
             }
-            if !lowpan {
-                return Ok(());
-            }
-            let border = known.get(usize::from(index)).filter(|entry| entry.kind == Kind::BorderRouter);
-            if let Some(border) = border {
+        }
+        if lowpan {
+            let border = self.nd.known.get(usize::from(index));
+            if let Some(border) = border.filter(|entry| entry.kind == Kind::BorderRouter) {
                 let lifetime = minutes(border.until).clamp(1, 10_000) as u16;
                 Authoritative::put(border.version, lifetime, &border.ip, out)?;
             }
-            capability::put(flags, out)
-        });
-        self.nd.known = known;
+            capability::put(flags, out)?;
+        }
+        Ok(out.position())
     }
 
-    /// A solicitation with a registration (RFC 6775 §6.5, RFC 8505 §5). `link` is the address
-    /// in its source link-layer address option.
+    /// A solicitation with a registration (RFC 6775 §6.5, RFC 8505 §5), and with the link address of its sender.
     pub(super) fn receive_registration(
         &mut self,
         cx: &mut Context<'_>,
-        header: &Header,
-        target: &Ip,
-        link: LinkAddress,
-        registration: &Registration<'_>,
+        told: &Told<'_>,
+        registration: &[u8],
     ) -> Option<Event<'static>> {
+        let Told { header, target, link, .. } = *told;
         // RFC 6775 §6.5; owners' marks beyond 64 bits are for networks without RFC 6775 nodes.
-        let rovr = *<&[u8; 8]>::try_from(registration.rovr).ok()?;
-        let claim = Claim { rovr, tid: registration.tid, lifetime: registration.lifetime };
-        if registration.status != 0 {
+        let registration: &Body = registration.try_into().ok()?;
+        let claim = Claim::of(registration);
+        if registration[0] != 0 {
             return None;
         }
         // RFC 8505 §5.5: with a transaction ID the target is the address, else the source is.
-        let ip = if registration.tid.is_some() { target } else { &header.source };
+        let ip = if claim.tid.is_some() { target } else { &header.source };
         if ip.is_unspecified() || ip.is_multicast() {
             return None;
         }
@@ -283,7 +261,7 @@ impl Ipv6<'_> {
             }
         };
         let asks = self.asks_border_router(ip);
-        let ends = registration.lifetime == 0;
+        let ends = claim.lifetime == 0;
         if !ends {
             let entry = self.neighbours.find_mut(ip)?;
             entry.link = link;
@@ -344,7 +322,7 @@ impl Ipv6<'_> {
                 return Err(Some(status));
             }
         }
-        if self.neighbours.obtain(ip, NeighbourState::Tentative).is_err() {
+        if self.neighbours.obtain(ip, NeighbourState::Tentative).is_none() {
             self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
             return Err(Some(RegistrationStatus::NeighborCacheFull as u8));
         }
@@ -364,37 +342,29 @@ impl Ipv6<'_> {
         &mut self,
         cx: &mut Context<'_>,
         ip: &Ip,
-        registration: &Registration<'_>,
+        registration: &Body,
         status: u8,
         link: LinkAddress,
     ) {
+        let mut answer = *registration;
+        answer[0] = status;
+        answer[2] &= EXTENDED | REACHABILITY;
+        let [_, _, flags, _, _, _, eui64 @ ..] = answer;
         // Errors go to the address made from the EUI-64, since the link address may be taken too
         // (RFC 6775 §6.5.2). Otherwise the answer goes to the source of the solicitation: with
         // RFC 8505 the link-local address, before it the address that is registered.
         let destination = if status != 0 {
-            let eui64 = registration.rovr.first_chunk::<8>().copied().unwrap_or_default();
             match self.config.medium() {
                 Medium::Ieee802154 => LinkAddress::Extended(eui64).link_local(),
                 Medium::Ethernet => with_prefix(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0], eui64),
             }
-        } else if registration.tid.is_some() || self.neighbours.link_address(ip).is_none() {
+        } else if flags & EXTENDED != 0 || self.neighbours.link_address(ip).is_none() {
             link.link_local()
         } else {
             *ip
         };
-        let answer = Registration { status, ..*registration };
         let neighbor = (Neighbor::ROUTER | Neighbor::SOLICITED, ip);
         let kind = kind::NEIGHBOR_ADVERTISEMENT;
         self.send_neighbor(cx, kind, None, &destination, neighbor, false, Some(&answer));
-    }
-
-    /// The link address in a source link-layer address option, if there is one.
-    pub(super) fn source_link(&self, options: Options<'_>) -> LinkAddress {
-        self.link_of(options.find(option::SOURCE_LINK_LAYER_ADDRESS))
-    }
-
-    /// The address in the body of a link-layer address option, if there is one.
-    pub(super) fn link_of(&self, body: Option<&[u8]>) -> LinkAddress {
-        body.map_or(LinkAddress::None, |body| nd::link_layer_address(self.config.medium(), body))
     }
 }

@@ -45,23 +45,22 @@ impl Udp {
     /// [`Error::TooLarge`] when `out` has no room or the datagram exceeds 65,535 bytes.
     pub fn emit(&self, source: &Ip, destination: &Ip, payload: &[u8], out: &mut Writer<'_>) -> Result<()> {
         let start = out.position();
-        self.put_header(payload, out)?;
+        out.put(&self.header(payload)?)?;
         out.put(payload)?;
         let datagram = out.written_mut().get_mut(start..).unwrap_or_default();
         super::seal(source, destination, protocol::UDP, datagram, &[]);
         Ok(())
     }
 
-    /// Writes the header in front of `payload`, with zero for its checksum.
+    /// The header in front of `payload`, with zero for its checksum.
     ///
     /// # Errors
-    /// As [`Udp::emit`].
-    pub(in crate::ipv6) fn put_header(&self, payload: &[u8], out: &mut Writer<'_>) -> Result<()> {
+    /// [`Error::TooLarge`] when the datagram exceeds 65,535 bytes.
+    pub(in crate::ipv6) fn header(&self, payload: &[u8]) -> Result<[u8; Udp::LEN]> {
         let length = u16::try_from(payload.len() + Udp::LEN).map_err(|_| Error::TooLarge)?;
-        out.u16(self.source_port)?;
-        out.u16(self.destination_port)?;
-        out.u16(length)?;
-        out.u16(0)
+        let ([a, b], [c, d]) = (self.source_port.to_be_bytes(), self.destination_port.to_be_bytes());
+        let [e, f] = length.to_be_bytes();
+        Ok([a, b, c, d, e, f, 0, 0])
     }
 
     /// How many bytes the header and `payload` take.

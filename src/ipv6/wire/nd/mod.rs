@@ -39,6 +39,8 @@ pub struct RouterAdvertisement {
 }
 
 impl RouterAdvertisement {
+    /// The length of the fixed part in bytes.
+    pub const LEN: usize = 12;
     /// Addresses come by DHCPv6.
     pub const MANAGED: u8 = 0x80;
     /// Other configuration comes by DHCPv6.
@@ -75,7 +77,7 @@ impl RouterAdvertisement {
 
     /// How many bytes the fixed part takes.
     pub const fn encoded_len(&self) -> usize {
-        12
+        RouterAdvertisement::LEN
     }
 }
 
@@ -89,6 +91,8 @@ pub struct Neighbor {
 }
 
 impl Neighbor {
+    /// The length of the fixed part in bytes.
+    pub const LEN: usize = 20;
     /// The sender is a router.
     pub const ROUTER: u8 = 0x80;
     /// The advertisement answers a solicitation.
@@ -101,15 +105,9 @@ impl Neighbor {
     /// # Errors
     /// [`Malformed`](crate::status::Error::Malformed) when it is cut short.
     pub fn parse(body: &[u8]) -> Result<(Neighbor, Options<'_>)> {
-        let (flags, target, options) = Neighbor::split(body).ok_or(Error::Malformed)?;
-        Ok((Neighbor { flags, target: *target }, options))
-    }
-
-    /// The flags, the target where it stands, and the options; `None` when the body is cut short.
-    pub(in crate::ipv6) fn split(body: &[u8]) -> Option<(u8, &Ip, Options<'_>)> {
-        let (fixed, options) = body.split_first_chunk::<20>()?;
-        let [flags, _, _, _, target @ ..] = fixed;
-        Some((*flags, Ip::of(target), Options::new(options)))
+        let (fixed, options) = body.split_first_chunk::<{ Neighbor::LEN }>().ok_or(Error::Malformed)?;
+        let [flags, _, _, _, target @ ..] = *fixed;
+        Ok((Neighbor { flags, target: Ip(target) }, Options::new(options)))
     }
 
     /// Writes the fixed part.
@@ -123,7 +121,7 @@ impl Neighbor {
 
     /// How many bytes the fixed part takes.
     pub const fn encoded_len(&self) -> usize {
-        20
+        Neighbor::LEN
     }
 }
 
