@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A table of fixed capacity whose handles are checked against re-use of their slot.
-#![forbid(unsafe_code)]
+//!
+//! What a table does is done by one [`Row`] for entries of every type.
+#![allow(unsafe_code)]
 
 use crate::status::{Error, Result};
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
 
 /// Names one entry of one [`Table`]: the slot in the low half, its generation in the high
 /// half. Never 0, so 0 can mean "none". Once the entry is gone the handle is stale for the
-/// next 65,534 uses of its slot.
+/// next 32,767 uses of its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Handle(core::num::NonZeroU32);
 
@@ -41,52 +46,150 @@ impl Handle {
     }
 }
 
-/// One place of a [`Table`].
-#[derive(Clone, Copy, Debug)]
+/// One place of a [`Table`]. All zeros make a free one.
+#[repr(C)]
+#[derive(Debug)]
 pub struct Slot<T> {
-    generation: u16,
-    value: Option<T>,
+    /// Odd while the slot is taken, and the generation of its handle then; grows with every change.
+    stamp: u16,
+    value: MaybeUninit<T>,
 }
+
+impl<T: Copy> Clone for Slot<T> {
+    fn clone(&self) -> Slot<T> {
+        *self
+    }
+}
+
+impl<T: Copy> Copy for Slot<T> {}
 
 impl<T> Default for Slot<T> {
     fn default() -> Slot<T> {
-        Slot { generation: 1, value: None }
+        Slot { stamp: 0, value: MaybeUninit::uninit() }
+    }
+}
+
+/// Slots whose entries are of any type: what they have in common are their stamps.
+#[derive(Debug)]
+struct Row {
+    first: NonNull<u16>,
+    /// From one slot to the next, in bytes.
+    stride: u16,
+    count: u16,
+    /// The slot that was freed last.
+    freed: u16,
+}
+
+impl Row {
+    /// The stamp of the slot `index`, which there is.
+    const fn stamp(&self, index: u16) -> NonNull<u16> {
+        // SAFETY: there are `count` slots, `stride` bytes apart, each of which begins with its stamp.
+        unsafe { self.first.byte_add(index as usize * self.stride as usize) }
+    }
+
+    /// The first taken slot from `index` on.
+    #[inline(never)]
+    fn next(&self, mut index: usize) -> Option<(NonNull<u16>, Handle)> {
+        while index < self.count.into() {
+            let place = self.stamp(index as u16);
+            // SAFETY: the stamp of a slot, which nobody else borrows.
+            let stamp = unsafe { place.read() };
+            if stamp & 1 != 0 {
+                return Some((place, Handle::new(index as u16, stamp)?));
+            }
+            index += 1;
+        }
+        None
+    }
+
+    /// The slot that `handle` names, if it is taken and was not freed since.
+    #[inline(never)]
+    fn find(&self, handle: Handle) -> Option<NonNull<u16>> {
+        if handle.index() >= self.count.into() {
+            return None;
+        }
+        let place = self.stamp(handle.index() as u16);
+        // SAFETY: as in `next`.
+        let is_named = unsafe { place.read() } == handle.generation();
+        // What names a free slot was made up.
+        if is_named && handle.generation() & 1 != 0 { Some(place) } else { None }
+    }
+
+    /// Takes a free slot, the one that was freed last if it still is.
+    #[inline(never)]
+    fn take(&mut self) -> Option<(NonNull<u16>, Handle)> {
+        let (mut index, mut next) = (self.freed, 0);
+        while index < self.count {
+            let place = self.stamp(index);
+            // SAFETY: as in `next`, and `self` is borrowed mutably.
+            let stamp = unsafe { place.read() };
+            if stamp & 1 == 0 {
+                // SAFETY: as above.
+                unsafe { place.write(stamp + 1) };
+                return Some((place, Handle::new(index, stamp + 1)?));
+            }
+            (index, next) = (next, next + 1);
+        }
+        None
+    }
+
+    /// Frees the slot that `handle` names.
+    #[inline(never)]
+    fn free(&mut self, handle: Handle) -> Option<NonNull<u16>> {
+        let place = self.find(handle)?;
+        // SAFETY: as in `take`.
+        unsafe { place.write(handle.generation().wrapping_add(1)) };
+        self.freed = handle.index() as u16;
+        Some(place)
     }
 }
 
 /// Entries in slots that the caller's memory provides.
 #[derive(Debug)]
 pub struct Table<'m, T> {
-    slots: &'m mut [Slot<T>],
-    used: usize,
-    /// The slot that was freed last.
-    freed: usize,
+    row: Row,
+    slots: PhantomData<&'m mut [Slot<T>]>,
 }
 
+// SAFETY: a table is nothing but its slots, which it borrows mutably.
+unsafe impl<T: Send> Send for Table<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Table<'_, T> {}
+
 impl<'m, T> Table<'m, T> {
-    /// A table over `slots`, none of which holds an entry yet, and of which at most 65,536 are used.
-    pub const fn new(slots: &'m mut [Slot<T>]) -> Table<'m, T> {
-        Table { slots, used: 0, freed: 0 }
+    /// A table over `slots`, none of which holds an entry yet, and of which at most 65,535 are used.
+    ///
+    /// Entries are not dropped with the table.
+    pub fn new(slots: &'m mut [Slot<T>]) -> Table<'m, T> {
+        const { assert!(size_of::<Slot<T>>() <= u16::MAX as usize && !core::mem::needs_drop::<T>()) };
+        let count = u16::try_from(slots.len()).unwrap_or(u16::MAX);
+        let stride = size_of::<Slot<T>>() as u16;
+        let first = NonNull::from(slots).cast();
+        Table { row: Row { first, stride, count, freed: 0 }, slots: PhantomData }
+    }
+
+    /// The entry in a slot.
+    ///
+    /// # Safety
+    /// `slot` is a slot of this table that is taken, or was until now, and nobody else borrows it for `'a`.
+    unsafe fn entry<'a>(slot: NonNull<u16>) -> &'a mut T {
+        // SAFETY: passed on to the caller. What is taken holds an entry.
+        unsafe { slot.cast::<Slot<T>>().as_mut().value.assume_init_mut() }
     }
 
     /// How many entries fit.
     pub const fn capacity(&self) -> usize {
-        self.slots.len()
+        self.row.count as usize
     }
 
     /// How many entries there are.
-    pub const fn len(&self) -> usize {
-        self.used
+    pub fn len(&self) -> usize {
+        self.iter().count()
     }
 
     /// Whether there are none.
-    pub const fn is_empty(&self) -> bool {
-        self.used == 0
-    }
-
-    /// Whether no further entry fits.
-    pub const fn is_full(&self) -> bool {
-        self.used >= self.slots.len()
+    pub fn is_empty(&self) -> bool {
+        self.row.next(0).is_none()
     }
 
     /// Adds an entry.
@@ -94,76 +197,65 @@ impl<'m, T> Table<'m, T> {
     /// # Errors
     /// [`Error::Full`] when every slot is taken.
     pub fn insert(&mut self, value: T) -> Result<Handle> {
-        if self.is_full() {
-            return Err(Error::Full);
-        }
-        let free = |slot: &Slot<T>| slot.value.is_none();
-        let index = match self.slots.get(self.freed).filter(|slot| free(slot)) {
-            Some(_) => self.freed,
-            None => self.slots.iter().position(free).ok_or(Error::Full)?,
-        };
-        let slot = self.slots.get_mut(index).ok_or(Error::Full)?;
-        let index = u16::try_from(index).map_err(|_| Error::Full)?;
-        let handle = Handle::new(index, slot.generation).ok_or(Error::Full)?;
-        slot.value = Some(value);
-        self.used += 1;
+        let (slot, handle) = self.row.take().ok_or(Error::Full)?;
+        // SAFETY: a slot of this table, which is borrowed mutably.
+        unsafe { (&raw mut (*slot.cast::<Slot<T>>().as_ptr()).value).cast::<T>().write(value) };
         Ok(handle)
     }
 
     /// The entry that `handle` names, if it is still there.
     pub fn get(&self, handle: Handle) -> Option<&T> {
-        let slot = self.slots.get(handle.index())?;
-        if slot.generation == handle.generation() { slot.value.as_ref() } else { None }
+        // SAFETY: found as taken, and the table is borrowed.
+        self.row.find(handle).map(|slot| unsafe { &*Self::entry(slot) })
     }
 
     /// The entry that `handle` names, if it is still there.
     pub fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
-        let slot = self.slots.get_mut(handle.index())?;
-        if slot.generation == handle.generation() { slot.value.as_mut() } else { None }
+        // SAFETY: found as taken, and the table is borrowed mutably.
+        self.row.find(handle).map(|slot| unsafe { Self::entry(slot) })
     }
 
     /// The entry in the slot `index`, if there is one, and its handle.
     pub fn at(&self, index: usize) -> Option<(Handle, &T)> {
-        let slot = self.slots.get(index)?;
-        let value = slot.value.as_ref()?;
-        Some((Handle::new(u16::try_from(index).ok()?, slot.generation)?, value))
+        self.from(index).filter(|(handle, _)| handle.index() == index)
+    }
+
+    /// The first entry from the slot `index` on, and its handle.
+    fn from(&self, index: usize) -> Option<(Handle, &T)> {
+        // SAFETY: found as taken, and the table is borrowed.
+        self.row.next(index).map(|(slot, handle)| (handle, unsafe { &*Self::entry(slot) }))
     }
 
     /// Takes the entry out. Its handle is stale from now on.
     pub fn remove(&mut self, handle: Handle) -> Option<T> {
-        let slot = self.slots.get_mut(handle.index())?;
-        if slot.generation != handle.generation() {
-            return None;
-        }
-        let value = slot.value.take()?;
-        // Generation 0 is left out, so that no handle is ever 0.
-        slot.generation = slot.generation.checked_add(1).unwrap_or(1);
-        self.used = self.used.saturating_sub(1);
-        self.freed = handle.index();
-        Some(value)
+        // SAFETY: taken until now; the entry is read once, since the slot is free from now on.
+        self.row.free(handle).map(|slot| unsafe { core::ptr::from_mut(Self::entry(slot)).read() })
     }
 
     /// All entries, in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (Handle, &T)> {
-        self.slots.iter().enumerate().filter_map(|(index, slot)| {
-            let value = slot.value.as_ref()?;
-            Some((Handle::new(index as u16, slot.generation)?, value))
+        let mut index = 0;
+        core::iter::from_fn(move || {
+            let found = self.from(index)?;
+            index = found.0.index() + 1;
+            Some(found)
         })
     }
 
     /// All entries, in the order of their slots.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Handle, &mut T)> {
-        self.slots.iter_mut().enumerate().filter_map(|(index, slot)| {
-            let value = slot.value.as_mut()?;
-            Some((Handle::new(index as u16, slot.generation)?, value))
+        let (row, mut index) = (&self.row, 0);
+        core::iter::from_fn(move || {
+            let (slot, handle) = row.next(index)?;
+            index = handle.index() + 1;
+            // SAFETY: found as taken; the table is borrowed mutably, and each slot is found once.
+            Some((handle, unsafe { Self::entry(slot) }))
         })
     }
 
     /// The first entry that `wanted` accepts.
     pub fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Handle> {
-        let wanted = |slot: &Slot<T>| slot.value.as_ref().is_some_and(&mut wanted);
-        let index = self.slots.iter().position(wanted)?;
-        self.at(index).map(|(handle, _)| handle)
+        self.iter().find(|(_, value)| wanted(value)).map(|(handle, _)| handle)
     }
 }
 

@@ -103,7 +103,7 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
     }
 
     /// Whether no engine is attached.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.attached.is_empty()
     }
 

@@ -259,7 +259,7 @@ pub(super) unsafe fn init(block: &'static mut [u8], config: &mote_node_config) -
     let [state, node, ..] = places;
     let node = node.cast::<Node>();
     // SAFETY: each place is aligned and large enough for its table, zeroed, and used for it alone. All
-    // zeros is valid for everything but slots, which `slots` makes.
+    // zeros is valid for everything.
     unsafe {
         let place = &mut *(&raw mut (*node).services).cast::<MaybeUninit<Services>>();
         let services = Services::read(config.port, place)?;
@@ -298,7 +298,10 @@ unsafe fn furnish(node: *mut Node, sizes: &Sizes, places: &[*mut u8; TABLES]) {
     // SAFETY: passed on to the caller.
     unsafe {
         let core = UnsafeCell::raw_get(&raw const (*node).core);
-        (&raw mut (*core).schedule).write(Schedule::new(slots(attached, objects), slots(source, sources)));
+        (&raw mut (*core).schedule).write(Schedule::new(
+            from_raw_parts_mut(attached.cast(), objects),
+            from_raw_parts_mut(source.cast(), sources),
+        ));
         let parcels = from_raw_parts_mut(received.cast(), receive_batch);
         (&raw mut (*core).receiver).write(Receiver::new(parcels, inputs, sizes.receive_size));
         let parcels = from_raw_parts_mut(sent.cast(), send_batch);
@@ -307,21 +310,6 @@ unsafe fn furnish(node: *mut Node, sizes: &Sizes, places: &[*mut u8; TABLES]) {
         (&raw mut (*core).ready).write(from_raw_parts_mut(ready.cast(), sources));
         (&raw mut (*node).posts).write(Mailbox::new(from_raw_parts(posts.cast(), POSTS)));
         (&raw mut (*node).frames).write(Mailbox::new(from_raw_parts(frames.cast(), radio_frames)));
-    }
-}
-
-/// Makes the slots of a table.
-///
-/// # Safety
-/// `place` has room for `count` slots, and is used for them alone.
-unsafe fn slots<T>(place: *mut u8, count: usize) -> &'static mut [Slot<T>] {
-    let first = place.cast::<Slot<T>>();
-    // SAFETY: passed on to the caller; every slot is written before the slice is made.
-    unsafe {
-        for index in 0..count {
-            first.add(index).write(Slot::default());
-        }
-        from_raw_parts_mut(first, count)
     }
 }
 
