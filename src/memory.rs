@@ -61,7 +61,8 @@ impl Plan {
         self.add(align_of::<T>(), size_of::<T>(), count)
     }
 
-    /// As many tables as there are shapes, of so many elements each.
+    /// As many tables as there are shapes, of so many elements each. For constants: what is known later is
+    /// counted by [`Carver::tables`].
     #[must_use]
     pub const fn tables<const N: usize>(self, shapes: &[Shape; N], counts: &[usize; N]) -> Plan {
         let (mut plan, mut index) = (self, 0);
@@ -116,14 +117,14 @@ impl<'m> Carver<'m> {
     }
 
     /// Counts what is taken, on top of `plan`, and hands out nothing but empty tables.
-    const fn measuring(plan: Plan) -> Carver<'m> {
+    pub(crate) const fn measuring(plan: Plan) -> Carver<'m> {
         let next = core::ptr::without_provenance_mut(plan.bytes);
         let left = usize::MAX - plan.bytes;
         Carver { next, left, failed: plan.overflow, measured: plan.alignment, block: PhantomData }
     }
 
     /// What was counted.
-    fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         Plan { bytes: self.next.addr(), alignment: self.measured, overflow: self.failed }
     }
 
@@ -162,17 +163,7 @@ impl<'m> Carver<'m> {
     /// The one copy of what [`part`](Carver::part) does for every type.
     #[inline(never)]
     fn filled(&mut self, align: usize, size: usize, count: usize, template: *const u8) -> (*mut u8, usize) {
-        let taken = self.take(align, size, count);
-        self.failed |= taken.is_err();
-        let start = match taken {
-            Ok(start) if self.measured == 0 => start,
-            _ => {
-                if align > self.measured && self.measured > 0 {
-                    self.measured = align;
-                }
-                return (core::ptr::without_provenance_mut(align), 0);
-            }
-        };
+        let (start, count) = self.take(align, size, count);
         // SAFETY: `template` is an element of that size, and there is room for `count` of them.
         unsafe {
             if size == 1 {
@@ -186,35 +177,36 @@ impl<'m> Carver<'m> {
         (start, count)
     }
 
-    /// The tables of [`Plan::tables`], zeroed: where each begins.
-    ///
-    /// # Errors
-    /// [`Error::NoMemory`] when the block is used up.
-    pub fn tables<const N: usize>(
-        &mut self,
-        shapes: &[Shape; N],
-        counts: &[usize; N],
-        places: &mut [*mut u8; N],
-    ) -> Result<()> {
+    /// The tables of [`Plan::tables`], zeroed: where each begins. Whether there was room for all,
+    /// [`enough`](Carver::enough) tells.
+    pub fn tables(&mut self, shapes: &[Shape], counts: &[usize], places: &mut [*mut u8]) {
         for ((shape, count), place) in shapes.iter().zip(counts).zip(places) {
             let size = usize::from(shape.size);
-            *place = self.take(shape.align.into(), size, *count)?;
+            let (start, count) = self.take(shape.align.into(), size, *count);
             // SAFETY: `take` gave room for as many bytes; the product was checked there.
-            unsafe { place.write_bytes(0, size * *count) };
+            unsafe { start.write_bytes(0, size * count) };
+            *place = start;
         }
-        Ok(())
     }
 
-    /// Finds the place of a table.
-    fn take(&mut self, align: usize, size: usize, count: usize) -> Result<*mut u8> {
+    /// Finds the place of a table: where it begins, and how many elements it has. That is none when there is no
+    /// room, or when it is counted only.
+    #[inline(never)]
+    fn take(&mut self, align: usize, size: usize, count: usize) -> (*mut u8, usize) {
         // `align_offset` would do, but is known to the compiler only for a constant alignment.
         let padding = self.next.addr().wrapping_neg() & (align - 1);
-        let size = size.checked_mul(count).ok_or(Error::NoMemory)?;
-        let taken = padding.checked_add(size).ok_or(Error::NoMemory)?;
-        self.left = self.left.checked_sub(taken).ok_or(Error::NoMemory)?;
+        let taken = size.checked_mul(count).and_then(|size| size.checked_add(padding));
+        let left = taken.and_then(|taken| self.left.checked_sub(taken));
+        self.failed |= left.is_none();
         let start = self.next.wrapping_add(padding);
-        self.next = self.next.wrapping_add(taken);
-        Ok(start)
+        if let (Some(left), Some(taken)) = (left, taken) {
+            (self.left, self.next) = (left, self.next.wrapping_add(taken));
+            if self.measured == 0 {
+                return (start, count);
+            }
+            self.measured = self.measured.max(align);
+        }
+        (core::ptr::without_provenance_mut(align), 0)
     }
 
     /// One value at a place of its own.
@@ -230,7 +222,8 @@ impl<'m> Carver<'m> {
     /// # Errors
     /// [`Error::NoMemory`] when the block is used up.
     pub fn place<T>(&mut self, value: T) -> Result<&'m mut T> {
-        let place = self.take(align_of::<T>(), size_of::<T>(), 1)?.cast::<T>();
+        let (place, 1) = self.take(align_of::<T>(), size_of::<T>(), 1) else { return Err(Error::NoMemory) };
+        let place = place.cast::<T>();
         // SAFETY: `take` gave room for one, aligned for `T`, in a block that is borrowed mutably
         // for 'm; it gives no byte twice.
         unsafe {

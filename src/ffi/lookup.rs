@@ -160,14 +160,11 @@ pub unsafe extern "C" fn mote_lookup_start(
         }
         let literal = Ip::parse_bytes(host).ok();
         let after = if timeout == 0 { 30_000 } else { timeout };
-        let started = LookupRef::attach(&mut Carver::new(block), node, &DRIVER)?;
-        started.put(Core {
-            query: None,
-            literal,
-            give_up_at: node.now().after(after.into()),
-            callback,
-            user,
-        });
+        let started = LookupRef::reserve(&mut Carver::new(block))?;
+        let give_up_at = node.now().after(after.into());
+        // SAFETY: the place was just reserved.
+        unsafe { started.core().write(Core { query: None, literal, give_up_at, callback, user }) };
+        started.attach(node, &DRIVER)?;
         let object = object::ready(started, begin_query(started, host))?;
         // SAFETY: passed on to the caller of this function.
         if let Ok(out) = unsafe { output(lookup) } {

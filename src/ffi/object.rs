@@ -73,31 +73,27 @@ impl<C: Kind + 'static> ObjectRef<C> {
         ObjectRef(object.cast_mut().cast(), PhantomData)
     }
 
-    /// Takes the place of an object from the block and attaches it to its node. What is particular to it
-    /// is to be written by [`ObjectRef::put`] before anything else is done with it.
+    /// Takes the place of an object from the block. What is particular to it is to be written to
+    /// [`core`](ObjectRef::core), member by member, and then it is to be attached, before anything else is done with it.
     ///
     /// # Errors
-    /// [`Error::NoMemory`], [`Error::Full`].
-    pub(crate) fn attach(
-        carver: &mut Carver<'static>,
-        node: NodeRef,
-        driver: &'static Driver,
-    ) -> Result<ObjectRef<C>> {
-        let place = carver.place(MaybeUninit::<Object<C>>::uninit())?.as_mut_ptr().cast::<Header>();
-        let handle = node.attach(place.cast(), driver)?;
-        // SAFETY: the place is large enough, and the object's alone.
-        unsafe { place.write(Header { magic: C::MAGIC, node, handle }) };
-        Ok(ObjectRef(place, PhantomData))
+    /// [`Error::NoMemory`].
+    pub(crate) fn reserve(carver: &mut Carver<'static>) -> Result<ObjectRef<C>> {
+        let place = carver.place(MaybeUninit::<Object<C>>::uninit())?;
+        Ok(ObjectRef(place.as_mut_ptr().cast(), PhantomData))
     }
 
-    /// Where what is particular to the object is to be written, once.
-    pub(crate) fn put(self, core: C) {
-        // SAFETY: the place is the object's, and nobody has borrowed it yet.
-        unsafe { self.core().write(core) }
+    /// Attaches the object to its node.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub(crate) fn attach(self, node: NodeRef, driver: &'static Driver) -> Result<()> {
+        attach(self.0, C::MAGIC, node, driver)
     }
 
-    fn core(self) -> *mut C {
-        // SAFETY: the object is there, if only its header so far.
+    /// Where what is particular to the object stands.
+    pub(crate) fn core(self) -> *mut C {
+        // SAFETY: the object's place is there.
         unsafe { UnsafeCell::raw_get(&raw const (*self.0.cast::<Object<C>>()).core) }
     }
 
@@ -139,6 +135,13 @@ impl<C: Kind + 'static> ObjectRef<C> {
     pub(crate) fn detach(self) {
         detach(self.0);
     }
+}
+
+fn attach(object: *mut Header, magic: u32, node: NodeRef, driver: &'static Driver) -> Result<()> {
+    let handle = node.attach(object.cast(), driver)?;
+    // SAFETY: the place is large enough, and the object's alone.
+    unsafe { object.write(Header { magic, node, handle }) };
+    Ok(())
 }
 
 fn touch(object: *mut Header) {

@@ -59,7 +59,12 @@ pub struct Mesh<'m> {
 impl<'m> Mesh<'m> {
     /// How much memory the engine takes.
     pub fn plan(config: &Config) -> Plan {
-        Plan::of(|carver| Mesh::carve(carver, config, Instant::ZERO, 0, 0))
+        Mesh::plan_behind(Plan::new(), config)
+    }
+
+    /// The same behind what was planned already.
+    pub(crate) fn plan_behind(plan: Plan, config: &Config) -> Plan {
+        plan.and(|carver| Mesh::carve(carver, config, Instant::ZERO, 0, 0))
     }
 
     /// An engine in `block`, idle until it is started.
@@ -73,27 +78,33 @@ impl<'m> Mesh<'m> {
         now: Instant,
         random: &mut dyn Random,
     ) -> Result<Mesh<'m>> {
-        Mesh::within(&mut Carver::new(block), config, now, random)
+        let mut carver = Carver::new(block);
+        let mut mesh = Mesh::within(&mut carver, config, now, random);
+        mesh.begin(&carver, now)?;
+        Ok(mesh)
     }
 
-    /// As [`Mesh::new`], with the memory of an object that contains an engine.
-    ///
-    /// # Errors
-    /// As there.
+    /// An engine in a part of a block, of which nothing but [`begin`](Mesh::begin) may be used yet.
     pub(crate) fn within(
         carver: &mut Carver<'m>,
         config: &Config,
         now: Instant,
         random: &mut dyn Random,
-    ) -> Result<Mesh<'m>> {
+    ) -> Mesh<'m> {
         let (seed, identifier) = (random.u32() as u16, random.u32() as u16);
-        if !Interface::is_possible(&config.lowpan()) {
+        Mesh::carve(carver, config, now, seed, identifier)
+    }
+
+    /// Whether the engine that `carver` was used for can work; it is idle from now on.
+    ///
+    /// # Errors
+    /// As for [`new`](Mesh::new).
+    pub(crate) fn begin(&mut self, carver: &Carver<'m>, now: Instant) -> Result<()> {
+        if !Interface::is_possible(&self.config.lowpan()) {
             return Err(Error::Invalid);
         }
-        let mut mesh = Mesh::carve(carver, config, now, seed, identifier);
         carver.enough()?;
-        mesh.plane.ipv6.begin(now)?;
-        Ok(mesh)
+        self.plane.ipv6.begin(now)
     }
 
     /// An engine with whatever memory there is.

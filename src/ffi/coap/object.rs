@@ -53,13 +53,15 @@ pub const MOTE_COAP_MEM_REQUEST: usize = 120;
 /// Bytes for each observer. For `MOTE_COAP_MEM`.
 pub const MOTE_COAP_MEM_OBSERVER: usize = 40;
 
-/// The block that an endpoint takes.
+/// What an endpoint takes of a block.
 pub(super) fn plan(config: &Config) -> Plan {
-    Plan::of(|carver| carve(carver, config)).table::<Object<Core>>(1)
+    let mut core = MaybeUninit::uninit();
+    Plan::new().table::<Object<Core>>(1).and(|carver| furnish(core.as_mut_ptr(), carver, config))
 }
 
-/// What is particular to an endpoint, in its block.
-fn carve(carver: &mut Carver<'static>, config: &Config) -> Result<Core> {
+/// Makes what is particular to an object, which lies at `core`.
+#[inline(never)]
+fn furnish(core: *mut Core, carver: &mut Carver<'static>, config: &Config) -> Result<()> {
     let endpoint = Endpoint::carve(carver, config);
     let scratch = carver.part(config.message_size.into());
     #[cfg(feature = "coap-client")]
@@ -67,19 +69,22 @@ fn carve(carver: &mut Carver<'static>, config: &Config) -> Result<Core> {
     #[cfg(feature = "coap-server")]
     let served = carver.part(config.resources.into());
     carver.enough()?;
-    Ok(Core {
-        endpoint: endpoint?,
-        scratch: core::ptr::from_mut(scratch),
+    // SAFETY: the place is the object's, and nobody has borrowed it yet.
+    unsafe {
+        (&raw mut (*core).endpoint).write(endpoint?);
+        (&raw mut (*core).scratch).write(core::ptr::from_mut(scratch));
         #[cfg(feature = "coap-client")]
-        callers,
+        (&raw mut (*core).callers).write(callers);
         #[cfg(feature = "coap-server")]
-        served,
+        (&raw mut (*core).served).write(served);
         #[cfg(feature = "coap-server")]
-        returning: None,
-        source: None,
-    })
+        (&raw mut (*core).returning).write(None);
+        (&raw mut (*core).source).write(None);
+    }
+    Ok(())
 }
 
+/// Makes an endpoint in `block`.
 pub(super) fn init(
     block: &'static mut [u8],
     config: &Config,
@@ -87,17 +92,17 @@ pub(super) fn init(
     given: &mote_coap_config,
 ) -> Result<*mut mote_coap> {
     let mut carver = Carver::new(block);
-    let mut core = carve(&mut carver, config)?;
+    let coap = CoapRef::reserve(&mut carver)?;
+    furnish(coap.core(), &mut carver, config)?;
     if given.recognised_count > 0 {
         if given.recognised.is_null() || given.recognised_count > 64 {
             return Err(Error::Invalid);
         }
         // SAFETY: not NULL; the application keeps them until the endpoint is closed.
         let numbers = unsafe { core::slice::from_raw_parts(given.recognised, given.recognised_count) };
-        core.endpoint.recognise(numbers);
+        coap.with(|core| core.endpoint.recognise(numbers));
     }
-    let coap = CoapRef::attach(&mut carver, node, &DRIVER)?;
-    coap.put(core);
+    coap.attach(node, &DRIVER)?;
     ready(coap, coap.open(given))
 }
 

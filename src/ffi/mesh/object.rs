@@ -55,13 +55,13 @@ pub(super) struct Transport {
 
 /// The block that a mesh takes. `init` takes the same tables in the same order.
 pub(super) fn plan(config: &Config) -> Plan {
-    Mesh::plan(config)
+    Mesh::plan_behind(Plan::new().table::<Object<Core>>(1), config)
         .table::<u8>(SCRATCH)
         .table::<u8>(config.host_queue.into())
         .table::<Transport>(config.sockets.into())
-        .table::<Object<Core>>(1)
 }
 
+/// Makes a node of the mesh in `block`.
 pub(super) fn init(
     block: &'static mut [u8],
     config: &Config,
@@ -69,24 +69,23 @@ pub(super) fn init(
     given: &mote_mesh_config,
 ) -> Result<*mut mote_mesh> {
     let mut carver = Carver::new(block);
-    let mut random = node;
-    let mesh = Mesh::within(&mut carver, config, node.now(), &mut random)?;
-    let scratch = carver.part(SCRATCH);
-    let inbound = HostQueue::new(carver.part(config.host_queue.into()));
-    let transports = carver.part(config.sockets.into());
-    carver.enough()?;
-    let radio = PortRadio::open(node)?;
-    let object = MeshRef::attach(&mut carver, node, &DRIVER)?;
-    object.put(Core {
-        mesh,
-        radio,
-        scratch: core::ptr::from_mut(scratch),
-        host: None,
-        inbound,
-        transports,
-        on_event: given.on_event,
-        user: given.user,
-    });
+    let object = MeshRef::reserve(&mut carver)?;
+    let core = object.core();
+    let (mut random, now) = (node, node.now());
+    // SAFETY: the place is the object's, and nobody has borrowed it yet.
+    unsafe {
+        (&raw mut (*core).mesh).write(Mesh::within(&mut carver, config, now, &mut random));
+        (*core).mesh.begin(&carver, now)?;
+        (&raw mut (*core).scratch).write(core::ptr::from_mut(carver.part(SCRATCH)));
+        (&raw mut (*core).inbound).write(HostQueue::new(carver.part(config.host_queue.into())));
+        (&raw mut (*core).transports).write(carver.part(config.sockets.into()));
+        carver.enough()?;
+        (&raw mut (*core).radio).write(PortRadio::open(node)?);
+        (&raw mut (*core).host).write(None);
+        (&raw mut (*core).on_event).write(given.on_event);
+        (&raw mut (*core).user).write(given.user);
+    }
+    object.attach(node, &DRIVER)?;
     object::ready(object, node.open_source(object.handle(), |_| Ok(Channel::Radio)).map(|_| ()))
 }
 

@@ -106,6 +106,7 @@ impl Sizes {
 
 /// The tables in the order in which they are taken.
 const SHAPES: [Shape; 10] = [
+    Shape::of::<Object<Core>>(),
     Shape::of::<u8>(),
     Shape::of::<u8>(),
     Shape::of::<Config<'static>>(),
@@ -115,20 +116,19 @@ const SHAPES: [Shape; 10] = [
     Shape::of::<Caller>(),
     Shape::of::<u8>(),
     Shape::of::<Slot<Waiting>>(),
-    Shape::of::<Object<Core>>(),
 ];
 
-const fn plan_for(engine: &Config<'_>, sizes: &Sizes) -> Plan {
+/// How many elements each table of [`SHAPES`] has.
+const fn counts(engine: &Config<'_>, sizes: &Sizes) -> [usize; SHAPES.len()] {
     let Sizes { callers, handlers, topic, connect, will, requests } = *sizes;
     let client = Client::plan(engine).bytes();
     let input = engine.receive_bytes;
-    let counts = [connect + 4, will + 4, 1, client, topic, callers, handlers, input, requests, 1];
-    Plan::new().tables(&SHAPES, &counts)
+    [1, connect + 4, will + 4, 1, client, topic, callers, handlers, input, requests]
 }
 
 const _: () = {
     let sizes = Sizes { callers: 16, handlers: 8, topic: 0, connect: 0, will: 0, requests: 0 };
-    assert!(plan_for(&Config::DEFAULT, &sizes).bytes() <= MOTE_MQTT_MEM);
+    assert!(Plan::new().tables(&SHAPES, &counts(&Config::DEFAULT, &sizes)).bytes() <= MOTE_MQTT_MEM);
 };
 
 /// How many bytes `init` takes.
@@ -139,7 +139,9 @@ pub(super) unsafe fn plan(config: *const mote_mqtt_config) -> Result<usize> {
     let mut given = Given::new();
     // SAFETY: passed on to the caller.
     unsafe { given.read(config) }?;
-    Ok(plan_for(&given.engine, &Sizes::of(&given)?).bytes())
+    let counts = counts(&given.engine, &Sizes::of(&given)?);
+    let mut places = [core::ptr::null_mut(); SHAPES.len()];
+    Ok(Plan::of(|carver| carver.tables(&SHAPES, &counts, &mut places)).bytes())
 }
 
 /// Copies properties into the block, encoded.
@@ -167,39 +169,34 @@ pub(super) unsafe fn init(
     let node = unsafe { NodeRef::new(given.config().node) }?;
     let sizes = Sizes::of(&given)?;
     let mut carver = Carver::new(block);
+    let object = MqttRef::reserve(&mut carver)?;
+    let core = object.core();
     given.engine.properties = encode(&mut carver, sizes.connect, given.connect())?;
     let will = encode(&mut carver, sizes.will, given.will())?;
     if let Some(place) = &mut given.engine.will {
         place.properties = will;
     }
     let engine: &'static Config<'static> = carver.place(given.engine)?;
-    let client = Client::new(carver.part(Client::plan(engine).bytes()), engine)?;
-    let topic = core::ptr::from_mut::<[u8]>(carver.part(sizes.topic));
-    let callers = carver.part(sizes.callers);
-    let handlers = carver.part(sizes.handlers);
-    let inlet = Inlet::new(&mut carver, engine.receive_bytes);
-    // SAFETY: the config's texts stay as they are, as the header asks.
-    let requests = unsafe { Requests::new(&mut carver, given.config()) }?;
-    let store = if engine.store_owner == 0 { None } else { Some(PortStore::of(node)?) };
-    carver.enough()?;
-    let object = MqttRef::attach(&mut carver, node, &DRIVER)?;
-    let mote_mqtt_config { callback, user, .. } = *given.config();
-    let stream = TcpStream::new(node, object.handle());
-    let gone = core::ptr::null();
-    object.put(Core {
-        client,
-        stream,
-        inlet,
-        store,
-        topic,
-        callers,
-        done: 0,
-        handlers,
-        requests,
-        callback,
-        user,
-        gone,
-    });
+    let config = given.config();
+    // SAFETY: the place is the object's, and nobody has borrowed it yet. The config's texts stay as they are,
+    // as the header asks.
+    unsafe {
+        (&raw mut (*core).client).write(Client::new(carver.part(Client::plan(engine).bytes()), engine)?);
+        (&raw mut (*core).topic).write(core::ptr::from_mut(carver.part(sizes.topic)));
+        (&raw mut (*core).callers).write(carver.part(sizes.callers));
+        (&raw mut (*core).handlers).write(carver.part(sizes.handlers));
+        (&raw mut (*core).inlet).write(Inlet::new(&mut carver, engine.receive_bytes));
+        (&raw mut (*core).requests).write(Requests::new(&mut carver, config)?);
+        let store = if engine.store_owner == 0 { None } else { Some(PortStore::of(node)?) };
+        (&raw mut (*core).store).write(store);
+        carver.enough()?;
+        (&raw mut (*core).done).write(0);
+        (&raw mut (*core).callback).write(config.callback);
+        (&raw mut (*core).user).write(config.user);
+        (&raw mut (*core).gone).write(core::ptr::null());
+        object.attach(node, &DRIVER)?;
+        (&raw mut (*core).stream).write(TcpStream::new(node, object.handle()));
+    }
     Ok(object.pointer())
 }
 

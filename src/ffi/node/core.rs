@@ -4,7 +4,7 @@
 use super::driver::{Attachment, Driver, Provider};
 use super::services::Services;
 use super::udp::{Outbox, Parcel, Receiver};
-use crate::ffi::arguments::{self, Config, check};
+use crate::ffi::arguments::{self, Config, check, copy_config};
 use crate::ffi::mailbox::{Mailbox, Place};
 use crate::ffi::object;
 use crate::ffi::radio::RadioLetter;
@@ -220,88 +220,97 @@ impl Sizes {
         ];
         Sizes { receive_size, send_size, counts }
     }
-
-    const fn plan(&self) -> Plan {
-        Plan::new().tables(&SHAPES, &self.counts)
-    }
 }
 
 const fn default_bytes() -> usize {
     // SAFETY: integers and a pointer, for which all zeros is valid.
     let config: mote_node_config = unsafe { core::mem::zeroed() };
-    Sizes::of(&config, PORT_STATE_ALLOWANCE).plan().bytes()
+    Plan::new().tables(&SHAPES, &Sizes::of(&config, PORT_STATE_ALLOWANCE).counts).bytes()
 }
 
 const _: () = assert!(default_bytes() <= MOTE_NODE_MEM, "MOTE_NODE_MEM must hold the default config");
 
+/// What a node is made from. All zeros is valid.
+struct Layout {
+    port: mote_port,
+    services: Services,
+    sizes: Sizes,
+    /// Where each table begins.
+    places: [*mut u8; TABLES],
+}
+
+/// Reads a config, and takes what its node needs.
+///
+/// # Safety
+/// `config` and its `port` are NULL or valid with all that they point to.
+#[inline(never)]
+unsafe fn lay_out<'a>(
+    carver: &mut Carver<'static>,
+    config: *const mote_node_config,
+    room: &'a mut MaybeUninit<Layout>,
+) -> Result<&'a mut Layout> {
+    let mut given = arguments::room();
+    // SAFETY: passed on to the caller; integers, pointers and optional functions are valid when all zero.
+    unsafe {
+        let given = arguments::config(config, &mut given)?;
+        room.as_mut_ptr().write_bytes(0, 1);
+        let layout = room.assume_init_mut();
+        copy_config(given.port.cast(), (&raw mut layout.port).cast(), size_of::<mote_port>())?;
+        layout.services.read(given.port, &layout.port)?;
+        layout.sizes = Sizes::of(given, layout.port.state_size);
+        carver.tables(&SHAPES, &layout.sizes.counts, &mut layout.places);
+        carver.enough()?;
+        Ok(layout)
+    }
+}
+
 /// See `mote_node_size`.
 ///
 /// # Safety
-/// `config.port` is NULL or valid with all that it points to.
-pub(super) unsafe fn size(config: &mote_node_config) -> Result<usize> {
-    let mut room = MaybeUninit::uninit();
+/// As [`lay_out`].
+pub(super) unsafe fn size(config: *const mote_node_config) -> Result<usize> {
+    let (mut carver, mut room) = (Carver::measuring(Plan::new()), MaybeUninit::uninit());
     // SAFETY: passed on to the caller.
-    let services = unsafe { Services::read(config.port, &mut room) }?;
-    Ok(Sizes::of(config, services.table(&mut arguments::room())?.state_size).plan().bytes())
+    unsafe { lay_out(&mut carver, config, &mut room) }?;
+    Ok(carver.plan().bytes())
 }
 
 /// See `mote_node_init`.
 ///
 /// # Safety
-/// `config.port` is NULL or valid with all that it points to, and stays so while the node lives.
-pub(super) unsafe fn init(block: &'static mut [u8], config: &mote_node_config) -> Result<*mut mote_node> {
-    let mut table = arguments::room();
-    // SAFETY: passed on to the caller; `read` below checks the tables.
-    let table = unsafe { arguments::config(config.port, &mut table) }?;
-    let sizes = Sizes::of(config, table.state_size);
-    let mut places = [core::ptr::null_mut(); TABLES];
-    Carver::new(block).tables(&SHAPES, &sizes.counts, &mut places)?;
-    let [state, node, ..] = places;
-    let node = node.cast::<Node>();
-    // SAFETY: each place is aligned and large enough for its table, zeroed, and used for it alone. All
-    // zeros is valid for everything.
+/// As [`lay_out`], and the port stays valid while the node lives.
+pub(super) unsafe fn init(
+    block: &'static mut [u8],
+    config: *const mote_node_config,
+) -> Result<*mut mote_node> {
+    let mut room = MaybeUninit::uninit();
+    // SAFETY: passed on to the caller. Each place is aligned and large enough for its table, zeroed, and used for
+    // it alone. All zeros is valid for everything that is not written.
     unsafe {
-        let place = &mut *(&raw mut (*node).services).cast::<MaybeUninit<Services>>();
-        let services = Services::read(config.port, place)?;
-        if table.state_size > 0 {
+        let Layout { port, services, sizes, places } = lay_out(&mut Carver::new(block), config, &mut room)?;
+        let [state, node, ..] = *places;
+        if port.state_size > 0 {
             services.state = state.cast();
         }
-        if let Some(open) = table.open {
-            check(open(services.state, table.user))?;
+        if let Some(open) = port.open {
+            check(open(services.state, port.user))?;
         }
         services.opened();
-        let pool =
-            (&raw mut (*UnsafeCell::raw_get(&raw const (*node).core)).pool).cast::<MaybeUninit<Pool>>();
-        if let Err(error) = (*pool).write(Pool::default()).prime(|out| services.entropy(out)) {
-            if let Some(close) = table.close {
+        let node = node.cast::<Node>();
+        let core = UnsafeCell::raw_get(&raw const (*node).core);
+        if let Err(error) = (*core).pool.prime(|out| services.entropy(out)) {
+            if let Some(close) = port.close {
                 close(services.state);
             }
             return Err(error);
         }
-        let now = services.now();
-        furnish(node, &sizes, &places);
-        let core = UnsafeCell::raw_get(&raw const (*node).core);
-        (*core).now = now;
-        (&raw mut (*node).magic).write(MAGIC);
-    }
-    Ok(node.cast())
-}
-
-/// Gives a node its tables.
-///
-/// # Safety
-/// As `init` describes; there is a place for every table.
-#[inline(never)]
-unsafe fn furnish(node: *mut Node, sizes: &Sizes, places: &[*mut u8; TABLES]) {
-    let [_, _, objects, sources, _, _, radio_frames, receive_batch, send_batch, ..] = sizes.counts;
-    let [_, _, attached, source, ready, posts, frames, received, sent, senders, inputs, outputs] = *places;
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let core = UnsafeCell::raw_get(&raw const (*node).core);
-        (&raw mut (*core).schedule).write(Schedule::new(
-            from_raw_parts_mut(attached.cast(), objects),
-            from_raw_parts_mut(source.cast(), sources),
-        ));
+        (*core).now = services.now();
+        (&raw mut (*node).services).copy_from_nonoverlapping(services, 1);
+        let [_, _, attached, source, ready, posts, frames, received, sent, senders, inputs, outputs] =
+            *places;
+        let [_, _, objects, sources, _, _, radio_frames, receive_batch, send_batch, ..] = sizes.counts;
+        let slots = from_raw_parts_mut(attached.cast(), objects);
+        (&raw mut (*core).schedule).write(Schedule::new(slots, from_raw_parts_mut(source.cast(), sources)));
         let parcels = from_raw_parts_mut(received.cast(), receive_batch);
         (&raw mut (*core).receiver).write(Receiver::new(parcels, inputs, sizes.receive_size));
         let parcels = from_raw_parts_mut(sent.cast(), send_batch);
@@ -310,6 +319,8 @@ unsafe fn furnish(node: *mut Node, sizes: &Sizes, places: &[*mut u8; TABLES]) {
         (&raw mut (*core).ready).write(from_raw_parts_mut(ready.cast(), sources));
         (&raw mut (*node).posts).write(Mailbox::new(from_raw_parts(posts.cast(), POSTS)));
         (&raw mut (*node).frames).write(Mailbox::new(from_raw_parts(frames.cast(), radio_frames)));
+        (&raw mut (*node).magic).write(MAGIC);
+        Ok(node.cast())
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) use self::driver::{Driver, Provider};
 pub(crate) use self::turn::deliver;
 pub(crate) use self::udp::Lent;
 
-use super::arguments::{block, config, fill, outcome, output, room};
+use super::arguments::{block, fill, outcome, output};
 use super::status::mote_status;
 use crate::port::mote_port;
 use crate::status::{Error, Result};
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn mote_node_size(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(size)?;
-            out.write(core::size(config(node_config, &mut room())?)?);
+            out.write(core::size(node_config)?);
         }
         Ok(())
     };
@@ -78,9 +78,7 @@ pub unsafe extern "C" fn mote_node_init(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(node)?;
-            let mut room = room();
-            let wanted = config(node_config, &mut room)?;
-            out.write(core::init(block(memory, memory_size)?, wanted)?);
+            out.write(core::init(block(memory, memory_size)?, node_config)?);
         }
         Ok(())
     };

@@ -121,35 +121,26 @@ const KEPT: [[u8; 3]; 5] = [
 const _: () = assert!(size_of::<Services>() < 256 && size_of::<mote_port>() < 256, "KEPT counts in bytes");
 
 impl Services {
-    /// Checks the tables, and keeps them in `room`.
+    /// Checks the tables, and keeps those that are often needed. `self` is all zeros until then.
     ///
     /// # Safety
-    /// `port` is NULL or valid with all that it points to, and stays so while the node lives.
-    pub(crate) unsafe fn read(
-        port: *const mote_port,
-        room: &mut MaybeUninit<Services>,
-    ) -> Result<&mut Services> {
-        let mut table = arguments::room();
-        // SAFETY: passed on to the caller. All zeros are a valid value, and each table is written to
-        // the member of its type.
-        let services = unsafe {
-            let table = arguments::config(port, &mut table)?;
-            room.as_mut_ptr().write_bytes(0, 1);
-            let services = room.assume_init_mut();
-            (services.port, services.state) = (port, table.user);
-            for [from, to, size] in KEPT {
-                let kept = core::ptr::from_mut(services).cast::<u8>().add(to.into());
-                match services.copy_table(from.into(), kept, size.into()) {
-                    Ok(()) | Err(Error::Unsupported) => {}
-                    Err(error) => return Err(error),
-                }
+    /// `port` is valid with all that it points to, and stays so while the node lives; `table` is what it says.
+    pub(crate) unsafe fn read(&mut self, port: *const mote_port, table: &mote_port) -> Result<()> {
+        (self.port, self.state) = (port, table.user);
+        for [from, to, size] in KEPT {
+            // SAFETY: passed on to the caller; each table is written to the member of its type.
+            match unsafe {
+                let kept = core::ptr::from_mut(self).cast::<u8>().add(to.into());
+                self.copy_table(from.into(), kept, size.into())
+            } {
+                Ok(()) | Err(Error::Unsupported) => {}
+                Err(error) => return Err(error),
             }
-            services
-        };
-        if services.clock.now.is_none() || services.entropy.fill.is_none() {
+        }
+        if self.clock.now.is_none() || self.entropy.fill.is_none() {
             return Err(Error::Invalid);
         }
-        Ok(services)
+        Ok(())
     }
 
     /// Asks what can only be asked of an open port.
