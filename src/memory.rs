@@ -217,19 +217,20 @@ impl<'m> Carver<'m> {
         self.table::<T>(1)?.first_mut().ok_or(Error::NoMemory)
     }
 
+    /// The place of one value, which is to be written there; none when the block is used up, and when it is counted only.
+    pub(crate) fn room<T>(&mut self) -> Option<&'m mut core::mem::MaybeUninit<T>> {
+        let (place, count) = self.take(align_of::<T>(), size_of::<T>(), 1);
+        // SAFETY: `take` gave room for one, aligned for `T`, in a block that is borrowed mutably
+        // for 'm; it gives no byte twice. Nothing is said of what it holds.
+        if count == 1 { Some(unsafe { &mut *place.cast() }) } else { None }
+    }
+
     /// Moves `value` into the block. It is never dropped.
     ///
     /// # Errors
     /// [`Error::NoMemory`] when the block is used up.
     pub fn place<T>(&mut self, value: T) -> Result<&'m mut T> {
-        let (place, 1) = self.take(align_of::<T>(), size_of::<T>(), 1) else { return Err(Error::NoMemory) };
-        let place = place.cast::<T>();
-        // SAFETY: `take` gave room for one, aligned for `T`, in a block that is borrowed mutably
-        // for 'm; it gives no byte twice.
-        unsafe {
-            place.write(value);
-            Ok(&mut *place)
-        }
+        Ok(self.room().ok_or(Error::NoMemory)?.write(value))
     }
 
     /// How many bytes are left.

@@ -182,6 +182,11 @@ pub(crate) fn set_byte(to: &mut u8, given: u16, most: u8) -> Result<()> {
     Ok(())
 }
 
+/// What a reading came to, left where it is: a config is large to be moved.
+pub(crate) fn in_place<T>(read: &Result<T>) -> Result<&T> {
+    read.as_ref().map_err(|error| *error)
+}
+
 /// The status that C gets.
 pub(crate) fn outcome(result: Result<()>) -> mote_status {
     match result {

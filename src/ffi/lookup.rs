@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Host names to addresses, without blocking.
 
-use super::arguments::{block, check, outcome, output, room, slice};
-use super::node::{Channel, Driver, NodeRef, mote_node};
+use super::arguments::{block, outcome, output, slice};
+use super::node::{Driver, NodeRef, mote_node};
 use super::object::{self, Kind, Object, ObjectRef};
 use super::status::MOTE_OK;
 use crate::address::{Ip, SocketAddress};
 use crate::memory::Carver;
-use crate::port::{mote_address, mote_bytes, mote_port_resolver, mote_status};
+use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -77,23 +77,14 @@ impl LookupRef {
     fn take(self) -> bool {
         let Some((source, query)) = self.with(|core| core.query) else { return false };
         let mut addresses = [mote_address::default(); ADDRESSES];
-        let mut count = 0;
-        let node = self.node();
-        let services = node.services();
-        let mut answer = || -> Result<()> {
-            let mut room = room::<mote_port_resolver>();
-            let take = services.service(&mut room)?.take.ok_or(Error::Unsupported)?;
-            // SAFETY: the port's contract.
-            check(unsafe { take(services.state, query, addresses.as_mut_ptr(), ADDRESSES, &raw mut count) })
-        };
-        let answered = answer();
+        let answered = self.node().resolved(query, &mut addresses);
         if answered == Err(Error::WouldBlock) {
             return false;
         }
         // The port has ended the query by itself.
         self.node().forget_source(source);
         self.with(|core| core.query = None);
-        self.end(answered.and_then(|()| addresses.get(..count).ok_or(Error::Io)));
+        self.end(answered.and_then(|count| addresses.get(..count).ok_or(Error::Io)));
         true
     }
 }
@@ -176,22 +167,11 @@ pub unsafe extern "C" fn mote_lookup_start(
 }
 
 fn begin_query(lookup: LookupRef, host: &[u8]) -> Result<()> {
-    let node = lookup.node();
-    let handle = lookup.handle();
     if lookup.with(|core| core.literal.is_some()) {
         return Ok(());
     }
-    let services = node.services();
-    let mut room = room::<mote_port_resolver>();
-    let resolver = services.service(&mut room)?;
-    let start = resolver.start.ok_or(Error::Unsupported)?;
-    let mut query = 0;
-    let source = node.open_source(handle, |token| {
-        // SAFETY: the port's contract.
-        check(unsafe { start(services.state, host.as_ptr(), host.len(), token, &raw mut query) })?;
-        Ok(Channel::Owned { socket: query, close: resolver.cancel })
-    })?;
-    lookup.with(|core| core.query = Some((source, query)));
+    let query = lookup.node().resolve(lookup.handle(), host)?;
+    lookup.with(|core| core.query = Some(query));
     Ok(())
 }
 

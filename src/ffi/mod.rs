@@ -30,6 +30,7 @@ mod object;
 #[cfg(feature = "ieee802154")]
 mod port_radio;
 mod radio;
+mod resolver;
 #[cfg(feature = "std")]
 mod sim;
 mod status;

@@ -42,21 +42,22 @@ impl Dial {
             give_up_at: now.after(timeout),
             error: Error::NotFound,
         };
-        let is_v4 = |address: &&SocketAddress| address.ip.to_v4().is_some();
-        let first_is_v4 = addresses.first().is_some_and(|first| is_v4(&first));
-        let mut first = addresses.iter().filter(|address| is_v4(address) == first_is_v4);
-        let mut second = addresses.iter().filter(|address| is_v4(address) != first_is_v4);
-        let mut take_first = true;
+        // The addresses of the family whose turn it is, beginning with the first one's, and those of the other.
+        let (mut these, mut those, mut family) = (0u32, 0u32, false);
+        for (index, address) in addresses.iter().enumerate().take(DIAL_ADDRESSES) {
+            let is_v4 = address.ip.to_v4().is_some();
+            if index == 0 {
+                family = is_v4;
+            }
+            *(if is_v4 == family { &mut these } else { &mut those }) |= 1 << index;
+        }
         for place in &mut dial.addresses {
-            let address = if take_first {
-                first.next().or_else(|| second.next())
-            } else {
-                second.next().or_else(|| first.next())
-            };
-            let Some(address) = address else { break };
+            let index = if these == 0 { those } else { these }.trailing_zeros();
+            let Some(address) = addresses.get(index as usize) else { break };
+            let taken = 1 << index;
+            (these, those) = (those & !taken, these & !taken);
             *place = *address;
             dial.count += 1;
-            take_first = !take_first;
         }
         dial
     }

@@ -7,7 +7,7 @@ use super::request::{Caller, tell};
 #[cfg(feature = "coap-server")]
 use super::server::{Served, ask};
 use crate::coap::{Config, Endpoint, Event};
-use crate::ffi::arguments::outcome;
+use crate::ffi::arguments::{in_place, outcome};
 use crate::ffi::node::{Driver, Lent, NodeRef};
 use crate::ffi::object::{Kind, Object, ObjectRef, ready};
 use crate::memory::{Carver, Plan};
@@ -71,7 +71,7 @@ fn furnish(core: *mut Core, carver: &mut Carver<'static>, config: &Config) -> Re
     carver.enough()?;
     // SAFETY: the place is the object's, and nobody has borrowed it yet.
     unsafe {
-        (&raw mut (*core).endpoint).write(endpoint?);
+        (&raw mut (*core).endpoint).copy_from_nonoverlapping(in_place(&endpoint)?, 1);
         (&raw mut (*core).scratch).write(core::ptr::from_mut(scratch));
         #[cfg(feature = "coap-client")]
         (&raw mut (*core).callers).write(callers);

@@ -157,11 +157,6 @@ pub struct mote_mesh_root_config {
 // SAFETY: `repr(C)`, `size` first, integers.
 unsafe impl CConfig for mote_mesh_root_config {}
 
-/// What a reading came to, left where it is: a config is large to be moved.
-pub(super) fn in_place<T>(read: &Result<T>) -> Result<&T> {
-    read.as_ref().map_err(|error| *error)
-}
-
 /// The engine's configuration from C's.
 pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     let role = match given.role {

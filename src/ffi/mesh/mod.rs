@@ -42,7 +42,7 @@ pub unsafe extern "C" fn mote_mesh_size(config: *const mote_mesh_config, size: *
             let out = output(size)?;
             let mut room = arguments::room();
             let wanted = &config::engine(arguments::config(config, &mut room)?);
-            out.write(object::plan(config::in_place(wanted)?).bytes());
+            out.write(object::plan(arguments::in_place(wanted)?).bytes());
         }
         Ok(())
     };
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn mote_mesh_init(
             let mut room = arguments::room();
             let given = arguments::config(config, &mut room)?;
             let wanted = &config::engine(given);
-            let wanted = config::in_place(wanted)?;
+            let wanted = arguments::in_place(wanted)?;
             let node = NodeRef::new(given.node)?;
             let block = block(memory, memory_size)?;
             out.write(object::init(block, wanted, node, given)?);
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn mote_mesh_start_root(
     // SAFETY: passed on to the caller of this function.
     let given = unsafe { arguments::config(root, &mut room) };
     // SAFETY: as above.
-    unsafe { command(mesh, |engine, cx| engine.start_root(cx, config::in_place(&config::root(given?))?)) }
+    unsafe { command(mesh, |engine, cx| engine.start_root(cx, arguments::in_place(&config::root(given?))?)) }
 }
 
 /// As the root of the instance, has every node choose its place in the DODAG anew.

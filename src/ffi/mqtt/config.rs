@@ -276,18 +276,13 @@ pub(super) struct Given {
     /// The engine's configuration, but for properties, which have to be copied first.
     pub(super) engine: Config<'static>,
     config: MaybeUninit<mote_mqtt_config>,
-    connect: Room<'static>,
-    connect_count: usize,
-    will: Room<'static>,
-    will_count: usize,
+    will: MaybeUninit<mote_mqtt_will>,
 }
 
 impl Given {
     /// Nothing but the defaults, until [`read`](Given::read).
     pub(super) fn new() -> Given {
-        let config = MaybeUninit::zeroed();
-        let (engine, connect, will) = (Config::DEFAULT, room(), room());
-        Given { engine, config, connect, connect_count: 0, will, will_count: 0 }
+        Given { engine: Config::DEFAULT, config: MaybeUninit::zeroed(), will: MaybeUninit::zeroed() }
     }
 
     /// What was given, with all members.
@@ -296,14 +291,10 @@ impl Given {
         unsafe { self.config.assume_init_ref() }
     }
 
-    /// The properties of CONNECT.
-    pub(super) fn connect(&self) -> Properties<'_> {
-        Properties::List(self.connect.get(..self.connect_count).unwrap_or_default())
-    }
-
-    /// The Will Properties.
-    pub(super) fn will(&self) -> Properties<'_> {
-        Properties::List(self.will.get(..self.will_count).unwrap_or_default())
+    /// The will that was given; all zeros for none.
+    pub(super) fn will(&self) -> &mote_mqtt_will {
+        // SAFETY: as above.
+        unsafe { self.will.assume_init_ref() }
     }
 
     /// Reads and checks a config.
@@ -311,8 +302,7 @@ impl Given {
     /// # Safety
     /// `config` is NULL or valid with all that it points to.
     pub(super) unsafe fn read(&mut self, config: *const mote_mqtt_config) -> Result<()> {
-        let Given { engine, config: config_room, connect, connect_count, will: will_properties, will_count } =
-            self;
+        let Given { engine, config: config_room, will: will_room } = self;
         // SAFETY: passed on to the caller.
         unsafe {
             let given = arguments::config(config, config_room)?;
@@ -372,16 +362,11 @@ impl Given {
                     Some(policy)
                 }
             };
-            *connect_count = given.property_count;
-            properties(given.properties, given.property_count, connect)?;
             if !given.will.is_null() {
-                let mut will_room = arguments::room();
-                let will = arguments::config(given.will, &mut will_room)?;
+                let will = arguments::config(given.will, will_room)?;
                 if will.retain > 1 || will.reserved != 0 {
                     return Err(Error::Invalid);
                 }
-                *will_count = will.property_count;
-                properties(will.properties, will.property_count, will_properties)?;
                 engine.will = Some(Will {
                     qos: will.qos,
                     retain: will.retain != 0,

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The object behind a `mote_mqtt`, and how the node drives it.
 
-use super::config::{Given, mote_mqtt_config};
+use super::config::{self, Given, mote_mqtt_config, mote_mqtt_property, properties};
 use super::event::{
     MOTE_MQTT_ABORTED, MOTE_MQTT_ENDED, MOTE_MQTT_MESSAGE, MOTE_MQTT_PAYLOAD, MOTE_MQTT_WANTED, blank, lend,
     mote_mqtt_callback, mote_mqtt_event, show,
 };
 use super::requests::{Requests, Waiting};
 use crate::bytes::{Writer, copy};
+use crate::ffi::arguments::in_place;
 use crate::ffi::node::{Driver, NodeRef};
 use crate::ffi::object::{Kind, Object, ObjectRef};
 use crate::ffi::store::PortStore;
 use crate::ffi::tcp::{Inlet, Signal, TcpStream};
-use crate::memory::{Carver, Plan, Shape};
+use crate::memory::{Carver, Plan};
 use crate::mqtt::{Client, Config, Context, Event, Properties};
 use crate::status::{Error, Result};
 use crate::store::Store;
@@ -78,58 +79,59 @@ const fn or(value: u16, default: usize) -> usize {
     if value == 0 { default } else { value as usize }
 }
 
-/// The tables besides the engine's, in bytes or elements.
-struct Sizes {
-    callers: usize,
-    handlers: usize,
-    topic: usize,
-    /// Encoded properties of CONNECT and of the will.
-    connect: usize,
-    will: usize,
-    requests: usize,
-}
-
-impl Sizes {
-    fn of(given: &Given) -> Result<Sizes> {
-        let config = given.config();
-        let length = |properties: Properties<'_>| Ok(properties.content_len()? as usize);
-        Ok(Sizes {
-            callers: or(config.operations, 16),
-            handlers: or(config.handlers, 8),
-            topic: if given.engine.topic_alias_maximum == 0 { 0 } else { given.engine.names_bytes },
-            connect: length(given.connect())?,
-            will: length(given.will())?,
-            requests: config.requests.into(),
-        })
-    }
-}
-
-/// The tables in the order in which they are taken.
-const SHAPES: [Shape; 10] = [
-    Shape::of::<Object<Core>>(),
-    Shape::of::<u8>(),
-    Shape::of::<u8>(),
-    Shape::of::<Config<'static>>(),
-    Shape::of::<u8>(),
-    Shape::of::<u8>(),
-    Shape::of::<Caller>(),
-    Shape::of::<Caller>(),
-    Shape::of::<u8>(),
-    Shape::of::<Slot<Waiting>>(),
-];
-
-/// How many elements each table of [`SHAPES`] has.
-const fn counts(engine: &Config<'_>, sizes: &Sizes) -> [usize; SHAPES.len()] {
-    let Sizes { callers, handlers, topic, connect, will, requests } = *sizes;
-    let client = Client::plan(engine).bytes();
-    let input = engine.receive_bytes;
-    [1, connect + 4, will + 4, 1, client, topic, callers, handlers, input, requests]
-}
-
 const _: () = {
-    let sizes = Sizes { callers: 16, handlers: 8, topic: 0, connect: 0, will: 0, requests: 0 };
-    assert!(Plan::new().tables(&SHAPES, &counts(&Config::DEFAULT, &sizes)).bytes() <= MOTE_MQTT_MEM);
+    let config = Config::DEFAULT;
+    let plan = Plan::new().table::<Object<Core>>(1).table::<u8>(2 * PREFIX).table::<Config<'static>>(1);
+    let plan =
+        plan.table::<u8>(Client::plan(&config).bytes()).table::<Caller>(CALLERS).table::<Caller>(HANDLERS);
+    assert!(plan.table::<u8>(config.receive_bytes).bytes() <= MOTE_MQTT_MEM);
 };
+
+/// How many callers and handlers there are by default.
+const CALLERS: usize = 16;
+const HANDLERS: usize = 8;
+
+/// The tables of a client, in the order in which they are taken.
+struct Tables {
+    config: Option<&'static mut MaybeUninit<Config<'static>>>,
+    client: &'static mut [u8],
+    topic: &'static mut [u8],
+    callers: &'static mut [Caller],
+    handlers: &'static mut [Caller],
+    input: &'static mut [u8],
+    requests: &'static mut [Slot<Waiting>],
+}
+
+/// Takes the tables, and completes the engine's config with properties.
+///
+/// # Safety
+/// As [`Given::read`].
+#[inline(never)]
+unsafe fn carve(carver: &mut Carver<'static>, given: &mut Given) -> Result<Tables> {
+    let (config, will) = (given.config(), given.will());
+    let (operations, handlers, requests) = (config.operations, config.handlers, config.requests);
+    // SAFETY: passed on to the caller.
+    let (connect, will) = unsafe {
+        (
+            encode(carver, config.properties, config.property_count)?,
+            encode(carver, will.properties, will.property_count)?,
+        )
+    };
+    let engine = &mut given.engine;
+    engine.properties = connect;
+    if let Some(place) = &mut engine.will {
+        place.properties = will;
+    }
+    Ok(Tables {
+        config: carver.room(),
+        client: carver.part(Client::plan(engine).bytes()),
+        topic: carver.part(if engine.topic_alias_maximum == 0 { 0 } else { engine.names_bytes }),
+        callers: carver.part(or(operations, CALLERS)),
+        handlers: carver.part(or(handlers, HANDLERS)),
+        input: carver.part(engine.receive_bytes),
+        requests: carver.part(requests.into()),
+    })
+}
 
 /// How many bytes `init` takes.
 ///
@@ -137,21 +139,39 @@ const _: () = {
 /// As [`Given::read`].
 pub(super) unsafe fn plan(config: *const mote_mqtt_config) -> Result<usize> {
     let mut given = Given::new();
+    let mut carver = Carver::measuring(Plan::new().table::<Object<Core>>(1));
     // SAFETY: passed on to the caller.
-    unsafe { given.read(config) }?;
-    let counts = counts(&given.engine, &Sizes::of(&given)?);
-    let mut places = [core::ptr::null_mut(); SHAPES.len()];
-    Ok(Plan::of(|carver| carver.tables(&SHAPES, &counts, &mut places)).bytes())
+    unsafe {
+        given.read(config)?;
+        carve(&mut carver, &mut given)?;
+    }
+    Ok(carver.plan().bytes())
 }
 
+/// The most bytes that say how long properties are.
+const PREFIX: usize = 4;
+
 /// Copies properties into the block, encoded.
-fn encode(carver: &mut Carver<'static>, length: usize, given: Properties<'_>) -> Result<Properties<'static>> {
-    let room: &'static mut [u8] = carver.table(length + 4)?;
-    let mut writer = Writer::new(room);
-    given.write(&mut writer)?;
-    let written: &'static [u8] = writer.finish();
+///
+/// # Safety
+/// As [`properties`].
+#[inline(never)]
+unsafe fn encode(
+    carver: &mut Carver<'static>,
+    first: *const mote_mqtt_property,
+    count: usize,
+) -> Result<Properties<'static>> {
+    let mut list = config::room();
+    // SAFETY: passed on to the caller.
+    let given = unsafe { properties(first, count, &mut list) }?;
+    let length = given.content_len()? as usize;
+    let mut writer = Writer::new(carver.part(length + PREFIX));
+    if writer.remaining() > 0 {
+        given.write(&mut writer)?;
+    }
     // Without the length in front.
-    Ok(Properties::Encoded(written.get(written.len() - length..).unwrap_or_default()))
+    let written: &'static [u8] = writer.finish();
+    Ok(Properties::Encoded(written.get(written.len().saturating_sub(length)..).unwrap_or_default()))
 }
 
 /// Makes a client in `block`.
@@ -163,41 +183,35 @@ pub(super) unsafe fn init(
     config: *const mote_mqtt_config,
 ) -> Result<*mut mote_mqtt> {
     let mut given = Given::new();
-    // SAFETY: passed on to the caller.
-    unsafe { given.read(config) }?;
-    // SAFETY: passed on to the caller.
-    let node = unsafe { NodeRef::new(given.config().node) }?;
-    let sizes = Sizes::of(&given)?;
-    let mut carver = Carver::new(block);
-    let object = MqttRef::reserve(&mut carver)?;
-    let core = object.core();
-    given.engine.properties = encode(&mut carver, sizes.connect, given.connect())?;
-    let will = encode(&mut carver, sizes.will, given.will())?;
-    if let Some(place) = &mut given.engine.will {
-        place.properties = will;
-    }
-    let engine: &'static Config<'static> = carver.place(given.engine)?;
-    let config = given.config();
-    // SAFETY: the place is the object's, and nobody has borrowed it yet. The config's texts stay as they are,
-    // as the header asks.
+    // SAFETY: the place is the object's, and nobody has borrowed it yet. What is asked of the config is passed on to
+    // the caller.
     unsafe {
-        (&raw mut (*core).client).write(Client::new(carver.part(Client::plan(engine).bytes()), engine)?);
-        (&raw mut (*core).topic).write(core::ptr::from_mut(carver.part(sizes.topic)));
-        (&raw mut (*core).callers).write(carver.part(sizes.callers));
-        (&raw mut (*core).handlers).write(carver.part(sizes.handlers));
-        (&raw mut (*core).inlet).write(Inlet::new(&mut carver, engine.receive_bytes));
-        (&raw mut (*core).requests).write(Requests::new(&mut carver, config)?);
+        given.read(config)?;
+        let node = NodeRef::new(given.config().node)?;
+        let mut carver = Carver::new(block);
+        let object = MqttRef::reserve(&mut carver)?;
+        let core = object.core();
+        let tables = carve(&mut carver, &mut given)?;
+        carver.enough()?;
+        let config = given.config();
+        let engine = tables.config.ok_or(Error::NoMemory)?.write(given.engine);
+        let client = Client::new(tables.client, engine);
+        (&raw mut (*core).client).copy_from_nonoverlapping(in_place(&client)?, 1);
+        (&raw mut (*core).topic).write(tables.topic);
+        (&raw mut (*core).callers).write(tables.callers);
+        (&raw mut (*core).handlers).write(tables.handlers);
+        (&raw mut (*core).inlet).write(Inlet::new(tables.input));
+        (&raw mut (*core).requests).write(Requests::new(tables.requests, config)?);
         let store = if engine.store_owner == 0 { None } else { Some(PortStore::of(node)?) };
         (&raw mut (*core).store).write(store);
-        carver.enough()?;
         (&raw mut (*core).done).write(0);
         (&raw mut (*core).callback).write(config.callback);
         (&raw mut (*core).user).write(config.user);
         (&raw mut (*core).gone).write(core::ptr::null());
         object.attach(node, &DRIVER)?;
         (&raw mut (*core).stream).write(TcpStream::new(node, object.handle()));
+        Ok(object.pointer())
     }
-    Ok(object.pointer())
 }
 
 impl MqttRef {

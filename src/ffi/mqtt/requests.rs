@@ -10,7 +10,6 @@ use super::object::{MqttRef, mote_mqtt};
 use super::{mote_mqtt_publish_config, publish};
 use crate::ffi::arguments::{self, outcome, slice};
 use crate::ffi::status::MOTE_OK;
-use crate::memory::Carver;
 use crate::mqtt::{
     Filter, Operation, Properties, Property, Reason, Subscription, SubscriptionOptions, Token, topic,
     wire::property::id,
@@ -18,7 +17,7 @@ use crate::mqtt::{
 use crate::port::mote_status;
 use crate::random::Random;
 use crate::status::{Error, Result};
-use crate::table::{Handle, Table};
+use crate::table::{Handle, Slot, Table};
 use crate::time::Instant;
 use core::ffi::c_void;
 
@@ -61,7 +60,10 @@ pub(super) struct Requests {
 impl Requests {
     /// # Safety
     /// The config's response topic is valid for as long as the client.
-    pub(super) unsafe fn new(carver: &mut Carver<'static>, config: &mote_mqtt_config) -> Result<Requests> {
+    pub(super) unsafe fn new(
+        slots: &'static mut [Slot<Waiting>],
+        config: &mote_mqtt_config,
+    ) -> Result<Requests> {
         // SAFETY: passed on to the caller.
         let topic = unsafe { text(config.response_topic) }?;
         let wanted = config.requests > 0;
@@ -70,7 +72,7 @@ impl Requests {
         if !known || !nothing_else || (wanted && config.version == super::MOTE_MQTT_V311) {
             return Err(Error::Invalid);
         }
-        let waiting = Table::new(carver.part(config.requests as usize));
+        let waiting = Table::new(slots);
         let deadline = Instant::NEVER;
         Ok(Requests { topic, qos: config.response_qos, waiting, current: None, deadline, drive: None })
     }

@@ -12,8 +12,7 @@ use super::arguments::{check, room};
 use super::node::{Channel, NodeRef};
 use crate::address::{Ip, SocketAddress};
 use crate::bytes;
-use crate::memory::Carver;
-use crate::port::{mote_address, mote_port_resolver, mote_port_tcp};
+use crate::port::{mote_address, mote_port_tcp};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -32,8 +31,8 @@ pub(crate) struct Inlet {
 
 impl Inlet {
     /// Without room it is empty: the carver knows.
-    pub(crate) fn new(carver: &mut Carver<'static>, size: usize) -> Inlet {
-        Inlet { buffer: carver.part(size), start: 0, end: 0 }
+    pub(crate) const fn new(buffer: &'static mut [u8]) -> Inlet {
+        Inlet { buffer, start: 0, end: 0 }
     }
 
     /// The bytes not consumed yet. They stay where they are until the next
@@ -203,14 +202,8 @@ impl TcpStream {
     }
 
     fn take_addresses(&self, query: usize, port: u16, now: Instant, give_up_at: Instant) -> Result<Dial> {
-        let mut room = room::<mote_port_resolver>();
-        let take = self.node.services().service(&mut room)?.take.ok_or(Error::Unsupported)?;
         let mut addresses = [mote_address::default(); DIAL_ADDRESSES];
-        let mut count = 0;
-        // SAFETY: the port's contract; the table has the stated capacity.
-        check(unsafe {
-            take(self.port_state(), query, addresses.as_mut_ptr(), addresses.len(), &raw mut count)
-        })?;
+        let count = self.node.resolved(query, &mut addresses)?;
         let mut targets = addresses.map(SocketAddress::from);
         for target in &mut targets {
             target.port = port;
@@ -345,15 +338,7 @@ impl Stream for TcpStream {
             let target = SocketAddress::new(ip, port);
             self.state = State::Dialing(Dial::new(now, &[target], CONNECT_TIMEOUT));
         } else {
-            let mut room = room::<mote_port_resolver>();
-            let resolver = self.node.services().service(&mut room)?;
-            let start = resolver.start.ok_or(Error::Unsupported)?;
-            let mut query = 0;
-            let source = self.node.open_source(self.owner, |token| {
-                // SAFETY: the port's contract; the name is copied before the call returns.
-                check(unsafe { start(self.port_state(), host.as_ptr(), host.len(), token, &raw mut query) })?;
-                Ok(Channel::Owned { socket: query, close: resolver.cancel })
-            })?;
+            let (source, query) = self.node.resolve(self.owner, host.as_bytes())?;
             self.state = State::Resolving { source, query, port, give_up_at: now.after(CONNECT_TIMEOUT) };
         }
         self.node.touch(self.owner);

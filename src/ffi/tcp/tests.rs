@@ -66,11 +66,10 @@ impl Client {
         assert_eq!(status, 0);
         // SAFETY: just made.
         let reference = unsafe { NodeRef::new(node) }.unwrap();
-        let mut carver = Carver::new(vec![0u8; 256].leak());
         let nobody = Handle::from_raw(1).unwrap();
         let owner = Box::leak(Box::new(Owner {
             stream: TcpStream::new(reference, nobody),
-            inlet: Inlet::new(&mut carver, 256),
+            inlet: Inlet::new(vec![0u8; 256].leak()),
             signals: Vec::new(),
             received: Vec::new(),
             consume: true,
