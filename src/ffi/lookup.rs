@@ -194,7 +194,7 @@ pub unsafe extern "C" fn mote_lookup_cancel(lookup: *mut mote_lookup) -> mote_st
 mod tests {
     use super::*;
     use crate::ffi::node::{mote_node_close, mote_node_config, mote_node_init, mote_node_poll};
-    use crate::port::{mote_port, mote_port_clock, mote_port_entropy};
+    use crate::port::{mote_port, mote_port_clock, mote_port_entropy, mote_port_resolver};
     use core::ptr::{null, null_mut};
 
     /// A port whose time and answers the test sets.

@@ -168,7 +168,7 @@ struct StateUnit {
 }
 
 /// How many tables make up a node.
-const TABLES: usize = 12;
+const TABLES: usize = 11;
 
 /// Their elements' shapes, in the order in which the block holds them.
 const SHAPES: [Shape; TABLES] = [
@@ -181,7 +181,6 @@ const SHAPES: [Shape; TABLES] = [
     Shape::of::<Place<RadioLetter>>(),
     Shape::of::<Parcel>(),
     Shape::of::<Parcel>(),
-    Shape::of::<Option<Handle>>(),
     Shape::of::<u8>(),
     Shape::of::<u8>(),
 ];
@@ -213,7 +212,6 @@ impl Sizes {
             POSTS,
             config.radio_frames as usize,
             receive_batch,
-            send_batch,
             send_batch,
             receive_batch.saturating_mul(receive_size),
             send_batch.saturating_mul(send_size),
@@ -306,16 +304,14 @@ pub(super) unsafe fn init(
         }
         (*core).now = services.now();
         (&raw mut (*node).services).copy_from_nonoverlapping(services, 1);
-        let [_, _, attached, source, ready, posts, frames, received, sent, senders, inputs, outputs] =
-            *places;
+        let [_, _, attached, source, ready, posts, frames, received, sent, inputs, outputs] = *places;
         let [_, _, objects, sources, _, _, radio_frames, receive_batch, send_batch, ..] = sizes.counts;
         let slots = from_raw_parts_mut(attached.cast(), objects);
         (&raw mut (*core).schedule).write(Schedule::new(slots, from_raw_parts_mut(source.cast(), sources)));
         let parcels = from_raw_parts_mut(received.cast(), receive_batch);
         (&raw mut (*core).receiver).write(Receiver::new(parcels, inputs, sizes.receive_size));
         let parcels = from_raw_parts_mut(sent.cast(), send_batch);
-        let senders = from_raw_parts_mut(senders.cast(), send_batch);
-        (&raw mut (*core).outbox).write(Outbox::new(parcels, senders, outputs, sizes.send_size));
+        (&raw mut (*core).outbox).write(Outbox::new(parcels, outputs, sizes.send_size));
         (&raw mut (*core).ready).write(from_raw_parts_mut(ready.cast(), sources));
         (&raw mut (*node).posts).write(Mailbox::new(from_raw_parts(posts.cast(), POSTS)));
         (&raw mut (*node).frames).write(Mailbox::new(from_raw_parts(frames.cast(), radio_frames)));

@@ -97,9 +97,6 @@ fn wait(node: NodeRef, timeout: u64) -> Result<()> {
                 core.schedule.ready(source, readable, entry.flags & MOTE_READY_WRITABLE != 0);
             }
         }
-        if alarm.reports_readiness == 0 {
-            core.schedule.all_ready();
-        }
     });
     Ok(())
 }
@@ -107,11 +104,13 @@ fn wait(node: NodeRef, timeout: u64) -> Result<()> {
 /// Does what is due.
 fn turn(node: NodeRef) -> Result<()> {
     let now = node.tick();
-    let alarm = &node.services().alarm;
-    if alarm.reports_readiness == 0 && alarm.wait.is_none() {
-        node.with(|core| core.schedule.all_ready());
-    }
-    node.with(|core| core.statistics.turns = core.statistics.turns.wrapping_add(1));
+    let tells = node.services().alarm.reports_readiness != 0;
+    node.with(|core| {
+        core.statistics.turns = core.statistics.turns.wrapping_add(1);
+        if !tells {
+            core.schedule.all_ready();
+        }
+    });
     if node.has_radio_letters() {
         let radio = node.with(|core| {
             let radio = core.schedule.find(|what| matches!(what, Channel::Radio));
@@ -134,8 +133,8 @@ fn turn(node: NodeRef) -> Result<()> {
         posts = false;
         match node.with(|core| core.schedule.next(now)) {
             Some(Work::Poll(object)) => drive(node, object),
-            Some(Work::Receive(source)) => receive(node, source),
-            Some(Work::Writable(source)) => writable(node, source),
+            Some(Work::Receive(source)) => serve(node, source, false),
+            Some(Work::Writable(source)) => serve(node, source, true),
             None => break,
         }
     }
@@ -172,39 +171,31 @@ fn owner(node: NodeRef, source: Handle) -> Option<(Handle, Attachment)> {
     })
 }
 
-fn receive(node: NodeRef, source: Handle) {
-    match node.channel(source) {
-        Some(Channel::Udp { socket }) => receive_datagrams(node, source, socket),
-        Some(Channel::Owned { .. } | Channel::Radio) if !ready(node, source, true, false) => {
-            node.with(|core| core.schedule.drained(source));
+/// Takes what a source brings, or tells its owner that there is room to send again.
+fn serve(node: NodeRef, source: Handle, writable: bool) {
+    let more = match node.channel(source) {
+        None => return,
+        Some(Channel::Udp { socket }) if !writable => return receive_datagrams(node, source, socket),
+        Some(Channel::Owned { .. } | Channel::Radio) => ready(node, source, writable),
+        Some(Channel::Udp { .. } | Channel::Provided { .. }) => {
+            // A provider delivers by itself: there is nothing to fetch.
+            if writable {
+                udp::flush(node, true);
+                deliver(node, source, DatagramEvent::Writable);
+            }
+            false
         }
-        // A provider delivers by itself: there is nothing to fetch.
-        Some(Channel::Provided { .. }) => node.with(|core| core.schedule.drained(source)),
-        Some(Channel::Owned { .. } | Channel::Radio) | None => {}
-    }
-}
-
-fn writable(node: NodeRef, source: Handle) {
-    match node.channel(source) {
-        Some(Channel::Provided { .. }) => {
-            deliver(node, source, DatagramEvent::Writable);
-        }
-        Some(Channel::Udp { .. }) => {
-            udp::flush(node, true);
-            deliver(node, source, DatagramEvent::Writable);
-        }
-        Some(Channel::Owned { .. }) => {
-            ready(node, source, false, true);
-        }
-        Some(Channel::Radio) | None => {}
+    };
+    if !more && !writable {
+        node.with(|core| core.schedule.drained(source));
     }
 }
 
 /// Tells the owner of a source that handles it by itself; whether there may be more.
-fn ready(node: NodeRef, source: Handle, readable: bool, writable: bool) -> bool {
+fn ready(node: NodeRef, source: Handle, writable: bool) -> bool {
     let Some((owner, attachment)) = owner(node, source) else { return false };
     // SAFETY: the object is attached, so it is alive; nothing of the node is borrowed.
-    let more = unsafe { (attachment.driver.ready)(attachment.object, source, readable, writable) };
+    let more = unsafe { (attachment.driver.ready)(attachment.object, source, !writable, writable) };
     node.touch(owner);
     more
 }
@@ -250,21 +241,23 @@ fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
             services.log(MOTE_LOG_WARNING, "a datagram longer than receive_size was dropped");
             continue;
         }
-        let data = parcel.data();
-        if parcel.0.flags & (MOTE_UDP_REFUSED | MOTE_UDP_UNREACHABLE) != 0 {
-            let refused = parcel.0.flags & MOTE_UDP_REFUSED != 0;
-            let error = if refused { Error::Refused } else { Error::Unreachable };
-            deliver(node, source, DatagramEvent::Undelivered { path: parcel.path(), data, error });
-            continue;
-        }
-        if services.has_tap() {
+        let (path, data) = (parcel.path(), parcel.data());
+        let undelivered = parcel.0.flags & (MOTE_UDP_REFUSED | MOTE_UDP_UNREACHABLE);
+        if undelivered == 0 && services.has_tap() {
             udp::tap(services, socket, parcel, false);
         }
-        let delivered = deliver(node, source, DatagramEvent::Received { path: parcel.path(), data });
-        node.with(|core| {
-            let counter =
-                if delivered { &mut core.statistics.received } else { &mut core.statistics.orphaned };
-            *counter = counter.wrapping_add(1);
-        });
+        let event = match undelivered {
+            0 => DatagramEvent::Received { path, data },
+            MOTE_UDP_UNREACHABLE => DatagramEvent::Undelivered { path, data, error: Error::Unreachable },
+            _ => DatagramEvent::Undelivered { path, data, error: Error::Refused },
+        };
+        let delivered = deliver(node, source, event);
+        if undelivered == 0 {
+            node.with(|core| {
+                let counter =
+                    if delivered { &mut core.statistics.received } else { &mut core.statistics.orphaned };
+                *counter = counter.wrapping_add(1);
+            });
+        }
     }
 }

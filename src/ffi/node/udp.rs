@@ -18,6 +18,7 @@ use crate::transport::{Datagram, DatagramContext, DatagramEvent, Path};
 pub(super) struct Parcel(pub(super) mote_port_datagram);
 
 impl Parcel {
+    #[inline(never)] // For its size.
     pub(super) fn path(&self) -> Path {
         Path { remote: self.0.remote.into(), local: Ip(self.0.local.ip) }
     }
@@ -66,10 +67,10 @@ impl Receiver {
     }
 }
 
-/// Outgoing datagrams that wait to be handed to the port together.
+/// Outgoing datagrams that wait to be handed to the port together: those of one source at a time.
 pub(super) struct Outbox {
     parcels: &'static mut [Parcel],
-    sources: &'static mut [Option<Handle>],
+    source: Option<Handle>,
     buffers: *mut u8,
     size: usize,
     start: usize,
@@ -77,14 +78,9 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// `buffers` points to a run of `size` bytes for each parcel; there is a source for each.
-    pub(super) const fn new(
-        parcels: &'static mut [Parcel],
-        sources: &'static mut [Option<Handle>],
-        buffers: *mut u8,
-        size: usize,
-    ) -> Outbox {
-        Outbox { parcels, sources, buffers, size, start: 0, end: 0 }
+    /// `buffers` points to a run of `size` bytes for each parcel.
+    pub(super) const fn new(parcels: &'static mut [Parcel], buffers: *mut u8, size: usize) -> Outbox {
+        Outbox { parcels, source: None, buffers, size, start: 0, end: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -95,31 +91,30 @@ impl Outbox {
         size <= self.size && !self.parcels.is_empty()
     }
 
-    /// Adds a datagram; whether there was room.
+    /// Adds a datagram; whether there was room for one of this source.
     fn push(&mut self, source: Handle, path: &Path, datagram: &[u8]) -> bool {
         let index = self.end;
-        let (Some(parcel), Some(owner)) = (self.parcels.get_mut(index), self.sources.get_mut(index)) else {
+        if index > 0 && self.source != Some(source) {
             return false;
-        };
+        }
+        let Some(parcel) = self.parcels.get_mut(index) else { return false };
         // SAFETY: the buffers hold one run of `size` bytes for each parcel.
         let buffer =
             unsafe { core::slice::from_raw_parts_mut(self.buffers.add(index * self.size), self.size) };
         parcel.0 = outgoing(path, buffer.as_mut_ptr(), bytes::copy(buffer, datagram));
-        *owner = Some(source);
+        self.source = Some(source);
         self.end += 1;
         true
     }
 
-    /// The run of waiting datagrams that go to the same socket.
+    /// What waits.
     fn front(&self) -> Option<(Handle, &[Parcel])> {
-        let source = (*self.sources.get(self.start..self.end)?.first()?)?;
-        let same = |other: &&Option<Handle>| **other == Some(source);
-        let count = self.sources.get(self.start..self.end)?.iter().take_while(same).count();
-        Some((source, self.parcels.get(self.start..self.start + count)?))
+        let waiting = self.parcels.get(self.start..self.end)?;
+        if waiting.is_empty() { None } else { Some((self.source?, waiting)) }
     }
 
     fn pop(&mut self, count: usize) {
-        self.start = (self.start + count).min(self.end);
+        self.start = self.start.saturating_add(count).min(self.end);
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
@@ -143,19 +138,24 @@ pub(super) fn flush(node: NodeRef, tells: bool) {
         let parcels = unsafe { &*parcels };
         let result = match node.channel(source) {
             Some(Channel::Udp { socket }) => send(node.services(), socket, parcels),
-            _ => Ok(0),
+            // The source was closed meanwhile.
+            _ => return node.with(|core| core.outbox.pop(usize::MAX)),
         };
-        if result == Err(Error::WouldBlock) {
-            return;
-        }
-        node.with(|core| {
-            core.outbox.pop(result.unwrap_or(0).max(1));
-            let counter =
-                if result.is_ok() { &mut core.statistics.sent } else { &mut core.statistics.unsent };
-            *counter = counter.wrapping_add(result.unwrap_or(1) as u32);
-        });
-        if let (Err(error), true, Some(parcel)) = (result, tells, parcels.first()) {
-            deliver(node, source, DatagramEvent::Failed { path: parcel.path(), error });
+        match result {
+            Ok(count) => node.with(|core| {
+                core.outbox.pop(count);
+                core.statistics.sent = core.statistics.sent.wrapping_add(count as u32);
+            }),
+            Err(Error::WouldBlock) => return,
+            Err(error) => {
+                node.with(|core| {
+                    core.outbox.pop(1);
+                    core.statistics.unsent = core.statistics.unsent.wrapping_add(1);
+                });
+                if let (true, Some(parcel)) = (tells, parcels.first()) {
+                    deliver(node, source, DatagramEvent::Failed { path: parcel.path(), error });
+                }
+            }
         }
     }
 }
@@ -216,7 +216,7 @@ impl Datagram for Sender {
             if node.with(|core| core.outbox.push(self.source, path, datagram)) {
                 return Ok(());
             }
-            // Full: what goes now makes room. A refusal is this transport's loss of a datagram,
+            // Full, or of another source: what goes now makes room. A refusal is this transport's loss of a datagram,
             // like any on the way; its sender repeats what matters.
             flush(node, false);
             let pushed = node.with(|core| core.outbox.push(self.source, path, datagram));
