@@ -3,6 +3,7 @@
 
 use crate::status::{Error, Result};
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use portable_atomic::{AtomicU8, AtomicU32};
@@ -30,43 +31,52 @@ pub(crate) struct Place<T> {
 // POSTED) or saw it POSTED (the one reader, until it is FREE).
 unsafe impl<T: Send> Sync for Place<T> {}
 
-/// The places of a mailbox, whatever they hold: one copy of the code serves all.
-#[derive(Clone, Copy)]
+/// A mailbox, whatever its letters are: one copy of the code serves all.
+#[derive(Debug)]
 struct Row {
-    first: *const Stamp,
+    first: NonNull<Stamp>,
     /// From one place to the next, in bytes.
-    stride: usize,
-    count: usize,
+    stride: u16,
+    count: u16,
+    /// How many letters were begun.
+    tickets: AtomicU32,
+    /// How many were taken; the reader's alone.
+    taken: AtomicU32,
 }
 
 impl Row {
-    fn stamps(self) -> impl Iterator<Item = NonNull<Stamp>> {
-        (0..self.count).filter_map(move |index| {
-            // SAFETY: there are `count` places, each of which begins with its stamp.
-            NonNull::new(unsafe { self.first.byte_add(index * self.stride) }.cast_mut())
-        })
+    /// The place `index`, which there is.
+    const fn place(&self, index: u16) -> NonNull<Stamp> {
+        // SAFETY: there are `count` places, `stride` bytes apart, each of which begins with its stamp.
+        unsafe { self.first.byte_add(index as usize * self.stride as usize) }
     }
 
     /// Takes a free place for a writer.
     #[inline(never)]
-    fn claim(self, tickets: &AtomicU32) -> Result<NonNull<Stamp>> {
-        for place in self.stamps() {
-            // SAFETY: as in `stamps`; only shared references are ever made.
+    fn claim(&self) -> Option<NonNull<Stamp>> {
+        for index in 0..self.count {
+            let place = self.place(index);
+            // SAFETY: a stamp, of which only shared references are ever made.
             let stamp = unsafe { place.as_ref() };
             if stamp.state.compare_exchange(FREE, CLAIMED, Acquire, Relaxed).is_ok() {
-                stamp.ticket.store(tickets.fetch_add(1, Relaxed), Relaxed);
-                return Ok(place);
+                stamp.ticket.store(self.tickets.fetch_add(1, Relaxed), Relaxed);
+                return Some(place);
             }
         }
-        Err(Error::Full)
+        None
     }
 
     /// The place whose letter was posted first, as far as one look can tell.
     #[inline(never)]
-    fn oldest(self) -> Option<NonNull<Stamp>> {
+    fn oldest(&self) -> Option<NonNull<Stamp>> {
+        // All that was begun has been taken, as it nearly always is: spares the look at the places.
+        if self.tickets.load(Relaxed) == self.taken.load(Relaxed) {
+            return None;
+        }
         let mut found: Option<(NonNull<Stamp>, u32)> = None;
-        for place in self.stamps() {
-            // SAFETY: as in `stamps`; only shared references are ever made.
+        for index in 0..self.count {
+            let place = self.place(index);
+            // SAFETY: as in `claim`.
             let stamp = unsafe { place.as_ref() };
             if stamp.state.load(Acquire) != POSTED {
                 continue;
@@ -80,7 +90,8 @@ impl Row {
     }
 
     /// The place whose letter was posted first.
-    fn next(self) -> Option<NonNull<Stamp>> {
+    #[inline(never)]
+    fn next(&self) -> Option<NonNull<Stamp>> {
         let mut place = self.oldest()?;
         // A writer may have posted twice behind the back of one look, the second time into a
         // place that was still ahead: only what two looks agree on is the oldest.
@@ -92,6 +103,14 @@ impl Row {
             place = again;
         }
     }
+
+    /// Gives the place of a letter that was read back to the writers.
+    #[inline(never)]
+    fn release(&self, place: NonNull<Stamp>) {
+        // SAFETY: as in `claim`.
+        unsafe { place.as_ref() }.state.store(FREE, Release);
+        self.taken.store(self.taken.load(Relaxed).wrapping_add(1), Relaxed);
+    }
 }
 
 /// A bounded queue with any number of writers and one reader.
@@ -100,20 +119,27 @@ impl Row {
 /// Letters of one writer come out in the order in which they went in.
 #[derive(Debug)]
 pub(crate) struct Mailbox<'m, T> {
-    places: &'m [Place<T>],
-    /// How many letters were begun.
-    tickets: AtomicU32,
-    /// How many were taken; the reader's alone.
-    taken: AtomicU32,
+    row: Row,
+    places: PhantomData<&'m [Place<T>]>,
 }
 
-impl<'m, T> Mailbox<'m, T> {
-    pub(crate) const fn new(places: &'m [Place<T>]) -> Mailbox<'m, T> {
-        Mailbox { places, tickets: AtomicU32::new(0), taken: AtomicU32::new(0) }
-    }
+// SAFETY: the places are shared between threads as they ask, and all else is atomic.
+unsafe impl<T: Send> Sync for Mailbox<'_, T> {}
 
-    const fn row(&self) -> Row {
-        Row { first: self.places.as_ptr().cast(), stride: size_of::<Place<T>>(), count: self.places.len() }
+impl<'m, T> Mailbox<'m, T> {
+    /// At most 65,535 of the places are used.
+    pub(crate) const fn new(places: &'m [Place<T>]) -> Mailbox<'m, T> {
+        const { assert!(size_of::<Place<T>>() <= u16::MAX as usize) };
+        let count = if places.len() > u16::MAX as usize { u16::MAX } else { places.len() as u16 };
+        let (tickets, taken) = (AtomicU32::new(0), AtomicU32::new(0));
+        let first = match NonNull::new(places.as_ptr().cast_mut()) {
+            Some(first) => first.cast(),
+            None => NonNull::dangling(),
+        };
+        Mailbox {
+            row: Row { first, stride: size_of::<Place<T>>() as u16, count, tickets, taken },
+            places: PhantomData,
+        }
     }
 
     /// Adds a letter that `write` writes. Any thread, any interrupt.
@@ -121,7 +147,7 @@ impl<'m, T> Mailbox<'m, T> {
     /// # Errors
     /// [`Error::Full`].
     pub(crate) fn post(&self, write: impl FnOnce(&mut T)) -> Result<()> {
-        let stamp = self.row().claim(&self.tickets)?;
+        let stamp = self.row.claim().ok_or(Error::Full)?;
         // SAFETY: one of the places, and it was claimed here, so nobody else touches its letter.
         let place = unsafe { stamp.cast::<Place<T>>().as_ref() };
         // SAFETY: as above.
@@ -132,32 +158,21 @@ impl<'m, T> Mailbox<'m, T> {
 
     /// Takes the oldest letter. One reader alone.
     pub(crate) fn take<R>(&self, read: impl FnOnce(&T) -> R) -> Option<R> {
-        if self.is_idle() {
-            return None;
-        }
-        let stamp = self.row().next()?;
-        // SAFETY: one of the places.
-        let place = unsafe { stamp.cast::<Place<T>>().as_ref() };
-        // SAFETY: the place is posted, so no writer touches it, and there is one reader.
-        let result = read(unsafe { &*place.letter.get() });
-        place.stamp.state.store(FREE, Release);
-        self.taken.store(self.taken.load(Relaxed).wrapping_add(1), Relaxed);
+        let stamp = self.row.next()?;
+        // SAFETY: one of the places. It is posted, so no writer touches it, and there is one reader.
+        let result = read(unsafe { &*stamp.cast::<Place<T>>().as_ref().letter.get() });
+        self.row.release(stamp);
         Some(result)
     }
 
     /// How many letters can wait.
     pub(crate) const fn capacity(&self) -> usize {
-        self.places.len()
+        self.row.count as usize
     }
 
     /// Whether no letter waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.is_idle() || self.row().oldest().is_none()
-    }
-
-    /// Whether all that was begun has been taken, as it nearly always is: spares the look at the places.
-    fn is_idle(&self) -> bool {
-        self.tickets.load(Relaxed) == self.taken.load(Relaxed)
+        self.row.oldest().is_none()
     }
 }
 
@@ -173,8 +188,8 @@ mod tests {
     fn letters_come_out_in_order_and_the_full_box_says_so() {
         let places = places::<16>();
         let mailbox = Mailbox::new(&places);
-        mailbox.tickets.store(u32::MAX - 3, Relaxed);
-        mailbox.taken.store(u32::MAX - 3, Relaxed);
+        mailbox.row.tickets.store(u32::MAX - 3, Relaxed);
+        mailbox.row.taken.store(u32::MAX - 3, Relaxed);
         for round in 0..3 {
             for number in 0..16 {
                 mailbox.post(|letter| *letter = (number, round)).unwrap();
