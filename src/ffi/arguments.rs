@@ -170,18 +170,6 @@ pub(crate) fn set_or_none(to: &mut u16, given: u16) {
     }
 }
 
-/// As [`set_or_none`], for a number that is at most `most`.
-#[inline(never)]
-pub(crate) fn set_byte(to: &mut u8, given: u16, most: u8) -> Result<()> {
-    match given {
-        0 => {}
-        NONE => *to = 0,
-        given if given <= most.into() => *to = given as u8,
-        _ => return Err(Error::Invalid),
-    }
-    Ok(())
-}
-
 /// What a reading came to, left where it is: a config is large to be moved.
 pub(crate) fn in_place<T>(read: &Result<T>) -> Result<&T> {
     read.as_ref().map_err(|error| *error)

@@ -21,6 +21,7 @@ pub(crate) mod arguments;
 mod coap;
 mod lookup;
 mod mailbox;
+mod members;
 #[cfg(any(feature = "rpl-storing", feature = "rpl-non-storing"))]
 mod mesh;
 #[cfg(any(feature = "mqtt-v3", feature = "mqtt-v5"))]

@@ -2,10 +2,12 @@
 //! How an endpoint is configured, and what it counts.
 
 use crate::coap::{Config, Params};
-use crate::ffi::arguments::{self, Config as CConfig, set, set_byte, set_or_none};
+use crate::ffi::arguments::{self, Config as CConfig, set};
+use crate::ffi::members::{Member, take_over};
 use crate::ffi::node::{mote_node, mote_transport};
 use crate::port::mote_address;
 use crate::status::{Error, Result};
+use core::mem::offset_of;
 
 /// In place of a capacity of `mote_coap_config`: none at all, since 0 means the default.
 pub const MOTE_COAP_NONE: u16 = 0xffff;
@@ -129,6 +131,31 @@ pub struct mote_coap_statistics {
 // SAFETY: `repr(C)`, `size` first, integers.
 unsafe impl CConfig for mote_coap_statistics {}
 
+/// What is taken over as it stands.
+const MEMBERS: &[Member] = &[
+    Member::half(offset_of!(mote_coap_config, peers), offset_of!(Config, peers)),
+    Member::half(offset_of!(mote_coap_config, requests), offset_of!(Config, requests)),
+    Member::half(offset_of!(mote_coap_config, exchanges), offset_of!(Config, exchanges)),
+    Member::half(offset_of!(mote_coap_config, observers), offset_of!(Config, observers)),
+    Member::half(offset_of!(mote_coap_config, resources), offset_of!(Config, resources)),
+    Member::half(offset_of!(mote_coap_config, transfers), offset_of!(Config, transfers)),
+    Member::half(offset_of!(mote_coap_config, message_size), offset_of!(Config, message_size)),
+    Member::word(offset_of!(mote_coap_config, pool), offset_of!(Config, pool)),
+    Member::word(offset_of!(mote_coap_config, body), offset_of!(Config, body)),
+    Member::word(offset_of!(mote_coap_config, ack_delay), offset_of!(Config, ack_delay)),
+    Member::word(offset_of!(mote_coap_config, transfer_timeout), offset_of!(Config, transfer_timeout)),
+];
+
+/// The same of parameters.
+const PARAMS: &[Member] = &[
+    Member::byte(offset_of!(mote_coap_params, max_retransmit), offset_of!(Params, max_retransmit), 16),
+    Member::byte(offset_of!(mote_coap_params, nstart), offset_of!(Params, nstart), 255),
+    Member::word(offset_of!(mote_coap_params, ack_timeout), offset_of!(Params, ack_timeout)),
+    Member::word(offset_of!(mote_coap_params, leisure), offset_of!(Params, leisure)),
+    Member::word(offset_of!(mote_coap_params, probing_rate), offset_of!(Params, probing_rate)),
+    Member::word(offset_of!(mote_coap_params, max_latency), offset_of!(Params, max_latency)),
+];
+
 /// The parameters that C gave, on top of `base`.
 ///
 /// # Safety
@@ -145,12 +172,8 @@ pub(super) unsafe fn params(params: *const mote_coap_params, base: &Params) -> R
     if given.reserved != 0 || wanted.ack_random_factor < 256 || given.nstart == MOTE_COAP_NONE {
         return Err(Error::Invalid);
     }
-    set_byte(&mut wanted.max_retransmit, given.max_retransmit, 16)?;
-    set_byte(&mut wanted.nstart, given.nstart, 255)?;
-    set(&mut wanted.ack_timeout, given.ack_timeout);
-    set(&mut wanted.leisure, given.leisure);
-    set(&mut wanted.probing_rate, given.probing_rate);
-    set(&mut wanted.max_latency, given.max_latency);
+    // SAFETY: the members are of the types that the table says.
+    unsafe { take_over(given, &mut wanted, PARAMS) }?;
     Ok(wanted)
 }
 
@@ -164,17 +187,8 @@ pub(super) unsafe fn engine(given: &mote_coap_config, wanted: &mut Config) -> Re
     }
     // SAFETY: passed on to the caller.
     wanted.params = unsafe { params(given.params, &wanted.params) }?;
-    set_or_none(&mut wanted.peers, given.peers);
-    set_or_none(&mut wanted.requests, given.requests);
-    set_or_none(&mut wanted.exchanges, given.exchanges);
-    set_or_none(&mut wanted.observers, given.observers);
-    set_or_none(&mut wanted.resources, given.resources);
-    set_or_none(&mut wanted.transfers, given.transfers);
-    set_or_none(&mut wanted.message_size, given.message_size);
-    set(&mut wanted.pool, given.pool);
-    set(&mut wanted.body, given.body);
-    set(&mut wanted.ack_delay, given.ack_delay);
-    set(&mut wanted.transfer_timeout, given.transfer_timeout);
+    // SAFETY: the members are of the types that the table says.
+    unsafe { take_over(given, wanted, MEMBERS) }?;
     wanted.amplification_limit = given.amplification_limit != 0;
     Ok(())
 }

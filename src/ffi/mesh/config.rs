@@ -3,12 +3,15 @@
 
 use super::event::mote_mesh_callback;
 use crate::address::Ip;
-use crate::ffi::arguments::{Config as CConfig, set_byte, set_or_none};
+use crate::ffi::arguments::Config as CConfig;
+use crate::ffi::members::{Member, take_over};
 use crate::ffi::node::mote_node;
 use crate::mesh::{Config, Role, Root};
 use crate::rpl::Mode;
+use crate::rpl::wire::Configuration;
 use crate::status::{Error, Result};
 use core::ffi::c_void;
+use core::mem::offset_of;
 
 /// In place of a capacity of `mote_mesh_config`: none at all, since 0 means the default.
 pub const MOTE_MESH_NONE: u16 = 0xffff;
@@ -157,6 +160,57 @@ pub struct mote_mesh_root_config {
 // SAFETY: `repr(C)`, `size` first, integers.
 unsafe impl CConfig for mote_mesh_root_config {}
 
+/// What is taken over as it stands.
+const MEMBERS: &[Member] = &[
+    Member::half(offset_of!(mote_mesh_config, pan_id), offset_of!(Config, pan)),
+    Member::half(offset_of!(mote_mesh_config, neighbours), offset_of!(Config, neighbours)),
+    Member::half(offset_of!(mote_mesh_config, routes), offset_of!(Config, routes)),
+    Member::half(offset_of!(mote_mesh_config, packet), offset_of!(Config, packet)),
+    Member::half(offset_of!(mote_mesh_config, host_queue), offset_of!(Config, host_queue)),
+    Member::half(offset_of!(mote_mesh_config, registry), offset_of!(Config, registry)),
+    Member::byte(offset_of!(mote_mesh_config, queue), offset_of!(Config, queue), 255),
+    Member::byte(offset_of!(mote_mesh_config, blocks), offset_of!(Config, blocks), 255),
+    Member::byte(offset_of!(mote_mesh_config, reassemblies), offset_of!(Config, reassemblies), 255),
+    Member::byte(offset_of!(mote_mesh_config, outgoing), offset_of!(Config, outgoing), 255),
+    Member::byte(offset_of!(mote_mesh_config, border_routers), offset_of!(Config, border_routers), 255),
+    Member::byte(offset_of!(mote_mesh_config, addresses), offset_of!(Config, addresses), 255),
+    Member::byte(offset_of!(mote_mesh_config, groups), offset_of!(Config, groups), 255),
+    Member::byte(offset_of!(mote_mesh_config, sockets), offset_of!(Config, sockets), 255),
+    Member::byte(offset_of!(mote_mesh_config, pings), offset_of!(Config, pings), 255),
+    Member::byte(offset_of!(mote_mesh_config, channel), offset_of!(Config, channel), 26),
+    #[cfg(feature = "reassembly")]
+    Member::byte(offset_of!(mote_mesh_config, ip_reassemblies), offset_of!(Config, ip_reassemblies), 255),
+];
+
+/// The same for a root's parameters.
+const ROOT_MEMBERS: &[Member] = &[
+    Member::half(
+        offset_of!(mote_mesh_root_config, min_hop_rank_increase),
+        offset_of!(Configuration, min_hop_rank_increase),
+    ),
+    Member::half(
+        offset_of!(mote_mesh_root_config, max_rank_increase),
+        offset_of!(Configuration, max_rank_increase),
+    ),
+    Member::half(offset_of!(mote_mesh_root_config, lifetime_unit), offset_of!(Configuration, lifetime_unit)),
+    Member::byte(
+        offset_of!(mote_mesh_root_config, interval_min),
+        offset_of!(Configuration, interval_min),
+        255,
+    ),
+    Member::byte(
+        offset_of!(mote_mesh_root_config, interval_doublings),
+        offset_of!(Configuration, interval_doublings),
+        255,
+    ),
+    Member::byte(offset_of!(mote_mesh_root_config, redundancy), offset_of!(Configuration, redundancy), 255),
+    Member::byte(
+        offset_of!(mote_mesh_root_config, lifetime),
+        offset_of!(Configuration, default_lifetime),
+        255,
+    ),
+];
+
 /// The engine's configuration from C's.
 pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     let role = match given.role {
@@ -167,7 +221,12 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
         _ => return Err(Error::Invalid),
     };
     let mut wanted = Config::default();
-    set_byte(&mut wanted.channel, given.channel, 26)?;
+    (wanted.host_queue, wanted.registry) = (0, 0);
+    if role == Role::Root {
+        wanted.packet = 2047;
+    }
+    // SAFETY: the members are of the types that the table says.
+    unsafe { take_over(given, &mut wanted, MEMBERS) }?;
     if given.eui64 == [0; 8] || wanted.channel < 11 || given.no_context > 1 {
         return Err(Error::Invalid);
     }
@@ -183,29 +242,8 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     }
     wanted.eui64 = given.eui64;
     wanted.role = role;
-    if role == Role::Root {
-        wanted.packet = 2047;
-    }
-    set_or_none(&mut wanted.pan, given.pan_id);
-    set_or_none(&mut wanted.neighbours, given.neighbours);
-    set_or_none(&mut wanted.routes, given.routes);
-    set_or_none(&mut wanted.packet, given.packet);
-    (wanted.host_queue, wanted.registry) = (0, 0);
-    set_or_none(&mut wanted.host_queue, given.host_queue);
-    set_or_none(&mut wanted.registry, given.registry);
-    set_byte(&mut wanted.queue, given.queue, 255)?;
-    set_byte(&mut wanted.blocks, given.blocks, 255)?;
-    set_byte(&mut wanted.reassemblies, given.reassemblies, 255)?;
-    set_byte(&mut wanted.outgoing, given.outgoing, 255)?;
-    set_byte(&mut wanted.border_routers, given.border_routers, 255)?;
-    set_byte(&mut wanted.addresses, given.addresses, 255)?;
-    set_byte(&mut wanted.groups, given.groups, 255)?;
-    set_byte(&mut wanted.sockets, given.sockets, 255)?;
-    set_byte(&mut wanted.pings, given.pings, 255)?;
     wanted.context_from_prefix = given.no_context == 0;
     wanted.floating = given.floating != 0;
-    #[cfg(feature = "reassembly")]
-    set_byte(&mut wanted.ip_reassemblies, given.ip_reassemblies, 255)?;
     #[cfg(feature = "ghc")]
     {
         wanted.ghc = given.ghc != 0;
@@ -241,13 +279,8 @@ pub(super) fn root(given: &mote_mesh_root_config) -> Result<Root> {
     }
     parameters.compressed = given.sixlorh != 0;
     parameters.rpi_0x23 = given.option_type_0x23 != 0;
-    set_byte(&mut parameters.interval_min, given.interval_min, 255)?;
-    set_byte(&mut parameters.interval_doublings, given.interval_doublings, 255)?;
-    set_byte(&mut parameters.redundancy, given.redundancy, 255)?;
-    set_byte(&mut parameters.default_lifetime, given.lifetime, 255)?;
-    set_or_none(&mut parameters.min_hop_rank_increase, given.min_hop_rank_increase);
-    set_or_none(&mut parameters.max_rank_increase, given.max_rank_increase);
-    set_or_none(&mut parameters.lifetime_unit, given.lifetime_unit);
+    // SAFETY: the members are of the types that the table says.
+    unsafe { take_over(given, parameters, ROOT_MEMBERS) }?;
     if given.prefix != [0; 16] {
         wanted.prefix = Ip(given.prefix);
     }
