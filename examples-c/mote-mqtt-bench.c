@@ -8,13 +8,13 @@ enum { MOST = 64, STEPS = 64, BUCKETS = 48 * STEPS };
 
 static const char usage[] =
     "usage: mote-mqtt-bench [OPTIONS]\n"
-    "  -h HOST -p PORT -V mqttv311|mqttv5 -t TOPIC\n"
+    "  -h HOST -p PORT -V mqttv311|mqttv5 -t TOPIC -u USER -P PASSWORD -k SECONDS\n"
     "  -q QOS     QoS of both sides, 0 if not given\n"
     "  -n COUNT   messages of each publisher, 100000 if not given\n"
     "  -b BYTES   payload, 64 if not given, at least 16\n"
     "  -w WINDOW  messages of a publisher under way at a time, 20 if not given\n"
     "  --publishers N  --subscribers N   1 each if not given\n"
-    "  --rest US  sleep so many microseconds before listening, so that more comes at once; 0 if not given\n";
+    "  --rest US  sleep so many microseconds before listening, so that more comes at once; if not given, as long as is found right\n";
 
 typedef struct publisher {
     mote_mqtt *mqtt;
@@ -99,19 +99,24 @@ int main(int argc, char **argv) {
     static mote_port port;
     mqtt_defaults(&tool);
     for (int i = 1; i < argc; i++) {
-        int taken = mqtt_option(&tool, argc - i, argv + i);
-        if (taken >= 0) i += taken;
-        else if (i + 1 == argc) mqtt_die(usage, NULL);
-        else if (strcmp(argv[i], "-n") == 0) count = mqtt_number(argv[++i], 100000000);
-        else if (strcmp(argv[i], "-b") == 0) size = mqtt_number(argv[++i], sizeof payload);
-        else if (strcmp(argv[i], "-w") == 0) window = mqtt_number(argv[++i], 1000);
-        else if (strcmp(argv[i], "--publishers") == 0) publisher_count = mqtt_number(argv[++i], MOST);
-        else if (strcmp(argv[i], "--subscribers") == 0) subscriber_count = mqtt_number(argv[++i], MOST);
-        else if (strcmp(argv[i], "--rest") == 0) options.rest_us = (uint32_t)mqtt_number(argv[++i], 1000);
+        const char *option = argv[i], *value = argv[i + 1];
+        /* Of those that the tools share. */
+        static const char shared[] = " -h -p -V -t -q -u -P -k ";
+        char word[32];
+        snprintf(word, sizeof word, " %s ", option);
+        if (value == NULL) mqtt_die(usage, NULL);
+        if (strstr(shared, word) != NULL) mqtt_option(&tool, argc - i, argv + i);
+        else if (strcmp(option, "-n") == 0) count = tool_count(option, value, 1, 100000000);
+        else if (strcmp(option, "-b") == 0) size = tool_count(option, value, 16, sizeof payload);
+        else if (strcmp(option, "-w") == 0) window = tool_count(option, value, 1, 1000);
+        else if (strcmp(option, "--publishers") == 0) publisher_count = tool_count(option, value, 1, MOST);
+        else if (strcmp(option, "--subscribers") == 0) subscriber_count = tool_count(option, value, 0, MOST);
+        else if (strcmp(option, "--rest") == 0) options.rest_us = (uint32_t)tool_count(option, value, 0, 1000);
         else mqtt_die(usage, NULL);
+        i++;
     }
     if (tool.topic_count == 0) tool.topics[tool.topic_count++] = "mote/bench";
-    if (size < 16) size = 16;
+    if (tool.topic_count > 1) mqtt_die(usage, NULL);
     uint16_t clients = (uint16_t)(publisher_count + subscriber_count);
     /* A rest is as long as it was asked for, and not some 50 microseconds longer. */
     if (options.rest_us != 0) prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul);
@@ -151,6 +156,8 @@ int main(int argc, char **argv) {
     }
     while (ready < 2 * subscriber_count + publisher_count && failures == 0)
         tool_check(mote_node_run(tool.node, 1000), "run");
+    /* It has been said why. */
+    if (failures != 0) return 1;
 
     uint64_t began = mqtt_nanoseconds(), last = began;
     unsigned long all = count * publisher_count * (subscriber_count == 0 ? 1 : subscriber_count), before = 0, got = 0;

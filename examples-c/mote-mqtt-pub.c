@@ -22,19 +22,43 @@ static const char usage[] =
     "  --drain                    publish nothing: finish what the store holds\n"
     "  -d                         say more\n";
 
+/* When so many connections in a row ended without one message having been done with, more would not help. */
+enum { IN_VAIN = 5 };
+
 /* Lines longer than this are published in parts; none is longer than a packet can be. */
 enum { LONG_LINE = 1 << 20, LONGEST_LINE = 1 << 28 };
 
 static mqtt_tool tool;
-static unsigned long open_count, failures, window = 1000, chunk;
+static unsigned long open_count, done_count, failures, window = 1000, chunk;
+static uint8_t retain;
 static int over;
 static FILE *file;
 static uint32_t file_size;
 
+/* Counts the connections that ended without having been of use to the messages that wait; whether it is enough. A broker
+ * may close each without saying why. */
+static int all_in_vain(const mote_mqtt_event *event) {
+    static unsigned long done_before, vain;
+    static int connected;
+    mote_mqtt_statistics statistics = { .size = sizeof statistics };
+    if (event->kind == MOTE_MQTT_CONNECTED) connected = 1;
+    if (event->kind != MOTE_MQTT_DISCONNECTED || !connected) return 0;
+    connected = 0;
+    tool_check(mote_mqtt_get_statistics(tool.mqtt, &statistics), "statistics");
+    vain = done_count == done_before && statistics.pending != 0 ? vain + 1 : 0;
+    done_before = done_count;
+    return vain >= IN_VAIN;
+}
+
 static void on_event(void *user, const mote_mqtt_event *event) {
     (void)user;
+    if (event->kind == MOTE_MQTT_ENDED) done_count++;
     mqtt_report(&tool, event);
     if (mqtt_in_vain(&tool, event)) over = 1;
+    if (all_in_vain(event) && !over) {
+        fprintf(stderr, "given up: %d connections in a row ended without a message having been taken\n", IN_VAIN);
+        over = 1;
+    }
     if (event->kind == MOTE_MQTT_WANTED) {
         /* The store keeps that there was a message in parts (--chunk), but its payload went with the program that died. */
         failures++;
@@ -55,12 +79,13 @@ static void on_message(void *user, const mote_mqtt_event *event) {
     }
     mqtt_report(&tool, event);
     open_count--;
+    done_count++;
     if (event->status != MOTE_OK) failures++;
 }
 
 /* Whether the message was taken: with a store, it is kept from here on. */
 static int publish(mote_bytes payload) {
-    mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = tool.qos, .retain = tool.retain };
+    mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = tool.qos, .retain = retain };
     message.topic = tool_bytes(tool.topics[0]);
     message.payload = payload;
     message.properties = tool.publish.items;
@@ -155,6 +180,7 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         int taken = mqtt_option(&tool, argc - i, argv + i);
         if (taken >= 0) i += taken;
+        else if (strcmp(argv[i], "-r") == 0) retain = 1;
         else if (strcmp(argv[i], "-l") == 0) lines = 1;
         else if (strcmp(argv[i], "-s") == 0) whole = 1;
         else if (strcmp(argv[i], "-n") == 0) empty = 1;
@@ -162,8 +188,8 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--echo") == 0) echo = 1;
         else if (strcmp(argv[i], "-m") == 0 && i + 1 < argc) message = argv[++i];
         else if (strcmp(argv[i], "-f") == 0 && i + 1 < argc) path = argv[++i];
-        else if (strcmp(argv[i], "--chunk") == 0 && i + 1 < argc) chunk = mqtt_number(argv[++i], 65536);
-        else if (strcmp(argv[i], "--window") == 0 && i + 1 < argc) window = mqtt_number(argv[++i], 1024);
+        else if (strcmp(argv[i], "--chunk") == 0 && i + 1 < argc) chunk = tool_count("--chunk", argv[i + 1], 1, 65536), i++;
+        else if (strcmp(argv[i], "--window") == 0 && i + 1 < argc) window = tool_count("--window", argv[i + 1], 1, 1024), i++;
         else {
             fputs(usage, stderr);
             return 2;

@@ -29,6 +29,8 @@ static const char usage[] =
     "  -d                         say more\n";
 
 static mqtt_tool tool;
+static const char *excluded[TOOL_LIST];
+static size_t excluded_count;
 static unsigned long wanted, got;
 static int verbose, bare, fresh, over, refused, skip;
 /* What is to be written of the message that is coming. */
@@ -63,8 +65,8 @@ static void on_message(const mote_mqtt_event *event) {
     if (event->kind == MOTE_MQTT_MESSAGE) {
         line_len = 0;
         skip = fresh && event->retain;
-        for (size_t i = 0; i < tool.excluded_count; i++)
-            skip |= mote_mqtt_topic_matches(tool_bytes(tool.excluded[i]), event->topic) == MOTE_OK;
+        for (size_t i = 0; i < excluded_count; i++)
+            skip |= mote_mqtt_topic_matches(tool_bytes(excluded[i]), event->topic) == MOTE_OK;
         if (verbose) {
             gather(event->topic.ptr, event->topic.len);
             gather(" ", 1);
@@ -109,14 +111,16 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "-v") == 0) verbose = 1;
         else if (strcmp(argv[i], "-N") == 0) bare = 1;
         else if (strcmp(argv[i], "-R") == 0) fresh = 1;
-        else if (strcmp(argv[i], "-U") == 0 && i + 1 < argc && former_count < TOOL_LIST)
+        else if (strcmp(argv[i], "-T") == 0 && i + 1 < argc && excluded_count < TOOL_LIST) {
+            /* Against some name, to hear whether it is a filter at all. */
+            if (mote_mqtt_topic_matches(tool_bytes(argv[++i]), tool_bytes("a")) == MOTE_ERR_INVALID) tool_refuse("-T", argv[i], "a topic filter");
+            excluded[excluded_count++] = argv[i];
+        } else if (strcmp(argv[i], "-U") == 0 && i + 1 < argc && former_count < TOOL_LIST)
             former[former_count++].filter = tool_bytes(argv[++i]);
         else if ((strcmp(argv[i], "-C") == 0 || strcmp(argv[i], "-W") == 0) && i + 1 < argc) {
-            unsigned long number = mqtt_number(argv[i + 1], 0x7fffffff);
-            if (number == 0) mqtt_die("not a number in range", argv[i + 1]);
+            unsigned long number = tool_count(argv[i], argv[i + 1], 1, 0x7fffffff);
             *(argv[i++][1] == 'C' ? &wanted : &seconds) = number;
-        }
-        else {
+        } else {
             fputs(usage, stderr);
             return 2;
         }
@@ -151,7 +155,9 @@ int main(int argc, char **argv) {
         uint64_t left = until == UINT64_MAX ? 1000 : (until - mqtt_nanoseconds()) / 1000000 + 1;
         tool_check(mote_node_run(tool.node, left < 1000 ? left : 1000), "run");
     }
+    int late = !over && !refused && !mqtt_stopped && (wanted == 0 || got < wanted);
     int bad = over || refused || (wanted != 0 && got < wanted);
+    if (late) fputs("timed out\n", stderr);
     mqtt_end(&tool, !over);
-    return bad ? (mqtt_nanoseconds() >= until ? 27 : 1) : 0;
+    return late ? 27 : bad;
 }

@@ -14,8 +14,10 @@
  * ADDRESS is "::" by default (IPv6 and IPv4), PORT 17754. -s makes the losses repeatable, -w writes the air to a
  * capture file, -v tells who comes. SIGINT and SIGTERM end it, with statistics under -v.
  */
+#include "tool.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -432,18 +434,6 @@ static int open_socket(const char *host, const char *port)
     return fd;
 }
 
-/* A whole number up to `most`, and nothing else. */
-static uint64_t number(const char *what, const char *text, uint64_t most)
-{
-    char *end;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != '\0' || value > most) {
-        fprintf(stderr, "mote-zep-switch: %s %s: not a number up to %llu\n", what, text, (unsigned long long)most);
-        exit(2);
-    }
-    return (uint64_t)value;
-}
-
 int main(int argc, char **argv)
 {
     const char *topology = NULL, *capture_path = NULL, *host = "::", *port = "17754";
@@ -454,7 +444,7 @@ int main(int argc, char **argv)
     while ((option = getopt(argc, argv, "t:s:w:v")) != -1) {
         switch (option) {
         case 't': topology = optarg; break;
-        case 's': random_state = number("-s", optarg, UINT64_MAX); break;
+        case 's': random_state = tool_count("-s", optarg, 0, ULONG_MAX); break;
         case 'w': capture_path = optarg; break;
         case 'v': verbose = 1; break;
         default:
@@ -467,7 +457,7 @@ int main(int argc, char **argv)
     }
     if (optind < argc) {
         port = argv[optind++];
-        (void)number("PORT", port, 65535);
+        (void)tool_count("PORT", port, 0, 65535);
     }
     if (optind < argc) {
         fprintf(stderr, "mote-zep-switch: %s: one address and one port suffice\n", argv[optind]);

@@ -20,10 +20,11 @@ typedef struct mqtt_tool {
     mote_mqtt_config config;
     mote_mqtt_will will;
     mqtt_list connect, publish, subscribe, unsubscribe, disconnect, will_list;
-    const char *topics[TOOL_LIST], *excluded[TOOL_LIST], *store, *capture;
-    size_t topic_count, excluded_count;
-    uint8_t qos, retain;
-    int persistent, debug, ever, ended; /* ever connected; no connection any more, and none to come */
+    const char *topics[TOOL_LIST], *store;
+    size_t topic_count;
+    uint8_t qos;
+    int persistent, expires, debug; /* -c, -x, -d */
+    int ever, ended; /* ever connected; no connection any more, and none to come */
     mote_node *node;
     mote_mqtt *mqtt;
 } mqtt_tool;
@@ -43,13 +44,6 @@ static TOOL_UNUSED uint64_t mqtt_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static TOOL_UNUSED unsigned long mqtt_number(const char *text, unsigned long most) {
-    char *end;
-    unsigned long number = strtoul(text, &end, 0);
-    if (*text == '\0' || *end != '\0' || number > most) mqtt_die("not a number in range", text);
-    return number;
 }
 
 /* -D PACKET NAME VALUE [VALUE]: takes the words it needs and returns how many. */
@@ -80,14 +74,14 @@ static TOOL_UNUSED int mqtt_property(mqtt_tool *tool, int count, char **words) {
         mote_mqtt_property *property = &list->items[list->count++];
         memset(property, 0, sizeof *property);
         property->id = names[i].id;
-        if (names[i].number) property->number = (uint32_t)mqtt_number(words[2], 0xffffffffu);
+        if (names[i].number) property->number = (uint32_t)tool_count(words[1], words[2], 0, 0xffffffffu);
         else property->data = tool_bytes(words[2]);
         if (list == &tool->connect) {
             /* These follow from the config. */
             uint32_t number = property->number;
             list->count--;
             switch (property->id) {
-            case 17: tool->config.session_expiry = number; break;
+            case 17: tool->config.session_expiry = number, tool->expires = 1; break;
             case 33: tool->config.receive_maximum = (uint16_t)number; break;
             case 34: tool->config.topic_alias_maximum = (uint16_t)number; break;
             case 39: tool->config.maximum_packet_size = number; break;
@@ -106,12 +100,10 @@ static TOOL_UNUSED int mqtt_property(mqtt_tool *tool, int count, char **words) {
 /* Takes one of the options that the tools share; returns how many further words it took, -1 for none of them. */
 static TOOL_UNUSED int mqtt_option(mqtt_tool *tool, int count, char **words) {
     static const char *const with_value[] = {
-        "-h", "-p", "-t", "-T", "-q", "-i", "-k", "-u", "-P", "-V", "-x", "--store", "--capture",
-        "--will-topic", "--will-payload", "--will-qos",
+        "-h", "-p", "-t", "-q", "-i", "-k", "-u", "-P", "-V", "-x", "--store", "--will-topic", "--will-payload", "--will-qos",
     };
     mote_mqtt_config *config = &tool->config;
     const char *name = words[0], *value = count > 1 ? words[1] : NULL;
-    if (strcmp(name, "-r") == 0) return tool->retain = 1, 0;
     if (strcmp(name, "-c") == 0) return tool->persistent = 1, 0;
     if (strcmp(name, "-d") == 0) return tool->debug = 1, 0;
     if (strcmp(name, "--will-retain") == 0) return tool->will.retain = 1, 0;
@@ -122,37 +114,34 @@ static TOOL_UNUSED int mqtt_option(mqtt_tool *tool, int count, char **words) {
     if (value == NULL) mqtt_die("an option wants a value", name);
     switch (which) {
     case 0: config->host = tool_bytes(value); break;
-    case 1:
-        config->port = (uint16_t)mqtt_number(value, 65535);
-        if (config->port == 0) mqtt_die("not a number in range", value);
-        break;
+    case 1: config->port = (uint16_t)tool_count(name, value, 1, 65535); break;
     case 2:
         if (tool->topic_count >= TOOL_LIST) mqtt_die("too many topics", NULL);
         tool->topics[tool->topic_count++] = value;
         break;
-    case 3:
-        if (tool->excluded_count >= TOOL_LIST) mqtt_die("too many topics", NULL);
-        tool->excluded[tool->excluded_count++] = value;
-        break;
-    case 4: tool->qos = (uint8_t)mqtt_number(value, 2); break;
-    case 5: config->client_id = tool_bytes(value); break;
-    case 6:
-        config->keep_alive = (uint16_t)mqtt_number(value, 65534);
+    case 3: tool->qos = (uint8_t)tool_count(name, value, 0, 2); break;
+    case 4: config->client_id = tool_bytes(value); break;
+    case 5:
+        config->keep_alive = (uint16_t)tool_count(name, value, 0, 65534);
         if (config->keep_alive == 0) config->keep_alive = MOTE_MQTT_NO_KEEP_ALIVE;
         break;
-    case 7: config->user_name = tool_bytes(value); break;
-    case 8: config->password = tool_bytes(value); break;
-    case 9:
+    case 6: config->user_name = tool_bytes(value); break;
+    case 7: config->password = tool_bytes(value); break;
+    case 8:
         if (strcmp(value, "mqttv311") == 0 || strcmp(value, "311") == 0) config->version = MOTE_MQTT_V311;
         else if (strcmp(value, "mqttv5") == 0 || strcmp(value, "5") == 0) config->version = MOTE_MQTT_V5;
         else mqtt_die("no such version", value);
         break;
-    case 10: config->session_expiry = (uint32_t)mqtt_number(value, 0xffffffffu); break;
-    case 11: tool->store = value; break;
-    case 12: tool->capture = value; break;
-    case 13: tool->will.topic = tool_bytes(value); break;
-    case 14: tool->will.payload = tool_bytes(value); break;
-    default: tool->will.qos = (uint8_t)mqtt_number(value, 2); break;
+    case 9:
+        tool->expires = 1;
+        /* Never. */
+        if (strcmp(value, "-1") == 0 || strcmp(value, "∞") == 0) config->session_expiry = 0xffffffffu;
+        else config->session_expiry = (uint32_t)tool_count(name, value, 0, 0xffffffffu);
+        break;
+    case 10: tool->store = value; break;
+    case 11: tool->will.topic = tool_bytes(value); break;
+    case 12: tool->will.payload = tool_bytes(value); break;
+    default: tool->will.qos = (uint8_t)tool_count(name, value, 0, 2); break;
     }
     return 1;
 }
@@ -175,6 +164,12 @@ static TOOL_UNUSED void mqtt_defaults(mqtt_tool *tool) {
     tool->config.reconnect_ceiling = 5000;
 }
 
+/* Ends the program for a topic with control characters, on which brokers close the connection without a word (5.0 section 1.5.4). */
+static TOOL_UNUSED void mqtt_plain(const char *topic) {
+    for (const unsigned char *at = (const unsigned char *)topic; *at != 0; at++)
+        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)) mqtt_die("a topic has control characters", topic);
+}
+
 /* Makes the node and the client; the options have been read. */
 static TOOL_UNUSED void mqtt_begin(mqtt_tool *tool, mote_mqtt_callback callback) {
     static char name[32];
@@ -188,15 +183,15 @@ static TOOL_UNUSED void mqtt_begin(mqtt_tool *tool, mote_mqtt_callback callback)
         config->store_owner = 1;
         tool->persistent = 1;
     }
-    if (tool->capture != NULL) options.capture_path = tool_bytes(tool->capture);
     port.user = &options;
     config->clean_start = !tool->persistent;
-    if (tool->persistent && config->session_expiry == 0) config->session_expiry = 0xffffffffu;
+    if (tool->persistent && !tool->expires) config->session_expiry = 0xffffffffu;
     if (config->client_id.len == 0) {
         if (tool->persistent) mqtt_die("a session that lasts needs a client identifier (-i)", NULL);
         snprintf(name, sizeof name, "mote-%ld", (long)getpid());
         config->client_id = tool_bytes(name);
     }
+    for (size_t i = 0; i < tool->topic_count; i++) mqtt_plain(tool->topics[i]);
     if (tool->will.topic.len == 0 && (tool->will.payload.len != 0 || tool->will.qos != 0 || tool->will.retain || tool->will_list.count != 0))
         mqtt_die("a will needs a topic (--will-topic)", NULL);
     if (config->version == MOTE_MQTT_V311
@@ -228,25 +223,34 @@ static TOOL_UNUSED void mqtt_begin(mqtt_tool *tool, mote_mqtt_callback callback)
 /* Whether it is of no use to go on: nothing more is tried, or there was no server at the first attempt. With a store that is waited for,
  * since what is kept there is to be sent whenever it can be. */
 static TOOL_UNUSED int mqtt_in_vain(mqtt_tool *tool, const mote_mqtt_event *event) {
-    int nobody = event->status == MOTE_ERR_NOT_FOUND || event->status == MOTE_ERR_REFUSED;
+    int nobody = event->status == MOTE_ERR_NOT_FOUND || event->status == MOTE_ERR_REFUSED || event->status == MOTE_ERR_UNREACHABLE
+                 || event->status == MOTE_ERR_TIMEOUT;
     if (event->kind == MOTE_MQTT_CONNECTED) tool->ever = 1;
     if (event->kind != MOTE_MQTT_DISCONNECTED) return 0;
     return event->retry_after == MOTE_MQTT_NO_RETRY || (nobody && !tool->ever && tool->store == NULL);
 }
 
+/* What went wrong, and the Reason Code if there is one, without an end of the line. */
+static TOOL_UNUSED void mqtt_say(const char *what, const mote_mqtt_event *event) {
+    mote_bytes text = mote_status_str(event->status);
+    fprintf(stderr, "%s: %.*s", what, (int)text.len, (const char *)text.ptr);
+    if (event->reason != 0) fprintf(stderr, ", reason 0x%02x", event->reason);
+}
+
 /* One line on standard error about what is worth one. */
 static TOOL_UNUSED void mqtt_report(mqtt_tool *tool, const mote_mqtt_event *event) {
-    mote_bytes text = mote_status_str(event->status);
     if (event->kind == MOTE_MQTT_CONNECTED && tool->debug)
         fprintf(stderr, "connected%s\n", event->session_present ? ", the session goes on" : "");
     if (event->kind == MOTE_MQTT_DISCONNECTED && event->retry_after == MOTE_MQTT_NO_RETRY) tool->ended = 1;
     if (event->kind == MOTE_MQTT_DISCONNECTED && (tool->debug || event->status != MOTE_ERR_CLOSED)) {
-        fprintf(stderr, "disconnected: %.*s, reason 0x%02x", (int)text.len, (const char *)text.ptr, event->reason);
+        mqtt_say("disconnected", event);
         if (!mqtt_in_vain(tool, event)) fprintf(stderr, ", again in %lu ms", (unsigned long)event->retry_after);
         fputc('\n', stderr);
     }
-    if (event->kind == MOTE_MQTT_ENDED && event->status != MOTE_OK)
-        fprintf(stderr, "failed: %.*s, reason 0x%02x\n", (int)text.len, (const char *)text.ptr, event->reason);
+    if (event->kind == MOTE_MQTT_ENDED && event->status != MOTE_OK) {
+        mqtt_say("failed", event);
+        fputc('\n', stderr);
+    }
 }
 
 /* Disconnects in order and takes everything down. In order means until the server has closed its side: who goes earlier may take

@@ -57,9 +57,10 @@ static TOOL_UNUSED mote_status tool_endpoint(const char *text, size_t len, mote_
     }
     mote_status status = tool_resolve(host, no_zone, address);
     if (status == MOTE_OK && port != NULL) {
-        char *behind;
-        unsigned long number = strtoul(port, &behind, 10);
-        if (behind == port || behind != end || number > 0xffff) return MOTE_ERR_MALFORMED;
+        char digits[8];
+        unsigned long number;
+        snprintf(digits, sizeof digits, "%.*s", (int)(end - port), port);
+        if (end - port >= (long)sizeof digits || !tool_number(digits, 0xffff, &number)) return MOTE_ERR_MALFORMED;
         address->port = (uint16_t)number;
     }
     return status;
@@ -96,10 +97,7 @@ static TOOL_UNUSED int tool_mesh_option(tool_mesh *mesh, int *i, int argc, char 
         }
         if (count != 8 || *digits != '\0') tool_refuse(option, value, "sixteen hexadecimal digits");
     } else if (strcmp(option, "--pan") == 0) {
-        char *end;
-        unsigned long pan = strtoul(value, &end, 0);
-        if (end == value || *end != '\0' || pan == 0 || pan >= 0xffff) tool_refuse(option, value, "a number from 1 to 0xfffe");
-        mesh->pan = (uint16_t)pan;
+        mesh->pan = (uint16_t)tool_count(option, value, 1, 0xfffe);
     } else if (strcmp(option, "--channel") == 0) {
         mesh->channel = (uint16_t)tool_count(option, value, 11, 26);
     } else if (strcmp(option, "--capture") == 0) {

@@ -4,6 +4,7 @@
 #define MOTE_TOOL_H
 
 #include "mote.h"
+#include <errno.h>
 #include <netdb.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -23,18 +24,19 @@ static TOOL_UNUSED mote_bytes tool_bytes(const char *text) {
     return bytes;
 }
 
-/* A whole number up to `most`, without anything behind it; whether it is one. */
+/* A whole number up to `most`, decimal or, behind 0x, hexadecimal, and nothing else; whether it is one. */
 static TOOL_UNUSED int tool_number(const char *text, unsigned long most, unsigned long *number) {
     char *end;
     if (*text < '0' || *text > '9') return 0;
-    *number = strtoul(text, &end, 10);
-    return *end == '\0' && *number <= most;
+    errno = 0;
+    *number = strtoul(text, &end, text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10);
+    return *end == '\0' && errno == 0 && *number <= most;
 }
 
 /* Ends the program: what an option was given is not what it takes. */
 static TOOL_UNUSED void tool_refuse(const char *option, const char *value, const char *takes) {
     fprintf(stderr, "%s %s: not %s\n", option, value, takes);
-    exit(1);
+    exit(2);
 }
 
 /* The number that an option was given, which is `least` to `most`. */
@@ -72,9 +74,8 @@ static TOOL_UNUSED long tool_format(const char *text) {
         { "xml", MOTE_COAP_XML }, { "octet", MOTE_COAP_OCTET_STREAM }, { "binary", MOTE_COAP_OCTET_STREAM },
         { "json", MOTE_COAP_JSON }, { "cbor", MOTE_COAP_CBOR },
     };
-    char *end;
-    long number = strtol(text, &end, 0);
-    if (*text != '\0' && *end == '\0' && number >= 0 && number <= 0xffff) return number;
+    unsigned long number;
+    if (tool_number(text, 0xffff, &number)) return (long)number;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(text, names[i].name) == 0) return names[i].number;
     return -1;
@@ -128,8 +129,10 @@ static TOOL_UNUSED mote_status tool_resolve(mote_bytes host, mote_bytes zone, mo
         memcpy(interface, zone.ptr, zone.len);
         interface[zone.len] = '\0';
         address->scope = if_nametoindex(interface);
-        if (address->scope == 0) address->scope = (uint32_t)strtoul(interface, NULL, 10);
-        if (address->scope == 0) return MOTE_ERR_NOT_FOUND;
+        unsigned long number = address->scope;
+        if (number == 0 && !tool_number(interface, UINT32_MAX, &number)) return MOTE_ERR_NOT_FOUND;
+        address->scope = (uint32_t)number;
+        if (number == 0) return MOTE_ERR_NOT_FOUND;
     }
     return MOTE_OK;
 }

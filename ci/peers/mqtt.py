@@ -175,6 +175,10 @@ def long_lines(broker):
             check(f"{version} qos {qos}: lines of every length", got == lines and status == 0, "" if got == lines else f"{status} {[len(line) for line in got]}")
 
 
+def theirs_status(broker, version):
+    return run(theirs("sub", broker.port, "-V", version, "-t", "a", "-W", 1))[0]
+
+
 def refusals(broker):
     """What is asked wrongly, or cannot be had, ends at once: 2 for the former, 1 for the latter."""
     # As root it would become another, who may not be let into the folder.
@@ -188,8 +192,12 @@ def refusals(broker):
         ("pub", [*pub, "--will-payload", "x"]), ("pub", [*pub, "--will-topic", "a/#"]), ("pub", [*pub, "-P", "secret"]),
         ("pub", [*pub, "-D", "publish", "content-type", "x"]), ("pub", [*pub, "-V", "mqttv5", "-D", "publish", "response-topic", "a/+"]),
         ("pub", [*pub, "-V", "mqttv5", "-D", "publish", "nothing", "x"]), ("pub", [*pub, "-V", "mqttv5", "-D", "publish", "content-type"]),
-        ("pub", [*pub, "-V", "mqttv5", "-D", "connect", "content-type", "x"]),
+        ("pub", [*pub, "-V", "mqttv5", "-D", "connect", "content-type", "x"]), ("pub", [*pub, "-T", "b"]), ("pub", [*pub, "-k", "x"]), ("pub", [*pub, "-x", "-2"]),
+        ("pub", ["-t", "a\1b", "-m", "x"]), ("pub", ["-t", "a\x85", "-m", "x"]), ("pub", [*pub, "--window", "0"]), ("pub", [*pub, "-V", "mqttv5", "-D", "publish", "message-expiry-interval", "1s"]),
         ("sub", []), ("sub", ["-t", "a/#/b"]), ("sub", [*sub, "-C", "x"]), ("sub", [*sub, "-C", "0"]), ("sub", [*sub, "-W", "0"]), ("sub", [*sub, "--store", "/proc/none", "-i", "a"]),
+        ("sub", [*sub, "-r"]), ("sub", [*sub, "-T", "a#"]), ("sub", [*sub, "-U", "a/#/b"]), ("sub", [*sub, "-C", "99999999999999999999"]), ("sub", ["-t", "a\x7f"]), ("sub", [*sub, "-m", "x"]),
+        ("bench", ["-q"]), ("bench", ["-n", "0"]), ("bench", ["-b", "15"]), ("bench", ["-w", "0"]), ("bench", ["--publishers", "65"]), ("bench", ["-m", "x"]), ("bench", ["-c", "-i"]),
+        ("bench", ["-t", "a", "-t", "b"]), ("bench", ["-i", "me"]), ("bench", ["-q", "3"]),
     )
     for name, arguments in wrong:
         status, _ = run(tool(name, broker.port, *arguments), "", 20)
@@ -197,12 +205,16 @@ def refusals(broker):
             check(f"{name} {' '.join(arguments)}: refused", False, f"status {status}")
     nobody = free_port()
     for version in VERSIONS:
-        for name, arguments in (("pub", pub), ("sub", sub)):
+        for name, arguments in (("pub", pub), ("sub", sub), ("bench", ["-n", "1"])):
             for what, target in (("nobody there", ["-h", "127.0.0.1", "-p", nobody]), ("no such name", ["-h", "nowhere.invalid"]),
                                  ("no password", ["-p", locked.port]), ("a wrong one", ["-p", locked.port, "-u", "me", "-P", "guess"])):
-                status, _ = run(tool(name, broker.port, "-V", version, *arguments, *target), "", 20)
-                if status != 1:
-                    check(f"{version}: {name}, {what}", False, f"status {status}")
+                done = subprocess.run(tool(name, broker.port, "-V", version, *arguments, *target), input="", capture_output=True, text=True, timeout=20)
+                # It says so once for each connection, and nothing of a further attempt.
+                if done.returncode != 1 or done.stdout or "disconnected" not in done.stderr or "again" in done.stderr:
+                    check(f"{version}: {name}, {what}", False, f"status {done.returncode}, {done.stdout}{done.stderr}")
+        status, _ = run(tool("sub", broker.port, "-V", version, *sub, "-W", 1))
+        if status != theirs_status(broker, version):
+            check(f"{version}: sub -W alone: refused", False, f"status {status}")
         status, _ = run(tool("pub", locked.port, "-V", version, *pub, "-u", "me", "-P", "secret"), "", 20)
         check(f"{version}: the right password", status == 0, str(status))
     locked.stop()
@@ -313,6 +325,46 @@ def cut_short():
     check("a message that is cut short leaves nothing behind", lengths == [5, len(large)], "" if lengths == [5, len(large)] else str(lengths))
 
 
+def packet_of(stream):
+    """The next packet, whole: its first byte and its body. Nothing at the end."""
+    first, length, shift = stream.read(1), 0, 0
+    while first:
+        byte = stream.read(1)[0]
+        length |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return first[0], stream.read(length)
+    return 0, b""
+
+
+def closed_without_a_word():
+    """A broker that closes each connection at its first PUBLISH is given up; one that takes a message each time is not."""
+    for takes, lines, connections in ((False, 1, 5), (False, 3, 5), (True, 7, 7)):
+        accepted = []
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(60)
+            pub = subprocess.Popen(tool("pub", server.getsockname()[1], "-t", "a", "-q", 1, "-l"), stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            pub.stdin.write("line\n" * lines)
+            pub.stdin.close()
+            while len(accepted) < connections:
+                peer = server.accept()[0]
+                peer.settimeout(60)
+                accepted.append(peer)
+                with peer, peer.makefile("rb") as stream:
+                    packet_of(stream)
+                    peer.sendall(b"\x20\2\0\0")
+                    first, body = packet_of(stream)
+                    if takes:
+                        peer.sendall(b"\x40\2" + body[3:5])
+                        # At the last one it goes by itself.
+                        while len(accepted) == connections and packet_of(stream)[0] & 0xF0 not in (0, 0xE0):
+                            pass
+            said = pub.stderr.read()
+            status = pub.wait(60)
+        fine = (status, "given up" in said) == ((0, False) if takes else (1, True))
+        check(f"closed without a word, {lines} to send, {'one' if takes else 'none'} taken each time", fine, "" if fine else f"status {status}: {said}")
+
+
 def limits():
     broker = Broker("limits", "max_inflight_messages 3", "max_packet_size 200", "max_keepalive 60")
     bench = [os.path.join(TOOLS, "mote-mqtt-bench"), "-h", "127.0.0.1", "-p", str(broker.port), "-V", "mqttv5", "-n", "2000", "-q"]
@@ -398,6 +450,7 @@ if __name__ == "__main__":
         part(broker)
     broker.stop()
     cut_short()
+    closed_without_a_word()
     limits()
     print(f"{len(failures)} failed" if failures else "all passed")
     sys.exit(bool(failures))
