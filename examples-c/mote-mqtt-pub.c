@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Publishes messages, with the options of mosquitto_pub. */
+/* Publishes messages, with the options of mosquitto_pub.
+ *
+ * What was not acknowledged is sent again over further connections, but given up when IN_VAIN of them in a row have ended without a message
+ * having been taken. The status is 0 when all was done, 1 when something was not, and 2 when the options are wrong. */
 #include "mqtt_tool.h"
 #include <poll.h>
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing.pool import ThreadPool
 
 TOOLS, WORK = sys.argv[1], sys.argv[2]
 VERSIONS = ("mqttv311", "mqttv5")
@@ -173,6 +174,29 @@ def long_lines(broker):
             status, _ = run(tool("pub", broker.port, "-V", version, "-t", "long", "-q", qos, "-l"), "\n".join(lines))
             got = output(sub)
             check(f"{version} qos {qos}: lines of every length", got == lines and status == 0, "" if got == lines else f"{status} {[len(line) for line in got]}")
+
+
+def expiry(broker):
+    """How long the broker keeps a session: as -c and -x say, with mosquitto's meaning."""
+    def goes_on(number, version, *how):
+        done = subprocess.run(tool("sub", broker.port, "-V", version, "-i", f"expiry-{number}", "-t", "e", "-q", 1, "-W", 1, "-d", *how), capture_output=True, text=True, timeout=30)
+        return "the session goes on" in done.stderr
+
+    # Options; whether the session goes on at once, and after more than two seconds.
+    cases = (
+        ("mqttv311", [], False, False), ("mqttv311", ["-c"], True, True), ("mqttv5", [], False, False), ("mqttv5", ["-c"], True, True),
+        ("mqttv5", ["-c", "-x", "0"], False, False), ("mqttv5", ["-c", "-x", "2"], True, False), ("mqttv5", ["-c", "-x", "1000"], True, True),
+        ("mqttv5", ["-c", "-x", "-1"], True, True), ("mqttv5", ["-c", "-D", "connect", "session-expiry-interval", "2"], True, False),
+    )
+    seen = []
+    with ThreadPool(len(cases)) as pool:
+        for pause in (0, 0, 4):
+            time.sleep(pause)
+            seen.append(pool.starmap(lambda number, case: goes_on(number, case[0], *case[1]), enumerate(cases)))
+    for (version, how, *expected), got in zip(cases, zip(*seen)):
+        if list(got) != [False, *expected]:
+            check(f"{version} {' '.join(how)}: session goes on", False, f"{got}, not {expected}")
+    check("sessions expire as -c and -x say", not any("session" in name for name in failures))
 
 
 def theirs_status(broker, version):
@@ -446,7 +470,7 @@ if __name__ == "__main__":
     subprocess.run(["mosquitto_passwd", "-b", "-c", os.path.join(WORK, "passwords"), "me", "secret"], check=True)
     os.chmod(os.path.join(WORK, "passwords"), 0o644)
     broker = Broker("plain")
-    for part in (every_qos_pair, retained, wills, shared, properties, large, long_lines, refusals, parts_given_up, written, captured):
+    for part in (every_qos_pair, retained, wills, shared, properties, large, long_lines, expiry, refusals, parts_given_up, written, captured):
         part(broker)
     broker.stop()
     cut_short()
