@@ -285,6 +285,18 @@ pub fn copy(to: &mut [u8], from: &[u8]) -> usize {
     count
 }
 
+/// The bytes from one position up to another; none where there are not so many.
+#[cfg_attr(target_os = "none", inline(never))]
+pub fn part(bytes: &[u8], from: usize, to: usize) -> &[u8] {
+    bytes.get(from..to).unwrap_or_default()
+}
+
+/// The same, to be written.
+#[cfg_attr(target_os = "none", inline(never))]
+pub fn part_mut(bytes: &mut [u8], from: usize, to: usize) -> &mut [u8] {
+    bytes.get_mut(from..to).unwrap_or_default()
+}
+
 /// Moves what starts at `from` to the front; what was behind it stays as it was. Unlike
 /// `copy_within` this can never panic, which on a microcontroller is seen by the linker.
 pub fn move_to_front(bytes: &mut [u8], from: usize) {

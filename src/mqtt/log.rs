@@ -117,7 +117,7 @@ impl<'m> Log<'m> {
     /// The position behind a record.
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn behind(&self, at: At) -> u32 {
-        at.get().saturating_add(self.length(at)).saturating_add(FRONT)
+        at.get().wrapping_add(self.length(at)).wrapping_add(FRONT)
     }
 
     /// The first record at or behind a position whose word is `wanted` in the bits of `mask`.
@@ -194,16 +194,19 @@ impl<'m> Log<'m> {
         self.start == self.end
     }
 
+    fn end_of(&self, at: At) -> usize {
+        at.get().wrapping_add(self.length(at)) as usize
+    }
+
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn body(&self, at: At) -> &[u8] {
-        let (start, length) = (at.get() as usize, self.length(at) as usize);
-        self.bytes.get(start..start.saturating_add(length)).unwrap_or_default()
+        bytes::part(self.bytes, at.get() as usize, self.end_of(at))
     }
 
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn body_mut(&mut self, at: At) -> &mut [u8] {
-        let (start, length) = (at.get() as usize, self.length(at) as usize);
-        self.bytes.get_mut(start..start.saturating_add(length)).unwrap_or_default()
+        let end = self.end_of(at);
+        bytes::part_mut(self.bytes, at.get() as usize, end)
     }
 
     /// The body up to U+0000, which no name has in it: what stands behind that belongs to the name.
@@ -215,7 +218,7 @@ impl<'m> Log<'m> {
     /// A record as it lies here: its header and its body.
     pub(super) fn record(&self, at: At) -> (&[u8], &[u8]) {
         let end = at.get() as usize;
-        (self.bytes.get(end.wrapping_sub(HEADER)..end).unwrap_or_default(), self.body(at))
+        (bytes::part(self.bytes, end.wrapping_sub(HEADER), end), self.body(at))
     }
 
     /// Lets go of a record's body.
@@ -243,22 +246,24 @@ impl<'m> Log<'m> {
     /// Moves what lies behind `count` bytes from `place` on up to there.
     #[cfg_attr(target_os = "none", inline(never))]
     fn cut(&mut self, place: u32, count: u32) {
-        let tail = self.bytes.get_mut(place as usize..self.end.saturating_sub(FRONT) as usize);
-        bytes::move_to_front(tail.unwrap_or_default(), count as usize);
-        self.end = self.end.saturating_sub(count);
-        if self.cursor > place.saturating_add(FRONT) {
+        let end = self.end.wrapping_sub(FRONT) as usize;
+        bytes::move_to_front(bytes::part_mut(self.bytes, place as usize, end), count as usize);
+        self.end = self.end.wrapping_sub(count);
+        if self.cursor > place.wrapping_add(FRONT) {
             self.cursor -= count;
         }
     }
 
     /// The room for the body of a further record.
     pub(super) fn room(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.end as usize..).unwrap_or_default()
+        let length = self.bytes.len();
+        bytes::part_mut(self.bytes, self.end as usize, length)
     }
 
     /// The same with the room for its header in front.
     pub(super) fn tail(&mut self) -> &mut [u8] {
-        self.bytes.get_mut((self.end - FRONT) as usize..).unwrap_or_default()
+        let length = self.bytes.len();
+        bytes::part_mut(self.bytes, self.end.wrapping_sub(FRONT) as usize, length)
     }
 
     /// Makes room for a body of `length` bytes. Every position is void then, but for the cursor, which is moved

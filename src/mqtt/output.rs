@@ -48,7 +48,7 @@ impl<'m> Output<'m> {
         if self.blocked || self.failed.is_some() {
             return 0;
         }
-        let gathered = self.buffer.get(self.start as usize..self.end as usize).unwrap_or_default();
+        let gathered = bytes::part(self.buffer, self.start as usize, self.end as usize);
         match cx.transport.write(from.unwrap_or(gathered)) {
             Ok(count) => {
                 self.last_sent = cx.now;
@@ -66,7 +66,7 @@ impl<'m> Output<'m> {
         while self.start < self.end {
             match self.write(cx, None) {
                 0 => return,
-                count => self.start = self.start.saturating_add(count as u32).min(self.end),
+                count => self.start = self.start.wrapping_add(count as u32).min(self.end),
             }
         }
         (self.start, self.end) = (0, 0);
@@ -75,14 +75,14 @@ impl<'m> Output<'m> {
     /// Makes room for `count` bytes, if it can, and lends all there is.
     #[cfg_attr(target_os = "none", inline(never))]
     fn room(&mut self, cx: &mut StreamContext, count: usize) -> &mut [u8] {
-        if self.buffer.len().saturating_sub(self.end as usize) < count {
+        if self.buffer.len().wrapping_sub(self.end as usize) < count {
             self.flush(cx);
             // What is left moves to the front of the buffer.
-            let used = self.buffer.get_mut(..self.end as usize).unwrap_or_default();
-            bytes::move_to_front(used, self.start as usize);
+            bytes::move_to_front(bytes::part_mut(self.buffer, 0, self.end as usize), self.start as usize);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        self.buffer.get_mut(self.end as usize..).unwrap_or_default()
+        let length = self.buffer.len();
+        bytes::part_mut(self.buffer, self.end as usize, length)
     }
 
     /// Gathers a small packet as it is; whether there is room for it now.
@@ -113,7 +113,7 @@ impl<'m> Output<'m> {
         if size > self.buffer.len() || size > maximum as usize {
             return Err(Error::TooLarge);
         }
-        if size > self.buffer.len().saturating_sub(self.end as usize) {
+        if size > self.buffer.len().wrapping_sub(self.end as usize) {
             return Err(Error::WouldBlock);
         }
         self.commit(size);
@@ -121,7 +121,7 @@ impl<'m> Output<'m> {
     }
 
     const fn commit(&mut self, count: usize) {
-        self.end = self.end.saturating_add(count as u32);
+        self.end = self.end.wrapping_add(count as u32);
     }
 
     /// Takes as much of `from` as there is room for, in the buffer or in the stream.

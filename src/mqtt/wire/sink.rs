@@ -31,9 +31,7 @@ impl<'a> Sink<'a> {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(in crate::mqtt) fn put(&mut self, bytes: &[u8]) {
         let end = self.position.saturating_add(bytes.len());
-        if let Some(room) = self.room.get_mut(self.position..end) {
-            bytes::copy(room, bytes);
-        }
+        bytes::copy(bytes::part_mut(self.room, self.position, end), bytes);
         self.position = end;
     }
 
@@ -107,7 +105,7 @@ impl<'a> Sink<'a> {
                 byte &= 0x7f;
             }
             // Beyond the first byte what follows is pushed back.
-            for place in self.room.get_mut(at..end).unwrap_or_default() {
+            for place in bytes::part_mut(self.room, at, end) {
                 core::mem::swap(place, &mut byte);
             }
             if length == 0 {
@@ -147,7 +145,7 @@ impl<'a> Sink<'a> {
 
     /// What was written, if there was room for it.
     pub(in crate::mqtt) fn written(&self) -> &[u8] {
-        self.room.get(..self.position).unwrap_or_default()
+        bytes::part(self.room, 0, self.position)
     }
 
     /// Whether there was room for all that was written.
