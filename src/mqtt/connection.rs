@@ -4,7 +4,7 @@
 
 use super::client::{ALIASES, AUTH, Client, Context, Receipt, Sending, State, flag, kind, mark, units};
 use super::event::{Event, Operation};
-use super::receive::{Outcome, TRANSIENT};
+use super::receive::{Outcome, transient, wrong};
 use super::wire::property::id;
 use super::wire::{Answer, Properties, Reason, Version};
 use crate::backoff::{Backoff, Policy};
@@ -155,7 +155,7 @@ impl Client<'_> {
         if (clean && !resumed && session_present)
             || (AUTH && v5 && properties.data(method) != self.config.properties.data(method))
         {
-            return Err(Reason::PROTOCOL_ERROR);
+            return wrong(Reason::PROTOCOL_ERROR);
         }
         self.read_limits(&properties);
         if v5 && let Some(assigned) = properties.data(id::ASSIGNED_CLIENT_IDENTIFIER) {
@@ -163,7 +163,7 @@ impl Client<'_> {
             self.note(kind::CLIENT_ID, assigned);
         }
         if !session_present {
-            self.session_lost(cx, !v5 && !clean).or(Err(TRANSIENT))?;
+            transient(self.session_lost(cx, !v5 && !clean))?;
         }
         self.queue.rewind();
         self.marks |= mark::STARTED | mark::DUE | mark::REQUESTS;

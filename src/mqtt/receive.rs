@@ -11,13 +11,31 @@ use super::wire::property::id;
 use super::wire::{Answer, FixedHeader, PacketType, Property, PublishHead, Reason, Side, Source};
 use crate::status::Error;
 use crate::transport::StreamEvent;
+use core::num::NonZeroU8;
 
 /// What comes of a packet besides its event, or the Reason Code with which the connection is closed. Nothing is
 /// consumed of what is wrong.
-pub(super) type Outcome<T> = core::result::Result<T, Reason>;
+pub(super) type Outcome<T> = core::result::Result<T, Wrong>;
+
+/// A Reason Code that is not success: so that an outcome takes one byte, which a register returns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wrong(NonZeroU8);
+
+/// What is wrong, if anything is.
+pub(super) const fn wrong(reason: Reason) -> Outcome<()> {
+    match NonZeroU8::new(reason.0) {
+        Some(reason) => Err(Wrong(reason)),
+        None => Ok(()),
+    }
+}
 
 /// A store that fails while a packet is processed: a transient error (5.0 §4.13.2).
-pub(super) const TRANSIENT: Reason = Reason::IMPLEMENTATION_SPECIFIC_ERROR;
+pub(super) const fn transient(result: crate::status::Result<()>) -> Outcome<()> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(_) => wrong(Reason::IMPLEMENTATION_SPECIFIC_ERROR),
+    }
+}
 
 impl Client<'_> {
     /// Takes what the stream brings. For received bytes it says how many it has consumed, and
@@ -70,9 +88,8 @@ impl Client<'_> {
             if self.incoming.remaining != 0 {
                 count = self.payload(bytes, out);
             } else {
-                match self.packet(cx, bytes, out) {
-                    Ok(consumed) => count = consumed,
-                    Err(reason) => self.refuse(cx, reason, out),
+                if let Err(Wrong(reason)) = self.packet(cx, bytes, &mut count, out) {
+                    self.refuse(cx, Reason(reason.get()), out);
                 }
             }
         }
@@ -109,8 +126,9 @@ impl Client<'_> {
         &mut self,
         cx: &mut Context,
         bytes: &'d [u8],
+        count: &mut usize,
         out: &mut Option<Event<'d>>,
-    ) -> Outcome<usize> {
+    ) -> Outcome<()> {
         let version = self.config.version;
         let barred = match self.state {
             State::Connected => PacketType::Connack.bit(),
@@ -118,49 +136,49 @@ impl Client<'_> {
         };
         let (header, source) = FixedHeader::read(bytes, version, Side::Server.never_sends(version) | barred);
         if source.is_short() {
-            return Ok(0);
+            return Ok(());
         }
-        source.outcome()?;
+        wrong(source.wrong())?;
         let packet = header.packet;
         let total = header.total() as usize;
         let room = self.config.receive_bytes;
         let limit = self.config.maximum_packet_size;
         let publish = packet == PacketType::Publish;
         if (limit != 0 && total > limit as usize) || (!publish && total > room) {
-            return Err(Reason::PACKET_TOO_LARGE);
+            return wrong(Reason::PACKET_TOO_LARGE);
         }
         if publish {
-            return self.publication(cx, &header, bytes.len(), source.rest(), out);
+            return self.publication(cx, &header, bytes.len(), source.rest(), count, out);
         }
-        let Some(body) = source.rest().get(..header.remaining as usize) else { return Ok(0) };
+        let Some(body) = source.rest().get(..header.remaining as usize) else { return Ok(()) };
         if packet == PacketType::Pingresp {
             self.answered();
-            return if body.is_empty() { Ok(total) } else { Err(Reason::MALFORMED_PACKET) };
+            *count = total;
+            return wrong(if body.is_empty() { Reason::SUCCESS } else { Reason::MALFORMED_PACKET });
         }
-        let answer = Answer::parse(packet, body, version, Side::Server)?;
+        let mut source = Source::new(body);
+        let answer = Answer::read(packet, &mut source, version, Side::Server);
+        wrong(source.wrong())?;
         // Without problem information asked for there is none [MQTT-3.1.2-29].
         if self.has(mark::NO_PROBLEMS)
             && !matches!(packet, PacketType::Connack | PacketType::Disconnect)
             && (answer.properties.number(id::REASON_STRING).is_some()
                 || answer.properties.number(id::USER_PROPERTY).is_some())
         {
-            return Err(Reason::PROTOCOL_ERROR);
+            return wrong(Reason::PROTOCOL_ERROR);
         }
+        *count = total;
         match packet {
-            PacketType::Connack => self.connack(cx, &answer, out)?,
+            PacketType::Connack => return self.connack(cx, &answer, out),
             PacketType::Disconnect => {
                 self.lost(cx, Error::Closed, &answer, out);
             }
-            PacketType::Auth => self.auth(&answer, out)?,
-            PacketType::Suback | PacketType::Unsuback => self.acknowledged(packet, &answer, out)?,
-            PacketType::Pubrel => {
-                if !self.pubrel(cx, answer.packet_id)? {
-                    return Ok(0);
-                }
-            }
-            _ => self.acked(cx, packet, &answer, out)?,
+            PacketType::Auth => return self.auth(&answer, out),
+            PacketType::Suback | PacketType::Unsuback => return self.acknowledged(packet, &answer, out),
+            PacketType::Pubrel => return self.pubrel(cx, answer.packet_id, count),
+            _ => return self.acked(cx, packet, &answer, out),
         }
-        Ok(total)
+        Ok(())
     }
 
     /// PUBLISH, of which at least the part before the payload must be there: how many bytes were
@@ -171,8 +189,9 @@ impl Client<'_> {
         header: &FixedHeader,
         offered: usize,
         body: &'d [u8],
+        count: &mut usize,
         out: &mut Option<Event<'d>>,
-    ) -> Outcome<usize> {
+    ) -> Outcome<()> {
         let body = body.get(..header.remaining as usize).unwrap_or(body);
         let remaining = header.remaining - body.len() as u32;
         let limit = self.config.receive_bytes;
@@ -180,12 +199,12 @@ impl Client<'_> {
         let head = PublishHead::read(header.flags, &mut source, self.config.version, Side::Server);
         if source.is_short() && remaining != 0 {
             // The driver will never have more than it has now.
-            return if offered >= limit { Err(Reason::PACKET_TOO_LARGE) } else { Ok(0) };
+            return wrong(if offered >= limit { Reason::PACKET_TOO_LARGE } else { Reason::SUCCESS });
         }
-        source.outcome()?;
+        wrong(source.wrong())?;
         // A message that fits the driver's buffer is delivered in one piece.
         if remaining != 0 && header.total() as usize <= limit {
-            return Ok(0);
+            return Ok(());
         }
         let payload = source.rest();
         let total = remaining + payload.len() as u32;
@@ -208,7 +227,7 @@ impl Client<'_> {
                 }
                 skip = self.has(mark::OVERFLOW);
                 if token.is_none() && !skip {
-                    return Ok(0);
+                    return Ok(());
                 }
             }
         }
@@ -224,14 +243,15 @@ impl Client<'_> {
                 Message { topic, alias, qos, dup, retain, properties, payload, total, cookie, token };
             *out = Some(Event::Message(message));
         }
-        Ok(usize::from(header.length) + body.len())
+        *count = usize::from(header.length) + body.len();
+        Ok(())
     }
 
     /// Makes room to remember a message of QoS 1 or 2. `None` when it must wait unread.
     fn admit(&mut self, cx: &mut Context, packet_id: u16, qos: u8) -> Outcome<Option<Token>> {
         let maximum = self.config.receive_maximum;
         if self.receipts >= maximum {
-            self.settle(cx).or(Err(TRANSIENT))?;
+            transient(self.settle(cx))?;
         }
         let mut count = 0;
         let mut stuck = true;
@@ -247,7 +267,7 @@ impl Client<'_> {
         }
         // 5.0 has promised not to send more [MQTT-3.3.4-9].
         if self.is_v5() && count >= maximum {
-            return Err(Reason::RECEIVE_MAXIMUM_EXCEEDED);
+            wrong(Reason::RECEIVE_MAXIMUM_EXCEEDED)?;
         }
         if stuck {
             // With 3.1.1 the message waits. If nothing but a PUBREL behind it could make room, it
@@ -281,7 +301,7 @@ impl Client<'_> {
         }
         if alias != 0 {
             if !ALIASES || alias > self.config.topic_alias_maximum {
-                return Err(Reason::TOPIC_ALIAS_INVALID);
+                wrong(Reason::TOPIC_ALIAS_INVALID)?;
             }
             let word = kind::ALIAS_IN | u32::from(alias);
             known = self.names.first(kind::MASK | flag::ID, word);
@@ -294,7 +314,7 @@ impl Client<'_> {
                 otherwise = Reason::QUOTA_EXCEEDED;
             }
             if known.is_none() {
-                return Err(otherwise);
+                wrong(otherwise)?;
             }
         }
         self.names.mark_all(kind::TAKES, kind::TAKES, kind::TAKES, 0);
@@ -357,8 +377,8 @@ impl Client<'_> {
         self.marks |= mark::DUE;
     }
 
-    /// PUBREL. `false` when it must wait for room.
-    fn pubrel(&mut self, cx: &mut Context, packet_id: u16) -> Outcome<bool> {
+    /// PUBREL. Nothing is consumed when it must wait for room.
+    fn pubrel(&mut self, cx: &mut Context, packet_id: u16, count: &mut usize) -> Outcome<()> {
         self.marks |= mark::DUE;
         if let Some(entry) = self.receipt(packet_id)
             && matches!(entry.receipt, Receipt::Received | Receipt::Again)
@@ -366,15 +386,18 @@ impl Client<'_> {
             entry.receipt = Receipt::Releasing;
             entry.reason = Reason::SUCCESS.0;
             self.marks |= mark::USEFUL;
-            return Ok(true);
+            return Ok(());
         }
         if usize::from(self.receipts) >= self.inbound.len() {
-            self.settle(cx).or(Err(TRANSIENT))?;
+            transient(self.settle(cx))?;
         }
-        let Some(entry) = self.new_receipt(packet_id) else { return Ok(false) };
-        entry.receipt = Receipt::Unknown;
-        entry.reason = Reason::PACKET_IDENTIFIER_NOT_FOUND.0;
-        Ok(true)
+        if let Some(entry) = self.new_receipt(packet_id) {
+            entry.receipt = Receipt::Unknown;
+            entry.reason = Reason::PACKET_IDENTIFIER_NOT_FOUND.0;
+        } else {
+            *count = 0;
+        }
+        Ok(())
     }
 
     /// PUBACK, PUBREC or PUBCOMP. Records are kept as `session` explains.
@@ -407,19 +430,19 @@ impl Client<'_> {
         };
         // An answer to a message that has not been sent whole.
         if !fits || self.under_way() == Some(at) {
-            return Err(Reason::PROTOCOL_ERROR);
+            return wrong(Reason::PROTOCOL_ERROR);
         }
         self.marks |= mark::DUE | mark::USEFUL;
         if received {
             if !released {
                 self.queue.mark(at, 0, flag::RELEASED);
                 self.queue.strip(at);
-                self.keep(cx, at).or(Err(TRANSIENT))?;
+                transient(self.keep(cx, at))?;
             }
             self.release_one(cx, at);
             return Ok(());
         }
-        self.drop_kept(cx, at).or(Err(TRANSIENT))?;
+        transient(self.drop_kept(cx, at))?;
         self.quota = self.quota.saturating_add(1).min(self.quota_max);
         self.ended(at, if error { Some(Error::Refused) } else { None }, answer, out);
         Ok(())
@@ -458,7 +481,7 @@ impl Client<'_> {
         }
         // UNSUBACK of 3.1.1 has no codes.
         if asked != reasons.len() && !reasons.is_empty() {
-            return Err(Reason::PROTOCOL_ERROR);
+            return wrong(Reason::PROTOCOL_ERROR);
         }
         let refused = self.conclude(at, kind::MASK, usize::MAX, reasons);
         self.ended(at, if refused { Some(Error::Refused) } else { None }, answer, out);
@@ -468,7 +491,7 @@ impl Client<'_> {
     /// AUTH, which only follows a CONNECT with the same method [MQTT-4.12.0-5, MQTT-4.12.0-6].
     fn auth<'d>(&mut self, answer: &Answer<'d>, out: &mut Option<Event<'d>>) -> Outcome<()> {
         if !AUTH {
-            return Err(Reason::PROTOCOL_ERROR);
+            return wrong(Reason::PROTOCOL_ERROR);
         }
         let Answer { reason, properties, .. } = *answer;
         let ours = self.config.properties.data(id::AUTHENTICATION_METHOD);
@@ -479,7 +502,7 @@ impl Client<'_> {
         let bare = properties.is_empty() && connected;
         let early = !connected && reason != Reason::CONTINUE_AUTHENTICATION;
         if ours.is_none() || (theirs != ours && !bare) || early {
-            return Err(Reason::PROTOCOL_ERROR);
+            return wrong(Reason::PROTOCOL_ERROR);
         }
         *out = Some(Event::Authentication { reason, properties });
         Ok(())

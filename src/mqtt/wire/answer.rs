@@ -39,17 +39,29 @@ impl<'a> Answer<'a> {
     ///
     /// # Errors
     /// The Reason Code for bad input.
-    pub(in crate::mqtt) fn parse(
+    pub(super) fn parse(
         packet: PacketType,
         body: &'a [u8],
         version: Version,
         side: Side,
     ) -> core::result::Result<Answer<'a>, Reason> {
+        let mut source = Source::new(body);
+        let answer = Answer::read(packet, &mut source, version, side);
+        source.outcome().map(|()| answer)
+    }
+
+    /// The same, from a cursor that covers all of it and knows afterwards what was wrong.
+    pub(in crate::mqtt) fn read(
+        packet: PacketType,
+        source: &mut Source<'a>,
+        version: Version,
+        side: Side,
+    ) -> Answer<'a> {
+        let bare = source.is_empty();
         let (bit, v5) = (packet.bit(), version.is_v5());
         let connack = packet == PacketType::Connack;
         // UNSUBACK of 3.1.1 has no codes.
         let list = bit & LISTS != 0 && (v5 || packet == PacketType::Suback);
-        let mut source = Source::new(body);
         let mut answer = Answer::NOTHING;
         if connack {
             let flags = source.u8();
@@ -65,7 +77,7 @@ impl<'a> Answer<'a> {
             codes = source.take(1);
         }
         if v5 && (connack || list || !source.is_empty()) {
-            answer.properties = Properties::parse(&mut source, Some(packet), side);
+            answer.properties = Properties::parse(source, Some(packet), side);
         }
         if list {
             source.check(!source.is_empty(), Reason::MALFORMED_PACKET);
@@ -82,11 +94,10 @@ impl<'a> Answer<'a> {
         // Only a server says Success, only a client Re-authenticate (table 3-11); a packet
         // without anything is a success (§3.15.2.1).
         if packet == PacketType::Auth {
-            let bare = !body.is_empty() && answer.properties.is_empty();
-            source.check(!bare && answer.reason != foreign(side), Reason::PROTOCOL_ERROR);
+            let bad = !bare && answer.properties.is_empty();
+            source.check(!bad && answer.reason != foreign(side), Reason::PROTOCOL_ERROR);
         }
-        source.outcome()?;
-        Ok(answer)
+        answer
     }
 
     /// Whether this packet may have these codes.

@@ -183,10 +183,8 @@ impl FixedHeader {
         let first = source.u8();
         let remaining = source.length(version.is_v5());
         let (flags, length) = (first & 0x0f, (bytes.len() - source.rest().len()) as u8);
-        let packet = PacketType::from_number(first >> 4).unwrap_or_else(|| {
-            source.fail(Reason::MALFORMED_PACKET);
-            PacketType::Publish
-        });
+        // Whatever the reserved type is taken for, its first byte is another.
+        let packet = PacketType::from_number(first >> 4).unwrap_or(PacketType::Auth);
         let good = if packet == PacketType::Publish {
             // QoS 3 [3.3.1-4], and DUP with QoS 0 [3.3.1-2].
             flags & 6 != 6 && flags & 14 != 8
