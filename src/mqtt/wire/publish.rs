@@ -30,6 +30,7 @@ pub struct PublishHead<'a> {
 
 impl<'a> PublishHead<'a> {
     /// Reads what comes before the payload behind a Fixed Header with these flags.
+    #[cfg_attr(all(target_os = "none", feature = "mqtt-v5"), inline(never))]
     pub(in crate::mqtt) fn read(
         flags: u8,
         source: &mut Source<'a>,
