@@ -8,7 +8,7 @@ use super::log::At;
 use super::send::{HEAD, Request, request_type};
 use super::topic;
 use super::wire::property::id;
-use super::wire::{Filter, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX};
+use super::wire::{Filter, INVALID, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX};
 use crate::status::{Error, Result};
 
 /// How long the server has to close its direction after DISCONNECT, in milliseconds.
@@ -241,9 +241,9 @@ impl Client<'_> {
             if word & kind::MASK != kind::STREAM {
                 sink.put(publication.payload);
             }
-            let size = sink.count()?;
+            let size = sink.size();
             if size > limit {
-                return Err(Error::TooLarge);
+                return Err(if size == INVALID { Error::Invalid } else { Error::TooLarge });
             }
             if sink.fits() {
                 break size;

@@ -4,7 +4,7 @@
 //! Small packets are gathered, so that many of them leave in one write. Long payloads pass by.
 #![forbid(unsafe_code)]
 
-use super::wire::{PacketType, Sink};
+use super::wire::{INVALID, PacketType, Sink};
 use crate::bytes;
 use crate::status::{Error, Result};
 use crate::time::Instant;
@@ -106,10 +106,12 @@ impl<'m> Output<'m> {
     ///
     /// # Errors
     /// [`Error::WouldBlock`] without room now, [`Error::TooLarge`] when there never is or beyond
-    /// `maximum`, what the packet's end says.
+    /// `maximum`, [`Error::Invalid`] when that is its size.
     #[inline(never)]
-    pub(super) fn finish(&mut self, size: Result<usize>, maximum: u32) -> Result<()> {
-        let size = size?;
+    pub(super) fn finish(&mut self, size: usize, maximum: u32) -> Result<()> {
+        if size == INVALID {
+            return Err(Error::Invalid);
+        }
         if size > self.buffer.len() || size > maximum as usize {
             return Err(Error::TooLarge);
         }

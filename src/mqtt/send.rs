@@ -5,7 +5,9 @@
 use super::client::{ALIASES, Client, Context, Receipt, Sending, State, flag, kind, mark, to_seconds, units};
 use super::log::At;
 use super::wire::property::id;
-use super::wire::{PacketType, Properties, Property, Reason, Side, Sink, Source, emit_connect, emit_reason};
+use super::wire::{
+    PacketType, Properties, Property, Reason, Side, Sink, Source, V5, emit_connect, emit_reason,
+};
 use crate::bytes;
 use crate::status::{Error, Result};
 
@@ -243,18 +245,19 @@ impl Client<'_> {
             let mut sink = self.output.begin(&mut cx.stream, request_type(word));
             sink.u16(word as u16);
             sink.put(self.queue.body(at));
-            let mut size = sink.end();
+            let size = sink.end();
             // What this server takes no SUBSCRIBE with (5.0 §3.2.2.3.11 to §3.2.2.3.13).
-            if self.has(word & flag::NEEDS) {
-                size = Err(Error::Unsupported);
-            }
-            match self.output.finish(size, self.maximum_packet_size) {
-                Err(Error::WouldBlock) => return,
-                Err(error) => {
-                    self.end(at, Some(error));
-                    continue;
+            let result = if V5 && self.has(word & flag::NEEDS) {
+                Err(Error::Unsupported)
+            } else {
+                self.output.finish(size, self.maximum_packet_size)
+            };
+            if let Err(error) = result {
+                if error == Error::WouldBlock {
+                    return;
                 }
-                Ok(()) => {}
+                self.end(at, Some(error));
+                continue;
             }
             self.queue.mark(at, 0, flag::SENT);
             let time = units(cx.stream.now).saturating_add(self.config.response_timeout >> 10) + 1;

@@ -25,7 +25,7 @@ pub use control::{Auth, Disconnect};
 pub use property::{Properties, Property};
 pub use publish::{Ack, Publish, PublishHead};
 pub use reason::Reason;
-pub(super) use sink::Sink;
+pub(super) use sink::{INVALID, Sink};
 pub use sink::{VARIABLE_MAX, read_variable, variable};
 pub(super) use source::Source;
 pub use subscribe::{Acknowledged, Filter, Filters, Subscribe, SubscriptionOptions, Unsubscribe};

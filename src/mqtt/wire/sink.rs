@@ -14,6 +14,9 @@ use crate::status::{Error, Result};
 /// The largest Variable Byte Integer (5.0 §1.5.5).
 pub const VARIABLE_MAX: u32 = 268_435_455;
 
+/// The size of what may not be written.
+pub(in crate::mqtt) const INVALID: usize = usize::MAX;
+
 /// The cursor.
 #[derive(Debug)]
 pub(in crate::mqtt) struct Sink<'a> {
@@ -124,14 +127,10 @@ impl<'a> Sink<'a> {
         sink
     }
 
-    /// Ends a packet: says how many bytes it takes.
-    ///
-    /// # Errors
-    /// As [`Sink::count`].
-    #[cfg_attr(target_os = "none", inline(never))]
-    pub(in crate::mqtt) fn end(&mut self) -> Result<usize> {
+    /// Ends a packet: says how many bytes it takes, as [`Sink::size`].
+    pub(in crate::mqtt) fn end(&mut self) -> usize {
         self.close(1, 0);
-        self.count()
+        self.size()
     }
 
     /// A whole packet, which `body` writes but for its fixed header and for what comes `behind`.
@@ -158,12 +157,19 @@ impl<'a> Sink<'a> {
     /// # Errors
     /// [`Error::Invalid`] for what may not be written, [`Error::TooLarge`] for more than a packet
     /// can hold.
-    pub(in crate::mqtt) const fn count(&self) -> Result<usize> {
-        match self.position {
-            _ if self.invalid => Err(Error::Invalid),
+    pub(super) fn count(&self) -> Result<usize> {
+        match self.size() {
+            INVALID => Err(Error::Invalid),
             count if count > VARIABLE_MAX as usize + 5 => Err(Error::TooLarge),
             count => Ok(count),
         }
+    }
+
+    /// How many bytes were written, or would have been with room for them; more than any packet can hold when that is
+    /// too many, and [`INVALID`] for what may not be written.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(in crate::mqtt) fn size(&self) -> usize {
+        if self.invalid { INVALID } else { self.position.min(INVALID - 1) }
     }
 }
 
