@@ -38,12 +38,13 @@ fn is_utf8(bytes: &[u8]) -> bool {
                 return false;
             }
         } else if byte >= 0x80 {
-            (left, least) = match byte {
-                0xc0..0xe0 => (1, 0x80),
-                0xe0..0xf0 => (2, 0x800),
-                0xf0..0xf8 => (3, 0x1_0000),
-                _ => return false,
-            };
+            // No first byte, or that of a longer form than needed or of no character.
+            if !(0xc2..=0xf4).contains(&byte) {
+                return false;
+            }
+            left = byte.leading_ones() - 1;
+            // 0x800 and 0x10000; of two bytes it is the first that tells.
+            least = 1 << (5 * left + 1);
             code = u32::from(byte) & (0x3f >> left);
         }
     }

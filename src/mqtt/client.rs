@@ -438,7 +438,7 @@ impl<'m> Client<'m> {
         {
             return Instant::ZERO;
         }
-        let mut next = self.deadline.min(self.ping).min(self.silent_until());
+        let mut next = self.deadline.min(self.ping_due());
         if self.next_expiry != u32::MAX {
             let units = self.next_expiry;
             next = next.min(Instant(u64::from(units >> 22) << 32 | u64::from(units << 10)));

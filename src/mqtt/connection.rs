@@ -61,21 +61,15 @@ impl Client<'_> {
     /// The deadlines of the connection. What is over by them stands among the output's failures.
     fn tick(&mut self, cx: &mut Context) {
         let now = cx.stream.now;
-        if self.state == State::Connected {
-            if self.ping.is_due(now) {
+        // One PINGREQ at a time. Without room for it something is under way, and if that
+        // gets nowhere the time for an answer runs all the same.
+        if self.ping_due().is_due(now) {
+            if self.ping != Instant::NEVER || self.sending.active {
                 self.output.failed = Some(Error::Timeout);
                 return;
             }
-            // One PINGREQ at a time. Without room for it something is under way, and if that
-            // gets nowhere the time for an answer runs all the same.
-            if self.silent_until().is_due(now) {
-                if self.sending.active {
-                    self.output.failed = Some(Error::Timeout);
-                    return;
-                }
-                self.gather(cx, &[0xc0, 0]);
-                self.ping = now.after(u64::from(self.config.response_timeout));
-            }
+            self.gather(cx, &[0xc0, 0]);
+            self.ping = now.after(u64::from(self.config.response_timeout));
         }
         let due = self.deadline.is_due(now);
         if self.state == State::Closing {
@@ -98,15 +92,17 @@ impl Client<'_> {
         }
     }
 
-    /// When PINGREQ is to be sent, if nothing else is before. Into the midst of a message it cannot: one that the stream
-    /// takes nothing more of is given up when an answer to PINGREQ would be.
-    pub(super) fn silent_until(&self) -> Instant {
-        let stuck = self.sending.active && self.output.blocked;
-        let awaited = self.ping != Instant::NEVER || (self.sending.active && !stuck);
-        if self.state != State::Connected || self.keep_alive == 0 || awaited {
+    /// When the answer to PINGREQ is given up, or PINGREQ is to be sent, if nothing else is before. Into the midst of a
+    /// message it cannot: one that the stream takes nothing more of is given up when an answer to PINGREQ would be.
+    pub(super) fn ping_due(&self) -> Instant {
+        let active = self.sending.active;
+        if self.state != State::Connected {
             return Instant::NEVER;
         }
-        let more = if stuck { self.config.response_timeout } else { 0 };
+        if self.ping != Instant::NEVER || self.keep_alive == 0 || (active && !self.output.blocked) {
+            return self.ping;
+        }
+        let more = if active { self.config.response_timeout } else { 0 };
         self.output.last_sent.after(u64::from(self.keep_alive) * 1000 + u64::from(more))
     }
 

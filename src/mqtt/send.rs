@@ -173,6 +173,7 @@ impl Client<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn set_receipt(&mut self, index: usize, receipt: Receipt) {
         if let Some(entry) = self.inbound.get_mut(index) {
             entry.receipt = receipt;

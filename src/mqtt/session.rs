@@ -190,7 +190,7 @@ impl Client<'_> {
         // From the last to this one each takes the place of the one before.
         let mut behind = Inbound::default();
         for entry in self.receipts().get_mut(index..).unwrap_or_default().iter_mut().rev() {
-            core::mem::swap(entry, &mut behind);
+            (*entry, behind) = (behind, *entry);
         }
         self.receipts = self.receipts.saturating_sub(1);
     }

@@ -100,30 +100,30 @@ pub fn matches(filter: &str, name: &str) -> bool {
     matches_bytes(filter.as_bytes(), name.as_bytes())
 }
 
-pub(super) fn matches_bytes(filter: &[u8], mut name: &[u8]) -> bool {
-    let mut filter = unshared(filter);
+pub(super) fn matches_bytes(filter: &[u8], name: &[u8]) -> bool {
+    let filter = unshared(filter);
     if name.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#')) {
         return false;
     }
-    loop {
-        match (filter.split_first(), name.split_first()) {
-            (Some((b'#', _)), _) => return true,
-            (Some((b'+', rest)), _) => {
-                filter = rest;
-                while let Some((byte, rest)) = name.split_first()
-                    && *byte != b'/'
-                {
-                    name = rest;
-                }
+    let (mut filter, mut name) = (filter.iter(), name.iter());
+    while let Some(wanted) = filter.next() {
+        if *wanted == b'#' {
+            return true;
+        }
+        if *wanted == b'+' {
+            while name.as_slice().first().is_some_and(|byte| *byte != b'/') {
+                name.next();
             }
-            (Some((wanted, left)), Some((byte, rest))) if wanted == byte => {
-                (filter, name) = (left, rest);
+        } else {
+            match name.next() {
+                Some(byte) if byte == wanted => {}
+                // `a/#` matches the parent `a` too.
+                None => return *wanted == b'/' && filter.as_slice() == b"#",
+                _ => return false,
             }
-            // `a/#` matches the parent `a` too.
-            (_, None) => return filter.is_empty() || filter == b"/#",
-            _ => return false,
         }
     }
+    name.as_slice().is_empty()
 }
 
 const fn is_sized(text: &[u8]) -> bool {
