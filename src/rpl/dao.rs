@@ -61,56 +61,58 @@ impl Rpl<'_> {
             self.node.advertise_own(cx, dodag);
         }
     }
+}
 
-    pub(super) fn poll_dao(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let node = &mut self.node;
-        let Some(mut dodag) = self.dodags.get_mut(index) else { return };
+impl Node<'_> {
+    /// When an answer is overdue: what was sent is to be sent again, and a parent that does not answer
+    /// is no parent, if there is another.
+    pub(super) fn poll_unanswered(&mut self, cx: &RplContext<'_>, dodag: &mut Dodag) {
+        if !dodag.is_due(ADVERTISE, cx) {
+            return;
+        }
+        let Some(attempts) = dodag.dao.backoff.as_mut() else { return };
+        attempts.again(&ACKNOWLEDGEMENT);
+        let retries = attempts.retries();
+        if retries == MAX_UNANSWERED {
+            dodag.tell |= tell::REFUSED;
+        }
+        dodag.dao.dirty |= core::mem::take(&mut dodag.dao.pending);
+        for route in self.routes.iter_mut().filter(|route| route.owner == dodag.owner) {
+            if route.is(mark::PENDING) {
+                route.must_tell();
+            }
+        }
+        if retries >= MAX_UNANSWERED && dodag.stores() {
+            self.reselect = true;
+            if let Some(parent) = self.parent(dodag) {
+                parent.refused = true;
+            }
+        }
+    }
+
+    pub(super) fn poll_dao(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
         if dodag.expired(LEAVE, cx) {
-            node.send_farewells(cx, dodag);
+            self.send_farewells(cx, dodag);
         }
         if dodag.expired(REFRESH, cx) {
-            if let Some(parent) = node.parent(dodag) {
+            if let Some(parent) = self.parent(dodag) {
                 // What was taken and not sent back since is there to stay.
                 dodag.searches = if parent.refused { dodag.searches } else { 0 };
                 parent.refused = false;
             }
-            node.advertise_own(cx, dodag);
+            self.advertise_own(cx, dodag);
         }
-        if !dodag.expired(ADVERTISE, cx) {
-            return;
-        }
-        let mut backoff = dodag.dao.backoff.take();
-        if let Some(attempts) = backoff.as_mut() {
-            attempts.again(&ACKNOWLEDGEMENT);
-            let retries = attempts.retries();
-            if retries == MAX_UNANSWERED {
-                dodag.tell |= tell::REFUSED;
+        if dodag.expired(ADVERTISE, cx) {
+            let backoff = dodag.dao.backoff.take();
+            if dodag.membership == Membership::Joined && self.send_dao(cx, dodag, false) {
+                let attempts = backoff.unwrap_or_else(|| Backoff::start(&ACKNOWLEDGEMENT, cx.random));
+                let delay = attempts.delay(&ACKNOWLEDGEMENT, cx.random);
+                dodag.dao.backoff = Some(attempts);
+                dodag.set(ADVERTISE, cx, delay);
             }
-            node.mark_unanswered(dodag);
-            if retries >= MAX_UNANSWERED && dodag.stores() {
-                // A parent that does not answer is no parent, if there is another.
-                let (instance, preferred) = (dodag.instance, dodag.preferred);
-                if let Some(parent) = node.parent(dodag) {
-                    parent.refused = true;
-                }
-                self.select(cx, instance);
-                let Some(same) = self.dodags.get_mut(index) else { return };
-                if same.preferred != preferred {
-                    return;
-                }
-                dodag = same;
-            }
-        }
-        if self.node.send_dao(cx, dodag) {
-            let attempts = backoff.unwrap_or_else(|| Backoff::start(&ACKNOWLEDGEMENT, cx.random));
-            let delay = attempts.delay(&ACKNOWLEDGEMENT, cx.random);
-            dodag.dao.backoff = Some(attempts);
-            dodag.set(ADVERTISE, cx, delay);
         }
     }
-}
 
-impl Node<'_> {
     /// Advertises the own targets with a new Path Sequence.
     pub(super) fn advertise_own(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
         dodag.dao.path_sequence = lollipop::next(dodag.dao.path_sequence);
@@ -132,38 +134,34 @@ impl Node<'_> {
         self.advertise_own(cx, dodag);
     }
 
-    /// What was sent and not answered has to be sent again.
-    fn mark_unanswered(&mut self, dodag: &mut Dodag) {
-        dodag.dao.dirty |= dodag.dao.pending;
-        dodag.dao.pending = false;
-        for route in self.routes.iter_mut().filter(|route| route.owner == dodag.owner) {
-            if route.is(mark::PENDING) {
-                route.must_tell();
-            }
-        }
-    }
-
-    /// Sends the next DAO, if there is something to say. Whether an answer is to be awaited.
-    fn send_dao(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) -> bool {
-        if dodag.membership != Membership::Joined {
-            return false;
-        }
-        let non_storing = dodag.is_non_storing();
-        let Some(parent) = self.parent(dodag) else { return false };
-        let destination = if non_storing { dodag.id } else { parent.link_local() };
+    /// Sends the next DAO, if there is something to say; or with `farewell` the No-Paths to the parents that
+    /// were left. Whether an answer is to be awaited.
+    fn send_dao(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag, farewell: bool) -> bool {
         let mut body = [0; MAX_BODY];
         let mut out = Writer::new(&mut body);
         let sequence = lollipop::next(dodag.dao.sequence);
-        match self.write_dao(dodag, sequence, false, &mut out) {
-            Ok(true) => {}
-            _ => return false,
+        if !self.write_dao(dodag, sequence, farewell, &mut out).is_ok_and(|anything| anything) {
+            return false;
         }
         dodag.dao.sequence = sequence;
-        self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
-        if non_storing {
-            self.send_routed(cx, dodag, &destination, code::DAO, out.written());
-        } else {
-            transmit(cx, &destination, code::DAO, out.written());
+        if dodag.is_non_storing() {
+            self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
+            let root = dodag.id;
+            self.send_routed(cx, dodag, &root, code::DAO, out.written());
+            return true;
+        }
+        for (slot, entry) in self.neighbours.iter_mut().enumerate() {
+            let is_parent = slot == usize::from(dodag.preferred);
+            let mut meant = is_parent;
+            if farewell {
+                // It may have become the parent again.
+                meant = entry.left && entry.owner == dodag.owner && !is_parent;
+                entry.left &= entry.owner != dodag.owner;
+            }
+            if meant {
+                self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
+                transmit(cx, &entry.link_local(), code::DAO, out.written());
+            }
         }
         true
     }
@@ -300,97 +298,73 @@ impl Node<'_> {
             dodag.set(LEAVE, cx, FAREWELL_DELAY);
             return;
         }
-        let preferred = dodag.preferred;
-        dodag.dao.sequence = lollipop::next(dodag.dao.sequence);
-        let mut body = [0; MAX_BODY];
-        let mut out = Writer::new(&mut body);
-        let sequence = dodag.dao.sequence;
-        if self.write_dao(dodag, sequence, true, &mut out).is_err() {
-            return;
-        }
-        for (slot, entry) in self.neighbours.iter_mut().enumerate() {
-            // It may have become the parent again.
-            if entry.left && entry.owner == dodag.owner {
-                entry.left = false;
-                if slot != usize::from(preferred) {
-                    self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
-                    transmit(cx, &entry.link_local(), code::DAO, out.written());
-                }
-            }
+        if dodag.stores() {
+            self.send_dao(cx, dodag, true);
         }
     }
-}
 
-impl Rpl<'_> {
+    /// # Errors
+    /// [`Error::Malformed`]; [`Error::State`] when a child is the parent.
     pub(super) fn receive_dao(
         &mut self,
         cx: &mut RplContext<'_>,
+        dodag: &mut Dodag,
         from: &Ip,
         to: &Ip,
         dao: &Dao<'_>,
         options: Options<'_>,
-    ) {
-        let node = &mut self.node;
-        node.statistics.dao_received = node.statistics.dao_received.wrapping_add(1);
-        if is_local_instance(dao.instance) && dao.dodag_id.is_none() {
-            return;
+    ) -> Result<()> {
+        if !dodag.is_member() {
+            return Ok(());
         }
-        let Some(index) = self.dodag_of(dao.instance, dao.dodag_id) else { return };
-        let Some(dodag) = self.dodags.get_mut(index).filter(|dodag| dodag.is_member()) else { return };
-        let storing = dodag.stores();
-        let mut child = None;
-        if storing {
+        let mut child = Some(0);
+        if dodag.stores() {
             if !from.is_link_local() || to.is_multicast() || dodag.leaf {
-                return;
+                return Ok(());
             }
             // Rank 0 stands for a child, which displaces any candidate that is not in use.
-            child = self.find_or_add_neighbour(index, &interface_identifier(from), 0);
-        } else if !dodag.is_non_storing() || !dodag.is_root() || !from.is_routable() {
-            return;
+            child = self.find_or_add_neighbour(dodag, &interface_identifier(from), 0);
+        } else if !dodag.is_non_storing()
+            || !dodag.is_root()
+            || !from.is_routable()
+            || !cfg!(feature = "rpl-non-storing")
+        {
+            return Ok(());
         }
-        let Rpl { dodags, node } = self;
-        let Some(dodag) = dodags.get_mut(index) else { return };
-        let accepted = if storing && cfg!(feature = "rpl-storing") {
-            child.ok_or(Error::Full).and_then(|child| node.learn_storing(cx, dodag, child as u16, options))
-        } else if cfg!(feature = "rpl-non-storing") {
-            node.learn_non_storing(dodag, options)
-        } else {
-            return;
+        let learned = match child {
+            Some(child) => self.learn(cx, dodag, child as u16, options),
+            None => Err(Error::Full),
         };
-        let status = match accepted {
+        let status = match learned {
             Ok(()) => 0,
             Err(Error::Full) => DaoAck::REFUSED,
             Err(error) => {
-                super::count(&mut node.statistics.malformed);
                 if error == Error::State {
-                    self.loop_through_parent(cx, index);
+                    // A DAO came from the preferred parent: it is below us, or we are below it.
+                    super::count(&mut self.statistics.loops);
+                    self.reselect = true;
+                    dodag.dtsn = lollipop::next(dodag.dtsn);
+                    if let Some(parent) = self.parent(dodag) {
+                        parent.rank = INFINITE_RANK;
+                    }
                 }
-                return;
+                return Err(error);
             }
         };
         if dao.acknowledge || status != 0 {
-            node.send_dao_ack(cx, dodag, from, dao, status);
+            self.send_dao_ack(cx, dodag, from, dao, status);
         }
+        Ok(())
     }
 
-    /// A DAO came from the preferred parent: it is below us, or we are below it.
-    fn loop_through_parent(&mut self, cx: &mut RplContext<'_>, index: usize) {
-        let Rpl { dodags, node } = self;
-        let Some(dodag) = dodags.get_mut(index) else { return };
-        super::count(&mut node.statistics.loops);
-        if let Some(parent) = node.parent(dodag) {
-            parent.rank = INFINITE_RANK;
-        }
-        dodag.dtsn = lollipop::next(dodag.dtsn);
-        let instance = dodag.instance;
-        self.select(cx, instance);
-    }
-
-    pub(super) fn receive_dao_ack(&mut self, cx: &mut RplContext<'_>, from: &Ip, ack: &DaoAck<'_>) {
-        let Some(index) = self.dodag_of(ack.instance, ack.dodag_id) else { return };
-        let Rpl { dodags, node } = self;
-        let Some(dodag) = dodags.get_mut(index) else { return };
-        let parent = node.neighbours.get_mut(usize::from(dodag.preferred));
+    pub(super) fn receive_dao_ack(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        dodag: &mut Dodag,
+        from: &Ip,
+        ack: &DaoAck<'_>,
+    ) {
+        let parent = self.neighbours.get_mut(usize::from(dodag.preferred));
         let asked = match &parent {
             Some(parent) if !dodag.is_non_storing() => parent.link_local(),
             _ => dodag.id,
@@ -415,31 +389,31 @@ impl Rpl<'_> {
             if refused {
                 dodag.tell |= tell::REFUSED;
             }
-            for target in node.targets.iter_mut().filter(|target| target.withdrawn) {
+            for target in self.targets.iter_mut().filter(|target| target.withdrawn) {
                 *target = super::OwnTarget::default();
             }
             if let Some(parent) = parent.filter(|_| dodag.stores()) {
                 parent.refused = refused;
-                node.reselect |= refused;
+                self.reselect |= refused;
             }
         }
-        let (now, owner) = (node.now, dodag.owner);
+        let (now, owner) = (self.now, dodag.owner);
         // A parent that was left and becomes it again has to hear what has ended meanwhile.
         let settled = !dodag.awaits(LEAVE);
         let here = |route: &&mut routes::Route| route.owner == owner;
-        let pending = node.routes.iter_mut().filter(here).filter(|route| route.is(mark::PENDING)).count();
+        let pending = self.routes.iter_mut().filter(here).filter(|route| route.is(mark::PENDING)).count();
         // Which of several was refused has to be found out.
         let unclear = refused && pending + usize::from(own) > 1;
         dodag.dao.single = unclear || (dodag.dao.single && (refused || !own));
         let mut more = dodag.dao.dirty;
-        for route in node.routes.iter_mut().filter(here) {
+        for route in self.routes.iter_mut().filter(here) {
             if route.is(mark::PENDING) {
                 let gone = route.is(mark::NO_PATH);
                 if unclear {
                     route.must_tell();
                 } else if if gone { settled } else { refused } {
                     route.expiry = now;
-                    node.sweep_at.hasten(cx.now);
+                    self.sweep_at.hasten(cx.now);
                     if !gone {
                         // The way it came it goes back, child by child, to whoever can choose
                         // another parent.

@@ -12,7 +12,7 @@ use super::{MAX_BODY, Node, OwnTarget, Rpl, RplContext, count, lollipop, transmi
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer};
 use crate::ipv6::source_selection::in_prefix;
-use crate::status::Result;
+use crate::status::{Error, Result};
 use crate::time::Instant;
 use core::cmp::Ordering;
 
@@ -134,54 +134,58 @@ impl Node<'_> {
 }
 
 impl Rpl<'_> {
+    /// # Errors
+    /// [`Error::Malformed`] when nobody can say that.
     pub(super) fn receive_dio(
         &mut self,
         cx: &mut RplContext<'_>,
         from: &Ip,
         dio: DioView<'_>,
         options: Options<'_>,
-    ) {
-        let node = &mut self.node;
+    ) -> Result<()> {
+        let Rpl { dodags, node } = self;
         node.statistics.dio_received = node.statistics.dio_received.wrapping_add(1);
         let iid = &interface_identifier(from);
         if !from.is_link_local() || *iid == node.iid || dio.dodag_id().is_multicast() {
-            count(&mut node.statistics.malformed);
-            return;
+            return Err(Error::Malformed);
         }
         let carried = Carried::read(options);
-        let Some(index) = self.find_or_add_dodag(dio) else { return };
+        let Some(dodag) = node.find_or_add_dodag(dodags, dio) else { return Ok(()) };
         let infinite = dio.rank() == INFINITE_RANK;
-        let is_root = self.dodags.get(index).is_some_and(Dodag::is_root);
-        let slot = if infinite || is_root {
-            neighbours::find(self.node.neighbours, dio.instance(), iid)
+        let slot = if infinite || dodag.is_root() {
+            neighbours::find(node.neighbours, dio.instance(), iid)
         } else {
-            self.find_or_add_neighbour(index, iid, dio.rank())
+            node.find_or_add_neighbour(dodag, iid, dio.rank())
         };
-        let Rpl { dodags, node } = self;
-        let Some(dodag) = dodags.get_mut(index) else { return };
-        if is_root {
+        if dodag.is_root() {
             if let Some(entry) = slot.and_then(|slot| node.neighbours.get_mut(slot)) {
                 entry.heard(node.now);
                 entry.rank = dio.rank();
             }
-            return dodag.hear_of_own(cx, dio);
+            dodag.hear_of_own(cx, dio);
+            return Ok(());
         }
         let is_parent = dodag.membership == Membership::Joined && slot == Some(usize::from(dodag.preferred));
         // The root itself says which version holds, even after a restart.
         let from_root = dio.rank() == dodag.configuration.min_hop_rank_increase;
-        match lollipop::compare(dio.version(), dodag.version) {
+        let order = lollipop::compare(dio.version(), dodag.version);
+        if order == Some(Ordering::Greater) && infinite && dodag.is_member() {
+            return Ok(());
+        }
+        let triggered = node.note_neighbour(dodag, slot, dio, &carried);
+        node.reselect = true;
+        match order {
             Some(Ordering::Equal) => {}
-            Some(Ordering::Greater) if infinite && dodag.is_member() => return,
-            Some(Ordering::Greater) => dodag.adopt_version(dio.version()),
             None if !infinite && (from_root || is_parent) => dodag.adopt_version(dio.version()),
-            _ if dodag.membership == Membership::Heard => dodag.adopt_version(dio.version()),
+            order if order == Some(Ordering::Greater) || dodag.membership == Membership::Heard => {
+                dodag.adopt_version(dio.version());
+            }
             _ => {
                 // It is behind: tell it, and remember that it is no parent.
                 if dodag.is_usable() {
                     dodag.reset_trickle(cx);
                 }
-                node.note_neighbour(dodag, slot, dio, &carried);
-                return self.select(cx, dio.instance());
+                return Ok(());
             }
         }
         let told = is_parent || !dodag.is_member();
@@ -210,13 +214,12 @@ impl Rpl<'_> {
         if dodag.is_usable() && !infinite {
             dodag.trickle.hear();
         }
-        let triggered = node.note_neighbour(dodag, slot, dio, &carried);
         if !dodag.configured {
             // The parameters are not in every DIO: ask for them (RFC 6550 §8.3).
             if !infinite {
                 node.send_dis(cx, from, false);
             }
-            return;
+            return Ok(());
         }
         if is_parent && triggered {
             // The parent asks for DAOs (RFC 6550 §9.6); in non-storing mode the request goes on.
@@ -226,41 +229,41 @@ impl Rpl<'_> {
             }
             node.advertise_everything(cx, dodag);
         }
-        self.select(cx, dio.instance());
+        Ok(())
     }
+}
 
+impl Node<'_> {
     /// The entry of the DODAG that a DIO is about, a new one if need be.
-    fn find_or_add_dodag(&mut self, dio: DioView<'_>) -> Option<usize> {
-        if let Some(index) = self.dodag_of(dio.instance(), Some(dio.dodag_id())) {
-            return Some(index);
-        }
-        let Rpl { dodags, node } = self;
-        // What is left of a floating DODAG that was ours has the own address.
-        let own = |target: &OwnTarget| target.used && target.target.prefix == *dio.dodag_id();
-        if dio.rank() == INFINITE_RANK || node.targets.iter().any(own) {
-            return None;
-        }
+    fn find_or_add_dodag<'a>(&mut self, dodags: &'a mut [Dodag], dio: DioView<'_>) -> Option<&'a mut Dodag> {
         // A free entry, or the least preferred of those not joined, which gives way to a better one
         // only.
         let worth = |grounded: bool, preference: u8| u8::from(grounded) << 3 | preference & 7;
-        let mut place = None;
-        for (index, dodag) in dodags.iter().enumerate() {
+        let mut place: Option<(u8, &mut Dodag)> = None;
+        for dodag in dodags {
+            if dodag.is_meant(dio.instance(), Some(dio.dodag_id())) {
+                return Some(dodag);
+            }
             let worth = match dodag.membership {
                 Membership::None => 0,
                 Membership::Heard => 1 + worth(dodag.grounded, dodag.preference),
                 _ => continue,
             };
-            if place.is_none_or(|(least, _)| worth < least) {
-                place = Some((worth, index));
+            if place.as_ref().is_none_or(|(least, _)| worth < *least) {
+                place = Some((worth, dodag));
             }
         }
-        let (least, index) = place?;
-        if least > worth(dio.grounded(), dio.preference()) {
-            count(&mut node.statistics.table_full);
+        // What is left of a floating DODAG that was ours has the own address.
+        let own = |target: &OwnTarget| target.used && target.target.prefix == *dio.dodag_id();
+        if dio.rank() == INFINITE_RANK || self.targets.iter().any(own) {
             return None;
         }
-        let dodag = dodags.get_mut(index)?;
-        for entry in node.neighbours.iter_mut().filter(|entry| entry.owner == dodag.owner) {
+        let (least, dodag) = place?;
+        if least > worth(dio.grounded(), dio.preference()) {
+            count(&mut self.statistics.table_full);
+            return None;
+        }
+        for entry in self.neighbours.iter_mut().filter(|entry| entry.owner == dodag.owner) {
             *entry = Neighbour::default();
         }
         dodag.clear();
@@ -271,26 +274,22 @@ impl Rpl<'_> {
         dodag.mode = dio.mode();
         dodag.preference = dio.preference();
         dodag.grounded = dio.grounded();
-        Some(index)
+        Some(dodag)
     }
 
     /// The neighbour's entry in the instance of a DODAG, a new one if the table has room for one of
     /// this rank.
-    pub(super) fn find_or_add_neighbour(&mut self, index: usize, iid: &[u8; 8], rank: u16) -> Option<usize> {
-        let Rpl { dodags, node } = self;
-        let dodag = dodags.get(index)?;
-        if let Some(slot) = neighbours::find(node.neighbours, dodag.instance, iid) {
+    pub(super) fn find_or_add_neighbour(&mut self, dodag: &Dodag, iid: &[u8; 8], rank: u16) -> Option<usize> {
+        if let Some(slot) = neighbours::find(self.neighbours, dodag.instance, iid) {
             return Some(slot);
         }
-        let is_parent = |slot: u16| dodags.iter().any(|dodag| dodag.is_member() && dodag.preferred == slot);
-        let room = neighbours::make_room(node.neighbours, rank, is_parent);
-        let Some(slot) = room else {
-            count(&mut node.statistics.table_full);
+        let room = neighbours::make_room(self.neighbours, rank);
+        let Some(entry) = room.and_then(|slot| self.neighbours.get_mut(slot)) else {
+            count(&mut self.statistics.table_full);
             return None;
         };
-        let entry = node.neighbours.get_mut(slot)?;
-        *entry = Neighbour { measured: node.now, ..Neighbour::new(*iid, dodag.owner, dodag.instance) };
-        Some(slot)
+        *entry = Neighbour { measured: self.now, ..Neighbour::new(*iid, dodag.owner, dodag.instance) };
+        room
     }
 }
 

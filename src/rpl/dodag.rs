@@ -187,6 +187,13 @@ impl Dodag {
         self.membership == Membership::Root
     }
 
+    /// Whether it is the one of an instance with this DODAGID, or without one that this node is a member of.
+    pub(super) fn is_meant(&self, instance: u8, id: Option<&Ip>) -> bool {
+        self.membership != Membership::None
+            && self.instance == instance
+            && id.map_or_else(|| self.is_member(), |id| self.id == *id)
+    }
+
     /// Whether packets can be sent along it.
     pub(super) fn is_usable(&self) -> bool {
         matches!(self.membership, Membership::Joined | Membership::Root)
@@ -305,14 +312,20 @@ impl Dodag {
         self.timers[FORGET] = Instant::NEVER;
     }
 
+    /// Whether a timer is due.
+    #[inline(never)]
+    pub(super) fn is_due(&self, timer: usize, cx: &RplContext<'_>) -> bool {
+        self.timers.get(timer).is_some_and(|timer| timer.is_due(cx.now))
+    }
+
     /// Whether a timer is due; it is stopped by that.
     #[inline(never)]
     pub(super) fn expired(&mut self, timer: usize, cx: &RplContext<'_>) -> bool {
-        let Some(timer) = self.timers.get_mut(timer).filter(|timer| timer.is_due(cx.now)) else {
-            return false;
-        };
-        *timer = Instant::NEVER;
-        true
+        let due = self.is_due(timer, cx);
+        if let Some(timer) = self.timers.get_mut(timer).filter(|_| due) {
+            *timer = Instant::NEVER;
+        }
+        due
     }
 
     /// Has a timer become due after so many milliseconds.

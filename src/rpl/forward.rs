@@ -8,7 +8,7 @@ use super::neighbours::{self, Neighbour, interface_identifier, link_local};
 use super::non_storing::Path;
 use super::routes::{self, mark};
 use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance};
-use super::{Node, Rpl, count, seconds};
+use super::{Node, Rpl, count, dodag_of, seconds};
 use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::ipv6::link::LinkAddress;
@@ -26,17 +26,22 @@ const FORWARDING_ERROR: u8 = PacketInformation::FORWARDING_ERROR;
 /// it is tunnelled from hop to hop, so that each counts.
 const FEW_HOPS: u8 = 32;
 
-impl Rpl<'_> {
-    /// The DODAG that a packet belongs to: the one of its RPL option, else one that knows
-    /// the destination, else the first.
-    fn dodag_for(&self, flow: &Flow<'_>) -> Option<usize> {
-        if let Some([_, instance, ..]) = flow.rpl_option.as_deref() {
-            return self.dodag_of(*instance, None);
-        }
-        let knows = |dodag: &Dodag| dodag.is_usable() && is_inside(dodag, flow.destination);
-        let member = |dodag: &Dodag| dodag.is_member();
-        self.dodags.iter().position(knows).or_else(|| self.dodags.iter().position(member))
+/// The DODAG that a packet belongs to: the one of its RPL option, else one that knows the
+/// destination, else the first.
+fn dodag_for<'a>(dodags: &'a mut [Dodag], flow: &Flow<'_>) -> Option<&'a mut Dodag> {
+    if let Some([_, instance, ..]) = flow.rpl_option.as_deref() {
+        return dodag_of(dodags, *instance, None);
     }
+    let mut first = None;
+    for dodag in dodags {
+        if dodag.is_usable() && is_inside(dodag, flow.destination) {
+            return Some(dodag);
+        }
+        if first.is_none() && dodag.is_member() {
+            first = Some(dodag);
+        }
+    }
+    first
 }
 
 impl Node<'_> {
@@ -258,8 +263,7 @@ impl Routing for Rpl<'_> {
             return Ok(());
         }
         self.node.now = seconds(flow.now);
-        let index = self.dodag_for(flow);
-        let Some(dodag) = index.and_then(|index| self.dodags.get_mut(index)) else {
+        let Some(dodag) = dodag_for(self.dodags, flow) else {
             return Err(if flow.rpl_option.is_some() { NoRoute::Discard } else { NoRoute::NotMine });
         };
         self.node.route_within(dodag, flow, route, headers)
@@ -277,9 +281,8 @@ impl Routing for Rpl<'_> {
         if !PacketInformation::is_type(kind) {
             return false;
         }
-        let Some(index) = self.dodag_of(*instance, None) else { return for_us };
         let Rpl { dodags, node } = self;
-        let Some(dodag) = dodags.get_mut(index) else { return for_us };
+        let Some(dodag) = dodag_of(dodags, *instance, None) else { return for_us };
         let sender_rank = u16::from_be_bytes([*high, *low]);
         // From the source itself the rank is 0, and so not known. One that was sent back goes
         // against its direction on purpose.
@@ -337,7 +340,7 @@ impl Rpl<'_> {
     /// Whether a downward route of the DODAG leads to exactly this address.
     pub fn has_route(&self, instance: u8, address: &Ip) -> bool {
         let target = Target { prefix_len: 128, prefix: *address };
-        let dodag = self.dodag_of(instance, None).and_then(|index| self.dodags.get(index));
+        let dodag = self.dodags.iter().find(|dodag| dodag.is_meant(instance, None));
         let entry = dodag.and_then(|dodag| routes::find(self.node.routes, dodag.owner, &target));
         entry.and_then(|entry| self.node.routes.get(entry)).is_some_and(|route| route.is_live(0))
     }

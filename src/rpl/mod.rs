@@ -8,7 +8,7 @@
 //! | [`objective`], `of0`, `mrhof` | how good a path is |
 //! | `dodag`, `neighbours`, `routes` | the tables |
 //! | `solicit`, `dio`, `parents` | upward: discovery, parent selection, repair |
-//! | `dao`, `storing`, `non_storing` | downward: advertising and learning of targets |
+//! | `dao`, `learn`, `storing`, `non_storing` | downward: advertising and learning of targets |
 //! | `root` | commands of a root |
 //! | `forward` | the [`Routing`](crate::ipv6::routing::Routing) seam: next hops, packet information, source routes |
 //!
@@ -29,6 +29,7 @@ mod dao;
 mod dio;
 mod dodag;
 mod forward;
+mod learn;
 mod neighbours;
 mod non_storing;
 mod parents;
@@ -52,7 +53,7 @@ use crate::transport::Context;
 use dodag::{Dodag, FORGET, HOLD, Membership, tell};
 use neighbours::Neighbour;
 use routes::{FOREVER, Route, mark};
-use wire::{Dao, DaoAck, DioView, Dis, PrefixInformation, code};
+use wire::{Base, PrefixInformation};
 
 /// What the engine is lent for a call.
 pub type RplContext<'a> = Context<'a, dyn ControlPlane + 'a>;
@@ -379,30 +380,31 @@ impl<'m> Rpl<'m> {
             Err(Error::Security) => count(&mut self.node.statistics.secured),
             Err(_) => count(&mut self.node.statistics.malformed),
         }
+        self.settle(cx);
         self.next_event()
     }
 
     fn dispatch(&mut self, cx: &mut RplContext<'_>, from: &Ip, to: &Ip, code: u8, body: &[u8]) -> Result<()> {
-        match code {
-            code::DIS => {
-                let (_, options) = Dis::parse(body)?;
-                self.receive_dis(cx, from, to, options.checked()?);
+        let (base, options) = wire::split(code, body)?;
+        let options = options.checked()?;
+        let Rpl { dodags, node } = self;
+        match base {
+            Base::Dis => self.receive_dis(cx, from, to, options),
+            Base::Dio(dio) => return self.receive_dio(cx, from, dio, options),
+            Base::Dao(dao) => {
+                node.statistics.dao_received = node.statistics.dao_received.wrapping_add(1);
+                if wire::is_local_instance(dao.instance) && dao.dodag_id.is_none() {
+                    return Ok(());
+                }
+                if let Some(dodag) = dodag_of(dodags, dao.instance, dao.dodag_id) {
+                    return node.receive_dao(cx, dodag, from, to, &dao, options);
+                }
             }
-            code::DIO => {
-                let (dio, options) = DioView::split(body)?;
-                self.receive_dio(cx, from, dio, options.checked()?);
+            Base::DaoAck(ack) => {
+                if let Some(dodag) = dodag_of(dodags, ack.instance, ack.dodag_id) {
+                    node.receive_dao_ack(cx, dodag, from, &ack);
+                }
             }
-            code::DAO => {
-                let (dao, options) = Dao::parse(body)?;
-                self.receive_dao(cx, from, to, &dao, options.checked()?);
-            }
-            code::DAO_ACK => {
-                let (ack, options) = DaoAck::parse(body)?;
-                options.checked()?;
-                self.receive_dao_ack(cx, from, &ack);
-            }
-            0x80..=0x83 | code::CONSISTENCY_CHECK => return Err(Error::Security),
-            _ => return Err(Error::Unsupported),
         }
         Ok(())
     }
@@ -410,9 +412,12 @@ impl<'m> Rpl<'m> {
     /// Does what is due. To be called until it returns `None`.
     pub fn poll(&mut self, cx: &mut RplContext<'_>) -> Option<Event> {
         self.node.now = seconds(cx.now);
-        let again = core::mem::take(&mut self.node.reselect);
-        for index in 0..self.dodags.len() {
-            self.poll_dodag(cx, index, again);
+        for dodag in self.dodags.iter_mut().filter(|dodag| dodag.is_member()) {
+            self.node.poll_choice(cx, dodag);
+        }
+        self.settle(cx);
+        for dodag in self.dodags.iter_mut().filter(|dodag| dodag.is_member()) {
+            self.node.poll_dodag(cx, dodag);
         }
         if self.node.solicit_at.is_due(cx.now) {
             self.solicit(cx);
@@ -420,57 +425,32 @@ impl<'m> Rpl<'m> {
         self.next_event()
     }
 
-    fn poll_dodag(&mut self, cx: &mut RplContext<'_>, index: usize, again: bool) {
-        let Rpl { dodags, node } = self;
-        let Some(dodag) = dodags.get_mut(index) else { return };
-        let held = dodag.expired(HOLD, cx);
-        let forgotten = dodag.expired(FORGET, cx);
-        if held {
-            dodag.inconsistent = true;
-            if dodag.is_root() {
-                node.send_dio(cx, dodag, &ALL_RPL_NODES);
-            }
-        }
-        if forgotten {
-            // Whoever was below has had time to leave: the old rank no longer binds.
-            dodag.lowest = wire::INFINITE_RANK;
-        }
-        if (again || held || forgotten) && dodag.membership != Membership::None {
-            // Once for each DODAG of an instance is too often, but does no harm.
-            let instance = dodag.instance;
-            self.select(cx, instance);
-        }
-        let Rpl { dodags, node } = self;
-        let Some(dodag) = dodags.get_mut(index) else { return };
-        if !dodag.is_member() {
-            dodag.inconsistent = false;
+    /// Selects parents, if something has changed that the choice depends on.
+    #[inline(never)]
+    fn settle(&mut self, cx: &mut RplContext<'_>) {
+        if !core::mem::take(&mut self.node.reselect) {
             return;
         }
-        if forgotten && node.floating {
-            node.float(dodag);
+        for index in 0..self.dodags.len() {
+            let known = self.dodags.get(index).filter(|dodag| dodag.membership != Membership::None);
+            let Some(instance) = known.map(|dodag| dodag.instance) else { continue };
+            // Once for each DODAG of an instance is too often, but does no harm.
+            self.select(cx, instance);
         }
-        dodag.poll_asking(cx, node.now);
-        let quiet = dodag.is_root() && dodag.awaits(HOLD);
-        if core::mem::take(&mut dodag.inconsistent) && !quiet {
-            dodag.reset_trickle(cx);
-        }
-        let parameters = dodag.parameters();
-        if dodag.trickle.poll(cx.now, parameters, cx.random) {
-            node.send_dio(cx, dodag, &ALL_RPL_NODES);
-        }
-        node.probe_parent(cx, dodag);
-        self.poll_dao(cx, index);
     }
 
     /// When [`poll`](Rpl::poll) has something to do.
     pub fn next_deadline(&self) -> Instant {
         let node = &self.node;
-        if node.reselect || self.dodags.iter().any(|dodag| dodag.inconsistent || dodag.tell != 0) {
-            return Instant::ZERO;
-        }
-        let mut deadline = node.solicit_at;
+        let mut deadline = if node.reselect { Instant::ZERO } else { node.solicit_at };
         deadline.hasten(node.sweep_at);
-        for dodag in self.dodags.iter().filter(|dodag| dodag.is_member()) {
+        for dodag in self.dodags.iter() {
+            if dodag.tell != 0 || (dodag.inconsistent && dodag.is_member()) {
+                return Instant::ZERO;
+            }
+            if !dodag.is_member() {
+                continue;
+            }
             deadline.hasten(dodag.trickle.next_deadline());
             deadline.hasten(node.probe_deadline(dodag));
             for timer in &dodag.timers {
@@ -523,7 +503,7 @@ impl<'m> Rpl<'m> {
             } else if dodag.is_non_storing() && node.keeps_expired(owner, index) {
                 next = next.min(now.saturating_add(30));
             } else {
-                node.free_route(index, dodag.stores());
+                node.free_route(dodag, index);
                 if !silent {
                     return Some(Event::RouteRemoved { target, prefix_len });
                 }
@@ -532,22 +512,54 @@ impl<'m> Rpl<'m> {
         node.sweep_at = at_second(next);
         None
     }
-
-    fn dodag_of(&self, instance: u8, id: Option<&Ip>) -> Option<usize> {
-        self.dodags.iter().position(|dodag| {
-            dodag.membership != Membership::None
-                && dodag.instance == instance
-                && id.map_or_else(|| dodag.is_member(), |id| dodag.id == *id)
-        })
-    }
 }
 
 impl Node<'_> {
+    /// What became due that the choice of a parent depends on.
+    fn poll_choice(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
+        if dodag.expired(HOLD, cx) {
+            dodag.inconsistent = true;
+            self.reselect = true;
+            if dodag.is_root() {
+                self.send_dio(cx, dodag, &ALL_RPL_NODES);
+            }
+        }
+        if dodag.is_due(FORGET, cx) {
+            // Whoever was below has had time to leave: the old rank no longer binds.
+            dodag.lowest = wire::INFINITE_RANK;
+            self.reselect = true;
+        }
+        self.poll_unanswered(cx, dodag);
+    }
+
+    fn poll_dodag(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
+        if dodag.expired(FORGET, cx) && self.floating {
+            self.float(dodag);
+        }
+        dodag.poll_asking(cx, self.now);
+        let quiet = dodag.is_root() && dodag.awaits(HOLD);
+        if core::mem::take(&mut dodag.inconsistent) && !quiet {
+            dodag.reset_trickle(cx);
+        }
+        let parameters = dodag.parameters();
+        if dodag.trickle.poll(cx.now, parameters, cx.random) {
+            self.send_dio(cx, dodag, &ALL_RPL_NODES);
+        }
+        self.probe_parent(cx, dodag);
+        self.poll_dao(cx, dodag);
+    }
+
     /// Has the routes looked through not later than at `second`.
     #[inline(never)]
     fn sweep_by(&mut self, second: u32) {
         self.sweep_at.hasten(at_second(second));
     }
+}
+
+/// The DODAG of an instance with this DODAGID, or without one the first that this node is a member of.
+#[inline(never)]
+fn dodag_of<'a>(dodags: &'a mut [Dodag], instance: u8, id: Option<&Ip>) -> Option<&'a mut Dodag> {
+    dodags.iter_mut().find(|dodag| dodag.is_meant(instance, id))
 }
 
 /// Sends a message on the link. Whether it was taken.

@@ -46,6 +46,8 @@ pub(super) struct Neighbour {
     pub(super) failures: u8,
     /// How many routes lead through it; such an entry is never given up.
     pub(super) routes: u16,
+    /// It is the preferred parent in its instance; such an entry is never given up either.
+    pub(super) parent: bool,
     /// It refused our DAO.
     pub(super) refused: bool,
     /// It was the parent and has not heard yet that it no longer is.
@@ -120,15 +122,15 @@ pub(super) fn find(table: &[Neighbour], instance: u8, iid: &[u8; 8]) -> Option<u
 }
 
 /// Makes room for a neighbour that would have rank `rank`: a free entry, or that of the worst
-/// one that has no routes, is not in `keep` and is worse than the new one. A child, which
+/// one that has no routes, is no parent and is worse than the new one. A child, which
 /// comes with rank 0, takes the place of any such.
-pub(super) fn make_room(table: &[Neighbour], rank: u16, keep: impl Fn(u16) -> bool) -> Option<usize> {
+pub(super) fn make_room(table: &[Neighbour], rank: u16) -> Option<usize> {
     let (mut place, mut worst) = (None, u32::from(rank) + u32::from(UNMEASURED) + 1);
     for (index, entry) in table.iter().enumerate() {
         if entry.owner == 0 {
             return Some(index);
         }
-        if entry.routes > 0 || entry.left || keep(index as u16) {
+        if entry.routes > 0 || entry.left || entry.parent {
             continue;
         }
         let penalty = if entry.is_reachable() { u32::from(entry.etx) } else { 0x1_0000 };
@@ -151,16 +153,17 @@ mod tests {
         for (index, rank) in [(0u8, 256), (1, 2000), (2, 1000)] {
             table[usize::from(index)] = Neighbour { rank, ..Neighbour::new([index; 8], 1, 0) };
         }
-        let none = |_| false;
-        assert_eq!(make_room(&table, 900, none), Some(1));
-        assert_eq!(make_room(&table, 3000, none), None);
-        assert_eq!(make_room(&table, 900, |index| index == 1), Some(2));
-        table[1].routes = 1;
-        assert_eq!(make_room(&table, 900, none), Some(2));
+        assert_eq!(make_room(&table, 900), Some(1));
+        assert_eq!(make_room(&table, 3000), None);
+        table[1].parent = true;
+        assert_eq!(make_room(&table, 900), Some(2));
+        (table[1].parent, table[1].routes) = (false, 1);
+        assert_eq!(make_room(&table, 900), Some(2));
         table[2].routes = 1;
-        assert_eq!(make_room(&table, 900, none), None);
-        assert_eq!(make_room(&table, 0, none), Some(0));
-        assert_eq!(make_room(&table, 0, |index| index == 0), None);
+        assert_eq!(make_room(&table, 900), None);
+        assert_eq!(make_room(&table, 0), Some(0));
+        table[0].parent = true;
+        assert_eq!(make_room(&table, 0), None);
     }
 
     #[test]

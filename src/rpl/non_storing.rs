@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The root of non-storing mode: a graph of who is whose child, learned from DAOs, and source
-//! routes through it (RFC 6550 §9.7, RFC 6554).
+//! The root of non-storing mode: source routes through the graph of who is whose child (RFC 6550 §9.7, RFC 6554).
 #![forbid(unsafe_code)]
 
+use super::Node;
 use super::dodag::Dodag;
 use super::routes::{self, NOWHERE, ROOT, mark};
-use super::storing::for_each_pair;
-use super::wire::{Options, Shape, Target, Transit};
-use super::{Node, count, lollipop};
+use super::wire::Shape;
 use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::status::{Error, Result};
-use core::cmp::Ordering;
 
 /// Hops of the longest source route.
 pub(super) const MAX_HOPS: usize = 64;
@@ -46,80 +43,6 @@ impl Path {
 }
 
 impl Node<'_> {
-    /// Learns whose child a node is.
-    ///
-    /// # Errors
-    /// [`Error::Full`] when it could not be kept, [`Error::Malformed`].
-    pub(super) fn learn_non_storing(&mut self, dodag: &Dodag, options: Options<'_>) -> Result<()> {
-        let outcome = for_each_pair(options, &mut |target, transit| self.learn_link(dodag, target, transit));
-        if outcome == Err(Error::Full) {
-            count(&mut self.statistics.table_full);
-        }
-        self.sweep_by(self.now);
-        outcome
-    }
-
-    fn learn_link(&mut self, dodag: &Dodag, target: &Target, transit: &Transit<'_>) -> Result<()> {
-        let parent = transit.parent.ok_or(Error::Malformed)?;
-        let parent_target = Target { prefix_len: 128, prefix: *parent };
-        if target.prefix.is_multicast()
-            || parent.is_multicast()
-            || (target.prefix == dodag.id && target.prefix_len == 128)
-            || *target == parent_target
-        {
-            return Err(Error::Malformed);
-        }
-        let expiry = routes::expiry(self.now, transit.path_lifetime, dodag.configuration.lifetime_unit);
-        let known = routes::find(self.routes, dodag.owner, target);
-        if let Some(route) = known.and_then(|known| self.routes.get(known)) {
-            let order = lollipop::compare(transit.path_sequence, route.path_sequence);
-            // Counters in their linear part tell of a node that has started anew.
-            let stale = order == Some(Ordering::Less) && !lollipop::is_linear(transit.path_sequence);
-            if stale && route.via != NOWHERE {
-                return Ok(());
-            }
-        }
-        if transit.path_lifetime == 0 {
-            if let Some(route) = known.and_then(|known| self.routes.get_mut(known)) {
-                route.marks |= mark::NO_PATH;
-                route.expiry = self.now;
-            }
-            return Ok(());
-        }
-        let fresh = known.is_none();
-        let entry = match known {
-            Some(known) => known,
-            None => routes::insert(self.routes, dodag.owner, target).ok_or(Error::Full)?,
-        };
-        let via = if *parent == dodag.id {
-            Some(ROOT)
-        } else {
-            // The parent's own DAO may still be under way: its entry is made for it.
-            let known = routes::find(self.routes, dodag.owner, &parent_target);
-            known.or_else(|| routes::insert(self.routes, dodag.owner, &parent_target)).map(|slot| slot as u16)
-        };
-        let Some(via) = via else {
-            if fresh {
-                self.free_route(entry, false);
-            }
-            return Err(Error::Full);
-        };
-        if let Some(parent) = self.routes.get_mut(usize::from(via)).filter(|parent| parent.via == NOWHERE) {
-            parent.expiry = parent.expiry.max(expiry);
-        }
-        let Some(route) = self.routes.get_mut(entry) else { return Ok(()) };
-        if route.via == NOWHERE || route.is(mark::NO_PATH) {
-            route.marks |= mark::NEW;
-        }
-        route.via = via;
-        route.path_sequence = transit.path_sequence;
-        route.expiry = expiry;
-        route.marks &= !(mark::NO_PATH | mark::EXTERNAL);
-        route.marks |= if transit.external { mark::EXTERNAL } else { 0 };
-        self.sweep_by(expiry);
-        Ok(())
-    }
-
     /// Whether an entry of non-storing mode must stay though it has ended, since others hang below it.
     pub(super) fn keeps_expired(&mut self, owner: u8, entry: usize) -> bool {
         let needed = self.routes.iter().any(|other| other.owner == owner && usize::from(other.via) == entry);

@@ -277,21 +277,31 @@ impl Node<'_> {
 
     /// Is below the chosen neighbour from now on, whose rank it returns.
     fn take_place(&mut self, dodag: &mut Dodag, choice: Choice) -> u16 {
+        self.let_go(dodag);
         dodag.membership = Membership::Joined;
         dodag.preferred = choice.neighbour;
         dodag.rank = choice.rank;
         dodag.end_repair();
         let Some(parent) = self.parent(dodag) else { return INFINITE_RANK };
+        parent.parent = true;
         dodag.hop_count = parent.hop_count.saturating_add(1);
         parent.rank
+    }
+
+    /// Has no parent any more.
+    fn let_go(&mut self, dodag: &mut Dodag) {
+        if let Some(parent) = self.parent(dodag) {
+            parent.parent = false;
+        }
+        dodag.membership = Membership::Detached;
+        dodag.preferred = NONE;
     }
 
     /// Leaves a DODAG for another, and says so.
     fn leave(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
         let former = dodag.preferred;
         let told = dodag.advertised != INFINITE_RANK && !dodag.leaf;
-        dodag.membership = Membership::Detached;
-        dodag.preferred = NONE;
+        self.let_go(dodag);
         if told {
             self.send_dio(cx, dodag, &ALL_RPL_NODES);
         }
@@ -315,8 +325,7 @@ impl Node<'_> {
         if dodag.membership != Membership::Joined {
             return;
         }
-        dodag.membership = Membership::Detached;
-        dodag.preferred = NONE;
+        self.let_go(dodag);
         dodag.tell |= tell::LOST;
         dodag.tell &= !tell::PARENT;
         dodag.set(HOLD, cx, POISON_TIME);

@@ -96,17 +96,14 @@ impl Rpl<'_> {
 
     /// The neighbours known.
     pub fn neighbours(&self) -> impl Iterator<Item = NeighbourView> + '_ {
-        self.node.neighbours.iter().enumerate().filter(|(_, entry)| entry.owner != 0).map(|(slot, entry)| {
-            let dodag = self.dodags.get(place(entry.owner));
-            NeighbourView {
-                instance: entry.instance,
-                address: entry.link_local(),
-                rank: entry.rank,
-                etx: entry.etx,
-                reachable: entry.is_reachable(),
-                preferred: dodag.is_some_and(|dodag| usize::from(dodag.preferred) == slot),
-                routes: entry.routes,
-            }
+        self.node.neighbours.iter().filter(|entry| entry.owner != 0).map(|entry| NeighbourView {
+            instance: entry.instance,
+            address: entry.link_local(),
+            rank: entry.rank,
+            etx: entry.etx,
+            reachable: entry.is_reachable(),
+            preferred: entry.parent,
+            routes: entry.routes,
         })
     }
 

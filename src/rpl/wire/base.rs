@@ -2,6 +2,7 @@
 //! The base objects of the control messages (RFC 6550 §6.2 to §6.5).
 #![forbid(unsafe_code)]
 
+use super::code;
 use super::option::Options;
 use crate::address::Ip;
 use crate::bytes::Writer;
@@ -20,8 +21,7 @@ impl Dis {
     /// # Errors
     /// [`Malformed`](crate::status::Error::Malformed) when it is cut short.
     pub fn parse(body: &[u8]) -> Result<(Dis, Options<'_>)> {
-        let (_, options) = body.split_first_chunk::<{ Dis::LEN }>().ok_or(Error::Malformed)?;
-        Ok((Dis, Options::new(options)))
+        split(code::DIS, body).map(|(_, options)| (Dis, options))
     }
 
     /// Writes the base object.
@@ -63,18 +63,10 @@ impl Dio {
     /// # Errors
     /// [`Malformed`](crate::status::Error::Malformed) when it is cut short.
     pub fn parse(body: &[u8]) -> Result<(Dio, Options<'_>)> {
-        let (view, options) = DioView::split(body)?;
-        let dio = Dio {
-            instance: view.instance(),
-            version: view.version(),
-            rank: view.rank(),
-            grounded: view.grounded(),
-            mode: view.mode(),
-            preference: view.preference(),
-            dtsn: view.dtsn(),
-            dodag_id: *view.dodag_id(),
-        };
-        Ok((dio, options))
+        match split(code::DIO, body)? {
+            (Base::Dio(view), options) => Ok((view.into(), options)),
+            _ => Err(Error::Malformed),
+        }
     }
 
     /// Writes the base object.
@@ -97,20 +89,67 @@ impl Dio {
     }
 }
 
+impl From<DioView<'_>> for Dio {
+    fn from(view: DioView<'_>) -> Dio {
+        Dio {
+            instance: view.instance(),
+            version: view.version(),
+            rank: view.rank(),
+            grounded: view.grounded(),
+            mode: view.mode(),
+            preference: view.preference(),
+            dtsn: view.dtsn(),
+            dodag_id: *view.dodag_id(),
+        }
+    }
+}
+
+/// The base object of a message.
+pub(crate) enum Base<'a> {
+    Dis,
+    Dio(DioView<'a>),
+    Dao(Dao<'a>),
+    DaoAck(DaoAck<'a>),
+}
+
+/// The base object of a message and the options behind it, which are not looked at.
+///
+/// # Errors
+/// [`Error::Malformed`] when it is cut short; [`Error::Security`] for a secured message, [`Error::Unsupported`] for
+/// any other code.
+pub(crate) fn split(code: u8, body: &[u8]) -> Result<(Base<'_>, Options<'_>)> {
+    // The DODAGID is in a DAO or DAO-ACK if its flag says so.
+    let flags = body.get(1).copied().unwrap_or(0);
+    let length = match code {
+        code::DIS => Dis::LEN,
+        code::DIO => Dio::LEN,
+        code::DAO => 4 + usize::from(flags & 0x40) / 4,
+        code::DAO_ACK => 4 + usize::from(flags & 0x80) / 8,
+        0x80..=0x83 | code::CONSISTENCY_CHECK => return Err(Error::Security),
+        _ => return Err(Error::Unsupported),
+    };
+    let (base, options) = body.split_at_checked(length).ok_or(Error::Malformed)?;
+    let base = match (code, base) {
+        (code::DIS, _) => Base::Dis,
+        (code::DIO, base) => Base::Dio(DioView(base.try_into().map_err(|_| Error::Malformed)?)),
+        (code, &[instance, flags, third, fourth, ref id @ ..]) => {
+            let dodag_id = id.first_chunk().map(Ip::of);
+            if code == code::DAO {
+                Base::Dao(Dao { instance, acknowledge: flags & 0x80 != 0, sequence: fourth, dodag_id })
+            } else {
+                Base::DaoAck(DaoAck { instance, sequence: third, status: fourth, dodag_id })
+            }
+        }
+        _ => return Err(Error::Malformed),
+    };
+    Ok((base, Options::new(options)))
+}
+
 /// The base object of a DIO where it stands: what [`Dio`] is a copy of.
 #[derive(Clone, Copy)]
 pub(crate) struct DioView<'a>(&'a [u8; Dio::LEN]);
 
 impl<'a> DioView<'a> {
-    /// The base object and the options behind it.
-    ///
-    /// # Errors
-    /// [`Error::Malformed`] when it is cut short.
-    pub(crate) fn split(body: &'a [u8]) -> Result<(DioView<'a>, Options<'a>)> {
-        let (base, options) = body.split_first_chunk().ok_or(Error::Malformed)?;
-        Ok((DioView(base), Options::new(options)))
-    }
-
     pub(crate) const fn instance(self) -> u8 {
         self.0[0]
     }
@@ -145,16 +184,6 @@ impl<'a> DioView<'a> {
     }
 }
 
-/// The base object of a DAO or DAO-ACK: four bytes, and the DODAGID if `flag` in the second says so.
-fn split_base(body: &[u8], flag: u8) -> Result<(&[u8; 4], Option<&Ip>, Options<'_>)> {
-    let (base, rest) = body.split_first_chunk::<4>().ok_or(Error::Malformed)?;
-    if base[1] & flag == 0 {
-        return Ok((base, None, Options::new(rest)));
-    }
-    let (id, rest) = rest.split_first_chunk().ok_or(Error::Malformed)?;
-    Ok((base, Some(Ip::of(id)), Options::new(rest)))
-}
-
 fn put_base(base: &[u8; 4], dodag_id: Option<&Ip>, out: &mut Writer<'_>) -> Result<()> {
     out.put(base)?;
     out.put(dodag_id.map_or(&[], |id| &id.0))
@@ -179,8 +208,10 @@ impl<'a> Dao<'a> {
     /// # Errors
     /// [`Malformed`](crate::status::Error::Malformed) when it is cut short.
     pub fn parse(body: &'a [u8]) -> Result<(Dao<'a>, Options<'a>)> {
-        let (&[instance, bits, _, sequence], dodag_id, options) = split_base(body, 0x40)?;
-        Ok((Dao { instance, acknowledge: bits & 0x80 != 0, sequence, dodag_id }, options))
+        match split(code::DAO, body)? {
+            (Base::Dao(dao), options) => Ok((dao, options)),
+            _ => Err(Error::Malformed),
+        }
     }
 
     /// Writes the base object.
@@ -221,8 +252,10 @@ impl<'a> DaoAck<'a> {
     /// # Errors
     /// [`Malformed`](crate::status::Error::Malformed) when it is cut short.
     pub fn parse(body: &'a [u8]) -> Result<(DaoAck<'a>, Options<'a>)> {
-        let (&[instance, _, sequence, status], dodag_id, options) = split_base(body, 0x80)?;
-        Ok((DaoAck { instance, sequence, status, dodag_id }, options))
+        match split(code::DAO_ACK, body)? {
+            (Base::DaoAck(ack), options) => Ok((ack, options)),
+            _ => Err(Error::Malformed),
+        }
     }
 
     /// Writes the base object.

@@ -15,7 +15,7 @@ mod srh;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use base::DioView;
+pub(crate) use base::{Base, DioView, split};
 pub use base::{Dao, DaoAck, Dio, Dis};
 pub use metric::{Metric, MetricObject, Metrics};
 pub(crate) use metric::{MetricKind, emit_hop_count, next_metric};
@@ -28,7 +28,7 @@ pub use rpi::PacketInformation;
 pub use secure::{ConsistencyCheck, Security};
 pub use srh::{Addresses, Refusal, Shape, SourceRoute, advance};
 
-use crate::status::{Error, Result};
+use crate::status::Result;
 
 /// ICMPv6 type of every RPL control message (RFC 6550 §6).
 pub const ICMPV6_TYPE: u8 = 155;
@@ -77,18 +77,15 @@ impl<'a> Message<'a> {
     /// is handed out holds no malformed option.
     ///
     /// # Errors
-    /// [`Error::Malformed`]; [`Error::Security`] for a secured message, which needs keys that
-    /// this node has not; [`Error::Unsupported`] for any other code.
+    /// [`Malformed`](crate::status::Error::Malformed); [`Security`](crate::status::Error::Security) for a secured message, which needs keys that
+    /// this node has not; [`Unsupported`](crate::status::Error::Unsupported) for any other code.
     pub fn parse(code: u8, body: &'a [u8]) -> Result<Message<'a>> {
-        let (message, options) = match code {
-            code::DIS => Dis::parse(body).map(|(base, options)| (Message::Dis(base, options), options))?,
-            code::DIO => Dio::parse(body).map(|(base, options)| (Message::Dio(base, options), options))?,
-            code::DAO => Dao::parse(body).map(|(base, options)| (Message::Dao(base, options), options))?,
-            code::DAO_ACK => {
-                DaoAck::parse(body).map(|(base, options)| (Message::DaoAck(base, options), options))?
-            }
-            0x80..=0x83 | code::CONSISTENCY_CHECK => return Err(Error::Security),
-            _ => return Err(Error::Unsupported),
+        let (base, options) = split(code, body)?;
+        let message = match base {
+            Base::Dis => Message::Dis(Dis, options),
+            Base::Dio(view) => Message::Dio(view.into(), options),
+            Base::Dao(base) => Message::Dao(base, options),
+            Base::DaoAck(base) => Message::DaoAck(base, options),
         };
         for option in options {
             option?;

@@ -3,6 +3,7 @@ use super::srh::ROUTING_TYPE;
 use super::*;
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer};
+use crate::status::Error;
 use proptest::prelude::*;
 
 fn bytes(emit: impl Fn(&mut Writer<'_>) -> Result<()>) -> Vec<u8> {

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Learning routes from DAOs, in both modes: in storing mode which child leads to a target
+//! (RFC 6550 §9.8), at a root of non-storing mode whose child it is (§9.7).
+#![forbid(unsafe_code)]
+
+use super::dodag::Dodag;
+use super::routes::{self, NOWHERE, ROOT, mark};
+use super::wire::{Options, Target, Transit, option};
+use super::{Node, RplContext, count, lollipop};
+use crate::status::{Error, Result};
+use core::cmp::Ordering;
+
+impl Node<'_> {
+    /// Learns every pair of a target and the first transit behind its group (RFC 6550 §9.4). The
+    /// DAO came from the child at `slot` of the neighbours, which is of no account in non-storing
+    /// mode.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when a target could not be kept; [`Error::Malformed`] when a target has no
+    /// transit or a transit no target, and for what no node can say; [`Error::State`] when the child is
+    /// the preferred parent. The first one, after all pairs were tried.
+    pub(super) fn learn(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        dodag: &mut Dodag,
+        slot: u16,
+        mut options: Options<'_>,
+    ) -> Result<()> {
+        let mut outcome = None;
+        let mut news = false;
+        while let Some((kind, data)) = options.next_raw() {
+            if kind == option::TARGET {
+                let mut ahead = options;
+                let transit = loop {
+                    match ahead.next_raw() {
+                        Some((option::TRANSIT, data)) => break Transit::parse(data),
+                        Some(_) => {}
+                        None => break Err(Error::Malformed),
+                    }
+                };
+                let learned = transit
+                    .and_then(|transit| self.learn_target(dodag, slot, &Target::read(data), &transit))
+                    .map(|changed| news |= changed);
+                outcome = Some(outcome.unwrap_or(Ok(())).and(learned));
+            } else if kind == option::TRANSIT && outcome.is_none() {
+                break;
+            }
+        }
+        if news {
+            dodag.schedule_dao(cx);
+            self.sweep_by(self.now);
+        }
+        let outcome = outcome.unwrap_or(Err(Error::Malformed));
+        if outcome == Err(Error::Full) {
+            count(&mut self.statistics.table_full);
+        }
+        outcome
+    }
+
+    /// Learns one target. Whether that changes anything, so that the parent has to hear of it.
+    fn learn_target(
+        &mut self,
+        dodag: &mut Dodag,
+        slot: u16,
+        target: &Target,
+        transit: &Transit<'_>,
+    ) -> Result<bool> {
+        let storing = dodag.stores() || !cfg!(feature = "rpl-non-storing");
+        let gone = transit.path_lifetime == 0;
+        let mut parent = Target { prefix_len: 128, prefix: dodag.id };
+        let mut is_own = dodag.is_root() && *target == parent;
+        if storing {
+            if dodag.preferred == slot && !gone {
+                return Err(Error::State);
+            }
+            is_own |= self.targets.iter().any(|own| own.used && own.target == *target);
+        } else {
+            parent.prefix = *transit.parent.ok_or(Error::Malformed)?;
+            is_own |= parent.prefix.is_multicast() || *target == parent;
+        }
+        if is_own || target.prefix.is_multicast() {
+            return if storing { Ok(false) } else { Err(Error::Malformed) };
+        }
+        let expiry = routes::expiry(self.now, transit.path_lifetime, dodag.configuration.lifetime_unit);
+        let known = routes::find(self.routes, dodag.owner, target);
+        let live = known.and_then(|known| self.routes.get(known)).filter(|route| !route.is(mark::NO_PATH));
+        let mut news = true;
+        if let Some(route) = live {
+            // Counters in their linear part tell of a node that has started anew; of a child that may
+            // be told by others too only the child itself.
+            let restarted =
+                lollipop::is_linear(transit.path_sequence) && (!storing || (route.via == slot && !gone));
+            match lollipop::compare(transit.path_sequence, route.path_sequence) {
+                Some(Ordering::Less) if !restarted && route.via != NOWHERE => return Ok(false),
+                // It claimed the target before the present next hop did, and says nothing new.
+                Some(Ordering::Equal) if route.other == slot && !gone => return Ok(false),
+                Some(Ordering::Equal) if storing => news = false,
+                _ => {}
+            }
+        }
+        if gone {
+            return Ok(match (known, live.map(|route| route.via)) {
+                (Some(entry), Some(via)) => {
+                    let through = if storing { slot } else { via };
+                    self.withdraw_route(dodag, entry, through, transit.path_sequence)
+                }
+                // All that lies within is meant (see the farewell of a child that moves away).
+                (None, _) if storing && target.prefix_len < 128 => self.withdraw_through(dodag, slot, target),
+                _ => false,
+            });
+        }
+        let mut hop = slot;
+        if !storing {
+            hop = ROOT;
+            if parent.prefix != dodag.id {
+                // The parent's own DAO may still be under way: its entry is made for it.
+                let entry = self.entry_of(dodag, &parent)?;
+                hop = entry as u16;
+                if let Some(parent) = self.routes.get_mut(entry).filter(|parent| parent.via == NOWHERE) {
+                    parent.expiry = parent.expiry.max(expiry);
+                }
+            }
+        }
+        let entry = self.entry_of(dodag, target)?;
+        let route = self.routes.get_mut(entry).ok_or(Error::Full)?;
+        let via = route.via;
+        let fresh = via == NOWHERE;
+        route.path_sequence = transit.path_sequence;
+        route.expiry = expiry;
+        route.marks &= !(mark::NO_PATH | mark::EXTERNAL);
+        route.marks |= if transit.external { mark::EXTERNAL } else { 0 };
+        route.marks |= if fresh { mark::NEW } else { 0 };
+        if news && !dodag.is_root() {
+            route.must_tell();
+        }
+        if via != hop || news {
+            // With an equal sequence both hold: the later one is used, the other kept.
+            if news {
+                route.marks &= !mark::CROWDED;
+            } else if route.other != NOWHERE {
+                route.marks |= mark::CROWDED;
+            }
+            self.set_hops(dodag, entry, hop, if news { NOWHERE } else { via });
+        }
+        self.sweep_by(if fresh { self.now } else { expiry });
+        Ok(news)
+    }
+
+    /// The entry of a target, a new one without next hop if need be.
+    fn entry_of(&mut self, dodag: &Dodag, target: &Target) -> Result<usize> {
+        if let Some(known) = routes::find(self.routes, dodag.owner, target) {
+            return Ok(known);
+        }
+        if self.now < dodag.refuse_until {
+            return Err(Error::Full);
+        }
+        routes::insert(self.routes, dodag.owner, target).ok_or(Error::Full)
+    }
+}
