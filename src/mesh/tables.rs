@@ -88,18 +88,17 @@ impl Mesh<'_> {
     pub fn neighbours(&self) -> impl Iterator<Item = NeighbourView> + '_ {
         self.plane.air.interface.mac().neighbours().iter().map(|link| {
             let address = link.address;
-            let ip = address.link_local();
-            let routing = self.rpl.neighbours().find(|known| known.address == ip);
+            let (rank, parent) = self.rpl.neighbour(address).unwrap_or((u16::MAX, false));
             NeighbourView {
                 link: address,
-                ip,
+                ip: address.link_local(),
                 etx: link.etx,
                 rssi: link.rssi,
                 lqi: link.lqi,
                 frames: link.frames,
                 failures: link.failures,
-                rank: routing.map_or(u16::MAX, |known| known.rank),
-                parent: routing.is_some_and(|known| known.preferred),
+                rank,
+                parent,
             }
         })
     }

@@ -175,7 +175,7 @@ impl Mesh<'_> {
                 // The links to the parents are kept, and to no others: places would run out.
                 let links = self.plane.air.interface.mac_mut().neighbours_mut();
                 links.unpin_all();
-                for parent in self.rpl.dodags().filter_map(|dodag| dodag.parent) {
+                for parent in self.rpl.parents() {
                     let link = LinkAddress::from_interface_identifier(&parent);
                     links.pin(link, true);
                 }

@@ -147,7 +147,7 @@ impl Node<'_> {
         if dodag.is_non_storing() {
             self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);
             let root = dodag.id;
-            self.send_routed(cx, dodag, &root, code::DAO, out.written());
+            self.send_within(cx, dodag, &root, code::DAO, out.written());
             return true;
         }
         for (slot, entry) in self.neighbours.iter_mut().enumerate() {
@@ -233,8 +233,8 @@ impl Node<'_> {
         Ok(count > 0)
     }
 
-    /// Sends a message to a routable address within the DODAG.
-    pub(super) fn send_routed(
+    /// Sends a message to a neighbour, or to a routable address within the DODAG.
+    fn send_within(
         &mut self,
         cx: &mut RplContext<'_>,
         dodag: &mut Dodag,
@@ -242,6 +242,10 @@ impl Node<'_> {
         code: u8,
         body: &[u8],
     ) {
+        if destination.is_link_local() {
+            transmit(cx, destination, code, body);
+            return;
+        }
         let Some(source) = dodag.own_address(self.targets).copied() else { return };
         // A hop-by-hop header, or a source route of 48 hops that share 8 bytes of prefix.
         let mut room = [0; 8 + 8 + 48 * 8];
@@ -273,11 +277,7 @@ impl Node<'_> {
         if ack.emit(&mut out).is_err() {
             return;
         }
-        if to.is_link_local() {
-            transmit(cx, to, code::DAO_ACK, out.written());
-        } else {
-            self.send_routed(cx, dodag, to, code::DAO_ACK, out.written());
-        }
+        self.send_within(cx, dodag, to, code::DAO_ACK, out.written());
     }
 
     /// The parent was left for another: it has to hear of it, if it still can.

@@ -5,52 +5,15 @@
 use super::dodag::{Dodag, HOLD, Membership, tell};
 use super::neighbours::{self, Neighbour, interface_identifier};
 use super::wire::{
-    Configuration, DioView, INFINITE_RANK, MetricKind, Options, PrefixInformation, code, emit_hop_count,
-    mask, next_metric, option,
+    Carried, Configuration, DioView, INFINITE_RANK, PrefixInformation, code, emit_hop_count, mask,
 };
 use super::{MAX_BODY, Node, OwnTarget, Rpl, RplContext, count, lollipop, transmit};
 use crate::address::Ip;
-use crate::bytes::{Reader, Writer};
+use crate::bytes::Writer;
 use crate::ipv6::source_selection::in_prefix;
 use crate::status::{Error, Result};
 use crate::time::Instant;
 use core::cmp::Ordering;
-
-/// What the options of a DIO say, checked already as far as [`Options::checked`] goes.
-#[derive(Default)]
-struct Carried<'a> {
-    configuration: Option<&'a [u8; 14]>,
-    prefix: Option<&'a [u8; 30]>,
-    /// 255 for none.
-    hop_count: u8,
-    /// A metric that no objective function here minimises.
-    strange_metric: bool,
-}
-
-impl<'a> Carried<'a> {
-    fn read(mut options: Options<'a>) -> Carried<'a> {
-        let mut carried = Carried { hop_count: u8::MAX, ..Carried::default() };
-        while let Some((kind, data)) = options.next_raw() {
-            match kind {
-                option::CONFIGURATION => carried.configuration = data.try_into().ok(),
-                option::PREFIX_INFORMATION => carried.prefix = data.try_into().ok(),
-                option::METRIC_CONTAINER => {
-                    let mut body = Reader::new(data);
-                    while let Some(metric) = next_metric(&mut body) {
-                        match metric {
-                            MetricKind::HopCount(hops) => carried.hop_count = hops,
-                            // The rank stands for it (RFC 6719 §3.4).
-                            MetricKind::Etx | MetricKind::Constraint => {}
-                            MetricKind::Other => carried.strange_metric = true,
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        carried
-    }
-}
 
 impl Node<'_> {
     /// Sends our DIO of this DODAG to everyone or to one neighbour.
@@ -141,7 +104,7 @@ impl Rpl<'_> {
         cx: &mut RplContext<'_>,
         from: &Ip,
         dio: DioView<'_>,
-        options: Options<'_>,
+        carried: &Carried<'_>,
     ) -> Result<()> {
         let Rpl { dodags, node } = self;
         node.statistics.dio_received = node.statistics.dio_received.wrapping_add(1);
@@ -149,7 +112,6 @@ impl Rpl<'_> {
         if !from.is_link_local() || *iid == node.iid || dio.dodag_id().is_multicast() {
             return Err(Error::Malformed);
         }
-        let carried = Carried::read(options);
         let Some(dodag) = node.find_or_add_dodag(dodags, dio) else { return Ok(()) };
         let infinite = dio.rank() == INFINITE_RANK;
         let slot = if infinite || dodag.is_root() {
@@ -172,7 +134,7 @@ impl Rpl<'_> {
         if order == Some(Ordering::Greater) && infinite && dodag.is_member() {
             return Ok(());
         }
-        let triggered = node.note_neighbour(dodag, slot, dio, &carried);
+        let triggered = node.note_neighbour(dodag, slot, dio, carried);
         node.reselect = true;
         match order {
             Some(Ordering::Equal) => {}
@@ -193,7 +155,7 @@ impl Rpl<'_> {
             dodag.grounded = dio.grounded();
             dodag.preference = dio.preference();
             dodag.mode = dio.mode();
-            dodag.strange_metric = carried.strange_metric;
+            dodag.strange_metric = carried.strange;
         }
         if let Some(configuration) = carried.configuration.filter(|_| told || !dodag.configured) {
             dodag.configuration = Configuration::read(configuration);

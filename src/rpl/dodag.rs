@@ -40,8 +40,10 @@ pub(super) const ASK: usize = 3;
 pub(super) const ADVERTISE: usize = 4;
 /// When the own targets are due again.
 pub(super) const REFRESH: usize = 5;
+/// When to find out whether the preferred parent is still there.
+pub(super) const PROBE: usize = 6;
 /// How many there are.
-pub(super) const TIMERS: usize = 6;
+pub(super) const TIMERS: usize = 7;
 
 /// Events that wait to be told.
 pub(super) mod tell {
@@ -276,6 +278,16 @@ impl Dodag {
         self.lowest = INFINITE_RANK;
         self.advertised = INFINITE_RANK;
         self.end_repair();
+    }
+
+    /// This node is the root from now on, with this address as the DODAGID.
+    #[inline(never)]
+    pub(super) fn take_root(&mut self, id: &Ip) {
+        self.adopt_version(lollipop::START);
+        self.id = *id;
+        self.membership = Membership::Root;
+        self.rank = self.configuration.min_hop_rank_increase.max(1);
+        self.tell = tell::JOINED;
     }
 
     /// The routable address of a neighbour in this DODAG.

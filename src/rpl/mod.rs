@@ -230,8 +230,6 @@ struct Node<'m> {
     solicit_interval: u32,
     /// When to look for routes that ended.
     sweep_at: Instant,
-    /// When the preferred parent was probed last.
-    probed_at: Instant,
     statistics: Statistics,
 }
 
@@ -281,7 +279,6 @@ impl<'m> Rpl<'m> {
             solicit_at: Instant::NEVER,
             solicit_interval: 0,
             sweep_at: Instant::NEVER,
-            probed_at: Instant::ZERO,
             statistics: Statistics::default(),
         };
         Rpl { dodags, node }
@@ -386,11 +383,11 @@ impl<'m> Rpl<'m> {
 
     fn dispatch(&mut self, cx: &mut RplContext<'_>, from: &Ip, to: &Ip, code: u8, body: &[u8]) -> Result<()> {
         let (base, options) = wire::split(code, body)?;
-        let options = options.checked()?;
+        let carried = &options.checked()?;
         let Rpl { dodags, node } = self;
         match base {
-            Base::Dis => self.receive_dis(cx, from, to, options),
-            Base::Dio(dio) => return self.receive_dio(cx, from, dio, options),
+            Base::Dis => self.receive_dis(cx, from, to, carried.solicited),
+            Base::Dio(dio) => return self.receive_dio(cx, from, dio, carried),
             Base::Dao(dao) => {
                 node.statistics.dao_received = node.statistics.dao_received.wrapping_add(1);
                 if wire::is_local_instance(dao.instance) && dao.dodag_id.is_none() {
@@ -452,7 +449,6 @@ impl<'m> Rpl<'m> {
                 continue;
             }
             deadline.hasten(dodag.trickle.next_deadline());
-            deadline.hasten(node.probe_deadline(dodag));
             for timer in &dodag.timers {
                 deadline.hasten(*timer);
             }

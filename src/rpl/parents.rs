@@ -19,10 +19,10 @@ const POISON_TIME: u32 = 2_000;
 /// How long it remembers the limit on its rank, in ms: by then nobody is below it.
 const FORGET_TIME: u32 = 60_000;
 
-/// How long a node that was refused by every parent that it may take waits for other routers,
-/// in ms; how many seconds more it gives each further parent before; and how often it
+/// How long a node that was refused by every parent that it may take waits for other routers, and
+/// how much longer each time before it gives up its parent, in seconds; and how often it
 /// searches before it makes do with upward routes.
-const SEARCH_TIME: u32 = 12_000;
+const SEARCH_SECONDS: u32 = 12;
 const PATIENCE: u32 = 10;
 const MAX_SEARCHES: u8 = 3;
 
@@ -30,152 +30,135 @@ const MAX_SEARCHES: u8 = 3;
 /// links and ranks of a network that has just changed are not known well yet.
 const SETTLE_SECONDS: u32 = 60;
 
-/// In [`Choice::class`]: the neighbour has no place for our routes.
-const REFUSED: u16 = 1 << 9;
-/// And: its DODAG is not grounded.
-const UNGROUNDED: u16 = 1 << 8;
+/// How little a path is wanted, in one number: whether the neighbour has no place for our routes, then whether
+/// its DODAG is not grounded, then the preference, inverted; and only then the cost.
+const REFUSED: u32 = 1 << 31;
+const UNGROUNDED: u32 = 1 << 30;
+const PREFERENCE: u32 = 27;
+const COST: u32 = (1 << PREFERENCE) - 1;
 
 /// A path that could be taken.
 #[derive(Clone, Copy)]
 struct Choice {
     neighbour: u16,
-    /// The DODAG, by [`owner`](Dodag::owner).
-    owner: u8,
     rank: u16,
-    /// Whether it refused our DAO, then not grounded, then inverted preference: less is
-    /// better, and decides before any cost.
-    class: u16,
-    cost: u32,
 }
 
 impl Rpl<'_> {
     /// Selects the DODAG and the preferred parent in an instance, and sets the rank.
     pub(super) fn select(&mut self, cx: &mut RplContext<'_>, instance: u8) {
         let Rpl { dodags, node } = self;
-        let own = dodags.iter().find(|dodag| dodag.instance == instance && dodag.is_member());
-        let rooted = own.filter(|dodag| dodag.is_root());
-        if rooted.is_some_and(|dodag| !dodag.floating) {
-            return;
+        let mut of = dodags.iter().find(|dodag| dodag.is_meant(instance, None));
+        let owner = of.map_or(0, |own| own.owner);
+        // A floating DODAG gives way to a grounded one and to one of lower DODAGID, another to none; less wanted
+        // than what cannot be taken is nothing.
+        let mut least = !UNGROUNDED;
+        if let Some(own) = of.filter(|own| own.is_root()) {
+            if !own.floating {
+                return;
+            }
+            least = u32::MAX;
         }
-        let mut best: Option<(Choice, &Dodag)> = None;
+        let rooted = least == u32::MAX;
+        let mut best = Choice { neighbour: NONE, rank: INFINITE_RANK };
         for (slot, neighbour) in node.neighbours.iter().enumerate() {
             let Some(dodag) = dodags.get(place(neighbour.owner)) else { continue };
             if dodag.instance != instance {
                 continue;
             }
-            let Some(choice) = consider(cx.now, node.now, own, dodag, neighbour, slot as u16) else {
-                continue;
-            };
-            // A floating DODAG gives way to a grounded one and to one of lower DODAGID.
-            if rooted.is_some_and(|own| choice.class & UNGROUNDED != 0 && dodag.id >= own.id) {
-                continue;
-            }
-            let better = match &best {
-                None => true,
-                Some((best, of))
-                    if node.floating
-                        && choice.class & best.class & UNGROUNDED != 0
-                        && choice.owner != best.owner =>
+            let (unwanted, rank) = consider(node.now, owner, dodag, neighbour);
+            let better = match of {
+                Some(of)
+                    if node.floating && unwanted & least & UNGROUNDED != 0 && of.owner != dodag.owner =>
                 {
                     dodag.id < of.id
                 }
-                Some((best, _)) => (choice.class, choice.cost) < (best.class, best.cost),
+                _ => unwanted < least,
             };
-            if better {
-                best = Some((choice, dodag));
+            if better && rank != INFINITE_RANK {
+                (least, of) = (unwanted, Some(dodag));
+                best = Choice { neighbour: slot as u16, rank };
             }
         }
-        if rooted.is_some() && best.is_none() {
+        let found = best.neighbour != NONE;
+        let of = of.map_or(0, |of| of.owner);
+        if rooted && !found {
             return;
         }
-        let best = best.map(|(choice, _)| choice);
-        let own = own.map_or(0, |own| own.owner);
-        match (best, dodags.get_mut(place(own))) {
-            (best, Some(own)) if best.is_none_or(|choice| choice.owner == own.owner) => match best {
-                Some(choice) if choice.class & REFUSED == 0 || !node.has_untried(own) => {
-                    node.follow(cx, own, choice);
-                }
-                refused => {
-                    // Deeper down there may be room: what is below has to go first.
-                    own.searches += u8::from(refused.is_some());
-                    node.detach(cx, own);
-                }
-            },
-            (Some(choice), previous) => {
-                if let Some(previous) = previous {
-                    node.leave(cx, previous);
-                }
-                if let Some(dodag) = dodags.get_mut(place(choice.owner)) {
-                    node.join(cx, dodag, choice);
-                }
+        if let Some(own) = dodags.get_mut(place(owner)) {
+            if of != owner {
+                node.leave(cx, own);
+            } else if found && (least & REFUSED == 0 || !node.has_untried(own)) {
+                return node.follow(cx, own, best);
+            } else {
+                // Deeper down there may be room: what is below has to go first.
+                own.searches += u8::from(found);
+                return node.detach(cx, own);
             }
-            (None, _) => {}
+        }
+        if let Some(dodag) = dodags.get_mut(place(of)) {
+            node.join(cx, dodag, best);
         }
     }
 }
 
-/// The path through a neighbour that has advertised `dodag`, if it may be taken by a member of
-/// `own`, of the same instance.
+/// How little the path through a neighbour that has advertised `dodag` is wanted by a member of the DODAG of
+/// `owner`, of the same instance, and the rank that it gives: infinite if it may not be taken.
 #[inline(never)] // Its frame is not to lie below that of a change of parents.
-fn consider(
-    now: Instant,
-    second: u32,
-    own: Option<&Dodag>,
-    dodag: &Dodag,
-    neighbour: &Neighbour,
-    slot: u16,
-) -> Option<Choice> {
+fn consider(second: u32, owner: u8, dodag: &Dodag, neighbour: &Neighbour) -> (u32, u16) {
+    const NEVER: (u32, u16) = (u32::MAX, INFINITE_RANK);
     if dodag.membership == Membership::None
         || !dodag.configured
         || neighbour.version != dodag.version
         || neighbour.rank == INFINITE_RANK
         || !neighbour.is_reachable()
     {
-        return None;
+        return NEVER;
     }
     let configuration = &dodag.configuration;
     let candidate = Candidate { rank: neighbour.rank, etx: neighbour.etx, hop_count: neighbour.hop_count };
     // A leaf of a DODAG that it does not understand has no objective function.
     let code_point = if dodag.can_route() { configuration.ocp } else { u16::MAX };
     let Assessment { mut cost, rank, mut threshold } = assess(code_point, &candidate, configuration);
-    if rank == INFINITE_RANK || rank <= neighbour.rank || !dodag.allows(rank) {
-        return None;
+    if rank <= neighbour.rank || !dodag.allows(rank) {
+        return NEVER;
     }
-    let is_current = own.is_some_and(|own| own.owner == dodag.owner);
-    let is_preferred = is_current && dodag.preferred == slot;
+    let is_current = owner == dodag.owner;
+    let since = second.saturating_sub(dodag.chosen);
     match dodag.membership {
-        Membership::Root => return None,
+        Membership::Root => return NEVER,
         Membership::Detached => {
-            let searching = dodag.timers[FORGET].since(now) > u64::from(FORGET_TIME - SEARCH_TIME);
-            if dodag.awaits(HOLD) || (neighbour.refused && searching && dodag.awaits(FORGET)) {
-                return None;
+            let searching = since < SEARCH_SECONDS && dodag.awaits(FORGET);
+            if dodag.awaits(HOLD) || (neighbour.refused && searching) {
+                return NEVER;
             }
         }
-        Membership::Joined if !is_preferred => {
+        Membership::Joined if !neighbour.parent => {
             // Only who is nearer to the root than we are cannot be below us.
             let own = dodag.rank.min(dodag.known_rank());
             let nearer = own == INFINITE_RANK || dodag.dag_rank(neighbour.rank) < dodag.dag_rank(own);
             // A neighbour that routes lead through is a child.
             if !nearer || neighbour.routes > 0 {
-                return None;
+                return NEVER;
             }
         }
         _ => {}
     }
     // Hysteresis (RFC 6719 §3.2.2): whoever is preferred stays, unless another is cheaper
     // by the threshold or more. Another DODAG has to be better by more than that.
-    if second.saturating_sub(dodag.chosen) < SETTLE_SECONDS {
-        threshold = threshold.saturating_mul(2);
+    if since < SETTLE_SECONDS {
+        threshold *= 2;
     }
-    if is_preferred {
+    if is_current && neighbour.parent {
         cost = cost.saturating_sub(threshold.saturating_sub(1));
-    } else if own.is_some() && !is_current {
-        cost = cost.saturating_add(threshold);
+    } else if owner != 0 && !is_current {
+        cost += threshold;
     }
-    let class = if neighbour.refused { REFUSED } else { 0 }
+    let unwanted = if neighbour.refused { REFUSED } else { 0 }
         | if dodag.grounded { 0 } else { UNGROUNDED }
-        | u16::from(7 - dodag.preference.min(7));
-    Some(Choice { neighbour: slot, owner: dodag.owner, rank, class, cost })
+        | u32::from(7 - dodag.preference.min(7)) << PREFERENCE
+        | cost.min(COST);
+    (unwanted, rank)
 }
 
 impl Node<'_> {
@@ -186,17 +169,13 @@ impl Node<'_> {
         }
         let Some(own) = dodag.own_address(self.targets).copied() else { return };
         self.forget_members(dodag);
-        dodag.id = own;
-        dodag.membership = Membership::Root;
         dodag.floating = true;
         dodag.grounded = false;
         dodag.preference = 0;
-        dodag.adopt_version(lollipop::START);
         dodag.timers = [Instant::NEVER; TIMERS];
-        dodag.rank = dodag.configuration.min_hop_rank_increase.max(1);
         dodag.hop_count = if dodag.hop_count == u8::MAX { u8::MAX } else { 1 };
         dodag.dtsn = lollipop::next(dodag.dtsn);
-        dodag.tell = tell::JOINED;
+        dodag.take_root(&own);
         dodag.inconsistent = true;
     }
 
@@ -326,6 +305,7 @@ impl Node<'_> {
             return;
         }
         self.let_go(dodag);
+        dodag.chosen = self.now;
         dodag.tell |= tell::LOST;
         dodag.tell &= !tell::PARENT;
         dodag.set(HOLD, cx, POISON_TIME);

@@ -2,7 +2,7 @@
 //! Commands of a DODAG root (RFC 6550 §8.2.2.2).
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, FORGET, HOLD, Membership, tell};
+use super::dodag::{Dodag, FORGET, HOLD, Membership};
 use super::wire::{Configuration, PrefixInformation};
 use super::{ALL_RPL_NODES, Mode, Rpl, RplContext, lollipop};
 use crate::address::Ip;
@@ -59,18 +59,14 @@ impl Rpl<'_> {
         if !entry.can_route() {
             return Err(Error::Invalid);
         }
-        entry.id = id;
-        entry.membership = Membership::Root;
+        entry.take_root(&id);
         entry.instance = config.instance;
-        entry.version = lollipop::START;
         entry.preference = config.preference & 7;
         entry.grounded = config.grounded;
         entry.configured = true;
         entry.dtsn = dtsn;
         entry.prefix = config.prefix.unwrap_or_default();
-        entry.rank = unit;
         entry.hop_count = if config.hop_count_metric { 1 } else { u8::MAX };
-        entry.tell = tell::JOINED;
         entry.set(HOLD, cx, entry.parameters().min());
         self.node.send_dis(cx, &ALL_RPL_NODES, false);
         Ok(())

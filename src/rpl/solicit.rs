@@ -3,9 +3,9 @@
 //! look, and probing a parent that has been silent.
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, HOLD, Membership};
+use super::dodag::{Dodag, HOLD, Membership, PROBE};
 use super::neighbours::interface_identifier;
-use super::wire::{Options, code, option};
+use super::wire::{code, option};
 use super::{ALL_RPL_NODES, Node, Rpl, RplContext, at_second, transmit};
 use crate::address::Ip;
 use crate::time::Instant;
@@ -34,27 +34,21 @@ impl Node<'_> {
         transmit(cx, to, code::DIS, if probe { &PROBE } else { &BASE });
     }
 
-    /// When the parent of this DODAG is to be probed.
-    pub(super) fn probe_deadline(&self, dodag: &Dodag) -> Instant {
-        match self.neighbours.get(usize::from(dodag.preferred)) {
-            Some(parent) if dodag.membership == Membership::Joined => {
-                let quiet = at_second(parent.measured.saturating_add(PROBE_INTERVAL));
-                quiet.max(self.probed_at.after(u64::from(PROBE_INTERVAL) * 1000))
-            }
-            _ => Instant::NEVER,
-        }
-    }
-
     /// Sends something to a parent that nothing was sent to for long, so that the link layer
     /// finds out whether it is there.
-    pub(super) fn probe_parent(&mut self, cx: &mut RplContext<'_>, dodag: &Dodag) {
-        if !self.probe_deadline(dodag).is_due(cx.now) {
+    pub(super) fn probe_parent(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
+        if dodag.awaits(PROBE) && !dodag.expired(PROBE, cx) {
             return;
         }
+        let second = self.now;
         let Some(parent) = self.parent(dodag) else { return };
-        let parent = parent.link_local();
-        self.probed_at = cx.now;
-        self.send_dis(cx, &parent, true);
+        let from = parent.measured.saturating_add(PROBE_INTERVAL);
+        dodag.timers[PROBE] = at_second(from);
+        if second >= from {
+            let parent = parent.link_local();
+            dodag.set(PROBE, cx, PROBE_INTERVAL * 1000);
+            self.send_dis(cx, &parent, true);
+        }
     }
 }
 
@@ -79,16 +73,10 @@ impl Rpl<'_> {
         cx: &mut RplContext<'_>,
         from: &Ip,
         to: &Ip,
-        mut options: Options<'_>,
+        asked: Option<&[u8; 19]>,
     ) {
         if !from.is_link_local() {
             return;
-        }
-        let mut asked = None;
-        while let Some((kind, data)) = options.next_raw() {
-            if kind == option::SOLICITED_INFORMATION {
-                asked = data.try_into().ok();
-            }
         }
         if to.is_multicast() {
             let iid = interface_identifier(from);

@@ -7,6 +7,7 @@ use super::routes::NOWHERE;
 use super::wire::Configuration;
 use super::{Mode, Rpl, neighbours, place};
 use crate::address::Ip;
+use crate::ipv6::link::LinkAddress;
 
 /// A DODAG as this node sees it.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +106,18 @@ impl Rpl<'_> {
             preferred: entry.parent,
             routes: entry.routes,
         })
+    }
+
+    /// The rank of the neighbour behind a link, and whether it is a preferred parent.
+    pub(crate) fn neighbour(&self, link: LinkAddress) -> Option<(u16, bool)> {
+        let iid = link.interface_identifier();
+        let known = self.node.neighbours.iter().find(|entry| entry.owner != 0 && entry.iid == iid);
+        known.map(|entry| (entry.rank, entry.parent))
+    }
+
+    /// The link-local addresses of the preferred parents.
+    pub(crate) fn parents(&self) -> impl Iterator<Item = Ip> + '_ {
+        self.node.neighbours.iter().filter(|entry| entry.parent).map(neighbours::Neighbour::link_local)
     }
 
     /// The downward routes known.

@@ -17,9 +17,9 @@ mod tests;
 
 pub(crate) use base::{Base, DioView, split};
 pub use base::{Dao, DaoAck, Dio, Dis};
+pub(crate) use metric::emit_hop_count;
 pub use metric::{Metric, MetricObject, Metrics};
-pub(crate) use metric::{MetricKind, emit_hop_count, next_metric};
-pub(crate) use option::mask;
+pub(crate) use option::{Carried, mask};
 pub use option::{
     Configuration, ControlOption, Options, PrefixInformation, RouteInformation, SolicitedInformation, Target,
     Transit,

@@ -2,6 +2,7 @@
 //! The options of the control messages (RFC 6550 §6.7).
 #![forbid(unsafe_code)]
 
+use super::metric::{MetricKind, next_metric};
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer, copy};
 use crate::status::{Error, Result};
@@ -29,20 +30,51 @@ impl<'a> Options<'a> {
         Options { rest: bytes }
     }
 
-    /// Walks all options and gives them back if each is one that [`ControlOption::parse`] takes.
+    /// Walks all options, each of which has to be one that [`ControlOption::parse`] takes, and gathers what
+    /// they say.
     ///
     /// # Errors
     /// [`Error::Malformed`].
-    pub(crate) fn checked(self) -> Result<Options<'a>> {
+    pub(crate) fn checked(self) -> Result<Carried<'a>> {
+        let mut carried = Carried {
+            configuration: None,
+            prefix: None,
+            solicited: None,
+            hop_count: u8::MAX,
+            strange: false,
+        };
         let mut rest = self;
         // Ends: each round takes at least one byte.
         while !rest.rest.is_empty() {
             let (kind, data) = rest.next_raw().ok_or(Error::Malformed)?;
-            if !is_well_formed(kind, data) {
+            let suits = match kind {
+                METRIC_CONTAINER => {
+                    carried.read_metrics(data);
+                    true
+                }
+                ROUTE_INFORMATION => has_prefix(data, 0, 6),
+                CONFIGURATION => {
+                    carried.configuration = data.try_into().ok();
+                    data.len() == 14
+                }
+                TARGET => has_prefix(data, 1, 2),
+                TRANSIT => data.len() == 4 || data.len() == 20,
+                SOLICITED_INFORMATION => {
+                    carried.solicited = data.try_into().ok();
+                    data.len() == 19
+                }
+                PREFIX_INFORMATION => {
+                    carried.prefix = data.try_into().ok();
+                    data.len() == 30 && has_prefix(data, 0, 14)
+                }
+                TARGET_DESCRIPTOR => data.len() == 4,
+                _ => true,
+            };
+            if !suits {
                 return Err(Error::Malformed);
             }
         }
-        Ok(self)
+        Ok(carried)
     }
 
     /// The type and the data of the next option; for those that see each for themselves.
@@ -57,22 +89,39 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Whether the data of an option suits its type: its length, and that of a prefix in it.
-fn is_well_formed(kind: u8, data: &[u8]) -> bool {
-    let prefix = |at: usize, before: usize| {
-        let bits = data.get(at).copied().unwrap_or(u8::MAX);
-        bits <= 128 && data.len() >= before + prefix_bytes(bits)
-    };
-    match kind {
-        ROUTE_INFORMATION => prefix(0, 6),
-        CONFIGURATION => data.len() == 14,
-        TARGET => prefix(1, 2),
-        TRANSIT => data.len() == 4 || data.len() == 20,
-        SOLICITED_INFORMATION => data.len() == 19,
-        PREFIX_INFORMATION => data.len() == 30 && prefix(0, 14),
-        TARGET_DESCRIPTOR => data.len() == 4,
-        _ => true,
+/// What the options of a message say, but for its targets.
+pub(crate) struct Carried<'a> {
+    /// The data of the DODAG configuration.
+    pub(crate) configuration: Option<&'a [u8; 14]>,
+    /// The data of the prefix information.
+    pub(crate) prefix: Option<&'a [u8; 30]>,
+    /// The data of the solicited information.
+    pub(crate) solicited: Option<&'a [u8; 19]>,
+    /// The hop count, 255 for none.
+    pub(crate) hop_count: u8,
+    /// There is a metric that no objective function here minimises.
+    pub(crate) strange: bool,
+}
+
+impl Carried<'_> {
+    fn read_metrics(&mut self, data: &[u8]) {
+        let mut body = Reader::new(data);
+        while let Some(metric) = next_metric(&mut body) {
+            match metric {
+                MetricKind::HopCount(hops) => self.hop_count = hops,
+                // The rank stands for it (RFC 6719 §3.4).
+                MetricKind::Etx | MetricKind::Constraint => {}
+                MetricKind::Other => self.strange = true,
+            }
+        }
     }
+}
+
+/// Whether the data of an option has a length of a prefix at `at`, of which there are as many bytes behind the first
+/// `before`.
+fn has_prefix(data: &[u8], at: usize, before: usize) -> bool {
+    let bits = data.get(at).copied().unwrap_or(u8::MAX);
+    bits <= 128 && data.len() >= before + prefix_bytes(bits)
 }
 
 impl<'a> Iterator for Options<'a> {
@@ -337,7 +386,7 @@ impl Target {
     }
 
     fn parse(data: &[u8]) -> Result<Target> {
-        if is_well_formed(TARGET, data) { Ok(Target::read(data)) } else { Err(Error::Malformed) }
+        if has_prefix(data, 1, 2) { Ok(Target::read(data)) } else { Err(Error::Malformed) }
     }
 
     /// Reads the data of the option, which is well-formed.

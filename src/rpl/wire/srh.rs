@@ -54,6 +54,34 @@ const fn pad(payload: usize) -> u8 {
     payload.wrapping_neg() as u8 & 7
 }
 
+/// Where the addresses of a header stand.
+struct Layout<'a> {
+    /// Bytes of each but the last.
+    each: usize,
+    /// Where the last one begins.
+    last_at: usize,
+    /// All of them, without the padding.
+    addresses: &'a [u8],
+}
+
+impl<'a> Layout<'a> {
+    /// From the fields for compression and padding, and what is behind the header's first eight bytes.
+    fn of(compression: u8, pad: u8, body: &'a [u8]) -> Option<Layout<'a>> {
+        let (each, last) = (usize::from(16 - (compression >> 4)), usize::from(16 - (compression & 15)));
+        // n = (((Hdr Ext Len * 8) - Pad - (16 - CmprE)) / (16 - CmprI)) + 1
+        let addresses = body.get(..body.len().checked_sub(usize::from(pad >> 4))?)?;
+        let last_at = addresses.len().checked_sub(last)?;
+        let fits = last_at.checked_rem(each) == Some(0) && (compression != 0 || pad >> 4 == 0);
+        fits.then_some(Layout { each, last_at, addresses })
+    }
+}
+
+/// Replaces the last `length` bytes of an address by those that `bytes` begins with.
+fn fill(address: &mut Ip, length: usize, bytes: Option<&[u8]>) {
+    let tail = address.0.get_mut(16usize.saturating_sub(length)..);
+    crate::bytes::copy(tail.unwrap_or_default(), bytes.unwrap_or_default());
+}
+
 /// A checked view of a source routing header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceRoute<'a> {
@@ -81,19 +109,11 @@ impl<'a> SourceRoute<'a> {
             return Err(Error::Unsupported);
         }
         let body = reader.take(usize::from(units) * 8)?;
-        let (compressed, compressed_last, pad) = (compression >> 4, compression & 15, pad >> 4);
-        let (each, last) = (usize::from(16 - compressed), usize::from(16 - compressed_last));
-        // n = (((Hdr Ext Len * 8) - Pad - (16 - CmprE)) / (16 - CmprI)) + 1
-        let used = body.len().checked_sub(usize::from(pad)).ok_or(Error::Malformed)?;
-        let others = used.checked_sub(last).ok_or(Error::Malformed)?;
-        let quotient = others.checked_div(each).ok_or(Error::Malformed)?;
-        if quotient * each != others || (compression == 0 && pad != 0) {
-            return Err(Error::Malformed);
-        }
-        let count = u8::try_from(quotient + 1).map_err(|_| Error::Malformed)?;
-        let addresses = body.get(..used).ok_or(Error::Malformed)?;
-        let shape = Shape { compressed, compressed_last, count };
-        Ok(SourceRoute { next_header, segments_left, shape, addresses })
+        let layout = Layout::of(compression, pad, body).ok_or(Error::Malformed)?;
+        let count = u8::try_from(layout.last_at.checked_div(layout.each).unwrap_or(0) + 1);
+        let (compressed, compressed_last) = (compression >> 4, compression & 15);
+        let shape = Shape { compressed, compressed_last, count: count.map_err(|_| Error::Malformed)? };
+        Ok(SourceRoute { next_header, segments_left, shape, addresses: layout.addresses })
     }
 
     /// The addresses in order, completed with the prefix of the IPv6 destination.
@@ -147,41 +167,41 @@ pub fn advance(
     destination: &mut Ip,
     is_own: &dyn Fn(&Ip) -> bool,
 ) -> core::result::Result<bool, Refusal> {
-    let route = SourceRoute::parse(header).map_err(|_| Refusal::Drop)?;
-    let (shape, left) = (route.shape, route.segments_left);
-    if left == 0 {
-        return Ok(false);
-    }
+    let [_, units, ROUTING_TYPE, segments_left, compression, pad, _, _, body @ ..] = header else {
+        return Err(Refusal::Drop);
+    };
+    let left = usize::from(*segments_left);
+    let body = body.get_mut(..usize::from(*units) * 8).ok_or(Refusal::Drop)?;
+    let Layout { each, last_at, addresses } = Layout::of(*compression, *pad, body).ok_or(Refusal::Drop)?;
+    let Some(behind) = left.checked_sub(1) else { return Ok(false) };
     // The pointers are to Segments Left, and to the address vector.
-    let index = shape.count.checked_sub(left).ok_or(Refusal::ParameterProblem(3))?;
-    let mut next = None;
-    let mut seen_own = false;
-    let mut apart = false;
-    for (position, address) in route.addresses(destination).enumerate() {
-        if is_own(&address) {
-            if apart {
-                return Err(Refusal::ParameterProblem(8));
-            }
+    let next_at = last_at.checked_sub(behind * each).ok_or(Refusal::ParameterProblem(3))?;
+    let mut next = *destination;
+    let (mut seen_own, mut apart) = (false, false);
+    let mut at = 0;
+    while at <= last_at {
+        let mut address = *destination;
+        fill(&mut address, if at == last_at { addresses.len() - last_at } else { each }, addresses.get(at..));
+        if at == next_at {
+            next = address;
+        }
+        if !is_own(&address) {
+            apart = seen_own;
+        } else if apart {
+            return Err(Refusal::ParameterProblem(8));
+        } else {
             seen_own = true;
-        } else if seen_own {
-            apart = true;
         }
-        if position == usize::from(index) {
-            next = Some(address);
-        }
+        at += each;
     }
-    let next = next.ok_or(Refusal::Drop)?;
     if next.is_multicast() || destination.is_multicast() {
         return Err(Refusal::Drop);
     }
-    let elided = if left == 1 { shape.compressed_last } else { shape.compressed };
-    let start = 8 + usize::from(index) * usize::from(16 - shape.compressed.min(15));
-    let room = header.get_mut(start..).ok_or(Refusal::Drop)?;
-    let own = destination.0.get(usize::from(elided)..).ok_or(Refusal::Drop)?;
+    let room = body.get_mut(next_at..).unwrap_or_default();
+    let length = if behind == 0 { 16 - usize::from(*compression & 15) } else { each };
+    let own = destination.0.get(16 - length..).unwrap_or_default();
     crate::bytes::copy(room, own);
-    if let Some(segments_left) = header.get_mut(3) {
-        *segments_left = left - 1;
-    }
+    *segments_left -= 1;
     *destination = next;
     Ok(true)
 }
