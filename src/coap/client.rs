@@ -10,8 +10,9 @@ use super::params::Params;
 use super::peers;
 use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
-use super::wire::{Bits, Code, Encoder, Type, number, token, uint};
+use super::wire::{self, Bits, Encoder, Type, number, token, uint};
 use crate::address::Ip;
+use crate::bytes;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -77,7 +78,7 @@ impl<'m> Endpoint<'m> {
         let limit = self.limit(cx, head.peer.get());
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let kind = if flags & CON != 0 { Type::Con } else { Type::Non };
-        let mut out = Encoder::start(room, kind, request.method, 0, token);
+        let mut out = Encoder::start(room, wire::head(kind, request.method, 0), token);
         request.options.put(&mut out)?;
         self.owed.put(head.peer.get(), &mut out, request.payload.len().min(16 << szx));
         if flags & pending::OBSERVE != 0 {
@@ -127,8 +128,8 @@ impl<'m> Endpoint<'m> {
         let pending = self.begin(cx, path, None)?;
         pending.head.set(CON | pending::PING);
         pending.timeout.set(self.config.params.max_transmit_wait());
-        let built = Encoder::start(self.scratch, Type::Con, Code::EMPTY, 0, &[]).end();
-        self.start(cx, pending, built)
+        let length = bytes::copy(self.scratch, &message::empty(Type::Con, 0).to_be_bytes());
+        self.start(cx, pending, Ok(length))
     }
 
     /// A new entry for a request along `path`.
@@ -206,7 +207,7 @@ impl<'m> Endpoint<'m> {
     #[inline(never)]
     pub(super) fn take_turn(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
         let head = &pending.head;
-        let peer = self.peers.get(head.peer.get());
+        let peer = self.peer_of(head);
         let ahead = |other: &Pending| {
             other.head.at(Stage::Turn)
                 && other.head.peer.get() == head.peer.get()
@@ -258,7 +259,7 @@ impl<'m> Endpoint<'m> {
         }
         if !head.is(GROUP | pending::OUTSTANDING) {
             head.set(pending::OUTSTANDING);
-            peers::more(&self.peers.get(index).outstanding);
+            peers::more(&self.peer_of(head).outstanding);
         }
     }
 
@@ -298,7 +299,7 @@ impl<'m> Endpoint<'m> {
         let head = &pending.head;
         if head.is(pending::OUTSTANDING) {
             head.unset(pending::OUTSTANDING);
-            peers::less(&self.peers.get(head.peer.get()).outstanding);
+            peers::less(&self.peer_of(head).outstanding);
             self.wake(Some(head.peer.get()));
         }
     }
@@ -392,7 +393,7 @@ impl<'m> Endpoint<'m> {
                     let pause = length.saturating_mul(1000).checked_div(self.config.params.probing_rate);
                     let waited = if stage == Stage::Ack { u32::MAX } else { pending.timeout.get() };
                     let pause = pause.unwrap_or(0).saturating_sub(waited);
-                    self.peers.get(head.peer.get()).quiet_until.set(self.now.after(pause.into()));
+                    self.peer_of(head).quiet_until.set(self.now.after(pause.into()));
                     result = Err(Error::Timeout);
                 }
             }

@@ -101,6 +101,8 @@ impl<'m> Endpoint<'m> {
             return Err(Error::Invalid);
         }
         carver.enough()?;
+        #[cfg(target_os = "none")]
+        super::whole::keep();
         Ok(Endpoint {
             resources: Table::new(resources),
             peers: peers.ok_or(Error::NoMemory)?,
@@ -384,7 +386,7 @@ impl<'m> Endpoint<'m> {
                 Stage::Done => peers::RECORDED,
                 _ => peers::NEEDED,
             };
-            let known = &self.peers.get(head.peer.get()).loss;
+            let known = &self.peer_of(head).loss;
             known.set(known.get() | loss);
         }
         let place = self.peers.place(self.now, self.lifetime, ours)?;

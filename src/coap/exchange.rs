@@ -134,8 +134,11 @@ impl<'m> Endpoint<'m> {
         let mut place = usize::from(self.hand);
         let mut victim = None;
         for _ in all {
-            let Some(exchange) = all.get(place).or(all.first()) else { break };
-            place = if place < all.len() { place + 1 } else { 1 };
+            if place >= all.len() {
+                place = 0;
+            }
+            let Some(exchange) = all.get(place) else { break };
+            place += 1;
             let head = &exchange.head;
             if !head.at(Stage::Done) || (stored && head.place.get() == 0) {
                 continue;
@@ -167,7 +170,7 @@ impl<'m> Endpoint<'m> {
         }
         if head.is(NOTIFY) {
             // The next observer, or the next state, has its turn.
-            peers::less(&self.peers.get(head.peer.get()).notifying);
+            peers::less(&self.peer_of(head).notifying);
             if let Some(observer) = self.tables.observer(exchange.observer.get()) {
                 observer.exchange.set(None);
             }
@@ -226,7 +229,7 @@ impl<'m> Endpoint<'m> {
         // What was sent more than once says nothing of the round-trip time.
         if taken && head.tries.get() == 0 {
             let sent = head.due.get().0.saturating_sub(head.delay.get().into());
-            self.peers.get(head.peer.get()).acknowledged(self.now.since(Instant(sent)));
+            self.peer_of(head).acknowledged(self.now.since(Instant(sent)));
         }
         if let Some(observer) = self.tables.observer(exchange.observer.get()) {
             if taken {

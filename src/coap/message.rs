@@ -5,8 +5,9 @@
 use super::endpoint::Endpoint;
 use super::entry::Head;
 use super::exchange::{ACKED, Exchange};
+use super::peers::Peer;
 use super::stats::Stats;
-use super::wire::Type;
+use super::wire::{Code, Type, head};
 use crate::status::{Error, Result};
 use crate::time::Instant;
 use crate::transport::{DatagramContext, Path};
@@ -21,7 +22,7 @@ pub(super) fn stamp(message: &mut [u8], id: u16) {
 
 /// An empty message, as a number: its bytes are in network order.
 pub(super) const fn empty(kind: Type, id: u16) -> u32 {
-    (0x40 | (kind as u32) << 4) << 24 | id as u32
+    head(kind, Code::EMPTY, id)
 }
 
 /// Hands a datagram to the transport and counts it.
@@ -38,7 +39,7 @@ pub(super) fn send(
     sent
 }
 
-impl Endpoint<'_> {
+impl<'m> Endpoint<'m> {
     /// Sends an empty message along a path. Should it be lost, the peer's next retransmission brings it anew.
     #[inline(never)]
     pub(super) fn send_empty(&mut self, cx: &mut DatagramContext<'_>, path: &Path, message: u32) {
@@ -96,6 +97,12 @@ impl Endpoint<'_> {
     pub(super) fn wait_until(&mut self, entry: &Head, at: Instant) {
         entry.due.set(at);
         self.next = self.next.min(at);
+    }
+
+    /// The peer of an entry.
+    #[inline(never)] // It is called from everywhere.
+    pub(super) fn peer_of(&self, entry: &Head) -> &'m Peer {
+        self.peers.get(entry.peer.get())
     }
 
     /// A fresh message ID for this peer.

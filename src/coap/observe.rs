@@ -111,10 +111,13 @@ impl<'m> Endpoint<'m> {
         let mut later = Instant::NEVER;
         let mut place = usize::from(self.turn);
         for _ in all {
-            let Some(observer) = all.get(place).or(all.first()) else { break };
-            place = if place < all.len() { place + 1 } else { 1 };
+            if place >= all.len() {
+                place = 0;
+            }
+            let Some(observer) = all.get(place) else { break };
+            place += 1;
             let head = &observer.head;
-            let peer = self.peers.get(head.peer.get());
+            let peer = self.peer_of(head);
             if !head.is_used()
                 || !head.is(DIRTY)
                 || observer.exchange.get().is_some()
@@ -208,7 +211,7 @@ impl<'m> Endpoint<'m> {
     fn open_notification(&mut self, observer: &Observer) -> Option<&'m Exchange> {
         let peer = observer.head.peer.get();
         let exchange = self.open_exchange(self.lifetime, peer, 0, NOTIFY)?;
-        peers::more(&self.peers.get(peer).notifying);
+        peers::more(&self.peer_of(&exchange.head).notifying);
         observer.head.unset(DIRTY);
         observer.exchange.set(exchange.head.handle());
         exchange.observer.set(observer.head.handle());

@@ -9,7 +9,7 @@ use super::exchange::{ACKED, Exchange, IDEMPOTENT, NOTIFY};
 use super::key;
 use super::link::Window;
 use super::listing;
-use super::wire::{Bits, Code, Encoder, Type, number};
+use super::wire::{self, Bits, Code, Encoder, Type, number};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::DatagramContext;
@@ -139,12 +139,13 @@ impl Endpoint<'_> {
             } else {
                 (if confirmable { Type::Con } else { Type::Non }, self.take_id(index))
             };
-            let built = self.build(cx, exchange, asked, response, listing, kind, id)?;
+            let built =
+                self.build(cx, exchange, asked, response, listing, wire::head(kind, response.code, id))?;
             if held_back
                 || built.length <= free
                 || notify
                 || !self.config.amplification_limit
-                || self.peers.get(index).verified.get()
+                || self.peer_of(head).verified.get()
                 || self.is_secure(cx, index)
             {
                 break (kind, id, built);
@@ -200,7 +201,7 @@ impl Endpoint<'_> {
         } else {
             self.send_built(cx, index, length);
             if head.is(NOTIFY) {
-                self.peers.get(index).pace(self.now);
+                self.peer_of(head).pace(self.now);
                 if let Some(observer) = self.tables.observer(exchange.observer.get()) {
                     observer.head.message_id.set(id);
                     super::peers::more(&observer.head.count);
@@ -224,8 +225,7 @@ impl Endpoint<'_> {
         asked: &Head,
         response: &Response<'_>,
         listing: bool,
-        kind: Type,
-        id: u16,
+        head: u32,
     ) -> Result<Built> {
         let index = exchange.head.peer.get();
         let limit = self.limit(cx, index);
@@ -233,7 +233,7 @@ impl Endpoint<'_> {
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
         let mut code = response.code;
         let success = code.is_success();
-        let mut out = Encoder::start(room, kind, code, id, request.token);
+        let mut out = Encoder::start(room, head, request.token);
         response.options.put(&mut out)?;
         if exchange.observer.get().is_some() && success && cfg!(feature = "coap-observe") {
             self.sequence = self.sequence.wrapping_add(1) & 0xff_ffff;

@@ -77,7 +77,8 @@ pub(super) fn suits(path: &str, options: &Options<'_>) -> usize {
     let mut asked = || asked.advance(number::URI_PATH);
     let path = path.as_bytes();
     // The root has no segments.
-    let mut rest = Some(path.strip_prefix(b"/").unwrap_or(path)).filter(|rest| !rest.is_empty());
+    let path = if let [b'/', path @ ..] = path { path } else { path };
+    let mut rest = Some(path).filter(|path| !path.is_empty());
     let mut depth = 1;
     while let Some(path) = rest {
         let end = path.iter().position(|byte| *byte == b'/');
@@ -95,11 +96,19 @@ pub(super) fn suits(path: &str, options: &Options<'_>) -> usize {
     if asked().is_none() { usize::MAX } else { 0 }
 }
 
-/// Whether the first byte alone says that a path cannot suit a request whose first segment is `asked`.
+/// What the first byte of a path is, after the slash, to suit a request whose first segment is `asked`; more than a
+/// byte for none.
+pub(super) fn first(asked: Option<&[u8]>) -> u32 {
+    asked.map_or(NO_BYTE, |segment| segment.first().map_or(b'/'.into(), |byte| u32::from(*byte)))
+}
+
+const NO_BYTE: u32 = 256;
+
+/// Whether the first byte alone says that a path cannot suit a request that asks for it to be `asked`.
 /// There may be many resources, and this spares the look at nearly all of them.
-pub(super) fn differs(path: &str, asked: Option<&[u8]>) -> bool {
-    let first = path.as_bytes().get(1);
-    first != asked.map(|segment| segment.first().unwrap_or(&b'/')) && first != Some(&b'*')
+pub(super) fn differs(path: &str, asked: u32) -> bool {
+    let first = path.as_bytes().get(1).map_or(NO_BYTE, |byte| u32::from(*byte));
+    first != asked && first != b'*'.into()
 }
 
 #[cfg(test)]
@@ -115,7 +124,7 @@ mod tests {
         }
         let found = suits(path, &Message::parse(out.finish()).unwrap().options);
         if path.starts_with('/') && found != 0 {
-            assert!(!differs(path, segments.first().map(|segment| segment.as_bytes())));
+            assert!(!differs(path, first(segments.first().map(|segment| segment.as_bytes()))));
         }
         found
     }
@@ -143,13 +152,13 @@ mod tests {
 
     #[test]
     fn the_first_byte_tells_most_paths_apart() {
-        assert!(differs("/a", Some(b"b")));
-        assert!(differs("/a", Some(b"")));
-        assert!(differs("/a", None));
-        assert!(differs("/", Some(b"a")));
-        assert!(!differs("/", None));
-        assert!(!differs("/a/b", Some(b"ab")));
-        assert!(!differs("/*", Some(b"b")));
+        assert!(differs("/a", first(Some(b"b"))));
+        assert!(differs("/a", first(Some(b""))));
+        assert!(differs("/a", first(None)));
+        assert!(differs("/", first(Some(b"a"))));
+        assert!(!differs("/", first(None)));
+        assert!(!differs("/a/b", first(Some(b"ab"))));
+        assert!(!differs("/*", first(Some(b"b"))));
     }
 
     #[test]

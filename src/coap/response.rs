@@ -9,7 +9,7 @@ use super::exchange::{ACKED, Exchange, IDEMPOTENT};
 use super::key;
 use super::message::{self, empty};
 use super::pending::{self, Pending};
-use super::wire::{Bits, Code, Encoder, Message, Type, number, token};
+use super::wire::{self, Bits, Code, Encoder, Message, Type, number, token};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::{DatagramContext, Path};
@@ -324,7 +324,7 @@ impl<'m> Endpoint<'m> {
             _ => (0, first.token, first.payload),
         };
         let room = self.scratch.get_mut(..limit).unwrap_or_default();
-        let mut out = Encoder::start(room, first.kind, first.code, 0, token);
+        let mut out = Encoder::start(room, wire::head(first.kind, first.code, 0), token);
         for (number, value) in first.options {
             let bit = if number == number::SIZE1 { 0 } else { number };
             if number != option && (bit >= 32 || skip & 1 << bit == 0) {

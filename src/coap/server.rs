@@ -8,8 +8,8 @@ use super::event::{Cause, Event, Incoming, Part};
 use super::exchange::{Exchange, IDEMPOTENT, MORE};
 use super::listing;
 use super::message;
-use super::resources::{Resource, differs, flags, method_bit, suits};
-use super::wire::{Bits, Code, Encoder, Message, Options, Type, is_usable, number, uint};
+use super::resources::{Resource, differs, first, flags, method_bit, suits};
+use super::wire::{self, Bits, Code, Encoder, Message, Options, Type, is_usable, number, uint};
 use crate::address::put_decimal;
 use crate::bytes::Writer;
 use crate::status::{Error, Result};
@@ -115,7 +115,8 @@ impl Endpoint<'_> {
             Type::Con => (Type::Ack, message.message_id),
             _ => (Type::Non, cx.random.u32() as u16),
         };
-        let mut out = Encoder::start(self.scratch, kind, Code::SERVICE_UNAVAILABLE, id, message.token);
+        let head = wire::head(kind, Code::SERVICE_UNAVAILABLE, id);
+        let mut out = Encoder::start(self.scratch, head, message.token);
         out.add(number::MAX_AGE, BUSY_AGE);
         if let Ok(length) = out.end() {
             let _ = message::send(cx, &mut self.stats, path, self.scratch.get(..length).unwrap_or_default());
@@ -135,7 +136,7 @@ impl Endpoint<'_> {
         part: &mut Part,
     ) -> core::result::Result<Cause, Code> {
         let index = exchange.head.peer.get();
-        let peer = self.peers.get(index);
+        let peer = self.peer_of(&exchange.head);
         if message.option(number::ECHO).is_some_and(|echo| echo == peer.echo.get()) {
             peer.verified.set(true);
         }
@@ -180,7 +181,7 @@ impl Endpoint<'_> {
     /// The resource that suits a path best, if one suits better than so.
     fn route(&self, options: &Options<'_>, mut most: usize) -> Option<Handle> {
         let mut best = None;
-        let first = options.first(number::URI_PATH);
+        let first = first(options.first(number::URI_PATH));
         for (handle, resource) in self.resources.iter() {
             if differs(resource.path, first) {
                 continue;
@@ -199,13 +200,10 @@ impl Endpoint<'_> {
     pub(super) fn option_fault(&self, message: &Message<'_>) -> Fault {
         // No option has the number 0.
         let mut last = 0;
+        let asked = cfg!(feature = "coap-server") && message.code.is_request();
         for (number, value) in message.options {
             let again = core::mem::replace(&mut last, number) == number;
-            if number == number::HOP_LIMIT
-                && !again
-                && message.code.is_request()
-                && !matches!(uint(value), Some(1..=255))
-            {
+            if number == number::HOP_LIMIT && !again && asked && !matches!(uint(value), Some(1..=255)) {
                 return Fault { code: Code::BAD_REQUEST, number };
             }
             if !number::is_critical(number) || self.recognises(number) {
@@ -215,8 +213,8 @@ impl Endpoint<'_> {
                 return Fault { code: Code::PROXYING_NOT_SUPPORTED, number };
             }
             // Of these the standards define the Block options alone for responses.
-            let defined = message.code.is_request() || matches!(number, number::BLOCK1 | number::BLOCK2);
-            if !defined || !is_usable(number, value.len(), again) {
+            let block = matches!(number, number::BLOCK1 | number::BLOCK2) && cfg!(feature = "coap-block");
+            if !(asked || block) || !is_usable(number, value.len(), again) {
                 return Fault { code: Code::BAD_OPTION, number };
             }
             if matches!(number, number::BLOCK1 | number::BLOCK2) {

@@ -81,8 +81,10 @@ impl<'m> Endpoint<'m> {
         self.wait(&transfer.head, self.config.transfer_timeout);
         (part.offset, part.more, part.total) = (offset, block.more(), if block.more() { total } else { end });
         if resource.flags & flags::ASSEMBLE != 0 {
-            let body = self.bodies.get_mut(start_of(&self.config, transfer)..).unwrap_or_default();
-            let place = body.get_mut(offset as usize..end as usize).ok_or(Code::REQUEST_ENTITY_TOO_LARGE)?;
+            // No more than the limit, so that it ends before the next one's place.
+            let start = start_of(&self.config, transfer);
+            let place = start.wrapping_add(offset as usize)..start.wrapping_add(end as usize);
+            let place = self.bodies.get_mut(place).ok_or(Code::REQUEST_ENTITY_TOO_LARGE)?;
             bytes::copy(place, message.payload);
             if block.more() {
                 return Err(Code::CONTINUE);
@@ -136,7 +138,8 @@ impl<'m> Endpoint<'m> {
 
 /// Where a transfer is assembled.
 fn start_of(config: &Config, transfer: &Transfer) -> usize {
-    entry::index(transfer.head.key()).saturating_mul(config.body as usize)
+    // There are so many places.
+    entry::index(transfer.head.key()).wrapping_mul(config.body as usize)
 }
 
 /// The largest body that a resource takes in blocks; 0 for any.

@@ -30,28 +30,30 @@ impl<'a> Filter<'a> {
         if name.is_empty() {
             return Err(Error::Malformed);
         }
-        Ok(match value.strip_suffix(b"*") {
-            Some(value) => Filter { name, value, prefix: true },
-            None => Filter { name, value, prefix: false },
+        Ok(match value {
+            [value @ .., b'*'] => Filter { name, value, prefix: true },
+            _ => Filter { name, value, prefix: false },
         })
     }
 
     /// Whether the link is asked for. Each of the values that `rt`, `if`, `rel`, `rev` and `ct`
     /// list, separated by spaces, counts for itself.
     pub fn matches(&self, link: &Link<'_>) -> bool {
-        let list = match uint(self.name) {
-            Some(HREF) => return self.compare(&Value { raw: link.target, quoted: false }, false),
-            name => matches!(name, Some(RT | IF | REL | REV | CT)),
-        };
-        let (mut reader, mut next) = (Reader::new(link.attributes), Attribute::NONE);
-        while let Some(true) = attribute(&mut reader, &mut next) {
+        let list = matches!(uint(self.name), Some(RT | IF | REL | REV | CT));
+        // The target is filtered like an attribute.
+        let target = Value { raw: link.target, quoted: false };
+        let mut next = Attribute { name: b"href", value: Some(target) };
+        let mut reader = Reader::new(link.attributes);
+        loop {
             // One without a value exists, and that is all that can be said of it.
             let value = next.value.get_or_insert(Value { raw: &[], quoted: false });
             if next.name == self.name && self.compare(value, list) {
                 return true;
             }
+            if attribute(&mut reader, &mut next) != Some(true) {
+                return false;
+            }
         }
-        false
     }
 
     /// Compares with the whole value, or with each word of it.
@@ -81,7 +83,6 @@ impl<'a> Filter<'a> {
 }
 
 // Names as numbers, since to compare those takes less code.
-const HREF: u32 = u32::from_be_bytes(*b"href");
 const RT: u32 = u32::from_be_bytes(*b"\0\0rt");
 const IF: u32 = u32::from_be_bytes(*b"\0\0if");
 const REL: u32 = u32::from_be_bytes(*b"\0rel");

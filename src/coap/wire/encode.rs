@@ -30,31 +30,24 @@ impl<'b> Encoder<'b> {
         message_id: u16,
         token: &[u8],
     ) -> Result<Encoder<'b>> {
-        let encoder = Encoder::start(buffer, kind, code, message_id, token);
+        let encoder = Encoder::start(buffer, head(kind, code, message_id), token);
         if encoder.failed { Err(Error::TooLarge) } else { Ok(encoder) }
     }
 
     /// The same, where it is the [`end`](Encoder::end) that tells whether there was room.
-    pub(in crate::coap) fn start(
-        buffer: &'b mut [u8],
-        kind: Type,
-        code: Code,
-        message_id: u16,
-        token: &[u8],
-    ) -> Encoder<'b> {
+    pub(in crate::coap) fn start(buffer: &'b mut [u8], head: u32, token: &[u8]) -> Encoder<'b> {
         let mut encoder = Encoder { out: Writer::new(buffer), start: 0, failed: false };
-        encoder.failed = encoder.head(kind, code, message_id, token).is_err();
+        encoder.failed = encoder.head(head, token).is_err();
         encoder.start = encoder.out.position();
         encoder
     }
 
-    fn head(&mut self, kind: Type, code: Code, message_id: u16, token: &[u8]) -> Result<()> {
+    fn head(&mut self, head: u32, token: &[u8]) -> Result<()> {
         if token.len() > LONGEST_TOKEN {
             return Err(Error::TooLarge);
         }
         let (nibble, rest) = split(token.len());
-        let first = 0x40 | (kind as u8) << 4 | nibble;
-        self.out.u32(u32::from(first) << 24 | u32::from(code.0) << 16 | u32::from(message_id))?;
+        self.out.u32(head | u32::from(nibble) << 24)?;
         put_extension(&mut self.out, nibble, rest)?;
         self.out.put(token)
     }
@@ -199,6 +192,11 @@ impl<'b> Encoder<'b> {
     pub fn finish(self) -> &'b mut [u8] {
         self.out.finish()
     }
+}
+
+/// The first four bytes of a message as a number, in network order, but for the length of the token.
+pub(in crate::coap) const fn head(kind: Type, code: Code, message_id: u16) -> u32 {
+    (0x40 | (kind as u32) << 4) << 24 | (code.0 as u32) << 16 | message_id as u32
 }
 
 /// How many bytes an option takes.
