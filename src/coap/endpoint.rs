@@ -36,10 +36,6 @@ pub struct Endpoint<'m> {
     pub(super) stats: Stats,
     /// The time of the call that is under way.
     pub(super) now: Instant,
-    /// Nothing is due before this.
-    pub(super) next: Instant,
-    /// When observers are looked at again.
-    pub(super) notify_at: Instant,
     /// The place that was freed last.
     pub(super) freed: u16,
     /// No exchange was free when one was looked for, and no place was freed since.
@@ -56,6 +52,10 @@ pub struct Endpoint<'m> {
     pub(super) tokens: u32,
     /// The sequence number of the last notification.
     pub(super) sequence: u32,
+    /// Nothing is due before this.
+    pub(super) next: Instant,
+    /// When observers are looked at again.
+    pub(super) notify_at: Instant,
     pub(super) config: Config,
     pub(super) resources: Table<'m, Resource<'m>>,
     /// Where transfers are assembled, each in its place.

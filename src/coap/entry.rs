@@ -70,15 +70,15 @@ pub(super) struct Head {
     /// When something is to be done about it; of an observer, when it last acknowledged a
     /// notification, or registered.
     pub(super) due: Moment,
-    /// Its table and its place there.
-    key: Cell<u16>,
-    /// How often its place was taken.
-    generation: Cell<u16>,
+    /// What names it to others: its place in its table, and how often that was taken.
+    handle: Cell<Option<Handle>>,
     /// Where its message lies in the pool, counted from 1.
     pub(super) place: Cell<u32>,
     /// How long to wait, in milliseconds, before its message is sent again for the first time.
     pub(super) delay: Cell<u32>,
     pub(super) peer: Cell<u16>,
+    /// Its table and its place there.
+    key: Cell<u16>,
     /// The message ID of our message that was sent last, or is on its way.
     pub(super) message_id: Cell<u16>,
     pub(super) flags: Cell<u16>,
@@ -133,9 +133,8 @@ impl Head {
         self.key.get()
     }
 
-    #[inline(never)]
     pub(super) fn handle(&self) -> Option<Handle> {
-        Handle::new(index(self.key.get()) as u16, self.generation.get())
+        self.handle.get()
     }
 
     /// Whether it is one of this peer's.
@@ -240,7 +239,8 @@ impl<'m> Tables<'m> {
             let head = self.head(kind, place)?;
             if !head.is_used() {
                 // Generation 0 is left out, so that no handle is ever 0.
-                head.generation.set(head.generation.get().checked_add(1).unwrap_or(1));
+                let taken = head.handle().map_or(0, Handle::generation);
+                head.handle.set(Handle::new(place as u16, taken.checked_add(1).unwrap_or(1)));
                 head.key.set(kind | place as u16);
                 head.stage.set(Stage::Open);
                 head.peer.set(peer);
@@ -259,7 +259,7 @@ impl<'m> Tables<'m> {
     fn find(&self, kind: Kind, handle: Handle) -> Option<usize> {
         let place = handle.index();
         let head = self.head(kind, place)?;
-        if head.generation.get() == handle.generation() && head.is_used() { Some(place) } else { None }
+        if raw(head.handle()) == handle.raw() && head.is_used() { Some(place) } else { None }
     }
 
     /// Whose message of ours, with this message ID, this peer has yet to acknowledge or reset.

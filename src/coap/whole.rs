@@ -13,7 +13,6 @@ use super::message;
 use super::peers::Peer;
 use super::stats::Stats;
 use crate::status::Result;
-use crate::table::Handle;
 use crate::transport::{DatagramContext, Path};
 
 type Engine = Endpoint<'static>;
@@ -28,7 +27,6 @@ struct Whole {
     limit: fn(&mut Engine, &DatagramContext<'_>, u16) -> usize,
     is_secure: fn(&mut Engine, &DatagramContext<'_>, u16) -> bool,
     peer_of: fn(&Engine, &Head) -> &'static Peer,
-    handle: fn(&Head) -> Option<Handle>,
     #[cfg(feature = "coap-server")]
     acknowledge: fn(&mut Engine, &mut DatagramContext<'_>, &Exchange),
 }
@@ -41,7 +39,6 @@ static WHOLE: Whole = Whole {
     limit: Endpoint::limit,
     is_secure: Endpoint::is_secure,
     peer_of: Endpoint::peer_of,
-    handle: Head::handle,
     #[cfg(feature = "coap-server")]
     acknowledge: Endpoint::acknowledge,
 };
