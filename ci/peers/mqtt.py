@@ -389,6 +389,65 @@ def closed_without_a_word():
         check(f"closed without a word, {lines} to send, {'one' if takes else 'none'} taken each time", fine, "" if fine else f"status {status}: {said}")
 
 
+class Script:
+    """A server of 5.0 that keeps what it gets and answers what has to be answered, one connection at a time."""
+    ANSWERS = {1: (0x20, b"\0\0\0"), 8: (0x90, b"\0\1"), 10: (0xB0, b"\0\0"), 3: (0x40, b"")}
+
+    def __init__(self, name, *arguments):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(30)
+        self.program = start(tool(name, self.listener.getsockname()[1], "-V", "mqttv5", *arguments))
+
+    def connection(self, until):
+        """The packets of the next connection by their types, up to the first one of type `until`."""
+        packets, peer = {}, self.listener.accept()[0]
+        peer.settimeout(30)
+        with peer, peer.makefile("rb") as stream:
+            while until not in packets:
+                first, body = packet_of(stream)
+                packets.setdefault(first >> 4, []).append(body)
+                if first == 0:
+                    break
+                header, answer = self.ANSWERS.get(first >> 4, (0, b""))
+                if first >> 4 == 3:
+                    begin = 2 + int.from_bytes(body[:2], "big")
+                    identifier = body[begin:begin + 2]
+                else:
+                    identifier = b"" if first >> 4 == 1 else body[:2]
+                if header:
+                    peer.sendall(bytes([header, len(identifier + answer)]) + identifier + answer)
+            # What was answered is read before the end.
+            peer.shutdown(socket.SHUT_WR)
+            stream.read()
+        return packets
+
+    def stop(self):
+        self.program.terminate()
+        self.program.wait(30)
+        self.listener.close()
+
+
+def properties_of_every_packet():
+    """-D for each packet that a client sends properties with; and what a subscription had it has again when it is made again."""
+    def user(packet):
+        return ["-D", packet, "user-property", packet, "it"], b"\x26" + len(packet).to_bytes(2, "big") + packet.encode() + b"\0\2it"
+
+    (connect, in_connect), (publish, in_publish), (will, in_will) = user("connect"), user("publish"), user("will")
+    (disconnect, in_disconnect), (subscribe, in_subscribe), (unsubscribe, in_unsubscribe) = user("disconnect"), user("subscribe"), user("unsubscribe")
+    script = Script("pub", "-t", "a", "-q", 1, "-m", "x", *connect, *publish, "-D", "publish", "payload-format-indicator", "1", *will, "--will-topic", "w",
+                    "-D", "will", "will-delay-interval", "5", *disconnect, "-D", "disconnect", "reason-string", "bye")
+    got = script.connection(14)
+    fine = (in_connect in got[1][0] and in_will in got[1][0] and b"\x18\0\0\0\5" in got[1][0] and in_publish in got[3][0] and b"\1\1" in got[3][0]
+            and in_disconnect in got[14][0] and b"\x1f\0\3bye" in got[14][0])
+    check("mqttv5: -D for CONNECT, will, PUBLISH, DISCONNECT", fine, "" if fine else str(got))
+    script.stop()
+    script = Script("sub", "-t", "a", *subscribe, "-D", "subscribe", "subscription-identifier", "9", "-U", "b", *unsubscribe)
+    first, second = script.connection(8), script.connection(8)
+    fine = in_unsubscribe in first[10][0] and in_subscribe in first[8][0] and b"\x0b\x09" in first[8][0] and first[8][0][2:] == second[8][0][2:]
+    check("mqttv5: -D for SUBSCRIBE and UNSUBSCRIBE, and a subscription made again", fine, "" if fine else f"{first} {second}")
+    script.stop()
+
+
 def limits():
     broker = Broker("limits", "max_inflight_messages 3", "max_packet_size 200", "max_keepalive 60")
     bench = [os.path.join(TOOLS, "mote-mqtt-bench"), "-h", "127.0.0.1", "-p", str(broker.port), "-V", "mqttv5", "-n", "2000", "-q"]
@@ -475,6 +534,7 @@ if __name__ == "__main__":
     broker.stop()
     cut_short()
     closed_without_a_word()
+    properties_of_every_packet()
     limits()
     print(f"{len(failures)} failed" if failures else "all passed")
     sys.exit(bool(failures))
