@@ -5,7 +5,10 @@
  * system has taken its last byte, not before: whenever this program dies, by SIGTERM, by SIGKILL or because its output cannot be
  * written, what it had acknowledged is in the pipe or the file that it writes to, and the broker has the rest and sends it again when
  * the session goes on (-c). A message whose connection ends in its midst is not written at all. What was written and not acknowledged
- * comes twice at QoS 1; at QoS 2 that takes a death between the two. It does not wait for a disk (no fsync). */
+ * comes twice at QoS 1; at QoS 2 that takes a death between the two. It does not wait for a disk (no fsync).
+ *
+ * An empty message is an empty line. The status is 0 after -C messages or a signal, 27 when -W has ended it, 1 when the broker is gone or refuses, and 2
+ * when the options are wrong or nothing can be written. */
 #include "mqtt_tool.h"
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +19,7 @@ static const char usage[] =
     "  -V mqttv311|mqttv5         the protocol version, mqttv311 if not given\n"
     "  -i ID -u USER -P PASSWORD  client identifier, user name, password\n"
     "  -t FILTER  -T FILTER       what to print, what not to\n"
-    "  -U FILTER                  a filter to unsubscribe from first\n"
+    "  -U FILTER                  a filter to unsubscribe from, of this call or of the session\n"
     "  -q QOS                     the largest QoS\n"
     "  -C COUNT  -W SECONDS       stop after so many messages, or so long\n"
     "  -v  -N                     print the topic too, no newline\n"
@@ -125,7 +128,7 @@ int main(int argc, char **argv) {
             return 2;
         }
     }
-    if (tool.topic_count == 0) {
+    if (tool.topic_count + former_count == 0) {
         fputs(usage, stderr);
         return 2;
     }
@@ -141,6 +144,7 @@ int main(int argc, char **argv) {
                                                 .filter_count = tool.topic_count,
                                                 .properties = tool.subscribe.items,
                                                 .property_count = tool.subscribe.count };
+    if (tool.topic_count != 0) tool_check(mote_mqtt_subscribe(tool.mqtt, &subscription, NULL), "subscribe");
     if (former_count != 0) {
         mote_mqtt_subscribe_config ending = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = former,
                                               .filter_count = former_count,
@@ -148,7 +152,6 @@ int main(int argc, char **argv) {
                                               .property_count = tool.unsubscribe.count };
         tool_check(mote_mqtt_unsubscribe(tool.mqtt, &ending, NULL), "unsubscribe");
     }
-    tool_check(mote_mqtt_subscribe(tool.mqtt, &subscription, NULL), "subscribe");
     tool_check(mote_mqtt_connect(tool.mqtt), "connect");
     uint64_t until = seconds == 0 ? UINT64_MAX : mqtt_nanoseconds() + seconds * 1000000000u;
     while (!over && !refused && !mqtt_stopped && (wanted == 0 || got < wanted) && mqtt_nanoseconds() < until) {

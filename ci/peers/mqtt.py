@@ -176,6 +176,43 @@ def long_lines(broker):
             check(f"{version} qos {qos}: lines of every length", got == lines and status == 0, "" if got == lines else f"{status} {[len(line) for line in got]}")
 
 
+def flags(broker):
+    """Flags that both have mean the same: the same words to our tools and to mosquitto's, the same output and status."""
+    path = os.path.join(WORK, "flags")
+    with open(path, "wb") as out:
+        out.write(b"from a\nfile")
+    text = "first\nsecond\n\nlast"
+    for version in VERSIONS:
+        base = f"flags/{version}"
+        run(theirs("pub", broker.port, "-t", base + "/kept", "-r", "-q", 1, "-m", "kept"))
+        run(theirs("pub", broker.port, "-t", base + "/x/kept", "-r", "-q", 1, "-m", "kept too"))
+        cases = (
+            ["-t", base + "/#", "-v"], ["-t", base + "/#"], ["-t", base + "/+"], ["-t", base + "/a", "-t", base + "/b", "-v"], ["-t", base + "/#", "-N"],
+            ["-t", base + "/#", "-T", base + "/x/#", "-v"], ["-t", base + "/#", "-T", base + "/a", "-T", base + "/b", "-v"], ["-t", base + "/#", "-R", "-v"],
+            ["-t", base + "/#", "-R", "-T", base + "/a", "-C", 2, "-v"], ["-t", base + "/#", "-C", 3], ["-t", base + "/a", "-C", 100], ["-t", base + "/b", "-U", base + "/b", "-v"],
+        )
+        programs = [start(make("sub", broker.port, "-V", version, "-q", 2, "-W", 4, *case)) for case in cases for make in (tool, theirs)]
+        time.sleep(1.5)
+        for topic, payload in (("a", "1"), ("b", "2"), ("x/y", "3"), ("a", "4")):
+            run(theirs("pub", broker.port, "-t", f"{base}/{topic}", "-q", 2, "-m", payload))
+        results = [(output(program), program.returncode) for program in programs]
+        for case, ours, other in zip(cases, results[::2], results[1::2]):
+            if ours != other:
+                check(f"{version} sub flags {' '.join(map(str, case))}", False, f"{ours}, not {other}")
+        # What our publisher sends, beside what theirs does.
+        for number, case in enumerate((["-m", "one"], ["-m", ""], ["-f", path], ["-s"], ["-l"], ["-n"], ["-m", "x", "-k", "5", "-q", "2"], ["-m", "x", "-i", "flags", "-c", "-q", "1"])):
+            got = []
+            for make in (tool, theirs):
+                topic = f"sent/{version}/{number}/{make.__name__}"
+                watch = start(theirs("sub", broker.port, "-t", topic, "-q", 2, "-W", 1, "-F", "%q %l %x"))
+                time.sleep(0.4)
+                status, _ = run(make("pub", broker.port, "-V", version, "-t", topic, *case), text)
+                got.append((status, output(watch)))
+            if got[0] != got[1] or not got[0][1]:
+                check(f"{version} pub flags {' '.join(case)}", False, f"{got[0]}, not {got[1]}")
+    check("flags mean the same to our tools and to mosquitto's", not any(" flags " in name for name in failures))
+
+
 def expiry(broker):
     """How long the broker keeps a session: as -c and -x say, with mosquitto's meaning."""
     def goes_on(number, version, *how):
@@ -442,7 +479,7 @@ def properties_of_every_packet():
     check("mqttv5: -D for CONNECT, will, PUBLISH, DISCONNECT", fine, "" if fine else str(got))
     script.stop()
     script = Script("sub", "-t", "a", *subscribe, "-D", "subscribe", "subscription-identifier", "9", "-U", "b", *unsubscribe)
-    first, second = script.connection(8), script.connection(8)
+    first, second = script.connection(10), script.connection(8)
     fine = in_unsubscribe in first[10][0] and in_subscribe in first[8][0] and b"\x0b\x09" in first[8][0] and first[8][0][2:] == second[8][0][2:]
     check("mqttv5: -D for SUBSCRIBE and UNSUBSCRIBE, and a subscription made again", fine, "" if fine else f"{first} {second}")
     script.stop()
@@ -529,7 +566,7 @@ if __name__ == "__main__":
     subprocess.run(["mosquitto_passwd", "-b", "-c", os.path.join(WORK, "passwords"), "me", "secret"], check=True)
     os.chmod(os.path.join(WORK, "passwords"), 0o644)
     broker = Broker("plain")
-    for part in (every_qos_pair, retained, wills, shared, properties, large, long_lines, expiry, refusals, parts_given_up, written, captured):
+    for part in (every_qos_pair, retained, wills, shared, properties, large, long_lines, flags, expiry, refusals, parts_given_up, written, captured):
         part(broker)
     broker.stop()
     cut_short()
