@@ -3,9 +3,10 @@
 //! does by itself and whatever the air loses.
 
 use mote::address::Ip;
-use mote::bytes::Parts;
+use mote::bytes::{Parts, Reader};
 use mote::ieee802154::LinkAddress;
 use mote::ieee802154::mac::Priority;
+use mote::lowpan::fragment::FragmentHeader;
 use mote::lowpan::interface::{Config, Interface, SCRATCH, Sent};
 use mote::memory::{Carver, Plan};
 use mote::random::{Random, Sequence};
@@ -115,6 +116,100 @@ fn packets_of_every_size_cross_over_every_kind_of_radio() {
         assert_eq!(air.node(1).unwrap().received.len(), sizes.len());
         assert_eq!(air.node(0).unwrap().interface.free_blocks(), Config::default().blocks);
         assert_eq!(air.node(1).unwrap().interface.free_blocks(), Config::default().blocks);
+    }
+}
+
+/// The data frames of a capture, without their checks.
+fn data_frames(capture: &[u8]) -> Vec<Vec<u8>> {
+    let (mut rest, mut frames) = (&capture[24..], Vec::new());
+    while let Some((record, behind)) = rest.split_first_chunk::<16>() {
+        let length = u32::from_le_bytes(record[8..12].try_into().unwrap()) as usize;
+        let (frame, behind) = behind.split_at(length);
+        if frame[0] & 7 == 1 {
+            frames.push(frame[..length - 2].to_vec());
+        }
+        rest = behind;
+    }
+    frames
+}
+
+/// RFC 4944 §5.3: as many multiples of eight, the size and the place of what was not compressed, a tag for each packet.
+#[test]
+fn fragments_tell_size_tag_and_offset_as_before_compression() {
+    let mut air = pair(1000, Setup::default().capabilities);
+    let mut config = Config::default();
+    let LinkAddress::Extended(extended) = address(0) else { unreachable!() };
+    config.mac.extended = extended;
+    let memory = vec![0; Interface::plan(Plan::new(), &config).bytes()].leak();
+    // The tag before the last, so that the second packet's is the first again.
+    let interface = Interface::new(&mut Carver::new(memory), &config, 0xfffe).unwrap();
+    air.stop(0);
+    air.start(0, Host { interface, received: Vec::new(), sent: Vec::new() });
+    air.capture(Vec::new()).unwrap();
+    let sizes = [300usize, 1000];
+    for size in sizes {
+        send(&mut air, 0, address(1), &packet(0, 1, size, 3)).unwrap();
+        air.run_for(500_000);
+    }
+    let frames = data_frames(&air.end_capture().unwrap());
+    // Extended addresses, one PAN.
+    let mut frames = frames.iter().map(|frame| &frame[21..]);
+    for (size, tag) in sizes.into_iter().zip([0xffff, 0]) {
+        let first = FragmentHeader::parse(&mut Reader::new(frames.next().unwrap())).unwrap();
+        assert_eq!(first, FragmentHeader { size: size as u16, tag, offset: None });
+        let mut end = 0;
+        while end < size {
+            let mut reader = Reader::new(frames.next().unwrap());
+            let header = FragmentHeader::parse(&mut reader).unwrap();
+            let offset = usize::from(header.offset.unwrap());
+            assert_eq!((usize::from(header.size), header.tag), (size, tag));
+            assert!(if end == 0 { offset > 88 && offset % 8 == 0 } else { offset == end });
+            end = offset + reader.remaining();
+        }
+        assert_eq!(end, size);
+    }
+    assert!(frames.next().is_none());
+    assert_eq!(air.node(1).unwrap().received.len(), 2);
+}
+
+/// RFC 4944 §3: to the broadcast address, in the PAN of the link.
+#[test]
+fn multicast_goes_out_as_broadcast_of_the_own_pan() {
+    let mut air = pair(1000, Setup::default().capabilities);
+    air.capture(Vec::new()).unwrap();
+    let mut all = packet(0, 1, 60, 4);
+    all[24..40].copy_from_slice(&Ip::v6([0xff02, 0, 0, 0, 0, 0, 0, 1]).0);
+    send(&mut air, 0, LinkAddress::BROADCAST, &all).unwrap();
+    air.run_for(500_000);
+    let frames = data_frames(&air.end_capture().unwrap());
+    let [frame] = &frames[..] else { panic!("{}", frames.len()) };
+    assert_eq!(frame[1] >> 2 & 3, 2, "a short destination address");
+    assert_eq!(frame[3..7], [0xcd, 0xab, 0xff, 0xff]);
+    assert_eq!(frame[0] & 0x20, 0, "that nobody acknowledges");
+    assert_eq!(air.node(1).unwrap().received, [(address(0), all)]);
+}
+
+/// RFC 4944 §5.3: on both sides.
+#[test]
+fn a_change_of_addresses_discards_packets_that_are_in_fragments() {
+    for who in [0, 1] {
+        let mut air = pair(1000, Setup::default().capabilities);
+        send(&mut air, 0, address(1), &packet(0, 1, 1280, 6)).unwrap();
+        air.run_for(20_000);
+        assert!(air.node(0).unwrap().sent.is_empty());
+        assert!(air.node(1).unwrap().interface.free_blocks() < Config::default().blocks);
+        air.with(who, |host, cx| host.interface.set_addresses(cx, 0xfffe, 0xabcd)).unwrap().unwrap();
+        air.run_for(10_000_000);
+        assert!(air.node(1).unwrap().received.is_empty());
+        let result = if who == 0 { Err(Error::Invalid) } else { Ok(()) };
+        assert_eq!(air.node(0).unwrap().sent, [Sent { destination: address(1), result }]);
+        for id in [0, 1] {
+            assert_eq!(air.node(id).unwrap().interface.free_blocks(), Config::default().blocks);
+        }
+        // What comes afterwards is taken.
+        send(&mut air, 0, address(1), &packet(0, 1, 1280, 7)).unwrap();
+        air.run_for(500_000);
+        assert_eq!(air.node(1).unwrap().received.len(), 1);
     }
 }
 

@@ -58,7 +58,8 @@ pub struct Sent {
     /// Which neighbour it went to.
     pub destination: LinkAddress,
     /// [`Error::Timeout`] when the neighbour did not acknowledge, [`Error::WouldBlock`] when the
-    /// channel never was clear, [`Error::Io`] when the radio failed.
+    /// channel never was clear, [`Error::Io`] when the radio failed, [`Error::Invalid`] when
+    /// [`Interface::set_addresses`] discarded what was left of it.
     pub result: Result<()>,
 }
 
@@ -192,13 +193,16 @@ impl<'m> Interface<'m> {
         self.pool.free()
     }
 
-    /// Takes a short address, or `0xfffe` for none, and a PAN; the radio is told. Fragments
-    /// received so far are discarded, as on disassociation (RFC 4944 §5.3).
+    /// Takes a short address, or `0xfffe` for none, and a PAN; the radio is told. Fragments received so far are
+    /// discarded, as are those not sent yet of packets sent in part: as on disassociation (RFC 4944 §5.3).
     ///
     /// # Errors
     /// Those of the radio.
     pub fn set_addresses(&mut self, cx: &mut RadioContext<'_>, short: u16, pan: u16) -> Result<()> {
         self.reassemblies.clear(&mut self.pool);
+        for outgoing in self.outgoing.iter_mut() {
+            outgoing.discard(&mut self.pool);
+        }
         #[cfg(feature = "mesh-under")]
         {
             self.own[1] = LinkAddress::Short(short);

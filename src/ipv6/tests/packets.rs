@@ -110,6 +110,43 @@ fn no_error_about_multicast_errors_or_nobody() {
     assert!(node.engine.statistics().errors_suppressed >= 3);
 }
 
+/// RFC 4443 §2.4 (a) and (b).
+#[test]
+fn unknown_errors_are_told_and_other_unknown_messages_dropped() {
+    let mut node = Node::lowpan(1, Role::Host);
+    let own = node.engine.link_local();
+    let peer = eui64(2).link_local();
+    let mut body = vec![0; 4];
+    body.extend(packet(own, peer, 17, 64, &[0; 8]));
+    for (kind, seen) in [(100, true), (101, true), (0, true), (127, true), (200, false), (255, false)] {
+        let message = icmp(peer, own, kind, 3, &body);
+        node.receive(0, eui64(2), false, &packet(peer, own, 58, 64, &message));
+        let expected = if seen { vec![Seen::Error(peer, kind, 3, 0)] } else { Vec::new() };
+        assert_eq!(node.took(), expected, "{kind}");
+        assert!(node.out.packets.is_empty(), "{kind}");
+    }
+}
+
+/// RFC 4443 §2.2: replies and errors come from the address that the packet was for.
+#[test]
+fn replies_and_errors_come_from_the_address_that_was_asked() {
+    let mut node = Node::lowpan(1, Role::Router);
+    for own in ["fd00::1", "fd00::7"] {
+        add(&mut node, own);
+    }
+    let peer = ip("fd00::ff:fe00:2");
+    let route = Route::on_link(ip("fe80::ff:fe00:2"), LinkAddress::None);
+    node.routing = Box::new(Fixed { routes: vec![(peer, Ok(route))], ..Fixed::default() });
+    for own in ["fd00::1", "fd00::7"].map(ip) {
+        for sent in [echo_request(peer, own, 9), packet(peer, own, 200, 9, &[0; 8])] {
+            node.receive(0, LinkAddress::Short(2), false, &sent);
+            let (_, bytes) = node.out.packets.pop().unwrap();
+            let (header, _) = Header::parse(&bytes).unwrap();
+            assert_eq!((header.source, header.destination), (own, peer));
+        }
+    }
+}
+
 /// RFC 4443 §2.4 (f).
 #[test]
 fn errors_are_limited_in_rate() {

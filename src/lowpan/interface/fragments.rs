@@ -71,6 +71,11 @@ impl Outgoing {
         Ok(at)
     }
 
+    /// Forgets what has not gone yet: the sending ends with an error.
+    pub(super) fn discard(&mut self, pool: &mut Pool<'_>) {
+        self.blocks.release(pool);
+    }
+
     pub(super) fn release(&mut self, pool: &mut Pool<'_>) {
         self.blocks.release(pool);
         *self = Outgoing::default();

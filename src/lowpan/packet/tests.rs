@@ -340,6 +340,16 @@ fn what_does_not_shrink_is_left_alone() {
     }
 }
 
+/// RFC 6282 §2 leaves the compression of RFC 4944 §10 out; what is no frame of a 6LoWPAN begins with two zero bits.
+#[test]
+fn other_dispatches_are_refused() {
+    let mut frame = [0x33; 100];
+    for first in (0..=255u8).filter(|first| *first != 0x41 && first >> 5 != 3) {
+        frame[0] = first;
+        assert_eq!(refused(&frame, None, 1280), Error::Malformed, "{first:#x}");
+    }
+}
+
 /// CVE-2021-21280: a chain of extension headers longer than the output.
 #[test]
 fn attack_extension_header_chain_over_the_output() {
