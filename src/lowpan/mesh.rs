@@ -214,6 +214,23 @@ mod tests {
         }
     }
 
+    /// RFC 4944 figures 3 and 11: V, then F, then the hops; the number of hops that needs a byte of its own; LOWPAN_BC0.
+    #[test]
+    fn a_mesh_header_has_the_bits_of_figure_3() {
+        let (short, long) = (LinkAddress::Short(0x0102), LinkAddress::Extended([3, 4, 5, 6, 7, 8, 9, 10]));
+        let bytes = |originator, destination, hops_left, broadcast| {
+            let mut buffer = [0; 24];
+            let mut out = Writer::new(&mut buffer);
+            MeshHeader { hops_left, originator, destination, broadcast }.emit(&mut out).unwrap();
+            out.finish().to_vec()
+        };
+        assert_eq!(bytes(short, long, 5, None), [0xa5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(bytes(long, short, 14, None), [0x9e, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2]);
+        assert_eq!(bytes(short, short, 15, None), [0xbf, 15, 1, 2, 1, 2]);
+        let everyone = LinkAddress::BROADCAST;
+        assert_eq!(bytes(short, everyone, 1, Some(7)), [0xb1, 1, 2, 0xff, 0xff, 0x50, 7]);
+    }
+
     #[test]
     fn hops_left_are_counted_and_broadcasts_repeated_once() {
         let mut routes = [MeshRoute::default(); 2];

@@ -80,10 +80,12 @@ impl Ipv6<'_> {
             Role::Router => border = self.accept_authority(cx, options)?,
             Role::Host => {}
         }
-        if link.is_some() {
-            if let Some(neighbour) = self.learn_stale(cx.now, &header.source, link) {
-                neighbour.router = true;
-            }
+        let neighbour = match link.is_some() {
+            true => self.learn_stale(cx.now, &header.source, link),
+            false => self.neighbours.find_mut(&header.source),
+        };
+        if let Some(neighbour) = neighbour {
+            neighbour.router = true;
         }
         if hop_limit != 0 {
             self.config.hop_limit = hop_limit;

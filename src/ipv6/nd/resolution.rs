@@ -86,33 +86,35 @@ impl Ipv6<'_> {
         let solicited = flags & Neighbor::SOLICITED != 0;
         let overrides = flags & Neighbor::OVERRIDE != 0;
         let Some(neighbour) = self.neighbours.find_mut(target) else { return };
-        neighbour.router = flags & Neighbor::ROUTER != 0;
+        let differs = link.is_some() && link != neighbour.link;
         match neighbour.state {
             // What was registered is changed by registration alone (RFC 6775 §6).
             NeighbourState::Tentative | NeighbourState::Registered => return,
             NeighbourState::Incomplete if !link.is_some() => return,
             NeighbourState::Incomplete => {}
-            state => {
-                let differs = link.is_some() && link != neighbour.link;
-                if differs && !overrides {
-                    if state == NeighbourState::Reachable {
-                        neighbour.state = NeighbourState::Stale;
-                        neighbour.timer.set(Instant::NEVER);
-                    }
-                    return;
+            state if differs && !overrides => {
+                if state == NeighbourState::Reachable {
+                    neighbour.state = NeighbourState::Stale;
+                    neighbour.timer.set(Instant::NEVER);
                 }
-                if !solicited && !differs {
-                    return;
-                }
+                return;
             }
+            _ => {}
         }
-        if link.is_some() {
-            neighbour.link = link;
+        let resigned = neighbour.router && flags & Neighbor::ROUTER == 0;
+        neighbour.router = flags & Neighbor::ROUTER != 0;
+        if solicited || differs {
+            if link.is_some() {
+                neighbour.link = link;
+            }
+            let state = if solicited { NeighbourState::Reachable } else { NeighbourState::Stale };
+            neighbour.settle(state, cx.now.after(REACHABLE_TIME));
+            let link = neighbour.link;
+            self.release_held(cx, target, link);
         }
-        let state = if solicited { NeighbourState::Reachable } else { NeighbourState::Stale };
-        neighbour.settle(state, cx.now.after(REACHABLE_TIME));
-        let link = neighbour.link;
-        self.release_held(cx, target, link);
+        if resigned {
+            self.lose_router(cx, target);
+        }
     }
 
     /// A neighbour has told where it is without having been asked (RFC 4861 §7.2.3). Its entry, unless there is no

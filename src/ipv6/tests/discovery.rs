@@ -463,3 +463,51 @@ fn a_router_that_resigns_is_told_of_and_others_are_asked_for() {
     };
     assert!(host.out.packets.iter().any(solicits));
 }
+
+/// RFC 4861 §6.3.4, §7.2.5 and §7.3.3: the router flag of a neighbour, and what becomes of a default router without it.
+#[test]
+fn a_neighbour_that_says_that_it_is_no_router_is_none_any_more() {
+    let mut host = [Node::ethernet(2, Role::Host)];
+    run(&mut host, 0, 3000);
+    let [host] = &mut host;
+    let link = LinkAddress::Ethernet([2, 0, 0, 0, 0, 1]);
+    let router = link.link_local();
+    let own = host.engine.link_local();
+    let tell = |host: &mut Node, flags: u8, link: u8| {
+        let mut body = vec![flags, 0, 0, 0];
+        body.extend(router.0);
+        body.extend([2, 1, 2, 0, 0, 0, 0, link]);
+        let message = icmp(router, own, kind::NEIGHBOR_ADVERTISEMENT, 0, &body);
+        host.receive(
+            3000,
+            LinkAddress::Ethernet([2, 0, 0, 0, 0, 1]),
+            false,
+            &packet(router, own, 58, 255, &message),
+        );
+        host.poll(3000);
+    };
+    let state = |host: &Node| {
+        let neighbour = host.engine.neighbours.find(&router).unwrap();
+        (neighbour.state, neighbour.router)
+    };
+    host.ping(3000, router, 1).unwrap();
+    let (solicited, overrides) = (Neighbor::SOLICITED, Neighbor::OVERRIDE);
+    tell(host, solicited, 1);
+    assert_eq!(state(host), (NeighbourState::Reachable, false));
+    // An advertisement of a router makes its entry one of a router, with its link address or without.
+    host.receive(3000, link, true, &advertisement(1800, 86_400, 43_200));
+    host.poll(3000);
+    assert!(host.took().contains(&Seen::RouterFound(router)));
+    assert_eq!(state(host), (NeighbourState::Reachable, true));
+    // Another link address that does not override: nothing else is taken over.
+    tell(host, 0, 9);
+    assert_eq!(state(host), (NeighbourState::Stale, true));
+    assert_eq!(host.engine.neighbours.find(&router).unwrap().link, link);
+    assert!(host.took().is_empty());
+    // Unsolicited, and nothing new but the flag.
+    tell(host, Neighbor::ROUTER | overrides, 1);
+    assert_eq!(state(host), (NeighbourState::Stale, true));
+    tell(host, overrides, 1);
+    assert_eq!(state(host), (NeighbourState::Stale, false));
+    assert_eq!(host.took(), [Seen::RouterLost]);
+}

@@ -148,6 +148,32 @@ fn the_rpl_option_is_checked_on_the_way_and_stays_inside() {
     assert_eq!(root.out.outside.len(), 1);
 }
 
+/// RFC 6554 §5, and §3 for groups.
+#[test]
+fn a_source_route_neither_enters_nor_leaves_the_mesh_nor_goes_to_a_group() {
+    let mut root = Node::lowpan(1, Role::BorderRouter);
+    add(&mut root, "fd00::1");
+    let (outside, own, group) = (ip("2001:db8::1"), ip("fd00::1"), ip("ff02::1"));
+    let on = Route::on_link(ip("fe80::5"), LinkAddress::Short(5));
+    let routes = vec![(outside, Err(NoRoute::Outside)), (ip("fd00::5"), Ok(on))];
+    root.routing = Box::new(Fixed { routes, allow: true, ..Fixed::default() });
+    let with_route = |source, destination, left| {
+        let mut payload = vec![59, 2, 3, left, 0, 0, 0, 0];
+        payload.extend(ip("fd00::5").0);
+        packet(source, destination, 43, 64, &payload)
+    };
+    let arrival = Arrival { outside: true, ..Arrival::default() };
+    let mut entering = with_route(outside, own, 1);
+    assert!(root.does(0, |engine, cx| engine.receive(cx, arrival, &mut entering).is_none()));
+    root.receive(0, eui64(2), true, &with_route(ip("fd00::9"), group, 1));
+    root.receive(0, eui64(2), false, &with_route(ip("fd00::9"), outside, 0));
+    assert!(root.out.packets.is_empty() && root.out.outside.is_empty());
+    assert_eq!(root.engine.statistics().malformed, 3);
+    // Within the mesh it is followed.
+    root.receive(0, eui64(2), false, &with_route(ip("fd00::9"), own, 1));
+    assert_eq!(root.out.packets.len(), 1);
+}
+
 #[test]
 fn a_packet_that_cannot_go_down_goes_back_with_its_mark() {
     let mut node = Node::lowpan(1, Role::Router);
