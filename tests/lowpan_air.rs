@@ -213,6 +213,35 @@ fn a_change_of_addresses_discards_packets_that_are_in_fragments() {
     }
 }
 
+/// RFC 6282 §4.3.2: whole and in fragments, by whom it was agreed on and by whom it was not.
+#[test]
+fn an_elided_checksum_is_dropped_where_nothing_else_protects_it() {
+    for agreed in [true, false] {
+        let mut topology = Topology::unlinked(2);
+        topology.set_both(0, 1, Some(RadioLink { delivery: 1000, rssi: -60 }));
+        let elide = Config { elide_udp_checksum: true, ..Config::default() };
+        let other = Config { elide_udp_checksum: agreed, ..elide };
+        let mut air: Network = Air::new(topology, &Setup { seed: 5, ..Setup::default() });
+        air.start(0, Host::new(0, &elide));
+        air.start(1, Host::new(1, &other));
+        for size in [60, 400] {
+            let mut bytes = packet(0, 1, size, 8);
+            let wrong = send(&mut air, 0, address(1), &bytes);
+            assert_eq!(wrong, Err(Error::Malformed), "a wrong one is not elided but refused");
+            bytes[46..48].fill(0);
+            let (source, to) = (bytes[8..24].try_into().unwrap(), bytes[24..40].try_into().unwrap());
+            let sum = mote::checksum::transport(&Ip(source), &Ip(to), 17, &bytes[40..]);
+            bytes[46..48].copy_from_slice(&sum.to_be_bytes());
+            send(&mut air, 0, address(1), &bytes).unwrap();
+            air.run_for(500_000);
+            let host = air.with(1, |host, _| core::mem::take(&mut host.received)).unwrap();
+            assert_eq!(host, if agreed { vec![(address(0), bytes)] } else { Vec::new() });
+        }
+        let dropped = air.node(1).unwrap().interface.stats().dropped;
+        assert_eq!(dropped, if agreed { 0 } else { 2 });
+    }
+}
+
 #[test]
 fn retries_carry_packets_over_a_bad_link_once_each() {
     for capabilities in [RadioCapabilities::ACK.with(RadioCapabilities::CSMA), NOTHING] {

@@ -20,6 +20,7 @@ fn the_root_tells_its_own_restart_by_what_others_say() {
         bench.receive(2, code::DIO, &body);
         let sent = bench.run(5_000);
         let (_, _, body) = sent.iter().find(|(_, code, _)| *code == code::DIO).unwrap();
+        assert_eq!(body[2..4], root.configuration.min_hop_rank_increase.to_be_bytes(), "ROOT_RANK");
         let older = heard == 50 || heard == 127;
         // 240 is newer than what is far ahead in the circle; then nothing needs to be done.
         assert_eq!(body[1], if older { 240 } else { wanted }, "{heard}");

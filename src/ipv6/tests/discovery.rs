@@ -145,7 +145,8 @@ fn a_router_keeps_what_several_border_routers_tell_apart() {
     assert_eq!(router.engine.border_router_of(&ip("fd00:1::77")).unwrap().ip, names[0]);
 }
 
-fn register(node: &mut Node, rovr: u8, address: Ip, tid: Option<u8>, lifetime: u16) -> u8 {
+/// Registers an address at once, and says with what status that ended; 255 when there was no answer.
+pub(super) fn register(node: &mut Node, rovr: u8, address: Ip, tid: Option<u8>, lifetime: u16) -> u8 {
     let source = match tid {
         Some(_) => eui64(rovr).link_local(),
         None => address,
@@ -170,7 +171,9 @@ fn register(node: &mut Node, rovr: u8, address: Ip, tid: Option<u8>, lifetime: u
     body.truncate(length);
     let message = icmp(source, own, kind::NEIGHBOR_SOLICITATION, 0, &body);
     node.receive(0, eui64(rovr), false, &packet(source, own, 58, 255, &message));
-    let Some((to, bytes)) = node.out.packets.pop() else { return 0xff };
+    let answer = node.out.packets.iter().position(|(to, _)| *to == LinkDestination::Unicast(eui64(rovr)));
+    let Some(answer) = answer else { return 0xff };
+    let (to, bytes) = node.out.packets.remove(answer);
     let (header, payload) = Header::parse(&bytes).unwrap();
     let message = Icmpv6::parse(&header.source, &header.destination, payload).unwrap();
     let (_, mut options) = Neighbor::parse(message.body).unwrap();
@@ -248,6 +251,18 @@ fn multihop_duplicate_address_detection() {
     assert_eq!(nodes[0].engine.registered(), 2);
     assert_eq!(nodes[1].took(), [Seen::Registered(ip("fd00::aa"))]);
     assert_eq!(nodes[2].took(), [Seen::Registered(ip("fd00::bb"))]);
+    // RFC 8505 §5.7: renewals and ends are answered at once, and reported.
+    for (tid, lifetime) in [(241, 10), (242, 0)] {
+        assert_eq!(register(&mut nodes[1], 4, ip("fd00::aa"), Some(tid), lifetime), 0);
+        let (_, report) = nodes[1].out.packets.pop().unwrap();
+        assert_eq!(report[40], kind::DUPLICATE_ADDRESS_REQUEST);
+        let from = nodes[1].link;
+        nodes[0].receive(0, from, false, &report);
+    }
+    // The border router keeps what has ended for a little, lest it be somebody else's at once.
+    assert_eq!(nodes[0].engine.registered(), 2);
+    nodes[0].poll(5000);
+    assert_eq!(nodes[0].engine.registered(), 1);
 }
 
 /// Registers through a router while the network runs, and says with what status that ended.

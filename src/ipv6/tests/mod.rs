@@ -7,6 +7,7 @@ mod fragments;
 mod hostile;
 mod packets;
 mod routing;
+mod rules;
 
 use super::link::{Link, LinkAddress, LinkDestination};
 use super::neighbours::NeighbourState;
@@ -29,10 +30,14 @@ struct Outbox {
     packets: Vec<(LinkDestination, Vec<u8>)>,
     outside: Vec<Vec<u8>>,
     mtu: usize,
+    is_full: bool,
 }
 
 impl Link for Outbox {
     fn send(&mut self, packet: Parts<'_>, to: LinkDestination) -> Result<()> {
+        if self.is_full {
+            return Err(Error::Full);
+        }
         self.packets.push((to, [packet.head, packet.tail].concat()));
         Ok(())
     }

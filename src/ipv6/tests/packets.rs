@@ -118,7 +118,18 @@ fn unknown_errors_are_told_and_other_unknown_messages_dropped() {
     let peer = eui64(2).link_local();
     let mut body = vec![0; 4];
     body.extend(packet(own, peer, 17, 64, &[0; 8]));
-    for (kind, seen) in [(100, true), (101, true), (0, true), (127, true), (200, false), (255, false)] {
+    for (kind, seen) in [
+        (1, true),
+        (2, true),
+        (3, true),
+        (4, true),
+        (100, true),
+        (101, true),
+        (0, true),
+        (127, true),
+        (200, false),
+        (255, false),
+    ] {
         let message = icmp(peer, own, kind, 3, &body);
         node.receive(0, eui64(2), false, &packet(peer, own, 58, 64, &message));
         let expected = if seen { vec![Seen::Error(peer, kind, 3, 0)] } else { Vec::new() };
@@ -231,6 +242,23 @@ fn a_host_does_not_forward_and_a_router_does() {
         let (to, kind, code, ..) = error_in(&mut node).unwrap();
         assert_eq!((to, kind, code), (local, 1, 2));
     }
+}
+
+/// RFC 4443 §3.1: congestion is told by nobody.
+#[test]
+fn what_the_link_has_no_room_for_is_dropped_silently() {
+    let mut node = Node::lowpan(1, Role::Router);
+    add(&mut node, "fd00::1");
+    let peer = ip("fd00::ff:fe00:2");
+    let hop = |last: &str| Ok(Route::on_link(ip(last), LinkAddress::None));
+    let routes = vec![(ip("fd01::9"), hop("fe80::ff:fe00:9")), (peer, hop("fe80::ff:fe00:2"))];
+    node.routing = Box::new(Fixed { routes, ..Fixed::default() });
+    node.out.is_full = true;
+    node.receive(0, LinkAddress::Short(2), false, &echo_request(peer, ip("fd01::9"), 5));
+    node.out.is_full = false;
+    node.poll(1000);
+    assert!(node.out.packets.is_empty());
+    assert_eq!((node.engine.statistics().link_refused, node.engine.statistics().errors_sent), (1, 0));
 }
 
 /// RFC 4443 §3.2.

@@ -350,6 +350,22 @@ fn other_dispatches_are_refused() {
     }
 }
 
+/// RFC 6282 §4.2: 255 bytes behind the length at most.
+#[test]
+fn an_extension_header_over_255_bytes_goes_as_it_is() {
+    let mut entries = [Context::default(); 16];
+    let contexts = contexts(&mut entries);
+    for (units, compressed) in [(31u8, true), (32, false)] {
+        let mut bytes = vec![58, units, 3, 0];
+        bytes.resize(8 + 8 * usize::from(units), 1);
+        let size = bytes.len();
+        let packet = ipv6(ROUTING, &bytes, [1; 16], [2; 16], 64, 0);
+        let mut frame = [0; 400];
+        let done = compress(&packet, ends(), &contexts, false, &mut frame).unwrap();
+        assert_eq!(done.consumed, IPV6_HEADER + if compressed { size } else { 0 }, "{units}");
+    }
+}
+
 /// CVE-2021-21280: a chain of extension headers longer than the output.
 #[test]
 fn attack_extension_header_chain_over_the_output() {
