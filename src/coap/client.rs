@@ -242,7 +242,7 @@ impl<'m> Endpoint<'m> {
             sent if con && matches!(sent, Ok(()) | Err(Error::WouldBlock)) => {
                 head.tries.set(0);
                 head.stage.set(Stage::Ack);
-                self.wait(head, head.patience());
+                self.wait_for_answer(head);
             }
             Ok(()) => {
                 head.stage.set(Stage::Response);
@@ -390,7 +390,7 @@ impl<'m> Endpoint<'m> {
                     // Leave a silent peer alone for as long as PROBING_RATE says.
                     // A message is shorter than 64 KiB, so that 32 bits suffice.
                     let length = self.pool.get(head).len() as u32;
-                    let pause = length.saturating_mul(1000).checked_div(self.config.params.probing_rate);
+                    let pause = length.wrapping_mul(1000).checked_div(self.config.params.probing_rate);
                     let waited = if stage == Stage::Ack { u32::MAX } else { pending.timeout.get() };
                     let pause = pause.unwrap_or(0).saturating_sub(waited);
                     self.peer_of(head).quiet_until.set(self.now.after(pause.into()));

@@ -52,7 +52,7 @@ pub struct Endpoint<'m> {
     pub(super) tokens: u32,
     /// The sequence number of the last notification.
     pub(super) sequence: u32,
-    /// Nothing is due before this.
+    /// Nothing but notifications is due before this.
     pub(super) next: Instant,
     /// When observers are looked at again.
     pub(super) notify_at: Instant,
@@ -268,7 +268,7 @@ impl<'m> Endpoint<'m> {
     /// ([`Config::message_size`]).
     pub fn poll<'d>(&mut self, cx: &mut DatagramContext<'_>, scratch: &'d mut [u8]) -> Option<Event<'d>> {
         self.now = cx.now;
-        if !self.next.is_due(self.now) {
+        if !self.next_deadline().is_due(self.now) {
             return None;
         }
         let tables = self.tables;
@@ -287,7 +287,6 @@ impl<'m> Endpoint<'m> {
                 Entry::Request(request) => {
                     let event = self.request_due(cx, request);
                     if event.is_some() {
-                        self.next = Instant::ZERO;
                         return event;
                     }
                 }
@@ -298,13 +297,8 @@ impl<'m> Endpoint<'m> {
             }
         }
         if cfg!(all(feature = "coap-observe", feature = "coap-server")) && self.notify_at.is_due(self.now) {
-            let event = self.next_notification(cx, scratch);
-            if event.is_some() {
-                self.next = Instant::ZERO;
-                return event;
-            }
+            return self.next_notification(cx, scratch);
         }
-        self.next = self.next.min(self.notify_at);
         None
     }
 
@@ -323,7 +317,11 @@ impl<'m> Endpoint<'m> {
 
     /// When [`poll`](Endpoint::poll) is to be called next.
     pub const fn next_deadline(&self) -> Instant {
-        self.next
+        let mut next = self.next;
+        if cfg!(all(feature = "coap-observe", feature = "coap-server")) {
+            next.hasten(self.notify_at);
+        }
+        next
     }
 
     /// Takes an entry out of its table, and its message out of the pool, and what depends on it.

@@ -175,7 +175,6 @@ impl<'m> Endpoint<'m> {
                 observer.exchange.set(None);
             }
             self.notify_at = Instant::ZERO;
-            self.next = Instant::ZERO;
         }
     }
 
@@ -226,12 +225,13 @@ impl<'m> Endpoint<'m> {
             return;
         }
         let head = &exchange.head;
+        let observer = self.tables.observer(exchange.observer.get());
         // What was sent more than once says nothing of the round-trip time.
         if taken && head.tries.get() == 0 {
             let sent = head.due.get().0.saturating_sub(head.delay.get().into());
             self.peer_of(head).acknowledged(self.now.since(Instant(sent)));
         }
-        if let Some(observer) = self.tables.observer(exchange.observer.get()) {
+        if let Some(observer) = observer {
             if taken {
                 observer.head.due.set(self.now);
                 observer.head.count.set(0);

@@ -82,7 +82,7 @@ impl<'m> Endpoint<'m> {
         }
         self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
         let _ = self.send_stored(cx, owner);
-        self.wait(owner, owner.patience());
+        self.wait_for_answer(owner);
         true
     }
 
@@ -90,6 +90,12 @@ impl<'m> Endpoint<'m> {
     #[inline(never)] // For its size: it is called from everywhere.
     pub(super) fn wait(&mut self, entry: &Head, ms: u32) {
         self.wait_until(entry, self.now.after(ms.into()));
+    }
+
+    /// An entry becomes due when what was sent last is to be sent again.
+    #[inline(never)] // One copy.
+    pub(super) fn wait_for_answer(&mut self, entry: &Head) {
+        self.wait(entry, entry.patience());
     }
 
     /// An entry becomes due at `at`.

@@ -94,7 +94,6 @@ impl<'m> Endpoint<'m> {
             if observer.head.is_used() && raw(observer.resource.get()) == resource.raw() {
                 observer.head.set(DIRTY);
                 self.notify_at = Instant::ZERO;
-                self.next = Instant::ZERO;
             }
         }
     }

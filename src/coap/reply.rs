@@ -17,8 +17,8 @@ use crate::transport::DatagramContext;
 /// Answers up to this size, in bytes, go to peers that have not shown that they are where they
 /// say (RFC 9175 §2.4).
 const UNVERIFIED_SIZE: usize = 136;
-/// Room for the payload marker's neighbours Block2 and Size2 at their longest.
-const BLOCK_OPTIONS: usize = 10;
+/// Room for ETag, Block2 and Size2, where the endpoint adds them, at their longest.
+const BLOCK_OPTIONS: usize = 16;
 /// So many notifications in a row an observer gets without having to acknowledge one.
 const MAX_UNCONFIRMED: u8 = 20;
 /// A body beyond this goes in blocks even if one message could hold it (RFC 7252 §4.6).
@@ -188,7 +188,7 @@ impl Endpoint<'_> {
                 head.delay.set(self.config.params.first_delay(cx.random));
                 head.tries.set(0);
                 head.stage.set(Stage::Sending);
-                self.wait(head, head.patience());
+                self.wait_for_answer(head);
                 let _ = self.send_stored(cx, head);
             }
             return Ok(());
@@ -268,7 +268,6 @@ impl Endpoint<'_> {
             (length, tag) = (list.length, list.hash);
         }
         let wanted = asked.unwrap_or(Bits(6));
-        let asked_szx = wanted.szx();
         let offset = if success { wanted.offset() } else { 0 };
         let skip = offset.checked_sub(response.offset).ok_or(Error::Invalid)? as usize;
         let whole = response.offset == 0 && !response.more;
@@ -277,7 +276,10 @@ impl Endpoint<'_> {
         let blockwise =
             success && (asked.is_some() || !whole || (length > room && cfg!(feature = "coap-block")));
         let mut more = false;
-        if blockwise && whole && length > 16 << Bits::szx_within(room, asked_szx) && !out.has(number::ETAG) {
+        let room = out.room().saturating_sub(BLOCK_OPTIONS).min(MAX_PAYLOAD);
+        let szx = Bits::szx_within(room, wanted.szx());
+        let size = 16usize << szx;
+        if blockwise && whole && length > size && !out.has(number::ETAG) {
             // Blocks of different states must be told apart.
             if !listing {
                 tag = key::hash(key::EMPTY, response.payload);
@@ -293,9 +295,6 @@ impl Endpoint<'_> {
             // There is no such block.
             code = Code::BAD_REQUEST;
         } else if blockwise {
-            let room = out.room().saturating_sub(BLOCK_OPTIONS).min(MAX_PAYLOAD);
-            let szx = Bits::szx_within(room, asked_szx);
-            let size = 16usize << szx;
             if response.more && rest < size {
                 return Err(Error::Invalid);
             }

@@ -180,7 +180,7 @@ impl<'m> Endpoint<'m> {
                 child.inherit(pending);
                 child.etag.set(key::etag(message));
                 child.szx.set(pending.szx.get());
-                let built = self.build_next(cx, pending, child, message, part, block);
+                let built = self.build_next(cx, pending, child, message, block);
                 let _ = self.start(cx, child, built);
             }
         }
@@ -271,7 +271,7 @@ impl<'m> Endpoint<'m> {
         } else {
             pending.etag.set(etag);
             head.unset(pending::UPLOAD | pending::OBSERVE);
-            let built = self.build_next(cx, pending, pending, message, part, block);
+            let built = self.build_next(cx, pending, pending, message, block);
             self.go_on(cx, pending, built);
         }
         Some(last)
@@ -286,11 +286,10 @@ impl<'m> Endpoint<'m> {
         first: &Pending,
         pending: &Pending,
         message: &Message<'_>,
-        part: &Part,
         block: Bits,
     ) -> Result<usize> {
         let szx = block.szx().min(pending.szx.get());
-        let offset = part.offset.saturating_add(message.payload.len() as u32);
+        let offset = block.offset().saturating_add(message.payload.len() as u32);
         pending.szx.set(szx);
         pending.offset.set(offset);
         self.rebuild(cx, first, (number::BLOCK2, Bits::at(offset, false, szx)?.0), &[])
