@@ -47,7 +47,11 @@ impl Ip {
     /// Whether this is `::`, or the IPv4 address 0.0.0.0.
     #[inline(never)]
     pub const fn is_unspecified(&self) -> bool {
-        matches!(u128::from_be_bytes(self.0), 0 | 0xffff_0000_0000)
+        // Three numbers, that the address itself is not passed on.
+        let [_, _, _, _, _, _, _, _, i, j, k, l, low @ ..] = self.0;
+        let Some(high) = self.0.first_chunk::<8>() else { return false };
+        let (high, middle) = (u64::from_be_bytes(*high), u32::from_be_bytes([i, j, k, l]));
+        high == 0 && u32::from_be_bytes(low) == 0 && matches!(middle, 0 | 0xffff)
     }
 
     /// Whether this names a group: `ff00::/8`, or 224.0.0.0/4 in IPv4.

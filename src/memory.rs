@@ -143,10 +143,10 @@ impl<'m> Carver<'m> {
     /// The same, but empty when the block is used up. Whether it is, [`enough`](Carver::enough)
     /// tells in the end.
     pub fn part<T: Default>(&mut self, count: usize) -> &'m mut [T] {
-        const { assert!(!core::mem::needs_drop::<T>(), "tables are never dropped") };
+        const { assert!(!core::mem::needs_drop::<T>() && align_of::<T>() < 256, "tables are never dropped") };
         let template = T::default();
         let (start, count) =
-            self.filled(align_of::<T>(), size_of::<T>(), count, (&raw const template).cast());
+            self.filled(const { size_of::<T>() << 8 | align_of::<T>() }, count, (&raw const template).cast());
         // SAFETY: `filled` gave room for `count` elements, aligned for `T`, in a block that is
         // borrowed mutably for 'm; it gives no byte twice. Every element was written.
         unsafe { core::slice::from_raw_parts_mut(start.cast::<T>(), count) }
@@ -162,7 +162,8 @@ impl<'m> Carver<'m> {
 
     /// The one copy of what [`part`](Carver::part) does for every type.
     #[inline(never)]
-    fn filled(&mut self, align: usize, size: usize, count: usize, template: *const u8) -> (*mut u8, usize) {
+    fn filled(&mut self, shape: usize, count: usize, template: *const u8) -> (*mut u8, usize) {
+        let (size, align) = (shape >> 8, shape & 0xff);
         let (start, count) = self.take(align, size, count);
         // SAFETY: `template` is an element of that size, and there is room for `count` of them.
         unsafe {

@@ -77,26 +77,30 @@ impl Default for Instant {
 
 /// An instant in six bytes, for tables of many: as exact, and good for 8,900 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp([u16; 3]);
+#[repr(C, packed(2))]
+pub struct Stamp {
+    low: u32,
+    high: u16,
+}
 
 impl Stamp {
     /// No deadline.
-    pub const NEVER: Stamp = Stamp([u16::MAX; 3]);
+    pub const NEVER: Stamp = Stamp { low: u32::MAX, high: u16::MAX };
     /// The start of time.
-    pub const ZERO: Stamp = Stamp([0; 3]);
+    pub const ZERO: Stamp = Stamp { low: 0, high: 0 };
 
     /// Keeps `instant`.
     #[inline(never)]
     pub const fn set(&mut self, Instant(ms): Instant) {
-        self.0 = [ms as u16, (ms >> 16) as u16, (ms >> 32) as u16];
+        *self = Stamp { low: ms as u32, high: (ms >> 32) as u16 };
     }
 
     /// What was kept.
     #[inline(never)]
     pub const fn get(&self) -> Instant {
-        match self.0 {
-            [u16::MAX, u16::MAX, u16::MAX] => Instant::NEVER,
-            [low, middle, high] => Instant(low as u64 | (middle as u64) << 16 | (high as u64) << 32),
+        match *self {
+            Stamp::NEVER => Instant::NEVER,
+            Stamp { low, high } => Instant(low as u64 | (high as u64) << 32),
         }
     }
 }

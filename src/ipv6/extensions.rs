@@ -47,7 +47,7 @@ impl Walk {
 
     /// Reads the packet's header, and stands behind it then. How long the packet is.
     pub(super) fn begin(&mut self, packet: &[u8]) -> Result<usize> {
-        let length = self.header.read(packet)?.len() + Header::LEN;
+        let length = self.header.read_ends(packet)?;
         self.next_header = self.header.next_header;
         self.next_header_at = 6;
         self.offset = Header::LEN;

@@ -205,12 +205,9 @@ impl Ipv6<'_> {
                 };
                 self.statistics.delivered = self.statistics.delivered.wrapping_add(1);
                 if let Some(socket) = self.socket_for(&header.destination, udp.destination_port) {
-                    let remote = SocketAddress::new(header.source, udp.source_port);
-                    return Some(Event::Udp {
-                        socket,
-                        path: Path { remote, local: header.destination },
-                        data,
-                    });
+                    let remote = SocketAddress { ip: header.source, scope: 0, port: udp.source_port };
+                    let path = Path { remote, local: header.destination };
+                    return Some(Event::Udp { socket, path, data });
                 }
                 Problem::unreachable(unreachable::PORT)
             }

@@ -9,7 +9,7 @@ use crate::ipv6::input::Event;
 use crate::ipv6::neighbours::{Claim, Neighbour, NeighbourState};
 use crate::ipv6::output::Outgoing;
 use crate::ipv6::wire::icmpv6::{Icmpv6, kind};
-use crate::ipv6::wire::nd::{DuplicateAddress, Medium, RegistrationStatus};
+use crate::ipv6::wire::nd::{Medium, RegistrationStatus};
 use crate::ipv6::wire::{Header, protocol};
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::lollipop::is_newer;
@@ -125,25 +125,38 @@ impl Ipv6<'_> {
         header: &Header,
         message: &Icmpv6<'_>,
     ) -> Option<Event<'static>> {
-        let Ok(told) = DuplicateAddress::parse(message.code, message.body) else {
+        let suffix = message.code & 0xf;
+        let (Some(fixed), 0..=4) = (message.body.first_chunk::<28>(), suffix) else {
             self.malformed();
             return None;
         };
-        let claim = Claim { rovr: *told.rovr.first_chunk()?, tid: told.tid, lifetime: told.lifetime };
-        if told.rovr.len() != claim.rovr.len() {
+        let [status, tid, high, low, ..] = *fixed;
+        let [_, _, _, _, _, _, _, _, _, _, _, _, ip @ ..] = fixed;
+        let ip = Ip::of(ip);
+        // Owners' marks beyond 64 bits are for networks without RFC 6775 nodes.
+        if suffix > 1 {
             return None;
         }
+        if ip.is_multicast() {
+            self.malformed();
+            return None;
+        }
+        let claim = Claim {
+            rovr: *fixed[4..].first_chunk()?,
+            tid: if suffix == 0 { None } else { Some(tid) },
+            lifetime: u16::from_be_bytes([high, low]),
+        };
         if message.kind == kind::DUPLICATE_ADDRESS_CONFIRMATION {
-            let entry = self.neighbours.find(told.address)?;
+            let entry = self.neighbours.find(ip)?;
             if entry.state != NeighbourState::Tentative || entry.claim.rovr != claim.rovr {
                 return None;
             }
-            return self.conclude_registration(cx, told.address, told.status);
+            return self.conclude_registration(cx, ip, status);
         }
         if self.config.role == Role::BorderRouter && !header.source.is_unspecified() {
-            let status = self.enter(cx.now, told.address, &claim);
+            let status = self.enter(cx.now, ip, &claim);
             let kind = kind::DUPLICATE_ADDRESS_CONFIRMATION;
-            self.send_duplicate(cx, kind, &header.source, status, told.address, &claim);
+            self.send_duplicate(cx, kind, &header.source, status, ip, &claim);
         }
         None
     }

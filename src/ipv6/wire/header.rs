@@ -62,6 +62,22 @@ impl Header {
         rest.get(..usize::from(self.payload_length)).ok_or(Error::Malformed)
     }
 
+    /// Reads what the engine needs of a header: next header, hop limit and addresses. How long the packet is.
+    ///
+    /// # Errors
+    /// As [`Header::parse`].
+    pub(in crate::ipv6) fn read_ends(&mut self, packet: &[u8]) -> Result<usize> {
+        let head = packet.first_chunk::<{ Header::LEN }>().ok_or(Error::Malformed)?;
+        let length = Header::LEN + usize::from(u16::from_be_bytes([head[4], head[5]]));
+        if head[0] >> 4 != 6 || length > packet.len() {
+            return Err(Error::Malformed);
+        }
+        [self.next_header, self.hop_limit] = [head[6], head[7]];
+        let (source, destination) = ends(head);
+        (self.source, self.destination) = (*source, *destination);
+        Ok(length)
+    }
+
     /// Writes the header.
     ///
     /// # Errors
