@@ -96,9 +96,15 @@ impl LinkAddress {
         }
     }
 
+    /// The address in a prefix of 64 bits made from it.
+    #[inline(never)]
+    pub(crate) const fn within(&self, prefix: &[u8; 8]) -> Ip {
+        with_prefix(prefix, self.interface_identifier())
+    }
+
     /// The link-local address `fe80::` plus the interface identifier.
     pub const fn link_local(&self) -> Ip {
-        with_prefix(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0], self.interface_identifier())
+        self.within(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0])
     }
 
     /// The IEEE 802.15.4 address that `address` was made from, for those made so

@@ -20,6 +20,7 @@ pub fn fresh(random: &mut dyn Random) -> u8 {
 
 /// The counter after `counter`.
 #[must_use]
+#[cfg_attr(not(feature = "std"), inline(never))]
 pub const fn next(counter: u8) -> u8 {
     // 255 and 127 both go to 0.
     if counter & 0x7f == 0x7f { 0 } else { counter + 1 }

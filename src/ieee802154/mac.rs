@@ -332,7 +332,7 @@ impl<'m> Mac<'m> {
                 }
                 State::Backoff => self.after_backoff(cx, pool),
                 State::AwaitingAck => self.failed_attempt(cx, pool),
-                State::Transmitting => self.finish(pool, Err(Error::Io)),
+                State::Transmitting => self.finish(pool, TransmitStatus::Failed),
             }
         }
         None
@@ -416,7 +416,7 @@ impl<'m> Mac<'m> {
                 self.wait(State::Transmitting, cx.now, STUCK);
             }
             Err(Error::WouldBlock) => self.busy(cx, pool),
-            Err(_) => self.finish(pool, Err(Error::Io)),
+            Err(_) => self.finish(pool, TransmitStatus::Failed),
         }
     }
 
@@ -436,39 +436,39 @@ impl<'m> Mac<'m> {
     /// often as a frame may be repeated.
     fn refused(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) {
         self.refusals = self.refusals.saturating_add(1);
-        self.repeat(cx, pool, self.refusals, Error::WouldBlock);
+        self.repeat(cx, pool, self.refusals, TransmitStatus::ChannelBusy);
     }
 
     fn failed_attempt(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) {
-        self.repeat(cx, pool, self.attempts, Error::Timeout);
+        self.repeat(cx, pool, self.attempts, TransmitStatus::NoAck);
     }
 
     /// Begins again what was tried in vain so many times, or gives it up.
-    fn repeat(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>, times: u8, error: Error) {
+    fn repeat(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>, times: u8, status: TransmitStatus) {
         if times > self.config.max_frame_retries {
-            self.finish(pool, Err(error));
+            self.finish(pool, status);
         } else {
             self.start_attempt(cx);
         }
     }
 
     /// The frame under way has ended.
-    fn finish(&mut self, pool: &mut Pool<'_>, result: Result<()>) {
+    fn finish(&mut self, pool: &mut Pool<'_>, status: TransmitStatus) {
         self.state = State::Idle;
         let Some(place) = self.queue.get_mut(self.current) else { return };
         let Some(frame) = *place else { return };
         *place = None;
         let destination = fields::destination(pool.get(frame.block));
         pool.give(frame.block);
-        let counter = match result {
-            Ok(()) => &mut self.stats.sent,
-            Err(Error::Timeout) => &mut self.stats.no_ack,
-            Err(Error::WouldBlock) => &mut self.stats.channel_busy,
-            Err(_) => &mut self.stats.radio_failed,
+        let (counter, result) = match status {
+            TransmitStatus::Sent => (&mut self.stats.sent, Ok(())),
+            TransmitStatus::NoAck => (&mut self.stats.no_ack, Err(Error::Timeout)),
+            TransmitStatus::ChannelBusy => (&mut self.stats.channel_busy, Err(Error::WouldBlock)),
+            TransmitStatus::Failed => (&mut self.stats.radio_failed, Err(Error::Io)),
         };
         *counter = counter.wrapping_add(1);
-        if destination.is_unicast() && matches!(result, Ok(()) | Err(Error::Timeout)) {
-            self.neighbours.ended(destination, self.attempts, result.is_ok());
+        if destination.is_unicast() && matches!(status, TransmitStatus::Sent | TransmitStatus::NoAck) {
+            self.neighbours.ended(destination, self.attempts, status == TransmitStatus::Sent);
         }
         self.finished = Some(Outcome { tag: frame.tag, destination, result });
     }
@@ -504,12 +504,7 @@ impl<'m> Mac<'m> {
             }
             _ => {}
         }
-        let result = match status {
-            TransmitStatus::Sent => Ok(()),
-            TransmitStatus::NoAck => Err(Error::Timeout),
-            _ => Err(Error::Io),
-        };
-        self.finish(pool, result);
+        self.finish(pool, status);
     }
 
     /// Input: a frame was received. Its payload comes back, and its header in `header`, when it is for us,
@@ -530,7 +525,7 @@ impl<'m> Mac<'m> {
         if header.frame_type() == FrameType::Ack {
             let expected = self.frame().and_then(|frame| pool.get(frame.block).get(2));
             if self.state == State::AwaitingAck && header.sequence.as_ref() == expected {
-                self.finish(pool, Ok(()));
+                self.finish(pool, TransmitStatus::Sent);
             }
             return None;
         }

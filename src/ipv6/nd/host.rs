@@ -10,7 +10,7 @@ use super::{Entry, Kind, MAX_SOLICIT, SEVERAL, Told, ends};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_ROUTERS, AddressState};
 use crate::ipv6::input::Event;
-use crate::ipv6::link::{LinkAddress, with_prefix};
+use crate::ipv6::link::LinkAddress;
 use crate::ipv6::neighbours::Claim;
 use crate::ipv6::output::message;
 use crate::ipv6::wire::icmpv6::kind;
@@ -168,7 +168,7 @@ impl Ipv6<'_> {
             return;
         }
         let Some(bits) = prefix.0.first_chunk::<8>() else { return };
-        let ip = with_prefix(bits, self.config.link_address.interface_identifier());
+        let ip = self.config.link_address.within(bits);
         let known = self.addresses.find(&ip);
         // A prefix that is withdrawn makes no address, but is heeded by the one that there is.
         if valid_lifetime == 0 && known.is_none() {
@@ -206,7 +206,9 @@ impl Ipv6<'_> {
         for entry in known {
             first.hasten(entry.until);
         }
-        if first == Instant::NEVER { first } else { now.after((first.since(now) / 4 * 3).max(10_000)) }
+        // There is a router at least, and its lifetime has 16 bits.
+        let left = first.since(now) as u32;
+        now.after(u64::from((left / 4 * 3).max(10_000)))
     }
 
     /// Registers one address, by its place, with the default router (RFC 6775 §5.5.1, RFC 8505 §5.6).

@@ -332,9 +332,10 @@ impl Ipv6<'_> {
     /// Whether addresses are checked with the border router. RFC 6775 §8.2 exempts those made
     /// from an EUI-64; RFC 8505 §5.6 link-local ones.
     fn asks_border_router(&self, ip: &Ip) -> bool {
-        let somebody_else =
-            self.border_router_of(ip).is_some_and(|border| !self.addresses.is_own(&border.ip));
-        self.config.multihop_dad && self.config.role == Role::Router && somebody_else && !ip.is_link_local()
+        self.config.multihop_dad
+            && self.config.role == Role::Router
+            && !ip.is_link_local()
+            && self.border_router_of(ip).is_some_and(|border| !self.addresses.is_own(&border.ip))
     }
 
     /// Answers a registration. `link` is where the registering node said that it is.
