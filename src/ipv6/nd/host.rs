@@ -95,7 +95,8 @@ impl Ipv6<'_> {
         let extended = flags & capability::EARO != 0;
         let until = ends(cx.now, u32::from(router_lifetime), 1000);
         let flags = if extended { Entry::EXTENDED } else { 0 };
-        let router = Entry { flags, ..Entry::new(Kind::Router, header.source, until) };
+        let mut router = Entry::new(Kind::Router, &header.source, until);
+        router.flags = flags;
         // One that is none any more goes with the next poll, which tells of it (RFC 4861 §6.3.5).
         let known = self.nd.known.store(cx.now, &router);
         let mut rest = options;
@@ -123,13 +124,14 @@ impl Ipv6<'_> {
         let body: &[u8; 22] = option?.try_into().ok()?;
         // The less significant half of the version comes first.
         let [c, d, a, b, high, low, ip @ ..] = body;
-        let (version, ip) = (u32::from_be_bytes([*a, *b, *c, *d]), *Ip::of(ip));
+        let (version, ip) = (u32::from_be_bytes([*a, *b, *c, *d]), Ip::of(ip));
         let minutes = match u16::from_be_bytes([*high, *low]) {
             0 => 10_000,
             minutes => minutes,
         };
         let until = cx.now.after(u64::from(minutes) * 60_000);
-        let new = Entry { version, ..Entry::new(Kind::BorderRouter, ip, until) };
+        let mut new = Entry::new(Kind::BorderRouter, ip, until);
+        new.version = version;
         let place = self.nd.known.place(&new)?;
         let older = |entry: &Entry| version.wrapping_sub(entry.version) > u32::MAX / 2;
         if self.nd.known.get(place).is_some_and(older) {
@@ -152,16 +154,12 @@ impl Ipv6<'_> {
         }
         let valid_until = ends(cx.now, valid_lifetime, 1000);
         let preferred_until = ends(cx.now, preferred_lifetime, 1000);
-        self.nd.known.store(
-            cx.now,
-            &Entry {
-                prefix_len,
-                flags: flags & (PrefixInformation::ON_LINK | PrefixInformation::AUTONOMOUS),
-                preferred_until: preferred_until.into(),
-                border,
-                ..Entry::new(Kind::Prefix, *prefix, valid_until)
-            },
-        );
+        let mut new = Entry::new(Kind::Prefix, prefix, valid_until);
+        new.prefix_len = prefix_len;
+        new.flags = flags & (PrefixInformation::ON_LINK | PrefixInformation::AUTONOMOUS);
+        new.preferred_until.set(preferred_until);
+        new.border = border;
+        self.nd.known.store(cx.now, &new);
         // RFC 4862 §5.5.3; interface identifiers have 64 bits.
         let autonomous = flags & PrefixInformation::AUTONOMOUS != 0;
         if !autonomous || prefix_len != 64 || preferred_lifetime > valid_lifetime {
@@ -189,9 +187,10 @@ impl Ipv6<'_> {
     fn learn_context(&mut self, now: Instant, body: &[u8], border: u8) {
         let Some(option) = nd::Context::parse(body) else { return };
         let until = now.after(u64::from(option.valid_lifetime) * 60_000);
-        let flags = option.id | if option.compress { Entry::COMPRESS } else { 0 };
-        let prefix_len = option.prefix_len;
-        let new = Entry { prefix_len, flags, border, ..Entry::new(Kind::Context, option.prefix, until) };
+        let mut new = Entry::new(Kind::Context, &option.prefix, until);
+        new.prefix_len = option.prefix_len;
+        new.flags = option.id | if option.compress { Entry::COMPRESS } else { 0 };
+        new.border = border;
         self.nd.known.store(now, &new);
     }
 

@@ -59,7 +59,9 @@ pub struct Entry {
 
 impl Default for Entry {
     fn default() -> Entry {
-        Entry { status: Status::Unused, ..Entry::new(Kind::Prefix, Ip::UNSPECIFIED, Instant::NEVER) }
+        let mut unused = Entry::new(Kind::Prefix, &Ip::UNSPECIFIED, Instant::NEVER);
+        unused.status = Status::Unused;
+        unused
     }
 }
 
@@ -71,9 +73,10 @@ impl Entry {
     /// The context may be used to compress, beside decompressing.
     pub const COMPRESS: u8 = 0x10;
 
-    pub(super) const fn new(kind: Kind, ip: Ip, until: Instant) -> Entry {
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(super) const fn new(kind: Kind, ip: &Ip, until: Instant) -> Entry {
         Entry {
-            ip,
+            ip: *ip,
             until,
             version: 0,
             preferred_until: Stamp::NEVER,

@@ -48,18 +48,22 @@ impl Ipv6<'_> {
         }
         // RFC 6775 §6.1: never on-link on IEEE 802.15.4.
         let on_link = self.config.medium() == Medium::Ethernet;
-        let border = self.own_border();
-        let flags = PrefixInformation::AUTONOMOUS | if on_link { PrefixInformation::ON_LINK } else { 0 };
-        let new = Entry {
-            prefix_len,
-            flags,
-            preferred_until: preferred_until.into(),
-            border,
-            ..Entry::new(Kind::Prefix, prefix, valid_until)
-        };
-        let stored = self.nd.known.store(now, &new);
+        let mut new = Entry::new(Kind::Prefix, &prefix, valid_until);
+        new.prefix_len = prefix_len;
+        new.flags = PrefixInformation::AUTONOMOUS | if on_link { PrefixInformation::ON_LINK } else { 0 };
+        new.preferred_until.set(preferred_until);
+        self.advertise(now, &mut new)
+    }
+
+    /// Advertises what the application says, or no more when its time is over.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    fn advertise(&mut self, now: Instant, new: &mut Entry) -> Result<()> {
+        if self.config.role == Role::BorderRouter {
+            new.border = 0;
+        }
+        let stored = self.nd.known.store(now, new);
         self.new_version(now);
-        if stored || valid_until.is_due(now) { Ok(()) } else { Err(Error::Full) }
+        if stored || new.until.is_due(now) { Ok(()) } else { Err(Error::Full) }
     }
 
     /// Advertises a compression context, as a border router, and tells of it by
@@ -79,25 +83,19 @@ impl Ipv6<'_> {
         if id > 15 || prefix_len > 128 {
             return Err(Error::Invalid);
         }
-        let border = self.own_border();
-        let flags = id | if compress { Entry::COMPRESS } else { 0 };
-        let new = Entry { prefix_len, flags, border, ..Entry::new(Kind::Context, prefix, valid_until) };
-        let stored = self.nd.known.store(now, &new);
-        self.new_version(now);
-        if stored || valid_until.is_due(now) { Ok(()) } else { Err(Error::Full) }
+        let mut new = Entry::new(Kind::Context, &prefix, valid_until);
+        new.prefix_len = prefix_len;
+        new.flags = id | if compress { Entry::COMPRESS } else { 0 };
+        self.advertise(now, &mut new)
     }
 
     /// Says which address this border router goes by in its advertisements (RFC 6775 §7), and
     /// which version its information begins with: a higher one than before a restart.
     pub fn set_authority(&mut self, ip: Ip, version: u32) {
         if let Some(own) = self.own_place() {
-            *own = Entry { version, ..Entry::new(Kind::BorderRouter, ip, Instant::NEVER) };
+            *own = Entry::new(Kind::BorderRouter, &ip, Instant::NEVER);
+            own.version = version;
         }
-    }
-
-    /// As whose this node advertises what the application says.
-    const fn own_border(&self) -> u8 {
-        if matches!(self.config.role, Role::BorderRouter) { 0 } else { Entry::NOBODY }
     }
 
     /// Where a border router keeps itself.
