@@ -60,7 +60,7 @@ impl Ipv6<'_> {
             rpl_option: rpl_data(packet, walk.rpl_option),
         };
         let mut headers = 0;
-        let mut route = Route::default();
+        let mut route = Route::straight(&header.destination);
         let end = Header::LEN + room.min(MAX_ROUTE_HEADERS);
         match self.way(cx, &mut flow, end, &mut route, &mut headers) {
             Ok(()) => {}
@@ -70,8 +70,8 @@ impl Ipv6<'_> {
             }
             Err(NoRoute::Return) if arrival.from.is_some() => {
                 // The packet goes back as it is: RFC 6550 §11.2.2.3.
-                (route.next_hop, route.link) = (header.destination, arrival.from);
-                route.encapsulation = Encapsulation::None;
+                route = Route::straight(&header.destination);
+                route.link = arrival.from;
             }
             Err(NoRoute::Outside) if !arrival.outside => {
                 self.leave(cx, packet, walk);

@@ -147,7 +147,7 @@ impl Ipv6<'_> {
             None => *self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
         };
         let mut headers = 0;
-        let mut route = Route::default();
+        let mut route = Route::straight(destination);
         let mut way = None;
         if !destination.is_multicast() {
             let mut flow = Flow::of_own(cx.now, destination, outgoing.hop_limit);
@@ -165,7 +165,7 @@ impl Ipv6<'_> {
         self.send_along(cx, outgoing, &source, way, headers, 0)
     }
 
-    /// Where a packet goes next. `headers` becomes the length of the extension headers for its
+    /// Where a packet goes next: `route` comes as straight to the destination. `headers` becomes the length of the extension headers for its
     /// way, which stand in the buffer then, behind the room for the IPv6 header and before `end`.
     pub(super) fn way(
         &mut self,
@@ -179,7 +179,6 @@ impl Ipv6<'_> {
         // A host that registered with us is a neighbour, whatever the routes say. So is the
         // next segment of a source route between link-local addresses.
         if destination.is_link_local() || self.neighbours.is_registered(destination) {
-            route.next_hop = *destination;
             return Ok(());
         }
         let end = end.min(self.buffer.len());
@@ -188,9 +187,7 @@ impl Ipv6<'_> {
         *headers = out.position();
         if answer == Err(NoRoute::NotMine) && !flow.source_routed {
             if let Some(next_hop) = self.own_next_hop(cx, destination) {
-                route.next_hop = *next_hop;
-                route.link = LinkAddress::None;
-                route.encapsulation = Encapsulation::None;
+                *route = Route::straight(next_hop);
                 return Ok(());
             }
         }
@@ -221,7 +218,7 @@ impl Ipv6<'_> {
         if copy(room, message.headers) != message.headers.len() {
             return Err(Error::TooLarge);
         }
-        let straight = Route::on_link(*destination, LinkAddress::None);
+        let straight = Route::straight(destination);
         let route = if multicast { None } else { Some(message.route.unwrap_or(&straight)) };
         self.send_along(cx, &outgoing, &source, route, message.headers.len(), 0)
     }
@@ -512,7 +509,7 @@ impl Ipv6<'_> {
             upper: &[kind, 0, 0, 0],
             body: &[],
         };
-        let straight = Route::on_link(*destination, LinkAddress::None);
+        let straight = Route::straight(destination);
         let route = if destination.is_multicast() { None } else { Some(&straight) };
         let _ = self.send_along(cx, &outgoing, source.unwrap_or(&own), route, 0, length);
     }

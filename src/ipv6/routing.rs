@@ -106,6 +106,12 @@ pub struct Route {
 }
 
 impl Route {
+    /// Straight to a neighbour whose link address is still to be found out.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(super) const fn straight(destination: &Ip) -> Route {
+        Route { next_hop: *destination, link: LinkAddress::None, encapsulation: Encapsulation::None }
+    }
+
     /// Straight to a neighbour, nothing added.
     pub const fn on_link(next_hop: Ip, link: LinkAddress) -> Route {
         Route { next_hop, link, encapsulation: Encapsulation::None }
@@ -159,8 +165,8 @@ pub enum RoutingError {
 
 /// A routing protocol as forwarding sees it.
 pub trait Routing {
-    /// The next hop of a packet, and the extension headers that it needs. `route` comes empty, and means nothing when
-    /// there is none.
+    /// The next hop of a packet, and the extension headers that it needs. `route` comes as straight to the destination, and
+    /// means nothing when there is none.
     ///
     /// `headers` is empty and has room for [`MAX_ROUTE_HEADERS`] bytes (fewer when the packet
     /// itself leaves no more room). What is written are whole extension headers in order: a
