@@ -137,27 +137,20 @@ pub(super) fn compress_udp(
     elide_checksum: bool,
     out: &mut Writer<'_>,
 ) -> Result<()> {
-    let [a, b, c, d, _, _, e, f] = *header;
-    let form = match (a, c) {
-        (0xf0, 0xf0) if b >> 4 == 0xb && d >> 4 == 0xb => 3,
-        (0xf0, _) => 2,
-        (_, 0xf0) => 1,
-        _ => 0,
+    let [ports @ .., _, _, _, _] = header;
+    let checksum = header.last_chunk::<2>().unwrap_or(&[0; 2]);
+    let [a, b, c, d] = ports;
+    let [_, low_source @ ..] = ports;
+    let (low_destination, nibbles) = ([*a, *b, *d], [b << 4 | d & 0xf]);
+    let (form, ports): (u8, &[u8]) = match (*a, *c) {
+        (0xf0, 0xf0) if b >> 4 == 0xb && d >> 4 == 0xb => (3, &nibbles),
+        (0xf0, _) => (2, low_source),
+        (_, 0xf0) => (1, &low_destination),
+        _ => (0, ports),
     };
     out.u8(0xf0 | u8::from(elide_checksum) << 2 | form)?;
-    if form == 3 {
-        out.u8(b << 4 | d & 0xf)?;
-    } else {
-        if form != 2 {
-            out.u8(a)?;
-        }
-        out.u8(b)?;
-        if form != 1 {
-            out.u8(c)?;
-        }
-        out.u8(d)?;
-    }
-    if elide_checksum { Ok(()) } else { out.u16(u16::from_be_bytes([e, f])) }
+    out.put(ports)?;
+    if elide_checksum { Ok(()) } else { out.put(checksum) }
 }
 
 /// Reads a UDP header off `input`, behind its NHC byte. The length is 0, and so is the checksum

@@ -2,8 +2,8 @@
 //! Packets that leave in fragments (RFC 4944 §5.3).
 #![forbid(unsafe_code)]
 
-use super::super::fragment::{Blocks, FIRST_HEADER, FragmentHeader, MAX_DATAGRAM};
-use super::super::iphc::Ends;
+use super::super::fragment::{Blocks, FragmentHeader};
+use super::super::packet::Compressed;
 use super::Interface;
 use crate::bytes::{Parts, Writer};
 use crate::ieee802154::LinkAddress;
@@ -83,49 +83,34 @@ impl Outgoing {
 }
 
 impl Interface<'_> {
-    /// Takes over a packet to be sent in fragments, `room` bytes of payload in each frame.
+    /// Takes over a packet to be sent in fragments: `first` holds its headers compressed, `rest` goes as it is.
     pub(super) fn send_in_fragments(
         &mut self,
+        first: BlockId,
         packet: Parts<'_>,
-        ends: Ends,
-        destination: LinkAddress,
-        priority: Priority,
-        room: usize,
+        Compressed { len, consumed }: Compressed,
+        rest: Parts<'_>,
+        (destination, priority): (LinkAddress, Priority),
     ) -> Result<()> {
-        if packet.len() > MAX_DATAGRAM {
-            return Err(Error::TooLarge);
-        }
-        let compress = self.codec(destination);
-        let outgoing = self.outgoing.iter_mut().find(|it| !it.is_used).ok_or(Error::Full)?;
-        // One block is left for a frame to go in.
-        let first = self.pool.take(1).ok_or(Error::Full)?;
+        let Some(outgoing) = self.outgoing.iter_mut().find(|it| !it.is_used) else {
+            self.pool.give(first);
+            return Err(Error::Full);
+        };
         // One that is not in use is as it was made.
         (outgoing.destination, outgoing.priority, outgoing.is_used) = (destination, priority, true);
         outgoing.next_at = Instant::ZERO;
-        outgoing.blocks.0[0] = Some(first);
-        let limit = room.saturating_sub(FIRST_HEADER);
-        let block = self.pool.get_mut(first);
-        let headers = block.get_mut(..limit).unwrap_or_default();
-        let compressed = compress(packet, ends, &self.contexts, self.elide_udp_checksum, headers);
-        let compressed = match compressed {
-            Ok(compressed) => compressed,
-            Err(error) => {
-                outgoing.release(&mut self.pool);
-                return Err(error);
-            }
-        };
-        let mut rest = packet;
-        rest.skip(compressed.consumed);
-        outgoing.headers = compressed.len as u16;
-        outgoing.consumed = compressed.consumed as u16;
-        outgoing.len = (compressed.len + rest.len()) as u16;
+        outgoing.headers = len as u16;
+        outgoing.consumed = consumed as u16;
+        outgoing.len = (len + rest.len()) as u16;
         outgoing.size = packet.len() as u16;
         self.tag = self.tag.wrapping_add(1);
         outgoing.tag = self.tag;
-        let behind = compressed.len + rest.head.len();
         let blocks = &mut outgoing.blocks;
-        if !blocks.put(&mut self.pool, 1, compressed.len, rest.head)
-            || !blocks.put(&mut self.pool, 1, behind, rest.tail)
+        blocks.0[0] = Some(first);
+        // One block is left for a frame to go in.
+        if self.pool.free() == 0
+            || !blocks.put(&mut self.pool, 1, len, rest.head)
+            || !blocks.put(&mut self.pool, 1, len + rest.head.len(), rest.tail)
         {
             outgoing.release(&mut self.pool);
             return Err(Error::Full);

@@ -3,14 +3,15 @@
 #![forbid(unsafe_code)]
 
 use super::super::context::Contexts;
+use super::super::fragment::{FIRST_HEADER, MAX_DATAGRAM};
 use super::super::iphc::Ends;
 use super::super::packet;
 #[cfg(feature = "sixlorh")]
 use super::super::sixlorh_send;
 use super::{Interface, Sent};
-use crate::bytes::Parts;
 #[cfg(feature = "mesh-under")]
 use crate::bytes::Writer;
+use crate::bytes::{Parts, move_to_front, part_mut};
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::mac::{Draft, MAX_PAYLOAD_END, Priority};
 use crate::status::{Error, Result};
@@ -45,10 +46,12 @@ impl Interface<'_> {
     /// a packet over [`MAX_DATAGRAM`](crate::lowpan::fragment::MAX_DATAGRAM) bytes, [`Error::Malformed`] for what is no IPv6 packet,
     /// [`Error::Invalid`] without destination.
     pub fn send(&mut self, packet: Parts<'_>, destination: LinkAddress, priority: Priority) -> Result<()> {
+        if packet.len() > MAX_DATAGRAM {
+            return Err(Error::TooLarge);
+        }
         let (draft, at) = self.begin(destination, priority)?;
         let ends = Ends::of_link(self.mac.address(), destination);
         let compress = self.codec(destination);
-        let room = self.pool.get_mut(draft.block).get_mut(at..MAX_PAYLOAD_END).unwrap_or_default();
         #[cfg(any(feature = "ghc", feature = "sixlorh"))]
         let mut whole = [0; WHOLE];
         #[cfg(any(feature = "ghc", feature = "sixlorh"))]
@@ -59,37 +62,47 @@ impl Interface<'_> {
             }
             None => packet,
         };
-        #[cfg(feature = "sixlorh")]
-        let shorter = match (self.sixlorh || self.compressed, packet) {
-            (true, Parts { head, tail: [] }) => {
-                let (elide, dodag) = (self.elide_udp_checksum, &self.dodag);
-                sixlorh_send::compress(head, ends, &self.contexts, elide, dodag, compress, room)
+        // If it takes fragments, there is room for the header of the first one: for the second try at the latest.
+        let mut last = MAX_PAYLOAD_END;
+        loop {
+            let block = self.pool.get_mut(draft.block);
+            let room = part_mut(block, at, last);
+            #[cfg(feature = "sixlorh")]
+            let shorter = match (self.sixlorh || self.compressed, packet) {
+                (true, Parts { head, tail: [] }) => {
+                    let (elide, dodag) = (self.elide_udp_checksum, &self.dodag);
+                    sixlorh_send::compress(head, ends, &self.contexts, elide, dodag, compress, room)
+                }
+                _ => Err(Error::Unsupported),
+            };
+            #[cfg(not(feature = "sixlorh"))]
+            let shorter: Result<packet::Compressed> = Err(Error::Unsupported);
+            // What cannot be told in that form goes as it is.
+            let compressed =
+                shorter.or_else(|_| compress(packet, ends, &self.contexts, self.elide_udp_checksum, room));
+            let compressed = match compressed {
+                Ok(compressed) => compressed,
+                Err(error) => {
+                    self.mac.abandon(&mut self.pool, draft);
+                    return Err(error);
+                }
+            };
+            let mut rest = packet;
+            rest.skip(compressed.consumed);
+            let end = at + compressed.len;
+            let len = end + rest.len();
+            if len <= last {
+                rest.copy(part_mut(block, end, len));
+                self.mac.enqueue(&mut self.pool, draft, len, priority, 0)?;
+                break;
             }
-            _ => Err(Error::Unsupported),
-        };
-        #[cfg(not(feature = "sixlorh"))]
-        let shorter: Result<packet::Compressed> = Err(Error::Unsupported);
-        // What cannot be told in that form goes as it is.
-        let compressed =
-            shorter.or_else(|_| compress(packet, ends, &self.contexts, self.elide_udp_checksum, room));
-        let compressed = match compressed {
-            Ok(compressed) => compressed,
-            Err(error) => {
-                self.mac.abandon(&mut self.pool, draft);
-                return Err(error);
+            if end + FIRST_HEADER <= MAX_PAYLOAD_END {
+                move_to_front(block, at);
+                self.send_in_fragments(draft.block, packet, compressed, rest, (destination, priority))?;
+                self.stats.fragmented = self.stats.fragmented.wrapping_add(1);
+                break;
             }
-        };
-        let mut rest = packet;
-        rest.skip(compressed.consumed);
-        let room = room.get_mut(compressed.len..).unwrap_or_default();
-        if rest.len() > room.len() {
-            self.mac.abandon(&mut self.pool, draft);
-            self.send_in_fragments(packet, ends, destination, priority, MAX_PAYLOAD_END - at)?;
-            self.stats.fragmented = self.stats.fragmented.wrapping_add(1);
-        } else {
-            rest.copy(room);
-            let len = at + compressed.len + rest.len();
-            self.mac.enqueue(&mut self.pool, draft, len, priority, 0)?;
+            last = MAX_PAYLOAD_END - FIRST_HEADER;
         }
         self.stats.sent = self.stats.sent.wrapping_add(1);
         Ok(())
