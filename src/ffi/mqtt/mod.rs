@@ -15,7 +15,8 @@ use self::config::{properties, text};
 use self::object::MqttRef;
 use super::arguments::{self, Config, block, outcome, output, slice};
 use crate::mqtt::{
-    Filter, Operation, Properties, Publication, Reason, Subscription, SubscriptionOptions, Token, topic,
+    Filter, Operation, Properties, Property, Publication, Reason, Subscription, SubscriptionOptions, Token,
+    topic, wire::property::id,
 };
 use crate::port::{mote_bytes, mote_status};
 use crate::status::{Error, Result};
@@ -262,21 +263,36 @@ pub unsafe extern "C" fn mote_mqtt_disconnect(
     outcome(disconnect())
 }
 
-/// Publishes a message with these properties: its operation.
+/// Publishes what an application gave, with properties of ours besides its own. An expiry interval of ours is left out
+/// where the application gives one. `operation` gets the number of the operation, unless it is NULL.
 ///
 /// # Safety
-/// What `given` points to is valid.
+/// What the message points to is valid, and `operation` NULL or valid.
 #[inline(never)]
 unsafe fn publish(
     mqtt: MqttRef,
     given: &mote_mqtt_publish_config,
-    properties: Properties<'_>,
+    mut ours: &[Property<'_>],
+    operation: *mut mote_mqtt_operation,
 ) -> Result<mote_mqtt_operation> {
+    let (mut list, mut count) = (config::room(), given.property_count);
     // SAFETY: passed on to the caller.
-    let (topic, payload) = unsafe { (text(given.topic)?, slice(given.payload)?) };
+    let (topic, payload, theirs) = unsafe {
+        (text(given.topic)?, slice(given.payload)?, properties(given.properties, count, &mut list)?)
+    };
     if given.retain > 1 || given.parts > 1 || given.reserved != 0 || given.reserved2 != 0 {
         return Err(Error::Invalid);
     }
+    if theirs.get(id::MESSAGE_EXPIRY_INTERVAL).is_some()
+        && let [Property { id: id::MESSAGE_EXPIRY_INTERVAL, .. }, rest @ ..] = ours
+    {
+        ours = rest;
+    }
+    for property in ours {
+        *list.get_mut(count).ok_or(Error::TooLarge)? = *property;
+        count += 1;
+    }
+    let properties = Properties::List(list.get(..count).unwrap_or_default());
     let place = mqtt.room(given.callback)?;
     let publication = Publication { topic, qos: given.qos, retain: given.retain != 0, payload, properties };
     let started = mqtt.command(|client, cx| match given.parts {
@@ -285,6 +301,10 @@ unsafe fn publish(
     })?;
     let number = started.map_or(0, Operation::raw);
     mqtt.register(place, number, given.callback, given.user);
+    // SAFETY: passed on to the caller.
+    if let Some(out) = unsafe { operation.as_mut() } {
+        *out = number;
+    }
     Ok(number)
 }
 
@@ -313,16 +333,11 @@ pub unsafe extern "C" fn mote_mqtt_publish(
     operation: *mut mote_mqtt_operation,
 ) -> mote_status {
     let publish = || -> Result<()> {
-        let (mut room, mut list) = (arguments::room(), config::room());
+        let mut room = arguments::room();
         // SAFETY: passed on to the caller of this function.
-        let started = unsafe {
+        unsafe {
             let given = arguments::config(config, &mut room)?;
-            let list = properties(given.properties, given.property_count, &mut list)?;
-            self::publish(MqttRef::new(mqtt)?, given, list)
-        }?;
-        // SAFETY: passed on to the caller of this function.
-        if let Some(out) = unsafe { operation.as_mut() } {
-            *out = started;
+            self::publish(MqttRef::new(mqtt)?, given, &[], operation)?;
         }
         Ok(())
     };

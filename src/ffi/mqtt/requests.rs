@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests and responses over MQTT 5.0 (§4.10).
 
-use super::config::{mote_mqtt_config, properties, text};
+use super::config::{mote_mqtt_config, text};
 use super::event::{
     MOTE_MQTT_ABORTED, MOTE_MQTT_ENDED, MOTE_MQTT_MESSAGE, MOTE_MQTT_PAYLOAD, blank, lend,
     mote_mqtt_callback, mote_mqtt_event, mote_mqtt_operation,
@@ -26,9 +26,6 @@ pub type mote_mqtt_request = u32;
 
 /// How long a response is waited for unless it is said, in milliseconds.
 const TIMEOUT: u32 = 30_000;
-
-/// Properties that a request gets besides the application's.
-const OURS: usize = 3;
 
 /// A request that has not ended.
 #[derive(Clone, Copy)]
@@ -295,18 +292,11 @@ pub unsafe extern "C" fn mote_mqtt_request_start(
         if topic.is_empty() {
             return Err(Error::Unsupported);
         }
-        let mut list = super::config::room();
-        let (ours, theirs) = list.split_at_mut(OURS);
-        // SAFETY: passed on to the caller of this function.
-        let theirs = unsafe { properties(given.properties, given.property_count, theirs) }?;
-        // Left out where the application gives one.
-        let first = usize::from(theirs.get(id::MESSAGE_EXPIRY_INTERVAL).is_some());
-        ours.copy_from_slice(&[
+        let ours = [
             Property::number(id::MESSAGE_EXPIRY_INTERVAL, timeout.div_ceil(1000)),
             Property::text(id::RESPONSE_TOPIC, topic),
             Property::binary(id::CORRELATION_DATA, &correlation),
-        ]);
-        let list = Properties::List(list.get(first..OURS + given.property_count).unwrap_or_default());
+        ];
         let deadline = object.node().now().after(u64::from(timeout));
         let (callback, user) = (given.callback, given.user);
         let waiting = Waiting { correlation, operation: 0, deadline, ended: None, callback, user };
@@ -315,7 +305,8 @@ pub unsafe extern "C" fn mote_mqtt_request_start(
         sent.callback = Some(on_published);
         sent.user = object.pointer();
         // SAFETY: passed on to the caller of this function.
-        let published = subscribe(object).and_then(|()| unsafe { publish(object, &sent, list) });
+        let published =
+            subscribe(object).and_then(|()| unsafe { publish(object, &sent, &ours, core::ptr::null_mut()) });
         object.with(|core| {
             let requests = &mut core.requests;
             let Ok(operation) = published else {
@@ -390,20 +381,9 @@ pub unsafe extern "C" fn mote_mqtt_respond(
         let asked = Properties::Encoded(unsafe { slice(event.properties) }?);
         let mut sent = *given;
         sent.topic = lend(asked.get(id::RESPONSE_TOPIC).ok_or(Error::NotFound)?.data);
-        let mut list = super::config::room();
         let correlation = asked.get(id::CORRELATION_DATA);
-        let (ours, theirs) = list.split_at_mut(1);
-        ours.copy_from_slice(&[correlation.unwrap_or_default()]);
         // SAFETY: passed on to the caller of this function.
-        unsafe { properties(given.properties, given.property_count, theirs) }?;
-        let first = usize::from(correlation.is_none());
-        let list = Properties::List(list.get(first..1 + given.property_count).unwrap_or_default());
-        // SAFETY: passed on to the caller of this function.
-        let started = unsafe { publish(MqttRef::new(mqtt)?, &sent, list) }?;
-        // SAFETY: passed on to the caller of this function.
-        if let Some(out) = unsafe { operation.as_mut() } {
-            *out = started;
-        }
+        unsafe { publish(MqttRef::new(mqtt)?, &sent, correlation.as_slice(), operation) }?;
         Ok(())
     };
     outcome(respond())
