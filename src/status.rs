@@ -104,10 +104,10 @@ impl Error {
 /// The words for success, for every error in the order of its number, and for numbers beyond.
 const TEXTS: &[u8] = b"success\n\
     invalid argument\n\
-    memory block too small\n\
+    block too small\n\
     table full\n\
     stale handle\n\
-    not allowed in this state\n\
+    wrong state\n\
     would block\n\
     too large\n\
     malformed input\n\
@@ -120,9 +120,9 @@ const TEXTS: &[u8] = b"success\n\
     not found\n\
     unreachable\n\
     security failure\n\
-    input/output error\n\
+    I/O error\n\
     closed\n\
-    configuration from a newer version\n\
+    from a newer version\n\
     address in use\n\
     protocol error\n\
     session lost\n\
@@ -132,8 +132,17 @@ const TEXTS: &[u8] = b"success\n\
 /// A few words for a C status value, in ASCII.
 pub fn text(code: i32) -> &'static [u8] {
     const BEYOND: u32 = 25;
-    let line = code.wrapping_neg().cast_unsigned().min(BEYOND);
-    TEXTS.split(|byte| *byte == b'\n').nth(line as usize).unwrap_or_default()
+    let mut before = code.wrapping_neg().cast_unsigned().min(BEYOND);
+    let mut rest = TEXTS;
+    loop {
+        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        let (line, more) = rest.split_at_checked(end).unwrap_or_default();
+        if before == 0 {
+            return line;
+        }
+        before -= 1;
+        rest = more.get(1..).unwrap_or_default();
+    }
 }
 
 /// Result of anything that can fail.

@@ -232,6 +232,11 @@ impl<'m, T> Table<'m, T> {
         self.row.free(handle).map(|slot| unsafe { core::ptr::from_mut(Self::entry(slot)).read() })
     }
 
+    /// Forgets the entry; whether it was still there. Its handle is stale from now on.
+    pub fn discard(&mut self, handle: Handle) -> bool {
+        self.row.free(handle).is_some()
+    }
+
     /// All entries, in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (Handle, &T)> {
         let mut index = 0;

@@ -37,7 +37,9 @@ impl<'m> Endpoint<'m> {
     /// # Errors
     /// [`Error::Stale`].
     pub fn remove_resource(&mut self, _cx: &mut DatagramContext<'_>, resource: Handle) -> Result<()> {
-        self.resources.remove(resource).ok_or(Error::Stale)?;
+        if !self.resources.discard(resource) {
+            return Err(Error::Stale);
+        }
         self.changed(resource);
         Ok(())
     }

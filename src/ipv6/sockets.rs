@@ -51,7 +51,7 @@ impl<'m> Ipv6<'m> {
     /// # Errors
     /// [`Error::Stale`].
     pub fn udp_close(&mut self, socket: Handle) -> Result<()> {
-        self.sockets.remove(socket).map(|_| ()).ok_or(Error::Stale)
+        if self.sockets.discard(socket) { Ok(()) } else { Err(Error::Stale) }
     }
 
     /// A socket.

@@ -148,7 +148,7 @@ impl Mesh<'_> {
         match sent {
             Ok(()) => Ok(handle),
             Err(error) => {
-                self.pings.remove(handle);
+                self.pings.discard(handle);
                 Err(error)
             }
         }

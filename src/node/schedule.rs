@@ -89,7 +89,7 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
 
     /// Removes an engine. Its sources are closed first: see [`Schedule::first_of`].
     pub fn detach(&mut self, engine: Handle) {
-        self.attached.remove(engine);
+        self.attached.discard(engine);
     }
 
     /// A source that belongs to this engine, if one is left.
@@ -138,8 +138,8 @@ impl<'m, A: Copy, S: Copy> Schedule<'m, A, S> {
     }
 
     /// Removes a source.
-    pub fn close(&mut self, source: Handle) -> Option<S> {
-        self.sources.remove(source).map(|source| source.what)
+    pub fn close(&mut self, source: Handle) {
+        self.sources.discard(source);
     }
 
     /// The source has something to bring, or room to send.
@@ -293,7 +293,8 @@ mod tests {
         let gone = schedule.open(one, 8).unwrap();
         schedule.ready(gone, true, true);
         while let Some(source) = schedule.first_of(one) {
-            assert_eq!(schedule.close(source), Some(8));
+            assert_eq!(schedule.source(source).map(|source| source.what), Some(8));
+            schedule.close(source);
         }
         schedule.detach(one);
         assert!(schedule.source(gone).is_none() && schedule.source(kept).is_some());

@@ -310,7 +310,7 @@ pub unsafe extern "C" fn mote_mqtt_request_start(
         object.with(|core| {
             let requests = &mut core.requests;
             let Ok(operation) = published else {
-                requests.waiting.remove(handle);
+                requests.waiting.discard(handle);
                 return;
             };
             if let Some(waiting) = requests.waiting.get_mut(handle) {

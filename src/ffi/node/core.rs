@@ -466,7 +466,7 @@ impl NodeRef {
                 Ok(source)
             }
             Err(error) => {
-                self.with(|core| core.schedule.close(source));
+                self.forget_source(source);
                 Err(error)
             }
         }
@@ -500,7 +500,8 @@ impl NodeRef {
     pub(crate) fn close_source(self, source: Handle) {
         // What its owner sent last goes out first.
         super::udp::flush(self, false);
-        if let Some(channel) = self.with(|core| core.schedule.close(source)) {
+        if let Some(channel) = self.channel(source) {
+            self.forget_source(source);
             channel.close(self.services());
         }
     }
