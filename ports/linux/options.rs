@@ -46,9 +46,9 @@ pub struct mote_linux_options {
     /// on the same machine. What comes during such a rest comes together, up to that much later, and the system may take
     /// some 50 microseconds more. Nothing that is due already waits for it.
     ///
-    /// 0 for what is right mostly: a wait rests only while a TCP connection on which nothing is answered is flooded, with more than
-    /// 20,000 messages a second and nothing else to do, and for no more than 500 microseconds; not at all where `spin_us` says to
-    /// look at once. `MOTE_LINUX_NO_REST` for never.
+    /// 0 for what is right mostly: waits rest only while TCP connections, and nothing else, end more than 20,000 of them a second. Where
+    /// nothing is answered on these, for no more than 500 microseconds; where something is, for 50, and only as long as more
+    /// bytes come in the same time than without. Not at all where `spin_us` says to look at once. `MOTE_LINUX_NO_REST` for never.
     pub rest_us: u32,
     /// Must be 0.
     pub reserved2: u32,
