@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A table of fixed capacity whose handles are checked against re-use of their slot.
 //!
-//! What a table does is done by one [`Row`] for entries of every type.
+//! What a table does is done by one `Row` for entries of every type.
 #![allow(unsafe_code)]
 
 use crate::status::{Error, Result};

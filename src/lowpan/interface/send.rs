@@ -43,7 +43,7 @@ impl Interface<'_> {
     ///
     /// # Errors
     /// [`Error::Full`] when queue or memory is full (what ends makes room), [`Error::TooLarge`] for
-    /// a packet over [`MAX_DATAGRAM`](crate::lowpan::fragment::MAX_DATAGRAM) bytes, [`Error::Malformed`] for what is no IPv6 packet,
+    /// a packet over [`MAX_DATAGRAM`] bytes, [`Error::Malformed`] for what is no IPv6 packet,
     /// [`Error::Invalid`] without destination.
     pub fn send(&mut self, packet: Parts<'_>, destination: LinkAddress, priority: Priority) -> Result<()> {
         if packet.len() > MAX_DATAGRAM {
