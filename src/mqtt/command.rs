@@ -375,7 +375,10 @@ impl Client<'_> {
         let Subscription { filter: Filter { filter, options }, cookie } = *subscription;
         let options = u32::from(options.to_byte()) << flag::SHIFT;
         let filter = filter.as_bytes();
-        let properties = Request::new(self.queue.body(at), self.is_v5(), kind::SUBSCRIBE).properties;
+        let mut properties: &[u8] = &[];
+        if V5 {
+            properties = Request::new(self.queue.body(at), self.is_v5(), kind::SUBSCRIBE).properties;
+        }
         let mut size = filter.len();
         if !properties.is_empty() {
             size += 1 + properties.len();
@@ -391,9 +394,11 @@ impl Client<'_> {
         self.names.make_room(size)?;
         let mut sink = Sink::new(self.names.room());
         sink.put(filter);
-        // Without properties the record ends with the filter.
-        sink.u8(0);
-        sink.put(properties);
+        if V5 {
+            // Without properties the record ends with the filter.
+            sink.u8(0);
+            sink.put(properties);
+        }
         self.names.push(word | options, cookie, identifier, size);
         Ok(())
     }

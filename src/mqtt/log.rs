@@ -11,6 +11,7 @@
 
 use core::num::NonZeroU32;
 
+use super::wire::V5;
 use crate::bytes;
 use crate::status::{Error, Result};
 
@@ -212,6 +213,9 @@ impl<'m> Log<'m> {
     /// The body up to U+0000, which no name has in it: what stands behind that belongs to the name.
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn name(&self, at: At) -> &[u8] {
+        if !V5 {
+            return self.body(at);
+        }
         self.body(at).split(|byte| *byte == 0).next().unwrap_or_default()
     }
 
