@@ -297,12 +297,8 @@ impl Client<'_> {
             if result.is_ok() || !self.config.drop_oldest {
                 return result;
             }
-            let unsent = kind::CLASS | flag::QOS | flag::SENT | flag::ENDED;
-            let mut found = self.queue.first(unsent, 0);
             // Not the one that is half sent.
-            if found.is_some() && found == self.under_way() {
-                found = self.queue.next(found, unsent, 0);
-            }
+            let found = self.queue.first(kind::CLASS | flag::QOS | flag::SENT | flag::ENDED, 0);
             self.end(found.ok_or(Error::Full)?, Some(Error::Full));
         }
     }

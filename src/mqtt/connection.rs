@@ -313,9 +313,10 @@ impl Client<'_> {
         }
         // Requests are made anew, and a PUBREL is sent in its turn.
         self.queue.rewind();
-        self.queue.mark_all(kind::RELEASE_DUE, kind::RELEASE_DUE, kind::RELEASE_DUE, 0);
-        let sent = kind::SUBSCRIBE | flag::SENT;
-        self.queue.mark_all(kind::CLASS | flag::ENDED | flag::SENT, sent, flag::SENT, 0);
+        self.queue.mark_all(0, 0, kind::RELEASE_DUE, 0);
+        self.queue.mark_all(kind::CLASS, kind::SUBSCRIBE, flag::SENT, 0);
+        // So is a message of QoS 0 of which a part has left.
+        self.queue.mark_all(kind::CLASS | flag::QOS, 0, flag::SENT, 0);
         // A subscription whose renewal was not answered is renewed again.
         let asked = kind::FILTER | kind::ASKED;
         if self.names.mark_all(kind::MASK | kind::ASKED, asked, kind::ASKED | flag::ID, kind::RENEW) {

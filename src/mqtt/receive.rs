@@ -291,6 +291,7 @@ impl Client<'_> {
 
     /// The alias of a message; sets the alias that it brings (5.0 §3.3.4), and marks who takes the
     /// message, as [`handler`](Client::handler) says.
+    #[inline(never)]
     fn resolve(&mut self, head: &PublishHead) -> Outcome<u16> {
         let topic = head.topic.as_bytes();
         let mut alias = 0;
@@ -317,7 +318,7 @@ impl Client<'_> {
                 wrong(otherwise)?;
             }
         }
-        self.names.mark_all(kind::TAKES, kind::TAKES, kind::TAKES, 0);
+        self.names.mark_all(0, 0, kind::TAKES, 0);
         let mut by_identifier = self.is_v5();
         loop {
             let mut last = None;

@@ -361,9 +361,9 @@ impl Client<'_> {
         (self.sending.offset, self.sending.head, self.sending.total) = (offset, head, total);
         if offset != 0 && !self.sending.active {
             self.sending.active = true;
+            self.queue.mark(at, 0, flag::SENT);
             if qos != 0 {
                 self.quota = self.quota.saturating_sub(1);
-                self.queue.mark(at, 0, flag::SENT);
                 if repeated {
                     self.statistics.repeated = self.statistics.repeated.wrapping_add(1);
                 }

@@ -281,6 +281,41 @@ fn a_message_that_gets_stuck_is_given_up() {
     assert_eq!(rig.client.next_deadline(), Instant::NEVER);
 }
 
+/// Half a message cannot be taken back, whatever its QoS: the next one would go on in its midst.
+#[test]
+fn a_message_of_qos_0_is_not_given_up_in_its_midst() {
+    let mut rig = Rig::new(Config { output_bytes: 64, ..config(Version::V5) }).connected();
+    rig.wire.window = 50;
+    let list = [Property::number(2, 10)];
+    let properties = Properties::List(&list);
+    let publication = Publication { topic: "a", payload: &[1; 500], properties, ..Publication::default() };
+    let first = rig.with(|client, cx| client.publish(cx, &publication)).unwrap().unwrap();
+    rig.publish("b", 0, b"x");
+    assert_eq!(rig.with(|client, cx| client.cancel(cx, first)), Err(Error::State));
+    rig.later(20_000);
+    rig.wire.window = 5000;
+    rig.tell(StreamEvent::Writable);
+    assert_eq!(rig.sent().iter().map(Vec::len).collect::<Vec<_>>(), [3 + 3 + 6 + 500, 2 + 3 + 1 + 1]);
+    assert!(rig.wire.open);
+    // One in parts breaks the connection, and is sent anew over no other.
+    let publication = Publication { topic: "a", ..Publication::default() };
+    let parts = rig.with(|client, cx| client.publish_begin(cx, &publication, 1000)).unwrap();
+    rig.poll();
+    rig.take();
+    rig.with(|client, cx| client.cancel(cx, parts)).unwrap();
+    rig.poll();
+    assert!(!rig.wire.open);
+    assert!(rig.take().contains(&disconnected(Error::Cancelled, 0, true)));
+    // What was half sent when the connection broke is no part of a session: it is sent whole.
+    let mut rig = Rig::new(Config { output_bytes: 64, ..config(Version::V5) }).connected();
+    rig.wire.window = 50;
+    rig.publish("a", 0, &[1; 500]);
+    rig.wire.window = 5000;
+    rig.reconnect();
+    rig.connack(false, &[]);
+    assert_eq!(rig.sent().iter().map(Vec::len).collect::<Vec<_>>(), [3 + 3 + 1 + 500]);
+}
+
 #[test]
 fn connecting_gives_up_after_its_time() {
     let mut rig = Rig::new(config(Version::V5));
