@@ -132,7 +132,7 @@ impl Rest {
                 let now = now();
                 let (taken, _, waits) = self.before.get();
                 let spent = now.saturating_sub(self.since.get()).max(2 * QUICK);
-                if spent * taken > bytes * u64::from(waits) * QUICK {
+                if spent.saturating_mul(taken) > bytes * u64::from(waits) * QUICK {
                     return self.fail();
                 }
                 self.needed.set(STREAK);
@@ -147,8 +147,10 @@ impl Rest {
                     return self.begin(Phase::Flooded, now);
                 }
                 let (taken, time, _) = self.before.get();
-                let (more, less) = (self.taken.get() * time, taken * now.saturating_sub(self.since.get()));
-                if more < if proven { less } else { less + less / 8 } {
+                let spent = now.saturating_sub(self.since.get());
+                let (more, less) = (self.taken.get().saturating_mul(time), taken.saturating_mul(spent));
+                let least = if proven { less } else { less.saturating_add(less / 8) };
+                if more < least {
                     return if proven { self.stop() } else { self.fail() };
                 }
                 self.needed.set(STREAK);
@@ -270,6 +272,25 @@ mod tests {
                 rest.came(0, 70);
             }
             assert!(rests <= TRIAL, "{rests}");
+        }
+    }
+
+    /// After any time in which nothing came, the rests end.
+    #[test]
+    fn a_long_silence_ends_the_rests() {
+        for unanswered in [0, STREAK] {
+            let (rest, mut now, mut length) = (Rest::new(None), 1, 0);
+            for _ in 0..1000 {
+                now += u64::from(length) + 10;
+                rest.came(unanswered, if length == 0 { 70 } else { 70 * length as usize });
+                length = rest.turn(|| now);
+            }
+            assert_ne!(length, 0);
+            for _ in 0..TRIAL {
+                rest.came(unanswered, usize::MAX);
+                length = rest.turn(|| u64::MAX);
+            }
+            assert_eq!(length, 0);
         }
     }
 
