@@ -4,10 +4,12 @@
 use super::object::{MeshRef, mote_mesh};
 use crate::address::{Ip, SocketAddress};
 use crate::ffi::arguments::{Config, fill, outcome, output};
+use crate::ffi::members::{Member, take_over};
 use crate::ipv6::addresses::AddressState;
-use crate::mesh::Mesh;
+use crate::mesh::{Mesh, Statistics};
 use crate::port::{mote_address, mote_status};
 use crate::status::{Error, Result};
+use core::mem::offset_of;
 
 /// A neighbour.
 #[repr(C)]
@@ -163,6 +165,56 @@ pub struct mote_mesh_statistics {
 // SAFETY: `repr(C)`, `size` first, integers.
 unsafe impl Config for mote_mesh_statistics {}
 
+/// Where the counters of [`mote_mesh_statistics`] come from.
+const COUNTERS: &[Member] = &[
+    Member::word(
+        offset_of!(Statistics, mac.transmissions),
+        offset_of!(mote_mesh_statistics, mac_transmissions),
+    ),
+    Member::word(offset_of!(Statistics, mac.sent), offset_of!(mote_mesh_statistics, mac_sent)),
+    Member::word(offset_of!(Statistics, mac.no_ack), offset_of!(mote_mesh_statistics, mac_no_ack)),
+    Member::word(
+        offset_of!(Statistics, mac.channel_busy),
+        offset_of!(mote_mesh_statistics, mac_channel_busy),
+    ),
+    Member::word(offset_of!(Statistics, mac.queue_full), offset_of!(mote_mesh_statistics, mac_queue_full)),
+    Member::word(offset_of!(Statistics, mac.received), offset_of!(mote_mesh_statistics, mac_received)),
+    Member::word(offset_of!(Statistics, mac.duplicates), offset_of!(mote_mesh_statistics, mac_duplicates)),
+    Member::word(offset_of!(Statistics, mac.malformed), offset_of!(mote_mesh_statistics, mac_malformed)),
+    Member::word(offset_of!(Statistics, lowpan.sent), offset_of!(mote_mesh_statistics, lowpan_sent)),
+    Member::word(
+        offset_of!(Statistics, lowpan.fragmented),
+        offset_of!(mote_mesh_statistics, lowpan_fragmented),
+    ),
+    Member::word(offset_of!(Statistics, lowpan.received), offset_of!(mote_mesh_statistics, lowpan_received)),
+    Member::word(offset_of!(Statistics, lowpan.dropped), offset_of!(mote_mesh_statistics, lowpan_dropped)),
+    Member::word(offset_of!(Statistics, ipv6.received), offset_of!(mote_mesh_statistics, ip_received)),
+    Member::word(offset_of!(Statistics, ipv6.delivered), offset_of!(mote_mesh_statistics, ip_delivered)),
+    Member::word(offset_of!(Statistics, ipv6.forwarded), offset_of!(mote_mesh_statistics, ip_forwarded)),
+    Member::word(offset_of!(Statistics, ipv6.sent), offset_of!(mote_mesh_statistics, ip_sent)),
+    Member::word(offset_of!(Statistics, ipv6.malformed), offset_of!(mote_mesh_statistics, ip_malformed)),
+    Member::word(offset_of!(Statistics, ipv6.no_route), offset_of!(mote_mesh_statistics, ip_no_route)),
+    Member::word(offset_of!(Statistics, ipv6.hop_limit), offset_of!(mote_mesh_statistics, ip_hop_limit)),
+    Member::word(offset_of!(Statistics, ipv6.too_big), offset_of!(mote_mesh_statistics, ip_too_big)),
+    Member::word(offset_of!(Statistics, ipv6.link_refused), offset_of!(mote_mesh_statistics, ip_refused)),
+    Member::word(offset_of!(Statistics, ipv6.errors_sent), offset_of!(mote_mesh_statistics, icmp_errors)),
+    Member::word(
+        offset_of!(Statistics, ipv6.errors_suppressed),
+        offset_of!(mote_mesh_statistics, icmp_suppressed),
+    ),
+    Member::word(offset_of!(Statistics, rpl.dio_sent), offset_of!(mote_mesh_statistics, rpl_dio_sent)),
+    Member::word(
+        offset_of!(Statistics, rpl.dio_received),
+        offset_of!(mote_mesh_statistics, rpl_dio_received),
+    ),
+    Member::word(offset_of!(Statistics, rpl.dis_sent), offset_of!(mote_mesh_statistics, rpl_dis_sent)),
+    Member::word(offset_of!(Statistics, rpl.dao_sent), offset_of!(mote_mesh_statistics, rpl_dao_sent)),
+    Member::word(
+        offset_of!(Statistics, rpl.dao_received),
+        offset_of!(mote_mesh_statistics, rpl_dao_received),
+    ),
+];
+
 fn at(ip: Ip) -> mote_address {
     SocketAddress::new(ip, 0).into()
 }
@@ -314,40 +366,13 @@ pub unsafe extern "C" fn mote_mesh_get_statistics(
 ) -> mote_status {
     let find = |engine: &Mesh<'static>| {
         let counted = engine.statistics();
-        Some(mote_mesh_statistics {
-            size: 0,
-            mac_transmissions: counted.mac.transmissions,
-            mac_sent: counted.mac.sent,
-            mac_no_ack: counted.mac.no_ack,
-            mac_channel_busy: counted.mac.channel_busy,
-            mac_queue_full: counted.mac.queue_full,
-            mac_received: counted.mac.received,
-            mac_duplicates: counted.mac.duplicates,
-            mac_malformed: counted.mac.malformed,
-            lowpan_sent: counted.lowpan.sent,
-            lowpan_fragmented: counted.lowpan.fragmented,
-            lowpan_received: counted.lowpan.received,
-            lowpan_dropped: counted.lowpan.dropped,
-            ip_received: counted.ipv6.received,
-            ip_delivered: counted.ipv6.delivered,
-            ip_forwarded: counted.ipv6.forwarded,
-            ip_sent: counted.ipv6.sent,
-            ip_malformed: counted.ipv6.malformed,
-            ip_no_route: counted.ipv6.no_route,
-            ip_hop_limit: counted.ipv6.hop_limit,
-            ip_too_big: counted.ipv6.too_big,
-            ip_refused: counted.ipv6.link_refused,
-            icmp_errors: counted.ipv6.errors_sent,
-            icmp_suppressed: counted.ipv6.errors_suppressed,
-            rpl_dio_sent: counted.rpl.dio_sent,
-            rpl_dio_received: counted.rpl.dio_received,
-            rpl_dis_sent: counted.rpl.dis_sent,
-            rpl_dao_sent: counted.rpl.dao_sent,
-            rpl_dao_received: counted.rpl.dao_received,
-            rpl_parent_switches: counted.rpl.parent_switches.into(),
-            rpl_rank_errors: counted.rpl.rank_errors.into(),
-            rpl_table_full: counted.rpl.table_full.into(),
-        })
+        let mut shown = mote_mesh_statistics::default();
+        // SAFETY: the members are of the types that the table says.
+        let _never_too_large = unsafe { take_over(&counted, &mut shown, COUNTERS) };
+        shown.rpl_parent_switches = counted.rpl.parent_switches.into();
+        shown.rpl_rank_errors = counted.rpl.rank_errors.into();
+        shown.rpl_table_full = counted.rpl.table_full.into();
+        Some(shown)
     };
     // SAFETY: passed on to the caller of this function.
     unsafe { read(mesh, statistics, find) }
