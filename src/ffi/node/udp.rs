@@ -208,10 +208,14 @@ pub(crate) struct Sender {
 impl Datagram for Sender {
     fn send(&mut self, path: &Path, datagram: &[u8]) -> Result<()> {
         let node = self.node;
-        if let Some(Channel::Provided { object, id, provider }) = node.channel(self.source) {
+        let socket = match node.channel(self.source) {
             // SAFETY: the provider is attached, so it is alive; it does not call back.
-            return unsafe { (provider.send)(object, id, path, datagram) };
-        }
+            Some(Channel::Provided { object, id, provider }) => unsafe {
+                return (provider.send)(object, id, path, datagram);
+            },
+            Some(Channel::Udp { socket }) => socket,
+            _ => return Err(Error::Transport),
+        };
         if node.with(|core| core.outbox.takes(datagram.len())) {
             if node.with(|core| core.outbox.push(self.source, path, datagram)) {
                 return Ok(());
@@ -222,7 +226,6 @@ impl Datagram for Sender {
             let pushed = node.with(|core| core.outbox.push(self.source, path, datagram));
             return if pushed { Ok(()) } else { Err(Error::WouldBlock) };
         }
-        let Some(Channel::Udp { socket }) = node.channel(self.source) else { return Err(Error::Transport) };
         let parcel = Parcel(outgoing(path, datagram.as_ptr().cast_mut(), datagram.len()));
         send(node.services(), socket, &[parcel])?;
         node.with(|core| core.statistics.sent = core.statistics.sent.wrapping_add(1));
@@ -270,12 +273,12 @@ impl NodeRef {
     /// # Errors
     /// [`Error::Stale`] when it is closed.
     pub(crate) fn datagram_address(self, source: Handle) -> Result<mote_address> {
-        if let Some(Channel::Provided { object, id, provider }) = self.channel(source) {
+        match self.channel(source) {
             // SAFETY: the provider is attached, so it is alive; it does not call back.
-            return Ok(unsafe { (provider.address)(object, id) });
+            Some(Channel::Provided { object, id, provider }) => Ok(unsafe { (provider.address)(object, id) }),
+            Some(Channel::Udp { socket }) => Ok(local_address(self.services(), socket)),
+            _ => Err(Error::Stale),
         }
-        let Some(Channel::Udp { socket }) = self.channel(source) else { return Err(Error::Stale) };
-        Ok(local_address(self.services(), socket))
     }
 
     /// Joins or leaves a group on a datagram source.
@@ -283,11 +286,14 @@ impl NodeRef {
     /// # Errors
     /// [`Error::Stale`], [`Error::Unsupported`], what the port says.
     pub(crate) fn datagram_group(self, source: Handle, group: &mote_address, join: bool) -> Result<()> {
-        if let Some(Channel::Provided { object, id, provider }) = self.channel(source) {
+        let socket = match self.channel(source) {
             // SAFETY: the provider is attached, so it is alive; it does not call back.
-            return unsafe { (provider.group)(object, id, group, join) };
-        }
-        let Some(Channel::Udp { socket }) = self.channel(source) else { return Err(Error::Stale) };
+            Some(Channel::Provided { object, id, provider }) => unsafe {
+                return (provider.group)(object, id, group, join);
+            },
+            Some(Channel::Udp { socket }) => socket,
+            _ => return Err(Error::Stale),
+        };
         let udp = &self.services().udp;
         let function = if join { udp.join } else { udp.leave }.ok_or(Error::Unsupported)?;
         // SAFETY: the port's contract.
