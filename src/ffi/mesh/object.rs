@@ -86,7 +86,7 @@ pub(super) fn init(
         (&raw mut (*core).user).write(given.user);
     }
     object.attach(node, &DRIVER)?;
-    object::ready(object, node.open_source(object.handle(), |_| Ok(Channel::Radio)).map(|_| ()))
+    object::ready(object, node.add_source(object.handle(), Channel::Radio).map(|_| ()))
 }
 
 impl MeshRef {

@@ -21,8 +21,7 @@ pub(super) fn open(mesh: MeshRef, local: &mote_address) -> Result<mote_transport
     let socket = mesh.with(|core| core.mesh.udp_open(Ip(local.ip), local.port))?;
     let object = mesh.pointer::<c_void>();
     let id = socket.raw();
-    let opened =
-        mesh.node().open_source(handle, |_| Ok(Channel::Provided { object, id, provider: &PROVIDER }));
+    let opened = mesh.node().add_source(handle, Channel::Provided { object, id, provider: &PROVIDER });
     mesh.with(|core| match (opened, core.transports.get_mut(socket.index())) {
         (Ok(source), Some(slot)) => {
             *slot = Transport { source: Some(source), waits: false };

@@ -444,6 +444,14 @@ impl NodeRef {
         }
     }
 
+    /// Adds a source that the port knows nothing of.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub(crate) fn add_source(self, owner: Handle, channel: Channel) -> Result<Handle> {
+        self.with(|core| core.schedule.open(owner, channel))
+    }
+
     /// Adds a source that its owner handles by itself (see [`Channel::Owned`]): `open` is given
     /// the token and opens it.
     ///
@@ -455,7 +463,7 @@ impl NodeRef {
         open: impl FnOnce(u32) -> Result<Channel>,
     ) -> Result<Handle> {
         let pending = Channel::Owned { socket: 0, close: None };
-        let source = self.with(|core| core.schedule.open(owner, pending))?;
+        let source = self.add_source(owner, pending)?;
         match open(source.raw()) {
             Ok(channel) => {
                 self.with(|core| {
