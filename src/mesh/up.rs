@@ -121,12 +121,9 @@ impl Mesh<'_> {
             let neighbour = sent.destination;
             // A channel that never was clear says nothing about the neighbour.
             if matches!(sent.result, Ok(()) | Err(Error::Timeout)) {
-                if let Some(link) = self.plane.air.interface.mac().neighbours().get(sent.destination) {
-                    self.rpl.link_metric(cx.now, neighbour, link.etx);
-                }
-            }
-            if sent.result == Err(Error::Timeout) {
-                self.rpl.link_failed(cx.now, neighbour);
+                let link = self.plane.air.interface.mac().neighbours().get(neighbour);
+                let etx = link.map_or(0, |link| link.etx);
+                self.rpl.note_link(cx.now, neighbour, etx, false, sent.result.is_err());
             }
         }
     }
@@ -263,10 +260,7 @@ impl Mesh<'_> {
     /// the host is reached by its neighbours alone; one that was not known need not be forgotten.
     #[inline(never)]
     fn change_target(&mut self, cx: &mut RadioContext<'_>, ip: &Ip, there: bool) {
-        let _ = self.with_rpl(cx, |rpl, cx| match there {
-            true => rpl.add_target(cx, ip, 128, true),
-            false => rpl.remove_target(cx, ip, 128),
-        });
+        let _ = self.with_rpl(cx, |rpl, cx| rpl.change_target(cx, ip, 128, there.then_some(true)));
     }
 
     fn on_echo_reply<'d>(

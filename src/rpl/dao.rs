@@ -7,7 +7,7 @@ use super::dodag::{ADVERTISE, Dodag, LEAVE, Membership, REFRESH, tell};
 use super::neighbours::interface_identifier;
 use super::routes::{self, mark};
 use super::wire::{Dao, DaoAck, INFINITE_RANK, Options, Target, Transit, code, is_local_instance};
-use super::{MAX_BODY, Mode, Node, Rpl, RplContext, lollipop, transmit};
+use super::{MAX_BODY, Mode, Node, RplContext, lollipop, transmit};
 use crate::address::Ip;
 use crate::backoff::{Backoff, Jitter, Policy};
 use crate::bytes::Writer;
@@ -54,15 +54,6 @@ impl Dodag {
     }
 }
 
-impl Rpl<'_> {
-    /// Advertises the own targets in every DODAG.
-    pub(super) fn advertise_all(&mut self, cx: &mut RplContext<'_>) {
-        for dodag in self.dodags.iter_mut() {
-            self.node.advertise_own(cx, dodag);
-        }
-    }
-}
-
 impl Node<'_> {
     /// When an answer is overdue: what was sent is to be sent again, and a parent that does not answer
     /// is no parent, if there is another.
@@ -77,15 +68,21 @@ impl Node<'_> {
             dodag.tell |= tell::REFUSED;
         }
         dodag.dao.dirty |= core::mem::take(&mut dodag.dao.pending);
-        for route in self.routes.iter_mut().filter(|route| route.owner == dodag.owner) {
-            if route.is(mark::PENDING) {
-                route.must_tell();
-            }
-        }
+        self.tell_again(dodag);
         if retries >= MAX_UNANSWERED && dodag.stores() {
             self.reselect = true;
             if let Some(parent) = self.parent(dodag) {
                 parent.refused = true;
+            }
+        }
+    }
+
+    /// The routes that the last DAO was about are to be told again.
+    #[inline(never)]
+    fn tell_again(&mut self, dodag: &Dodag) {
+        for route in self.routes.iter_mut() {
+            if route.owner == dodag.owner && route.is(mark::PENDING) {
+                route.must_tell();
             }
         }
     }
@@ -209,6 +206,7 @@ impl Node<'_> {
         }
         let unit = dodag.configuration.lifetime_unit;
         transit.parent = None;
+        let mut told = u8::from(dodag.dao.dirty);
         for route in self.routes.iter_mut() {
             if count >= batch || non_storing {
                 break;
@@ -224,11 +222,13 @@ impl Node<'_> {
                 continue;
             }
             route.marks |= mark::PENDING;
+            told += 1;
             transit.path_sequence = route.path_sequence;
             transit.external = route.is(mark::EXTERNAL);
             put_pair(&route.target(), &transit, out)?;
             count += 1;
         }
+        dodag.dao.told = told;
         dodag.dao.pending |= core::mem::take(&mut dodag.dao.dirty);
         Ok(count > 0)
     }
@@ -376,7 +376,6 @@ impl Node<'_> {
         let refused = ack.status >= DaoAck::REFUSED;
         let own = core::mem::take(&mut dodag.dao.pending);
         dodag.dao.backoff = None;
-        dodag.timers[ADVERTISE] = Instant::NEVER;
         if own {
             let lifetime = dodag.configuration.default_lifetime;
             let seconds = u32::from(lifetime) * u32::from(dodag.configuration.lifetime_unit);
@@ -397,36 +396,30 @@ impl Node<'_> {
                 self.reselect |= refused;
             }
         }
-        let (now, owner) = (self.now, dodag.owner);
+        // Which of several was refused has to be found out.
+        let unclear = refused && dodag.dao.told > 1;
+        dodag.dao.single = unclear || (dodag.dao.single && (refused || !own));
+        if unclear {
+            self.tell_again(dodag);
+        }
         // A parent that was left and becomes it again has to hear what has ended meanwhile.
         let settled = !dodag.awaits(LEAVE);
-        let here = |route: &&mut routes::Route| route.owner == owner;
-        let pending = self.routes.iter_mut().filter(here).filter(|route| route.is(mark::PENDING)).count();
-        // Which of several was refused has to be found out.
-        let unclear = refused && pending + usize::from(own) > 1;
-        dodag.dao.single = unclear || (dodag.dao.single && (refused || !own));
-        let mut more = dodag.dao.dirty;
-        for route in self.routes.iter_mut().filter(here) {
-            if route.is(mark::PENDING) {
-                let gone = route.is(mark::NO_PATH);
-                if unclear {
-                    route.must_tell();
-                } else if if gone { settled } else { refused } {
-                    route.expiry = now;
-                    self.sweep_at.hasten(cx.now);
-                    if !gone {
-                        // The way it came it goes back, child by child, to whoever can choose
-                        // another parent.
-                        dodag.refuse_until = now.saturating_add(REFUSE_SECONDS);
-                        dodag.ask_children(now);
-                    }
+        let (now, owner) = (self.now, dodag.owner);
+        for route in self.routes.iter_mut().filter(|route| route.owner == owner) {
+            let gone = route.is(mark::NO_PATH);
+            if route.is(mark::PENDING) && if gone { settled } else { refused } {
+                route.expiry = now;
+                self.sweep_at.hasten(cx.now);
+                if !gone {
+                    // The way it came it goes back, child by child, to whoever can choose
+                    // another parent.
+                    dodag.refuse_until = now.saturating_add(REFUSE_SECONDS);
+                    dodag.ask_children(now);
                 }
             }
             route.marks &= !mark::PENDING;
-            more |= route.is(mark::DIRTY);
         }
-        if more {
-            dodag.set(ADVERTISE, cx, PACE);
-        }
+        // If there is more to say.
+        dodag.set(ADVERTISE, cx, PACE);
     }
 }

@@ -69,6 +69,8 @@ pub(super) struct Advertisement {
     pub(super) pending: bool,
     /// The parent has refused one of several targets: they are told one by one.
     pub(super) single: bool,
+    /// How much the last DAO was about: routes, and the own targets together.
+    pub(super) told: u8,
 }
 
 /// A DODAG. What is asked most often comes first: a small processor reaches that with shorter instructions.
@@ -169,6 +171,7 @@ impl Dodag {
             dirty: false,
             pending: false,
             single: false,
+            told: 0,
         },
         tell: 0,
         inconsistent: false,

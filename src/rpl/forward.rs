@@ -5,7 +5,7 @@
 
 use super::dodag::{ADVERTISE, Dodag, Membership};
 use super::neighbours::{self, Neighbour, interface_identifier, link_local};
-use super::non_storing::Path;
+use super::non_storing::MAX_HOPS;
 use super::routes::{self, mark};
 use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance};
 use super::{Node, Rpl, count, dodag_of, seconds};
@@ -187,22 +187,24 @@ impl Node<'_> {
         if !dodag.is_root() {
             return self.up(dodag, flow, route, headers);
         }
-        let mut path = Path::EMPTY;
-        if self.find_path(dodag, flow.destination, &mut path).is_none() {
+        let mut room = [0; MAX_HOPS];
+        let Some(mut path) = self.find_path(dodag, flow.destination, &mut room) else {
             return beyond_root(dodag, flow);
-        }
-        let outside = self.ends_outside(&path);
+        };
+        let outside = self.ends_outside(path);
         if outside {
-            path.omit_last();
+            path = path.split_last().map_or(path, |(_, path)| path);
         }
         // The source route must not be longer than the packet may go (RFC 6554 §4.1).
         // A packet of our own carries the route itself: its hop limit falls with each segment.
         let whole = flow.own && !outside;
-        let hops = if whole { path.len() } else { path.len().min(usize::from(flow.hop_limit)) };
-        if hops == 0 {
-            return Err(if path.len() == 0 { NoRoute::NotMine } else { NoRoute::Discard });
+        if path.is_empty() {
+            return Err(NoRoute::NotMine);
         }
-        let first = *self.hop_address(&path, 0).ok_or(NoRoute::Unreachable)?;
+        if !whole {
+            path = path.get(..usize::from(flow.hop_limit)).unwrap_or(path);
+        }
+        let first = *self.hop_address(path, 0).ok_or(NoRoute::Discard)?;
         route.next_hop = self.on_link_address(&first);
         if let Some(data) = flow.rpl_option.as_deref_mut() {
             // It came up with packet information and turns here.
@@ -210,11 +212,11 @@ impl Node<'_> {
             data[0] = data[0] & !RANK_ERROR | DOWN;
             [data[2], data[3]] = dodag.dag_rank(dodag.rank).to_be_bytes();
         }
-        if hops == 1 {
+        let segments_left = path.len().saturating_sub(1) as u8;
+        if segments_left == 0 {
             return Ok(());
         }
-        self.write_source_route(&path, hops, headers).map_err(|_| NoRoute::Unreachable)?;
-        let segments_left = hops.saturating_sub(1) as u8;
+        self.write_source_route(path, headers).map_err(|_| NoRoute::Unreachable)?;
         route.encapsulation = if whole {
             Encapsulation::Insert { destination: first }
         } else {

@@ -67,16 +67,15 @@ impl Node<'_> {
     ) -> Result<bool> {
         let storing = dodag.stores() || !cfg!(feature = "rpl-non-storing");
         let gone = transit.path_lifetime == 0;
-        let mut parent = Target { prefix_len: 128, prefix: dodag.id };
-        let mut is_own = dodag.is_root() && *target == parent;
+        let parent = Target { prefix_len: 128, prefix: *transit.parent.unwrap_or(&dodag.id) };
+        let mut is_own = dodag.is_root() && target.prefix_len == 128 && target.prefix == dodag.id;
         if storing {
             if dodag.preferred == slot && !gone {
                 return Err(Error::State);
             }
             is_own |= self.targets.iter().any(|own| own.used && own.target == *target);
         } else {
-            parent.prefix = *transit.parent.ok_or(Error::Malformed)?;
-            is_own |= parent.prefix.is_multicast() || *target == parent;
+            is_own |= transit.parent.is_none() || parent.prefix.is_multicast() || *target == parent;
         }
         if is_own || target.prefix.is_multicast() {
             return if storing { Ok(false) } else { Err(Error::Malformed) };

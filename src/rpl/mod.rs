@@ -302,17 +302,7 @@ impl<'m> Rpl<'m> {
         prefix_len: u8,
         external: bool,
     ) -> Result<()> {
-        if address.is_multicast() || address.is_link_local() || prefix_len > 128 {
-            return Err(Error::Invalid);
-        }
-        let target = wire::Target::new(address, prefix_len);
-        let known = self.node.targets.iter().position(|own| own.used && own.target == target);
-        let free = || self.node.targets.iter().position(|own| !own.used);
-        let index = known.or_else(free).ok_or(Error::Full)?;
-        let entry = self.node.targets.get_mut(index).ok_or(Error::Full)?;
-        *entry = OwnTarget { target, used: true, external, withdrawn: false };
-        self.advertise_all(cx);
-        Ok(())
+        self.change_target(cx, address, prefix_len, Some(external))
     }
 
     /// Stops advertising an own address or prefix, by a No-Path.
@@ -320,37 +310,75 @@ impl<'m> Rpl<'m> {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn remove_target(&mut self, cx: &mut RplContext<'_>, address: &Ip, prefix_len: u8) -> Result<()> {
+        self.change_target(cx, address, prefix_len, None)
+    }
+
+    /// Advertises an address or prefix, which is `external` or not, or no longer.
+    #[inline(never)]
+    pub(crate) fn change_target(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        address: &Ip,
+        prefix_len: u8,
+        external: Option<bool>,
+    ) -> Result<()> {
+        if external.is_some() && (address.is_multicast() || address.is_link_local() || prefix_len > 128) {
+            return Err(Error::Invalid);
+        }
         let target = wire::Target::new(address, prefix_len);
-        let own = self.node.targets.iter_mut().find(|own| own.used && own.target == target);
-        own.ok_or(Error::NotFound)?.withdrawn = true;
-        self.advertise_all(cx);
+        let mut place = self.node.targets.iter().position(|own| own.used && own.target == target);
+        if external.is_some() && place.is_none() {
+            place = self.node.targets.iter().position(|own| !own.used);
+        }
+        let missing = if external.is_some() { Error::Full } else { Error::NotFound };
+        let entry = place.and_then(|place| self.node.targets.get_mut(place)).ok_or(missing)?;
+        entry.withdrawn = external.is_none();
+        if let Some(external) = external {
+            (entry.target, entry.used, entry.external) = (target, true, external);
+        }
+        for dodag in self.dodags.iter_mut() {
+            self.node.advertise_own(cx, dodag);
+        }
         Ok(())
     }
 
     /// What the link layer found out about the link to a neighbour: `etx` is its expected
     /// transmission count times 128. To be called after each unicast transmission.
     pub fn link_metric(&mut self, now: Instant, neighbour: LinkAddress, etx: u16) {
-        let iid = neighbour.interface_identifier();
-        for entry in self.node.neighbours.iter_mut().filter(|entry| entry.owner != 0 && entry.iid == iid) {
-            entry.measure(etx, seconds(now));
-            self.node.reselect = true;
-        }
+        self.note_link(now, neighbour, etx, false, false);
     }
 
     /// What the link layer guesses of a link that nothing was sent over yet: it counts for as
     /// long as nothing is measured.
     pub fn link_guess(&mut self, now: Instant, neighbour: LinkAddress, etx: u16) {
-        let iid = neighbour.interface_identifier();
-        if self.node.neighbours.iter().any(|entry| entry.owner != 0 && entry.iid == iid && entry.etx != etx) {
-            self.link_metric(now, neighbour, etx);
-        }
+        self.note_link(now, neighbour, etx, true, false);
     }
 
     /// The link layer gave up on handing a message to this neighbour.
     pub fn link_failed(&mut self, now: Instant, neighbour: LinkAddress) {
-        let iid = neighbour.interface_identifier();
+        self.note_link(now, neighbour, 0, false, true);
+    }
+
+    /// All of that: the ETX of a link, 0 if it is not known, whether it is a guess, and whether a message was
+    /// `lost` on it.
+    #[inline(never)]
+    pub(crate) fn note_link(
+        &mut self,
+        now: Instant,
+        neighbour: LinkAddress,
+        etx: u16,
+        guess: bool,
+        lost: bool,
+    ) {
+        let (iid, second) = (neighbour.interface_identifier(), seconds(now));
         for entry in self.node.neighbours.iter_mut().filter(|entry| entry.owner != 0 && entry.iid == iid) {
-            self.node.reselect |= entry.fail(seconds(now));
+            if etx != 0 && !(guess && entry.etx == etx) {
+                entry.measure(etx, second);
+                self.node.reselect = true;
+            }
+            if lost {
+                self.node.reselect |= entry.fail(second);
+            }
         }
     }
 

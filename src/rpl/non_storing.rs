@@ -13,35 +13,6 @@ use crate::status::{Error, Result};
 /// Hops of the longest source route.
 pub(super) const MAX_HOPS: usize = 64;
 
-/// A path downward, by the routes' indices, the last hop first.
-pub(super) struct Path {
-    hops: [u16; MAX_HOPS],
-    length: usize,
-    /// How many hops are left out at the end.
-    omitted: usize,
-}
-
-impl Path {
-    /// No hops.
-    pub(super) const EMPTY: Path = Path { hops: [0; MAX_HOPS], length: 0, omitted: 0 };
-
-    /// How many hops it has, the last included.
-    pub(super) const fn len(&self) -> usize {
-        self.length.saturating_sub(self.omitted)
-    }
-
-    /// Leaves out the last hop, which is no router.
-    pub(super) const fn omit_last(&mut self) {
-        self.omitted = 1;
-    }
-
-    /// The hop at a position, from 0.
-    fn hop(&self, position: usize) -> Option<usize> {
-        let index = self.length.checked_sub(position)?.checked_sub(1)?;
-        self.hops.get(index).map(|hop| usize::from(*hop))
-    }
-}
-
 impl Node<'_> {
     /// Whether an entry of non-storing mode must stay though it has ended, since others hang below it.
     pub(super) fn keeps_expired(&mut self, owner: u8, entry: usize) -> bool {
@@ -52,16 +23,22 @@ impl Node<'_> {
         needed
     }
 
-    /// Appends the path to an address to an empty one, if every link of it is known.
-    pub(super) fn find_path(&self, dodag: &Dodag, address: &Ip, path: &mut Path) -> Option<()> {
+    /// The path to an address, by the routes' indices in `room`, if every link of it is known.
+    pub(super) fn find_path<'p>(
+        &self,
+        dodag: &Dodag,
+        address: &Ip,
+        room: &'p mut [u16; MAX_HOPS],
+    ) -> Option<&'p [u16]> {
         let mut next = routes::lookup(self.routes, dodag.owner, address, self.now)?;
+        let mut start = room.len();
         loop {
             let route = self.routes.get(next).filter(|route| route.is_live(self.now))?;
             // A ring of links ends here, as does a path too long.
-            *path.hops.get_mut(path.length)? = next as u16;
-            path.length += 1;
+            start = start.checked_sub(1)?;
+            *room.get_mut(start)? = next as u16;
             if route.via == ROOT {
-                return Some(());
+                return room.get(start..);
             }
             next = usize::from(route.via);
         }
@@ -69,21 +46,22 @@ impl Node<'_> {
 
     /// Whether the last hop of the path is no RPL node, so that its parent is the last one
     /// that a source route can name.
-    pub(super) fn ends_outside(&self, path: &Path) -> bool {
-        let last = path.hops.first().and_then(|last| self.routes.get(usize::from(*last)));
+    pub(super) fn ends_outside(&self, path: &[u16]) -> bool {
+        let last = path.last().and_then(|last| self.routes.get(usize::from(*last)));
         last.is_some_and(|last| last.is(mark::EXTERNAL) || last.prefix_len < 128)
     }
 
     /// The address of a hop, counted from 0.
     #[inline(never)]
-    pub(super) fn hop_address(&self, path: &Path, position: usize) -> Option<&Ip> {
-        path.hop(position).and_then(|hop| self.routes.get(hop)).map(|route| Ip::of(&route.target))
+    pub(super) fn hop_address(&self, path: &[u16], position: usize) -> Option<&Ip> {
+        let route = self.routes.get(usize::from(*path.get(position)?))?;
+        Some(Ip::of(&route.target))
     }
 
-    /// Writes the source route over the first `count` hops, at least two; the first of them
-    /// is the IPv6 destination.
-    pub(super) fn write_source_route(&self, path: &Path, count: usize, out: &mut Writer<'_>) -> Result<()> {
+    /// Writes the source route over the hops of a path, at least two; the first of them is the IPv6 destination.
+    pub(super) fn write_source_route(&self, path: &[u16], out: &mut Writer<'_>) -> Result<()> {
         let first = self.hop_address(path, 0).ok_or(Error::NotFound)?;
+        let count = path.len();
         let segments = count.checked_sub(1).and_then(|left| u8::try_from(left).ok()).ok_or(Error::Invalid)?;
         let (mut compressed, mut compressed_last) = (15, 15);
         for position in 1..count {

@@ -11,7 +11,7 @@ use super::dodag::{ADVERTISE, Dodag, FORGET, HOLD, Membership, TIMERS, tell};
 use super::neighbours::{NONE, Neighbour};
 use super::objective::{Assessment, Candidate, assess, one_hop_below};
 use super::wire::{INFINITE_RANK, Target};
-use super::{ALL_RPL_NODES, Node, Rpl, RplContext, count, lollipop, place};
+use super::{ALL_RPL_NODES, Node, Rpl, RplContext, lollipop, place};
 use crate::time::Instant;
 
 /// How long a node that has lost its last parent poisons before it joins again, in ms.
@@ -88,16 +88,14 @@ impl Rpl<'_> {
         if let Some(own) = dodags.get_mut(place(owner)) {
             if of != owner {
                 node.leave(cx, own);
-            } else if found && (least & REFUSED == 0 || !node.has_untried(own)) {
-                return node.follow(cx, own, best);
-            } else {
+            } else if !found || (least & REFUSED != 0 && node.has_untried(own)) {
                 // Deeper down there may be room: what is below has to go first.
                 own.searches += u8::from(found);
                 return node.detach(cx, own);
             }
         }
         if let Some(dodag) = dodags.get_mut(place(of)) {
-            node.join(cx, dodag, best);
+            node.follow(cx, dodag, best);
         }
     }
 }
@@ -204,12 +202,21 @@ impl Node<'_> {
             })
     }
 
-    /// Stays in the DODAG, perhaps with another parent.
+    /// Becomes a member of a DODAG or stays in it, perhaps with another parent.
     fn follow(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag, choice: Choice) {
         let rejoined = dodag.membership == Membership::Detached;
         // No version has been advertised yet since it was adopted.
         let moved = dodag.rank == INFINITE_RANK;
         let former = dodag.preferred;
+        if dodag.is_member() {
+            self.statistics.parent_switches =
+                self.statistics.parent_switches.wrapping_add(u16::from(former != choice.neighbour));
+        } else {
+            dodag.leaf = self.leaf || !dodag.can_route();
+            dodag.dtsn = lollipop::fresh(cx.random);
+            dodag.tell |= tell::JOINED | if dodag.prefix.prefix_len > 0 { tell::PREFIX } else { 0 };
+            dodag.trickle.stop();
+        }
         let parent_rank = self.take_place(dodag, choice);
         let known = dodag.advertised != INFINITE_RANK;
         let unit = dodag.configuration.min_hop_rank_increase.max(1);
@@ -225,7 +232,6 @@ impl Node<'_> {
             self.send_dio(cx, dodag, &ALL_RPL_NODES);
         }
         if former != choice.neighbour {
-            count(&mut self.statistics.parent_switches);
             dodag.chosen = self.now;
             dodag.tell |= tell::PARENT;
             self.say_farewell(cx, dodag, former);
@@ -236,21 +242,6 @@ impl Node<'_> {
         } else if !moved {
             return;
         }
-        self.advertise_everything(cx, dodag);
-    }
-
-    /// Becomes a member of a DODAG.
-    fn join(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag, choice: Choice) {
-        self.take_place(dodag, choice);
-        dodag.leaf = self.leaf || !dodag.can_route();
-        dodag.dtsn = lollipop::fresh(cx.random);
-        dodag.chosen = self.now;
-        dodag.tell |= tell::JOINED | tell::PARENT;
-        if dodag.prefix.prefix_len > 0 {
-            dodag.tell |= tell::PREFIX;
-        }
-        dodag.trickle.stop();
-        dodag.reset_trickle(cx);
         self.advertise_everything(cx, dodag);
     }
 
