@@ -83,6 +83,13 @@ impl<'m> Neighbours<'m> {
         }
     }
 
+    /// Keeps the neighbours that are `meant`, and no others.
+    pub(crate) fn pin_only(&mut self, meant: impl Fn(LinkAddress) -> bool) {
+        for entry in self.0.iter_mut() {
+            entry.is_pinned = meant(entry.address);
+        }
+    }
+
     /// Lets go of all that were pinned.
     pub fn unpin_all(&mut self) {
         for entry in self.0.iter_mut() {

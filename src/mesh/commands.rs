@@ -165,15 +165,17 @@ impl Mesh<'_> {
         Ok(())
     }
 
-    /// Takes out the first ping that is meant.
+    /// Takes out the ping with this identifier, without one the first whose time is over.
     #[inline(never)]
-    pub(super) fn end_ping(&mut self, is_meant: &dyn Fn(&Ping) -> bool) -> Option<(Handle, Ping)> {
-        let handle = self.pings.find(is_meant)?;
+    pub(super) fn end_ping(&mut self, identifier: Option<u16>, now: Instant) -> Option<(Handle, Ping)> {
+        let handle = self.pings.find(|ping| {
+            identifier.map_or_else(|| ping.until.is_due(now), |identifier| ping.identifier == identifier)
+        })?;
         Some((handle, self.pings.remove(handle)?))
     }
 
     pub(super) fn poll_pings(&mut self, now: Instant) -> Option<Event<'static>> {
-        let (handle, ping) = self.end_ping(&|ping| ping.until.is_due(now))?;
+        let (handle, ping) = self.end_ping(None, now)?;
         let error = if ping.cancelled { Error::Cancelled } else { Error::Timeout };
         Some(Event::PingFailed { ping: handle, failure: PingFailure::Local(error) })
     }

@@ -13,7 +13,7 @@ use crate::ipv6::{self, Arrival};
 #[cfg(feature = "sixlorh")]
 use crate::rpl::wire::Configuration;
 use crate::rpl::wire::PrefixInformation;
-use crate::rpl::{self, RplContext};
+use crate::rpl::{self, RplContext, tell};
 use crate::status::{Error, Result};
 use crate::time::Instant;
 use crate::transport::{Path, RadioContext, RadioEvent};
@@ -75,11 +75,11 @@ impl Mesh<'_> {
                 if self.config.role == Role::Host || arrival.outside {
                     return None;
                 }
-                let event = &self.with_rpl(cx, |rpl, cx| rpl.receive(cx, source, destination, *code, body));
+                let told = &self.with_rpl(cx, |rpl, cx| rpl.take_in(cx, source, destination, *code, body));
                 #[cfg(feature = "sixlorh")]
                 self.follow_dodag();
                 self.guess_link(cx.now, *from);
-                self.on_rpl(cx, event.as_ref()?)
+                self.on_rpl(cx, told.as_ref()?)
             }
             ipv6::Event::Udp { socket, path, data } => {
                 Some(Event::Udp { socket: *socket, path: *path, data })
@@ -132,8 +132,8 @@ impl Mesh<'_> {
         // An event that is dealt with here is followed by the next one; each poll of RPL moves
         // its own deadlines on, so a bound is only a matter of fairness.
         for _ in 0..8 {
-            let event = &self.with_rpl(cx, |rpl, cx| rpl.poll(cx));
-            let event = self.on_rpl(cx, event.as_ref()?);
+            let told = &self.with_rpl(cx, |rpl, cx| rpl.advance(cx));
+            let event = self.on_rpl(cx, told.as_ref()?);
             if event.is_some() {
                 return event;
             }
@@ -163,30 +163,28 @@ impl Mesh<'_> {
         }
     }
 
-    fn on_rpl(&mut self, cx: &mut RadioContext<'_>, event: &rpl::Event) -> Option<Event<'static>> {
+    fn on_rpl(&mut self, cx: &mut RadioContext<'_>, told: &rpl::Told) -> Option<Event<'static>> {
         #[cfg(feature = "sixlorh")]
         self.follow_dodag();
-        Some(match *event {
-            rpl::Event::Joined { instance, dodag_id } => Event::Joined { instance, dodag_id },
-            rpl::Event::ParentChanged { instance, parent } => {
+        let (instance, prefix_len) = (told.number, told.number);
+        Some(match told.what {
+            tell::JOINED => Event::Joined { instance, dodag_id: told.ip },
+            tell::PARENT => {
                 // The links to the parents are kept, and to no others: places would run out.
                 let links = self.plane.air.interface.mac_mut().neighbours_mut();
-                links.unpin_all();
-                for parent in self.rpl.parents() {
-                    let link = LinkAddress::from_interface_identifier(&parent);
-                    links.pin(link, true);
-                }
+                links.pin_only(|link| self.rpl.neighbour(link).is_some_and(|(_, parent)| parent));
                 #[cfg(feature = "ghc")]
-                self.with_ipv6(cx, |ipv6, cx| ipv6.announce_capabilities(cx, &parent));
-                Event::ParentChanged { instance, parent }
+                self.with_ipv6(cx, |ipv6, cx| ipv6.announce_capabilities(cx, &told.ip));
+                Event::ParentChanged { instance, parent: told.ip }
             }
-            rpl::Event::Lost { instance } => Event::Lost { instance },
-            rpl::Event::Refused { instance } => Event::Refused { instance },
-            rpl::Event::RouteAdded { target, prefix_len } => Event::RouteAdded { target, prefix_len },
-            rpl::Event::RouteRemoved { target, prefix_len } => Event::RouteRemoved { target, prefix_len },
-            rpl::Event::Prefix { ref prefix, .. } => {
+            tell::LOST => Event::Lost { instance },
+            tell::REFUSED => Event::Refused { instance },
+            tell::ROUTE_ADDED => Event::RouteAdded { target: told.ip, prefix_len },
+            tell::ROUTE_REMOVED => Event::RouteRemoved { target: told.ip, prefix_len },
+            _ => {
+                let prefix = *self.rpl.prefix(told)?;
                 // A table too small leaves the node with the addresses that it has.
-                let _ = self.use_prefix(cx, prefix);
+                let _ = self.use_prefix(cx, &prefix);
                 return None;
             }
         })
@@ -270,7 +268,7 @@ impl Mesh<'_> {
         hop_limit: u8,
         echo: &Echo<'d>,
     ) -> Option<Event<'d>> {
-        let (handle, ping) = self.end_ping(&|ping| ping.identifier == echo.identifier)?;
+        let (handle, ping) = self.end_ping(Some(echo.identifier), now)?;
         let round_trip = u32::try_from(now.since(ping.sent)).unwrap_or(u32::MAX);
         Some(Event::PingReply { ping: handle, source: *source, round_trip, hop_limit, data: echo.data })
     }
@@ -288,7 +286,7 @@ impl Mesh<'_> {
         match (carried, upper) {
             (protocol::ICMPV6, &[kind::ECHO_REQUEST, _, _, _, high, low, ..]) => {
                 let identifier = u16::from_be_bytes([high, low]);
-                let (handle, _) = self.end_ping(&|ping| ping.identifier == identifier)?;
+                let (handle, _) = self.end_ping(Some(identifier), Instant::ZERO)?;
                 let failure = PingFailure::Reported { reporter: *reporter, kind: error, code };
                 Some(Event::PingFailed { ping: handle, failure })
             }

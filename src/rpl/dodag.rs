@@ -46,12 +46,14 @@ pub(super) const PROBE: usize = 6;
 pub(super) const TIMERS: usize = 7;
 
 /// Events that wait to be told.
-pub(super) mod tell {
+pub(crate) mod tell {
     pub(crate) const JOINED: u8 = 1;
     pub(crate) const PARENT: u8 = 2;
     pub(crate) const LOST: u8 = 4;
     pub(crate) const PREFIX: u8 = 8;
     pub(crate) const REFUSED: u8 = 16;
+    pub(crate) const ROUTE_ADDED: u8 = 32;
+    pub(crate) const ROUTE_REMOVED: u8 = 64;
 }
 
 /// The state of a node's own advertisements to a DODAG.

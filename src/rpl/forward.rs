@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{ADVERTISE, Dodag, Membership};
-use super::neighbours::{self, Neighbour, interface_identifier, link_local};
+use super::neighbours::{Neighbour, interface_identifier, link_local};
 use super::non_storing::MAX_HOPS;
 use super::routes::{self, mark};
 use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance};
@@ -116,7 +116,6 @@ impl Node<'_> {
         route: &mut Route,
         headers: &mut Writer<'_>,
     ) -> Way {
-        let came_from = self.neighbour_of(dodag, &flow.from);
         let bits = match flow.rpl_option.as_deref_mut() {
             Some([first, ..]) => core::mem::replace(first, *first & !FORWARDING_ERROR),
             Some([]) => return Err(NoRoute::Discard),
@@ -125,7 +124,7 @@ impl Node<'_> {
         let (down, returned) = (bits & DOWN != 0, bits & FORWARDING_ERROR != 0);
         let mut found = routes::lookup(self.routes, dodag.owner, flow.destination, self.now);
         let back = found.and_then(|entry| Some((entry, self.routes.get(entry)?)));
-        if let Some((entry, back)) = back.filter(|(_, route)| came_from == Some(route.via)) {
+        if let Some((entry, back)) = back.filter(|(_, route)| self.is_from(route.via, &flow.from)) {
             found = None;
             // Whoever sends a packet up, or back, has no route to its destination, and the
             // parent never gets there through us. But if a child sends it down, the child errs.
@@ -225,13 +224,10 @@ impl Node<'_> {
         Ok(())
     }
 
-    /// The neighbour entry of a link address in a DODAG's instance.
-    fn neighbour_of(&self, dodag: &Dodag, link: &LinkAddress) -> Option<u16> {
-        if !link.is_some() {
-            return None;
-        }
-        let slot = neighbours::find(self.neighbours, dodag.instance, &link.interface_identifier());
-        slot.map(|slot| slot as u16)
+    /// Whether a link address is that of the neighbour at `slot`.
+    fn is_from(&self, slot: u16, link: &LinkAddress) -> bool {
+        let neighbour = self.neighbours.get(usize::from(slot));
+        link.is_some() && neighbour.is_some_and(|neighbour| neighbour.iid == link.interface_identifier())
     }
 
     /// The link-local address of the neighbour with this routable address.
@@ -301,7 +297,7 @@ impl Routing for Rpl<'_> {
         count(&mut node.statistics.rank_errors);
         node.now = seconds(now);
         dodag.inconsistency(node.now);
-        if !down && node.neighbour_of(dodag, &from) == Some(dodag.preferred) {
+        if !down && node.is_from(dodag.preferred, &from) {
             // What our parent sends up comes back to us: a loop, which it must leave.
             if let Some(parent) = node.parent(dodag) {
                 parent.rank = INFINITE_RANK;

@@ -50,7 +50,8 @@ use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
 use crate::time::{Instant, SECOND, whole};
 use crate::transport::Context;
-use dodag::{Dodag, FORGET, HOLD, Membership, tell};
+pub(crate) use dodag::tell;
+use dodag::{Dodag, FORGET, HOLD, Membership};
 use neighbours::Neighbour;
 use routes::{FOREVER, Route, mark};
 use wire::{Base, PrefixInformation};
@@ -160,6 +161,15 @@ pub enum Event {
         /// How many of its bits count.
         prefix_len: u8,
     },
+}
+
+/// An event as the engines keep it: which, as a number of [`tell`]; the instance, or a prefix length; and the DODAGID,
+/// the parent or the target.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    pub(crate) what: u8,
+    pub(crate) number: u8,
+    pub(crate) ip: Ip,
 }
 
 /// Counters. They wrap.
@@ -390,7 +400,6 @@ impl<'m> Rpl<'m> {
     /// An RPL message came: ICMPv6 of type 155 with this code, and `body` behind the checksum.
     /// `from` and `to` are the addresses in the IPv6 header. What cannot be used is counted
     /// and dropped.
-    #[inline(never)] // Its frame is not to lie below that of forwarding.
     pub fn receive(
         &mut self,
         cx: &mut RplContext<'_>,
@@ -399,6 +408,20 @@ impl<'m> Rpl<'m> {
         code: u8,
         body: &[u8],
     ) -> Option<Event> {
+        let told = self.take_in(cx, from, to, code, body)?;
+        self.event(&told)
+    }
+
+    /// The same, with the outcome as it is kept.
+    #[inline(never)] // Its frame is not to lie below that of forwarding.
+    pub(crate) fn take_in(
+        &mut self,
+        cx: &mut RplContext<'_>,
+        from: &Ip,
+        to: &Ip,
+        code: u8,
+        body: &[u8],
+    ) -> Option<Told> {
         self.node.now = seconds(cx.now);
         match self.dispatch(cx, from, to, code, body) {
             Ok(()) => {}
@@ -406,7 +429,7 @@ impl<'m> Rpl<'m> {
             Err(_) => count(&mut self.node.statistics.malformed),
         }
         self.settle(cx);
-        self.next_event()
+        self.next_told()
     }
 
     fn dispatch(&mut self, cx: &mut RplContext<'_>, from: &Ip, to: &Ip, code: u8, body: &[u8]) -> Result<()> {
@@ -436,6 +459,12 @@ impl<'m> Rpl<'m> {
 
     /// Does what is due. To be called until it returns `None`.
     pub fn poll(&mut self, cx: &mut RplContext<'_>) -> Option<Event> {
+        let told = self.advance(cx)?;
+        self.event(&told)
+    }
+
+    /// The same, with the outcome as it is kept.
+    pub(crate) fn advance(&mut self, cx: &mut RplContext<'_>) -> Option<Told> {
         self.node.now = seconds(cx.now);
         for dodag in self.dodags.iter_mut().filter(|dodag| dodag.is_member()) {
             self.node.poll_choice(cx, dodag);
@@ -447,7 +476,7 @@ impl<'m> Rpl<'m> {
         if self.node.solicit_at.is_due(cx.now) {
             self.solicit(cx);
         }
-        self.next_event()
+        self.next_told()
     }
 
     /// Selects parents, if something has changed that the choice depends on.
@@ -485,28 +514,43 @@ impl<'m> Rpl<'m> {
     }
 
     /// The next thing to tell of.
-    fn next_event(&mut self) -> Option<Event> {
+    #[inline(never)]
+    fn next_told(&mut self) -> Option<Told> {
         for dodag in self.dodags.iter_mut().filter(|dodag| dodag.tell != 0) {
-            let lowest = dodag.tell & dodag.tell.wrapping_neg();
-            dodag.tell &= !lowest;
-            let instance = dodag.instance;
-            let event = match lowest {
-                tell::JOINED => Event::Joined { instance, dodag_id: dodag.id },
-                tell::PARENT => {
-                    let Some(parent) = self.node.parent(dodag) else { continue };
-                    Event::ParentChanged { instance, parent: parent.link_local() }
-                }
-                tell::LOST => Event::Lost { instance },
-                tell::PREFIX => Event::Prefix { instance, prefix: dodag.prefix },
-                _ => Event::Refused { instance },
-            };
-            return Some(event);
+            let what = dodag.tell & dodag.tell.wrapping_neg();
+            dodag.tell &= !what;
+            let mut ip = dodag.id;
+            if what == tell::PARENT {
+                let Some(parent) = self.node.parent(dodag) else { continue };
+                ip = parent.link_local();
+            }
+            return Some(Told { what, number: dodag.instance, ip });
         }
         self.sweep()
     }
 
+    /// What the application is told.
+    fn event(&self, told: &Told) -> Option<Event> {
+        let (instance, prefix_len) = (told.number, told.number);
+        Some(match told.what {
+            tell::JOINED => Event::Joined { instance, dodag_id: told.ip },
+            tell::PARENT => Event::ParentChanged { instance, parent: told.ip },
+            tell::LOST => Event::Lost { instance },
+            tell::PREFIX => Event::Prefix { instance, prefix: *self.prefix(told)? },
+            tell::REFUSED => Event::Refused { instance },
+            tell::ROUTE_ADDED => Event::RouteAdded { target: told.ip, prefix_len },
+            _ => Event::RouteRemoved { target: told.ip, prefix_len },
+        })
+    }
+
+    /// The prefix that [`tell::PREFIX`] is about.
+    pub(crate) fn prefix(&self, told: &Told) -> Option<&PrefixInformation> {
+        let dodag = self.dodags.iter().find(|dodag| dodag.is_meant(told.number, Some(&told.ip)));
+        dodag.map(|dodag| &dodag.prefix)
+    }
+
     /// Frees routes that ended, and tells of the new ones.
-    fn sweep(&mut self) -> Option<Event> {
+    fn sweep(&mut self) -> Option<Told> {
         let Rpl { dodags, node } = self;
         let now = node.now;
         if node.sweep_at == Instant::NEVER || node.sweep_at.0 > u64::from(now) * 1000 + 999 {
@@ -516,10 +560,10 @@ impl<'m> Rpl<'m> {
         for index in 0..node.routes.len() {
             let Some(route) = node.routes.get_mut(index) else { break };
             let Some(dodag) = dodags.get(place(route.owner)) else { continue };
-            let wire::Target { prefix: target, prefix_len } = route.target();
+            let mut told = Told { what: tell::ROUTE_ADDED, number: route.prefix_len, ip: Ip(route.target) };
             if route.is(mark::NEW) {
                 route.marks &= !mark::NEW;
-                return Some(Event::RouteAdded { target, prefix_len });
+                return Some(told);
             }
             let (expiry, owner, silent) = (route.expiry, route.owner, route.via == routes::NOWHERE);
             if expiry > now {
@@ -529,7 +573,8 @@ impl<'m> Rpl<'m> {
             } else {
                 node.free_route(dodag, index);
                 if !silent {
-                    return Some(Event::RouteRemoved { target, prefix_len });
+                    told.what = tell::ROUTE_REMOVED;
+                    return Some(told);
                 }
             }
         }

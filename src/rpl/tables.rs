@@ -115,11 +115,6 @@ impl Rpl<'_> {
         known.map(|entry| (entry.rank, entry.parent))
     }
 
-    /// The link-local addresses of the preferred parents.
-    pub(crate) fn parents(&self) -> impl Iterator<Item = Ip> + '_ {
-        self.node.neighbours.iter().filter(|entry| entry.parent).map(neighbours::Neighbour::link_local)
-    }
-
     /// The downward routes known.
     pub fn routes(&self) -> impl Iterator<Item = RouteView> + '_ {
         let live = |route: &&super::Route| route.owner != 0 && route.via != NOWHERE && route.is_live(0);
