@@ -51,7 +51,7 @@ use crate::status::{Error, Result};
 use crate::time::{Instant, SECOND, whole};
 use crate::transport::Context;
 pub(crate) use dodag::tell;
-use dodag::{Dodag, FORGET, HOLD, Membership};
+use dodag::{Dodag, FORGET, HOLD};
 use neighbours::Neighbour;
 use routes::{FOREVER, Route, mark};
 use wire::{Base, PrefixInformation};
@@ -336,12 +336,17 @@ impl<'m> Rpl<'m> {
             return Err(Error::Invalid);
         }
         let target = wire::Target::new(address, prefix_len);
-        let mut place = self.node.targets.iter().position(|own| own.used && own.target == target);
-        if external.is_some() && place.is_none() {
-            place = self.node.targets.iter().position(|own| !own.used);
+        let mut place = None;
+        for own in self.node.targets.iter_mut() {
+            if own.used && own.target == target {
+                place = Some(own);
+                break;
+            }
+            if !own.used && external.is_some() && place.is_none() {
+                place = Some(own);
+            }
         }
-        let missing = if external.is_some() { Error::Full } else { Error::NotFound };
-        let entry = place.and_then(|place| self.node.targets.get_mut(place)).ok_or(missing)?;
+        let entry = place.ok_or(if external.is_some() { Error::Full } else { Error::NotFound })?;
         entry.withdrawn = external.is_none();
         if let Some(external) = external {
             (entry.target, entry.used, entry.external) = (target, true, external);
@@ -485,9 +490,9 @@ impl<'m> Rpl<'m> {
         if !core::mem::take(&mut self.node.reselect) {
             return;
         }
-        for index in 0..self.dodags.len() {
-            let known = self.dodags.get(index).filter(|dodag| dodag.membership != Membership::None);
-            let Some(instance) = known.map(|dodag| dodag.instance) else { continue };
+        let mut place = 0;
+        while let Some(instance) = self.dodags.get(place).map(|dodag| dodag.instance) {
+            place += 1;
             // Once for each DODAG of an instance is too often, but does no harm.
             self.select(cx, instance);
         }

@@ -27,6 +27,7 @@ const LONGEST: u8 = 31;
 impl Parameters {
     // `clamp` would panic on bounds in the wrong order, and the linker cannot see that these are not.
     #[allow(clippy::manual_clamp)]
+    #[inline(never)]
     fn min_exponent(self) -> u8 {
         self.interval_min.max(SHORTEST_MIN).min(LONGEST)
     }
@@ -74,6 +75,7 @@ impl Trickle {
     }
 
     /// Stops the timer.
+    #[inline(never)]
     pub fn stop(&mut self) {
         *self = Trickle::default();
     }
