@@ -88,6 +88,7 @@ fn in_line(form: u8) -> (usize, usize) {
 impl Form {
     /// Of a source, or of a destination.
     #[cfg_attr(not(feature = "std"), inline(never))]
+    #[cfg_attr(feature = "std", inline(always))]
     fn of(address: &[u8; 16], elided: u64, is_source: bool, contexts: &Contexts<'_>) -> Form {
         let [high, low] = halves(address);
         if cfg!(feature = "std") && [high, low] == [LINK_LOCAL.high, elided] {
