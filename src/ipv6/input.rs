@@ -301,12 +301,12 @@ impl Ipv6<'_> {
         if !self.addresses.is_own(source) {
             return None;
         }
-        let destination = *destination;
         if message.kind == kind::DESTINATION_UNREACHABLE && message.code == unreachable::SOURCE_ROUTE {
-            cx.routing.on_error(cx.now, RoutingError::SourceRoute { reporter, unreachable: destination });
+            cx.routing.on_error(cx.now, RoutingError::SourceRoute { reporter, unreachable: *destination });
         }
         let (protocol, upper) = exthdr::pass(head[6], rest);
         let ErrorMessage { kind, code, parameter, .. } = error;
+        let destination = *destination;
         Some(Event::Error { reporter, kind, code, parameter, destination, protocol, upper })
     }
 }

@@ -140,7 +140,8 @@ impl Ipv6<'_> {
             return None;
         }
         let fixed = match message.kind {
-            kind::ROUTER_SOLICITATION if !self.advertises() => return None,
+            // Who does not advertise has nothing to do with it, but to notice what its sender is capable of.
+            kind::ROUTER_SOLICITATION if !cfg!(feature = "ghc") && !self.advertises() => return None,
             kind::ROUTER_SOLICITATION => nd::ROUTER_SOLICITATION_LEN,
             kind::ROUTER_ADVERTISEMENT => RouterAdvertisement::LEN,
             kind::NEIGHBOR_SOLICITATION | kind::NEIGHBOR_ADVERTISEMENT => Neighbor::LEN,
@@ -151,47 +152,50 @@ impl Ipv6<'_> {
             self.malformed();
             return None;
         };
-        let told = Told {
-            header,
-            fixed,
-            target: fixed.last_chunk().map_or(&Ip::UNSPECIFIED, Ip::of),
-            options: Options::new(options),
-            link: LinkAddress::None,
-        };
+        let options = Options::new(options);
         let is_answer = message.kind == kind::NEIGHBOR_ADVERTISEMENT;
         let wanted =
             if is_answer { option::TARGET_LINK_LAYER_ADDRESS } else { option::SOURCE_LINK_LAYER_ADDRESS };
-        let link = told.options.find(wanted);
-        let medium = self.config.medium();
-        let link = link.map_or(LinkAddress::None, |body| nd::link_layer_address(medium, body));
-        let told = Told { link, ..told };
-        // RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2.
-        let anonymous = header.source.is_unspecified();
-        let possible = match message.kind {
-            kind::ROUTER_ADVERTISEMENT => header.source.is_link_local(),
-            kind::NEIGHBOR_ADVERTISEMENT => {
-                !header.destination.is_multicast() || told.flags() & Neighbor::SOLICITED == 0
-            }
-            kind => {
-                let to_group =
-                    kind == kind::ROUTER_SOLICITATION || header.destination == solicited_node(told.target);
-                !anonymous || (!link.is_some() && to_group)
-            }
+        let told = Told {
+            header,
+            fixed,
+            target: fixed.get(4..).and_then(|rest| rest.first_chunk()).map_or(&Ip::UNSPECIFIED, Ip::of),
+            options,
+            link: nd::link_layer_address(self.config.medium(), options.find(wanted).unwrap_or_default()),
         };
-        if !possible || told.target.is_multicast() || !told.options.are_valid() {
+        // RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2.
+        if told.target.is_multicast() || !options.are_valid() {
             self.malformed();
             return None;
         }
         #[cfg(feature = "ghc")]
-        self.notice_capability(cx, arrival, told.options);
+        self.notice_capability(cx, arrival, options);
+        let anonymous = header.source.is_unspecified();
         match message.kind {
-            kind::ROUTER_SOLICITATION => {
-                self.receive_router_solicitation(cx, &told);
+            kind::ROUTER_SOLICITATION if !anonymous || !told.link.is_some() => {
+                if !cfg!(feature = "ghc") || self.advertises() {
+                    self.receive_router_solicitation(cx, &told);
+                }
                 None
             }
-            kind::ROUTER_ADVERTISEMENT => self.receive_router_advertisement(cx, &told),
-            kind::NEIGHBOR_SOLICITATION => self.receive_neighbor_solicitation(cx, &told),
-            _ => self.receive_neighbor_advertisement(cx, &told),
+            kind::ROUTER_ADVERTISEMENT if header.source.is_link_local() => {
+                self.receive_router_advertisement(cx, &told)
+            }
+            kind::NEIGHBOR_SOLICITATION
+                if !anonymous
+                    || !told.link.is_some() && header.destination == solicited_node(told.target) =>
+            {
+                self.receive_neighbor_solicitation(cx, &told)
+            }
+            kind::NEIGHBOR_ADVERTISEMENT
+                if told.flags() & Neighbor::SOLICITED == 0 || !header.destination.is_multicast() =>
+            {
+                self.receive_neighbor_advertisement(cx, &told)
+            }
+            _ => {
+                self.malformed();
+                None
+            }
         }
     }
 

@@ -463,14 +463,13 @@ fn put_body(kind: u8, body: &[u8], out: &mut Writer<'_>) -> Result<()> {
 
 /// The link-layer address in the body of a source or target link-layer address option;
 /// [`LinkAddress::None`] when its length does not suit the link.
+#[cfg_attr(not(feature = "std"), inline(never))]
 pub fn link_layer_address(medium: Medium, body: &[u8]) -> LinkAddress {
-    match (medium, body) {
+    match (medium, body.len(), body.first_chunk::<8>(), body) {
         #[cfg(feature = "ethernet")]
-        (Medium::Ethernet, &[a, b, c, d, e, f]) => LinkAddress::Ethernet([a, b, c, d, e, f]),
-        (Medium::Ieee802154, &[a, b, _, _, _, _]) => LinkAddress::Short(u16::from_be_bytes([a, b])),
-        (Medium::Ieee802154, &[a, b, c, d, e, f, g, h, _, _, _, _, _, _]) => {
-            LinkAddress::Extended([a, b, c, d, e, f, g, h])
-        }
+        (Medium::Ethernet, 6, _, &[a, b, c, d, e, f, ..]) => LinkAddress::Ethernet([a, b, c, d, e, f]),
+        (Medium::Ieee802154, 6, _, &[a, b, ..]) => LinkAddress::Short(u16::from_be_bytes([a, b])),
+        (Medium::Ieee802154, 14, Some(extended), _) => LinkAddress::Extended(*extended),
         _ => LinkAddress::None,
     }
 }
