@@ -213,7 +213,7 @@ impl Ipv6<'_> {
     /// Registers one address, by its place, with the default router (RFC 6775 §5.5.1, RFC 8505 §5.6).
     pub(super) fn register_address(&mut self, cx: &mut Context<'_>, index: usize) {
         let Some(Some(address)) = self.addresses.entries.get_mut(index) else { return };
-        let router = self.nd.known.of(Kind::Router).find(|router| !router.until.is_due(cx.now));
+        let router = self.nd.known.first(Kind::Router, cx.now);
         let Some(&Entry { ip: router, flags, .. }) = router else {
             // Taken up again when a router is found.
             address.timer = Instant::NEVER;

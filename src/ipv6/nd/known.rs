@@ -163,6 +163,12 @@ impl<'m> Known<'m> {
         self.iter().filter(move |entry| entry.kind == kind)
     }
 
+    /// The first of one kind whose time is not over.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(super) fn first(&self, kind: Kind, now: Instant) -> Option<&Entry> {
+        self.of(kind).find(|entry| !entry.until.is_due(now))
+    }
+
     /// How many places there are.
     pub(super) const fn len(&self) -> usize {
         self.0.len()

@@ -271,7 +271,7 @@ impl Ipv6<'_> {
 
     /// The default router, if there is one.
     pub(super) fn default_router(&self, now: Instant) -> Option<&Ip> {
-        self.routers().find(|router| !router.until.is_due(now)).map(|router| &router.ip)
+        self.nd.known.first(Kind::Router, now).map(|router| &router.ip)
     }
 
     /// The default routers, best first.
@@ -297,7 +297,7 @@ impl Ipv6<'_> {
     /// The border router that is to know of an address: that of its prefix, or else any.
     pub(super) fn border_router_of(&self, ip: &Ip) -> Option<&Entry> {
         if !SEVERAL {
-            return self.border_routers().next();
+            return self.nd.known.first(Kind::BorderRouter, Instant::ZERO);
         }
         let of_prefix = self.prefixes().find(|prefix| in_prefix(ip, &prefix.ip, prefix.prefix_len));
         let border = of_prefix.and_then(|prefix| self.nd.known.get(usize::from(prefix.border)));
@@ -307,6 +307,7 @@ impl Ipv6<'_> {
     /// Whether this node advertises itself as a router.
     pub(super) fn advertises(&self) -> bool {
         self.config.role == Role::BorderRouter
-            || (self.config.role == Role::Router && self.prefixes().next().is_some())
+            || (self.config.role == Role::Router
+                && self.nd.known.first(Kind::Prefix, Instant::ZERO).is_some())
     }
 }
