@@ -288,7 +288,7 @@ impl Client<'_> {
             if qos != 0 && self.quota == 0 {
                 return false;
             }
-            if let Some(error) = self.barred(cx, at, word) {
+            if let Some(error) = self.barred(units(cx.stream.now), at, word) {
                 self.end(at, Some(error));
                 return true;
             }
@@ -391,7 +391,8 @@ impl Client<'_> {
     }
 
     /// Why this message cannot be sent to this server, or not any more.
-    fn barred(&mut self, cx: &Context, at: At, word: u32) -> Option<Error> {
+    #[cfg_attr(all(target_os = "none", feature = "mqtt-v5"), inline(never))]
+    fn barred(&mut self, now: u32, at: At, word: u32) -> Option<Error> {
         let qos = (word & flag::QOS) >> flag::SHIFT;
         if qos > u32::from(self.maximum_qos) || (word & flag::RETAIN != 0 && self.has(mark::NO_RETAIN)) {
             return Some(Error::Unsupported);
@@ -399,7 +400,7 @@ impl Client<'_> {
         // Expiry applies until a message has been sent for the first time [MQTT-4.3.3-7].
         let time = self.queue.time(at);
         if self.is_v5() && word & (kind::MASK | flag::SENT) == kind::PUBLISH && time != 0 {
-            let left = time.saturating_sub(units(cx.stream.now));
+            let left = time.saturating_sub(now);
             if left == 0 {
                 return Some(Error::Timeout);
             }
