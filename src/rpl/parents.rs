@@ -224,8 +224,9 @@ impl Node<'_> {
         // (RFC 6550 §11.2) brings that forward.
         let drifted = choice.rank.abs_diff(dodag.advertised) >= unit.saturating_mul(3);
         // Whoever trusts the rank from before could take this node for a parent that is below it.
-        let sunk = known && parent_rank >= dodag.advertised;
-        if rejoined || moved || (drifted && known) {
+        let sunk = known & (parent_rank >= dodag.advertised);
+        // Without short cuts: they multiply the code.
+        if rejoined | moved | (drifted & known) {
             dodag.reset_trickle(cx);
         }
         if sunk {
