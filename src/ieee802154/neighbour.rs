@@ -84,6 +84,7 @@ impl<'m> Neighbours<'m> {
     }
 
     /// Keeps the neighbours that are `meant`, and no others.
+    #[cfg(any(feature = "rpl-storing", feature = "rpl-non-storing"))]
     pub(crate) fn pin_only(&mut self, meant: impl Fn(LinkAddress) -> bool) {
         for entry in self.0.iter_mut() {
             entry.is_pinned = meant(entry.address);
