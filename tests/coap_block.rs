@@ -530,3 +530,27 @@ fn if_none_match_goes_with_the_first_block_only() {
     assert_eq!(*conditional.borrow(), [true, false, false]);
     assert_eq!(*bodies.borrow(), [body]);
 }
+
+/// Whoever takes a peer's place in the table does not go on with its upload.
+#[test]
+fn an_upload_is_not_gone_on_with_by_another_peer() {
+    let (pair, bodies) = taking(&Config { peers: 1, ..Config::DEFAULT }, BIG);
+    let mut bench = Bench::new(pair.server);
+    let other = bench.net.host(address(3));
+    let put = |id: u16, num: u32, more: bool| {
+        let value = block(num, more, 0);
+        raw(Type::Con, Code::PUT, id, b"t", &[(PATH, b"big"), (number::BLOCK1, &value)], &[id as u8; 16])
+    };
+    assert_eq!(parse(&bench.ask(&put(1, 0, true))[0]).code, Code::CONTINUE);
+    bench
+        .net
+        .with(other, |cx| cx.transport.send(&mote::transport::Path::to(address(2)), &put(2, 1, false)))
+        .unwrap();
+    bench.run(100);
+    assert!(bodies.borrow().is_empty());
+    // It is begun again, as the code that its next block is answered with asks for.
+    assert_eq!(parse(&bench.ask(&put(3, 1, false))[0]).code, Code::REQUEST_ENTITY_INCOMPLETE);
+    bench.ask(&put(4, 0, true));
+    bench.ask(&put(5, 1, false));
+    assert_eq!(*bodies.borrow(), [[[4u8; 16], [5u8; 16]].concat()]);
+}

@@ -379,21 +379,23 @@ impl<'m> Endpoint<'m> {
         let mut cursor = 0;
         while let Some(head) = self.tables.next(&mut cursor) {
             let loss = match head.stage.get() {
-                Stage::Free | Stage::Open => 0,
+                Stage::Free => 0,
                 Stage::Done if head.is(IDEMPOTENT) || head.due.get().is_due(self.now) => 0,
-                Stage::Done => peers::RECORDED,
+                Stage::Done | Stage::Open => peers::RECORDED,
                 _ => peers::NEEDED,
             };
             let known = &self.peer_of(head).loss;
             known.set(known.get() | loss);
         }
         let place = self.peers.place(self.now, self.lifetime, ours)?;
-        // What is kept of the former peer's answered exchanges goes with it.
-        for exchange in self.tables.exchanges.iter().filter(|exchange| exchange.head.is_of(place)) {
-            let head = &exchange.head;
-            let live = !head.due.get().is_due(self.now);
-            self.stats.forgotten = self.stats.forgotten.wrapping_add(live.into());
-            self.free(head);
+        // What is kept of the former peer goes with it: its answered exchanges, and its transfers, which whoever comes next must not go on with.
+        cursor = 0;
+        while let Some(head) = self.tables.next(&mut cursor) {
+            if head.is_of(place) {
+                let live = head.stage.get() == Stage::Done && !head.due.get().is_due(self.now);
+                self.stats.forgotten = self.stats.forgotten.wrapping_add(live.into());
+                self.free(head);
+            }
         }
         self.owed.forget(place);
         self.peers.settle(place, path, self.now, cx.random);
