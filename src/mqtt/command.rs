@@ -379,10 +379,11 @@ impl Client<'_> {
         if !properties.is_empty() {
             size += 1 + properties.len();
         }
-        let mut word = kind::FILTER;
+        let (mut word, mut behind) = (kind::FILTER, 0);
         let room = self.names.make_room(size).is_ok();
         if let Some(old) = self.names.named(kind::MASK, kind::FILTER, filter) {
             word = self.names.word(old) & !flag::OPTIONS;
+            behind = self.names.bytes_behind(old);
             if room || self.names.body(old).len() >= size {
                 self.names.remove(old);
             }
@@ -395,7 +396,9 @@ impl Client<'_> {
             sink.u8(0);
             sink.put(properties);
         }
-        self.names.push(word | options, cookie, identifier, size);
+        let new = self.names.push(word | options, cookie, identifier, size);
+        // It stays in its place: handlers are told in this order, perhaps just now.
+        self.names.bring_forward(new, behind);
         Ok(())
     }
 

@@ -301,6 +301,22 @@ impl<'m> Log<'m> {
         at
     }
 
+    /// How many bytes of records come after this one.
+    pub(super) fn bytes_behind(&self, at: At) -> u32 {
+        self.end.wrapping_sub(self.behind(at))
+    }
+
+    /// Brings the last record before the `count` bytes of records that precede it. Not for a log whose cursor is in use.
+    pub(super) fn bring_forward(&mut self, last: At, count: u32) {
+        let last = last.get().wrapping_sub(FRONT);
+        let (start, end) = (last.wrapping_sub(count), self.end.wrapping_sub(FRONT));
+        let middle = end.wrapping_sub(count);
+        // All reversed, and then each half: they change places.
+        for (from, to) in [(start, end), (start, middle), (middle, end)] {
+            bytes::part_mut(self.bytes, from as usize, to as usize).reverse();
+        }
+    }
+
     /// Adds a record that has a body.
     ///
     /// # Errors
@@ -327,6 +343,30 @@ impl<'m> Log<'m> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn the_last_record_takes_the_place_of_one_that_was_removed() {
+        for (place, count) in [(0usize, 4u32), (2, 4), (3, 4)] {
+            let mut room = [0; 200];
+            let mut log = Log::new(&mut room);
+            for key in 0..count {
+                log.add(key, key, 0, &[key as u8; 7][..key as usize + 3]).unwrap();
+            }
+            let old = log.with_key(0, 0, place as u32).unwrap();
+            let behind = log.bytes_behind(old);
+            log.remove(old);
+            let last = log.add(9, 9, 0, b"the new one").unwrap();
+            log.bring_forward(last, behind);
+            let (mut got, mut at) = (Vec::new(), None);
+            while let Some(next) = log.next(at, 0, 0) {
+                at = Some(next);
+                got.push((log.key(next), log.body(next).to_vec()));
+            }
+            let mut wanted: Vec<_> = (0..count).map(|key| (key, vec![key as u8; key as usize + 3])).collect();
+            wanted[place] = (9, b"the new one".to_vec());
+            assert_eq!(got, wanted);
+        }
+    }
 
     proptest! {
         /// The log against a list of vectors.
