@@ -8,7 +8,6 @@
 
 use super::endpoint::Endpoint;
 use super::entry::Head;
-use super::exchange::Exchange;
 use super::message;
 use super::peers::Peer;
 use super::stats::Stats;
@@ -28,7 +27,7 @@ struct Whole {
     is_secure: fn(&mut Engine, &DatagramContext<'_>, u16) -> bool,
     peer_of: fn(&Engine, &Head) -> &'static Peer,
     #[cfg(feature = "coap-server")]
-    acknowledge: fn(&mut Engine, &mut DatagramContext<'_>, &Exchange),
+    acknowledge: fn(&mut Engine, &mut DatagramContext<'_>, &super::exchange::Exchange),
 }
 
 static WHOLE: Whole = Whole {
