@@ -17,7 +17,8 @@ const IDS_PER_LIFETIME: u16 = 28_000;
 /// milliseconds (RFC 7641 §4.5.1).
 const PACE: u16 = 3000;
 
-/// There are records of its messages by which a duplicate of something that must not be done twice is told.
+/// There are records of its messages by which a duplicate of something that must not be done twice is told, or it is in the midst of a
+/// transfer block by block.
 pub(super) const RECORDED: u8 = 2;
 /// Something is under way with it.
 pub(super) const NEEDED: u8 = 8;

@@ -6,6 +6,7 @@ mod features;
 mod input;
 #[path = "../mqtt_support/mod.rs"]
 mod mqtt_support;
+mod output;
 mod owned;
 mod subscriptions;
 
