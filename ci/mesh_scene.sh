@@ -8,7 +8,7 @@ bin=$1 work=$2 mode=$3
 compress=
 [ "${4:-}" != compress ] || compress=yes
 cd "$work"
-die() { echo "mesh scene: $*" >&2; tail -n 5 border.log node*.log >&2 || true; exit 1; }
+die() { echo "error: mesh scene: $*" >&2; tail -n 5 border.log node*.log >&2 || true; exit 1; }
 ip link set lo up
 cat >topology <<T
 0210000000000000 0210000000000001

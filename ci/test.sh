@@ -3,14 +3,15 @@
 # Runs every check of the project: `ci/test.sh`, or some of them: `ci/test.sh rust c-abi`.
 #
 # A check is a file ci/steps/NN-NAME.sh; as many run at a time as there are processors. It passes with exit status 0, is skipped with 77 (its last line
-# says why) and fails with any other. Its output goes to build/ci/NAME.log. The last line that this prints counts them.
+# says why) and fails with any other. Its output goes to build/ci/NAME.log. The last line that this prints counts them; where a step failed, the
+# lines that say what was wrong follow it.
 . "$(dirname "$0")/lib.sh"
 cd "$root"
 
 # Seconds that a step may take before it is stopped and counts as failed, and how many steps run at a time.
 limit=${MOTE_STEP_LIMIT:-1800}
 jobs=${MOTE_JOBS:-$(nproc)}
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 wrong=
 start=$SECONDS
 declare -A running=() # process: name and start of its step
 
@@ -22,9 +23,15 @@ wanted() {
     return 1
 }
 
+# The lines of a step's log that say what failed; its end where there are none.
+telling() {
+    grep -a -m 40 -E 'FAIL|^error|[Ee]rror:|ERROR|panicked|assertion|Traceback|Expired|DISAGREEMENT|not so:| and not |stopped after' "$1" | cut -c -400 ||
+        tail -n 3 "$1"
+}
+
 # Waits until a step has ended, and reports it.
 report() {
-    local process status=0 name began took log
+    local process status=0 name began took log lines
     wait -n -p process || status=$?
     read -r name began <<<"${running[$process]}"
     unset "running[$process]"
@@ -36,6 +43,9 @@ report() {
             failed=$((failed + 1))
             [ $status = 124 ] && echo "stopped after $limit seconds" >>"$log"
             printf 'FAIL  %-16s %4d s  (exit status %d)\n' "$name" "$took" "$status"
+            lines=$(telling "$log" | sed 's/^/      /')
+            wrong+=$'\n'"FAIL  $name"$'\n'$lines
+            printf '%s\n      the end of %s:\n' "$lines" "${log#"$root/"}"
             tail -n 40 "$log" | sed 's/^/      /'
             ;;
     esac
@@ -53,5 +63,5 @@ while [ ${#running[@]} != 0 ]; do report; done
 
 [ $((passed + failed + skipped)) != 0 ] || die "no such step: $*"
 echo "took $((SECONDS - start)) s; the logs are in build/ci/"
-echo "$passed passed, $failed failed, $skipped skipped"
+echo "$passed passed, $failed failed, $skipped skipped$wrong"
 [ "$failed" = 0 ]

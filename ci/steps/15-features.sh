@@ -16,13 +16,13 @@ need_deb git=git
 files=$(git ls-files '*.rs' '*.c' '*.h' '*.sh' '*.py' '*.ld' '*.cmake' '*.S')
 sources=$(git ls-files 'src/*.rs')
 for file in $files; do
-    head -n 3 "$file" | grep -q 'SPDX-License-Identifier: MIT OR Apache-2.0' || { echo "no SPDX line: $file"; bad=1; }
+    head -n 3 "$file" | grep -q 'SPDX-License-Identifier: MIT OR Apache-2.0' || { echo "error: no SPDX line: $file"; bad=1; }
 done
 for file in $sources; do
     case $file in
         */tests.rs|*/tests/*|src/ffi/*|src/memory.rs|src/table.rs|src/text.rs|src/address.rs|src/panic.rs|src/lib.rs|src/port/linux/*|ports/*) continue ;;
     esac
     grep -q 'unsafe' "$file" || continue
-    grep -q 'forbid(unsafe_code)' "$file" || { echo "unsafe outside its rooms: $file"; bad=1; }
+    grep -q 'forbid(unsafe_code)' "$file" || { echo "error: unsafe outside its rooms: $file"; bad=1; }
 done
 exit $bad
