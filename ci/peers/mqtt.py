@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Our MQTT tools against mosquitto: mqtt.py TOOLS WORK. Each check prints a line; the status says how it went. What is cut and killed: mqtt_faults.py."""
+"""Our MQTT tools against mosquitto: mqtt.py TOOLS WORK. Each check prints a line; the status says how it went. What is cut and killed: mqtt_faults.py.
+
+Nothing here depends on how long things take: what has to have happened is waited for, in the broker's log or in what a tool prints, and what must not
+happen would have to come before a message that is sent after it."""
 import fcntl
+import itertools
 import os
 import random
 import socket
@@ -9,11 +13,16 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from multiprocessing.pool import ThreadPool
+
+from ports import free_port
 
 TOOLS, WORK = sys.argv[1], sys.argv[2]
 VERSIONS = ("mqttv311", "mqttv5")
-failures = []
+# Seconds after which something hangs.
+HANG = 120
+failures, numbers = [], itertools.count(1)
 
 
 def check(name, good, detail=""):
@@ -22,37 +31,61 @@ def check(name, good, detail=""):
         failures.append(name)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Broker:
     """A mosquitto of its own."""
 
     def __init__(self, name, *lines):
-        self.port, self.process = free_port(), None
-        self.config = os.path.join(WORK, name + ".conf")
-        text = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "max_queued_messages 0", *lines]
-        with open(self.config, "w") as out:
-            out.write("\n".join(text) + "\n")
-        self.log = open(os.path.join(WORK, name + ".log"), "w")
-        self.start()
+        self.name, self.lines = name, ["allow_anonymous true", "max_queued_messages 0", "log_type all", "log_timestamp false", *lines]
+        self.log = os.path.join(WORK, name + ".log")
+        while not self.start():
+            pass  # somebody else has taken its port
 
     def start(self):
-        self.process = subprocess.Popen(["mosquitto", "-c", self.config], stdout=self.log, stderr=self.log)
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise SystemExit("mosquitto does not start")
+        self.port = free_port()
+        config = os.path.join(WORK, self.name + ".conf")
+        with open(config, "w") as out:
+            out.write("\n".join([f"listener {self.port} 127.0.0.1", *self.lines, ""]))
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(["mosquitto", "-c", config], stdout=log, stderr=log)
+        return self.logged("mosquitto version", process=self.process)
+
+    def logged(self, text, since=0, process=None):
+        """Waits until a line of its log, past the byte `since`, begins so, and says whether it does; not beyond the end of `process`."""
+        hang = time.monotonic() + HANG
+        while time.monotonic() < hang:
+            over = process is not None and process.poll() is not None
+            with open(self.log) as log:
+                log.seek(since)
+                if "\n" + text in "\n" + log.read():
+                    return True
+            if over:
+                return False
+            time.sleep(0.01)
+        raise TimeoutError(f"{self.log} never says: {text}")
+
+    def seen(self):
+        """How long its log is."""
+        return os.path.getsize(self.log)
 
     def stop(self):
         self.process.terminate()
-        self.process.wait()
+        self.process.wait(HANG)
+
+    def subscriber(self, make, *arguments, port=None, **more):
+        """A subscriber that is subscribed, unless it has ended at once."""
+        identity = arguments[arguments.index("-i") + 1] if "-i" in arguments else f"sub-{next(numbers)}"
+        since = self.seen()
+        sub = start(make("sub", port or self.port, "-i", identity, *arguments), **more)
+        sub.identity = identity
+        self.logged(f"Sending {'UNSUBACK' if '-U' in arguments else 'SUBACK'} to {identity}\n", since, sub)
+        return sub
+
+    def gone(self, sub, kill=False):
+        """Ends a subscriber, and waits until the broker knows."""
+        since = self.seen()
+        (sub.kill if kill else sub.terminate)()
+        sub.wait(HANG)
+        self.logged(f"Client {sub.identity} {'closed its connection' if kill else 'disconnected'}.\n", since)
 
 
 def tool(name, port, *arguments):
@@ -63,21 +96,38 @@ def theirs(name, port, *arguments):
     return ["mosquitto_" + name, "-h", "127.0.0.1", "-p", str(port), *map(str, arguments)]
 
 
-def start(command, **more):
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, **more)
+def start(command, stdout=subprocess.PIPE, **more):
+    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.DEVNULL, text=True, **more)
 
 
-def run(command, text=None, timeout=60):
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=timeout)
+def run(command, text=None):
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=HANG)
     return done.returncode, done.stdout
 
 
-def output(process, timeout=60):
+def output(process):
+    """What it prints until it ends by itself."""
     try:
-        return process.communicate(timeout=timeout)[0].splitlines()
+        return process.communicate(timeout=HANG)[0].splitlines()
     except subprocess.TimeoutExpired:
         process.kill()
         return process.communicate()[0].splitlines()
+
+
+END = "that is all"
+
+
+def until_end(process):
+    """What it prints up to the message END, which is left out; then it is told to go."""
+    watchdog, text = threading.Timer(HANG, process.kill), b""
+    watchdog.start()
+    while not text.endswith((END.encode(), END.encode() + b"\n")) and (more := os.read(process.stdout.fileno(), 65536)):
+        text += more
+    watchdog.cancel()
+    process.terminate()
+    text += process.stdout.buffer.read()
+    process.wait(HANG)
+    return text.decode().rstrip("\n").removesuffix(END)
 
 
 def every_qos_pair(broker):
@@ -88,14 +138,9 @@ def every_qos_pair(broker):
                     make_sub, make_pub = (theirs, tool) if ours == "pub" else (tool, theirs)
                     topic = f"pair/{version}/{ours}/{qos_pub}{qos_sub}"
                     lines = "".join(f"line {number}\n" for number in range(20))
-                    # On a busy machine the subscription takes longer: then nothing at all arrives.
-                    for patience in (0.15, 1, 5):
-                        sub = start(make_sub("sub", broker.port, "-V", version, "-t", topic + "/#", "-q", qos_sub, "-C", 20, "-W", 10, "-v"))
-                        time.sleep(patience)
-                        status, _ = run(make_pub("pub", broker.port, "-V", version, "-t", topic + "/x", "-q", qos_pub, "-l"), lines)
-                        got = output(sub, 15)
-                        if got:
-                            break
+                    sub = broker.subscriber(make_sub, "-V", version, "-t", topic + "/#", "-q", qos_sub, "-C", 20, "-v")
+                    status, _ = run(make_pub("pub", broker.port, "-V", version, "-t", topic + "/x", "-q", qos_pub, "-l"), lines)
+                    got = output(sub)
                     expected = [f"{topic}/x line {number}" for number in range(20)]
                     if got != expected or status != 0:
                         check(f"{version} {ours} qos {qos_pub}->{qos_sub}", False, f"{status} {got[:3]}")
@@ -107,46 +152,50 @@ def retained(broker):
     for version in VERSIONS:
         topic = f"kept/{version}"
         run(tool("pub", broker.port, "-V", version, "-t", topic, "-q", 1, "-r", "-m", "keep me"))
-        _, got = run(tool("sub", broker.port, "-V", version, "-t", topic, "-C", 1, "-W", 5))
+        _, got = run(tool("sub", broker.port, "-V", version, "-t", topic, "-C", 1))
         check(f"{version}: retained", got == "keep me\n", repr(got))
-        run(tool("pub", broker.port, "-V", version, "-t", topic, "-r", "-n"))
-        status, got = run(tool("sub", broker.port, "-V", version, "-t", topic, "-C", 1, "-W", 1))
-        check(f"{version}: retained and removed", got == "" and status == 27, repr((status, got)))
+        run(tool("pub", broker.port, "-V", version, "-t", topic, "-q", 1, "-r", "-n"))
+        sub = broker.subscriber(tool, "-V", version, "-t", topic)
+        run(tool("pub", broker.port, "-V", version, "-t", topic, "-m", END))
+        got = until_end(sub)
+        check(f"{version}: retained and removed", got == "", repr(got))
+        began = time.monotonic()
+        status, got = run(tool("sub", broker.port, "-V", version, "-t", topic, "-W", 1))
+        check(f"{version}: -W ends it, not before its time", (status, got) == (27, "") and time.monotonic() - began >= 1, repr((status, got)))
 
 
 def wills(broker):
     for version in VERSIONS:
-        watch = start(theirs("sub", broker.port, "-V", version, "-t", f"will/{version}", "-C", 1, "-W", 10))
-        doomed = start(tool("sub", broker.port, "-V", version, "-t", "nothing", "--will-topic", f"will/{version}", "--will-payload", "died", "--will-qos", 1))
-        time.sleep(0.5)
-        doomed.kill()
-        got = output(watch, 15)
-        check(f"{version}: will after SIGKILL", got == ["died"], repr(got))
-        watch = start(theirs("sub", broker.port, "-V", version, "-t", f"will/{version}", "-C", 1, "-W", 1))
-        orderly = start(tool("sub", broker.port, "-V", version, "-t", "nothing", "--will-topic", f"will/{version}", "--will-payload", "died", "-W", 1))
-        output(orderly)
-        got = output(watch, 5)
-        check(f"{version}: no will after DISCONNECT", got == [], repr(got))
+        topic = f"will/{version}"
+        will = ["-V", version, "-t", "nothing", "--will-topic", topic, "--will-payload", "died", "--will-qos", 1]
+        for kill, expected in ((True, "died\n"), (False, "")):
+            watch, other = broker.subscriber(theirs, "-V", version, "-t", topic, "-q", 1), broker.subscriber(tool, *will)
+            broker.gone(other, kill)
+            run(tool("pub", broker.port, "-t", topic, "-q", 1, "-m", END))
+            got = until_end(watch)
+            check(f"{version}: {'will after SIGKILL' if kill else 'no will after DISCONNECT'}", got == expected, repr(got))
 
 
 def shared(broker):
-    subs = [start(tool("sub", broker.port, "-V", "mqttv5", "-t", "$share/group/work", "-q", 1, "-W", 4)) for _ in range(3)]
-    time.sleep(0.5)
+    subs = [broker.subscriber(tool, "-V", "mqttv5", "-t", "$share/group/work", "-t", "work-ends", "-q", 1) for _ in range(3)]
     lines = "".join(f"{number}\n" for number in range(60))
     run(tool("pub", broker.port, "-V", "mqttv5", "-t", "work", "-q", 1, "-l"), lines)
-    got = [output(sub, 10) for sub in subs]
+    run(tool("pub", broker.port, "-V", "mqttv5", "-t", "work-ends", "-q", 1, "-m", END))
+    got = [until_end(sub).splitlines() for sub in subs]
     every = sorted(int(line) for lines in got for line in lines)
     check("mqttv5: shared subscription", every == list(range(60)) and min(map(len, got)) > 5, str([len(lines) for lines in got]))
 
 
 def properties(broker):
-    sub = start(theirs("sub", broker.port, "-V", "mqttv5", "-t", "props", "-C", 1, "-W", 5, "-F", "%P %C %R %D %E %p"))
-    time.sleep(0.3)
+    sub = broker.subscriber(theirs, "-V", "mqttv5", "-t", "props", "-C", 1, "-F", "%P %C %R %D %p %E")
+    began = time.monotonic()
     run(tool("pub", broker.port, "-V", "mqttv5", "-t", "props", "-m", "x", "-D", "publish", "user-property", "a", "b", "-D", "publish",
              "content-type", "text", "-D", "publish", "response-topic", "back", "-D", "publish", "correlation-data", "7", "-D", "publish",
-             "message-expiry-interval", "100"))
-    got = output(sub, 10)
-    check("mqttv5: properties", got == ["a:b text back 7 100 x"] or got == ["a:b text back 7 99 x"], repr(got))
+             "message-expiry-interval", "1000"))
+    got = output(sub)
+    # In whole seconds: one more than have passed, at most.
+    left = [f"a:b text back 7 x {1000 - passed}" for passed in range(int(time.monotonic() - began) + 2)]
+    check("mqttv5: properties", len(got) == 1 and got[0] in left, repr(got))
 
 
 def large(broker):
@@ -156,10 +205,9 @@ def large(broker):
     for version in VERSIONS:
         for parts in ([], ["--chunk", "10000"]):
             with open(path + ".out", "wb") as out:
-                sub = subprocess.Popen(tool("sub", broker.port, "-V", version, "-t", "large", "-q", 2, "-C", 1, "-N", "-W", 15), stdout=out)
-                time.sleep(0.3)
+                sub = broker.subscriber(tool, "-V", version, "-t", "large", "-q", 2, "-C", 1, "-N", stdout=out)
                 run(tool("pub", broker.port, "-V", version, "-t", "large", "-q", 2, "-f", path, *parts))
-                sub.wait(20)
+                sub.wait(HANG)
             same = open(path, "rb").read() == open(path + ".out", "rb").read()
             check(f"{version}: 3 MB{' in parts' if parts else ''}, received in parts", same)
 
@@ -169,8 +217,7 @@ def long_lines(broker):
     lines = ["a" * 900_000, "", "b" * 9_000_000, "c" * 65_536, "d" * 1_100_000, "the last one"]
     for version in VERSIONS:
         for qos in range(3):
-            sub = start(tool("sub", broker.port, "-V", version, "-t", "long", "-q", qos, "-C", len(lines), "-W", 30))
-            time.sleep(0.3)
+            sub = broker.subscriber(tool, "-V", version, "-t", "long", "-q", qos, "-C", len(lines))
             status, _ = run(tool("pub", broker.port, "-V", version, "-t", "long", "-q", qos, "-l"), "\n".join(lines))
             got = output(sub)
             check(f"{version} qos {qos}: lines of every length", got == lines and status == 0, "" if got == lines else f"{status} {[len(line) for line in got]}")
@@ -191,53 +238,71 @@ def flags(broker):
             ["-t", base + "/#", "-T", base + "/x/#", "-v"], ["-t", base + "/#", "-T", base + "/a", "-T", base + "/b", "-v"], ["-t", base + "/#", "-R", "-v"],
             ["-t", base + "/#", "-R", "-T", base + "/a", "-C", 2, "-v"], ["-t", base + "/#", "-C", 3], ["-t", base + "/a", "-C", 100], ["-t", base + "/b", "-U", base + "/b", "-v"],
         )
-        programs = [start(make("sub", broker.port, "-V", version, "-q", 2, "-W", 4, *case)) for case in cases for make in (tool, theirs)]
-        time.sleep(1.5)
-        for topic, payload in (("a", "1"), ("b", "2"), ("x/y", "3"), ("a", "4")):
-            run(theirs("pub", broker.port, "-t", f"{base}/{topic}", "-q", 2, "-m", payload))
-        results = [(output(program), program.returncode) for program in programs]
+        programs = [broker.subscriber(make, "-V", version, "-q", 2, "-t", f"all/{version}", *case) for case in cases for make in (tool, theirs)]
+        for topic, payload in ((f"{base}/a", "1"), (f"{base}/b", "2"), (f"{base}/x/y", "3"), (f"{base}/a", "4"), (f"all/{version}", END)):
+            run(theirs("pub", broker.port, "-t", topic, "-q", 2, "-m", payload))
+        results = [(until_end(program), program.returncode) for program in programs]
         for case, ours, other in zip(cases, results[::2], results[1::2]):
             if ours != other:
                 check(f"{version} sub flags {' '.join(map(str, case))}", False, f"{ours}, not {other}")
         # What our publisher sends, beside what theirs does.
-        for number, case in enumerate((["-m", "one"], ["-m", ""], ["-f", path], ["-s"], ["-l"], ["-n"], ["-m", "x", "-k", "5", "-q", "2"], ["-m", "x", "-i", "flags", "-c", "-q", "1"])):
+        for number, case in enumerate((["-m", "one"], ["-m", ""], ["-f", path], ["-s"], ["-l"], ["-n"], ["-m", "x", "-k", "50", "-q", "2"], ["-m", "x", "-i", "flags", "-c", "-q", "1"])):
             got = []
             for make in (tool, theirs):
                 topic = f"sent/{version}/{number}/{make.__name__}"
-                watch = start(theirs("sub", broker.port, "-t", topic, "-q", 2, "-W", 1, "-F", "%q %l %x"))
-                time.sleep(0.4)
+                watch = broker.subscriber(theirs, "-t", topic, "-q", 2, "-F", "%q %l %x %p")
                 status, _ = run(make("pub", broker.port, "-V", version, "-t", topic, *case), text)
-                got.append((status, output(watch)))
-            if got[0] != got[1] or not got[0][1]:
+                run(theirs("pub", broker.port, "-t", topic, "-q", 2, "-m", END))
+                got.append((status, until_end(watch)))
+            if got[0] != got[1] or got[0][1].count("\n") == 0:
                 check(f"{version} pub flags {' '.join(case)}", False, f"{got[0]}, not {got[1]}")
     check("flags mean the same to our tools and to mosquitto's", not any(" flags " in name for name in failures))
 
 
 def expiry(broker):
     """How long the broker keeps a session: as -c and -x say, with mosquitto's meaning."""
-    def goes_on(number, version, *how):
-        done = subprocess.run(tool("sub", broker.port, "-V", version, "-i", f"expiry-{number}", "-t", "e", "-q", 1, "-W", 1, "-d", *how), capture_output=True, text=True, timeout=30)
-        return "the session goes on" in done.stderr
-
-    # Options; whether the session goes on at once, and after more than two seconds.
+    # Seconds, and that many are said in two of the cases.
+    short = 6
+    # Options; whether the session goes on at once, and when the broker has seen the short ones expire.
     cases = (
         ("mqttv311", [], False, False), ("mqttv311", ["-c"], True, True), ("mqttv5", [], False, False), ("mqttv5", ["-c"], True, True),
-        ("mqttv5", ["-c", "-x", "0"], False, False), ("mqttv5", ["-c", "-x", "2"], True, False), ("mqttv5", ["-c", "-x", "1000"], True, True),
-        ("mqttv5", ["-c", "-x", "-1"], True, True), ("mqttv5", ["-c", "-D", "connect", "session-expiry-interval", "2"], True, False),
+        ("mqttv5", ["-c", "-x", "0"], False, False), ("mqttv5", ["-c", "-x", str(short)], True, False), ("mqttv5", ["-c", "-x", "1000"], True, True),
+        ("mqttv5", ["-c", "-x", "-1"], True, True), ("mqttv5", ["-c", "-D", "connect", "session-expiry-interval", str(short)], True, False),
     )
-    seen = []
+
+    marks = {}
+
+    def goes_on(number, case):
+        identity = f"expiry-{number}"
+        sub = subprocess.Popen(tool("sub", broker.port, "-V", case[0], "-i", identity, "-t", "e", "-q", 1, "-d", *case[1]), stderr=subprocess.PIPE, text=True)
+        sub.identity, said = identity, sub.stderr.readline()
+        marks[identity] = broker.seen()
+        broker.gone(sub)
+        return "the session goes on" in said
+
     with ThreadPool(len(cases)) as pool:
-        for pause in (0, 0, 4):
-            time.sleep(pause)
-            seen.append(pool.starmap(lambda number, case: goes_on(number, case[0], *case[1]), enumerate(cases)))
-    for (version, how, *expected), got in zip(cases, zip(*seen)):
-        if list(got) != [False, *expected]:
-            check(f"{version} {' '.join(how)}: session goes on", False, f"{got}, not {expected}")
+        times, seen = [time.monotonic()], []
+        for _ in range(2):
+            seen.append(pool.starmap(goes_on, enumerate(cases)))
+            times.append(time.monotonic())
+        for number, (_, _, *expected) in enumerate(cases):
+            if expected == [True, False]:
+                broker.logged(f"Expiring client expiry-{number} due to timeout.", marks[f"expiry-{number}"])
+                check(f"session of {short} seconds does not end before its time", time.monotonic() - times[1] > short - 1)
+        seen.append(pool.starmap(goes_on, enumerate(cases)))
+    for (version, how, *expected), (first, second, third) in zip(cases, zip(*seen)):
+        if expected == [True, False] and times[2] - times[0] > short - 1:
+            second = True  # it may be over by then
+        if [first, second, third] != [False, *expected]:
+            check(f"{version} {' '.join(how)}: session goes on", False, f"{[second, third]}, not {expected}")
     check("sessions expire as -c and -x say", not any("session" in name for name in failures))
 
 
-def theirs_status(broker, version):
-    return run(theirs("sub", broker.port, "-V", version, "-t", "a", "-W", 1))[0]
+def nobody_there():
+    """A socket that keeps a port, at which nobody listens."""
+    nobody = socket.socket()
+    nobody.bind(("127.0.0.1", 0))
+    return nobody, nobody.getsockname()[1]
 
 
 def refusals(broker):
@@ -261,23 +326,21 @@ def refusals(broker):
         ("bench", ["-t", "a", "-t", "b"]), ("bench", ["-i", "me"]), ("bench", ["-q", "3"]),
     )
     for name, arguments in wrong:
-        status, _ = run(tool(name, broker.port, *arguments), "", 20)
+        status, _ = run(tool(name, broker.port, *arguments), "")
         if status != 2:
             check(f"{name} {' '.join(arguments)}: refused", False, f"status {status}")
-    nobody = free_port()
+    nobody, nobodys_port = nobody_there()
     for version in VERSIONS:
         for name, arguments in (("pub", pub), ("sub", sub), ("bench", ["-n", "1"])):
-            for what, target in (("nobody there", ["-h", "127.0.0.1", "-p", nobody]), ("no such name", ["-h", "nowhere.invalid"]),
+            for what, target in (("nobody there", ["-h", "127.0.0.1", "-p", nobodys_port]), ("no such name", ["-h", "nowhere.invalid"]),
                                  ("no password", ["-p", locked.port]), ("a wrong one", ["-p", locked.port, "-u", "me", "-P", "guess"])):
-                done = subprocess.run(tool(name, broker.port, "-V", version, *arguments, *target), input="", capture_output=True, text=True, timeout=20)
+                done = subprocess.run(tool(name, broker.port, "-V", version, *arguments, *target), input="", capture_output=True, text=True, timeout=HANG)
                 # It says so once for each connection, and nothing of a further attempt.
                 if done.returncode != 1 or done.stdout or "disconnected" not in done.stderr or "again" in done.stderr:
                     check(f"{version}: {name}, {what}", False, f"status {done.returncode}, {done.stdout}{done.stderr}")
-        status, _ = run(tool("sub", broker.port, "-V", version, *sub, "-W", 1))
-        if status != theirs_status(broker, version):
-            check(f"{version}: sub -W alone: refused", False, f"status {status}")
-        status, _ = run(tool("pub", locked.port, "-V", version, *pub, "-u", "me", "-P", "secret"), "", 20)
+        status, _ = run(tool("pub", locked.port, "-V", version, *pub, "-u", "me", "-P", "secret"), "")
         check(f"{version}: the right password", status == 0, str(status))
+    nobody.close()
     locked.stop()
     check("what cannot be is refused", not any(": refused" in name or ", n" in name or ", a wrong" in name for name in failures))
 
@@ -288,13 +351,15 @@ def parts_given_up(broker):
     with open(path, "wb") as out:
         out.write(bytes(1_000_000))
     common = ["-t", "parts", "-q", 1, "--store", store, "-i", "parts"]
-    away = start(tool("pub", free_port(), *common, "-f", path, "--chunk", 1000))
-    while not any(name.startswith("4") for _, _, names in os.walk(store) for name in names):
-        time.sleep(0.05)
+    nobody, port = nobody_there()
+    away, hang = start(tool("pub", port, *common, "-f", path, "--chunk", 1000)), time.monotonic() + HANG
+    while not any(name.startswith("4") for _, _, names in os.walk(store) for name in names) and time.monotonic() < hang:
+        time.sleep(0.01)
     away.kill()
     away.wait()
-    first, _ = run(tool("pub", broker.port, *common, "--drain"), "", 20)
-    second, _ = run(tool("pub", broker.port, *common, "--drain"), "", 20)
+    nobody.close()
+    first, _ = run(tool("pub", broker.port, *common, "--drain"), "")
+    second, _ = run(tool("pub", broker.port, *common, "--drain"), "")
     check("a message in parts whose payload is gone is given up, once", (first, second) == (1, 0), str((first, second)))
 
 
@@ -305,19 +370,20 @@ def written(broker):
             def session(name):
                 common = ["-V", version, "-t", f"written/{name}", "-q", qos]
                 keep = [*common, "-i", f"written-{name}-{version}-{qos}", "-c", *(["-x", 1000] if version == "mqttv5" else [])]
-                sub = start(tool("sub", broker.port, *keep, "-C", 1))  # subscribes, and goes
-                while sub.poll() is None:
-                    run(tool("pub", broker.port, "-V", version, "-t", f"written/{name}", "-m", "begin"))  # QoS 0: none of it is kept
+                broker.gone(broker.subscriber(tool, *keep))
                 return common, keep
 
             def rest(keep, count):
-                return output(start(tool("sub", broker.port, *keep, "-C", count, "-W", 60)), 90)
+                sub, since = start(tool("sub", broker.port, *keep, "-C", count)), broker.seen()
+                got = output(sub)
+                broker.logged(f"Client {keep[keep.index('-i') + 1]} disconnected.\n", since)
+                return got
 
             lines = [str(number) for number in range(10)]
             common, keep = session("full")
             run(tool("pub", broker.port, *common, "-l"), "\n".join(lines) + "\n")
             with open("/dev/full", "w") as full:
-                status = subprocess.run(tool("sub", broker.port, *keep, "-W", 60), stdout=full, stderr=subprocess.DEVNULL).returncode
+                status = subprocess.run(tool("sub", broker.port, *keep), stdout=full, stderr=subprocess.DEVNULL, timeout=HANG).returncode
             got = rest(keep, 10)
             fine = status == 2 and got == lines
             check(f"{version} qos {qos}: what cannot be written is not acknowledged", fine, "" if fine else f"{status}, {got}")
@@ -342,7 +408,7 @@ def written(broker):
                 sub.wait()
                 first += pipe
             had = {line.rstrip("\n") for line in first if line.endswith("\n")}
-            sub, got = start(tool("sub", broker.port, *keep, "-W", 60)), []
+            sub, got = start(tool("sub", broker.port, *keep, "-W", HANG)), []
             while lines[-1] not in (*had, *got) and (line := sub.stdout.readline()):
                 got.append(line.rstrip("\n"))
             sub.terminate()
@@ -365,22 +431,23 @@ def cut_short():
         return bytes(head) + body
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(60)
+        server.settimeout(HANG)
         path = os.path.join(WORK, "short")
         with open(path, "w") as out:
-            sub = subprocess.Popen(tool("sub", server.getsockname()[1], "-t", "t", "-q", 1, "-C", 2, "-W", 60), stdout=out, stderr=subprocess.DEVNULL)
+            sub = subprocess.Popen(tool("sub", server.getsockname()[1], "-t", "t", "-q", 1, "-C", 2), stdout=out, stderr=subprocess.DEVNULL)
         # The first connection ends in the midst of the large message.
         for last, brings in ((False, publish(large, 1)[:400_000]), (True, publish(b"small", 2) + publish(large, 1))):
             peer = server.accept()[0]
-            peer.settimeout(60)
-            with peer:
-                peer.recv(1000)  # CONNECT
+            peer.settimeout(HANG)
+            with peer, peer.makefile("rb") as stream:
+                packet_of(stream)  # CONNECT
                 peer.sendall(b"\x20\2\0\0")
-                subscribe = peer.recv(1000)
-                peer.sendall(b"\x90\3" + subscribe[2:4] + b"\1" + brings)
-                while last and peer.recv(1000):  # its acknowledgements, until it goes
-                    pass
-        sub.wait(60)
+                _, subscribe = packet_of(stream)
+                peer.sendall(b"\x90\3" + subscribe[:2] + b"\1" + brings)
+                if not last:
+                    peer.shutdown(socket.SHUT_WR)
+                stream.read()  # its acknowledgements, until it goes
+        sub.wait(HANG)
     with open(path) as lines:
         lengths = [len(line) - 1 for line in lines]
     check("a message that is cut short leaves nothing behind", lengths == [5, len(large)], "" if lengths == [5, len(large)] else str(lengths))
@@ -403,13 +470,13 @@ def closed_without_a_word():
     for takes, lines, connections in ((False, 1, 5), (False, 3, 5), (True, 7, 7)):
         accepted = []
         with socket.create_server(("127.0.0.1", 0)) as server:
-            server.settimeout(60)
+            server.settimeout(HANG)
             pub = subprocess.Popen(tool("pub", server.getsockname()[1], "-t", "a", "-q", 1, "-l"), stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             pub.stdin.write("line\n" * lines)
             pub.stdin.close()
             while len(accepted) < connections:
                 peer = server.accept()[0]
-                peer.settimeout(60)
+                peer.settimeout(HANG)
                 accepted.append(peer)
                 with peer, peer.makefile("rb") as stream:
                     packet_of(stream)
@@ -420,8 +487,11 @@ def closed_without_a_word():
                         # At the last one it goes by itself.
                         while len(accepted) == connections and packet_of(stream)[0] & 0xF0 not in (0, 0xE0):
                             pass
+                    # With a reset, for what has not been read, the acknowledgement could be lost.
+                    peer.shutdown(socket.SHUT_WR)
+                    stream.read()
             said = pub.stderr.read()
-            status = pub.wait(60)
+            status = pub.wait(HANG)
         fine = (status, "given up" in said) == ((0, False) if takes else (1, True))
         check(f"closed without a word, {lines} to send, {'one' if takes else 'none'} taken each time", fine, "" if fine else f"status {status}: {said}")
 
@@ -432,13 +502,13 @@ class Script:
 
     def __init__(self, name, *arguments):
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(30)
+        self.listener.settimeout(HANG)
         self.program = start(tool(name, self.listener.getsockname()[1], "-V", "mqttv5", *arguments))
 
     def connection(self, until):
         """The packets of the next connection by their types, up to the first one of type `until`."""
         packets, peer = {}, self.listener.accept()[0]
-        peer.settimeout(30)
+        peer.settimeout(HANG)
         with peer, peer.makefile("rb") as stream:
             while until not in packets:
                 first, body = packet_of(stream)
@@ -460,7 +530,7 @@ class Script:
 
     def stop(self):
         self.program.terminate()
-        self.program.wait(30)
+        self.program.wait(HANG)
         self.listener.close()
 
 
@@ -545,7 +615,7 @@ class Capture(threading.Thread):
 
     def stop(self):
         self.listener.shutdown(socket.SHUT_RDWR)
-        self.join(5)
+        self.join(HANG)
         self.out.close()
 
 
@@ -557,8 +627,10 @@ def captured(broker):
         more = ["-D", "publish", "user-property", "a", "b", "-D", "publish", "content-type", "text"] if version == "mqttv5" else []
         for qos in (0, 1, 2):
             run(tool("pub", capture.port, "-V", version, "-t", "cap/ture", "-q", qos, "-l", "-r", *will, *more), "one\ntwo\nthree\n")
-            sub = start(tool("sub", capture.port, "-V", version, "-t", "cap/#", "-U", "other/+", "-q", qos, "-k", "1", "-W", "2"))
-            output(sub)
+            since = broker.seen()
+            sub = broker.subscriber(tool, "-V", version, "-t", "cap/#", "-U", "other/+", "-q", qos, "-k", 1, port=capture.port)
+            broker.logged(f"Sending PINGRESP to {sub.identity}\n", since)
+            broker.gone(sub)
         capture.stop()
 
 
@@ -566,12 +638,13 @@ if __name__ == "__main__":
     subprocess.run(["mosquitto_passwd", "-b", "-c", os.path.join(WORK, "passwords"), "me", "secret"], check=True)
     os.chmod(os.path.join(WORK, "passwords"), 0o644)
     broker = Broker("plain")
-    for part in (every_qos_pair, retained, wills, shared, properties, large, long_lines, flags, expiry, refusals, parts_given_up, written, captured):
-        part(broker)
+    parts = [partial(part, broker) for part in (every_qos_pair, retained, wills, shared, properties, large, long_lines, flags, expiry, refusals,
+                                                parts_given_up, written, captured)]
+    for part in (*parts, cut_short, closed_without_a_word, properties_of_every_packet, limits):
+        try:
+            part()
+        except (OSError, subprocess.TimeoutExpired) as error:  # what cannot go on has failed, and the others still run
+            check(str(part), False, repr(error))
     broker.stop()
-    cut_short()
-    closed_without_a_word()
-    properties_of_every_packet()
-    limits()
     print(f"{len(failures)} failed" if failures else "all passed")
     sys.exit(bool(failures))

@@ -11,7 +11,7 @@ work=$build/ci/peers-mqtt
 rm -rf "$work"
 mkdir -p "$work"
 status=0
-timeout 500 python3 ci/peers/mqtt.py "$build/bin" "$work" || status=1
+timeout 1500 python3 ci/peers/mqtt.py "$build/bin" "$work" || { echo "FAILED mqtt.py: exit status $?"; status=1; }
 # What the tools and mosquitto have said to each other, as tshark understands it.
 for version in mqttv311 mqttv5; do
     pcap=$work/$version.pcap
@@ -26,6 +26,6 @@ for version in mqttv311 mqttv5; do
 done
 count=${1:-10000}
 if [ "$count" != 0 ]; then
-    timeout 1200 python3 ci/peers/mqtt_faults.py "$build/bin" "$work" "$count" "${2:-1}" "${@:3}" || status=1
+    timeout 2400 python3 ci/peers/mqtt_faults.py "$build/bin" "$work" "$count" "${2:-1}" "${@:3}" || status=1
 fi
 exit $status

@@ -22,13 +22,13 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sys
 
 import mqtt_audit as audit
 from mqtt_audit import PUBACK, PUBREC
 from mqtt_proxy import Proxy
 from mqtt_times import CEILING
+from ports import free_port
 
 TOOLS, WORK, COUNT, SEED = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 KINDS = ("cut-pub", "cut-sub", "broker-killed", "pub-killed", "sub-killed", "broker-forgets")
@@ -109,9 +109,7 @@ class Broker:
     """A mosquitto of its own, without a database unless `persistent`; it is written at SIGUSR1 alone."""
 
     def __init__(self, name, persistent=False):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         directory = os.path.join(WORK, name)
         os.makedirs(directory)
         self.config, self.database = os.path.join(WORK, name + ".conf"), os.path.join(directory, "mosquitto.db")
@@ -126,14 +124,14 @@ class Broker:
 
     async def start(self):
         self.process = await spawn("mosquitto", "-c", self.config, stdout=self.log, stderr=self.log)
-        for _ in range(200):
+        while True:
             try:
                 self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
                 break
             except OSError:
+                if self.process.returncode is not None:
+                    raise
                 await asyncio.sleep(0.02)
-        else:
-            raise SystemExit("mosquitto does not start")
         self.writer.write(b"\x10\x11\x00\x04MQTT\x04\x02\x00\x00\x00\x05probe")
         await self.reader.readexactly(4)
         return self
