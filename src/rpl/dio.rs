@@ -2,7 +2,7 @@
 //! DODAG information objects: advertising the own place, learning of others (RFC 6550 §8).
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, HOLD, Membership, tell};
+use super::dodag::{Dodag, Membership, tell};
 use super::neighbours::{self, Neighbour, interface_identifier};
 use super::wire::{
     Carried, Configuration, DioView, INFINITE_RANK, PrefixInformation, code, emit_hop_count, mask,
@@ -12,7 +12,6 @@ use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::ipv6::source_selection::in_prefix;
 use crate::status::{Error, Result};
-use crate::time::Instant;
 use core::cmp::Ordering;
 
 impl Node<'_> {
@@ -268,26 +267,20 @@ impl Dodag {
 
     /// Someone speaks of the DODAG that this node is the root of.
     fn hear_of_own(&mut self, cx: &mut RplContext<'_>, dio: DioView<'_>) {
-        let listening = self.awaits(HOLD);
-        let ahead = match lollipop::compare(dio.version(), self.version) {
-            Some(Ordering::Greater) | None => true,
-            // A version that we have not announced since we started: we did before.
-            Some(Ordering::Equal) => listening,
-            Some(Ordering::Less) => {
-                if !listening {
-                    self.reset_trickle(cx);
+        match lollipop::compare(dio.version(), self.version) {
+            Some(Ordering::Less) => self.reset_trickle(cx),
+            Some(Ordering::Equal) if self.advertised != INFINITE_RANK => {
+                if dio.rank() != INFINITE_RANK {
+                    self.trickle.hear();
                 }
-                false
             }
-        };
-        if ahead {
-            self.version = lollipop::next(dio.version());
-            self.dtsn = lollipop::next(self.dtsn);
-            self.timers[HOLD] = Instant::NEVER;
-            self.trickle.stop();
-            self.reset_trickle(cx);
-        } else if !listening && dio.rank() != INFINITE_RANK {
-            self.trickle.hear();
+            // That version is not of those that we have announced since we started: we did before.
+            _ => {
+                self.version = lollipop::next(dio.version());
+                self.dtsn = lollipop::next(self.dtsn);
+                self.trickle.stop();
+                self.reset_trickle(cx);
+            }
         }
     }
 }

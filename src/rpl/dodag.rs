@@ -28,7 +28,7 @@ pub(super) enum Membership {
     Root,
 }
 
-/// The timers of a DODAG, as indices. Detached: not to join before. Root: only listening until.
+/// The timers of a DODAG, as indices. Detached: not to join before.
 pub(super) const HOLD: usize = 0;
 /// Detached: when to forget L, and with it the limit on the own rank.
 pub(super) const FORGET: usize = 1;

@@ -594,9 +594,6 @@ impl Node<'_> {
         if dodag.expired(HOLD, cx) {
             dodag.inconsistent = true;
             self.reselect = true;
-            if dodag.is_root() {
-                self.send_dio(cx, dodag, &ALL_RPL_NODES);
-            }
         }
         if dodag.is_due(FORGET, cx) {
             // Whoever was below has had time to leave: the old rank no longer binds.
@@ -611,8 +608,7 @@ impl Node<'_> {
             self.float(dodag);
         }
         dodag.poll_asking(cx, self.now);
-        let quiet = dodag.is_root() && dodag.awaits(HOLD);
-        if core::mem::take(&mut dodag.inconsistent) && !quiet {
+        if core::mem::take(&mut dodag.inconsistent) {
             dodag.reset_trickle(cx);
         }
         let parameters = dodag.parameters();

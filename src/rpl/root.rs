@@ -2,7 +2,7 @@
 //! Commands of a DODAG root (RFC 6550 §8.2.2.2).
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, FORGET, HOLD, Membership};
+use super::dodag::{Dodag, FORGET, Membership};
 use super::wire::{Configuration, PrefixInformation};
 use super::{ALL_RPL_NODES, Mode, Rpl, RplContext, lollipop};
 use crate::address::Ip;
@@ -31,9 +31,10 @@ pub struct RootConfig {
 }
 
 impl Rpl<'_> {
-    /// Becomes the root of a DODAG. First it listens for Imin whether the DODAG exists
-    /// already, since before a restart of this node; if so, it goes on with the next version,
-    /// so that every route is learned again at once.
+    /// Becomes the root of a DODAG. At first it listens, for Imin or a little longer, whether the DODAG exists
+    /// already, since before a restart of this node; if so, it goes on with the next version, so that every
+    /// route is learned again at once. The version that it starts with is drawn, so that those who are not heard
+    /// mostly see by it that there is a new one.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the DODAGID is not routable, MinHopRankIncrease is 0 or
@@ -52,7 +53,6 @@ impl Rpl<'_> {
         let free = |dodag: &Dodag| dodag.membership == Membership::None || dodag.id == id;
         let index = self.dodags.iter().position(free).ok_or(Error::Full)?;
         let entry = self.dodags.get_mut(index).ok_or(Error::Full)?;
-        let dtsn = lollipop::fresh(cx.random);
         entry.clear();
         entry.mode = config.mode as u8;
         entry.configuration = config.configuration;
@@ -60,14 +60,16 @@ impl Rpl<'_> {
             return Err(Error::Invalid);
         }
         entry.take_root(&id);
+        entry.version = lollipop::fresh(cx.random);
         entry.instance = config.instance;
         entry.preference = config.preference & 7;
         entry.grounded = config.grounded;
         entry.configured = true;
-        entry.dtsn = dtsn;
+        entry.dtsn = lollipop::fresh(cx.random);
         entry.prefix = config.prefix.unwrap_or_default();
         entry.hop_count = if config.hop_count_metric { 1 } else { u8::MAX };
-        entry.set(HOLD, cx, entry.parameters().min());
+        let parameters = entry.parameters();
+        entry.trickle.reset(cx.now.after(u64::from(parameters.min() / 2)), parameters, cx.random);
         self.node.send_dis(cx, &ALL_RPL_NODES, false);
         Ok(())
     }

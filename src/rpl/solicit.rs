@@ -3,7 +3,7 @@
 //! look, and probing a parent that has been silent.
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, HOLD, Membership, PROBE};
+use super::dodag::{Dodag, Membership, PROBE};
 use super::neighbours::interface_identifier;
 use super::wire::{code, option};
 use super::{ALL_RPL_NODES, Node, Rpl, RplContext, at_second, transmit};
@@ -85,11 +85,10 @@ impl Rpl<'_> {
             }
         }
         for dodag in self.dodags.iter_mut() {
-            let listening = dodag.is_root() && dodag.awaits(HOLD);
             let matches = dodag.is_member()
                 && asked
                     .is_none_or(|asked| option::solicits(asked, dodag.instance, &dodag.id, dodag.version));
-            if !matches || listening {
+            if !matches {
                 continue;
             }
             if !to.is_multicast() {
