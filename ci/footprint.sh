@@ -50,11 +50,13 @@ case ${1:-table} in
         }
         target=thumbv7em-none-eabihf
         row "the frame alone: node, port, addresses" ""
-        row "CoAP client" coap-client
-        row "CoAP client with observe and block-wise" coap-client,coap-observe,coap-block
+        row "CoAP client, addresses and options as numbers" coap-client
+        row "CoAP client with URIs" coap-client,coap-uri
+        row "CoAP client with URIs, observe and block-wise" coap-client,coap-uri,coap-observe,coap-block
         row "CoAP server" coap-server
-        row "CoAP client and server" coap-client,coap-server
+        row "CoAP client and server with URIs" coap-client,coap-server,coap-uri
         row "CoAP, all of it" coap
+        engine "the CoAP client engine alone, without observe and block-wise" coap_client
         engine "the CoAP engine alone: without URI texts, problem details and the C layer" coap_engine
         row "MQTT 3.1.1 without the store" mqtt-v3
         row "MQTT 3.1.1" mqtt-v3,mqtt-store

@@ -2206,7 +2206,7 @@ typedef struct mote_coap_request_config {
     uint8_t non_confirmable;
     /**
      * 1: register as an observer (RFC 7641); each notification is a `MOTE_COAP_RESPONSE`,
-     * until cancelled.
+     * until cancelled. Needs a build with the feature `coap-observe`.
      */
     uint8_t observe;
     /**
@@ -2215,7 +2215,7 @@ typedef struct mote_coap_request_config {
     uint8_t one_block;
     /**
      * What to ask: the URI is taken apart as RFC 7252 section 6.4 says. May be empty when `remote` and
-     * `options` say it all.
+     * `options` say it all. Needs a build with the feature `coap-uri`.
      */
     struct mote_bytes uri;
     /**
@@ -4254,6 +4254,18 @@ mote_status mote_coap_close(struct mote_coap *coap);
 mote_status mote_coap_local_address(const struct mote_coap *coap, struct mote_address *address);
 
 /**
+ * Copies the endpoint's counters.
+ *
+ * `statistics->size` must be `sizeof(mote_coap_statistics)` of the caller's header; no more is
+ * written. `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid.
+ */
+mote_status mote_coap_get_statistics(const struct mote_coap *coap,
+                                     struct mote_coap_statistics *statistics);
+
+/**
  * Receives what is sent to a group (RFC 7252 section 8), such as All CoAP Nodes, `ff02::fd` and
  * 224.0.1.187. Resources with `MOTE_COAP_MULTICAST` and `/.well-known/core` answer.
  *
@@ -4272,18 +4284,6 @@ mote_status mote_coap_join(struct mote_coap *coap, const struct mote_address *gr
  * The pointers are NULL or valid.
  */
 mote_status mote_coap_leave(struct mote_coap *coap, const struct mote_address *group);
-
-/**
- * Copies the endpoint's counters.
- *
- * `statistics->size` must be `sizeof(mote_coap_statistics)` of the caller's header; no more is
- * written. `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
- */
-mote_status mote_coap_get_statistics(const struct mote_coap *coap,
-                                     struct mote_coap_statistics *statistics);
 
 /**
  * Takes the next link of a document (RFC 6690 section 2).
@@ -4455,7 +4455,7 @@ mote_status mote_coap_problem_unprocessed(struct mote_bytes body, size_t index, 
  *
  * `MOTE_ERR_INVALID` for NULL, a config that contradicts itself or a code that is no method;
  * `MOTE_ERR_MALFORMED` for a text that is no URI; `MOTE_ERR_UNSUPPORTED` for a scheme other
- * than `coap`; `MOTE_ERR_NOT_FOUND` when the URI names a host and `remote` does not say where
+ * than `coap`, and for what the build lacks; `MOTE_ERR_NOT_FOUND` when the URI names a host and `remote` does not say where
  * that is (`mote_coap_start_by_name` finds out); `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
  * `MOTE_ERR_TOO_LARGE` when the options leave no room in a message; `MOTE_ERR_STALE`,
  * `MOTE_ERR_VERSION`, and what the transport says.
@@ -4466,54 +4466,6 @@ mote_status mote_coap_problem_unprocessed(struct mote_bytes body, size_t index, 
 mote_status mote_coap_start(struct mote_coap *coap,
                             const struct mote_coap_request_config *config,
                             mote_coap_request *request);
-
-/**
- * Gets the resource at `uri`, which ends with a NUL: `mote_coap_start` with nothing but these.
- *
- * `request` may be NULL. Every status of `mote_coap_start`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
- */
-mote_status mote_coap_get(struct mote_coap *coap,
-                          const char *uri,
-                          mote_coap_callback callback,
-                          void *user,
-                          mote_coap_request *request);
-
-/**
- * Observes the resource at `uri`, which ends with a NUL (RFC 7641): the callback gets its state
- * now and whenever it changes, until `mote_coap_cancel`.
- *
- * `request` may be NULL. Every status of `mote_coap_start`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
- */
-mote_status mote_coap_observe(struct mote_coap *coap,
-                              const char *uri,
-                              mote_coap_callback callback,
-                              void *user,
-                              mote_coap_request *request);
-
-/**
- * Sends `payload`, in the given content format, to the resource at `uri`, which ends with a
- * NUL. `method` is `MOTE_COAP_PUT`, `MOTE_COAP_POST` and so on.
- *
- * The payload must stay as it is until the last event: the library takes it from there block by
- * block when it is large. `request` may be NULL. Every status of `mote_coap_start`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
- */
-mote_status mote_coap_send(struct mote_coap *coap,
-                           uint8_t method,
-                           const char *uri,
-                           uint16_t content_format,
-                           struct mote_bytes payload,
-                           mote_coap_callback callback,
-                           void *user,
-                           mote_coap_request *request);
 
 /**
  * Asks whether the peer is there (RFC 7252 section 4.3). Ends with `MOTE_COAP_ENDED`, with success if
@@ -4649,6 +4601,54 @@ mote_status mote_coap_reply(struct mote_coap *coap,
  * The pointers are NULL or valid.
  */
 mote_status mote_coap_observers(const struct mote_coap *coap, size_t *count);
+
+/**
+ * Gets the resource at `uri`, which ends with a NUL: `mote_coap_start` with nothing but these.
+ *
+ * `request` may be NULL. Every status of `mote_coap_start`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_get(struct mote_coap *coap,
+                          const char *uri,
+                          mote_coap_callback callback,
+                          void *user,
+                          mote_coap_request *request);
+
+/**
+ * Observes the resource at `uri`, which ends with a NUL (RFC 7641): the callback gets its state
+ * now and whenever it changes, until `mote_coap_cancel`.
+ *
+ * `request` may be NULL. Every status of `mote_coap_start`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_observe(struct mote_coap *coap,
+                              const char *uri,
+                              mote_coap_callback callback,
+                              void *user,
+                              mote_coap_request *request);
+
+/**
+ * Sends `payload`, in the given content format, to the resource at `uri`, which ends with a
+ * NUL. `method` is `MOTE_COAP_PUT`, `MOTE_COAP_POST` and so on.
+ *
+ * The payload must stay as it is until the last event: the library takes it from there block by
+ * block when it is large. `request` may be NULL. Every status of `mote_coap_start`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_coap_send(struct mote_coap *coap,
+                           uint8_t method,
+                           const char *uri,
+                           uint16_t content_format,
+                           struct mote_bytes payload,
+                           mote_coap_callback callback,
+                           void *user,
+                           mote_coap_request *request);
 
 /**
  * Checks a URI and says where it leads (RFC 7252 section 6.4, steps 1 to 6).

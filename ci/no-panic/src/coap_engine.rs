@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The CoAP engine alone: client, server, observe, block-wise, links, de-duplication. No URIs as
-//! text, no problem details, and nothing of the C layer.
+//! text, no problem details, and nothing of the C layer. With the feature `coap_client` alone the smallest client.
 
 use crate::{block, bytes};
 use core::mem::MaybeUninit;
+#[cfg(feature = "coap_engine")]
 use mote::coap::link::{Filter, Link, Links};
 use mote::coap::{Config, Endpoint, Event, Request, Resource, Response};
-use mote::status::{Error, Result};
+use mote::status::Error;
+#[cfg(feature = "coap_engine")]
+use mote::status::Result;
 use mote::table::Handle;
 use mote::transport::{DatagramContext, DatagramEvent, Path};
+
+/// Whether there is more than a client.
+const ALL: bool = cfg!(feature = "coap_engine");
 
 /// # Safety
 /// `memory` is for `endpoint` alone, and `config` is valid.
@@ -86,15 +92,16 @@ pub unsafe extern "C" fn check_coap_command(
         2 => endpoint.supply(cx, handle, data, false),
         3 => endpoint.supply(cx, handle, data, true),
         4 => endpoint.cancel(cx, handle),
-        5 => endpoint.add_resource(*resource).map(|_| ()),
-        6 => endpoint.remove_resource(cx, handle),
-        7 => endpoint.notify(handle),
-        8 => endpoint.respond(cx, handle, response),
-        9 => {
+        5 if ALL => endpoint.add_resource(*resource).map(|_| ()),
+        6 if ALL => endpoint.remove_resource(cx, handle),
+        7 if ALL => endpoint.notify(handle),
+        8 if ALL => endpoint.respond(cx, handle, response),
+        9 if ALL => {
             endpoint.handler_returned(cx, handle);
             Ok(())
         }
-        _ => endpoint.body(handle).map(|_| ()).ok_or(Error::Stale),
+        10 if ALL => endpoint.body(handle).map(|_| ()).ok_or(Error::Stale),
+        _ => Err(Error::Unsupported),
     };
     done.map_or_else(Error::code, |()| 0)
 }
@@ -103,6 +110,7 @@ pub unsafe extern "C" fn check_coap_command(
 ///
 /// # Safety
 /// All ranges are valid.
+#[cfg(feature = "coap_engine")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn check_coap_read_links(
     from: *const u8,

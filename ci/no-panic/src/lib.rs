@@ -9,7 +9,7 @@
 
 #[cfg(feature = "coap")]
 mod coap;
-#[cfg(feature = "coap_engine")]
+#[cfg(feature = "coap_client")]
 mod coap_engine;
 #[cfg(feature = "lowpan")]
 mod lowpan;

@@ -3,32 +3,46 @@
 
 mod codes;
 mod config;
+#[cfg(feature = "coap-server")]
+mod group;
+#[cfg(feature = "coap-link")]
 mod link;
-#[cfg(feature = "coap-client")]
+#[cfg(all(feature = "coap-client", feature = "coap-uri"))]
 mod named;
 mod object;
 mod options;
+#[cfg(feature = "coap-problem")]
 mod problem;
 #[cfg(feature = "coap-client")]
 mod request;
 #[cfg(feature = "coap-server")]
 mod server;
+#[cfg(all(feature = "coap-client", feature = "coap-uri"))]
+mod shortcut;
 #[cfg(all(test, feature = "std", feature = "coap"))]
 mod tests;
+#[cfg(feature = "coap-uri")]
 mod uri;
 
 pub use self::codes::*;
 pub use self::config::{MOTE_COAP_NONE, mote_coap_config, mote_coap_params, mote_coap_statistics};
+#[cfg(feature = "coap-server")]
+pub use self::group::*;
+#[cfg(feature = "coap-link")]
 pub use self::link::*;
-#[cfg(feature = "coap-client")]
+#[cfg(all(feature = "coap-client", feature = "coap-uri"))]
 pub use self::named::*;
 pub use self::object::{MOTE_COAP_MEM_BASE, MOTE_COAP_MEM_OBSERVER, MOTE_COAP_MEM_REQUEST, mote_coap};
 pub use self::options::*;
+#[cfg(feature = "coap-problem")]
 pub use self::problem::*;
 #[cfg(feature = "coap-client")]
 pub use self::request::*;
 #[cfg(feature = "coap-server")]
 pub use self::server::*;
+#[cfg(all(feature = "coap-client", feature = "coap-uri"))]
+pub use self::shortcut::*;
+#[cfg(feature = "coap-uri")]
 pub use self::uri::*;
 
 use self::object::CoapRef;
@@ -36,7 +50,7 @@ use super::arguments::{self, block, outcome, output};
 use super::node::NodeRef;
 use crate::coap::Config;
 use crate::port::{mote_address, mote_status};
-use crate::status::{Error, Result};
+use crate::status::Result;
 
 /// How many bytes `mote_coap_init` needs for `config`, whatever the alignment of the block.
 ///
@@ -152,41 +166,6 @@ pub unsafe extern "C" fn mote_coap_local_address(
         Ok(())
     };
     outcome(read())
-}
-
-/// # Safety
-/// The pointers are NULL or valid.
-unsafe fn group(coap: *mut mote_coap, group: *const mote_address, join: bool) -> mote_status {
-    let change = || -> Result<()> {
-        // SAFETY: passed on to the caller of this function.
-        let (coap, group) = unsafe { (CoapRef::new(coap)?, group.as_ref().ok_or(Error::Invalid)?) };
-        coap.node().datagram_group(coap.source()?, group, join)
-    };
-    outcome(change())
-}
-
-/// Receives what is sent to a group (RFC 7252 §8), such as All CoAP Nodes, `ff02::fd` and
-/// 224.0.1.187. Resources with `MOTE_COAP_MULTICAST` and `/.well-known/core` answer.
-///
-/// `group->scope` is the interface, 0 for all that suit; its port is not used.
-/// `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_UNSUPPORTED`, `MOTE_ERR_STALE`, and what the port says.
-///
-/// # Safety
-/// The pointers are NULL or valid.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mote_coap_join(coap: *mut mote_coap, group: *const mote_address) -> mote_status {
-    // SAFETY: passed on to the caller of this function.
-    unsafe { self::group(coap, group, true) }
-}
-
-/// Ends what `mote_coap_join` began. The same statuses.
-///
-/// # Safety
-/// The pointers are NULL or valid.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mote_coap_leave(coap: *mut mote_coap, group: *const mote_address) -> mote_status {
-    // SAFETY: passed on to the caller of this function.
-    unsafe { self::group(coap, group, false) }
 }
 
 /// Copies the endpoint's counters.

@@ -4,10 +4,9 @@
 use super::config::{self, mote_coap_params};
 use super::object::{CoapRef, Core, act, mote_coap};
 use super::options::{Given, Shown, lend, mote_coap_option, mote_coap_options};
-use super::uri::scope;
 use crate::address::{Ip, SocketAddress};
 use crate::bytes::Writer;
-use crate::coap::uri::{Host, Scheme, Uri};
+use crate::coap::uri::{Host, Scheme, Uri, decimal};
 use crate::coap::wire::{Code, Encoder};
 use crate::coap::{Event, OptionList, Request};
 use crate::ffi::arguments::{self, Config, outcome, slice, text};
@@ -15,7 +14,7 @@ use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::{DatagramContext, Path};
-use core::ffi::{CStr, c_char, c_void};
+use core::ffi::c_void;
 use core::mem::offset_of;
 
 /// Names a request of ours until it has ended; never 0. Once it has ended the name is stale.
@@ -92,12 +91,12 @@ pub struct mote_coap_request_config {
     /// 1: send it non-confirmably. To a group it always is.
     pub non_confirmable: u8,
     /// 1: register as an observer (RFC 7641); each notification is a `MOTE_COAP_RESPONSE`,
-    /// until cancelled.
+    /// until cancelled. Needs a build with the feature `coap-observe`.
     pub observe: u8,
     /// 1: fetch only the one block at `offset`, not the rest of the body.
     pub one_block: u8,
     /// What to ask: the URI is taken apart as RFC 7252 §6.4 says. May be empty when `remote` and
-    /// `options` say it all.
+    /// `options` say it all. Needs a build with the feature `coap-uri`.
     pub uri: mote_bytes,
     /// Where to send it. Default: the address and port of `uri`, which must then hold a literal.
     pub remote: mote_address,
@@ -256,6 +255,9 @@ pub(super) fn end_all(coap: CoapRef) {
     }
 }
 
+/// Whether this build takes URIs apart.
+const URIS: bool = cfg!(feature = "coap-uri");
+
 /// The options of a URI.
 struct UriOptions<'a> {
     uri: Option<&'a Uri<'a>>,
@@ -264,7 +266,7 @@ struct UriOptions<'a> {
 
 impl OptionList for UriOptions<'_> {
     fn put(&self, out: &mut Encoder<'_>) -> Result<()> {
-        let Some(uri) = self.uri else { return Ok(()) };
+        let Some(uri) = self.uri.filter(|_| URIS) else { return Ok(()) };
         let mut buffer = [0; 255];
         uri.options(Some(&self.destination)).try_for_each(|part| {
             let mut value = Writer::new(&mut buffer);
@@ -280,7 +282,7 @@ fn destination(remote: &mote_address, uri: Option<&Uri<'_>>) -> Result<SocketAdd
     let port = uri.map_or(Scheme::Coap.default_port(), |uri| uri.port);
     if to.ip == Ip::UNSPECIFIED {
         let Host::Address { ip, zone } = uri.ok_or(Error::Invalid)?.host else { return Err(Error::NotFound) };
-        to = SocketAddress { ip, scope: scope(zone).ok_or(Error::NotFound)?, port };
+        to = SocketAddress { ip, scope: decimal(zone.as_bytes()).ok_or(Error::NotFound)?, port };
     } else if to.port == 0 {
         to.port = port;
     }
@@ -303,6 +305,9 @@ unsafe fn start(
     let parsed;
     let mut uri = None;
     if !words.is_empty() {
+        if !URIS {
+            return Err(Error::Unsupported);
+        }
         parsed = Uri::parse(words)?;
         uri = Some(&parsed);
         if parsed.scheme != Scheme::Coap {
@@ -316,6 +321,9 @@ unsafe fn start(
         || given.reserved != 0
     {
         return Err(Error::Invalid);
+    }
+    if given.observe != 0 && !cfg!(feature = "coap-observe") {
+        return Err(Error::Unsupported);
     }
     let destination = destination(&given.remote, uri)?;
     let size = if given.block_size == 0 { 1024 } else { given.block_size };
@@ -393,7 +401,7 @@ unsafe fn begin(
 ///
 /// `MOTE_ERR_INVALID` for NULL, a config that contradicts itself or a code that is no method;
 /// `MOTE_ERR_MALFORMED` for a text that is no URI; `MOTE_ERR_UNSUPPORTED` for a scheme other
-/// than `coap`; `MOTE_ERR_NOT_FOUND` when the URI names a host and `remote` does not say where
+/// than `coap`, and for what the build lacks; `MOTE_ERR_NOT_FOUND` when the URI names a host and `remote` does not say where
 /// that is (`mote_coap_start_by_name` finds out); `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
 /// `MOTE_ERR_TOO_LARGE` when the options leave no room in a message; `MOTE_ERR_STALE`,
 /// `MOTE_ERR_VERSION`, and what the transport says.
@@ -413,104 +421,6 @@ pub unsafe extern "C" fn mote_coap_start(
             start(core, cx, arguments::config(config, &mut room)?)
         })
     }
-}
-
-/// # Safety
-/// As `mote_coap_get` and its siblings describe.
-unsafe fn shortcut(
-    coap: *mut mote_coap,
-    uri: *const c_char,
-    config: &mut mote_coap_request_config,
-    request: *mut mote_coap_request,
-) -> mote_status {
-    if uri.is_null() {
-        return Error::Invalid.code();
-    }
-    // SAFETY: the caller vouches for a NUL at the end.
-    config.uri = lend(unsafe { CStr::from_ptr(uri) }.to_bytes());
-    // SAFETY: passed on to the caller.
-    unsafe { mote_coap_start(coap, config, request) }
-}
-
-#[inline(never)]
-fn simple(method: u8, callback: mote_coap_callback, user: *mut c_void) -> mote_coap_request_config {
-    // SAFETY: integers, pointers, lengths and an optional function, for which zeros are valid.
-    let config: mote_coap_request_config = unsafe { core::mem::zeroed() };
-    let size = size_of::<mote_coap_request_config>() as u32;
-    mote_coap_request_config { size, method, callback, user, ..config }
-}
-
-/// Gets the resource at `uri`, which ends with a NUL: `mote_coap_start` with nothing but these.
-///
-/// `request` may be NULL. Every status of `mote_coap_start`.
-///
-/// # Safety
-/// The pointers are NULL or valid as described.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mote_coap_get(
-    coap: *mut mote_coap,
-    uri: *const c_char,
-    callback: mote_coap_callback,
-    user: *mut c_void,
-    request: *mut mote_coap_request,
-) -> mote_status {
-    // SAFETY: passed on to the caller of this function.
-    unsafe { shortcut(coap, uri, &mut simple(MOTE_GET, callback, user), request) }
-}
-
-const MOTE_GET: u8 = super::codes::MOTE_COAP_GET;
-
-/// Observes the resource at `uri`, which ends with a NUL (RFC 7641): the callback gets its state
-/// now and whenever it changes, until `mote_coap_cancel`.
-///
-/// `request` may be NULL. Every status of `mote_coap_start`.
-///
-/// # Safety
-/// The pointers are NULL or valid as described.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mote_coap_observe(
-    coap: *mut mote_coap,
-    uri: *const c_char,
-    callback: mote_coap_callback,
-    user: *mut c_void,
-    request: *mut mote_coap_request,
-) -> mote_status {
-    let mut config = simple(MOTE_GET, callback, user);
-    config.observe = 1;
-    // SAFETY: passed on to the caller of this function.
-    unsafe { shortcut(coap, uri, &mut config, request) }
-}
-
-/// Sends `payload`, in the given content format, to the resource at `uri`, which ends with a
-/// NUL. `method` is `MOTE_COAP_PUT`, `MOTE_COAP_POST` and so on.
-///
-/// The payload must stay as it is until the last event: the library takes it from there block by
-/// block when it is large. `request` may be NULL. Every status of `mote_coap_start`.
-///
-/// # Safety
-/// The pointers are NULL or valid as described.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mote_coap_send(
-    coap: *mut mote_coap,
-    method: u8,
-    uri: *const c_char,
-    content_format: u16,
-    payload: mote_bytes,
-    callback: mote_coap_callback,
-    user: *mut c_void,
-    request: *mut mote_coap_request,
-) -> mote_status {
-    let format = mote_coap_option {
-        number: super::codes::MOTE_COAP_CONTENT_FORMAT,
-        reserved: 0,
-        integer: u32::from(content_format),
-        value: mote_bytes { ptr: core::ptr::null(), len: 0 },
-    };
-    let mut config = simple(method, callback, user);
-    (config.options, config.option_count) = (&raw const format, 1);
-    (config.payload, config.payload_stays) = (payload, 1);
-    // SAFETY: passed on to the caller of this function.
-    unsafe { shortcut(coap, uri, &mut config, request) }
 }
 
 /// Asks whether the peer is there (RFC 7252 §4.3). Ends with `MOTE_COAP_ENDED`, with success if

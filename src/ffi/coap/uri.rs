@@ -42,12 +42,6 @@ pub struct mote_coap_uri {
     pub zone: mote_bytes,
 }
 
-/// The schemes in the order of their numbers.
-/// The number that a zone is; 0 for an empty one.
-pub(super) fn scope(zone: &str) -> Option<u32> {
-    decimal(zone.as_bytes())
-}
-
 /// Checks a URI and says where it leads (RFC 7252 §6.4, steps 1 to 6).
 ///
 /// `text` is lent; the results point into it. `uri` is written only on success.
@@ -69,7 +63,7 @@ pub unsafe extern "C" fn mote_coap_uri_parse(text: mote_bytes, uri: *mut mote_co
         match &uri.host {
             Host::Address { ip, zone } => {
                 shown.is_address = 1;
-                (shown.address.ip, shown.address.scope) = (ip.0, scope(zone).unwrap_or(0));
+                (shown.address.ip, shown.address.scope) = (ip.0, decimal(zone.as_bytes()).unwrap_or(0));
                 (shown.host, shown.zone) = (lend(uri.host_text()), lend(zone.as_bytes()));
             }
             Host::Name(name) => shown.host = lend(name.raw()),
