@@ -129,10 +129,10 @@ int main(int argc, char **argv) {
     int flag, raw = 0, wrong = 0;
     while ((flag = getopt(argc, argv, "c:w:n:t:Nm:e:r")) != -1) {
         switch (flag) {
-        case 'c': wrong |= !tool_number(optarg, MAX_CLIENTS, &count); break;
-        case 'w': wrong |= !tool_number(optarg, MAX_WINDOW, &window); break;
-        case 'n': wrong |= !tool_number(optarg, ULONG_MAX - 1, &wanted); break;
-        case 't': wrong |= !tool_number(optarg, 1000000, &seconds); break;
+        case 'c': count = tool_count("-c", optarg, 1, MAX_CLIENTS); break;
+        case 'w': window = tool_count("-w", optarg, 1, MAX_WINDOW); break;
+        case 'n': wanted = tool_count("-n", optarg, 0, ULONG_MAX - 1); break;
+        case 't': seconds = tool_count("-t", optarg, 0, 1000000); break;
         case 'N': request.non_confirmable = 1; break;
         case 'm': wrong |= (request.method = tool_method(optarg)) == 0; break;
         case 'e': request.payload = tool_bytes(optarg); request.payload_stays = 1; break;
@@ -140,7 +140,7 @@ int main(int argc, char **argv) {
         default: wrong = 1;
         }
     }
-    if (wrong || optind + 1 != argc || count < 1 || window < 1) {
+    if (wrong || optind + 1 != argc) {
         fputs(usage, stderr);
         return 2;
     }

@@ -124,16 +124,6 @@ static FILE *open_input(const char *name) {
     return file;
 }
 
-/* The number that a flag's argument is. */
-static unsigned long number(int flag, const char *text, unsigned long most) {
-    unsigned long result;
-    if (!tool_number(text, most, &result)) {
-        fprintf(stderr, "-%c %s: not a number up to %lu\n", flag, text, most);
-        exit(2);
-    }
-    return result;
-}
-
 /* The value of -O: text with %XX, or bytes in hexadecimal behind 0x. It lives as long as the program. */
 static mote_bytes option_value(const char *text) {
     uint8_t *bytes = malloc(strlen(text) + 1);
@@ -173,12 +163,11 @@ int main(int argc, char **argv) {
         switch (flag) {
         case 'm': if ((request.method = tool_method(optarg)) == 0) bad("no such method"); break;
         case 'N': request.non_confirmable = 1; break;
-        case 's': request.observe = 1; seconds = number(flag, optarg, longest); break;
+        case 's': request.observe = 1; seconds = tool_count("-s", optarg, 0, longest); break;
         case 'b':
             if ((comma = strchr(optarg, ',')) != NULL) *comma = '\0';
-            request.block_size = (uint32_t)number(flag, comma != NULL ? comma + 1 : optarg, 1024);
-            if (request.block_size == 0) bad("no such block size");
-            if (comma != NULL) request.offset = (uint32_t)number(flag, optarg, 0xfffff) * request.block_size;
+            request.block_size = (uint32_t)tool_count("-b", comma != NULL ? comma + 1 : optarg, 1, 1024);
+            if (comma != NULL) request.offset = (uint32_t)tool_count("-b", optarg, 0, 0xfffff) * request.block_size;
             break;
         case 'e':
             /* It gets no longer, so that there is room for it in its own place. */
@@ -196,7 +185,7 @@ int main(int argc, char **argv) {
             break;
         case 'O':
             if ((comma = strchr(optarg, ',')) != NULL) *comma = '\0';
-            option->number = (uint16_t)number(flag, optarg, 0xffff);
+            option->number = (uint16_t)tool_count("-O", optarg, 0, 0xffff);
             option->value = option_value(comma != NULL ? comma + 1 : "");
             count++;
             break;
@@ -205,7 +194,7 @@ int main(int argc, char **argv) {
             run.long_token = request.token.len > 8;
             break;
         case 'o': if (strcmp(optarg, "-") != 0 && (run.out = fopen(optarg, "wb")) == NULL) bad("the output cannot be opened"); break;
-        case 'B': timeout = number(flag, optarg, longest); break;
+        case 'B': timeout = tool_count("-B", optarg, 0, longest); break;
         case 'v': run.verbose = 1; break;
         default: bad("unknown flag");
         }

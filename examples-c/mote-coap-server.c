@@ -552,14 +552,14 @@ int main(int argc, char **argv) {
                                 .transfers = 16, .pool = 512 * 1024, .requests = MOTE_COAP_NONE };
     mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT };
     mote_port linux_port = *mote_port_linux();
-    unsigned long port = 5683, dynamics = 0, spin = 50;
+    unsigned long port = 5683, spin = 50;
     int flag, wrong = 0;
     while ((flag = getopt(argc, argv, "A:p:d:s:v")) != -1) {
         switch (flag) {
         case 'A': tool_check(mote_address_parse(tool_bytes(optarg), &config.local), optarg); break;
-        case 'p': wrong |= !tool_number(optarg, 65535, &port); break;
-        case 'd': wrong |= !tool_number(optarg, MAX_DYNAMIC, &dynamics); break;
-        case 's': wrong |= !tool_number(optarg, 1000000, &spin); break;
+        case 'p': port = tool_count("-p", optarg, 0, 65535); break;
+        case 'd': max_dynamic = tool_count("-d", optarg, 0, MAX_DYNAMIC); break;
+        case 's': spin = tool_count("-s", optarg, 0, 1000000); break;
         case 'v': verbose = 1; break;
         default: wrong = 1;
         }
@@ -568,7 +568,6 @@ int main(int argc, char **argv) {
         fputs(usage, stderr);
         return 2;
     }
-    max_dynamic = dynamics;
     options.spin_us = (uint32_t)spin;
     config.resources =
         (uint16_t)(sizeof resources / sizeof *resources + sizeof watched / sizeof *watched + 1 + max_dynamic);

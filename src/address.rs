@@ -87,12 +87,7 @@ impl Ip {
     pub fn parse_bytes(text: &[u8]) -> Result<Ip> {
         // The core library's own parser can panic as far as a linker sees.
         let mut groups = Groups { bytes: [0; 16], length: 0 };
-        if parse_v4(text, &mut groups).is_some() {
-            let [a, b, c, d, ..] = groups.bytes;
-            return Ok(Ip::v4([a, b, c, d]));
-        }
-        groups.length = 0;
-        parse_v6(text, &mut groups).ok_or(Error::Malformed)
+        parse_groups(text, &mut groups).ok_or(Error::Malformed)
     }
 
     /// Writes the literal: dotted for IPv4, otherwise as RFC 5952 recommends.
@@ -201,8 +196,8 @@ fn parse_v4(text: &[u8], out: &mut Groups) -> Option<()> {
 }
 
 /// Groups of one to four hexadecimal digits between colons, a run of them perhaps left out, the last
-/// two perhaps as an IPv4 address (RFC 4291 §2.2).
-fn parse_v6(text: &[u8], out: &mut Groups) -> Option<Ip> {
+/// two perhaps as an IPv4 address (RFC 4291 §2.2); or nothing but an IPv4 address.
+fn parse_groups(text: &[u8], out: &mut Groups) -> Option<Ip> {
     let mut rest = text;
     let mut gap = None;
     loop {
@@ -220,6 +215,9 @@ fn parse_v6(text: &[u8], out: &mut Groups) -> Option<Ip> {
         let start = rest;
         let group = take_number(&mut rest, 16, 4)?;
         if rest.first() == Some(&b'.') {
+            if out.length == 0 && gap.is_none() {
+                *out = Groups { bytes: Ip::v4([0; 4]).0, length: 12 };
+            }
             parse_v4(start, out)?;
             break;
         }

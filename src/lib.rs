@@ -3,7 +3,7 @@
 //!
 //! | room | what it holds |
 //! |---|---|
-//! | [`status`], [`time`], [`bytes`], [`memory`], [`address`], [`table`], [`text`], [`backoff`], [`random`] | the shared parts |
+//! | [`status`], [`time`], [`bytes`], [`memory`], [`address`], [`table`], `row`, [`text`], [`backoff`], [`random`] | the shared parts |
 //! | [`link_address`] | addresses of IEEE 802.15.4 and Ethernet |
 //! | [`lollipop`] | sequence counters of RPL and of neighbour discovery |
 //! | [`port`] | the porting layer as the core sees it, one file per service |
@@ -54,6 +54,7 @@ pub mod node;
 mod panic;
 pub mod port;
 pub mod random;
+mod row;
 #[cfg(feature = "rpl")]
 pub mod rpl;
 #[cfg(feature = "std")]

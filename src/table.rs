@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A table of fixed capacity whose handles are checked against re-use of their slot.
 //!
-//! What a table does is done by one `Row` for entries of every type.
+//! What a table does is done by one `Slots` for entries of every type.
 #![allow(unsafe_code)]
 
+use crate::row::Row;
 use crate::status::{Error, Result};
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -71,27 +72,18 @@ impl<T> Default for Slot<T> {
 
 /// Slots whose entries are of any type: what they have in common are their stamps.
 #[derive(Debug)]
-struct Row {
-    first: NonNull<u16>,
-    /// From one slot to the next, in bytes.
-    stride: u16,
-    count: u16,
+struct Slots {
+    stamps: Row<u16>,
     /// The slot that was freed last.
     freed: u16,
 }
 
-impl Row {
-    /// The stamp of the slot `index`, which there is.
-    const fn stamp(&self, index: u16) -> NonNull<u16> {
-        // SAFETY: there are `count` slots, `stride` bytes apart, each of which begins with its stamp.
-        unsafe { self.first.byte_add(index as usize * self.stride as usize) }
-    }
-
+impl Slots {
     /// The first taken slot from `index` on.
     #[inline(never)]
     fn next(&self, mut index: usize) -> Option<(NonNull<u16>, Handle)> {
-        while index < self.count.into() {
-            let place = self.stamp(index as u16);
+        while index < self.stamps.count().into() {
+            let place = self.stamps.at(index as u16);
             // SAFETY: the stamp of a slot, which nobody else borrows.
             let stamp = unsafe { place.read() };
             if stamp & 1 != 0 {
@@ -105,10 +97,10 @@ impl Row {
     /// The slot that `handle` names, if it is taken and was not freed since.
     #[inline(never)]
     fn find(&self, handle: Handle) -> Option<NonNull<u16>> {
-        if handle.index() >= self.count.into() {
+        if handle.index() >= self.stamps.count().into() {
             return None;
         }
-        let place = self.stamp(handle.index() as u16);
+        let place = self.stamps.at(handle.index() as u16);
         // SAFETY: as in `next`.
         let is_named = unsafe { place.read() } == handle.generation();
         // What names a free slot was made up.
@@ -119,8 +111,8 @@ impl Row {
     #[inline(never)]
     fn take(&mut self) -> Option<(NonNull<u16>, Handle)> {
         let (mut index, mut next) = (self.freed, 0);
-        while index < self.count {
-            let place = self.stamp(index);
+        while index < self.stamps.count() {
+            let place = self.stamps.at(index);
             // SAFETY: as in `next`, and `self` is borrowed mutably.
             let stamp = unsafe { place.read() };
             if stamp & 1 == 0 {
@@ -147,8 +139,8 @@ impl Row {
 /// Entries in slots that the caller's memory provides.
 #[derive(Debug)]
 pub struct Table<'m, T> {
-    row: Row,
-    slots: PhantomData<&'m mut [Slot<T>]>,
+    slots: Slots,
+    entries: PhantomData<&'m mut [Slot<T>]>,
 }
 
 // SAFETY: a table is nothing but its slots, which it borrows mutably.
@@ -161,11 +153,8 @@ impl<'m, T> Table<'m, T> {
     ///
     /// Entries are not dropped with the table.
     pub fn new(slots: &'m mut [Slot<T>]) -> Table<'m, T> {
-        const { assert!(size_of::<Slot<T>>() <= u16::MAX as usize && !core::mem::needs_drop::<T>()) };
-        let count = u16::try_from(slots.len()).unwrap_or(u16::MAX);
-        let stride = size_of::<Slot<T>>() as u16;
-        let first = NonNull::from(slots).cast();
-        Table { row: Row { first, stride, count, freed: 0 }, slots: PhantomData }
+        const { assert!(!core::mem::needs_drop::<T>()) };
+        Table { slots: Slots { stamps: Row::of(NonNull::from(slots)), freed: 0 }, entries: PhantomData }
     }
 
     /// The entry in a slot.
@@ -179,7 +168,7 @@ impl<'m, T> Table<'m, T> {
 
     /// How many entries fit.
     pub const fn capacity(&self) -> usize {
-        self.row.count as usize
+        self.slots.stamps.count() as usize
     }
 
     /// How many entries there are.
@@ -189,7 +178,7 @@ impl<'m, T> Table<'m, T> {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.row.next(0).is_none()
+        self.slots.next(0).is_none()
     }
 
     /// Adds an entry.
@@ -197,7 +186,7 @@ impl<'m, T> Table<'m, T> {
     /// # Errors
     /// [`Error::Full`] when every slot is taken.
     pub fn insert(&mut self, value: T) -> Result<Handle> {
-        let (slot, handle) = self.row.take().ok_or(Error::Full)?;
+        let (slot, handle) = self.slots.take().ok_or(Error::Full)?;
         // SAFETY: a slot of this table, which is borrowed mutably.
         unsafe { (&raw mut (*slot.cast::<Slot<T>>().as_ptr()).value).cast::<T>().write(value) };
         Ok(handle)
@@ -206,13 +195,13 @@ impl<'m, T> Table<'m, T> {
     /// The entry that `handle` names, if it is still there.
     pub fn get(&self, handle: Handle) -> Option<&T> {
         // SAFETY: found as taken, and the table is borrowed.
-        self.row.find(handle).map(|slot| unsafe { &*Self::entry(slot) })
+        self.slots.find(handle).map(|slot| unsafe { &*Self::entry(slot) })
     }
 
     /// The entry that `handle` names, if it is still there.
     pub fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
         // SAFETY: found as taken, and the table is borrowed mutably.
-        self.row.find(handle).map(|slot| unsafe { Self::entry(slot) })
+        self.slots.find(handle).map(|slot| unsafe { Self::entry(slot) })
     }
 
     /// The entry in the slot `index`, if there is one, and its handle.
@@ -223,18 +212,18 @@ impl<'m, T> Table<'m, T> {
     /// The first entry from the slot `index` on, and its handle.
     fn from(&self, index: usize) -> Option<(Handle, &T)> {
         // SAFETY: found as taken, and the table is borrowed.
-        self.row.next(index).map(|(slot, handle)| (handle, unsafe { &*Self::entry(slot) }))
+        self.slots.next(index).map(|(slot, handle)| (handle, unsafe { &*Self::entry(slot) }))
     }
 
     /// Takes the entry out. Its handle is stale from now on.
     pub fn remove(&mut self, handle: Handle) -> Option<T> {
         // SAFETY: taken until now; the entry is read once, since the slot is free from now on.
-        self.row.free(handle).map(|slot| unsafe { core::ptr::from_mut(Self::entry(slot)).read() })
+        self.slots.free(handle).map(|slot| unsafe { core::ptr::from_mut(Self::entry(slot)).read() })
     }
 
     /// Forgets the entry; whether it was still there. Its handle is stale from now on.
     pub fn discard(&mut self, handle: Handle) -> bool {
-        self.row.free(handle).is_some()
+        self.slots.free(handle).is_some()
     }
 
     /// All entries, in the order of their slots.
@@ -249,9 +238,9 @@ impl<'m, T> Table<'m, T> {
 
     /// All entries, in the order of their slots.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Handle, &mut T)> {
-        let (row, mut index) = (&self.row, 0);
+        let (slots, mut index) = (&self.slots, 0);
         core::iter::from_fn(move || {
-            let (slot, handle) = row.next(index)?;
+            let (slot, handle) = slots.next(index)?;
             index = handle.index() + 1;
             // SAFETY: found as taken; the table is borrowed mutably, and each slot is found once.
             Some((handle, unsafe { Self::entry(slot) }))

@@ -12,7 +12,7 @@ use super::{State, alarm, udp_gro};
 use crate::port::{MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE, mote_address, mote_status};
 use crate::status::Error;
 use core::cell::Cell;
-use core::ffi::c_int;
+use core::ffi::{c_int, c_void};
 use core::ptr;
 
 const IN: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP) as u32;
@@ -172,6 +172,26 @@ impl Socket {
         }
         (self.token, flags)
     }
+}
+
+/// What a function of the services that moves data is given: the state, the open socket, and the place for how much was
+/// moved. `None` when that is not what it was given, or there are no `length` of anything at `data`.
+///
+/// # Safety
+/// `state` is a node's, `handle` 0 or open, and `moved` NULL or writable; nobody else uses what they lead to for `'a`.
+pub(super) unsafe fn moving<'a, T>(
+    state: *mut c_void,
+    handle: usize,
+    fits: fn(Kind) -> bool,
+    data: *const T,
+    length: usize,
+    moved: *mut usize,
+) -> Option<(&'a State, &'a Socket, &'a mut usize)> {
+    if data.is_null() || length == 0 {
+        return None;
+    }
+    // SAFETY: by the contract above.
+    unsafe { Some((State::of(state).ok()?, Socket::of(handle, fits).ok()?, moved.as_mut()?)) }
 }
 
 /// Registers a descriptor and gives its handle.

@@ -123,13 +123,11 @@ unsafe extern "C" fn receive(
     received: *mut usize,
 ) -> mote_status {
     // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
-    let (state, socket, received) =
-        match unsafe { (State::of(state), Socket::of(handle, Kind::is_tcp), received.as_mut()) } {
-            (Ok(state), Ok(socket), Some(received)) if !out.is_null() && capacity > 0 => {
-                (state, socket, received)
-            }
-            _ => return Error::Invalid.code(),
-        };
+    let Some((state, socket, received)) =
+        (unsafe { socket::moving(state, handle, Kind::is_tcp, out, capacity, received) })
+    else {
+        return Error::Invalid.code();
+    };
     if socket.ended.get() != 0 {
         return socket.ended.get();
     }
@@ -185,11 +183,11 @@ unsafe extern "C" fn send(
     sent: *mut usize,
 ) -> mote_status {
     // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
-    let (state, socket, sent) =
-        match unsafe { (State::of(state), Socket::of(handle, Kind::is_tcp), sent.as_mut()) } {
-            (Ok(state), Ok(socket), Some(sent)) if !data.is_null() && len > 0 => (state, socket, sent),
-            _ => return Error::Invalid.code(),
-        };
+    let Some((state, socket, sent)) =
+        (unsafe { socket::moving(state, handle, Kind::is_tcp, data, len, sent) })
+    else {
+        return Error::Invalid.code();
+    };
     // The peer's orderly end leaves our direction open.
     if socket.ended.get() != 0 && socket.ended.get() != Error::Closed.code() {
         return socket.ended.get();

@@ -224,11 +224,11 @@ unsafe extern "C" fn receive(
     received: *mut usize,
 ) -> mote_status {
     // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
-    let (state, tun, received) =
-        match unsafe { (State::of(state), Socket::of(handle, Kind::is_tun), received.as_mut()) } {
-            (Ok(state), Ok(tun), Some(received)) if !out.is_null() && capacity > 0 => (state, tun, received),
-            _ => return Error::Invalid.code(),
-        };
+    let Some((state, tun, received)) =
+        (unsafe { socket::moving(state, handle, Kind::is_tun, out, capacity, received) })
+    else {
+        return Error::Invalid.code();
+    };
     // There may be more, until we find that there is not.
     tun.leave_behind(state);
     for _ in 0..PASSED_OVER {

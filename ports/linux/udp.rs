@@ -175,13 +175,11 @@ unsafe extern "C" fn receive(
     count: *mut usize,
 ) -> mote_status {
     // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
-    let (state, socket, count) =
-        match unsafe { (State::of(state), Socket::of(handle, Kind::is_udp), count.as_mut()) } {
-            (Ok(state), Ok(socket), Some(count)) if !datagrams.is_null() && capacity > 0 => {
-                (state, socket, count)
-            }
-            _ => return Error::Invalid.code(),
-        };
+    let Some((state, socket, count)) =
+        (unsafe { socket::moving(state, handle, Kind::is_udp, datagrams, capacity, count) })
+    else {
+        return Error::Invalid.code();
+    };
     let limit = capacity.min(BATCH);
     // SAFETY: initialised by the caller, by the service's contract, for at least `limit` entries.
     let datagrams = unsafe { core::slice::from_raw_parts_mut(datagrams, limit) };

@@ -5,8 +5,7 @@
 //! segmentation offload, Linux since 4.18), which cuts them apart at the latest possible place: for many short
 //! answers to one peer that is most of the work saved. A capture on the sending machine shows them still joined.
 
-use super::State;
-use super::socket::{Kind, Socket};
+use super::socket::{self, Kind, Socket};
 use super::sys::{Fd, SocketName, errno, set_option};
 use super::udp_batch::{BATCH, Batch, CONTROL, PASSED_OVER};
 use crate::address::Ip;
@@ -36,11 +35,11 @@ pub(super) unsafe extern "C" fn send(
     sent: *mut usize,
 ) -> mote_status {
     // SAFETY: state, handle and output are the node's, open and valid, by the service's contract.
-    let (state, socket, sent) =
-        match unsafe { (State::of(state), Socket::of(handle, Kind::is_udp), sent.as_mut()) } {
-            (Ok(state), Ok(socket), Some(sent)) if !datagrams.is_null() && count > 0 => (state, socket, sent),
-            _ => return Error::Invalid.code(),
-        };
+    let Some((state, socket, sent)) =
+        (unsafe { socket::moving(state, handle, Kind::is_udp, datagrams, count, sent) })
+    else {
+        return Error::Invalid.code();
+    };
     // SAFETY: initialised by the caller, by the service's contract, for `count` entries.
     let datagrams = unsafe { core::slice::from_raw_parts(datagrams, count) };
     let mut taken = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The way in from other threads and from interrupts.
 
+use crate::row::Row;
 use crate::status::{Error, Result};
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -33,29 +34,20 @@ unsafe impl<T: Send> Sync for Place<T> {}
 
 /// A mailbox, whatever its letters are: one copy of the code serves all.
 #[derive(Debug)]
-struct Row {
-    first: NonNull<Stamp>,
-    /// From one place to the next, in bytes.
-    stride: u16,
-    count: u16,
+struct Stamps {
+    row: Row<Stamp>,
     /// How many letters were begun.
     tickets: AtomicU32,
     /// How many were taken; the reader's alone.
     taken: AtomicU32,
 }
 
-impl Row {
-    /// The place `index`, which there is.
-    const fn place(&self, index: u16) -> NonNull<Stamp> {
-        // SAFETY: there are `count` places, `stride` bytes apart, each of which begins with its stamp.
-        unsafe { self.first.byte_add(index as usize * self.stride as usize) }
-    }
-
+impl Stamps {
     /// Takes a free place for a writer.
     #[inline(never)]
     fn claim(&self) -> Option<NonNull<Stamp>> {
-        for index in 0..self.count {
-            let place = self.place(index);
+        for index in 0..self.row.count() {
+            let place = self.row.at(index);
             // SAFETY: a stamp, of which only shared references are ever made.
             let stamp = unsafe { place.as_ref() };
             if stamp.state.compare_exchange(FREE, CLAIMED, Acquire, Relaxed).is_ok() {
@@ -74,8 +66,8 @@ impl Row {
             return None;
         }
         let mut found: Option<(NonNull<Stamp>, u32)> = None;
-        for index in 0..self.count {
-            let place = self.place(index);
+        for index in 0..self.row.count() {
+            let place = self.row.at(index);
             // SAFETY: as in `claim`.
             let stamp = unsafe { place.as_ref() };
             if stamp.state.load(Acquire) != POSTED {
@@ -119,7 +111,7 @@ impl Row {
 /// Letters of one writer come out in the order in which they went in.
 #[derive(Debug)]
 pub(crate) struct Mailbox<'m, T> {
-    row: Row,
+    stamps: Stamps,
     places: PhantomData<&'m [Place<T>]>,
 }
 
@@ -128,16 +120,10 @@ unsafe impl<T: Send> Sync for Mailbox<'_, T> {}
 
 impl<'m, T> Mailbox<'m, T> {
     /// At most 65,535 of the places are used.
-    pub(crate) const fn new(places: &'m [Place<T>]) -> Mailbox<'m, T> {
-        const { assert!(size_of::<Place<T>>() <= u16::MAX as usize) };
-        let count = if places.len() > u16::MAX as usize { u16::MAX } else { places.len() as u16 };
+    pub(crate) fn new(places: &'m [Place<T>]) -> Mailbox<'m, T> {
         let (tickets, taken) = (AtomicU32::new(0), AtomicU32::new(0));
-        let first = match NonNull::new(places.as_ptr().cast_mut()) {
-            Some(first) => first.cast(),
-            None => NonNull::dangling(),
-        };
         Mailbox {
-            row: Row { first, stride: size_of::<Place<T>>() as u16, count, tickets, taken },
+            stamps: Stamps { row: Row::of(NonNull::from(places)), tickets, taken },
             places: PhantomData,
         }
     }
@@ -147,7 +133,7 @@ impl<'m, T> Mailbox<'m, T> {
     /// # Errors
     /// [`Error::Full`].
     pub(crate) fn post(&self, write: impl FnOnce(&mut T)) -> Result<()> {
-        let stamp = self.row.claim().ok_or(Error::Full)?;
+        let stamp = self.stamps.claim().ok_or(Error::Full)?;
         // SAFETY: one of the places, and it was claimed here, so nobody else touches its letter.
         let place = unsafe { stamp.cast::<Place<T>>().as_ref() };
         // SAFETY: as above.
@@ -158,21 +144,21 @@ impl<'m, T> Mailbox<'m, T> {
 
     /// Takes the oldest letter. One reader alone.
     pub(crate) fn take<R>(&self, read: impl FnOnce(&T) -> R) -> Option<R> {
-        let stamp = self.row.next()?;
+        let stamp = self.stamps.next()?;
         // SAFETY: one of the places. It is posted, so no writer touches it, and there is one reader.
         let result = read(unsafe { &*stamp.cast::<Place<T>>().as_ref().letter.get() });
-        self.row.release(stamp);
+        self.stamps.release(stamp);
         Some(result)
     }
 
     /// How many letters can wait.
     pub(crate) const fn capacity(&self) -> usize {
-        self.row.count as usize
+        self.stamps.row.count() as usize
     }
 
     /// Whether no letter waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.row.oldest().is_none()
+        self.stamps.oldest().is_none()
     }
 }
 
@@ -188,8 +174,8 @@ mod tests {
     fn letters_come_out_in_order_and_the_full_box_says_so() {
         let places = places::<16>();
         let mailbox = Mailbox::new(&places);
-        mailbox.row.tickets.store(u32::MAX - 3, Relaxed);
-        mailbox.row.taken.store(u32::MAX - 3, Relaxed);
+        mailbox.stamps.tickets.store(u32::MAX - 3, Relaxed);
+        mailbox.stamps.taken.store(u32::MAX - 3, Relaxed);
         for round in 0..3 {
             for number in 0..16 {
                 mailbox.post(|letter| *letter = (number, round)).unwrap();

@@ -33,15 +33,6 @@ pub struct Dial {
 impl Dial {
     /// Begins at `now` to try `addresses`, for `timeout` milliseconds in all.
     pub fn new(now: Instant, addresses: &[SocketAddress], timeout: u64) -> Dial {
-        let mut dial = Dial {
-            addresses: [SocketAddress::default(); DIAL_ADDRESSES],
-            count: 0,
-            next: 0,
-            attempts: [None; DIAL_ATTEMPTS],
-            next_at: now,
-            give_up_at: now.after(timeout),
-            error: Error::NotFound,
-        };
         // The addresses of the family whose turn it is, beginning with the first one's, and those of the other.
         let (mut these, mut those, mut family) = (0u32, 0u32, false);
         for (index, address) in addresses.iter().enumerate().take(DIAL_ADDRESSES) {
@@ -51,15 +42,24 @@ impl Dial {
             }
             *(if is_v4 == family { &mut these } else { &mut those }) |= 1 << index;
         }
-        for place in &mut dial.addresses {
+        let (mut ordered, mut count) = ([SocketAddress::default(); DIAL_ADDRESSES], 0);
+        for place in &mut ordered {
             let index = if these == 0 { those } else { these }.trailing_zeros();
             let Some(address) = addresses.get(index as usize) else { break };
             let taken = 1 << index;
             (these, those) = (those & !taken, these & !taken);
             *place = *address;
-            dial.count += 1;
+            count += 1;
         }
-        dial
+        Dial {
+            addresses: ordered,
+            count,
+            next: 0,
+            attempts: [None; DIAL_ATTEMPTS],
+            next_at: now,
+            give_up_at: now.after(timeout),
+            error: Error::NotFound,
+        }
     }
 
     /// The address to try at `now`, if it is time for an attempt. Answered by
@@ -84,16 +84,21 @@ impl Dial {
     /// An attempt came to nothing; `None` when it could not even begin. The next is due now.
     pub fn failed(&mut self, attempt: Option<Handle>, error: Error, now: Instant) {
         if let Some(attempt) = attempt {
-            for place in self.attempts.iter_mut().filter(|place| **place == Some(attempt)) {
-                *place = None;
-            }
+            self.remove(attempt);
         }
         self.error = error;
         self.next_at = now;
     }
 
-    /// The attempts under way.
-    pub fn attempts(&self) -> impl Iterator<Item = Handle> {
+    /// Gives the place of an attempt free.
+    pub fn remove(&mut self, attempt: Handle) {
+        for place in self.attempts.iter_mut().filter(|place| **place == Some(attempt)) {
+            *place = None;
+        }
+    }
+
+    /// The attempts that are under way now.
+    pub fn attempts(&self) -> impl Iterator<Item = Handle> + use<> {
         self.attempts.into_iter().flatten()
     }
 

@@ -32,7 +32,7 @@ pub trait Stream {
 }
 
 /// What a stream brings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamEvent<'d> {
     /// The connection, with its handshakes, is established.
     Connected,

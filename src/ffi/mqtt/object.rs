@@ -12,7 +12,7 @@ use crate::ffi::arguments::in_place;
 use crate::ffi::node::{Driver, NodeRef};
 use crate::ffi::object::{Kind, Object, ObjectRef};
 use crate::ffi::store::PortStore;
-use crate::ffi::tcp::{Inlet, Signal, TcpStream};
+use crate::ffi::tcp::{Inlet, TcpStream};
 use crate::memory::{Carver, Plan};
 use crate::mqtt::{Client, Config, Context, Event, Properties};
 use crate::status::{Error, Result};
@@ -439,14 +439,10 @@ unsafe fn poll(object: *mut c_void) -> bool {
         }
         if event.is_none() {
             let now = mqtt.node().now();
-            let signal = mqtt.with(|core| core.stream.advance(now, &mut core.inlet));
-            let brought = match signal {
+            let brought = match mqtt.with(|core| core.stream.advance(now, &mut core.inlet)) {
                 None => return false,
-                Some(Signal::Received) => continue,
-                Some(Signal::Connected) => StreamEvent::Connected,
-                Some(Signal::Writable) => StreamEvent::Writable,
-                Some(Signal::Closed) => StreamEvent::Closed,
-                Some(Signal::Failed(error)) => StreamEvent::Failed(error),
+                Some(StreamEvent::Received(_)) => continue,
+                Some(brought) => brought,
             };
             mqtt.engine(|client, cx| client.receive(cx, brought, &mut event));
         }

@@ -16,7 +16,7 @@ use crate::port::{mote_address, mote_port_tcp};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
-use crate::transport::{DIAL_ADDRESSES, Dial, Stream};
+use crate::transport::{DIAL_ADDRESSES, Dial, Stream, StreamEvent};
 use core::ffi::c_void;
 
 /// How long name look-up and attempts may take together, in milliseconds.
@@ -63,21 +63,6 @@ impl Inlet {
         }
         self.buffer.get_mut(self.end..).unwrap_or_default()
     }
-}
-
-/// What became of a connection, for its owner to tell the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    /// The connection is established.
-    Connected,
-    /// More bytes are in the inlet.
-    Received,
-    /// There is room to write again.
-    Writable,
-    /// The peer ended its direction; everything it sent is in the inlet.
-    Closed,
-    /// The connection was not made, or was lost.
-    Failed(Error),
 }
 
 enum State {
@@ -137,41 +122,36 @@ impl TcpStream {
     }
 
     /// Does what can be done now; what came of it, or `None` when nothing did. Call until `None`.
-    pub(crate) fn advance(&mut self, now: Instant, inlet: &mut Inlet) -> Option<Signal> {
-        match &self.state {
+    ///
+    /// With [`StreamEvent::Received`] there are more bytes in the inlet; with [`StreamEvent::Closed`] everything
+    /// that the peer sent is there.
+    pub(crate) fn advance(&mut self, now: Instant, inlet: &mut Inlet) -> Option<StreamEvent<'static>> {
+        match self.state {
             State::Idle => None,
-            State::Broken(error) => {
-                let error = *error;
-                Some(self.fail(error))
-            }
+            State::Broken(error) => Some(self.fail(error)),
             State::Resolving { source, query, port, give_up_at } => {
-                let (source, query, port, give_up_at) = (*source, *query, *port, *give_up_at);
                 if give_up_at.is_due(now) {
                     return Some(self.fail(Error::Timeout));
                 }
                 if !core::mem::take(&mut self.readable) {
                     return None;
                 }
-                match self.take_addresses(query, port, now, give_up_at) {
-                    Ok(dial) => {
-                        // The port ended the query with its answer: only the place is freed.
-                        self.node.forget_source(source);
-                        self.state = State::Dialing(dial);
-                        self.advance_dial(now, inlet)
-                    }
-                    Err(Error::WouldBlock) => None,
+                let taken = self.take_addresses(query, port, now, give_up_at);
+                if taken == Err(Error::WouldBlock) {
+                    return None;
+                }
+                // The port ended the query with its answer: only the place is freed.
+                self.node.forget_source(source);
+                match taken {
+                    Ok(()) => self.advance_dial(now, inlet),
                     Err(error) => {
-                        self.node.forget_source(source);
                         self.state = State::Idle;
-                        Some(Signal::Failed(error))
+                        Some(StreamEvent::Failed(error))
                     }
                 }
             }
             State::Dialing(_) => self.advance_dial(now, inlet),
-            State::Open(source) => {
-                let source = *source;
-                self.receive(source, inlet)
-            }
+            State::Open(source) => self.receive(source, inlet),
             State::HalfOpen(_) => self.room_again(),
         }
     }
@@ -184,94 +164,54 @@ impl TcpStream {
         self.node.services().state
     }
 
-    fn socket(&self, source: Handle) -> Result<usize> {
-        match self.node.channel(source) {
-            Some(Channel::Owned { socket, .. }) => Ok(socket),
-            _ => Err(Error::Transport),
-        }
-    }
-
-    fn fail(&mut self, error: Error) -> Signal {
+    fn fail(&mut self, error: Error) -> StreamEvent<'static> {
         self.close();
-        Signal::Failed(error)
+        StreamEvent::Failed(error)
     }
 
-    fn room_again(&mut self) -> Option<Signal> {
+    fn room_again(&mut self) -> Option<StreamEvent<'static>> {
         let writable = core::mem::take(&mut self.writable);
-        (writable && core::mem::take(&mut self.blocked)).then_some(Signal::Writable)
+        (writable && core::mem::take(&mut self.blocked)).then_some(StreamEvent::Writable)
     }
 
-    fn take_addresses(&self, query: usize, port: u16, now: Instant, give_up_at: Instant) -> Result<Dial> {
+    /// Takes what a name was resolved to for the addresses to try.
+    #[inline(never)] // For its stack, which is not to lie below what the engine does.
+    fn take_addresses(&mut self, query: usize, port: u16, now: Instant, give_up_at: Instant) -> Result<()> {
         let mut addresses = [mote_address::default(); DIAL_ADDRESSES];
         let count = self.node.resolved(query, &mut addresses)?;
-        let mut targets = addresses.map(SocketAddress::from);
-        for target in &mut targets {
-            target.port = port;
-        }
+        let targets = addresses.map(|address| SocketAddress { port, ..address.into() });
         let targets = targets.get(..count).unwrap_or(&targets);
-        Ok(Dial::new(now, targets, give_up_at.since(now)))
+        self.state = State::Dialing(Dial::new(now, targets, give_up_at.since(now)));
+        Ok(())
     }
 
-    fn advance_dial(&mut self, now: Instant, inlet: &mut Inlet) -> Option<Signal> {
-        self.readable = false;
-        self.writable = false;
-        let won = self.look_at_attempts(now);
-        if let Some(winner) = won {
-            if let State::Dialing(dial) = &self.state {
-                for attempt in dial.attempts().filter(|attempt| *attempt != winner) {
-                    self.node.close_source(attempt);
-                }
-            }
+    /// Looks how the attempts stand, and begins what is due.
+    fn advance_dial(&mut self, now: Instant, inlet: &mut Inlet) -> Option<StreamEvent<'static>> {
+        (self.readable, self.writable) = (false, false);
+        let State::Dialing(dial) = &mut self.state else { return None };
+        if let Some(winner) = connected(self.node, dial, now) {
+            // The others.
+            self.close();
             self.state = State::Open(winner);
             inlet.clear();
             // Bytes may have come before this look.
             self.readable = true;
             self.node.touch(self.owner);
-            return Some(Signal::Connected);
+            return Some(StreamEvent::Connected);
         }
-        loop {
-            let State::Dialing(dial) = &mut self.state else { return None };
-            let Some(target) = dial.next(now) else { break };
-            let outcome = open(self.node, self.owner, target);
-            let State::Dialing(dial) = &mut self.state else { return None };
-            match outcome {
+        while let Some(target) = dial.next(now) {
+            match open(self.node, self.owner, target) {
                 Ok(attempt) => dial.opened(attempt),
                 Err(error) => dial.failed(None, error, now),
             }
         }
-        let State::Dialing(dial) = &self.state else { return None };
         let error = dial.outcome(now)?;
         Some(self.fail(error))
     }
 
-    /// Asks how each attempt stands; the one that is connected.
-    fn look_at_attempts(&mut self, now: Instant) -> Option<Handle> {
-        let connected = self.tcp().ok()?.connected?;
-        let State::Dialing(dial) = &self.state else { return None };
-        let mut attempts = [None; crate::transport::DIAL_ATTEMPTS];
-        for (place, attempt) in attempts.iter_mut().zip(dial.attempts()) {
-            *place = Some(attempt);
-        }
-        for attempt in attempts.into_iter().flatten() {
-            let socket = self.socket(attempt);
-            // SAFETY: the port's contract; the socket is open.
-            match socket.and_then(|socket| check(unsafe { connected(self.port_state(), socket) })) {
-                Ok(()) => return Some(attempt),
-                Err(Error::WouldBlock) => {}
-                Err(error) => {
-                    self.node.close_source(attempt);
-                    if let State::Dialing(dial) = &mut self.state {
-                        dial.failed(Some(attempt), error, now);
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    fn receive(&mut self, source: Handle, inlet: &mut Inlet) -> Option<Signal> {
-        if let Some(signal) = self.room_again() {
-            return Some(signal);
+    fn receive(&mut self, source: Handle, inlet: &mut Inlet) -> Option<StreamEvent<'static>> {
+        if let Some(event) = self.room_again() {
+            return Some(event);
         }
         if !self.readable {
             return None;
@@ -283,7 +223,7 @@ impl TcpStream {
         let mut count = 0;
         let result = self.tcp().and_then(|tcp| {
             let function = tcp.receive.ok_or(Error::Unsupported)?;
-            let socket = self.socket(source)?;
+            let socket = socket(self.node, source)?;
             // SAFETY: the port's contract; `room` has the stated capacity.
             check(unsafe {
                 function(self.port_state(), socket, room.as_mut_ptr(), room.len(), &raw mut count)
@@ -293,7 +233,7 @@ impl TcpStream {
             Ok(()) => {
                 inlet.end = (inlet.end + count).min(inlet.buffer.len());
                 self.node.touch(self.owner);
-                Some(Signal::Received)
+                Some(StreamEvent::Received(inlet.bytes()))
             }
             Err(Error::WouldBlock) => {
                 self.readable = false;
@@ -301,11 +241,40 @@ impl TcpStream {
             }
             Err(Error::Closed) => {
                 self.state = State::HalfOpen(source);
-                Some(Signal::Closed)
+                Some(StreamEvent::Closed)
             }
             Err(error) => Some(self.fail(error)),
         }
     }
+}
+
+fn socket(node: NodeRef, source: Handle) -> Result<usize> {
+    match node.channel(source) {
+        Some(Channel::Owned { socket, .. }) => Ok(socket),
+        _ => Err(Error::Transport),
+    }
+}
+
+/// Asks how each attempt stands. The one that is connected is no attempt any more.
+fn connected(node: NodeRef, dial: &mut Dial, now: Instant) -> Option<Handle> {
+    let mut room = room::<mote_port_tcp>();
+    let connected = node.services().service(&mut room).ok()?.connected?;
+    for attempt in dial.attempts() {
+        // SAFETY: the port's contract; the socket is open.
+        let ask = |socket| check(unsafe { connected(node.services().state, socket) });
+        match socket(node, attempt).and_then(ask) {
+            Ok(()) => {
+                dial.remove(attempt);
+                return Some(attempt);
+            }
+            Err(Error::WouldBlock) => {}
+            Err(error) => {
+                node.close_source(attempt);
+                dial.failed(Some(attempt), error, now);
+            }
+        }
+    }
+    None
 }
 
 fn open(node: NodeRef, owner: Handle, target: SocketAddress) -> Result<Handle> {
@@ -353,7 +322,7 @@ impl Stream for TcpStream {
             return Err(Error::Invalid);
         }
         let function = self.tcp()?.send.ok_or(Error::Unsupported)?;
-        let socket = self.socket(source)?;
+        let socket = socket(self.node, source)?;
         let mut sent = 0;
         // SAFETY: the port's contract; `bytes` is lent for the call.
         match check(unsafe {
@@ -377,7 +346,7 @@ impl Stream for TcpStream {
     fn shutdown(&mut self) {
         let (State::Open(source) | State::HalfOpen(source)) = self.state else { return };
         if let (Ok(mote_port_tcp { shutdown: Some(function), .. }), Ok(socket)) =
-            (self.tcp(), self.socket(source))
+            (self.tcp(), socket(self.node, source))
         {
             // SAFETY: the port's contract; the socket is open.
             unsafe { function(self.port_state(), socket) };

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener};
 struct Owner {
     stream: TcpStream,
     inlet: Inlet,
-    signals: Vec<Signal>,
+    events: Vec<StreamEvent<'static>>,
     received: Vec<u8>,
     consume: bool,
 }
@@ -25,8 +25,9 @@ unsafe fn poll(object: *mut c_void) -> bool {
     // SAFETY: as in `owner`.
     let owner = unsafe { owner(object) };
     let now = owner.stream.node.now();
-    let Some(signal) = owner.stream.advance(now, &mut owner.inlet) else { return false };
-    owner.signals.push(signal);
+    let Some(event) = owner.stream.advance(now, &mut owner.inlet) else { return false };
+    // The bytes stay in place until the next `advance` alone.
+    owner.events.push(if let StreamEvent::Received(_) = event { StreamEvent::Received(&[]) } else { event });
     if owner.consume {
         let bytes = owner.inlet.bytes();
         owner.received.extend_from_slice(bytes);
@@ -70,7 +71,7 @@ impl Client {
         let owner = Box::leak(Box::new(Owner {
             stream: TcpStream::new(reference, nobody),
             inlet: Inlet::new(vec![0u8; 256].leak()),
-            signals: Vec::new(),
+            events: Vec::new(),
             received: Vec::new(),
             consume: true,
         }));
@@ -88,11 +89,11 @@ impl Client {
             // SAFETY: a node made by `new`.
             assert_eq!(unsafe { mote_node_run(self.node, 20) }, 0);
         }
-        panic!("{what} never came; signals: {:?}", self.owner.signals);
+        panic!("{what} never came; events: {:?}", self.owner.events);
     }
 
-    fn until_signal(&mut self, signal: Signal) {
-        self.until(&format!("{signal:?}"), |owner| owner.signals.contains(&signal));
+    fn until_event(&mut self, event: StreamEvent<'_>) {
+        self.until(&format!("{event:?}"), |owner| owner.events.contains(&event));
     }
 }
 
@@ -108,7 +109,7 @@ fn bytes_go_both_ways_and_each_direction_ends_apart() {
     let mut client = Client::new();
     client.owner.stream.connect("127.0.0.1", port).unwrap();
     assert_eq!(client.owner.stream.connect("127.0.0.1", port), Err(Error::State));
-    client.until_signal(Signal::Connected);
+    client.until_event(StreamEvent::Connected);
     let (mut peer, _) = listener.accept().unwrap();
 
     // More than the inlet holds arrives in pieces and in order.
@@ -118,7 +119,7 @@ fn bytes_go_both_ways_and_each_direction_ends_apart() {
     assert_eq!(client.owner.received, sent);
 
     peer.shutdown(Shutdown::Write).unwrap();
-    client.until_signal(Signal::Closed);
+    client.until_event(StreamEvent::Closed);
     assert_eq!(client.owner.stream.write(b"still open"), Ok(10));
     client.owner.stream.shutdown();
     let mut rest = String::new();
@@ -134,16 +135,16 @@ fn a_full_inlet_holds_the_peer_back_without_spinning() {
     let mut client = Client::new();
     client.owner.consume = false;
     client.owner.stream.connect("127.0.0.1", port).unwrap();
-    client.until_signal(Signal::Connected);
+    client.until_event(StreamEvent::Connected);
     let (mut peer, _) = listener.accept().unwrap();
     peer.write_all(&[7; 1000]).unwrap();
     client.until("a full inlet", |owner| owner.inlet.bytes().len() == 256);
-    let signals = client.owner.signals.len();
+    let events = client.owner.events.len();
     for _ in 0..5 {
         // SAFETY: a node made by `new`.
         assert_eq!(unsafe { mote_node_run(client.node, 10) }, 0);
     }
-    assert_eq!(client.owner.signals.len(), signals);
+    assert_eq!(client.owner.events.len(), events);
     client.owner.consume = true;
     client.owner.received = client.owner.inlet.bytes().to_vec();
     client.owner.inlet.consume(256);
@@ -156,7 +157,7 @@ fn a_peer_that_does_not_read_is_back_pressure_and_then_room() {
     let (listener, port) = listener();
     let mut client = Client::new();
     client.owner.stream.connect("localhost", port).unwrap();
-    client.until_signal(Signal::Connected);
+    client.until_event(StreamEvent::Connected);
     let (mut peer, _) = listener.accept().unwrap();
     let chunk = [3; 65536];
     let mut written = 0;
@@ -177,7 +178,7 @@ fn a_peer_that_does_not_read_is_back_pressure_and_then_room() {
         read += count;
     }
     assert_eq!(read, written);
-    client.until_signal(Signal::Writable);
+    client.until_event(StreamEvent::Writable);
 }
 
 #[test]
@@ -186,25 +187,25 @@ fn nobody_there_an_unknown_name_and_a_broken_connection_are_failures() {
     drop(nobody);
     let mut client = Client::new();
     client.owner.stream.connect("127.0.0.1", port).unwrap();
-    client.until_signal(Signal::Failed(Error::Refused));
+    client.until_event(StreamEvent::Failed(Error::Refused));
 
     assert_eq!(client.owner.stream.connect("", port), Err(Error::Invalid));
     client.owner.stream.connect("no-such-host.invalid", port).unwrap();
     client.until("a failed look-up", |owner| {
-        owner.signals.iter().any(|signal| matches!(signal, Signal::Failed(Error::NotFound | Error::Io)))
+        owner.events.iter().any(|event| matches!(event, StreamEvent::Failed(Error::NotFound | Error::Io)))
     });
 
-    client.owner.signals.clear();
+    client.owner.events.clear();
     let (listener, port) = listener();
     client.owner.stream.connect("[127.0.0.1]", port).unwrap();
-    client.until_signal(Signal::Connected);
+    client.until_event(StreamEvent::Connected);
     let (peer, _) = listener.accept().unwrap();
     // Closing with unread bytes resets the connection.
     client.owner.stream.write(b"unread").unwrap();
     std::thread::sleep(std::time::Duration::from_millis(20));
     drop(peer);
     client.until("a reset", |owner| {
-        owner.signals.iter().any(|signal| matches!(signal, Signal::Failed(_) | Signal::Closed))
+        owner.events.iter().any(|event| matches!(event, StreamEvent::Failed(_) | StreamEvent::Closed))
     });
-    assert_eq!(client.owner.signals.last(), Some(&Signal::Failed(Error::Reset)));
+    assert_eq!(client.owner.events.last(), Some(&StreamEvent::Failed(Error::Reset)));
 }
