@@ -16,7 +16,7 @@ port=$(free_port)
 server=$!
 trap 'kill $server 2>/dev/null || true' EXIT
 answered=no
-for _ in 1 2 3 4 5 6 7 8 9 10; do
+for _ in $(seq 50); do
     if "$build/bin/quickstart" "coap://[::1]:$port/time" 2>"$build/ci/demo-client.log"; then answered=yes; break; fi
     sleep 0.2
 done
@@ -30,7 +30,7 @@ if have ip || need_deb ip=iproute2 2>/dev/null; then
     if unshare -n true 2>/dev/null; then
         echo "And a mesh: a border router and three nodes in a line; a reading from the one three hops away, through IPv6 of this system:"
         mkdir -p "$build/ci/demo-mesh"
-        timeout 120 unshare -n bash ci/mesh_scene.sh "$build/bin" "$build/ci/demo-mesh" non-storing reading
+        timeout 600 unshare -n bash ci/mesh_scene.sh "$build/bin" "$build/ci/demo-mesh" non-storing reading
         echo
         exit 0
     fi

@@ -154,11 +154,6 @@ mcu_extra() {
 
 # A free UDP port on loopback (as free as one can know).
 free_port() {
-    have python3 || { echo $((20000 + RANDOM % 20000)); return; }
-    python3 - <<'PY'
-import socket
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-s.bind(("::1", 0))
-print(s.getsockname()[1])
-PY
+    have python3 || { echo $((10000 + RANDOM % 20000)); return; }
+    python3 "$root/ci/peers/ports.py"
 }

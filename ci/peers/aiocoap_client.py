@@ -13,7 +13,7 @@ PATTERN = bytes(range(256))
 
 async def ask(context, code, path, payload=b"", **options):
     request = Message(code=code, uri=base + path, payload=payload, **options)
-    return await asyncio.wait_for(context.request(request).response, 60)
+    return await asyncio.wait_for(context.request(request).response, 120)
 
 
 def check(condition, what):
@@ -52,10 +52,10 @@ async def blockwise(context):
 
 async def observe(context):
     request = context.request(Message(code=codes.GET, uri=base + "/obs", observe=0))
-    first = await asyncio.wait_for(request.response, 10)
+    first = await asyncio.wait_for(request.response, 120)
     check(first.opt.observe is not None, "the first response has an Observe option")
     seen = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         async for notification in request.observation:
             seen.append(notification.opt.observe)
             if len(seen) == 2:

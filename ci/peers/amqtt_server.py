@@ -13,6 +13,10 @@ CONFIG = {
     "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": False}},
 }
 
+# It gives up what is not acknowledged within 5 seconds (mqtt/protocol/handler.py), as long as it may take on a busy machine.
+wait_for = asyncio.wait_for
+asyncio.wait_for = lambda what, timeout: wait_for(what, 120 if timeout == 5 else timeout)
+
 
 async def main():
     logging.basicConfig(level=logging.WARNING)

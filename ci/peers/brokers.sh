@@ -52,5 +52,5 @@ if aedes; then brokers+=("aedes,mqttv311=node $place/aedes/server.js" "aedes-fir
 if mochi; then brokers+=("mochi,mqttv311,mqttv5=$place/mochi"); else missing+=("mochi-mqtt"); fi
 if venv amqtt==0.12.1; then brokers+=("amqtt,mqttv311=$python ci/peers/amqtt_server.py"); else missing+=("amqtt"); fi
 
-[ ${#brokers[@]} = 0 ] || timeout --kill-after=10 900 python3 ci/peers/brokers.py "$build/bin" "$work" "${brokers[@]}"
+[ ${#brokers[@]} = 0 ] || timeout --kill-after=10 2400 python3 ci/peers/brokers.py "$build/bin" "$work" "${brokers[@]}"
 [ ${#missing[@]} = 0 ] || skip "could not be installed: ${missing[*]}; ${#brokers[@]} others passed"

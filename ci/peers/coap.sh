@@ -9,7 +9,7 @@ work=$build/ci/peers-coap
 rm -rf "$work"
 mkdir -p "$work"
 status=0
-PYTHONPATH=ci/peers timeout 600 python3 ci/peers/coap.py "$build/bin" "$python" "$work" "$@" || status=1
+PYTHONPATH=ci/peers timeout 1500 python3 ci/peers/coap.py "$build/bin" "$python" "$work" "$@" || { echo "FAILED coap.py: exit status $?"; status=1; }
 # What was said between the peers and us, as tshark understands it.
 for capture in "$work"/*.pcap; do
     [ -e "$capture" ] || continue

@@ -75,7 +75,7 @@ class Relay(threading.Thread):
 
     def stop(self):
         self.done.set()
-        self.join(2)
+        self.join()
         for end in [self.front, *self.backs.values()]:
             end.close()
         if self.file:

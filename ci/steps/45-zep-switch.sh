@@ -7,4 +7,4 @@ mkdir -p "$work"
 # -O1 leaves out what it does not use of tool.h, and so the library.
 gcc -std=c99 -Wall -Wextra -Wpedantic -Werror -D_POSIX_C_SOURCE=200809L -O1 -g -fsanitize=address,undefined \
     -fno-sanitize-recover -Iinclude examples-c/mote-zep-switch.c -o "$work/switch"
-timeout 60 python3 ci/zep_switch.py "$work/switch" "$work"
+timeout 300 python3 ci/zep_switch.py "$work/switch" "$work"

@@ -9,14 +9,14 @@ mkdir -p "$work"
 spaces=yes
 unshare -n true 2>/dev/null || spaces=no
 for mode in non-storing storing; do
-    [ $spaces = no ] || timeout 180 unshare -n bash ci/mesh_scene.sh "$build/bin" "$work" "$mode"
+    [ $spaces = no ] || timeout 900 unshare -n bash ci/mesh_scene.sh "$build/bin" "$work" "$mode"
 done
-[ $spaces = no ] || timeout 180 unshare -n bash ci/mesh_scene.sh "$build/bin" "$work" non-storing compress
+[ $spaces = no ] || timeout 900 unshare -n bash ci/mesh_scene.sh "$build/bin" "$work" non-storing compress
 # What the tools do not know they refuse, and say what it is.
 refused() {
     local tool=$1 status=0
     shift
-    timeout 10 "$build/bin/$tool" "$@" >"$work/refused.log" 2>&1 || status=$?
+    timeout 60 "$build/bin/$tool" "$@" >"$work/refused.log" 2>&1 || status=$?
     { [ $status = 1 ] || [ $status = 2 ]; } && grep -q "not a number\|not .* or \|malformed\|digits" "$work/refused.log" ||
         die "$tool $*: status $status, $(head -n 1 "$work/refused.log")"
 }
@@ -38,7 +38,7 @@ refused mote-zep-switch ::1 99999
 refused mote-zep-switch -s x
 # The simulator: complete, and nothing lost on perfect links.
 for mode in non-storing storing; do
-    timeout 120 "$build/bin/mote-mesh" --nodes 100 --mode "$mode" --duration 120 --svg "$work/$mode.svg" --json "$work/$mode.json"
+    timeout 600 "$build/bin/mote-mesh" --nodes 100 --mode "$mode" --duration 120 --svg "$work/$mode.svg" --json "$work/$mode.json"
     python3 - "$work/$mode.json" "$work/$mode.svg" <<'P'
 import json, sys, xml.dom.minidom
 seen = json.load(open(sys.argv[1]))
@@ -48,7 +48,7 @@ for way in ("down", "up"):
 xml.dom.minidom.parse(sys.argv[2])
 P
 done
-timeout 120 "$build/bin/mote-mesh" --nodes 100 --loss 20 --duration 200 --json "$work/lossy.json"
+timeout 600 "$build/bin/mote-mesh" --nodes 100 --loss 20 --duration 200 --json "$work/lossy.json"
 python3 - "$work/lossy.json" <<'P'
 import json, sys
 seen = json.load(open(sys.argv[1]))
