@@ -1309,8 +1309,9 @@ typedef struct mote_port_udp {
     /**
      * Opens a non-blocking socket at `local`: an all-zero address means all of IPv6 and IPv4,
      * port 0 any free port. `options` are `MOTE_UDP_...` open options. `token` comes back in
-     * `mote_port_ready`. `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_NOT_FOUND` when `local` is no address of this system,
-     * `MOTE_ERR_IO`.
+     * `mote_port_ready`. `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_ADDRESS_IN_USE`,
+     * `MOTE_ERR_NOT_FOUND` when `local` is no address of this system, `MOTE_ERR_UNSUPPORTED` for an option that is
+     * not known, `MOTE_ERR_IO`.
      */
     mote_status (*open)(void *state,
                         const struct mote_address *local,
@@ -1472,7 +1473,8 @@ typedef struct mote_radio_addresses {
  * Sends and receives frames.
  *
  * Received frames come to the node by `mote_radio_received`, the end of a transmission by
- * `mote_radio_sent`; both may be called from an interrupt.
+ * `mote_radio_sent`; both may be called from an interrupt. Only `transmit` has to be there: without
+ * `channel_clear` the channel is always taken for clear, and without another there is nothing to do for it.
  */
 typedef struct mote_port_radio {
     /**
@@ -1539,7 +1541,7 @@ typedef struct mote_port_store {
                         size_t capacity,
                         size_t *len);
     /**
-     * Creates or replaces the record by the `count` parts one after the other.
+     * Creates or replaces the record by the `count` parts one after the other, 8 at the most.
      * `MOTE_ERR_FULL` when there is no room, `MOTE_ERR_IO`.
      */
     mote_status (*write)(void *state,

@@ -106,7 +106,8 @@ static void template_wake(void *state)
 /* Opens a socket that does not block. An all-zero `local` means all addresses, IPv6 and IPv4 where there are
  * both; port 0 any free one. IPv4 addresses come mapped, as ::ffff:a.b.c.d. Keep `token` with the socket: `wait`
  * reports it. The handle is yours: an index, a descriptor, a pointer. MOTE_ERR_FULL when no socket is left,
- * MOTE_ERR_ADDRESS_IN_USE, MOTE_ERR_UNSUPPORTED for an option that is not known, MOTE_ERR_IO. */
+ * MOTE_ERR_ADDRESS_IN_USE, MOTE_ERR_NOT_FOUND when `local` is no address of this system, MOTE_ERR_UNSUPPORTED for an
+ * option that is not known, MOTE_ERR_IO. */
 static mote_status template_udp_open(void *state, const mote_address *local, uint32_t options, uint32_t token,
                                      size_t *socket)
 {
@@ -351,7 +352,7 @@ static mote_status template_store_read(void *state, uint32_t owner, uint32_t rec
     return MOTE_ERR_NOT_FOUND;
 }
 
-/* Creates or replaces the record by the parts, one after the other. Atomic and durable: before this returns the
+/* Creates or replaces the record by the parts, 8 at the most, one after the other. Atomic and durable: before this returns the
  * record is as it was, also when power fails midway; afterwards it is the new one. What is lost here is an
  * acknowledged message lost, or a key used twice. */
 static mote_status template_store_write(void *state, uint32_t owner, uint32_t record, const mote_bytes *parts,
@@ -528,7 +529,7 @@ static const mote_port_resolver template_resolver = {
 
 static const mote_port_radio template_radio = {
     .size = sizeof template_radio,
-    /* What the radio does by itself; the library does the rest. */
+    /* What the radio does by itself, of MOTE_RADIO_CSMA, _ACK, _RETRY and _FILTER; the library does the rest. */
     .capabilities = 0,
     .start = template_radio_start,
     .enable = template_radio_enable,
@@ -556,7 +557,6 @@ static const mote_port_tap template_tap = {
     .size = sizeof template_tap,
     .pass = template_tap_pass,
     .active = template_tap_active,
-
 };
 
 static const mote_port_tun template_tun = {

@@ -31,7 +31,8 @@ pub struct mote_radio_addresses {
 /// Sends and receives frames.
 ///
 /// Received frames come to the node by `mote_radio_received`, the end of a transmission by
-/// `mote_radio_sent`; both may be called from an interrupt.
+/// `mote_radio_sent`; both may be called from an interrupt. Only `transmit` has to be there: without
+/// `channel_clear` the channel is always taken for clear, and without another there is nothing to do for it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mote_port_radio {

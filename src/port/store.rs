@@ -29,7 +29,7 @@ pub struct mote_port_store {
             len: *mut usize,
         ) -> mote_status,
     >,
-    /// Creates or replaces the record by the `count` parts one after the other.
+    /// Creates or replaces the record by the `count` parts one after the other, 8 at the most.
     /// `MOTE_ERR_FULL` when there is no room, `MOTE_ERR_IO`.
     pub write: Option<
         unsafe extern "C" fn(

@@ -44,8 +44,9 @@ pub struct mote_port_udp {
     pub reserved: u32,
     /// Opens a non-blocking socket at `local`: an all-zero address means all of IPv6 and IPv4,
     /// port 0 any free port. `options` are `MOTE_UDP_…` open options. `token` comes back in
-    /// `mote_port_ready`. `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_NOT_FOUND` when `local` is no address of this system,
-    /// `MOTE_ERR_IO`.
+    /// `mote_port_ready`. `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_ADDRESS_IN_USE`,
+    /// `MOTE_ERR_NOT_FOUND` when `local` is no address of this system, `MOTE_ERR_UNSUPPORTED` for an option that is
+    /// not known, `MOTE_ERR_IO`.
     pub open: Option<
         unsafe extern "C" fn(
             state: *mut c_void,

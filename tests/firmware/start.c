@@ -14,20 +14,29 @@ void reset(void);
 __attribute__((weak)) void initialise_monitor_handles(void);
 __attribute__((weak)) void *_sbrk(int bytes);
 
-/* What a core without compare-and-swap asks for: no interrupt in between. */
-bool _critical_section_1_0_acquire(void);
-void _critical_section_1_0_release(bool masked);
+/* What a core without compare-and-swap asks for: no interrupt in between. They are not nested, and take and give nothing. */
+void _critical_section_1_0_acquire(void);
+void _critical_section_1_0_release(void);
 
-bool _critical_section_1_0_acquire(void)
+static bool were_off;
+
+static bool interrupts_are_off(void)
 {
-    uint32_t masked;
-    __asm__ volatile("mrs %0, primask\n cpsid i" : "=r"(masked) : : "memory");
-    return masked != 0;
+    uint32_t mask;
+    __asm__ volatile("mrs %0, primask" : "=r"(mask));
+    return mask != 0;
 }
 
-void _critical_section_1_0_release(bool masked)
+void _critical_section_1_0_acquire(void)
 {
-    if (!masked) __asm__ volatile("cpsie i" : : : "memory");
+    bool off = interrupts_are_off();
+    __asm__ volatile("cpsid i" : : : "memory");
+    were_off = off;
+}
+
+void _critical_section_1_0_release(void)
+{
+    if (!were_off) __asm__ volatile("cpsie i" : : : "memory");
 }
 
 static void semihosting(uint32_t operation, const void *argument)
@@ -88,6 +97,10 @@ void reset(void)
     for (uint32_t *to = bss_end; to < sp - 64; ) *to++ = PATTERN;
     if (initialise_monitor_handles != NULL) initialise_monitor_handles();
     int status = main();
+    if (interrupts_are_off()) {
+        board_print("interrupts stayed off\n");
+        status = 4;
+    }
     board_print("stack ");
     board_number(stack_used());
     board_print(" bytes\n");
