@@ -7,7 +7,6 @@ use super::entry::{CON, GROUP, REQUEST, Stage, raw};
 use super::event::{Event, Request};
 use super::message;
 use super::params::Params;
-use super::peers;
 use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
 use super::wire::{self, Bits, Encoder, Type, number, token, uint};
@@ -189,36 +188,44 @@ impl<'m> Endpoint<'m> {
         pending: &Pending,
         built: Result<usize>,
     ) -> Result<Handle> {
-        let head = &pending.head;
-        match built.and_then(|length| self.store_built(head, length)) {
-            Ok(()) => {
-                head.stage.set(Stage::Turn);
-                self.take_turn(cx, pending);
-                head.handle().ok_or(Error::Full)
-            }
-            Err(error) => {
-                self.free(head);
-                Err(error)
-            }
+        let sent = self.send_next(cx, pending, built);
+        if sent.is_err() {
+            self.free(&pending.head);
         }
+        sent.and(pending.head.handle().ok_or(Error::Full))
+    }
+
+    /// Keeps the next message of a request, which lies in the scratch buffer, and sends it if it is its turn.
+    #[inline(never)] // One copy.
+    pub(super) fn send_next(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        pending: &Pending,
+        built: Result<usize>,
+    ) -> Result<()> {
+        self.store_built(&pending.head, built?)?;
+        pending.head.stage.set(Stage::Turn);
+        self.take_turn(cx, pending);
+        Ok(())
     }
 
     /// Sends a request's message if it is its turn.
     #[inline(never)]
     pub(super) fn take_turn(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
         let head = &pending.head;
-        let peer = self.peer_of(head);
-        let ahead = |other: &Pending| {
-            other.head.at(Stage::Turn)
-                && other.head.peer.get() == head.peer.get()
-                && (other.order.get().wrapping_sub(pending.order.get()) as i16) < 0
-        };
-        let mut due = Instant::NEVER;
         if !head.is(GROUP | pending::OUTSTANDING) {
-            if peer.outstanding.get() >= self.config.params.nstart || self.tables.requests.iter().any(ahead) {
-                return head.due.set(due);
+            let mut room = self.config.params.nstart;
+            for other in self.tables.requests {
+                let ahead = other.head.at(Stage::Turn)
+                    && (other.order.get().wrapping_sub(pending.order.get()) as i16) < 0;
+                if other.head.is_of(head.peer.get()) && (ahead || other.head.is(pending::OUTSTANDING)) {
+                    room = if ahead { 0 } else { room.saturating_sub(1) };
+                }
             }
-            due = peer.quiet_until.get();
+            if room == 0 {
+                return head.due.set(Instant::NEVER);
+            }
+            let due = self.peer_of(head).quiet_until.get();
             if due > self.now {
                 return self.wait_until(head, due);
             }
@@ -257,9 +264,8 @@ impl<'m> Endpoint<'m> {
                 }
             }
         }
-        if !head.is(GROUP | pending::OUTSTANDING) {
+        if !head.is(GROUP) {
             head.set(pending::OUTSTANDING);
-            peers::more(&self.peer_of(head).outstanding);
         }
     }
 
@@ -275,18 +281,12 @@ impl<'m> Endpoint<'m> {
         if pending.head.at(Stage::Notification) {
             self.deregister(cx, pending);
         }
-        self.fail(pending, Error::Cancelled);
+        self.end(pending, Error::Cancelled);
         Ok(())
     }
 
-    /// Lets a request end with `error`.
-    #[inline(never)]
-    pub(super) fn fail(&mut self, pending: &Pending, error: Error) {
-        self.release(pending);
-        self.end(pending, error);
-    }
-
-    /// The terminal event of a request is to be taken.
+    /// Lets a request end with `error`: its terminal event is to be taken.
+    #[inline(never)] // One copy.
     pub(super) fn end(&mut self, pending: &Pending, error: Error) {
         pending.head.stage.set(Stage::End);
         pending.etag.set(error.code().unsigned_abs());
@@ -299,7 +299,6 @@ impl<'m> Endpoint<'m> {
         let head = &pending.head;
         if head.is(pending::OUTSTANDING) {
             head.unset(pending::OUTSTANDING);
-            peers::less(&self.peer_of(head).outstanding);
             self.wake(Some(head.peer.get()));
         }
     }

@@ -101,8 +101,6 @@ impl<'m> Endpoint<'m> {
             return Err(Error::Invalid);
         }
         carver.enough()?;
-        #[cfg(target_os = "none")]
-        super::whole::keep();
         Ok(Endpoint {
             resources: Table::new(resources),
             peers: peers.ok_or(Error::NoMemory)?,
@@ -192,7 +190,7 @@ impl<'m> Endpoint<'m> {
         }
         match self.tables.entry(head) {
             // One that was acknowledged was delivered.
-            Entry::Request(request) if head.is(CON) == head.at(Stage::Ack) => self.fail(request, error),
+            Entry::Request(request) if head.is(CON) == head.at(Stage::Ack) => self.end(request, error),
             // A way may come back; nobody who listens wants the answer.
             Entry::Exchange(exchange) if error == Error::Refused => self.delivered(exchange, false),
             _ => {}
@@ -363,7 +361,6 @@ impl<'m> Endpoint<'m> {
         }
         if let Some(peer) = peer {
             let peer = self.peers.get(peer);
-            peer.outstanding.set(0);
             peer.verified.set(false);
         }
         self.next = self.now;

@@ -21,7 +21,6 @@
 //! | `resources` | the [`Resource`]s of a server, and how a request finds its own |
 //! | `params` | the [`Params`] of transmission and the capacities ([`Config`]) |
 //! | `stats` | the counters |
-//! | `whole` | which functions take their arguments whole, for the size of the code |
 #![forbid(unsafe_code)]
 
 mod cbor;
@@ -48,8 +47,6 @@ mod server;
 mod stats;
 mod transfer;
 pub mod uri;
-#[cfg(target_os = "none")]
-mod whole;
 pub mod wire;
 
 pub use endpoint::Endpoint;

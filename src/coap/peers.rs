@@ -44,8 +44,6 @@ pub(super) struct Peer {
     rtt: Cell<u16>,
     /// What would be lost with it: [`NEEDED`], [`RECORDED`]; only while a place is looked for.
     pub(super) loss: Cell<u8>,
-    /// How many requests are outstanding at it (NSTART).
-    pub(super) outstanding: Cell<u8>,
     /// How many notifications are being made for it or on their way to it (RFC 7641 §4.5.1).
     pub(super) notifying: Cell<u8>,
     /// Whether it has shown that it is where it says.
@@ -188,7 +186,6 @@ impl<'m> Peers<'m> {
         peer.window.set(now);
         peer.ids.set(0);
         peer.rtt.set(0);
-        peer.outstanding.set(0);
         peer.verified.set(false);
         peer.live.set(true);
         peer.next_id.set(random.u32() as u16);

@@ -65,7 +65,7 @@ impl<'m> Endpoint<'m> {
         if fault {
             // Of a group, the others may do better.
             if !group {
-                self.fail(pending, Error::Protocol);
+                self.end(pending, Error::Protocol);
             }
             return self.rejected();
         }
@@ -228,13 +228,12 @@ impl<'m> Endpoint<'m> {
             return Err(Error::Invalid);
         }
         let block = Bits::at(pending.offset.get(), more, pending.szx.get())?;
-        let length = self.rebuild(cx, pending, (number::BLOCK1, block.0), bytes)?;
-        self.store_built(&pending.head, length)?;
+        let built = self.rebuild(cx, pending, (number::BLOCK1, block.0), bytes);
+        self.send_next(cx, pending, built)?;
         if !more {
             pending.head.unset(pending::UPLOAD);
             pending.offset.set(0);
         }
-        self.send_next(cx, pending);
         Ok(())
     }
 
@@ -256,13 +255,13 @@ impl<'m> Endpoint<'m> {
             let expected = if head.is(pending::UPLOAD) { 0 } else { pending.offset.get() };
             if known != 0 && known != etag {
                 // Blocks of two states of the resource do not go together (RFC 7959 §2.4).
-                self.fail(pending, Error::SessionLost);
+                self.end(pending, Error::SessionLost);
                 return None;
             }
             last = !part.more || head.is(pending::ONE_BLOCK);
             let whole = last || block.size() == message.payload.len();
             if (message.code != Code::VALID && part.offset != expected) || !whole {
-                self.fail(pending, Error::Protocol);
+                self.end(pending, Error::Protocol);
                 return None;
             }
         }
@@ -341,17 +340,9 @@ impl<'m> Endpoint<'m> {
 
     /// Sends the message that was built as the next of a request.
     fn go_on(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending, built: Result<usize>) {
-        match built.and_then(|length| self.store_built(&pending.head, length)) {
-            Ok(()) => self.send_next(cx, pending),
-            Err(error) => self.fail(pending, error),
+        if let Err(error) = self.send_next(cx, pending, built) {
+            self.end(pending, error);
         }
-    }
-
-    /// Sends the message that was stored as the next of a request.
-    fn send_next(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
-        pending.head.unset(pending::OUTSTANDING);
-        pending.head.stage.set(Stage::Turn);
-        self.take_turn(cx, pending);
     }
 
     /// Tells the peer that its notifications are no longer wanted (RFC 7641 §3.6). Should that be
