@@ -2212,7 +2212,8 @@ typedef struct mote_coap_request_config {
      */
     uint8_t observe;
     /**
-     * 1: fetch only the one block at `offset`, not the rest of the body.
+     * 1: fetch only the one block at `offset`, not the rest of the body. Needs a build with the feature
+     * `coap-block`, as do `more` and `offset`.
      */
     uint8_t one_block;
     /**

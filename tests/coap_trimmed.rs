@@ -67,19 +67,25 @@ fn what_is_left_out_is_refused_and_the_rest_works() {
         };
         let by_uri =
             mote_coap_request_config { remote: zeroed(), uri: bytes(b"coap://[fd00::1]/readings"), ..posted };
+        let one_block = mote_coap_request_config { one_block: 1, ..posted };
         let observed = mote_coap_request_config { observe: 1, ..posted };
         let start = |config: &mote_coap_request_config| mote_coap_start(coap, config, null_mut());
         let unless = |has: bool| if has { MOTE_OK } else { MOTE_ERR_UNSUPPORTED };
         assert_eq!(start(&posted), MOTE_OK);
         assert_eq!(start(&by_uri), unless(cfg!(feature = "coap-uri")));
         assert_eq!(start(&observed), unless(cfg!(feature = "coap-observe")));
-        assert_eq!(start(&mote_coap_request_config { uri: bytes(b"x"), remote: zeroed(), ..posted }), {
+        assert_eq!(start(&one_block), unless(cfg!(feature = "coap-block")));
+        let nonsense = mote_coap_request_config { uri: bytes(b"x"), remote: zeroed(), ..posted };
+        assert_eq!(start(&nonsense), {
             if cfg!(feature = "coap-uri") { MOTE_ERR_MALFORMED } else { MOTE_ERR_UNSUPPORTED }
         });
         let started =
-            1 + usize::from(cfg!(feature = "coap-uri")) + usize::from(cfg!(feature = "coap-observe"));
+            1 + [cfg!(feature = "coap-uri"), cfg!(feature = "coap-observe"), cfg!(feature = "coap-block")]
+                .into_iter()
+                .filter(|there| *there)
+                .count();
         // Nobody listens there.
-        assert_eq!(mote_sim_run(sim, &raw const node, 1, 400_000), MOTE_OK);
+        assert_eq!(mote_sim_run(sim, &raw const node, 1, 600_000), MOTE_OK);
         assert_eq!(ends, vec![MOTE_ERR_TIMEOUT; started]);
         assert_eq!(mote_coap_close(coap), MOTE_OK);
         assert_eq!(mote_node_close(node), MOTE_OK);

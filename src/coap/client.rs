@@ -31,11 +31,18 @@ impl<'m> Endpoint<'m> {
     /// are taken, [`Error::TooLarge`] when options leave no room in a message,
     /// [`Error::Invalid`] for a code that is no method, a token longer than 8 bytes in
     /// what is not confirmable, an offset at
-    /// which no block starts or a payload shorter than the first block. No event follows an error.
+    /// which no block starts or a payload shorter than the first block, [`Error::Unsupported`] for what this build
+    /// lacks. No event follows an error.
     pub fn request(&mut self, cx: &mut DatagramContext<'_>, request: &Request<'_>) -> Result<Handle> {
         self.now = cx.now;
         if !request.method.is_request() {
             return Err(Error::Invalid);
+        }
+        let in_blocks = request.offset != 0 || request.one_block || request.more;
+        if (request.observe && !cfg!(feature = "coap-observe"))
+            || (in_blocks && !cfg!(feature = "coap-block"))
+        {
+            return Err(Error::Unsupported);
         }
         let pending = self.begin(cx, &request.path, request.params)?;
         let built = self.build_request(cx, pending, request);
@@ -66,7 +73,7 @@ impl<'m> Endpoint<'m> {
             0 => params.max_transmit_wait(),
             timeout => timeout,
         };
-        if request.observe && cfg!(feature = "coap-observe") {
+        if request.observe {
             flags |= pending::OBSERVE;
             pending.etag.set(NO_SEQUENCE);
         }
@@ -84,7 +91,8 @@ impl<'m> Endpoint<'m> {
             out.add(number::OBSERVE, 0);
         }
         let length = request.payload.len();
-        if request.offset != 0 || (szx < 6 && !request.more && length == 0) {
+        let asks_for_block = request.offset != 0 || (szx < 6 && !request.more && length == 0);
+        if asks_for_block && cfg!(feature = "coap-block") {
             pending.offset.set(request.offset);
             if request.offset & ((16 << szx) - 1) != 0 {
                 return Err(Error::Invalid);
@@ -278,7 +286,7 @@ impl<'m> Endpoint<'m> {
         self.now = cx.now;
         let pending = self.tables.request(request).filter(|pending| !pending.head.at(Stage::End));
         let pending = pending.ok_or(Error::Stale)?;
-        if pending.head.at(Stage::Notification) {
+        if pending.head.at(Stage::Notification) && cfg!(feature = "coap-observe") {
             self.deregister(cx, pending);
         }
         self.end(pending, Error::Cancelled);
@@ -308,7 +316,7 @@ impl<'m> Endpoint<'m> {
     pub(super) fn close(&mut self, pending: &Pending) {
         self.release(pending);
         self.free(&pending.head);
-        if pending.head.is(pending::OBSERVE) {
+        if pending.head.is(pending::OBSERVE) && cfg!(feature = "coap-observe") {
             self.close_children(pending);
         }
     }

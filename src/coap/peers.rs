@@ -9,9 +9,15 @@ use crate::time::Instant;
 use crate::transport::Path;
 use core::cell::Cell;
 
+/// The message IDs below are for groups, those from here on for anybody else: a member that does not know that it
+/// was asked as one may answer with a Reset, which then hits no other message (RFC 7252 §8.1).
+const FIRST_ID: u16 = 1 << 12;
+
 /// How many message IDs new requests may take within one lifetime. Together with those that
-/// blocks and answers take, two lifetimes stay below the 65,536 there are.
-const IDS_PER_LIFETIME: u16 = 28_000;
+/// blocks and answers take, two lifetimes stay below the 61,440 there are for one peer.
+const IDS_PER_LIFETIME: u16 = 27_000;
+/// The same for a group, of the 4,096 there are for it.
+const GROUP_IDS_PER_LIFETIME: u16 = 2000;
 
 /// How far apart unconfirmed notifications are while the round-trip time is not known, in
 /// milliseconds (RFC 7641 §4.5.1).
@@ -69,9 +75,19 @@ impl Peer {
             self.ids.set(0);
         }
         let id = self.next_id.get();
-        self.next_id.set(id.wrapping_add(1));
+        // Each kind begins anew at its own first.
+        self.next_id.set(if self.is_group() {
+            (id + 1) % FIRST_ID
+        } else {
+            id.checked_add(1).unwrap_or(FIRST_ID)
+        });
         self.ids.set(self.ids.get().saturating_add(1));
         id
+    }
+
+    /// Whether it is a group.
+    fn is_group(&self) -> bool {
+        self.next_id.get() < FIRST_ID
     }
 
     /// Whether counting began at least so long ago.
@@ -82,7 +98,8 @@ impl Peer {
 
     /// Whether so many message IDs are taken that a new request has to wait.
     pub(super) fn is_exhausted(&self, now: Instant, lifetime: u32) -> bool {
-        self.ids.get() >= IDS_PER_LIFETIME && !self.is_over(now, lifetime.into())
+        let most = if self.is_group() { GROUP_IDS_PER_LIFETIME } else { IDS_PER_LIFETIME };
+        self.ids.get() >= most && !self.is_over(now, lifetime.into())
     }
 
     /// It acknowledged a message so long after it was sent for the first and only time.
@@ -188,7 +205,9 @@ impl<'m> Peers<'m> {
         peer.rtt.set(0);
         peer.verified.set(false);
         peer.live.set(true);
-        peer.next_id.set(random.u32() as u16);
+        let id = random.u32() as u16;
+        let group = path.remote.ip.is_multicast();
+        peer.next_id.set(if group { id % FIRST_ID } else { id.max(FIRST_ID) });
         let mut echo = [0; 8];
         random.fill(&mut echo);
         peer.echo.set(echo);
@@ -207,20 +226,28 @@ mod tests {
         const LIFETIME: u32 = 1000;
         let (slots, mut paths) = ([Peer::default()], [Path::default()]);
         let mut peers = Peers::new(&slots, &mut paths).unwrap();
-        peers.settle(0, &Path::default(), Instant(5), &mut Sequence(1));
-        let peer = peers.get(0);
-        let mut last: BTreeMap<u16, u64> = BTreeMap::new();
-        let mut refused = 0;
-        for step in 0..400_000u64 {
-            let now = Instant(5 + step / 50);
-            if peer.is_exhausted(now, LIFETIME) {
-                refused += 1;
-                continue;
+        let group = Path::to(crate::address::SocketAddress::new(Ip::parse("ff02::fd").unwrap(), 5683));
+        let mut taken = Vec::new();
+        for path in [Path::default(), group] {
+            peers.settle(0, &path, Instant(5), &mut Sequence(1));
+            let peer = peers.get(0);
+            let mut last: BTreeMap<u16, u64> = BTreeMap::new();
+            let mut refused = 0;
+            for step in 0..400_000u64 {
+                let now = Instant(5 + step / 50);
+                if peer.is_exhausted(now, LIFETIME) {
+                    refused += 1;
+                    continue;
+                }
+                let before = last.insert(peer.take_id(now, LIFETIME), now.0);
+                assert!(before.is_none_or(|before| now.0 - before >= LIFETIME.into()));
             }
-            let before = last.insert(peer.take_id(now, LIFETIME), now.0);
-            assert!(before.is_none_or(|before| now.0 - before >= LIFETIME.into()));
+            assert!(refused > 0);
+            taken.push(last);
         }
-        assert!(refused > 0);
+        // A group's are nobody else's (RFC 7252 §8.1).
+        assert!(taken[1].keys().all(|id| !taken[0].contains_key(id)));
+        assert!(taken[0].len() > 60_000 && taken[1].len() == 4096);
     }
 
     #[test]

@@ -7,7 +7,6 @@ use super::entry::{CON, GROUP, Head, Stage};
 use super::event::Response;
 use super::exchange::{ACKED, Exchange, IDEMPOTENT, NOTIFY};
 use super::key;
-use super::link::Window;
 use super::listing;
 use super::wire::{self, Bits, Code, Encoder, Type, number};
 use crate::status::{Error, Result};
@@ -264,8 +263,8 @@ impl Endpoint<'_> {
         let mut tag = 0;
         if listing {
             out.add(number::CONTENT_FORMAT, LINK_FORMAT);
-            let list = listing::measure(&self.resources, &request.options);
-            (length, tag) = (list.length, list.hash);
+            let list = listing::write(&self.resources, &request.options, 0, &mut []);
+            (length, tag) = (list.total(), list.fingerprint());
         }
         let wanted = asked.unwrap_or(Bits(6));
         let offset = if success { wanted.offset() } else { 0 };
@@ -309,8 +308,7 @@ impl Endpoint<'_> {
         out.code(code);
         if listing {
             let resources = &self.resources;
-            let list =
-                |room: &mut [u8]| listing::write(resources, &request.options, &mut Window::new(skip, room));
+            let list = |room: &mut [u8]| listing::write(resources, &request.options, skip, room).kept();
             let _ = out.payload_with(rest, list);
         } else {
             let payload = response.payload.get(skip..).unwrap_or_default();

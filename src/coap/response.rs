@@ -220,7 +220,7 @@ impl<'m> Endpoint<'m> {
     ) -> Result<()> {
         self.now = cx.now;
         let pending = self.tables.request(request).ok_or(Error::Stale)?;
-        if !pending.head.at(Stage::Block) {
+        if !pending.head.at(Stage::Block) || !cfg!(feature = "coap-block") {
             return Err(Error::State);
         }
         let size = 16 << pending.szx.get();

@@ -158,7 +158,7 @@ impl Endpoint<'_> {
                 // A group's member that has nothing to show stays silent (RFC 6690 §4.1).
                 Code::GET
                     if exchange.head.is(GROUP)
-                        && listing::measure(&self.resources, &message.options).length == 0 =>
+                        && listing::write(&self.resources, &message.options, 0, &mut []).total() == 0 =>
                 {
                     Code::EMPTY
                 }

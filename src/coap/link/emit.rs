@@ -5,6 +5,7 @@
 use super::{Attribute, holds};
 use crate::address::put_decimal;
 use crate::bytes::Writer;
+use crate::coap::key;
 use crate::coap::uri::{PATH, SEGMENT, encode};
 use crate::status::{Error, Result};
 
@@ -30,17 +31,23 @@ pub struct Window<'a> {
     out: Writer<'a>,
     skip: usize,
     total: usize,
+    hash: u32,
 }
 
 impl<'a> Window<'a> {
     /// Keeps what falls to the places from `offset` on, as far as `buffer` has room.
     pub const fn new(offset: usize, buffer: &'a mut [u8]) -> Window<'a> {
-        Window { out: Writer::new(buffer), skip: offset, total: 0 }
+        Window { out: Writer::new(buffer), skip: offset, total: 0, hash: key::EMPTY }
     }
 
     /// How long the document is so far.
     pub const fn total(&self) -> usize {
         self.total
+    }
+
+    /// The fingerprint of the whole document so far.
+    pub(in crate::coap) const fn fingerprint(&self) -> u32 {
+        self.hash
     }
 
     /// How many bytes of it were kept, at the front of the buffer.
@@ -52,6 +59,7 @@ impl<'a> Window<'a> {
 impl Sink for Window<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
         self.total = self.total.saturating_add(bytes.len());
+        self.hash = key::hash(self.hash, bytes);
         let skipped = self.skip.min(bytes.len());
         self.skip -= skipped;
         let rest = bytes.get(skipped..).unwrap_or_default();

@@ -93,7 +93,8 @@ pub struct mote_coap_request_config {
     /// 1: register as an observer (RFC 7641); each notification is a `MOTE_COAP_RESPONSE`,
     /// until cancelled. Needs a build with the feature `coap-observe`.
     pub observe: u8,
-    /// 1: fetch only the one block at `offset`, not the rest of the body.
+    /// 1: fetch only the one block at `offset`, not the rest of the body. Needs a build with the feature
+    /// `coap-block`, as do `more` and `offset`.
     pub one_block: u8,
     /// What to ask: the URI is taken apart as RFC 7252 §6.4 says. May be empty when `remote` and
     /// `options` say it all. Needs a build with the feature `coap-uri`.
@@ -189,7 +190,7 @@ pub(super) fn tell(coap: CoapRef, event: &Event<'_>) {
             (shown.offset, shown.total) = (part.offset, part.total);
             *request
         }
-        Event::NeedBlock { request, offset, length } => {
+        Event::NeedBlock { request, offset, length } if cfg!(feature = "coap-block") => {
             if supply_from_body(coap, *request, *offset, *length) {
                 return;
             }
@@ -201,7 +202,7 @@ pub(super) fn tell(coap: CoapRef, event: &Event<'_>) {
             (shown.kind, shown.status, shown.last) = (MOTE_COAP_ENDED, outcome(*result), 1);
             *request
         }
-        Event::Request(_) => return,
+        _ => return,
     };
     (shown.coap, shown.request) = (coap.pointer(), handle.raw());
     let told = coap.with(|core| {
@@ -321,9 +322,6 @@ unsafe fn start(
         || given.reserved != 0
     {
         return Err(Error::Invalid);
-    }
-    if given.observe != 0 && !cfg!(feature = "coap-observe") {
-        return Err(Error::Unsupported);
     }
     let destination = destination(&given.remote, uri)?;
     let size = if given.block_size == 0 { 1024 } else { given.block_size };
@@ -459,6 +457,7 @@ pub unsafe extern "C" fn mote_coap_ping(
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.
+#[cfg(feature = "coap-block")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mote_coap_supply(
     coap: *mut mote_coap,
