@@ -16,7 +16,7 @@ static const char usage[] =
     "  --nodes N          how many nodes, the root included (25)\n"
     "  --topology T       grid, line or random (grid)\n"
     "  --mode M           storing or non-storing (non-storing)\n"
-    "  --objective O      mrhof or of0 (mrhof)\n"
+    "  --objective O      mrhof, of0, hops or latency (mrhof)\n"
     "  --loss P           frames lost on each link, in percent (0)\n"
     "  --duration S       seconds of pings once the network is complete (300)\n"
     "  --interval MS      from one ping to the next; as soon as it has ended if not given\n"
@@ -145,7 +145,7 @@ static void start(uint32_t id) {
     if (id == 0) {
         mote_mesh_root_config root = { MOTE_MESH_ROOT_CONFIG_INIT };
         root.mode = storing ? MOTE_MESH_STORING : MOTE_MESH_NON_STORING;
-        root.objective = strcmp(wanted.objective, "of0") == 0 ? MOTE_MESH_OF0 : MOTE_MESH_MRHOF;
+        root.objective = tool_objective("--objective", wanted.objective);
         tool_check(mote_mesh_start_root(at->mesh, &root), "root");
     } else {
         tool_check(mote_mesh_join(at->mesh), "join");
@@ -246,7 +246,8 @@ static void draw(void) {
             if (other != NULL) links[links_count++] = (picture_link){ i, other->id, fmax(1, neighbour.etx / 128.0), neighbour.parent };
         }
     }
-    snprintf(title, sizeof title, "%u nodes, %s, %s mode, %s", wanted.nodes, wanted.topology, wanted.mode, strcmp(wanted.objective, "of0") == 0 ? "OF0" : "MRHOF");
+    snprintf(title, sizeof title, "%u nodes, %s, %s mode, %s", wanted.nodes, wanted.topology, wanted.mode,
+             strcmp(wanted.objective, "of0") == 0 ? "OF0" : strcmp(wanted.objective, "mrhof") == 0 ? "MRHOF" : wanted.objective);
     snprintf(subtitle, sizeof subtitle, "%g %% of the frames lost on each link; %.1f %% of the pings answered down, %.1f %% up; %.0f hops at most", wanted.loss, share(&down),
              share(&up), summarise().depth);
     picture_draw(out, title, subtitle, nodes, wanted.nodes, links, links_count);
@@ -308,7 +309,7 @@ int main(int argc, char **argv) {
         }
     }
     (void)tool_either("--mode", wanted.mode, "non-storing", "storing");
-    (void)tool_either("--objective", wanted.objective, "mrhof", "of0");
+    (void)tool_objective("--objective", wanted.objective);
     if (strcmp(wanted.topology, "line") != 0 && strcmp(wanted.topology, "random") != 0 && strcmp(wanted.topology, "grid") != 0)
         tool_refuse("--topology", wanted.topology, "grid, line or random");
     mote_air_config config = { MOTE_AIR_CONFIG_INIT, .nodes = wanted.nodes, .seed = wanted.seed, .loss = (uint32_t)(wanted.loss * 10) };

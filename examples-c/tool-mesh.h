@@ -20,7 +20,7 @@ enum { TOOL_MAX_PEERS = 16 };
 
 #define TOOL_ROOT_USAGE(who) \
     "  --mode MODE            " who "storing or non-storing (non-storing)\n" \
-    "  --objective O          " who "mrhof or of0 (mrhof)\n" \
+    "  --objective O          " who "mrhof, of0, hops or latency (mrhof)\n" \
     "  --prefix P             " who "the first 64 bits of all addresses of the mesh (fd00::)\n" \
     "  --compress             " who "all nodes send the headers of RPL compressed (RFC 8138, RFC 9035)\n" \
     "  --fast                 " who "trickle begins at a quarter of a second, for demonstrations\n"
@@ -122,7 +122,7 @@ static TOOL_UNUSED int tool_root_option(mote_mesh_root_config *root, int *i, int
     }
     if (value == NULL) return 0;
     if (strcmp(option, "--mode") == 0) root->mode = tool_either(option, value, "non-storing", "storing") ? MOTE_MESH_STORING : MOTE_MESH_NON_STORING;
-    else if (strcmp(option, "--objective") == 0) root->objective = tool_either(option, value, "mrhof", "of0") ? MOTE_MESH_OF0 : MOTE_MESH_MRHOF;
+    else if (strcmp(option, "--objective") == 0) root->objective = tool_objective(option, value);
     else if (strcmp(option, "--prefix") == 0) {
         mote_address prefix;
         tool_check(mote_address_parse(tool_bytes(value), &prefix), "--prefix");

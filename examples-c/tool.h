@@ -48,6 +48,16 @@ static TOOL_UNUSED unsigned long tool_count(const char *option, const char *valu
     return number;
 }
 
+/* The objective function of this name. */
+static TOOL_UNUSED uint32_t tool_objective(const char *option, const char *value) {
+    static const char *const names[] = { "mrhof", "of0", "hops", "latency" };
+    static const uint32_t objectives[] = { MOTE_MESH_MRHOF, MOTE_MESH_OF0, MOTE_MESH_MRHOF_HOP_COUNT, MOTE_MESH_MRHOF_LATENCY };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(value, names[i]) == 0) return objectives[i];
+    tool_refuse(option, value, "mrhof, of0, hops or latency");
+    return 0;
+}
+
 /* Whether an option was given the first or the second of two words; a third one ends the program. */
 static TOOL_UNUSED int tool_either(const char *option, const char *value, const char *first, const char *second) {
     char takes[64];

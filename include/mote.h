@@ -574,6 +574,16 @@
 #define MOTE_MESH_MRHOF 1
 
 /**
+ * MRHOF with the hop count, which the DODAG then tells of in a metric container (RFC 6551).
+ */
+#define MOTE_MESH_MRHOF_HOP_COUNT 3
+
+/**
+ * MRHOF with the latency likewise, of which each transmission that a link takes is expected to make 8.2 ms.
+ */
+#define MOTE_MESH_MRHOF_LATENCY 4
+
+/**
  * The objective function zero (RFC 6552).
  */
 #define MOTE_MESH_OF0 2
@@ -2837,7 +2847,8 @@ typedef struct mote_mesh_root_config {
      */
     uint32_t mode;
     /**
-     * `MOTE_MESH_MRHOF` (the default, where the build has it) or `MOTE_MESH_OF0`.
+     * `MOTE_MESH_MRHOF` (the default, where the build has it), `MOTE_MESH_MRHOF_HOP_COUNT`, `MOTE_MESH_MRHOF_LATENCY`
+     * or `MOTE_MESH_OF0`.
      */
     uint32_t objective;
     /**

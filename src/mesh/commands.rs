@@ -77,7 +77,7 @@ impl Mesh<'_> {
             grounded: root.grounded,
             configuration: root.configuration,
             prefix: Some(prefix),
-            hop_count_metric: false,
+            metric: root.metric,
         };
         self.plane.ipv6.set_authority(own, 0);
         self.with_rpl(cx, |rpl, cx| rpl.start_root(cx, &config))?;

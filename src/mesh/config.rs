@@ -8,7 +8,7 @@ use crate::ipv6::link::LinkAddress;
 use crate::ipv6::wire::Header;
 use crate::ipv6::wire::nd::Medium;
 use crate::rpl::Mode;
-use crate::rpl::wire::Configuration;
+use crate::rpl::wire::{Configuration, PathMetric};
 
 /// What a node is to the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -219,6 +219,8 @@ pub struct Root {
     pub grounded: bool,
     /// The parameters of the DODAG, its objective function among them.
     pub configuration: Configuration,
+    /// What MRHOF minimises.
+    pub metric: PathMetric,
 }
 
 impl Default for Root {
@@ -234,6 +236,7 @@ impl Default for Root {
                 ocp: u16::from(cfg!(feature = "mrhof")),
                 ..Configuration::default()
             },
+            metric: PathMetric::Etx,
         }
     }
 }

@@ -4,9 +4,7 @@
 
 use super::dodag::{Dodag, Membership, tell};
 use super::neighbours::{self, Neighbour, interface_identifier};
-use super::wire::{
-    Carried, Configuration, DioView, INFINITE_RANK, PrefixInformation, code, emit_hop_count, mask,
-};
+use super::wire::{Carried, Configuration, DioView, INFINITE_RANK, PathCost, PrefixInformation, code, mask};
 use super::{MAX_BODY, Node, OwnTarget, Rpl, RplContext, count, lollipop, transmit};
 use crate::address::Ip;
 use crate::bytes::Writer;
@@ -35,8 +33,8 @@ impl Node<'_> {
 
     fn write_dio(&self, dodag: &Dodag, rank: u16, out: &mut Writer<'_>) -> Result<()> {
         dodag.write_dio_base(rank, out)?;
-        if dodag.hop_count != u8::MAX && rank != INFINITE_RANK {
-            emit_hop_count(dodag.hop_count, out)?;
+        if rank != INFINITE_RANK {
+            PathCost { metric: dodag.metric, value: dodag.path }.emit(out)?;
         }
         if dodag.configured {
             dodag.configuration.emit(out)?;
@@ -69,7 +67,7 @@ impl Node<'_> {
         entry.version = dio.version();
         entry.rank = dio.rank();
         entry.dtsn = dio.dtsn();
-        entry.hop_count = carried.hop_count;
+        entry.path = carried.path.value;
         if let Some([_, flags, .., a, b, c, d, e, f, g, h]) = carried.prefix {
             if flags & PrefixInformation::ROUTER_ADDRESS != 0 {
                 entry.routable_iid = [*a, *b, *c, *d, *e, *f, *g, *h];
@@ -154,7 +152,9 @@ impl Rpl<'_> {
             dodag.grounded = dio.grounded();
             dodag.preference = dio.preference();
             dodag.mode = dio.mode();
-            dodag.strange_metric = carried.strange;
+            if !infinite {
+                dodag.metric = carried.path.metric;
+            }
         }
         if let Some(configuration) = carried.configuration.filter(|_| told || !dodag.configured) {
             dodag.configuration = Configuration::read(configuration);
@@ -169,6 +169,8 @@ impl Rpl<'_> {
                 || !in_prefix(&prefix.prefix, &former.prefix, prefix.prefix_len);
             if news && dodag.is_member() {
                 dodag.tell |= tell::PREFIX;
+                // Those below are to hear of it soon.
+                dodag.inconsistent = true;
             }
             dodag.prefix = prefix;
         }

@@ -4,8 +4,9 @@
 
 use super::neighbours::{NONE, Neighbour, with_identifier};
 use super::objective;
+use super::objective::{HOP_COUNT, LATENCY};
 use super::trickle::{Parameters, Trickle};
-use super::wire::{Configuration, Dio, INFINITE_RANK, PrefixInformation};
+use super::wire::{Configuration, Dio, INFINITE_RANK, NO_VALUE, PrefixInformation, STRANGE};
 use super::{Mode, RplContext, at_second, lollipop};
 use crate::address::Ip;
 use crate::backoff::Backoff;
@@ -93,12 +94,10 @@ pub(super) struct Dodag {
     pub(super) configured: bool,
     /// Whether this node joins as a leaf, for lack of what the DODAG asks of routers.
     pub(super) leaf: bool,
-    /// Its metric is none that this build's MRHOF can minimise.
-    pub(super) strange_metric: bool,
+    /// Its metric, a [`PathMetric`](super::wire::PathMetric) or [`STRANGE`].
+    pub(super) metric: u8,
     /// Own DTSN.
     pub(super) dtsn: u8,
-    /// Own hop count when the DODAG carries that metric, else 255.
-    pub(super) hop_count: u8,
     /// See [`tell`].
     pub(super) tell: u8,
     /// An inconsistency was seen while nothing could be sent.
@@ -118,6 +117,8 @@ pub(super) struct Dodag {
     pub(super) resets_left: u8,
     /// Errors about source routes since routes were last solicited.
     pub(super) route_errors: u8,
+    /// How long the own path is by that metric, [`NO_VALUE`] where the rank stands for it.
+    pub(super) path: u32,
     pub(super) id: Ip,
     pub(super) dao: Advertisement,
     /// When the preferred parent was chosen, in seconds.
@@ -154,14 +155,14 @@ impl Dodag {
         floating: false,
         configured: false,
         leaf: false,
-        strange_metric: false,
+        metric: 0,
         dtsn: 0,
         configuration: Configuration::read(&[0; 14]),
         prefix: PrefixInformation::read(&[0; 30]),
         rank: 0,
         lowest: 0,
         advertised: 0,
-        hop_count: 0,
+        path: 0,
         preferred: 0,
         chosen: 0,
         trickle: Trickle::ZERO,
@@ -271,7 +272,7 @@ impl Dodag {
             || (self.mode == Mode::NonStoring as u8 && cfg!(feature = "rpl-non-storing"))
             || (self.mode == Mode::Storing as u8 && cfg!(feature = "rpl-storing"));
         // OF0 ignores metric containers (RFC 6552 §1).
-        let metric = !self.strange_metric || self.configuration.ocp == 0;
+        let metric = self.metric != STRANGE || self.configuration.ocp == 0;
         let form = !self.configuration.compressed || cfg!(feature = "sixlorh");
         mode && metric && form && objective::is_known(self.configuration.ocp)
     }
@@ -285,13 +286,19 @@ impl Dodag {
         self.end_repair();
     }
 
-    /// This node is the root from now on, with this address as the DODAGID.
+    /// This node is the root from now on, with this address as the DODAGID. The path begins with what makes the
+    /// rank of a root (RFC 6719 §3.4), but the first hop counts as one (RFC 6551 §3.3).
     #[inline(never)]
     pub(super) fn take_root(&mut self, id: &Ip) {
         self.adopt_version(lollipop::START);
         self.id = *id;
         self.membership = Membership::Root;
         self.rank = self.configuration.min_hop_rank_increase.max(1);
+        self.path = match self.metric {
+            HOP_COUNT => 1,
+            LATENCY => u32::from(self.rank) << 16,
+            _ => NO_VALUE,
+        };
         self.tell = tell::JOINED;
     }
 

@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::objective::MAX_LINK_METRIC;
-use super::wire::INFINITE_RANK;
+use super::wire::{INFINITE_RANK, NO_VALUE};
 use crate::address::Ip;
 
 /// ETX of a link that has not been measured: 1.5 transmissions, times 128.
@@ -30,6 +30,8 @@ pub(super) struct Neighbour {
     pub(super) etx: u16,
     /// The rank it advertised last; infinite for one that is no router.
     pub(super) rank: u16,
+    /// What its metric container says of its path.
+    pub(super) path: u32,
     /// When the link was measured last, in seconds.
     pub(super) measured: u32,
     /// The DODAG it advertised last, by [`owner`](super::dodag::Dodag::owner); 0 in a free entry.
@@ -40,8 +42,6 @@ pub(super) struct Neighbour {
     pub(super) version: u8,
     /// Its DTSN.
     pub(super) dtsn: u8,
-    /// The hop count of its metric container, 255 for none.
-    pub(super) hop_count: u8,
     /// Failures in a row.
     pub(super) failures: u8,
     /// How many routes lead through it; such an entry is never given up.
@@ -59,8 +59,8 @@ pub(super) struct Neighbour {
 impl Neighbour {
     /// A neighbour just heard.
     pub(super) fn new(iid: [u8; 8], owner: u8, instance: u8) -> Neighbour {
-        let (etx, rank, hop_count) = (UNMEASURED, INFINITE_RANK, u8::MAX);
-        Neighbour { iid, routable_iid: iid, owner, instance, etx, rank, hop_count, ..Neighbour::default() }
+        let (etx, rank, path) = (UNMEASURED, INFINITE_RANK, NO_VALUE);
+        Neighbour { iid, routable_iid: iid, owner, instance, etx, rank, path, ..Neighbour::default() }
     }
 
     pub(super) fn link_local(&self) -> Ip {

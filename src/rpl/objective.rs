@@ -2,7 +2,10 @@
 //! Objective functions (RFC 6550 §14): how good a path is, and which rank it gives.
 #![forbid(unsafe_code)]
 
-use super::wire::{Configuration, INFINITE_RANK};
+use super::wire::{Configuration, INFINITE_RANK, NO_VALUE, PathMetric};
+
+pub(super) const HOP_COUNT: u8 = PathMetric::HopCount as u8;
+pub(super) const LATENCY: u8 = PathMetric::Latency as u8;
 
 /// Links with more expected transmissions (times 128) are not used: 4, the limit of
 /// RFC 6719 §5.
@@ -15,8 +18,10 @@ pub struct Candidate {
     pub rank: u16,
     /// Expected transmissions to it, times 128; at most [`MAX_LINK_METRIC`].
     pub etx: u16,
-    /// The hop count of its metric container, 255 when it advertises none.
-    pub hop_count: u8,
+    /// The metric of the DODAG, as the type of its object: a [`PathMetric`].
+    pub metric: u8,
+    /// How long the path is that it advertises, `u32::MAX` when it advertises none.
+    pub path: u32,
 }
 
 /// What an objective function makes of the path through a neighbour.
@@ -54,6 +59,20 @@ pub fn assess(code_point: u16, candidate: &Candidate, configuration: &Configurat
 /// The expected transmissions of a path whose rank stands for those before the last hop.
 pub(super) fn path_etx(candidate: &Candidate) -> u32 {
     u32::from(candidate.rank) + u32::from(candidate.etx)
+}
+
+/// A transmission is taken to last for 8.2 ms: a full frame of IEEE 802.15.4, its acknowledgement and the waiting
+/// for a free channel; that is 2 to this power microseconds for each 128th of a transmission.
+pub(super) const LATENCY_SHIFT: u32 = 6;
+
+/// How long a path is, by a metric, with a link of this ETX more.
+pub(super) fn one_hop_longer(path: u32, metric: u8, etx: u16) -> u32 {
+    let link = match metric {
+        HOP_COUNT => 1,
+        LATENCY => u32::from(etx) << LATENCY_SHIFT,
+        _ => NO_VALUE,
+    };
+    path.saturating_add(link)
 }
 
 /// The rank one hop below `rank`, the least that any objective function may give.

@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn rank_grows_by_steps_of_min_hop_rank_increase() {
         let configuration = Configuration { min_hop_rank_increase: 100, ..Configuration::default() };
-        let candidate = Candidate { rank: 100, etx: 128, hop_count: u8::MAX };
+        let candidate = Candidate { rank: 100, etx: 128, metric: 7, path: u32::MAX };
         assert_eq!(assess(&candidate, &configuration).rank, 200);
         let far = Candidate { rank: 65_500, ..candidate };
         assert_eq!(assess(&far, &configuration).rank, 0xffff);

@@ -9,7 +9,7 @@
 
 use super::dodag::{ADVERTISE, Dodag, FORGET, HOLD, Membership, TIMERS, tell};
 use super::neighbours::{NONE, Neighbour};
-use super::objective::{Assessment, Candidate, assess, one_hop_below};
+use super::objective::{Assessment, Candidate, assess, one_hop_below, one_hop_longer};
 use super::wire::{INFINITE_RANK, Target};
 use super::{ALL_RPL_NODES, Node, Rpl, RplContext, lollipop, place};
 use crate::time::Instant;
@@ -114,7 +114,8 @@ fn consider(second: u32, owner: u8, dodag: &Dodag, neighbour: &Neighbour) -> (u3
         return NEVER;
     }
     let configuration = &dodag.configuration;
-    let candidate = Candidate { rank: neighbour.rank, etx: neighbour.etx, hop_count: neighbour.hop_count };
+    let candidate =
+        Candidate { rank: neighbour.rank, etx: neighbour.etx, metric: dodag.metric, path: neighbour.path };
     // A leaf of a DODAG that it does not understand has no objective function.
     let code_point = if dodag.can_route() { configuration.ocp } else { u16::MAX };
     let Assessment { mut cost, rank, mut threshold } = assess(code_point, &candidate, configuration);
@@ -171,7 +172,6 @@ impl Node<'_> {
         dodag.grounded = false;
         dodag.preference = 0;
         dodag.timers = [Instant::NEVER; TIMERS];
-        dodag.hop_count = if dodag.hop_count == u8::MAX { u8::MAX } else { 1 };
         dodag.dtsn = lollipop::next(dodag.dtsn);
         dodag.take_root(&own);
         dodag.inconsistent = true;
@@ -255,7 +255,7 @@ impl Node<'_> {
         dodag.end_repair();
         let Some(parent) = self.parent(dodag) else { return INFINITE_RANK };
         parent.parent = true;
-        dodag.hop_count = parent.hop_count.saturating_add(1);
+        dodag.path = one_hop_longer(parent.path, dodag.metric, parent.etx);
         parent.rank
     }
 

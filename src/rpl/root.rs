@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{Dodag, FORGET, Membership};
-use super::wire::{Configuration, PrefixInformation};
+use super::wire::{Configuration, PathMetric, PrefixInformation};
 use super::{ALL_RPL_NODES, Mode, Rpl, RplContext, lollipop};
 use crate::address::Ip;
 use crate::status::{Error, Result};
@@ -26,8 +26,8 @@ pub struct RootConfig {
     pub configuration: Configuration,
     /// The prefix that nodes form their addresses from, if any.
     pub prefix: Option<PrefixInformation>,
-    /// Whether to carry the hop count as metric, so that MRHOF minimises it instead of ETX.
-    pub hop_count_metric: bool,
+    /// What MRHOF minimises.
+    pub metric: PathMetric,
 }
 
 impl Rpl<'_> {
@@ -56,6 +56,7 @@ impl Rpl<'_> {
         entry.clear();
         entry.mode = config.mode as u8;
         entry.configuration = config.configuration;
+        entry.metric = config.metric as u8;
         if !entry.can_route() {
             return Err(Error::Invalid);
         }
@@ -67,7 +68,6 @@ impl Rpl<'_> {
         entry.configured = true;
         entry.dtsn = lollipop::fresh(cx.random);
         entry.prefix = config.prefix.unwrap_or_default();
-        entry.hop_count = if config.hop_count_metric { 1 } else { u8::MAX };
         let parameters = entry.parameters();
         entry.trickle.reset(cx.now.after(u64::from(parameters.min() / 2)), parameters, cx.random);
         self.node.send_dis(cx, &ALL_RPL_NODES, false);

@@ -4,6 +4,7 @@
 use crate::harness::*;
 use mote::mesh::{PingFailure, Root};
 use mote::rpl::Mode;
+use mote::rpl::wire::PathMetric;
 use mote::status::Error;
 
 const MODES: [Mode; 2] = [Mode::NonStoring, Mode::Storing];
@@ -96,5 +97,17 @@ fn a_grid_of_25_joins_and_reaches_everybody() {
             failed += usize::from(network.ping(id, &address(0), 0, 60).is_err());
         }
         assert!(failed <= 1, "{mode:?}: {failed} of 48 pings lost");
+    }
+}
+
+#[test]
+fn every_metric_of_mrhof_makes_a_network() {
+    for (metric, mode) in [PathMetric::HopCount, PathMetric::Latency].into_iter().zip(MODES) {
+        let root = Root { metric, ..root(mode) };
+        let mut network = Network::new(grid(4, 900), root, 8, |_, config| config.routes = 24);
+        (0..network.len()).for_each(|id| network.start(id));
+        assert!(network.until(300, Network::is_complete).is_some(), "{metric:?}");
+        let failed = (1..16).filter(|id| network.ping(0, &address(*id), 0, 60).is_err()).count();
+        assert!(failed <= 1, "{metric:?}: {failed} of 15 pings lost");
     }
 }

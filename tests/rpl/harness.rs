@@ -12,7 +12,7 @@ use mote::ipv6::routing::{
     RoutingError,
 };
 use mote::random::{Random, Sequence};
-use mote::rpl::wire::{Configuration, PrefixInformation};
+use mote::rpl::wire::{Configuration, PathMetric, PrefixInformation};
 use mote::rpl::{Config, Event, Mode, RootConfig, Rpl, RplContext};
 use mote::status::Result;
 use mote::time::Instant;
@@ -196,7 +196,7 @@ pub(crate) fn root_config(index: usize, mode: Mode) -> RootConfig {
             prefix: PREFIX,
             ..PrefixInformation::default()
         }),
-        hop_count_metric: false,
+        metric: PathMetric::Etx,
     }
 }
 

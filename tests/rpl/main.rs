@@ -7,4 +7,5 @@ mod daos;
 mod harness;
 mod networks;
 mod packets;
+mod repair;
 mod solicitations;

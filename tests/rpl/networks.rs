@@ -2,7 +2,7 @@
 //! Convergence, repair and overflow.
 
 use crate::harness::{Network, address, root_config};
-use mote::rpl::wire::Configuration;
+use mote::rpl::wire::{Configuration, PathMetric};
 use mote::rpl::{Config, Event, Mode};
 
 const MODES: [Mode; 2] = [Mode::NonStoring, Mode::Storing];
@@ -59,11 +59,32 @@ fn the_hop_count_metric_finds_the_shortest_paths() {
     network.connect(0, 3, 0.4);
     network.size_tables(Mode::NonStoring);
     let mut root = root_config(0, Mode::NonStoring);
-    root.hop_count_metric = true;
+    root.metric = PathMetric::HopCount;
     network.start(&[root]);
     assert!(network.converge(0, 120_000).is_some());
     network.run(600_000);
     assert_eq!(network.parent(3), Some(0));
+}
+
+#[test]
+fn the_latency_metric_avoids_slow_links() {
+    let mut network = Network::new(6);
+    for _ in 0..5 {
+        network.add(&Config::default());
+    }
+    // A shortcut of a link that takes four transmissions where two of one lead there too.
+    for index in 0..4 {
+        network.connect(index, index + 1, 1.0);
+    }
+    network.connect(0, 2, 0.28);
+    network.size_tables(Mode::Storing);
+    let mut root = root_config(0, Mode::Storing);
+    root.metric = PathMetric::Latency;
+    network.start(&[root]);
+    assert!(network.converge(0, 120_000).is_some());
+    network.run(1_200_000);
+    assert_eq!((network.parent(2), network.parent(4)), (Some(1), Some(3)));
+    assert_eq!(network.exchange(0), (4, 4));
 }
 
 #[test]

@@ -50,11 +50,25 @@ fn what_a_dodag_asks_and_we_lack_makes_us_a_leaf() {
 #[test]
 fn a_metric_that_mrhof_cannot_minimise_makes_us_a_leaf_too() {
     use mote::rpl::wire::{ControlOption, Metric, MetricObject};
-    for (metric, leaf) in
-        [(Metric::Latency(9), true), (Metric::HopCount(1), false), (Metric::Etx(128), false)]
-    {
+    let plain = MetricObject::aggregated;
+    let energy = Metric::NodeEnergy { included: false, supply: 1, estimate: Some(50) };
+    let one = |object| (vec![object], true);
+    for (objects, leaf) in [
+        (vec![plain(Metric::Latency(9 << 16))], false),
+        (vec![plain(Metric::HopCount(1))], false),
+        (vec![plain(Metric::Etx(128)), plain(Metric::HopCount(1))], false),
+        // A second of the same type does not count.
+        (vec![plain(Metric::HopCount(1)), plain(Metric::HopCount(200))], false),
+        (vec![MetricObject { constraint: true, optional: true, ..plain(energy) }], false),
+        one(MetricObject { constraint: true, ..plain(energy) }),
+        one(MetricObject { recorded: true, ..plain(Metric::HopCount(1)) }),
+        one(MetricObject { aggregation: 1, ..plain(Metric::Latency(9)) }),
+        one(plain(energy)),
+        one(plain(Metric::LinkQuality(&[0x21]))),
+        (vec![plain(Metric::HopCount(1)), plain(Metric::Latency(9))], true),
+    ] {
         let mut bench = Bench::new(&Config::default());
-        let container = emitted(|out| MetricObject::aggregated(metric).emit(out));
+        let container = emitted(|out| objects.iter().try_for_each(|object| object.emit(out)));
         let body = emitted(|out| {
             let dodag_id = address(0);
             Dio { version: 240, rank: 128, mode: 2, dodag_id, ..Dio::default() }.emit(out)?;
@@ -64,7 +78,11 @@ fn a_metric_that_mrhof_cannot_minimise_makes_us_a_leaf_too() {
         bench.receive(0, code::DIO, &body);
         assert!(bench.rpl.is_joined());
         let sent = bench.run(60_000);
-        assert_eq!(sent.iter().all(|(_, code, _)| *code != code::DIO), leaf, "{metric:?}");
+        assert_eq!(sent.iter().all(|(_, code, _)| *code != code::DIO), leaf, "{objects:?}");
+        // It tells of its own path.
+        let one_more = [2, 6, 3, 0, 0, 2, 0, 2];
+        let counts = sent.iter().any(|(_, _, body)| body.windows(8).any(|window| window == one_more));
+        assert_eq!(counts, !leaf && objects.iter().any(|object| object.metric == Metric::HopCount(1)));
     }
 }
 

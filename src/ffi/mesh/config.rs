@@ -8,7 +8,7 @@ use crate::ffi::members::{Member, take_over};
 use crate::ffi::node::mote_node;
 use crate::mesh::{Config, Role, Root};
 use crate::rpl::Mode;
-use crate::rpl::wire::Configuration;
+use crate::rpl::wire::{Configuration, PathMetric};
 use crate::status::{Error, Result};
 use core::ffi::c_void;
 use core::mem::offset_of;
@@ -32,6 +32,10 @@ pub const MOTE_MESH_STORING: u32 = 2;
 
 /// The objective function MRHOF with ETX (RFC 6719).
 pub const MOTE_MESH_MRHOF: u32 = 1;
+/// MRHOF with the hop count, which the DODAG then tells of in a metric container (RFC 6551).
+pub const MOTE_MESH_MRHOF_HOP_COUNT: u32 = 3;
+/// MRHOF with the latency likewise, of which each transmission that a link takes is expected to make 8.2 ms.
+pub const MOTE_MESH_MRHOF_LATENCY: u32 = 4;
 /// The objective function zero (RFC 6552).
 pub const MOTE_MESH_OF0: u32 = 2;
 
@@ -123,7 +127,8 @@ pub struct mote_mesh_root_config {
     pub size: u32,
     /// `MOTE_MESH_NON_STORING` (the default) or `MOTE_MESH_STORING`.
     pub mode: u32,
-    /// `MOTE_MESH_MRHOF` (the default, where the build has it) or `MOTE_MESH_OF0`.
+    /// `MOTE_MESH_MRHOF` (the default, where the build has it), `MOTE_MESH_MRHOF_HOP_COUNT`, `MOTE_MESH_MRHOF_LATENCY`
+    /// or `MOTE_MESH_OF0`.
     pub objective: u32,
     /// RPLInstanceID, 0 to 127 for a global instance. Default 0.
     pub instance: u8,
@@ -267,6 +272,8 @@ pub(super) fn root(given: &mote_mesh_root_config) -> Result<Root> {
     match given.objective {
         0 => {}
         MOTE_MESH_MRHOF => parameters.ocp = 1,
+        MOTE_MESH_MRHOF_HOP_COUNT => (parameters.ocp, wanted.metric) = (1, PathMetric::HopCount),
+        MOTE_MESH_MRHOF_LATENCY => (parameters.ocp, wanted.metric) = (1, PathMetric::Latency),
         MOTE_MESH_OF0 => parameters.ocp = 0,
         _ => return Err(Error::Invalid),
     }

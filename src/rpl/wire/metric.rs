@@ -148,43 +148,75 @@ impl<'a> MetricObject<'a> {
     }
 }
 
-/// What an engine has to know of a metric object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MetricKind {
-    /// A constraint, whatever of.
-    Constraint,
-    /// The hop count.
-    HopCount(u8),
-    /// ETX.
-    Etx,
-    /// Some other metric.
-    Other,
+/// What a path is measured by. The numbers are the types of the metric objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum PathMetric {
+    /// Expected transmissions, for which the rank stands (RFC 6719 §3.5): no metric container is sent.
+    #[default]
+    Etx = ETX,
+    /// The number of hops.
+    HopCount = HOP_COUNT,
+    /// Microseconds.
+    Latency = LATENCY,
 }
 
-/// Takes the next object of a metric container, as long as they are well-formed.
-pub(crate) fn next_metric(reader: &mut Reader<'_>) -> Option<MetricKind> {
-    let [kind, high, _, length] = reader.array().ok()?;
-    let data = reader.take(usize::from(length)).ok()?;
-    let least = match kind {
-        NODE_ENERGY | HOP_COUNT | ETX => 2,
-        LATENCY => 4,
-        LINK_QUALITY => 1,
-        _ => 0,
-    };
-    if data.len() < least {
-        return None;
+/// In the place of a [`PathMetric`]: a metric that cannot be minimised here, or a constraint that binds.
+pub(crate) const STRANGE: u8 = 0;
+/// In the place of a value of a metric: there is none.
+pub(crate) const NO_VALUE: u32 = u32::MAX;
+
+/// What the metric containers of a message say of the path: by what it is measured, and how long it is.
+pub(crate) struct PathCost {
+    pub(crate) metric: u8,
+    pub(crate) value: u32,
+}
+
+impl PathCost {
+    /// Without any container.
+    pub(crate) const NONE: PathCost = PathCost { metric: PathMetric::Etx as u8, value: NO_VALUE };
+
+    /// Takes in a container, as long as its objects are well-formed.
+    pub(crate) fn read(&mut self, data: &[u8]) {
+        const CONSTRAINT: u8 = 2;
+        const OPTIONAL: u8 = 1;
+        let mut body = Reader::new(data);
+        while let Ok([kind, high, low, length]) = body.array() {
+            let Ok(data) = body.take(usize::from(length)) else { return };
+            let constraint = high & CONSTRAINT != 0;
+            // The rank stands for the ETX (RFC 6719 §3.4).
+            if if constraint { high & OPTIONAL != 0 } else { kind == ETX } {
+                continue;
+            }
+            let value = match (kind, data) {
+                // Recorded along the path, or not summed up.
+                _ if constraint || low & 0xf0 != 0 => NO_VALUE,
+                (HOP_COUNT, &[_, hops, ..]) => u32::from(hops),
+                (LATENCY, &[a, b, c, d, ..]) => u32::from_be_bytes([a, b, c, d]),
+                _ => NO_VALUE,
+            };
+            // Of several objects of a type the first counts (RFC 6551 §3).
+            if value == NO_VALUE || (self.value != NO_VALUE && self.metric != kind) {
+                *self = PathCost { metric: STRANGE, value: NO_VALUE };
+            } else if self.value == NO_VALUE && self.metric != STRANGE {
+                *self = PathCost { metric: kind, value };
+            }
+        }
     }
-    Some(match (kind, data) {
-        _ if high & 2 != 0 => MetricKind::Constraint,
-        (HOP_COUNT, [_, hops, ..]) => MetricKind::HopCount(*hops),
-        (ETX, _) => MetricKind::Etx,
-        _ => MetricKind::Other,
-    })
-}
 
-/// Writes a metric container that holds a hop count, additive and aggregated.
-pub(crate) fn emit_hop_count(hops: u8, out: &mut Writer<'_>) -> Result<()> {
-    out.put(&[super::option::METRIC_CONTAINER, 6, HOP_COUNT, 0, 0, 2, 0, hops])
+    /// Writes the metric container that says so, if one has to.
+    pub(crate) fn emit(&self, out: &mut Writer<'_>) -> Result<()> {
+        if self.value == NO_VALUE {
+            return Ok(());
+        }
+        // A hop count is the last byte of two.
+        let latency = self.metric == LATENCY;
+        let (length, value) = if latency { (4, self.value) } else { (2, self.value.min(255)) };
+        out.put(&[super::option::METRIC_CONTAINER, 4 + length, self.metric, 0, 0, length])?;
+        let long = value.to_be_bytes();
+        let [_, _, short @ ..] = &long;
+        out.put(if latency { &long } else { short })
+    }
 }
 
 /// The objects of a metric container, in order. Ends after the first malformed one.

@@ -17,8 +17,8 @@ mod tests;
 
 pub(crate) use base::{Base, DioView, split};
 pub use base::{Dao, DaoAck, Dio, Dis};
-pub(crate) use metric::emit_hop_count;
-pub use metric::{Metric, MetricObject, Metrics};
+pub use metric::{Metric, MetricObject, Metrics, PathMetric};
+pub(crate) use metric::{NO_VALUE, PathCost, STRANGE};
 pub(crate) use option::{Carried, mask};
 pub use option::{
     Configuration, ControlOption, Options, PrefixInformation, RouteInformation, SolicitedInformation, Target,

@@ -2,7 +2,7 @@
 //! The options of the control messages (RFC 6550 §6.7).
 #![forbid(unsafe_code)]
 
-use super::metric::{MetricKind, next_metric};
+use super::metric::PathCost;
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer, copy};
 use crate::status::{Error, Result};
@@ -36,20 +36,15 @@ impl<'a> Options<'a> {
     /// # Errors
     /// [`Error::Malformed`].
     pub(crate) fn checked(self) -> Result<Carried<'a>> {
-        let mut carried = Carried {
-            configuration: None,
-            prefix: None,
-            solicited: None,
-            hop_count: u8::MAX,
-            strange: false,
-        };
+        let mut carried =
+            Carried { configuration: None, prefix: None, solicited: None, path: PathCost::NONE };
         let mut rest = self;
         // Ends: each round takes at least one byte.
         while !rest.rest.is_empty() {
             let (kind, data) = rest.next_raw().ok_or(Error::Malformed)?;
             let suits = match kind {
                 METRIC_CONTAINER => {
-                    carried.read_metrics(data);
+                    carried.path.read(data);
                     true
                 }
                 ROUTE_INFORMATION => has_prefix(data, 0, 6),
@@ -97,24 +92,8 @@ pub(crate) struct Carried<'a> {
     pub(crate) prefix: Option<&'a [u8; 30]>,
     /// The data of the solicited information.
     pub(crate) solicited: Option<&'a [u8; 19]>,
-    /// The hop count, 255 for none.
-    pub(crate) hop_count: u8,
-    /// There is a metric that no objective function here minimises.
-    pub(crate) strange: bool,
-}
-
-impl Carried<'_> {
-    fn read_metrics(&mut self, data: &[u8]) {
-        let mut body = Reader::new(data);
-        while let Some(metric) = next_metric(&mut body) {
-            match metric {
-                MetricKind::HopCount(hops) => self.hop_count = hops,
-                // The rank stands for it (RFC 6719 §3.4).
-                MetricKind::Etx | MetricKind::Constraint => {}
-                MetricKind::Other => self.strange = true,
-            }
-        }
-    }
+    /// What the metric containers say.
+    pub(crate) path: PathCost,
 }
 
 /// Whether the data of an option has a length of a prefix at `at`, of which there are as many bytes behind the first

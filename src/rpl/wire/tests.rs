@@ -157,6 +157,23 @@ proptest! {
     }
 
     #[test]
+    fn the_path_that_a_container_tells_of_is_read_as_it_was_written(value: u32, latency: bool) {
+        let metric = if latency { PathMetric::Latency } else { PathMetric::HopCount };
+        let value = if latency { value.min(NO_VALUE - 1) } else { value & 0xff };
+        let written = bytes(|out| PathCost { metric: metric as u8, value }.emit(out));
+        let mut options = Options::new(&written);
+        let Some(Ok(ControlOption::MetricContainer(data))) = options.next() else { panic!() };
+        prop_assert!(options.next().is_none());
+        let object = Metrics::new(data).next().unwrap().unwrap();
+        let says = if latency { Metric::Latency(value) } else { Metric::HopCount(value as u8) };
+        prop_assert_eq!(object, MetricObject::aggregated(says));
+        let mut path = PathCost::NONE;
+        path.read(data);
+        prop_assert_eq!((path.metric, path.value), (metric as u8, value));
+        prop_assert!(bytes(|out| PathCost::NONE.emit(out)).is_empty());
+    }
+
+    #[test]
     fn the_check_of_options_agrees_with_their_parser(mut bytes: Vec<u8>, kind in 0u8..11, bits: u8) {
         let check = |bytes: &[u8]| {
             let parsed: Result<Vec<_>> = Options::new(bytes).collect();
