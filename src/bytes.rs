@@ -310,6 +310,18 @@ pub fn move_to_front(bytes: &mut [u8], from: usize) {
     }
 }
 
+/// Moves what is at the front `count` bytes back, over as many at the end; what it leaves stays as it was.
+pub fn move_back(bytes: &mut [u8], count: usize) {
+    #[cfg(not(target_os = "none"))]
+    if let Some(length) = bytes.len().checked_sub(count) {
+        return bytes.copy_within(..length, count);
+    }
+    let cells = core::cell::Cell::from_mut(bytes).as_slice_of_cells();
+    for (to, from) in cells.iter().rev().zip(cells.iter().rev().skip(count)) {
+        to.set(from.get());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

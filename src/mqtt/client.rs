@@ -3,13 +3,13 @@
 #![forbid(unsafe_code)]
 
 use super::config::Config;
-use super::event::{Message, Token};
-use super::log::{At, Log};
+use super::event::Message;
+use super::log::{At, HEADER, Log};
 use super::output::Output;
 use super::wire::property::id;
 use super::wire::{V5, Version, text};
 use crate::backoff::Backoff;
-use crate::memory::{Carver, Plan};
+use crate::memory::Plan;
 use crate::status::{Error, Result};
 use crate::store::Store;
 use crate::time::Instant;
@@ -82,6 +82,24 @@ pub(super) mod kind {
     pub(crate) const ALL: u32 = 0x7f00_0000;
 }
 
+/// Where a received message of QoS 1 or 2 stands that has not been acknowledged completely: the kind of its record, whose
+/// word has its QoS and packet identifier too, whose key is its token, and whose time is the Reason Code to answer with.
+pub(super) mod receipt {
+    /// Its payload is still coming.
+    pub(crate) const COMING: u32 = 0;
+    /// The application has it and is to acknowledge it.
+    pub(crate) const HELD: u32 = 0x0100_0000;
+    /// PUBACK or PUBREC is to be sent.
+    pub(crate) const READY: u32 = 0x0200_0000;
+    /// QoS 2: PUBREC was sent once, or is in the store; another is due.
+    pub(crate) const AGAIN: u32 = 0x0300_0000;
+    /// QoS 2: PUBREC is sent, PUBREL is awaited.
+    pub(crate) const RECEIVED: u32 = 0x0400_0000;
+    /// PUBCOMP is to be sent: QoS 2, or none for a PUBREL that we knew nothing of. Its identifier may stand for
+    /// another message.
+    pub(crate) const RELEASED: u32 = 0x0800_0000;
+}
+
 /// The rest of the word of a record in the queue: flags above the packet identifier.
 pub(super) mod flag {
     pub(crate) const ID: u32 = 0xffff;
@@ -145,39 +163,6 @@ pub(super) mod mark {
     pub(crate) const OVERFLOW: u32 = 0x800;
     /// Some record is marked ENDED.
     pub(crate) const ENDED: u32 = 0x1000;
-    /// CONNECT asked for problem information to be left out.
-    pub(crate) const NO_PROBLEMS: u32 = 0x4000;
-}
-
-/// Where a received message of QoS 1 or 2 stands. From `Releasing` on its identifier may stand for another message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Receipt {
-    /// Its payload is still coming.
-    #[default]
-    Coming,
-    /// The application has it and is to acknowledge it.
-    Held,
-    /// PUBACK or PUBREC is to be sent.
-    Ready,
-    /// QoS 2: PUBREC was sent once; another is due.
-    Again,
-    /// QoS 2: PUBREC is sent, PUBREL is awaited.
-    Received,
-    /// QoS 2: PUBCOMP is to be sent.
-    Releasing,
-    /// QoS 2: PUBCOMP is to be sent for a PUBREL that we knew nothing of.
-    Unknown,
-}
-
-/// A received message of QoS 1 or 2 that has not been acknowledged completely.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Inbound {
-    pub(super) packet_id: u16,
-    /// Tells it from others with the same identifier in stale tokens.
-    pub(super) generation: u16,
-    pub(super) qos: u8,
-    pub(super) receipt: Receipt,
-    pub(super) reason: u8,
 }
 
 /// The message whose payload is being received.
@@ -185,8 +170,8 @@ pub(super) struct Inbound {
 pub(super) struct Incoming {
     pub(super) total: u32,
     pub(super) remaining: u32,
-    /// `None` with QoS 0, and for what the application does not get.
-    pub(super) token: Option<Token>,
+    /// 0 with QoS 0, and for what the application does not get.
+    pub(super) token: u32,
     /// A duplicate, which the application does not get.
     pub(super) skip: bool,
 }
@@ -236,12 +221,11 @@ pub struct Client<'m> {
     pub(super) maximum_qos: u8,
     pub(super) redirects: u8,
     v5: bool,
-    /// The length of the used part of `inbound`.
-    pub(super) receipts: u16,
     /// How many more messages of QoS 1 and 2 the server takes, and how many it takes at all.
     pub(super) quota: u16,
     pub(super) quota_max: u16,
     pub(super) last_id: u16,
+    /// Tells received messages with the same identifier apart in stale tokens.
     pub(super) generation: u16,
     pub(super) alias_max: u16,
     pub(super) alias_used: u16,
@@ -251,16 +235,18 @@ pub struct Client<'m> {
     pub(super) incoming: Incoming,
     /// Filters, aliases, and what the server assigned.
     pub(super) names: Log<'m>,
+    /// Received messages of QoS 1 and 2 in the order in which they came, as [`receipt`] says.
+    pub(super) inbound: Log<'m>,
+    /// The number of the last operation.
+    pub(super) sequence: u32,
     pub(super) output: Output<'m>,
-    pub(super) inbound: &'m mut [Inbound],
     /// When connecting or closing is given up, a further attempt is made, or a connection ends over which
     /// messages were passed over.
     pub(super) deadline: Instant,
     /// When PINGRESP is given up.
     pub(super) ping: Instant,
-    pub(super) connected_at: Instant,
-    /// The number of the last operation.
-    pub(super) sequence: u32,
+    /// In units of 1024 ms.
+    pub(super) connected_at: u32,
     /// The earliest `time` of a record that waits, in units of 1024 ms.
     pub(super) next_expiry: u32,
     pub(super) maximum_packet_size: u32,
@@ -276,11 +262,16 @@ pub(super) const AUTH: bool = V5 && cfg!(feature = "mqtt-auth");
 /// Places for PUBRELs that we know nothing of, beside the Receive Maximum.
 const SPARE: usize = 2;
 
+/// Room for all that the server may send at once.
+const fn inbound_bytes(config: &Config) -> usize {
+    (config.receive_maximum as usize + SPARE) * HEADER
+}
+
 impl<'m> Client<'m> {
     /// How much memory a client takes.
     pub const fn plan(config: &Config) -> Plan {
         let bytes = config.queue_bytes.saturating_add(config.names_bytes).saturating_add(config.output_bytes);
-        Plan::new().table::<Inbound>(config.receive_maximum as usize + SPARE).table::<u8>(bytes)
+        Plan::new().table::<u8>(bytes.saturating_add(inbound_bytes(config)))
     }
 
     /// A client in `block`. Nothing is connected before [`connect`](Client::connect).
@@ -291,7 +282,7 @@ impl<'m> Client<'m> {
     /// [`Error::Unsupported`] for a version that this build lacks, or topic aliases or an Authentication Method
     /// in a build without them.
     #[cfg_attr(target_os = "none", inline(never))]
-    pub fn new(block: &'m mut [u8], config: &'m Config<'m>) -> Result<Client<'m>> {
+    pub fn new(mut block: &'m mut [u8], config: &'m Config<'m>) -> Result<Client<'m>> {
         let method = AUTH || config.properties.number(id::AUTHENTICATION_METHOD).is_none();
         if !config.version.is_supported() || !method || (!ALIASES && config.topic_alias_maximum != 0) {
             return Err(Error::Unsupported);
@@ -301,35 +292,32 @@ impl<'m> Client<'m> {
         {
             return Err(Error::Invalid);
         }
-        let mut carver = Carver::new(block);
-        let inbound = carver.part(usize::from(config.receive_maximum) + SPARE);
-        let [queue, names, output] =
-            [config.queue_bytes, config.names_bytes, config.output_bytes].map(|bytes| carver.part(bytes));
-        carver.enough()?;
+        let mut part = |count| block.split_off_mut(..count).ok_or(Error::NoMemory);
+        let (inbound, queue) = (part(inbound_bytes(config))?, part(config.queue_bytes)?);
+        let (names, output) = (part(config.names_bytes)?, part(config.output_bytes)?);
         Ok(Client {
             marks: 0,
             state: State::Idle,
-            maximum_qos: 2,
+            maximum_qos: 0,
             redirects: 0,
             v5: config.version.is_v5(),
-            receipts: 0,
             quota: 0,
             quota_max: 0,
             last_id: 0,
             generation: 0,
             alias_max: 0,
             alias_used: 0,
-            keep_alive: config.keep_alive,
+            keep_alive: 0,
             config,
             sending: Sending::default(),
             incoming: Incoming::default(),
             queue: Log::new(queue),
             names: Log::new(names),
             output: Output::new(output),
-            inbound,
+            inbound: Log::new(inbound),
             deadline: Instant::NEVER,
             ping: Instant::NEVER,
-            connected_at: Instant::ZERO,
+            connected_at: 0,
             sequence: 0,
             next_expiry: u32::MAX,
             maximum_packet_size: u32::MAX,
@@ -432,9 +420,8 @@ impl<'m> Client<'m> {
     /// Where the next event of time is due.
     pub fn next_deadline(&self) -> Instant {
         if self.has(mark::DUE | mark::ABORTED | mark::ENDED)
-            || self.output.failed.is_some()
-            || !(self.output.is_empty() || self.output.blocked)
-            || (self.has(mark::WANTED) && !self.output.blocked)
+            || (!self.output.is_blocked()
+                && (self.output.refused.is_some() || !self.output.is_empty() || self.has(mark::WANTED)))
         {
             return Instant::ZERO;
         }

@@ -2,9 +2,9 @@
 //! What the application asks of a client.
 #![forbid(unsafe_code)]
 
-use super::client::{AUTH, Client, Context, Inbound, Receipt, State, flag, from_seconds, kind, mark, units};
+use super::client::{AUTH, Client, Context, State, flag, from_seconds, kind, mark, receipt, units};
 use super::event::{Message, Operation, Token};
-use super::log::At;
+use super::log::{At, Log};
 use super::send::{HEAD, Request, request_type};
 use super::topic;
 use super::wire::property::id;
@@ -85,7 +85,7 @@ impl Client<'_> {
             State::Idle | State::Closing => return Err(Error::State),
             State::Handshake | State::Connected => {
                 self.pump(cx);
-                self.send_reason(cx, PacketType::Disconnect, reason, &properties)?;
+                self.send_small(cx, PacketType::Disconnect, 0, reason, &properties)?;
                 linger = LINGER;
             }
             State::Waiting | State::Connecting => {}
@@ -165,7 +165,7 @@ impl Client<'_> {
                 return Err(Error::State);
             }
             self.sending.active = false;
-            self.output.failed = Some(Error::Cancelled);
+            self.output.refused = Some(Error::Cancelled);
         }
         self.end(at, Some(Error::Cancelled));
         Ok(())
@@ -345,17 +345,29 @@ impl Client<'_> {
         if kind == kind::SUBSCRIBE {
             let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER);
             let mut needs = if identifier.is_some() { flag::IDENTIFIER } else { 0 };
-            for (index, subscription) in list.iter().enumerate() {
-                let filter = subscription.filter.filter.as_bytes();
+            let mut request = Request::new(self.queue.body(at), self.is_v5(), kind);
+            let mut result = Ok(());
+            let mut count = 0;
+            for Subscription { cookie, .. } in list {
+                let Some((filter, options)) = request.next() else { break };
                 if V5 {
                     needs |= if topic::is_shared_bytes(filter) { flag::SHARED } else { 0 };
                     needs |= if topic::has_wildcard_bytes(filter) { flag::WILDCARD } else { 0 };
                 }
-                if let Err(error) = self.remember(at, subscription, identifier.unwrap_or(0)) {
-                    self.conclude(at, kind::ALL, index, &[]);
-                    self.queue.remove(at);
-                    return Err(error);
+                result = remember(&mut self.names, filter, request.properties).map(|name| {
+                    self.names.mark(name, flag::OPTIONS, u32::from(options) << flag::SHIFT);
+                    self.names.set_key(name, *cookie);
+                    self.names.set_time(name, identifier.unwrap_or(0));
+                });
+                if result.is_err() {
+                    break;
                 }
+                count += 1;
+            }
+            if let Err(error) = result {
+                self.conclude(at, kind::ALL, count, &[]);
+                self.queue.remove(at);
+                return Err(error);
             }
             if V5 {
                 self.queue.mark(at, 0, needs);
@@ -363,43 +375,6 @@ impl Client<'_> {
         }
         self.marks |= mark::REQUESTS;
         self.go(cx)
-    }
-
-    /// Notes a filter of a SUBSCRIBE in the queue among the names, in place of the one that is there: the server keeps
-    /// the old subscription until it has answered.
-    fn remember(&mut self, at: At, subscription: &Subscription, identifier: u32) -> Result<()> {
-        let Subscription { filter: Filter { filter, options }, cookie } = *subscription;
-        let options = u32::from(options.to_byte()) << flag::SHIFT;
-        let filter = filter.as_bytes();
-        let mut properties: &[u8] = &[];
-        if V5 {
-            properties = Request::new(self.queue.body(at), self.is_v5(), kind::SUBSCRIBE).properties;
-        }
-        let mut size = filter.len();
-        if !properties.is_empty() {
-            size += 1 + properties.len();
-        }
-        let (mut word, mut behind) = (kind::FILTER, 0);
-        let room = self.names.make_room(size).is_ok();
-        if let Some(old) = self.names.named(kind::MASK, kind::FILTER, filter) {
-            word = self.names.word(old) & !flag::OPTIONS;
-            behind = self.names.bytes_behind(old);
-            if room || self.names.body(old).len() >= size {
-                self.names.remove(old);
-            }
-        }
-        self.names.make_room(size)?;
-        let mut sink = Sink::new(self.names.room());
-        sink.put(filter);
-        if V5 {
-            // Without properties the record ends with the filter.
-            sink.u8(0);
-            sink.put(properties);
-        }
-        let new = self.names.push(word | options, cookie, identifier, size);
-        // It stays in its place: handlers are told in this order, perhaps just now.
-        self.names.bring_forward(new, behind);
-        Ok(())
     }
 
     /// Acknowledges a received message; only with `deferred`. A Reason Code of 0x80 or more
@@ -413,11 +388,9 @@ impl Client<'_> {
         if V5 && !reason.fits(PacketType::Puback) {
             return Err(Error::Invalid);
         }
-        let mut receipts = self.receipts().iter_mut();
-        let held = |entry: &&mut Inbound| entry.token() == token && entry.receipt == Receipt::Held;
-        let entry = receipts.find(held).ok_or(Error::Stale)?;
-        entry.receipt = Receipt::Ready;
-        entry.reason = reason.0;
+        let at = self.inbound.with_key(kind::MASK, receipt::HELD, token.0).ok_or(Error::Stale)?;
+        self.inbound.mark(at, kind::MASK, receipt::READY);
+        self.inbound.set_time(at, u32::from(reason.0));
         self.marks |= mark::DUE;
         self.pump(cx);
         Ok(())
@@ -448,7 +421,7 @@ impl Client<'_> {
         if reason == Reason::SUCCESS {
             return Err(Error::Invalid);
         }
-        self.send_reason(cx, PacketType::Auth, reason, &Properties::List(list.unwrap_or_default()))
+        self.send_small(cx, PacketType::Auth, 0, reason, &Properties::List(list.unwrap_or_default()))
     }
 
     /// Publishes a response to a request (5.0 §4.10): to its response topic, with its
@@ -513,4 +486,25 @@ impl Client<'_> {
         }
         0
     }
+}
+
+/// Notes a filter of a SUBSCRIBE among the names, with the properties of that, in place of the one that is there: the
+/// server keeps the old subscription until it has answered. It stays in its place, for handlers are told in this order,
+/// perhaps just now.
+fn remember(names: &mut Log, filter: &[u8], properties: &[u8]) -> Result<At> {
+    // Without properties the record ends with the filter.
+    let size = filter.len() + if properties.is_empty() { 0 } else { 1 + properties.len() };
+    let room = names.make_room(size);
+    let name = match names.named(kind::MASK, kind::FILTER, filter) {
+        Some(old) => old,
+        None => room.map(|()| names.push(kind::FILTER, 0, 0, 0))?,
+    };
+    names.resize(name, size)?;
+    let mut sink = Sink::new(names.body_mut(name));
+    sink.put(filter);
+    if V5 {
+        sink.u8(0);
+        sink.put(properties);
+    }
+    Ok(name)
 }

@@ -2,18 +2,18 @@
 //! The life of a connection: attempts, CONNACK, keep-alive, the end, and what time brings.
 #![forbid(unsafe_code)]
 
-use super::client::{ALIASES, AUTH, Client, Context, Receipt, Sending, State, flag, kind, mark, units};
+use super::client::{ALIASES, AUTH, Client, Context, Sending, State, flag, kind, mark, receipt, units};
 use super::event::{Event, Operation};
 use super::receive::{Outcome, transient, wrong};
 use super::wire::property::id;
-use super::wire::{Answer, Properties, Reason, Version};
+use super::wire::{Answer, PacketType, Properties, Reason, Version};
 use crate::backoff::{Backoff, Policy};
 use crate::status::Error;
 use crate::time::Instant;
 
-/// A connection that lasted so long, in milliseconds, or over which a message went, was a good
+/// A connection that lasted so long, in units of 1024 ms, or over which a message went, was a good
 /// one: the next attempts begin with short delays again.
-const STABLE: u64 = 5000;
+const STABLE: u32 = 4;
 /// How often in a row a server may refer to another one.
 const REDIRECTS: u8 = 4;
 
@@ -25,19 +25,24 @@ impl Client<'_> {
         self.marks &= !mark::DUE;
         if self.has(mark::ABORTED) {
             self.marks &= !mark::ABORTED;
-            return Some(Event::Aborted { cookie: self.handler(0) });
+            out = Some(Event::Aborted { cookie: self.handler(0) });
+            return out;
         }
         self.tick(cx);
-        if self.output.failed.is_none() {
+        if self.output.failure().is_none() {
             self.expire(cx.stream.now);
             self.pump(cx);
             self.output.flush(&mut cx.stream);
         }
-        if let Some(error) = self.output.failed {
+        if let Some(error) = self.output.failure() {
             self.failed(cx, error, &mut out);
-        } else if !self.report(cx, &mut out) && self.has(mark::WANTED) && !self.output.blocked {
+        } else if !self.report(cx, &mut out)
+            && self.has(mark::WANTED)
+            && self.output.refused.is_none()
+            && let Some(at) = self.under_way()
+            && let Some(operation) = Operation::from_raw(self.queue.key(at))
+        {
             self.marks &= !mark::WANTED;
-            let operation = Operation::from_raw(self.queue.key(self.under_way()?))?;
             let offset = self.sending.offset.saturating_sub(self.sending.head);
             out = Some(Event::Wanted { operation, offset });
         }
@@ -65,10 +70,10 @@ impl Client<'_> {
         // gets nowhere the time for an answer runs all the same.
         if self.ping_due().is_due(now) {
             if self.ping != Instant::NEVER || self.sending.active {
-                self.output.failed = Some(Error::Timeout);
+                self.output.refused = Some(Error::Timeout);
                 return;
             }
-            self.gather(cx, &[0xc0, 0]);
+            self.ack(cx, PacketType::Pingreq, 0, Reason::SUCCESS);
             self.ping = now.after(u64::from(self.config.response_timeout));
         }
         let due = self.deadline.is_due(now);
@@ -81,7 +86,7 @@ impl Client<'_> {
         }
         if due {
             self.deadline = Instant::NEVER;
-            self.output.failed = match self.state {
+            self.output.refused = match self.state {
                 State::Waiting => self.attempt(cx),
                 State::Connecting | State::Handshake => Some(Error::Timeout),
                 State::Closing => Some(Error::Closed),
@@ -99,7 +104,7 @@ impl Client<'_> {
         if self.state != State::Connected {
             return Instant::NEVER;
         }
-        if self.ping != Instant::NEVER || self.keep_alive == 0 || (active && !self.output.blocked) {
+        if self.ping != Instant::NEVER || self.keep_alive == 0 || (active && !self.output.is_blocked()) {
             return self.ping;
         }
         let more = if active { self.config.response_timeout } else { 0 };
@@ -165,7 +170,7 @@ impl Client<'_> {
         self.marks |= mark::STARTED | mark::DUE | mark::REQUESTS;
         self.state = State::Connected;
         self.deadline = Instant::NEVER;
-        self.connected_at = cx.stream.now;
+        self.connected_at = units(cx.stream.now);
         self.statistics.connections = self.statistics.connections.wrapping_add(1);
         *out = Some(Event::Connected { session_present, properties });
         Ok(())
@@ -203,14 +208,8 @@ impl Client<'_> {
 
     /// Keeps one name of a kind, in place of the one before; whether there was room.
     fn note(&mut self, word: u32, name: &[u8]) -> bool {
-        self.forget_kind(kind::MASK, word & kind::MASK);
+        self.names.remove_all(kind::MASK, word & kind::MASK);
         self.names.add(word, 0, 0, name).is_ok()
-    }
-
-    fn forget_kind(&mut self, mask: u32, kind: u32) {
-        while let Some(at) = self.names.first(mask, kind) {
-            self.names.remove(at);
-        }
     }
 
     /// The connection is over, or came to nothing, and the server has not said why.
@@ -235,7 +234,8 @@ impl Client<'_> {
         }
         cx.stream.transport.close();
         let closing = state == State::Closing;
-        let lived = state == State::Connected && cx.stream.now.since(self.connected_at) >= STABLE;
+        let lived =
+            state == State::Connected && units(cx.stream.now).wrapping_sub(self.connected_at) >= STABLE;
         let good = lived || self.has(mark::USEFUL);
         self.reset();
         self.deadline = Instant::NEVER;
@@ -293,24 +293,16 @@ impl Client<'_> {
         self.alias_used = 0;
         self.alias_max = 0;
         if ALIASES {
-            self.forget_kind(kind::CLASS, kind::ALIAS_IN);
+            self.names.remove_all(kind::CLASS, kind::ALIAS_IN);
         }
         if self.incoming.remaining != 0 && !self.incoming.skip {
             self.marks |= mark::ABORTED | mark::DUE;
         }
         self.incoming.remaining = 0;
         // What has not been acknowledged comes again, but for QoS 2 that the application has.
-        let mut index = 0;
-        while let Some(entry) = self.receipts().get_mut(index) {
-            if entry.receipt == Receipt::Releasing {
-                entry.receipt = Receipt::Received;
-            }
-            if entry.qos < 2 || matches!(entry.receipt, Receipt::Coming | Receipt::Unknown) {
-                self.remove_receipt(index);
-            } else {
-                index += 1;
-            }
-        }
+        self.inbound.mark_all(receipt::RELEASED, receipt::RELEASED, kind::MASK, receipt::RECEIVED);
+        self.inbound.remove_all(flag::QOS_2, 0);
+        self.inbound.remove_all(kind::MASK, receipt::COMING);
         // Requests are made anew, and a PUBREL is sent in its turn.
         self.queue.rewind();
         self.queue.mark_all(0, 0, kind::RELEASE_DUE, 0);

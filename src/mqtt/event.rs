@@ -29,6 +29,13 @@ impl Operation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Token(pub u32);
 
+impl Token {
+    /// What stands for it among what is being received, where 0 is none.
+    pub(super) fn new(number: u32) -> Option<Token> {
+        if number == 0 { None } else { Some(Token(number)) }
+    }
+}
+
 /// A received message, or its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'d> {

@@ -58,7 +58,7 @@ pub(super) struct Log<'m> {
 
 impl<'m> Log<'m> {
     pub(super) const fn new(bytes: &'m mut [u8]) -> Log<'m> {
-        Log { bytes, start: FRONT, end: FRONT, cursor: FRONT }
+        Log { bytes, start: FRONT, end: FRONT, cursor: 0 }
     }
 
     /// One of the four numbers of a record; 0 where there is none.
@@ -232,6 +232,24 @@ impl<'m> Log<'m> {
         self.cut(at.get(), length);
     }
 
+    /// Gives a record a body of another length, which is yet to be written. Not for a log whose cursor is in use.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn resize(&mut self, at: At, length: usize) -> Result<()> {
+        let end = self.end.wrapping_sub(FRONT).wrapping_sub(self.length(at)) as usize;
+        let end = end.saturating_add(length);
+        if end > self.bytes.len() {
+            return Err(Error::Full);
+        }
+        self.strip(at);
+        bytes::move_back(bytes::part_mut(self.bytes, at.get() as usize, end), length);
+        self.end = self.end.wrapping_add(length as u32);
+        self.set_length(at, length);
+        Ok(())
+    }
+
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn remove(&mut self, at: At) {
         let behind = self.behind(at);
@@ -245,6 +263,14 @@ impl<'m> Log<'m> {
             (self.start, self.end, self.cursor) = (FRONT, FRONT, FRONT);
         }
         self.cursor = self.cursor.max(self.start);
+    }
+
+    /// Removes every such record.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn remove_all(&mut self, mask: u32, wanted: u32) {
+        while let Some(at) = self.first(mask, wanted) {
+            self.remove(at);
+        }
     }
 
     /// Moves what lies behind `count` bytes from `place` on up to there.
@@ -301,22 +327,6 @@ impl<'m> Log<'m> {
         at
     }
 
-    /// How many bytes of records come after this one.
-    pub(super) fn bytes_behind(&self, at: At) -> u32 {
-        self.end.wrapping_sub(self.behind(at))
-    }
-
-    /// Brings the last record before the `count` bytes of records that precede it. Not for a log whose cursor is in use.
-    pub(super) fn bring_forward(&mut self, last: At, count: u32) {
-        let last = last.get().wrapping_sub(FRONT);
-        let (start, end) = (last.wrapping_sub(count), self.end.wrapping_sub(FRONT));
-        let middle = end.wrapping_sub(count);
-        // All reversed, and then each half: they change places.
-        for (from, to) in [(start, end), (start, middle), (middle, end)] {
-            bytes::part_mut(self.bytes, from as usize, to as usize).reverse();
-        }
-    }
-
     /// Adds a record that has a body.
     ///
     /// # Errors
@@ -345,25 +355,24 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_last_record_takes_the_place_of_one_that_was_removed() {
-        for (place, count) in [(0usize, 4u32), (2, 4), (3, 4)] {
-            let mut room = [0; 200];
+    fn a_record_of_another_length_stays_in_its_place() {
+        for (place, length) in [(0usize, 20), (2, 9), (3, 14), (1, 2), (2, 0), (0, 3)] {
+            let mut room = [0; 16 * 4 + 3 + 4 + 5 + 6 + 17];
             let mut log = Log::new(&mut room);
-            for key in 0..count {
-                log.add(key, key, 0, &[key as u8; 7][..key as usize + 3]).unwrap();
+            let mut wanted: Vec<_> = (0..4).map(|key| (key, vec![key as u8; key as usize + 3])).collect();
+            for (key, body) in &wanted {
+                log.add(0, *key, 0, body).unwrap();
             }
-            let old = log.with_key(0, 0, place as u32).unwrap();
-            let behind = log.bytes_behind(old);
-            log.remove(old);
-            let last = log.add(9, 9, 0, b"the new one").unwrap();
-            log.bring_forward(last, behind);
+            let at = log.with_key(0, 0, place as u32).unwrap();
+            assert_eq!(log.resize(at, place + 3 + 18), Err(Error::Full));
+            log.resize(at, length).unwrap();
+            log.body_mut(at).fill(9);
+            wanted[place].1 = vec![9; length];
             let (mut got, mut at) = (Vec::new(), None);
             while let Some(next) = log.next(at, 0, 0) {
                 at = Some(next);
                 got.push((log.key(next), log.body(next).to_vec()));
             }
-            let mut wanted: Vec<_> = (0..count).map(|key| (key, vec![key as u8; key as usize + 3])).collect();
-            wanted[place] = (9, b"the new one".to_vec());
             assert_eq!(got, wanted);
         }
     }

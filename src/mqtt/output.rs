@@ -13,29 +13,38 @@ use crate::transport::StreamContext;
 #[derive(Debug)]
 pub(super) struct Output<'m> {
     buffer: &'m mut [u8],
-    start: u32,
+    /// How much of it waits.
     end: u32,
     /// When the stream last took something.
     pub(super) last_sent: Instant,
-    /// The stream has no room; it will say when it has.
-    pub(super) blocked: bool,
-    /// The stream refused for good.
-    pub(super) failed: Option<Error>,
+    /// What the stream refused for, or something else that ends the connection. [`Error::WouldBlock`] is for now: it
+    /// will say when it has room.
+    pub(super) refused: Option<Error>,
 }
 
 impl<'m> Output<'m> {
     pub(super) const fn new(buffer: &'m mut [u8]) -> Output<'m> {
         let last_sent = Instant::ZERO;
-        Output { buffer, start: 0, end: 0, last_sent, blocked: false, failed: None }
+        Output { buffer, end: 0, last_sent, refused: None }
     }
 
     /// Forgets everything: the connection is gone.
     pub(super) const fn clear(&mut self) {
-        (self.start, self.end, self.blocked, self.failed) = (0, 0, false, None);
+        (self.end, self.refused) = (0, None);
+    }
+
+    /// Whether the stream has no room.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.refused == Some(Error::WouldBlock)
+    }
+
+    /// What ends the connection.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.refused.filter(|error| *error != Error::WouldBlock)
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.end == 0
     }
 
     /// The largest packet that can be gathered whole.
@@ -45,17 +54,16 @@ impl<'m> Output<'m> {
 
     /// Writes as much as the stream takes.
     fn write(&mut self, cx: &mut StreamContext, from: Option<&[u8]>) -> usize {
-        if self.blocked || self.failed.is_some() {
+        if self.refused.is_some() {
             return 0;
         }
-        let gathered = bytes::part(self.buffer, self.start as usize, self.end as usize);
+        let gathered = bytes::part(self.buffer, 0, self.end as usize);
         match cx.transport.write(from.unwrap_or(gathered)) {
             Ok(count) => {
                 self.last_sent = cx.now;
                 return count;
             }
-            Err(Error::WouldBlock) => self.blocked = true,
-            Err(error) => self.failed = Some(error),
+            Err(error) => self.refused = Some(error),
         }
         0
     }
@@ -63,13 +71,14 @@ impl<'m> Output<'m> {
     /// Writes what has been gathered, as far as the stream takes it.
     #[inline(never)]
     pub(super) fn flush(&mut self, cx: &mut StreamContext) {
-        while self.start < self.end {
-            match self.write(cx, None) {
-                0 => return,
-                count => self.start = self.start.wrapping_add(count as u32).min(self.end),
+        while self.end != 0 {
+            let count = self.write(cx, None);
+            if count == 0 {
+                return;
             }
+            bytes::move_to_front(bytes::part_mut(self.buffer, 0, self.end as usize), count);
+            self.end = self.end.saturating_sub(count as u32);
         }
-        (self.start, self.end) = (0, 0);
     }
 
     /// Makes room for `count` bytes, if it can, and lends all there is.
@@ -77,29 +86,16 @@ impl<'m> Output<'m> {
     fn room(&mut self, cx: &mut StreamContext, count: usize) -> &mut [u8] {
         if self.buffer.len().wrapping_sub(self.end as usize) < count {
             self.flush(cx);
-            // What is left moves to the front of the buffer.
-            bytes::move_to_front(bytes::part_mut(self.buffer, 0, self.end as usize), self.start as usize);
-            (self.start, self.end) = (0, self.end - self.start);
         }
         let length = self.buffer.len();
         bytes::part_mut(self.buffer, self.end as usize, length)
     }
 
-    /// Gathers a small packet as it is; whether there is room for it now.
-    pub(super) fn gather(&mut self, cx: &mut StreamContext, packet: &[u8]) -> bool {
-        let room = self.room(cx, packet.len());
-        let fits = room.len() >= packet.len();
-        if fits {
-            bytes::copy(room, packet);
-            self.commit(packet.len());
-        }
-        fits
-    }
-
-    /// Begins a packet, in as much room as there can be now. [`Output::finish`] is to be told its size.
+    /// Begins a packet of up to `count` bytes, or as many as there can be room for now. [`Output::finish`] is to be told
+    /// its size.
     #[inline(never)]
-    pub(super) fn begin(&mut self, cx: &mut StreamContext, packet: PacketType) -> Sink<'_> {
-        Sink::begin(self.room(cx, usize::MAX), packet.first_byte())
+    pub(super) fn begin(&mut self, cx: &mut StreamContext, packet: PacketType, count: usize) -> Sink<'_> {
+        Sink::begin(self.room(cx, count), packet.first_byte())
     }
 
     /// Gathers the packet begun last; all of it or nothing.

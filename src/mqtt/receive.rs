@@ -2,7 +2,7 @@
 //! What the server sends.
 #![forbid(unsafe_code)]
 
-use super::client::{ALIASES, AUTH, Client, Context, Inbound, Incoming, Receipt, State, flag, kind, mark};
+use super::client::{ALIASES, AUTH, Client, Context, Incoming, State, flag, kind, mark, receipt};
 use super::event::{Event, Message, Operation, Token};
 use super::log::At;
 use super::send::Request;
@@ -67,7 +67,9 @@ impl Client<'_> {
             }
             StreamEvent::Connected => None,
             StreamEvent::Writable => {
-                self.output.blocked = false;
+                if self.output.is_blocked() {
+                    self.output.refused = None;
+                }
                 self.marks |= mark::DUE;
                 None
             }
@@ -106,7 +108,7 @@ impl Client<'_> {
     fn refuse(&mut self, cx: &mut Context, reason: Reason, out: &mut Option<Event>) {
         if self.is_v5() {
             // In the midst of a message, or without room, the reason is lost.
-            self.gather(cx, &[PacketType::Disconnect.first_byte(), 1, reason.0]);
+            self.ack(cx, PacketType::Disconnect, 0, reason);
             self.output.flush(&mut cx.stream);
         }
         let error = match reason {
@@ -160,10 +162,10 @@ impl Client<'_> {
         let answer = Answer::read(packet, &mut source, version, Side::Server);
         wrong(source.wrong())?;
         // Without problem information asked for there is none [MQTT-3.1.2-29].
-        if self.has(mark::NO_PROBLEMS)
-            && !matches!(packet, PacketType::Connack | PacketType::Disconnect)
+        if !matches!(packet, PacketType::Connack | PacketType::Disconnect)
             && (answer.properties.number(id::REASON_STRING).is_some()
                 || answer.properties.number(id::USER_PROPERTY).is_some())
+            && self.config.properties.number(id::REQUEST_PROBLEM_INFORMATION) == Some(0)
         {
             return wrong(Reason::PROTOCOL_ERROR);
         }
@@ -210,23 +212,24 @@ impl Client<'_> {
         let total = remaining + payload.len() as u32;
         let packet_id = head.packet_id;
         let mut skip = false;
-        let mut token = None;
+        let mut token = 0;
         if head.qos != 0 {
             // A duplicate of what the application has [MQTT-4.3.3-10]: PUBREC once more. With QoS 1 none is passed
             // over: an identifier in use may stand for another message, from a server that gives it twice, which
             // would be acknowledged with nobody having had it.
             let known = if head.qos == 2 { self.receipt(packet_id) } else { None };
-            if let Some(entry) = known {
+            if let Some(at) = known {
                 skip = true;
-                if entry.receipt == Receipt::Received {
-                    entry.receipt = Receipt::Again;
+                if self.inbound.word(at) & kind::MASK == receipt::RECEIVED {
+                    self.inbound.mark(at, kind::MASK, receipt::AGAIN);
                 }
             } else {
                 if !self.has(mark::OVERFLOW) {
-                    token = self.admit(cx, packet_id, head.qos)?;
+                    let word = u32::from(head.qos) << flag::SHIFT | u32::from(packet_id);
+                    token = self.admit(cx, word)?;
                 }
                 skip = self.has(mark::OVERFLOW);
-                if token.is_none() && !skip {
+                if token == 0 && !skip {
                     return Ok(());
                 }
             }
@@ -239,6 +242,7 @@ impl Client<'_> {
             self.marks |= mark::USEFUL;
             self.statistics.received = self.statistics.received.wrapping_add(1);
             let PublishHead { topic, qos, dup, retain, properties, .. } = head;
+            let token = Token::new(token);
             let message =
                 Message { topic, alias, qos, dup, retain, properties, payload, total, cookie, token };
             *out = Some(Event::Message(message));
@@ -247,26 +251,29 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Makes room to remember a message of QoS 1 or 2. `None` when it must wait unread.
-    fn admit(&mut self, cx: &mut Context, packet_id: u16, qos: u8) -> Outcome<Option<Token>> {
-        let maximum = self.config.receive_maximum;
-        if self.receipts >= maximum {
+    /// Makes room to remember a message of QoS 1 or 2: its token, or 0 when it must wait unread.
+    fn admit(&mut self, cx: &mut Context, word: u32) -> Outcome<u32> {
+        let mut settled = false;
+        let (full, stuck) = loop {
+            let (mut count, mut stuck, mut last) = (0, true, None);
+            while let Some(at) = self.inbound.next(last, 0, 0) {
+                last = Some(at);
+                let word = self.inbound.word(at);
+                count += u32::from(word & flag::QOS != 0);
+                stuck &= word & kind::MASK == receipt::RECEIVED;
+            }
+            let full = count >= u32::from(self.config.receive_maximum);
+            if !full && let Ok(token) = self.new_receipt(word, Reason::SUCCESS) {
+                return Ok(token);
+            }
+            if settled {
+                break (full, stuck);
+            }
+            settled = true;
             transient(self.settle(cx))?;
-        }
-        let mut count = 0;
-        let mut stuck = true;
-        for entry in self.receipts() {
-            count += u16::from(entry.receipt != Receipt::Unknown);
-            stuck &= entry.receipt == Receipt::Received;
-        }
-        if count < maximum
-            && let Some(entry) = self.new_receipt(packet_id)
-        {
-            entry.qos = qos;
-            return Ok(Some(entry.token()));
-        }
+        };
         // 5.0 has promised not to send more [MQTT-3.3.4-9].
-        if self.is_v5() && count >= maximum {
+        if self.is_v5() && full {
             wrong(Reason::RECEIVE_MAXIMUM_EXCEEDED)?;
         }
         if stuck {
@@ -277,16 +284,25 @@ impl Client<'_> {
             self.marks |= mark::OVERFLOW;
             self.deadline = cx.stream.now.after(u64::from(self.config.response_timeout));
         }
-        Ok(None)
+        Ok(0)
     }
 
-    /// A further place among what has been received; `None` without room.
-    pub(super) fn new_receipt(&mut self, packet_id: u16) -> Option<&mut Inbound> {
-        let entry = self.inbound.get_mut(usize::from(self.receipts))?;
-        self.receipts += 1;
+    /// A further record of what has been received.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub(super) fn new_receipt(&mut self, word: u32, reason: Reason) -> crate::status::Result<u32> {
         self.generation = self.generation.wrapping_add(1);
-        *entry = Inbound { packet_id, generation: self.generation, ..Inbound::default() };
-        Some(entry)
+        let token = u32::from(self.generation) << 16 | word & flag::ID;
+        self.inbound.add(word, token, u32::from(reason.0), &[])?;
+        Ok(token)
+    }
+
+    /// The message of QoS 2 that has this identifier for itself among what has been received.
+    #[inline(never)]
+    fn receipt(&self, packet_id: u16) -> Option<At> {
+        let mask = receipt::RELEASED | flag::QOS_2 | flag::ID;
+        self.inbound.first(mask, flag::QOS_2 | u32::from(packet_id))
     }
 
     /// The alias of a message; sets the alias that it brings (5.0 §3.3.4), and marks who takes the
@@ -354,7 +370,7 @@ impl Client<'_> {
             self.complete();
             if !skip {
                 let offset = total - remaining;
-                *out = Some(Event::Payload { data, offset, total, cookie, token });
+                *out = Some(Event::Payload { data, offset, total, cookie, token: Token::new(token) });
             }
         }
         data.len()
@@ -368,34 +384,29 @@ impl Client<'_> {
         if self.incoming.remaining != 0 {
             return;
         }
-        let receipt = if self.config.deferred { Receipt::Held } else { Receipt::Ready };
-        for entry in self.receipts() {
-            // No other payload is under way.
-            if entry.receipt == Receipt::Coming {
-                entry.receipt = receipt;
-            }
-        }
+        let receipt = if self.config.deferred { receipt::HELD } else { receipt::READY };
+        // No other payload is under way.
+        self.inbound.mark_all(kind::MASK, receipt::COMING, 0, receipt);
         self.marks |= mark::DUE;
     }
 
     /// PUBREL. Nothing is consumed when it must wait for room.
     fn pubrel(&mut self, cx: &mut Context, packet_id: u16, count: &mut usize) -> Outcome<()> {
         self.marks |= mark::DUE;
-        if let Some(entry) = self.receipt(packet_id)
-            && matches!(entry.receipt, Receipt::Received | Receipt::Again)
+        if let Some(at) = self.receipt(packet_id)
+            && self.inbound.word(at) & kind::MASK >= receipt::AGAIN
         {
-            entry.receipt = Receipt::Releasing;
-            entry.reason = Reason::SUCCESS.0;
+            transient(self.keep_receipt(cx, at, false))?;
+            self.inbound.mark(at, kind::MASK, receipt::RELEASED);
+            self.inbound.set_time(at, 0);
             self.marks |= mark::USEFUL;
             return Ok(());
         }
-        if usize::from(self.receipts) >= self.inbound.len() {
+        if self.inbound.make_room(0).is_err() {
             transient(self.settle(cx))?;
         }
-        if let Some(entry) = self.new_receipt(packet_id) {
-            entry.receipt = Receipt::Unknown;
-            entry.reason = Reason::PACKET_IDENTIFIER_NOT_FOUND.0;
-        } else {
+        let word = receipt::RELEASED | u32::from(packet_id);
+        if self.new_receipt(word, Reason::PACKET_IDENTIFIER_NOT_FOUND).is_err() {
             *count = 0;
         }
         Ok(())
@@ -523,11 +534,5 @@ impl Client<'_> {
             *out = Some(Event::Ended { operation, error, reason, reasons, properties });
         }
         self.queue.remove(at);
-    }
-}
-
-impl Inbound {
-    pub(super) const fn token(&self) -> Token {
-        Token((self.generation as u32) << 16 | self.packet_id as u32)
     }
 }

@@ -2,7 +2,7 @@
 //! What a client sends, and in which order.
 #![forbid(unsafe_code)]
 
-use super::client::{ALIASES, Client, Context, Receipt, Sending, State, flag, kind, mark, to_seconds, units};
+use super::client::{ALIASES, Client, Context, Sending, State, flag, kind, mark, receipt, to_seconds, units};
 use super::log::At;
 use super::wire::property::id;
 use super::wire::{
@@ -15,14 +15,6 @@ use crate::status::{Error, Result};
 pub(super) const HEAD: usize = 7;
 
 impl Client<'_> {
-    /// Sends a small packet; whether it had room. Nothing comes into the midst of a message.
-    pub(super) fn gather(&mut self, cx: &mut Context, packet: &[u8]) -> bool {
-        if self.sending.active || packet.len() > self.maximum_packet_size as usize {
-            return false;
-        }
-        self.output.gather(&mut cx.stream, packet)
-    }
-
     /// Sends an acknowledgement; whether it had room.
     #[inline(never)]
     pub(super) fn ack(
@@ -32,29 +24,35 @@ impl Client<'_> {
         packet_id: u16,
         reason: Reason,
     ) -> bool {
-        let [high, low] = packet_id.to_be_bytes();
-        let length = if self.is_v5() && reason.0 != 0 { 3 } else { 2 };
-        let packet = [packet.first_byte(), length as u8, high, low, reason.0];
-        self.gather(cx, packet.get(..2 + length).unwrap_or_default())
+        self.send_small(cx, packet, packet_id, reason, &Properties::EMPTY).is_ok()
     }
 
-    /// Sends DISCONNECT or AUTH.
+    /// Sends an acknowledgement, DISCONNECT, AUTH or PINGREQ: a packet identifier unless that is 0, and the Reason Code
+    /// and properties as far as they say something. Nothing comes into the midst of a message.
     ///
     /// # Errors
     /// [`Error::WouldBlock`] without room now, [`Error::TooLarge`] when there never is, or when
     /// the server takes no such packet, [`Error::Invalid`] when it would be malformed.
-    pub(super) fn send_reason(
+    #[inline(never)]
+    pub(super) fn send_small(
         &mut self,
         cx: &mut Context,
         packet: PacketType,
+        packet_id: u16,
         reason: Reason,
         properties: &Properties,
     ) -> Result<()> {
         if self.sending.active {
             return Err(Error::WouldBlock);
         }
-        let mut sink = self.output.begin(&mut cx.stream, packet);
-        if self.config.version.is_v5() {
+        let v5 = self.is_v5();
+        // Without properties it is gathered with what waits already.
+        let count = if properties.is_empty() { HEAD } else { usize::MAX };
+        let mut sink = self.output.begin(&mut cx.stream, packet, count);
+        if packet_id != 0 {
+            sink.u16(packet_id);
+        }
+        if v5 {
             emit_reason(reason, properties, packet, Side::Client, &mut sink);
         }
         let size = sink.end();
@@ -76,17 +74,12 @@ impl Client<'_> {
         ];
         let assigned = self.names.first(kind::MASK, kind::CLIENT_ID);
         let client_id = assigned.map_or(config.client_id.as_bytes(), |at| self.names.body(at));
-        let mut sink = self.output.begin(&mut cx.stream, PacketType::Connect);
+        let mut sink = self.output.begin(&mut cx.stream, PacketType::Connect, usize::MAX);
         let start = (config.version, config.clean_start && !started, config.keep_alive);
         let login = (config.user_name, config.password);
         emit_connect(start, (&config.properties, &more), client_id, config.will.as_ref(), login, &mut sink);
         let size = sink.end();
-        self.output.finish(size, u32::MAX)?;
-        self.marks &= !mark::NO_PROBLEMS;
-        if self.is_v5() && config.properties.number(id::REQUEST_PROBLEM_INFORMATION) == Some(0) {
-            self.marks |= mark::NO_PROBLEMS;
-        }
-        Ok(())
+        self.output.finish(size, u32::MAX)
     }
 
     /// Sends all that can be sent now: acknowledgements first, then requests, then messages in
@@ -99,11 +92,11 @@ impl Client<'_> {
         if !self.sending.active {
             if self.settle(cx).is_err() {
                 // A transient error while processing a packet closes the connection.
-                self.output.failed = Some(Error::Io);
+                self.output.refused = Some(Error::Io);
                 return;
             }
-            if self.has(mark::OVERFLOW) && self.receipts == 0 && self.incoming.remaining == 0 {
-                self.output.failed = Some(Error::Full);
+            if self.has(mark::OVERFLOW) && self.inbound.is_empty() && self.incoming.remaining == 0 {
+                self.output.refused = Some(Error::Full);
                 return;
             }
             self.release(cx);
@@ -131,53 +124,42 @@ impl Client<'_> {
     /// What the store says: the acknowledgement must not leave then.
     #[inline(never)]
     pub(super) fn settle(&mut self, cx: &mut Context) -> Result<()> {
-        // A bit for each QoS of which an earlier message waits for the application.
-        let mut held = 0u8;
-        let mut index = 0;
-        while let Some(entry) = self.receipts().get(index).copied() {
-            let bit = 1 << (entry.qos & 3);
-            let (packet_id, keeps) = (entry.packet_id, entry.qos == 2 && entry.reason < 0x80);
-            let packet = match entry.receipt {
-                Receipt::Coming | Receipt::Held => {
-                    held |= bit;
-                    None
-                }
-                Receipt::Ready | Receipt::Again if held & bit != 0 => None,
-                Receipt::Ready if keeps => {
-                    self.keep_receipt(cx, packet_id, true)?;
-                    self.set_receipt(index, Receipt::Again);
+        // The QoS of which an earlier message waits for the application, each a bit.
+        let mut held = 0;
+        let mut position = 0;
+        while let Some(at) = self.inbound.find(position, 0, 0) {
+            position = at.get();
+            let word = self.inbound.word(at);
+            let qos = word & flag::QOS;
+            let stage = word & kind::MASK;
+            if stage <= receipt::HELD {
+                held |= qos;
+            }
+            let reason = Reason(self.inbound.time(at) as u8);
+            let waits = stage < receipt::RECEIVED && held & qos != 0;
+            if !waits && stage != receipt::RECEIVED {
+                if stage == receipt::READY && qos == flag::QOS_2 && !reason.is_error() {
+                    self.keep_receipt(cx, at, true)?;
+                    self.inbound.mark(at, kind::MASK, receipt::AGAIN);
                     continue;
                 }
-                Receipt::Releasing => {
-                    self.keep_receipt(cx, packet_id, false)?;
-                    self.set_receipt(index, Receipt::Unknown);
-                    continue;
-                }
-                Receipt::Ready if entry.qos < 2 => Some(PacketType::Puback),
-                Receipt::Ready | Receipt::Again => Some(PacketType::Pubrec),
-                Receipt::Unknown => Some(PacketType::Pubcomp),
-                Receipt::Received => None,
-            };
-            if let Some(packet) = packet {
-                if !self.ack(cx, packet, packet_id, Reason(entry.reason)) {
+                let packet = match qos {
+                    _ if stage == receipt::RELEASED => PacketType::Pubcomp,
+                    flag::QOS_2 => PacketType::Pubrec,
+                    _ => PacketType::Puback,
+                };
+                if !self.ack(cx, packet, word as u16, reason) {
                     return Ok(());
                 }
-                if entry.receipt != Receipt::Again {
-                    self.remove_receipt(index);
+                if stage != receipt::AGAIN {
+                    self.inbound.remove(at);
                     continue;
                 }
-                self.set_receipt(index, Receipt::Received);
+                self.inbound.mark(at, kind::MASK, receipt::RECEIVED);
             }
-            index += 1;
+            position = self.inbound.behind(at);
         }
         Ok(())
-    }
-
-    #[inline(never)]
-    fn set_receipt(&mut self, index: usize, receipt: Receipt) {
-        if let Some(entry) = self.inbound.get_mut(index) {
-            entry.receipt = receipt;
-        }
     }
 
     /// Sends the PUBRELs that had no room when PUBREC came.
@@ -216,12 +198,11 @@ impl Client<'_> {
             }
             let filter = self.names.name(at);
             let properties = self.names.body(at).get(filter.len() + 1..).unwrap_or_default();
-            let mut options = self.names.word(at) >> flag::SHIFT & 3;
+            let options = (self.names.word(at) & flag::OPTIONS) >> flag::SHIFT;
             let v5 = self.is_v5();
-            let mut sink = self.output.begin(&mut cx.stream, PacketType::Subscribe);
+            let mut sink = self.output.begin(&mut cx.stream, PacketType::Subscribe, usize::MAX);
             sink.u16(packet_id as u16);
             if v5 {
-                options = self.names.word(at) >> flag::SHIFT & 0x3f;
                 sink.variable(properties.len() as u32);
                 sink.put(properties);
             }
@@ -243,7 +224,7 @@ impl Client<'_> {
         while let Some(at) = self.queue.next(last, kind::CLASS | flag::SENT | flag::ENDED, kind::SUBSCRIBE) {
             last = Some(at);
             let word = self.queue.word(at);
-            let mut sink = self.output.begin(&mut cx.stream, request_type(word));
+            let mut sink = self.output.begin(&mut cx.stream, request_type(word), usize::MAX);
             sink.u16(word as u16);
             sink.put(self.queue.body(at));
             let size = sink.end();
@@ -472,7 +453,7 @@ impl Client<'_> {
         let mut refused = !codes.is_empty();
         let mut codes = codes.iter();
         for _ in 0..count {
-            let Some(filter) = request.next() else { break };
+            let Some((filter, _)) = request.next() else { break };
             let error = codes.next().map_or(mask == kind::ALL, |code| Reason(*code).is_error());
             refused &= error;
             if let Some(name) = self.names.named(mask, kind::FILTER, filter) {
@@ -494,7 +475,7 @@ impl Client<'_> {
     }
 }
 
-/// What stands in the queue for a SUBSCRIBE or UNSUBSCRIBE: its filters, one by one.
+/// What stands in the queue for a SUBSCRIBE or UNSUBSCRIBE: its filters, one by one, each with its options.
 pub(super) struct Request<'q> {
     source: Source<'q>,
     /// As on the wire, without their length.
@@ -511,15 +492,12 @@ impl<'q> Request<'q> {
     }
 
     #[inline(never)]
-    pub(super) fn next(&mut self) -> Option<&'q [u8]> {
+    pub(super) fn next(&mut self) -> Option<(&'q [u8], u8)> {
         if self.source.is_empty() {
             return None;
         }
         let filter = self.source.binary();
-        if self.subscribe {
-            self.source.u8();
-        }
-        Some(filter)
+        Some((filter, if self.subscribe { self.source.u8() } else { 0 }))
     }
 }
 

@@ -24,13 +24,14 @@
 //! - `IN` is written before PUBREC leaves, so that the PUBLISH which the server repeats when
 //!   PUBREC was lost is known for a duplicate; and after the application has had the message,
 //!   so that a failure before that brings it once more rather than never.
-//! - `IN` is removed before PUBCOMP leaves: after PUBCOMP the server may use the identifier for
+//! - `IN` is removed when PUBREL comes, before PUBCOMP leaves: after PUBCOMP the server may use the identifier for
 //!   a new message, which a stale record would swallow. If power fails in between, the server
 //!   repeats PUBREL and gets its PUBCOMP although nothing is known of it.
 #![forbid(unsafe_code)]
 
-use super::client::{Client, Context, Inbound, Receipt, flag, kind, mark, units};
+use super::client::{Client, Context, flag, kind, mark, receipt, units};
 use super::log::At;
+use super::wire::Reason;
 use crate::status::{Error, Result};
 use crate::store::Store;
 
@@ -76,9 +77,9 @@ impl Client<'_> {
 
     /// Notes or forgets that a received message of QoS 2 is with the application.
     #[inline(never)]
-    pub(super) fn keep_receipt(&self, cx: &mut Context, packet_id: u16, keep: bool) -> Result<()> {
+    pub(super) fn keep_receipt(&self, cx: &mut Context, at: At, keep: bool) -> Result<()> {
         let Some(store) = cx.store.as_deref_mut().filter(|_| STORE) else { return Ok(()) };
-        let (owner, record) = (self.config.store_owner, IN | u32::from(packet_id));
+        let (owner, record) = (self.config.store_owner, IN | self.inbound.word(at) & flag::ID);
         if keep { store.write(owner, record, &[]) } else { store.remove(owner, record) }
     }
 
@@ -121,8 +122,7 @@ impl Client<'_> {
     #[inline(never)]
     fn adopt(&mut self, store: &mut dyn Store, record: u32, now: u32) -> Result<()> {
         if record & IN != 0 {
-            let entry = self.new_receipt(record as u16).ok_or(Error::Full)?;
-            (entry.qos, entry.receipt) = (2, Receipt::Received);
+            self.new_receipt(receipt::RECEIVED | flag::QOS_2 | record & flag::ID, Reason::SUCCESS)?;
             return Ok(());
         }
         let length = store.read(self.config.store_owner, record, self.queue.tail())?;
@@ -146,9 +146,9 @@ impl Client<'_> {
     /// With `replay`, the rule of 3.1.1, what is unacknowledged is repeated nevertheless
     /// [MQTT-4.4.0-1 of 3.1.1].
     pub(super) fn session_lost(&mut self, cx: &mut Context, replay: bool) -> Result<()> {
-        while let Some(entry) = self.receipts().first().copied() {
-            self.keep_receipt(cx, entry.packet_id, false)?;
-            self.remove_receipt(0);
+        while let Some(at) = self.inbound.first(0, 0) {
+            self.keep_receipt(cx, at, false)?;
+            self.inbound.remove(at);
         }
         let mut last = None;
         let mask = kind::CLASS | flag::SENT | flag::ENDED;
@@ -167,31 +167,5 @@ impl Client<'_> {
             self.marks |= mark::RENEWALS;
         }
         Ok(())
-    }
-
-    /// The received messages that have not been acknowledged completely, in their order.
-    #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn receipts(&mut self) -> &mut [Inbound] {
-        self.inbound.get_mut(..usize::from(self.receipts)).unwrap_or_default()
-    }
-
-    /// The message of QoS 2 that has this identifier for itself among them.
-    #[inline(never)]
-    pub(super) fn receipt(&mut self, packet_id: u16) -> Option<&mut Inbound> {
-        let known = |entry: &&mut Inbound| {
-            let own = entry.qos == 2 && (entry.receipt as u8) < Receipt::Releasing as u8;
-            own && entry.packet_id == packet_id
-        };
-        self.receipts().iter_mut().find(known)
-    }
-
-    #[inline(never)]
-    pub(super) fn remove_receipt(&mut self, index: usize) {
-        // From the last to this one each takes the place of the one before.
-        let mut behind = Inbound::default();
-        for entry in self.receipts().get_mut(index..).unwrap_or_default().iter_mut().rev() {
-            (*entry, behind) = (behind, *entry);
-        }
-        self.receipts = self.receipts.saturating_sub(1);
     }
 }

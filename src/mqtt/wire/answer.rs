@@ -137,9 +137,9 @@ pub(in crate::mqtt) fn emit_reason(
     side: Side,
     sink: &mut Sink,
 ) {
-    sink.check(reason.fits(packet));
     let empty = properties.is_empty();
     if reason.0 != 0 || !empty {
+        sink.check(reason.fits(packet));
         sink.u8(reason.0);
     }
     // AUTH has properties, which are checked even if there are none.
