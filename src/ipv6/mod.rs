@@ -244,11 +244,12 @@ impl<'m> Ipv6<'m> {
         })
     }
 
-    /// Takes an address away. No event follows.
+    /// Takes an address away, from the router too that it is registered with (RFC 8505 §5.7). No event follows.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub fn remove_address(&mut self, ip: &Ip) -> Result<()> {
+    pub fn remove_address(&mut self, cx: &mut Context<'_>, ip: &Ip) -> Result<()> {
+        self.deregister(cx, Some(ip));
         if self.addresses.remove(ip) { Ok(()) } else { Err(Error::NotFound) }
     }
 

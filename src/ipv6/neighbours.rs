@@ -87,6 +87,12 @@ impl Neighbour {
         matches!(self.state, NeighbourState::Tentative | NeighbourState::Registered)
     }
 
+    /// Whether it is about an address: its own, or the link-local one that follows from the link address of a host that
+    /// registers.
+    fn is_about(&self, ip: &Ip) -> bool {
+        self.ip == *ip || self.registers() && self.link.link_local() == *ip
+    }
+
     /// Whether the entry may make room for another: never one in use, nor a registered one
     /// (RFC 6775 §6).
     const fn is_garbage(&self) -> bool {
@@ -94,7 +100,8 @@ impl Neighbour {
     }
 }
 
-/// The neighbour cache.
+/// The neighbour cache. A host that registers has a place for each of its addresses, but none beside for the link-local
+/// one that follows from its link address.
 #[derive(Debug)]
 pub struct Neighbours<'m>(pub(super) &'m mut [Option<Neighbour>]);
 
@@ -110,21 +117,30 @@ impl Neighbours<'_> {
 
     /// The entry of an address.
     pub fn find(&self, ip: &Ip) -> Option<&Neighbour> {
-        self.iter().find(|neighbour| neighbour.ip == *ip)
+        self.iter().find(|neighbour| neighbour.is_about(ip))
     }
 
     pub(super) fn find_mut(&mut self, ip: &Ip) -> Option<&mut Neighbour> {
-        self.iter_mut().find(|neighbour| neighbour.ip == *ip)
+        self.iter_mut().find(|neighbour| neighbour.is_about(ip))
     }
 
     /// The entry of an address, made if need be. When the table is full, an entry that is not in
     /// use gives way: the one whose state ends first.
     /// `None` when every entry is in use.
     pub(super) fn obtain(&mut self, ip: &Ip, state: NeighbourState) -> Option<&mut Neighbour> {
+        self.replace(ip, ip, state)
+    }
+
+    /// The same; of all others, the entry of `old` gives way first.
+    pub(super) fn replace(&mut self, old: &Ip, ip: &Ip, state: NeighbourState) -> Option<&mut Neighbour> {
         if self.find(ip).is_none() {
             let (mut place, mut first) = (None, Instant::NEVER);
             for entry in self.0.iter_mut() {
                 let ends = match entry {
+                    Some(neighbour) if neighbour.ip == *old => {
+                        place = Some(entry);
+                        break;
+                    }
                     None => Instant::ZERO,
                     Some(neighbour) if neighbour.is_garbage() => neighbour.until.get(),
                     Some(_) => continue,

@@ -2,8 +2,10 @@
 //! Packets of our own, and the last step of every packet: to which link address it goes.
 #![forbid(unsafe_code)]
 
+use super::errors::Problem;
 #[cfg(feature = "reassembly")]
 use super::forward::MIN_MTU;
+use super::input::{Arrival, Event};
 use super::link::{Link, LinkAddress, LinkDestination};
 use super::neighbours::NeighbourState;
 #[cfg(feature = "reassembly")]
@@ -12,10 +14,10 @@ use super::routing::{ControlMessage, Encapsulation, Flow, NoRoute, Route};
 use super::source_selection::in_prefix;
 #[cfg(feature = "reassembly")]
 use super::wire::exthdr::Fragment;
-use super::wire::header::Header;
-use super::wire::icmpv6::{self, Icmpv6, kind};
+use super::wire::header::{Header, ends};
+use super::wire::icmpv6::{self, Icmpv6, kind, unreachable};
 use super::wire::nd::{Medium, PrefixInformation};
-use super::wire::{protocol, seal};
+use super::wire::{exthdr, protocol, seal};
 use super::{Context, Ipv6, Role, nd};
 use crate::address::Ip;
 use crate::bytes::{Parts, Writer, copy};
@@ -464,6 +466,33 @@ impl Ipv6<'_> {
             let _ = cx.link.send(Parts::whole(packet), LinkDestination::Unicast(link));
             self.held.length = 0;
         }
+    }
+
+    /// This neighbour did not say where it is: the sender of the packet that waited for it is told so (RFC 4861
+    /// §7.2.2). With an event, of which the packet is no part, if that is this node.
+    pub(super) fn give_up_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip) -> Option<Event<'static>> {
+        if self.held.length == 0 || self.held.next_hop != *next_hop {
+            return None;
+        }
+        let buffer = core::mem::take(&mut self.held.buffer);
+        let packet = buffer.get(..core::mem::take(&mut self.held.length)).unwrap_or_default();
+        let problem = Problem::unreachable(unreachable::ADDRESS);
+        self.report(cx, &Arrival::default(), packet, problem);
+        let event = packet.split_first_chunk().and_then(|(header, rest)| {
+            let (source, destination) = ends(header);
+            let protocol = exthdr::pass(header[6], rest).0;
+            self.addresses.is_own(source).then_some(Event::Error {
+                reporter: *source,
+                kind: kind::DESTINATION_UNREACHABLE,
+                code: unreachable::ADDRESS,
+                parameter: 0,
+                destination: *destination,
+                protocol,
+                upper: &[],
+            })
+        });
+        self.held.buffer = buffer;
+        event
     }
 
     /// Sends an echo request (RFC 4443 §4.1). The reply comes as

@@ -183,6 +183,46 @@ fn a_host_without_rpl_is_reached_through_its_router() {
     }
 }
 
+/// Two routers with room for two hosts each hear the same three hosts: who is refused by one registers with the other, and
+/// leaves nothing behind (RFC 8505 §5.6, §5.7, RFC 6775 §5.5.3).
+#[test]
+fn hosts_take_one_place_each_and_go_where_there_is_room() {
+    for mode in MODES {
+        let tune = |id: usize, config: &mut Config| match id {
+            1 | 2 => config.neighbours = 2,
+            3.. => config.role = Role::Host,
+            _ => {}
+        };
+        let mut topology = Topology::unlinked(6);
+        for router in [1, 2] {
+            topology.set_both(0, router, GOOD);
+            (3..6).for_each(|host| topology.set_both(router, host, GOOD));
+        }
+        let mut network = Network::new(topology, root(mode), 20, tune);
+        (0..3).for_each(|id| network.start(id));
+        network.until(120, |network| network.node(0).mesh.routes().count() == 2).unwrap();
+        (3..6).for_each(|id| network.start(id));
+        let all = |network: &Network| (3..6).all(|id| network.node(id).mesh.global_address().is_some());
+        network.until(120, all).unwrap();
+        network.run(30);
+        let registered = |network: &Network, id| {
+            let hosts = network.node(id).mesh.registered_hosts();
+            hosts.map(|host| host.ip).collect::<Vec<_>>()
+        };
+        let mut hosts = [registered(&network, 1), registered(&network, 2)].concat();
+        hosts.sort();
+        assert_eq!(hosts, [address(3), address(4), address(5)], "{mode:?}");
+        for host in 3..6 {
+            assert!(network.ping(0, &address(host), 0, 100).is_ok(), "{mode:?}: {host}");
+        }
+        // Renewed several times, and still one place each.
+        network.run(3 * 3600);
+        let mut later = [registered(&network, 1), registered(&network, 2)].concat();
+        later.sort();
+        assert_eq!(later, hosts, "{mode:?}");
+    }
+}
+
 #[test]
 fn nothing_is_lost_on_a_grid_with_a_fifth_of_the_frames_lost() {
     for mode in MODES {

@@ -6,9 +6,9 @@
 
 use super::known::Status;
 use super::registry::{Body, REACHABILITY};
-use super::{Entry, Kind, MAX_SOLICIT, SEVERAL, Told, ends};
+use super::{Entry, Kind, MAX_SOLICIT, NO_ROUTER, SEVERAL, Told, ends};
 use crate::address::Ip;
-use crate::ipv6::addresses::{ALL_ROUTERS, AddressState};
+use crate::ipv6::addresses::{ALL_ROUTERS, Address, AddressState};
 use crate::ipv6::input::Event;
 use crate::ipv6::link::LinkAddress;
 use crate::ipv6::neighbours::Claim;
@@ -22,12 +22,14 @@ use crate::lollipop;
 use crate::status::Result;
 use crate::time::Instant;
 
+/// Between Router Solicitations (RFC 6775 §9), in milliseconds.
+const RTR_SOLICITATION_INTERVAL: u64 = 10_000;
 /// Longest wait between Router Solicitations (RFC 6775 §9), in milliseconds.
 const MAX_RTR_SOLICITATION_INTERVAL: u64 = 60_000;
 /// Longest wait before the first one (RFC 4861 §10), in milliseconds.
 const MAX_RTR_SOLICITATION_DELAY: u32 = 1000;
 /// How long to wait before trying again what the network had no room for, in milliseconds.
-const RETRY_LATER: u64 = 60_000;
+const RETRY_LATER: u32 = 60_000;
 
 impl Ipv6<'_> {
     /// Looks for routers from now on, until one answers; a host calls it once when the link is
@@ -35,19 +37,24 @@ impl Ipv6<'_> {
     /// contexts in this way. Ends in [`Event::RouterFound`].
     pub fn solicit_routers(&mut self, cx: &mut Context<'_>) {
         self.nd.solicited = 0;
+        self.nd.refreshing = false;
         self.nd.solicit = cx.now.after(u64::from(cx.random.below(MAX_RTR_SOLICITATION_DELAY)));
     }
 
-    /// RFC 4861 §6.3.7 with the intervals of RFC 6775 §5.3.
+    /// RFC 4861 §6.3.7 with the intervals of RFC 6775 §5.3. Fresh information is asked of the router that there is at
+    /// first (RFC 6775 §5.4.3).
     pub(super) fn send_router_solicitation(&mut self, cx: &mut Context<'_>) {
         let lowpan = self.config.medium() == Medium::Ieee802154;
-        let interval: u64 = if lowpan { 10_000 } else { 4000 };
+        let interval: u64 = if lowpan { RTR_SOLICITATION_INTERVAL } else { 4000 };
+        let asked = self.nd.refreshing && self.nd.solicited < MAX_SOLICIT;
+        let router = if asked { self.default_router(cx.now) } else { None };
+        let destination = *router.unwrap_or(&ALL_ROUTERS);
         let doublings = self.nd.solicited.saturating_sub(MAX_SOLICIT - 1).min(4);
         let wait = (interval << doublings).min(MAX_RTR_SOLICITATION_INTERVAL);
         self.nd.solicited = self.nd.solicited.saturating_add(1);
         self.nd.solicit = cx.now.after(wait);
         if let Ok(length) = self.write_router_solicitation(lowpan) {
-            self.send_nd(cx, kind::ROUTER_SOLICITATION, None, &ALL_ROUTERS, length);
+            self.send_nd(cx, kind::ROUTER_SOLICITATION, None, &destination, length);
         }
     }
 
@@ -90,7 +97,6 @@ impl Ipv6<'_> {
         if hop_limit != 0 {
             self.config.hop_limit = hop_limit;
         }
-        let had_router = self.default_router(cx.now).is_some();
         let flags = options.find(option::CAPABILITY_INDICATION).and_then(capability::parse).unwrap_or(0);
         let extended = flags & capability::EARO != 0;
         let until = ends(cx.now, u32::from(router_lifetime), 1000);
@@ -107,14 +113,13 @@ impl Ipv6<'_> {
                 _ => {}
             }
         }
-        if known {
-            if !had_router {
-                self.resume_registrations(cx.now);
-            }
-            self.nd.solicit = self.refresh_time(cx.now);
-            self.nd.solicited = 0;
+        if !known {
+            return None;
         }
-        if known && !had_router { Some(Event::RouterFound(header.source)) } else { None }
+        self.nd.solicit = self.refresh_time(cx.now);
+        self.nd.solicited = 0;
+        self.nd.refreshing = true;
+        self.follow_router(cx)
     }
 
     /// The border router that an advertisement's information comes from, if it is to be taken over, by
@@ -210,39 +215,113 @@ impl Ipv6<'_> {
         now.after(u64::from((left / 4 * 3).max(10_000)))
     }
 
-    /// Registers one address, by its place, with the default router (RFC 6775 §5.5.1, RFC 8505 §5.6).
-    pub(super) fn register_address(&mut self, cx: &mut Context<'_>, index: usize) {
-        let Some(Some(address)) = self.addresses.entries.get_mut(index) else { return };
-        let router = self.nd.known.first(Kind::Router, cx.now);
-        let Some(&Entry { ip: router, flags, .. }) = router else {
-            // Taken up again when a router is found.
-            address.timer = Instant::NEVER;
-            address.probes = 0;
+    /// Registers our addresses from now on, one after the other.
+    const fn begin_round(&mut self, now: Instant) {
+        self.nd.round = now;
+        self.nd.registering = 0;
+        self.nd.probes = 0;
+    }
+
+    /// Goes on with the registration of our addresses (RFC 6775 §5.5.1): first the link-local one, from which the
+    /// others are registered (RFC 8505 §5.6), so that all are renewed in one go.
+    pub(super) fn poll_registrations(&mut self, cx: &mut Context<'_>) {
+        if !self.nd.round.is_due(cx.now) {
             return;
-        };
-        if address.probes >= MAX_SOLICIT {
+        }
+        self.nd.round = Instant::NEVER;
+        let silent = self.nd.probes >= MAX_SOLICIT;
+        let Some(router) = self.router_in_use() else { return };
+        if silent {
             // RFC 6775 §5.5.3: the router does not answer. On with the next one.
-            address.probes = 0;
-            address.timer = cx.now.after(super::RETRANS_TIMER);
-            self.lose_router(cx, &router);
+            router.until = cx.now;
+            self.nd.registered = false;
             return;
         }
-        if address.probes == 0 {
-            self.nd.tid = lollipop::next(self.nd.tid);
+        if !self.addresses.is_own(&self.link_local()) {
+            return;
         }
-        address.timer = cx.now.after(u64::from((super::RETRANS_TIMER as u32) << address.probes));
-        address.probes += 1;
-        let ip = &address.ip.clone();
-        let claim = Claim {
-            rovr: self.own_rovr(),
-            tid: Some(self.nd.tid),
-            lifetime: self.config.registration_lifetime,
-        };
+        if self.nd.registering == 0 && self.nd.probes == 0 {
+            self.nd.tid = lollipop::next(self.nd.tid);
+            self.nd.pause = u32::MAX;
+        }
+        let entries = self.addresses.entries.iter().enumerate().skip(usize::from(self.nd.registering));
+        for (place, entry) in entries {
+            if let Some(Address { ip, state: AddressState::Tentative | AddressState::Preferred, .. }) = entry
+            {
+                let ip = *ip;
+                self.nd.registering = place as u8;
+                let wait = (super::RETRANS_TIMER as u32) << self.nd.probes;
+                self.nd.round = cx.now.after(u64::from(wait));
+                self.nd.probes += 1;
+                return self.send_registration(cx, &ip, self.config.registration_lifetime);
+            }
+        }
+        self.begin_round(cx.now.after(u64::from(self.nd.pause)));
+    }
+
+    /// The router that is used, though its time be over.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    fn router_in_use(&mut self) -> Option<&mut Entry> {
+        self.nd.known.place_mut(usize::from(self.nd.router))
+    }
+
+    /// Asks the router to keep one of our addresses for so many minutes, or with 0 to forget it.
+    fn send_registration(&mut self, cx: &mut Context<'_>, ip: &Ip, lifetime: u16) {
+        let Some(&mut Entry { ip: router, flags, .. }) = self.router_in_use() else { return };
+        let claim = Claim { rovr: self.own_rovr(), tid: Some(self.nd.tid), lifetime };
         let registration = claim.body(if self.config.role == Role::Host { REACHABILITY } else { 0 });
         let extended = flags & Entry::EXTENDED != 0;
         let (source, target) = if extended { (None, ip) } else { (Some(ip), &router) };
         let kind = kind::NEIGHBOR_SOLICITATION;
         self.send_neighbor(cx, kind, source, &router, (0, target), true, Some(&registration));
+    }
+
+    /// Has the router forget all of our addresses, or the one that will not be used any more (RFC 8505 §5.7). An attempt:
+    /// what gets lost ends with its lifetime.
+    pub(in crate::ipv6) fn deregister(&mut self, cx: &mut Context<'_>, only: Option<&Ip>) {
+        if !self.nd.registered {
+            return;
+        }
+        self.nd.tid = lollipop::next(self.nd.tid);
+        self.nd.registered = only.is_some();
+        // The link-local one, from which the others are registered, is the first there is.
+        for index in (0..self.addresses.entries.len()).rev() {
+            let Some(&Some(Address { ip, state: AddressState::Preferred, .. })) =
+                self.addresses.entries.get(index)
+            else {
+                continue;
+            };
+            if only.is_none_or(|only| *only == ip) {
+                self.send_registration(cx, &ip, 0);
+            }
+        }
+    }
+
+    /// Moves to the router that is to be used now.
+    fn follow_router(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
+        let place = self.nd.known.place_of(Kind::Router, cx.now).map_or(NO_ROUTER, |place| place as u8);
+        let before = self.nd.router;
+        if place == before {
+            return None;
+        }
+        self.deregister(cx, None);
+        let refused = self.router_in_use().is_some_and(|router| router.flags & Entry::REFUSED != 0);
+        self.nd.router = place;
+        if self.config.medium() == Medium::Ieee802154
+            && self.config.role == Role::Host
+            && self.config.registers
+        {
+            self.begin_round(cx.now);
+        }
+        if let Some(router) = self.router_in_use() {
+            return if before == NO_ROUTER { Some(Event::RouterFound(router.ip)) } else { None };
+        }
+        self.solicit_routers(cx);
+        if refused {
+            // It may be the only one there is.
+            self.nd.solicit = self.nd.solicit.after(RTR_SOLICITATION_INTERVAL);
+        }
+        Some(Event::RouterLost)
     }
 
     /// The outcome of a registration (RFC 6775 §5.5.2).
@@ -255,57 +334,58 @@ impl Ipv6<'_> {
         let Told { header, target, .. } = *told;
         let registration: &Body = registration.try_into().ok()?;
         let claim = Claim::of(registration);
-        if claim.rovr != self.own_rovr() {
+        // That a registration has ended is what was wanted.
+        if claim.rovr != self.own_rovr() || claim.lifetime == 0 || self.nd.probes == 0 {
             return None;
         }
-        // RFC 8505 has the address in the target; RFC 6775 sends the answer to it. An error goes
-        // to the link-local address, and then the first one under way is meant.
-        let (mut found, mut most) = (None, 0);
-        for address in self.addresses.entries.iter_mut().flatten().filter(|address| address.probes > 0) {
-            let meant = match &address.ip {
-                ip if *ip == *target => 3,
-                ip if *ip == header.destination => 2,
-                _ => 1,
-            };
-            if meant > most {
-                (found, most) = (Some(address), meant);
-            }
+        let status = registration[0];
+        let by_target = self.addresses.find(target).is_some();
+        let entry = self.addresses.entries.get_mut(usize::from(self.nd.registering))?;
+        let address = entry.as_mut()?;
+        let ip = address.ip;
+        // RFC 8505 has the address in the target; RFC 6775 sends the answer to it, but an error to the link-local one.
+        let meant = match status {
+            _ if by_target => target,
+            0 => &header.destination,
+            _ => &ip,
+        };
+        if *meant != ip {
+            return None;
         }
-        let address = found?;
-        let ip = &address.ip;
-        let lifetime = u64::from(claim.lifetime.max(1)) * 60_000;
-        address.probes = 0;
-        match registration[0] {
+        self.nd.probes = 0;
+        self.nd.registering = self.nd.registering.saturating_add(1);
+        self.nd.round = cx.now;
+        match status {
             status if status == RegistrationStatus::Success as u8 => {
                 // Again well before the registration ends.
-                address.timer = cx.now.after(lifetime / 4 * 3);
+                self.nd.pause = self.nd.pause.min(u32::from(claim.lifetime) * (60_000 / 4 * 3));
+                self.nd.registered = true;
                 let ready = address.state == AddressState::Tentative;
                 address.state = AddressState::Preferred;
-                if ready { Some(Event::AddressReady(*ip)) } else { None }
+                return if ready { Some(Event::AddressReady(ip)) } else { None };
             }
             status if status == RegistrationStatus::Duplicate as u8 => {
                 address.state = AddressState::Duplicate;
-                address.timer = Instant::NEVER;
-                Some(Event::AddressDuplicate(*ip))
+                return Some(Event::AddressDuplicate(ip));
             }
             status if status == RegistrationStatus::NeighborCacheFull as u8 => {
                 // RFC 6775 §5.5.3: try another router.
-                address.timer = cx.now.after(super::RETRANS_TIMER);
-                self.lose_router(cx, &header.source);
-                None
+                if let Some(router) = self.router_in_use().filter(|router| router.ip == header.source) {
+                    router.until = cx.now;
+                    router.flags |= Entry::REFUSED;
+                    self.nd.round = Instant::NEVER;
+                }
             }
-            _ => {
-                address.timer = cx.now.after(RETRY_LATER);
-                None
-            }
+            _ => self.nd.pause = RETRY_LATER,
         }
+        None
     }
 
-    /// Takes a router off the list and looks for another if it was the last.
-    pub(super) fn lose_router(&mut self, cx: &mut Context<'_>, ip: &Ip) {
+    /// Takes a router off the list with the next poll, which looks for another if it was the last.
+    pub(super) fn lose_router(&mut self, now: Instant, ip: &Ip) {
         for entry in self.nd.known.iter_mut() {
             if entry.kind == Kind::Router && entry.ip == *ip {
-                entry.until = cx.now;
+                entry.until = now;
             }
         }
     }
@@ -316,12 +396,10 @@ impl Ipv6<'_> {
     pub(super) fn poll_known(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
         let now = cx.now;
         let grace = now.after(u64::from(self.config.router_lifetime.max(1)) * 2000);
-        let mut lost = false;
         for place in 0..self.nd.known.len() {
             let over = |entry: &&mut Entry| entry.status != Status::Unused && entry.until.is_due(now);
             let Some(entry) = self.nd.known.place_mut(place).filter(over) else { continue };
             entry.end(if entry.compresses() { grace } else { Instant::ZERO });
-            lost |= entry.kind == Kind::Router;
             if entry.kind == Kind::BorderRouter {
                 // All that came from it goes too (RFC 6775 §6.3).
                 for entry in self.nd.known.iter_mut().filter(|entry| usize::from(entry.border) == place) {
@@ -329,9 +407,9 @@ impl Ipv6<'_> {
                 }
             }
         }
-        if lost && self.default_router(now).is_none() {
-            self.solicit_routers(cx);
-            return Some(Event::RouterLost);
+        let event = self.follow_router(cx);
+        if event.is_some() {
+            return event;
         }
         let entry = self.nd.known.iter_mut().find(|entry| entry.status == Status::News)?;
         entry.status = if entry.is_gone() { Status::Unused } else { Status::Known };
@@ -349,7 +427,7 @@ impl Ipv6<'_> {
             let Some(address) = entry else { continue };
             if address.valid_until.is_due(now) {
                 let ip = address.ip;
-                *entry = None;
+                let _ = self.remove_address(cx, &ip);
                 return Some(Event::AddressLost(ip));
             }
             if address.timer.is_due(now) {
@@ -358,27 +436,16 @@ impl Ipv6<'_> {
                         let ip = address.ip;
                         self.detect_duplicate(cx, &ip);
                     }
-                    Medium::Ieee802154 => self.register_address(cx, index),
+                    Medium::Ieee802154 => {
+                        address.timer = Instant::NEVER;
+                        self.begin_round(now);
+                    }
                 }
             }
         }
         let address = self.addresses.entries.iter_mut().flatten().find(|address| address.news)?;
         address.news = false;
         Some(Event::AddressReady(address.ip))
-    }
-
-    /// There is a new router: addresses are registered with it now.
-    fn resume_registrations(&mut self, now: Instant) {
-        let registers = self.config.role == Role::Host && self.config.registers;
-        if self.config.medium() == Medium::Ethernet || !registers {
-            return;
-        }
-        for address in self.addresses.entries.iter_mut().flatten() {
-            if address.state != AddressState::Duplicate && !address.ip.is_link_local() {
-                address.timer = now;
-                address.probes = 0;
-            }
-        }
     }
 
     /// The owner's mark in registrations: the EUI-64 (RFC 8505 §5.3).

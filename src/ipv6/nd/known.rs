@@ -49,7 +49,7 @@ pub struct Entry {
     /// How many bits of the prefix count.
     pub prefix_len: u8,
     /// As their options have them: of a prefix the flags, of a context its identifier and [`Entry::COMPRESS`]; of a
-    /// router [`Entry::EXTENDED`].
+    /// router [`Entry::EXTENDED`] and [`Entry::REFUSED`].
     pub flags: u8,
     /// From which border router a prefix or a context comes, by its place in the table; see [`Entry::NOBODY`].
     pub border: u8,
@@ -70,6 +70,8 @@ impl Entry {
     pub const NOBODY: u8 = u8::MAX;
     /// The router understands the extended registration option (RFC 8505 §6.1).
     pub const EXTENDED: u8 = 1;
+    /// The router has no room for our addresses (RFC 6775 §5.5.3).
+    pub const REFUSED: u8 = 2;
     /// The context may be used to compress, beside decompressing.
     pub const COMPRESS: u8 = 0x10;
 
@@ -163,10 +165,17 @@ impl<'m> Known<'m> {
         self.iter().filter(move |entry| entry.kind == kind)
     }
 
-    /// The first of one kind whose time is not over.
+    /// The place of the first of one kind whose time is not over.
     #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(super) fn place_of(&self, kind: Kind, now: Instant) -> Option<usize> {
+        self.0.iter().position(|entry| {
+            entry.kind == kind && entry.status != Status::Unused && !entry.until.is_due(now)
+        })
+    }
+
+    /// The first of one kind whose time is not over.
     pub(super) fn first(&self, kind: Kind, now: Instant) -> Option<&Entry> {
-        self.of(kind).find(|entry| !entry.until.is_due(now))
+        self.0.get(self.place_of(kind, now)?)
     }
 
     /// How many places there are.

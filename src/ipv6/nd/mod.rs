@@ -57,9 +57,25 @@ pub(super) struct State<'m> {
     /// When the next unsolicited Router Advertisement is due, and how many were sent.
     advertise: Instant,
     advertised: u8,
-    /// The transaction ID of registrations.
+    /// Whether solicitations ask the router that there is for fresh information.
+    refreshing: bool,
+    /// The router that is used, by its place; [`NO_ROUTER`].
+    router: u8,
+    /// Whether anything is registered with it.
+    registered: bool,
+    /// When the registration of our addresses goes on: of which address, after how many solicitations. They are
+    /// registered one after the other in rounds.
+    round: Instant,
+    registering: u8,
+    probes: u8,
+    /// The transaction ID of the round.
     tid: u8,
+    /// Milliseconds between the end of this round and the next.
+    pause: u32,
 }
+
+/// In place of the place of a router.
+const NO_ROUTER: u8 = u8::MAX;
 
 /// How many border routers are listened to.
 pub(super) const fn border_routers(config: &Config) -> usize {
@@ -75,7 +91,14 @@ impl<'m> State<'m> {
             solicited: 0,
             advertise: Instant::NEVER,
             advertised: 0,
+            refreshing: false,
+            router: NO_ROUTER,
+            registered: false,
+            round: Instant::NEVER,
+            registering: 0,
+            probes: 0,
             tid: registry::FIRST_TID,
+            pause: 0,
         }
     }
 }
@@ -239,14 +262,20 @@ impl Ipv6<'_> {
         if self.config.medium() == Medium::Ethernet && self.nd.advertise.is_due(cx.now) {
             self.send_periodic_advertisement(cx);
         }
-        self.poll_resolution(cx);
         self.poll_registry(cx.now);
-        self.poll_addresses(cx).or_else(|| self.poll_neighbours(cx)).or_else(|| self.poll_known(cx))
+        let event =
+            self.poll_resolution(cx).or_else(|| self.poll_addresses(cx)).or_else(|| self.poll_neighbours(cx));
+        // A router that does not answer is lost, and the next one asked.
+        self.poll_registrations(cx);
+        let event = event.or_else(|| self.poll_known(cx));
+        self.poll_registrations(cx);
+        event
     }
 
     pub(super) fn nd_deadline(&self) -> Instant {
         let mut deadline = self.neighbours.deadline();
         deadline.hasten(self.nd.solicit);
+        deadline.hasten(self.nd.round);
         if self.config.medium() == Medium::Ethernet {
             deadline.hasten(self.nd.advertise);
         }

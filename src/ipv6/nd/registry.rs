@@ -198,7 +198,9 @@ impl Ipv6<'_> {
                 NeighbourState::Registered => {
                     let ip = neighbour.ip;
                     *entry = None;
-                    return Some(Event::Deregistered(ip));
+                    if !ip.is_link_local() {
+                        return Some(Event::Deregistered(ip));
+                    }
                 }
                 NeighbourState::Tentative => *entry = None,
                 NeighbourState::Stale if lowpan && !neighbour.router => *entry = None,

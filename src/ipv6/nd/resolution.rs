@@ -113,7 +113,7 @@ impl Ipv6<'_> {
             self.release_held(cx, target, link);
         }
         if resigned {
-            self.lose_router(cx, target);
+            self.lose_router(cx.now, target);
         }
     }
 
@@ -157,9 +157,9 @@ impl Ipv6<'_> {
     }
 
     /// What happens to neighbours by time on Ethernet: RFC 4861 §7.2.2, §7.3.
-    pub(super) fn poll_resolution(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn poll_resolution(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
         if self.config.medium() == Medium::Ieee802154 {
-            return;
+            return None;
         }
         // One neighbour at a time, so that the table is not borrowed while sending.
         for index in 0..self.neighbours.0.len() {
@@ -177,7 +177,10 @@ impl Ipv6<'_> {
                 let router = neighbour.router;
                 self.neighbours.remove(&ip);
                 if router {
-                    self.lose_router(cx, &ip);
+                    self.lose_router(cx.now, &ip);
+                }
+                if let Some(event) = self.give_up_held(cx, &ip) {
+                    return Some(event);
                 }
                 continue;
             }
@@ -188,6 +191,7 @@ impl Ipv6<'_> {
                 self.solicit(cx, &ip, &source, &destination);
             }
         }
+        None
     }
 
     fn solicit(&mut self, cx: &mut Context<'_>, target: &Ip, source: &Ip, destination: &Ip) {

@@ -9,7 +9,7 @@ use crate::address::Ip;
 use crate::ipv6::addresses::ALL_NODES;
 use crate::ipv6::input::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
-use crate::ipv6::neighbours::{Claim, NeighbourState};
+use crate::ipv6::neighbours::{Claim, Neighbour, NeighbourState};
 use crate::ipv6::output::message;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{
@@ -249,30 +249,57 @@ impl Ipv6<'_> {
         if ip.is_unspecified() || ip.is_multicast() {
             return None;
         }
-        let was_registered = match self.judge_registration(cx.now, ip, &claim) {
-            Ok(was_registered) => was_registered,
-            Err(status) => {
-                if let Some(status) = status {
-                    self.answer_registration(cx, ip, registration, status, link);
+        let ends = claim.lifetime == 0;
+        let entry = self.neighbours.find(ip).filter(|entry| entry.registers());
+        let was_registered = entry.is_some_and(|entry| entry.state == NeighbourState::Registered);
+        // The link-local address that follows from the link address goes with the entry of another (RFC 8505 §5.6 asks for
+        // no more than that nobody else takes it).
+        let goes_with = entry.is_some_and(|entry| entry.ip != *ip && entry.link == link);
+        let mut status = match entry {
+            _ if goes_with => 0,
+            _ if self.addresses.find(ip).is_some() => RegistrationStatus::Duplicate as u8,
+            Some(entry) if entry.ip != *ip || entry.claim.rovr != claim.rovr => {
+                if !was_registered {
+                    // RFC 6775 §8.2: of several that try at once, the first is answered first.
+                    return None;
                 }
-                return None;
+                RegistrationStatus::Duplicate as u8
             }
+            Some(Neighbour { claim: Claim { tid: Some(old), .. }, .. })
+                if claim.tid.is_some_and(|new| is_newer(*old, new)) =>
+            {
+                RegistrationStatus::Moved as u8
+            }
+            _ => 0,
         };
         let asks = self.asks_border_router(ip);
-        let ends = claim.lifetime == 0;
-        if !ends {
-            let entry = self.neighbours.find_mut(ip)?;
-            entry.link = link;
-            entry.claim = claim;
-            if asks && !was_registered {
-                // RFC 6775 §8.2.3: the answer waits for that of the border router.
-                entry.settle(NeighbourState::Tentative, cx.now.after(TENTATIVE_NCE_LIFETIME));
-                entry.timer.set(cx.now);
-                return None;
+        if status == 0 && !ends && !goes_with {
+            if self.config.role == Role::BorderRouter && !ip.is_link_local() {
+                status = self.enter(cx.now, ip, &claim);
             }
-            entry.settle(NeighbourState::Registered, cx.now.after(u64::from(claim.lifetime) * 60_000));
+            let entry = match status {
+                0 => self.neighbours.replace(&link.link_local(), ip, NeighbourState::Tentative),
+                _ => None,
+            };
+            if let Some(entry) = entry {
+                entry.link = link;
+                entry.claim = claim;
+                if asks && !was_registered {
+                    // RFC 6775 §8.2.3: the answer waits for that of the border router.
+                    entry.settle(NeighbourState::Tentative, cx.now.after(TENTATIVE_NCE_LIFETIME));
+                    entry.timer.set(cx.now);
+                    return None;
+                }
+                entry.settle(NeighbourState::Registered, cx.now.after(u64::from(claim.lifetime) * 60_000));
+            } else if status == 0 {
+                self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
+                status = RegistrationStatus::NeighborCacheFull as u8;
+            }
         }
-        self.answer_registration(cx, ip, registration, 0, link);
+        self.answer_registration(cx, ip, registration, status, link);
+        if status != 0 || goes_with {
+            return None;
+        }
         if ends {
             self.neighbours.remove(ip);
         }
@@ -281,50 +308,12 @@ impl Ipv6<'_> {
             self.send_duplicate_request(cx, ip, &claim);
         }
         match (ends, was_registered) {
+            // Nobody beyond the link is to know of link-local ones.
+            _ if ip.is_link_local() => None,
             (true, true) => Some(Event::Deregistered(*ip)),
             (false, false) => Some(Event::Registered(*ip)),
             _ => None,
         }
-    }
-
-    /// Whether a registration is to be accepted, and then whether the address was registered; it has
-    /// an entry then, unless the registration is to end. Otherwise the status to answer with, if any.
-    fn judge_registration(
-        &mut self,
-        now: Instant,
-        ip: &Ip,
-        claim: &Claim,
-    ) -> core::result::Result<bool, Option<u8>> {
-        if self.addresses.find(ip).is_some() {
-            return Err(Some(RegistrationStatus::Duplicate as u8));
-        }
-        let mut was_registered = false;
-        if let Some(entry) = self.neighbours.find(ip).filter(|entry| entry.registers()) {
-            was_registered = entry.state == NeighbourState::Registered;
-            if entry.claim.rovr != claim.rovr {
-                // RFC 6775 §8.2: of several that try at once, the first is answered first.
-                return Err(was_registered.then_some(RegistrationStatus::Duplicate as u8));
-            }
-            if let (Some(old), Some(new)) = (entry.claim.tid, claim.tid) {
-                if is_newer(old, new) {
-                    return Err(Some(RegistrationStatus::Moved as u8));
-                }
-            }
-        }
-        if claim.lifetime == 0 {
-            return Ok(was_registered);
-        }
-        if self.config.role == Role::BorderRouter && !ip.is_link_local() {
-            let status = self.enter(now, ip, claim);
-            if status != 0 {
-                return Err(Some(status));
-            }
-        }
-        if self.neighbours.obtain(ip, NeighbourState::Tentative).is_none() {
-            self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
-            return Err(Some(RegistrationStatus::NeighborCacheFull as u8));
-        }
-        Ok(was_registered)
     }
 
     /// Whether addresses are checked with the border router. RFC 6775 §8.2 exempts those made

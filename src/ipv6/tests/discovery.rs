@@ -351,6 +351,36 @@ fn ethernet_neighbours_resolve_each_other() {
     assert!(nodes[1].engine.neighbours.find(&address(3)).is_none());
 }
 
+/// RFC 4861 §7.2.2: who sent what waited in vain for a link address is told, be it this node or another.
+#[test]
+fn packets_that_waited_in_vain_are_reported_as_unreachable() {
+    let mut nodes = [Node::ethernet(1, Role::Router), Node::ethernet(2, Role::Host)];
+    let prefix = ip("2001:db8::");
+    nodes[0].engine.add_address(Instant(0), ip("2001:db8::1"), 64, Instant::NEVER, Instant::NEVER).unwrap();
+    nodes[0].engine.advertise_prefix(Instant(0), prefix, 64, Instant::NEVER, Instant::NEVER).unwrap();
+    nodes[1].does(0, |engine, cx| engine.solicit_routers(cx));
+    run(&mut nodes, 0, 10_000);
+    let own = Ip::v6([0x2001, 0xdb8, 0, 0, 0, 0xff, 0xfe00, 2]);
+    let nobody = ip("2001:db8::99");
+    nodes.iter_mut().for_each(|node| drop(node.took()));
+    nodes[1].ping(10_000, nobody, 1).unwrap();
+    run(&mut nodes, 10_000, 12_500);
+    assert!(nodes[1].took().is_empty());
+    run(&mut nodes, 12_500, 20_000);
+    assert_eq!(nodes[1].took(), [Seen::Error(own, 1, 3, 0)]);
+    // The same through the router, which knows the host.
+    nodes[1].ping(20_000, ip("2001:db8::1"), 2).unwrap();
+    settle(&mut nodes, 20_000);
+    nodes[1].took();
+    let through = echo_request(own, nobody, 64);
+    let from = nodes[1].link;
+    nodes[0].receive(20_000, from, false, &through);
+    run(&mut nodes, 20_000, 30_000);
+    assert_eq!(nodes[1].took(), [Seen::Error(ip("2001:db8::1"), 1, 3, 0)]);
+    assert!(nodes[0].took().is_empty());
+    assert_eq!(nodes[0].engine.statistics().errors_sent, 1);
+}
+
 /// RFC 4862 §5.4.
 #[test]
 fn ethernet_addresses_are_checked_for_duplicates() {

@@ -6,6 +6,7 @@ mod discovery;
 mod fragments;
 mod hostile;
 mod packets;
+mod registration;
 mod routing;
 mod rules;
 

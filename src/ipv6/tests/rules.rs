@@ -3,10 +3,11 @@
 
 use super::discovery::register;
 use super::nd::{PrefixInformation, capability};
+use super::registration::{answer, registrations};
 use super::*;
 
 /// An advertisement of router 1 with its link address and more options.
-fn advertisement(more: &dyn Fn(&mut Writer<'_>)) -> Vec<u8> {
+pub(super) fn advertisement(more: &dyn Fn(&mut Writer<'_>)) -> Vec<u8> {
     let (from, to) = (eui64(1).link_local(), ip("ff02::1"));
     let mut body = [0; 200];
     let mut out = Writer::new(&mut body);
@@ -167,20 +168,10 @@ fn a_host_asks_for_reachability_and_registers_from_its_link_local_address() {
     let mut targets = Vec::new();
     for now in (0..1000).step_by(100) {
         host.poll(now);
-        for (to, bytes) in core::mem::take(&mut host.out.packets) {
-            assert_eq!((to, bytes[40]), (LinkDestination::Unicast(eui64(1)), kind::NEIGHBOR_SOLICITATION));
-            let (header, payload) = Header::parse(&bytes).unwrap();
-            let message = Icmpv6::parse(&header.source, &header.destination, payload).unwrap();
-            let (neighbor, options) = Neighbor::parse(message.body).unwrap();
-            assert_eq!(header.source, own);
-            let options: Vec<_> = options.map(|option| option.unwrap()).collect();
-            let [NdOption::SourceLinkLayer(_), NdOption::Registration(registration)] = options[..] else {
-                panic!()
-            };
-            assert!(registration.reachability && registration.status == 0 && registration.tid.is_some());
-            assert_eq!(registration.rovr, eui64(2).bytes().0);
-            targets.push(neighbor.target);
+        for asked in registrations(&mut host) {
+            targets.push(asked.0);
+            answer(&mut host, now, asked, 0);
         }
     }
-    assert_eq!(targets, [ip("fd00::2")]);
+    assert_eq!(targets, [own, ip("fd00::2")]);
 }

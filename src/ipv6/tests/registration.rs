@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Registrations as hosts make, renew and end them, and what they take on a router (RFC 6775 §5.5, RFC 8505 §5.6, §5.7).
+
+use super::discovery::register;
+use super::nd::{PrefixInformation, capability};
+use super::rules::advertisement;
+use super::*;
+
+/// What a registration asked for: the address, the transaction ID, the lifetime.
+type Asked = (Ip, u8, u16);
+
+/// The registrations in the outbox of a host.
+pub(super) fn registrations(host: &mut Node) -> Vec<Asked> {
+    let mut all = Vec::new();
+    for (to, bytes) in core::mem::take(&mut host.out.packets) {
+        assert_eq!((to, bytes[40]), (LinkDestination::Unicast(eui64(1)), kind::NEIGHBOR_SOLICITATION));
+        let (header, payload) = Header::parse(&bytes).unwrap();
+        let message = Icmpv6::parse(&header.source, &header.destination, payload).unwrap();
+        let (neighbor, options) = Neighbor::parse(message.body).unwrap();
+        assert_eq!(header.source, host.engine.link_local());
+        let options: Vec<_> = options.map(|option| option.unwrap()).collect();
+        let [NdOption::SourceLinkLayer(_), NdOption::Registration(registration)] = options[..] else {
+            panic!()
+        };
+        assert!(registration.reachability && registration.status == 0);
+        assert_eq!(registration.rovr, host.link.bytes().0);
+        all.push((neighbor.target, registration.tid.unwrap(), registration.lifetime));
+    }
+    all
+}
+
+/// Router 1 answers a registration of host 2.
+pub(super) fn answer(host: &mut Node, now: u64, asked: Asked, status: u8) {
+    let (router, own) = (eui64(1).link_local(), host.engine.link_local());
+    let mut body = [0; 40];
+    let mut out = Writer::new(&mut body);
+    Neighbor { flags: Neighbor::ROUTER | Neighbor::SOLICITED, target: asked.0 }.emit(&mut out).unwrap();
+    let rovr = host.link.bytes().0;
+    NdOption::Registration(Registration {
+        status,
+        opaque: 0,
+        reachability: true,
+        tid: Some(asked.1),
+        lifetime: asked.2,
+        rovr: &rovr,
+    })
+    .emit(&mut out)
+    .unwrap();
+    let message = icmp(router, own, kind::NEIGHBOR_ADVERTISEMENT, 0, out.written());
+    host.receive(now, eui64(1), false, &packet(router, own, 58, 255, &message));
+}
+
+/// An advertisement of router 1, with these prefixes.
+fn router_1(prefixes: &[&str]) -> Vec<u8> {
+    advertisement(&|out| {
+        NdOption::Capability(capability::EARO | capability::ROUTER).emit(out).unwrap();
+        for prefix in prefixes {
+            let prefix = PrefixInformation {
+                prefix_len: 64,
+                flags: PrefixInformation::AUTONOMOUS,
+                valid_lifetime: u32::MAX,
+                preferred_lifetime: u32::MAX,
+                prefix: ip(prefix),
+            };
+            NdOption::Prefix(prefix).emit(out).unwrap();
+        }
+    })
+}
+
+/// RFC 8505 §5.2 and §5.6: the link-local address is the first, the others follow with the same transaction ID,
+/// one after the other; and so again, well before the registrations end.
+#[test]
+fn a_host_registers_its_link_local_address_first_and_renews_all_in_one_go() {
+    let mut host = Node::lowpan(2, Role::Host);
+    let own = host.engine.link_local();
+    let (first, second) = (ip("fd00::2"), ip("fd01::2"));
+    host.receive(0, eui64(1), true, &router_1(&["fd00::", "fd01::"]));
+    let mut last = 0;
+    let renewal = 1000 + 45 * 60_000;
+    for now in [0, renewal] {
+        host.poll(now);
+        // Nothing but the link-local address until that is registered, and it is asked for again.
+        let asked = registrations(&mut host);
+        let tid = asked[0].1;
+        assert_eq!(asked, [(own, tid, 60)], "{now}");
+        assert!(tid > last);
+        last = tid;
+        host.poll(now + 1000);
+        assert_eq!(registrations(&mut host), asked);
+        answer(&mut host, now + 1000, asked[0], 0);
+        for next in [first, second] {
+            // That an answer is repeated does no harm.
+            answer(&mut host, now + 1000, asked[0], 0);
+            host.poll(now + 1000);
+            let asked = registrations(&mut host);
+            assert_eq!(asked, [(next, tid, 60)], "{now}");
+            answer(&mut host, now + 1000, asked[0], 0);
+        }
+        host.poll(now + 1000);
+        assert_eq!(registrations(&mut host), []);
+        // The router is asked for fresh information before its 30 minutes end: not what is tested here.
+        host.receive(now + 1000, eui64(1), true, &router_1(&[]));
+        if now == 0 {
+            host.receive(20 * 60_000, eui64(1), true, &router_1(&[]));
+            host.poll(renewal - 1);
+            host.out.packets.retain(|(_, bytes)| bytes[40] != kind::ROUTER_SOLICITATION);
+            assert_eq!(registrations(&mut host), [], "not sooner than it need be");
+            host.receive(renewal - 1, eui64(1), true, &router_1(&[]));
+        }
+    }
+    let ready = |ip| host.events.iter().filter(|seen| **seen == Seen::Ready(ip)).count();
+    assert_eq!((ready(own), ready(first), ready(second)), (0, 1, 1));
+}
+
+/// An address that comes later is registered at once; one that there was no room for in the network is tried again in a
+/// minute, as a newer registration.
+#[test]
+fn an_address_that_comes_later_begins_a_new_round() {
+    let mut host = Node::lowpan(2, Role::Host);
+    host.receive(0, eui64(1), true, &router_1(&[]));
+    host.poll(0);
+    let asked = registrations(&mut host);
+    answer(&mut host, 0, asked[0], 0);
+    host.poll(10);
+    assert_eq!(registrations(&mut host), []);
+    host.receive(1000, eui64(1), true, &router_1(&["fd00::"]));
+    let (own, tid) = (asked[0].0, asked[0].1);
+    for (now, tid) in [(1000, tid + 1), (61_000, tid + 2)] {
+        host.poll(now - 1);
+        assert_eq!(registrations(&mut host), []);
+        for (address, status) in [(own, 0), (ip("fd00::2"), 9)] {
+            host.poll(now);
+            let asked = registrations(&mut host);
+            assert_eq!(asked, [(address, tid, 60)]);
+            answer(&mut host, now, asked[0], status);
+        }
+        host.poll(now);
+    }
+    assert!(!host.events.contains(&Seen::Ready(ip("fd00::2"))));
+}
+
+/// A duplicate link-local address registers nothing, and is not a source any more.
+#[test]
+fn without_its_link_local_address_a_host_registers_nothing() {
+    let mut host = Node::lowpan(2, Role::Host);
+    let own = host.engine.link_local();
+    host.receive(0, eui64(1), true, &router_1(&["fd00::"]));
+    host.poll(0);
+    let asked = registrations(&mut host);
+    answer(&mut host, 0, asked[0], 1);
+    host.poll(0);
+    assert!(host.took().contains(&Seen::Duplicate(own)));
+    assert!(!host.engine.addresses.is_own(&own));
+    for now in [1000, 60_000, 600_000] {
+        host.poll(now);
+        assert_eq!(registrations(&mut host), []);
+    }
+}
+
+/// RFC 8505 §5.7, RFC 6775 §5.5: an address that is taken away, or whose life ends, is taken off the router.
+#[test]
+fn a_host_deregisters_what_it_ceases_to_use() {
+    let mut nodes = [Node::lowpan(1, Role::BorderRouter), Node::lowpan(2, Role::Host)];
+    let until = Instant(1_200_000);
+    nodes[0].engine.advertise_prefix(Instant(0), ip("fd00::"), 64, Instant::NEVER, Instant::NEVER).unwrap();
+    nodes[0].engine.advertise_prefix(Instant(0), ip("fd01::"), 64, until, until).unwrap();
+    nodes[1].does(0, |engine, cx| engine.solicit_routers(cx));
+    run(&mut nodes, 0, 5000);
+    let (first, second) = (ip("fd00::2"), ip("fd01::2"));
+    assert_eq!(nodes[0].took(), [Seen::Registered(first), Seen::Registered(second)]);
+    nodes[1].does(5000, |engine, cx| engine.remove_address(cx, &first)).unwrap();
+    settle(&mut nodes, 5000);
+    assert_eq!(nodes[0].took(), [Seen::Deregistered(first)]);
+    assert!(!nodes[0].engine.neighbours.is_registered(&first));
+    assert_eq!(nodes[1].does(5000, |engine, cx| engine.remove_address(cx, &first)), Err(Error::NotFound));
+    // Long before the registration ends.
+    run(&mut nodes, 5000, 1_300_000);
+    assert!(nodes[1].took().contains(&Seen::Lost(second)));
+    assert!(nodes[0].took().contains(&Seen::Deregistered(second)));
+    assert!(!nodes[0].engine.neighbours.is_registered(&second));
+}
+
+/// RFC 8505 §5.7: a host that changes over takes itself off the router that it leaves.
+#[test]
+fn a_host_that_leaves_its_router_deregisters_there_and_registers_anew() {
+    let mut nodes = [
+        Node::lowpan(1, Role::BorderRouter),
+        Node::lowpan(3, Role::BorderRouter),
+        Node::lowpan(2, Role::Host),
+    ];
+    for node in &mut nodes[..2] {
+        node.engine.advertise_prefix(Instant(0), ip("fd00::"), 64, Instant::NEVER, Instant::NEVER).unwrap();
+    }
+    nodes[2].does(0, |engine, cx| engine.solicit_routers(cx));
+    run(&mut nodes, 0, 5000);
+    let (own, address) = (nodes[2].engine.link_local(), ip("fd00::2"));
+    assert_eq!((nodes[0].took(), nodes[1].took()), (vec![Seen::Registered(address)], vec![]));
+    // The first resigns.
+    let mut resigned = router_1(&[]);
+    let (from, to) = (eui64(1).link_local(), ip("ff02::1"));
+    let body = &mut resigned.split_off(40)[4..];
+    body[2..4].fill(0);
+    let message = icmp(from, to, kind::ROUTER_ADVERTISEMENT, 0, body);
+    nodes[2].receive(6000, eui64(1), true, &packet(from, to, 58, 255, &message));
+    settle(&mut nodes, 6000);
+    assert_eq!(nodes[0].took(), [Seen::Deregistered(address)]);
+    assert_eq!(nodes[1].took(), [Seen::Registered(address)]);
+    for (router, there) in [(0, false), (1, true)] {
+        for ip in [own, address] {
+            assert_eq!(nodes[router].engine.neighbours.is_registered(&ip), there, "{router} {ip:?}");
+        }
+    }
+    // It has a router all the time.
+    assert!(!nodes[2].took().contains(&Seen::RouterLost));
+}
+
+/// RFC 6775 §5.5.3.
+#[test]
+fn a_router_that_does_not_answer_is_left_without_a_word() {
+    let mut host = Node::lowpan(2, Role::Host);
+    host.receive(0, eui64(1), true, &router_1(&["fd00::"]));
+    host.poll(0);
+    let asked = registrations(&mut host);
+    answer(&mut host, 0, asked[0], 0);
+    let mut times = Vec::new();
+    for now in (0..20_000).step_by(100) {
+        host.poll(now);
+        if host.took().contains(&Seen::RouterLost) {
+            times.push(now);
+            break;
+        }
+        times.extend(registrations(&mut host).iter().map(|asked| {
+            assert_eq!((asked.0, asked.2), (ip("fd00::2"), 60));
+            now
+        }));
+    }
+    assert_eq!(times, [0, 1000, 3000, 7000]);
+    assert!(host.out.packets.is_empty());
+}
+
+/// RFC 8505 §5.6, RFC 6775 §5.5.3: a host with one address takes one place, as its link-local address goes with the
+/// other; and one that there is no room for leaves nothing behind, and does not pester.
+#[test]
+fn a_host_takes_one_place_at_its_router() {
+    let config = config(eui64(1), Medium::Ieee802154, Role::BorderRouter);
+    let mut nodes = [
+        Node::with(Config { neighbours: 2, registry: 8, ..config }),
+        Node::lowpan(2, Role::Host),
+        Node::lowpan(3, Role::Host),
+        Node::lowpan(4, Role::Host),
+    ];
+    nodes[0].engine.advertise_prefix(Instant(0), ip("fd00::"), 64, Instant::NEVER, Instant::NEVER).unwrap();
+    for (host, at) in [(1, 0), (2, 2000), (3, 4000)] {
+        nodes[host].does(at, |engine, cx| engine.solicit_routers(cx));
+        run(&mut nodes, at, at + 2000);
+    }
+    let places: Vec<_> = nodes[0].engine.neighbours.iter().map(|neighbour| neighbour.ip).collect();
+    assert_eq!(places, [ip("fd00::2"), ip("fd00::3")]);
+    for host in [2, 3] {
+        assert!(nodes[0].engine.neighbours.is_registered(&eui64(host).link_local()));
+    }
+    assert!(nodes[1].took().contains(&Seen::Ready(ip("fd00::2"))));
+    let events = nodes[3].took();
+    assert!(
+        events.contains(&Seen::RouterLost) && !events.contains(&Seen::Ready(ip("fd00::4"))),
+        "{events:?}"
+    );
+    let refused = nodes[0].engine.statistics().received;
+    run(&mut nodes, 6000, 126_000);
+    let more = nodes[0].engine.statistics().received - refused;
+    assert!((12..60).contains(&more), "{more} packets in two minutes");
+    // When one goes, there is room for the other.
+    nodes[1].does(126_000, |engine, cx| engine.remove_address(cx, &ip("fd00::2"))).unwrap();
+    run(&mut nodes, 126_000, 150_000);
+    assert!(nodes[3].took().contains(&Seen::Ready(ip("fd00::4"))));
+}
+
+/// A registered host's link-local address is nobody else's, nor moved by what is no registration of its own.
+#[test]
+fn the_link_local_address_of_a_registered_host_is_its_own() {
+    let mut node = Node::lowpan(1, Role::Router);
+    let host = eui64(2).link_local();
+    assert_eq!(register(&mut node, 2, host, Some(240), 10), 0);
+    assert_eq!(register(&mut node, 2, ip("fd00::aa"), Some(240), 10), 0);
+    assert_eq!(register(&mut node, 2, ip("fd00::bb"), Some(240), 10), 0);
+    let places: Vec<_> = node.engine.neighbours.iter().map(|neighbour| neighbour.ip).collect();
+    assert_eq!(places, [ip("fd00::aa"), ip("fd00::bb")]);
+    // With whatever transaction ID: it has an order of its own for each address.
+    assert_eq!(register(&mut node, 2, host, Some(239), 10), 0);
+    assert_eq!(register(&mut node, 3, host, Some(250), 10), 1);
+    assert_eq!(node.engine.neighbours.find(&host).unwrap().link, eui64(2));
+    assert_eq!(register(&mut node, 2, host, Some(241), 0), 0);
+    assert_eq!(node.engine.neighbours.iter().count(), 2);
+    assert_eq!(node.took(), [Seen::Registered(ip("fd00::aa")), Seen::Registered(ip("fd00::bb"))]);
+    // Alone it has a place of its own, and nobody beyond the link hears of it.
+    let other = eui64(4).link_local();
+    assert_eq!(register(&mut node, 4, other, Some(240), 10), 0);
+    assert_eq!(node.engine.neighbours.iter().count(), 3);
+    assert_eq!(register(&mut node, 4, other, Some(241), 0), 0);
+    assert_eq!(node.engine.neighbours.iter().count(), 2);
+    assert!(node.took().is_empty());
+}
+
+/// RFC 6775 §5.4.3: the router is asked for fresh information, and when it does not answer, all of them are.
+#[test]
+fn fresh_information_is_asked_for_by_unicast_at_first() {
+    let mut host =
+        Node::with(Config { registers: false, ..config(eui64(2), Medium::Ieee802154, Role::Host) });
+    host.receive(0, eui64(1), true, &router_1(&[]));
+    host.poll(1_349_999);
+    assert!(host.out.packets.is_empty());
+    for step in 0..4 {
+        host.poll(1_350_000 + 10_000 * step);
+        let (to, bytes) = host.out.packets.pop().unwrap();
+        let expected = if step < 3 {
+            LinkDestination::Unicast(eui64(1))
+        } else {
+            LinkDestination::Multicast(ip("ff02::2"))
+        };
+        assert_eq!((to, bytes[40]), (expected, kind::ROUTER_SOLICITATION), "{step}");
+        assert!(host.out.packets.is_empty());
+    }
+    // One that may have moved asks whoever is there.
+    host.receive(1_400_000, eui64(1), true, &router_1(&[]));
+    host.does(1_400_000, |engine, cx| engine.solicit_routers(cx));
+    host.poll(1_401_000);
+    assert_eq!(host.out.packets.pop().unwrap().0, LinkDestination::Multicast(ip("ff02::2")));
+}
