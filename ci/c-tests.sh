@@ -25,7 +25,7 @@ for source in "$work/null.c" tests/c/*.c; do
     gcc $warnings -O1 -g -fsanitize=address,undefined -fno-sanitize-recover "$source" -o "$work/$name-asan" \
         "$target_dir/asan/$host/debug/libmote.a" $system
     for program in "$work/$name" "$work/$name-asan"; do
-        if timeout 120 "$program" >"$program.log" 2>&1; then
+        if timeout 600 "$program" >"$program.log" 2>&1; then
             echo "ok    $(basename "$program"): $(tail -n 1 "$program.log")"
         else
             status=1

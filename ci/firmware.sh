@@ -32,5 +32,5 @@ text = open(sys.argv[1]).read().split("Linker script and memory map", 1)[1]
 used = re.findall(r"^ \.(?:text|rodata)\S*\s+0x[0-9a-f]+\s+(0x[0-9a-f]+) \S*libmote\.a\(", text, re.M)
 print(f"{sys.argv[2]}: {sum(int(size, 16) for size in used)} bytes of flash are the library's")
 PY
-timeout 300 qemu-system-arm -M mps2-an386 -nographic -monitor none -serial none \
+timeout 900 qemu-system-arm -M mps2-an386 -nographic -monitor none -serial none \
     -semihosting-config enable=on,target=native -kernel "$work/$name.elf" </dev/null

@@ -20,7 +20,7 @@ status=0
 for target in $targets; do
     mkdir -p "$build/fuzz/$target" "fuzz/corpus/$target" "fuzz/artifacts/$target"
     log=$build/ci/fuzz-$target.log
-    if "$target_dir/fuzz/$host/release/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
+    if "$target_dir/fuzz/$host/release/$target" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -max_len=4096 \
         -artifact_prefix="fuzz/artifacts/$target/" "$build/fuzz/$target" "fuzz/corpus/$target" >"$log" 2>&1; then
         printf '%-20s %s\n' "$target" "$(grep -oE 'Done [0-9]+ runs in [0-9]+ second' "$log" | tail -n 1), $(grep -oE 'cov: [0-9]+' "$log" | tail -n 1)"
     else

@@ -9,7 +9,7 @@
 cd "$root"
 
 # Seconds that a step may take before it is stopped and counts as failed, and how many steps run at a time.
-limit=${MOTE_STEP_LIMIT:-1800}
+limit=${MOTE_STEP_LIMIT:-3600}
 jobs=${MOTE_JOBS:-$(nproc)}
 passed=0 failed=0 skipped=0 wrong=
 start=$SECONDS

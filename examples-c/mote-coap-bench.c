@@ -10,12 +10,13 @@
 enum { MAX_CLIENTS = 64, MAX_WINDOW = 256, STEPS = 64, BUCKETS = 32 * STEPS };
 
 static const char usage[] =
-    "usage: mote-coap-bench [-c CLIENTS] [-w WINDOW] [-n REQUESTS | -t SECONDS] [-N] [-m METHOD] [-e TEXT] [-r] URI\n"
+    "usage: mote-coap-bench [-c CLIENTS] [-w WINDOW] [-n REQUESTS | -t SECONDS] [-N] [-m METHOD] [-e TEXT] [-a MS] [-r] URI\n"
     "  -c CLIENTS   sockets that ask, 1 if not given, at most 64\n"
     "  -w WINDOW    requests open at a time at each of them, 1 if not given, at most 256\n"
     "  -n REQUESTS  how many in all, 100000 if not given\n"
     "  -t SECONDS   or for how long\n"
     "  -N           non-confirmable requests\n"
+    "  -a MS        after how long without an answer it is sent again, 50 if not given; or given up with -r, 1000 if not given\n"
     "  -r           raw: without the library, so that the server is the limit; one request and one answer to it\n";
 
 typedef struct client {
@@ -34,7 +35,7 @@ static slot slots[MAX_CLIENTS * MAX_WINDOW];
 static slot *idle;
 /* Latencies: 64 linear steps in each power of two of nanoseconds. */
 static unsigned long histogram[BUCKETS];
-static unsigned long started, done, failed, wanted = 100000;
+static unsigned long started, done, failed, wanted = 100000, patience;
 static uint64_t until;
 
 static uint64_t nanoseconds(void) {
@@ -110,7 +111,7 @@ static void run_raw(const mote_coap_request_config *request, size_t count, size_
         now = nanoseconds();
         if (now - checked < 100000000u) continue;
         checked = now;
-        for (size_t i = 0; i < count; i++) load_expire(&raw[i], window, now, on_answer);
+        for (size_t i = 0; i < count; i++) load_expire(&raw[i], window, now, (patience != 0 ? patience : 1000) * 1000000u, on_answer);
     }
     for (size_t i = 0; i < count; i++) (void)close(raw[i].socket);
 }
@@ -127,7 +128,7 @@ int main(int argc, char **argv) {
     mote_coap_request_config request = { MOTE_COAP_REQUEST_CONFIG_INIT, .callback = on_event };
     unsigned long count = 1, window = 1, seconds = 0;
     int flag, raw = 0, wrong = 0;
-    while ((flag = getopt(argc, argv, "c:w:n:t:Nm:e:r")) != -1) {
+    while ((flag = getopt(argc, argv, "c:w:n:t:Nm:e:a:r")) != -1) {
         switch (flag) {
         case 'c': count = tool_count("-c", optarg, 1, MAX_CLIENTS); break;
         case 'w': window = tool_count("-w", optarg, 1, MAX_WINDOW); break;
@@ -136,6 +137,7 @@ int main(int argc, char **argv) {
         case 'N': request.non_confirmable = 1; break;
         case 'm': wrong |= (request.method = tool_method(optarg)) == 0; break;
         case 'e': request.payload = tool_bytes(optarg); request.payload_stays = 1; break;
+        case 'a': patience = tool_count("-a", optarg, 1, 60000); break;
         case 'r': raw = 1; break;
         default: wrong = 1;
         }
@@ -162,9 +164,9 @@ int main(int argc, char **argv) {
     tool_check(mote_node_size(&node_config, &size), "node");
     tool_check(mote_node_init(malloc(size), size, &node_config, &node), "node");
     /* A load generator is the reason to raise NSTART, and to have message IDs free again soon: no more than
-     * 28,000 are taken within EXCHANGE_LIFETIME, which is 127 ms with these. */
+     * 28,000 are taken within EXCHANGE_LIFETIME, which is 127 ms without -a. */
     mote_coap_params params = { MOTE_COAP_PARAMS_INIT, .nstart = (uint16_t)(window < 255 ? window : 255),
-                                .ack_timeout = 50, .max_retransmit = 1, .max_latency = 1 };
+                                .ack_timeout = (uint32_t)(patience != 0 ? patience : 50), .max_retransmit = 1, .max_latency = 1 };
     mote_coap_config config = { MOTE_COAP_CONFIG_INIT, .node = node, .params = &params, .peers = 2,
                                 .requests = (uint16_t)window, .pool = (uint32_t)(window * 512 + 4096),
                                 .observers = MOTE_COAP_NONE, .resources = MOTE_COAP_NONE };

@@ -145,11 +145,11 @@ static int load_receive(load_client *client, size_t window, int wait, void (*tel
     return count;
 }
 
-/* Gives up what has been open for a second. */
-static void load_expire(load_client *client, size_t window, uint64_t now, void (*tell)(uint64_t began, int good)) {
+/* Gives up what has been open for so many nanoseconds. */
+static void load_expire(load_client *client, size_t window, uint64_t now, uint64_t limit, void (*tell)(uint64_t began, int good)) {
     for (size_t i = 0; i < window; i++) {
         load_slot *self = &client->slots[i];
-        if (!self->open || now - self->began < 1000000000u) continue;
+        if (!self->open || now - self->began < limit) continue;
         self->open = 0;
         client->open--;
         tell(self->began, 0);

@@ -346,14 +346,19 @@ fn a_thousand_nodes_converge_and_deliver() {
 
 #[test]
 #[ignore = "takes seconds when optimised, minutes when not; ci/steps runs it"]
-fn a_thousand_nodes_run_for_an_hour_in_under_a_minute() {
+fn a_thousand_nodes_run_for_an_hour_in_minutes_of_a_processor() {
     let topology = Topology::new(1000, Placement::Random { degree: 12 }, &Propagation::default(), 22);
-    let start = std::time::Instant::now();
+    // Some ten seconds of this thread's processor time; of other time, however much the machine has.
+    let worked = || {
+        let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        times.split(' ').next().unwrap().parse::<u64>().unwrap() / 1_000_000
+    };
+    let before = worked();
     let mut network = network(topology, Mode::NonStoring, 22);
     network.run_ms(3_600_000);
-    println!("{:?} for an hour\n{}", start.elapsed(), network.report());
+    println!("{} ms for an hour\n{}", worked() - before, network.report());
     assert!(network.is_complete());
-    assert!(start.elapsed().as_secs() < 60);
+    assert!(worked() - before < 300_000);
 }
 
 #[test]

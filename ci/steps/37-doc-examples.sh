@@ -7,4 +7,4 @@ python3 ci/examples.py include/mote.h README.md docs/*.md >build/ci/examples.c
 gcc -std=c99 -Wall -Wextra -Wpedantic -Werror -Wno-unused-variable -Wno-unused-but-set-variable -Wno-unused-function \
     -D_POSIX_C_SOURCE=200809L -Iinclude -Itests/c -Itests/doc -Iports/template build/ci/examples.c \
     ports/template/mote_port_template.c -o build/ci/examples build/lib/libmote.a -lgcc_s -lutil -lrt -lpthread -lm -ldl
-timeout 60 build/ci/examples
+timeout 300 build/ci/examples

@@ -5,7 +5,7 @@ need_deb tshark=tshark
 captures=$build/ci/captures
 mkdir -p "$captures"
 export CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_PANIC=unwind
-MOTE_CAPTURES=$captures timeout 900 cargo test --quiet --release --test mesh_behaviour --target-dir "$build/mesh-scale" -- --ignored captures
+MOTE_CAPTURES=$captures timeout 3000 cargo test --quiet --release --test mesh_behaviour --target-dir "$build/mesh-scale" -- --ignored captures
 count() { tshark -r "$1" -o 6lowpan.context0:fd00::/64 -o udp.check_checksum:TRUE -Y "$2" 2>/dev/null | wc -l; }
 for name in storing non-storing large; do
     file=$captures/$name.pcap

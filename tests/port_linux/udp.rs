@@ -25,7 +25,7 @@ fn batches(any: mote_address, server_at: &str, client: mote_address) {
 
     let sent = [to(remote, b"one"), to(remote, b""), to(remote, b"three")];
     assert_eq!(port.udp_send(client, &sent), Ok(3));
-    assert_eq!(port.wait(1000), [mote_port_ready { token: 7, flags: MOTE_READY_READABLE }]);
+    assert_eq!(port.wait(60_000), [mote_port_ready { token: 7, flags: MOTE_READY_READABLE }]);
 
     let mut buffers = [[0u8; 4]; 4];
     let mut datagrams = buffers.each_mut().map(|buffer| datagram(buffer));
@@ -44,7 +44,7 @@ fn batches(any: mote_address, server_at: &str, client: mote_address) {
     let mut reply = to(datagrams[0].remote, b"reply");
     reply.local = datagrams[0].local;
     assert_eq!(port.udp_send(server, &[reply]), Ok(1));
-    assert_eq!(port.wait(1000), [mote_port_ready { token: 8, flags: MOTE_READY_READABLE }]);
+    assert_eq!(port.wait(60_000), [mote_port_ready { token: 8, flags: MOTE_READY_READABLE }]);
     let mut buffer = [0; 16];
     let got = receive_one(&port, client, &mut buffer);
     assert_eq!((&buffer[..got.len], got.remote), (&b"reply"[..], remote));
@@ -93,7 +93,7 @@ fn what_a_small_batch_leaves_behind_is_reported_again() {
     assert_eq!(port.udp_send(client, &[to(remote, b"a"), to(remote, b"b"), to(remote, b"c")]), Ok(3));
     let mut buffer = [0; 4];
     for expected in [b'a', b'b', b'c'] {
-        assert_eq!(port.wait(1000), [mote_port_ready { token: 1, flags: MOTE_READY_READABLE }]);
+        assert_eq!(port.wait(60_000), [mote_port_ready { token: 1, flags: MOTE_READY_READABLE }]);
         // Who does not fetch is not told twice.
         assert_eq!(port.wait(0), []);
         receive_one(&port, server, &mut buffer);
@@ -112,7 +112,7 @@ fn more_than_one_system_call_takes_goes_through_in_order() {
     assert_eq!(port.udp_send(client, &datagrams), Ok(100));
     let mut seen = Vec::new();
     while seen.len() < 100 {
-        assert_eq!(port.wait(1000).len(), 1);
+        assert_eq!(port.wait(60_000).len(), 1);
         let mut buffers = [[0u8; 4]; 48];
         let mut datagrams = buffers.each_mut().map(|buffer| datagram(buffer));
         let count = port.udp_receive(server, &mut datagrams).unwrap();
@@ -185,7 +185,7 @@ fn multicast(any: &str, group: &str, scope: u32) {
     assert_eq!(port.udp_group(member, group_at(0), true), 0, "joining twice is no error");
 
     assert_eq!(port.udp_send(sender, &[to(group_at(number), b"all")]), Ok(1));
-    assert_eq!(port.wait(1000), [mote_port_ready { token: 1, flags: MOTE_READY_READABLE }]);
+    assert_eq!(port.wait(60_000), [mote_port_ready { token: 1, flags: MOTE_READY_READABLE }]);
     let mut buffer = [0; 4];
     let got = receive_one(&port, member, &mut buffer);
     assert_eq!(got.local, group_at(0));
@@ -255,7 +255,7 @@ fn joined_datagrams_come_out_one_by_one() {
             let mut buffers = vec![[0u8; 1300]; capacity];
             while arrived != [50; 2] {
                 // Whatever was left behind is reported.
-                assert_eq!(port.wait(1000), [ready], "{capacity} {length} {arrived:?}");
+                assert_eq!(port.wait(60_000), [ready], "{capacity} {length} {arrived:?}");
                 let mut entries: Vec<_> = buffers.iter_mut().map(|buffer| datagram(buffer)).collect();
                 let count = port.udp_receive(socket, &mut entries).unwrap();
                 for (entry, buffer) in entries.iter().zip(&buffers).take(count) {
@@ -272,7 +272,7 @@ fn joined_datagrams_come_out_one_by_one() {
         // One that is longer than its buffer is cut, and no other.
         let sent = [to(there, &[1; 30]), to(there, &[2; 30]), to(there, &[3; 30])];
         assert_eq!(port.udp_send(peers[0], &sent), Ok(3));
-        assert_eq!(port.wait(1000), [ready]);
+        assert_eq!(port.wait(60_000), [ready]);
         let (mut short, mut long) = ([0; 8], [[0; 40]; 2]);
         let [first, second] = &mut long;
         let mut entries = [datagram(first), datagram(&mut short), datagram(second)];

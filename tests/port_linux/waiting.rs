@@ -13,6 +13,19 @@ fn polls(descriptor: i32, ms: i32) -> bool {
     unsafe { libc::poll(&mut poll, 1, ms) == 1 }
 }
 
+/// Milliseconds after which something hangs. That a thing happens soon is not checked by time, of which a busy machine takes any amount.
+const HANG: u64 = 30_000;
+
+/// How often this thread has given up the processor of its own accord.
+fn given_up() -> i64 {
+    // SAFETY: integers, and writable.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, &mut usage), 0);
+        usage.ru_nvcsw
+    }
+}
+
 fn descriptor(port: &Port) -> i32 {
     let mut descriptor = -1;
     // SAFETY: the port is open.
@@ -34,11 +47,9 @@ fn a_wait_ends_at_its_deadline_and_not_before() {
         assert_eq!(port.wait(ms), []);
         let now = port.now();
         assert!(now >= until, "{now} < {until}");
-        assert!(now < until + 500);
+        assert!(now < until + HANG);
     }
-    let start = Instant::now();
     assert_eq!(port.wait(0), []);
-    assert!(start.elapsed() < Duration::from_millis(500));
 }
 
 /// Resting puts off what comes, and loses none of it; what is due already does not wait.
@@ -56,22 +67,22 @@ fn a_wait_may_rest_before_it_listens() {
     let start = Instant::now();
     for round in 1..=20u32 {
         assert_eq!(port.udp_send(socket, &[to(own, b"x")]), Ok(1));
-        assert_eq!(port.wait(10_000), [ready]);
+        assert_eq!(port.wait(60_000), [ready]);
         assert!(start.elapsed() >= Duration::from_millis(1) * round);
         assert_eq!(port.udp_receive(socket, &mut [datagram(&mut [0; 4])]), Ok(1));
     }
-    // 2000 rests would take two seconds.
-    let start = Instant::now();
+    // For each rest the processor would be given up once.
+    let before = given_up();
     for _ in 0..2000 {
         assert_eq!(port.wait(0), []);
     }
-    assert!(start.elapsed() < Duration::from_secs(1));
+    assert!(given_up() < before + 1000);
     let until = port.now() + 30;
     assert_eq!(port.wait(30), []);
-    assert!(port.now() >= until && port.now() < until + 500);
+    assert!(port.now() >= until && port.now() < until + HANG);
     // SAFETY: the port is open.
     unsafe { port.alarm().wake.unwrap()(port.state()) };
-    assert_eq!(port.wait(10_000), []);
+    assert_eq!(port.wait(60_000), []);
 }
 
 /// Spinning changes neither what a wait tells nor when it ends.
@@ -85,16 +96,16 @@ fn a_wait_may_spin_before_it_sleeps() {
     let port = Port::with(&mut options).unwrap();
     let until = port.now() + 30;
     assert_eq!(port.wait(30), []);
-    assert!(port.now() >= until && port.now() < until + 500);
+    assert!(port.now() >= until && port.now() < until + HANG);
     assert_eq!(port.wait(0), []);
     let socket = port.udp_open(address("::1", 0), 0, 7).unwrap();
     let own = address("::1", port.udp_port(socket));
     assert_eq!(port.udp_send(socket, &[to(own, b"x")]), Ok(1));
     let ready = mote_port_ready { token: 7, flags: MOTE_READY_READABLE };
-    assert_eq!(port.wait(10_000), [ready]);
+    assert_eq!(port.wait(60_000), [ready]);
     // SAFETY: the port is open.
     unsafe { port.alarm().wake.unwrap()(port.state()) };
-    assert_eq!(port.wait(10_000), []);
+    assert_eq!(port.wait(60_000), []);
 }
 
 #[test]
@@ -105,7 +116,7 @@ fn another_thread_wakes_the_node() {
     // SAFETY: the port is open.
     unsafe { wake(port.state()) };
     let start = Instant::now();
-    assert_eq!(port.wait(10_000), []);
+    assert_eq!(port.wait(60_000), []);
     // … and during it. Two wakes may end one wait.
     let state = port.state() as usize;
     std::thread::scope(|scope| {
@@ -121,7 +132,7 @@ fn another_thread_wakes_the_node() {
         };
         assert_eq!((status, count), (0, 0));
     });
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_millis(HANG));
 }
 
 #[test]
@@ -129,15 +140,16 @@ fn the_descriptor_polls_for_time_sockets_and_wakes() {
     let port = Port::new();
     let descriptor = descriptor(&port);
     assert!(!polls(descriptor, 0));
-    arm(&port, port.now() + 10);
+    arm(&port, port.now() + 600_000);
     assert!(!polls(descriptor, 0));
-    assert!(polls(descriptor, 2000));
+    arm(&port, port.now() + 10);
+    assert!(polls(descriptor, 60_000));
     // It stays readable until the node has looked.
     assert!(polls(descriptor, 0));
     assert_eq!(port.wait(0), []);
     assert!(!polls(descriptor, 0));
     arm(&port, 0);
-    assert!(polls(descriptor, 2000));
+    assert!(polls(descriptor, 60_000));
     assert_eq!(port.wait(0), []);
     arm(&port, port.now() + 5);
     arm(&port, u64::MAX);
@@ -147,13 +159,13 @@ fn the_descriptor_polls_for_time_sockets_and_wakes() {
     let own = address("::1", port.udp_port(socket));
     assert!(!polls(descriptor, 0));
     assert_eq!(port.udp_send(socket, &[to(own, b"x")]), Ok(1));
-    assert!(polls(descriptor, 2000));
+    assert!(polls(descriptor, 60_000));
     assert_eq!(port.wait(0).len(), 1);
     assert!(!polls(descriptor, 0));
 
     // SAFETY: the port is open.
     unsafe { port.alarm().wake.unwrap()(port.state()) };
-    assert!(polls(descriptor, 2000));
+    assert!(polls(descriptor, 60_000));
     assert_eq!(port.wait(0), []);
     assert!(!polls(descriptor, 0));
 }
@@ -170,7 +182,7 @@ fn more_ready_sockets_than_entries_are_all_reported() {
     let mut tokens: Vec<u32> = Vec::new();
     while tokens.len() < 20 {
         // The fixture has room for eight.
-        let ready = port.wait(1000);
+        let ready = port.wait(60_000);
         assert!(!ready.is_empty());
         tokens.extend(ready.iter().map(|ready| ready.token));
     }
@@ -186,7 +198,7 @@ fn more_ready_sockets_than_entries_are_all_reported() {
         assert_eq!(wait(port.state(), u64::MAX, std::ptr::null_mut(), 0, &mut count), 0);
         assert_eq!(wait(port.state(), 0, std::ptr::null_mut(), 1, &mut count), Error::Invalid.code());
     }
-    assert_eq!(port.wait(1000), [mote_port_ready { token: 3, flags: MOTE_READY_READABLE }]);
+    assert_eq!(port.wait(60_000), [mote_port_ready { token: 3, flags: MOTE_READY_READABLE }]);
 }
 
 #[test]
@@ -248,10 +260,11 @@ fn sockets_do_not_pile_up() {
 #[test]
 fn the_clock_goes_on() {
     let port = Port::new();
+    let start = Instant::now();
     let before = port.now();
     std::thread::sleep(Duration::from_millis(5));
-    let passed = port.now() - before;
-    assert!((4..1000).contains(&passed), "{passed}");
+    let passed = u128::from(port.now() - before);
+    assert!((4..=start.elapsed().as_millis() + 1).contains(&passed), "{passed}");
 }
 
 #[test]
