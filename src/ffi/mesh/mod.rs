@@ -382,7 +382,7 @@ pub unsafe extern "C" fn mote_mesh_host_open(
     let open = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         let (mesh, _, address) = unsafe { (MeshRef::new(mesh)?, slice(name)?, address.as_ref()) };
-        host::open(mesh, name, address.map(|address| (*address, prefix_len)))
+        host::open(mesh, name, address, prefix_len)
     };
     outcome(open())
 }

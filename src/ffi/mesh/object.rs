@@ -190,7 +190,7 @@ unsafe fn ready(object: *mut c_void, source: Handle, _readable: bool, _writable:
     // SAFETY: as in `poll`.
     let scratch = unsafe { &mut *scratch };
     let mut frame = [0; FRAME_SIZE];
-    let event = if mesh.with(|core| core.host.is_some_and(|host| host.source == source)) {
+    let event = if mesh.with(|core| core.host.as_ref().is_some_and(|host| host.source == source)) {
         let length = match host::receive(mesh, scratch) {
             Ok(length) => length,
             Err(Error::TooLarge) => return true,

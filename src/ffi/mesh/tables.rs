@@ -2,7 +2,7 @@
 //! What is known: neighbours, routes, DODAGs, addresses, counters.
 
 use super::object::{MeshRef, mote_mesh};
-use crate::address::{Ip, SocketAddress};
+use crate::address::SocketAddress;
 use crate::ffi::arguments::{Config, fill, outcome, output};
 use crate::ffi::members::{Member, take_over};
 use crate::ipv6::addresses::AddressState;
@@ -215,22 +215,21 @@ const COUNTERS: &[Member] = &[
     ),
 ];
 
-fn at(ip: Ip) -> mote_address {
-    SocketAddress::new(ip, 0).into()
-}
-
+/// Shows what `show` finds, and fills in from all zeros.
+///
 /// # Safety
 /// The pointers are NULL or valid.
 unsafe fn read<T: Config>(
     mesh: *const mote_mesh,
     out: *mut T,
-    find: impl FnOnce(&Mesh<'static>) -> Option<T>,
+    show: impl FnOnce(&Mesh<'static>, &mut T) -> Option<()>,
 ) -> mote_status {
     let read = || -> Result<()> {
-        // SAFETY: passed on to the caller of this function.
+        // SAFETY: passed on to the caller of this function; a `Config` is valid when all zero.
         unsafe {
-            let found = MeshRef::new(mesh)?.with(|core| find(&core.mesh));
-            fill(out, &found.ok_or(Error::End)?)
+            let mut shown = core::mem::zeroed();
+            MeshRef::new(mesh)?.with(|core| show(&core.mesh, &mut shown)).ok_or(Error::End)?;
+            fill(out, &shown)
         }
     };
     outcome(read())
@@ -249,22 +248,15 @@ pub unsafe extern "C" fn mote_mesh_get_neighbour(
     index: u32,
     neighbour: *mut mote_mesh_neighbour,
 ) -> mote_status {
-    let find = |engine: &Mesh<'static>| {
-        engine.neighbours().nth(index as usize).map(|view| mote_mesh_neighbour {
-            size: 0,
-            etx: view.etx,
-            rank: view.rank,
-            address: at(view.ip),
-            rssi: view.rssi,
-            lqi: view.lqi,
-            parent: view.parent.into(),
-            reserved: 0,
-            frames: view.frames,
-            failures: view.failures,
-        })
+    let show = |engine: &Mesh<'static>, shown: &mut mote_mesh_neighbour| {
+        let view = engine.neighbours().nth(index as usize)?;
+        (shown.etx, shown.rank, shown.address.ip) = (view.etx, view.rank, view.ip.0);
+        (shown.rssi, shown.lqi, shown.parent) = (view.rssi, view.lqi, view.parent.into());
+        (shown.frames, shown.failures) = (view.frames, view.failures);
+        Some(())
     };
     // SAFETY: passed on to the caller of this function.
-    unsafe { read(mesh, neighbour, find) }
+    unsafe { read(mesh, neighbour, show) }
 }
 
 /// The downward route at place `index`, counted from 0.
@@ -280,16 +272,14 @@ pub unsafe extern "C" fn mote_mesh_get_route(
     index: u32,
     route: *mut mote_mesh_route,
 ) -> mote_status {
-    let find = |engine: &Mesh<'static>| {
-        engine.routes().nth(index as usize).map(|view| mote_mesh_route {
-            size: 0,
-            prefix_len: view.prefix_len.into(),
-            target: at(view.target),
-            via: at(view.via),
-        })
+    let show = |engine: &Mesh<'static>, shown: &mut mote_mesh_route| {
+        let view = engine.routes().nth(index as usize)?;
+        shown.prefix_len = view.prefix_len.into();
+        (shown.target.ip, shown.via.ip) = (view.target.0, view.via.0);
+        Some(())
     };
     // SAFETY: passed on to the caller of this function.
-    unsafe { read(mesh, route, find) }
+    unsafe { read(mesh, route, show) }
 }
 
 /// The DODAG at place `index`, counted from 0, joined or not.
@@ -305,25 +295,20 @@ pub unsafe extern "C" fn mote_mesh_get_dodag(
     index: u32,
     dodag: *mut mote_mesh_dodag,
 ) -> mote_status {
-    let find = |engine: &Mesh<'static>| {
-        engine.dodags().nth(index as usize).map(|view| mote_mesh_dodag {
-            size: 0,
-            instance: view.instance,
-            version: view.version,
-            mode: view.mode,
-            preference: view.preference,
-            joined: view.joined.into(),
-            root: view.root.into(),
-            grounded: view.grounded.into(),
-            has_parent: view.parent.is_some().into(),
-            rank: view.rank,
-            min_hop_rank_increase: view.configuration.min_hop_rank_increase,
-            dodag_id: at(view.dodag_id),
-            parent: at(view.parent.unwrap_or(Ip::UNSPECIFIED)),
-        })
+    let show = |engine: &Mesh<'static>, shown: &mut mote_mesh_dodag| {
+        let view = engine.dodags().nth(index as usize)?;
+        (shown.instance, shown.version, shown.mode) = (view.instance, view.version, view.mode);
+        (shown.preference, shown.joined) = (view.preference, view.joined.into());
+        (shown.root, shown.grounded) = (view.root.into(), view.grounded.into());
+        (shown.rank, shown.min_hop_rank_increase) = (view.rank, view.configuration.min_hop_rank_increase);
+        shown.dodag_id.ip = view.dodag_id.0;
+        if let Some(parent) = view.parent {
+            (shown.has_parent, shown.parent.ip) = (1, parent.0);
+        }
+        Some(())
     };
     // SAFETY: passed on to the caller of this function.
-    unsafe { read(mesh, dodag, find) }
+    unsafe { read(mesh, dodag, show) }
 }
 
 /// The own address at place `index`, counted from 0; the link-local one first.
@@ -346,7 +331,7 @@ pub unsafe extern "C" fn mote_mesh_get_address(
             let usable = core.mesh.addresses().filter(|entry| entry.state == AddressState::Preferred);
             usable.map(|entry| entry.ip).nth(index as usize)
         });
-        out.write(at(ip.ok_or(Error::End)?));
+        out.write(SocketAddress::new(ip.ok_or(Error::End)?, 0).into());
         Ok(())
     };
     outcome(read())
@@ -364,16 +349,15 @@ pub unsafe extern "C" fn mote_mesh_get_statistics(
     mesh: *const mote_mesh,
     statistics: *mut mote_mesh_statistics,
 ) -> mote_status {
-    let find = |engine: &Mesh<'static>| {
+    let show = |engine: &Mesh<'static>, shown: &mut mote_mesh_statistics| {
         let counted = engine.statistics();
-        let mut shown = mote_mesh_statistics::default();
         // SAFETY: the members are of the types that the table says.
-        let _never_too_large = unsafe { take_over(&counted, &mut shown, COUNTERS) };
+        let _never_too_large = unsafe { take_over(&counted, shown, COUNTERS) };
         shown.rpl_parent_switches = counted.rpl.parent_switches.into();
         shown.rpl_rank_errors = counted.rpl.rank_errors.into();
         shown.rpl_table_full = counted.rpl.table_full.into();
-        Some(shown)
+        Some(())
     };
     // SAFETY: passed on to the caller of this function.
-    unsafe { read(mesh, statistics, find) }
+    unsafe { read(mesh, statistics, show) }
 }
