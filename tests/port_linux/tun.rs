@@ -55,7 +55,10 @@ fn packets_go_to_the_host_and_come_from_it() {
         outcome => outcome.unwrap(),
     };
     assert_eq!(open(&port, &name, 1280), Err(Error::AddressInUse.code()));
-    let (host, mesh) = (address("fdaa:aaaa:1::1", 0), address("fdbb:bbbb:1::7", 0));
+    // Networks of this process alone, in which another run of the test on this machine has no part.
+    let run = std::process::id() & 0xffff;
+    let (ours, theirs) = (format!("fdaa:aaaa:{run:x}::1"), format!("fdbb:bbbb:{run:x}::7"));
+    let (host, mesh) = (address(&ours, 0), address(&theirs, 0));
     let t = table(&port);
     // SAFETY: as above.
     unsafe {
@@ -67,17 +70,17 @@ fn packets_go_to_the_host_and_come_from_it() {
     }
     // Out of the host. It says other things too, about routers and groups.
     // The kernel makes a new address usable a moment later.
-    let mut socket = UdpSocket::bind(("fdaa:aaaa:1::1", 0));
+    let mut socket = UdpSocket::bind((ours.as_str(), 0));
     for _ in 0..6000 {
         if socket.is_err() {
             std::thread::sleep(Duration::from_millis(10));
-            socket = UdpSocket::bind(("fdaa:aaaa:1::1", 0));
+            socket = UdpSocket::bind((ours.as_str(), 0));
         }
     }
     let socket = socket.unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let number = socket.local_addr().unwrap().port();
-    socket.send_to(b"to the mesh", ("fdbb:bbbb:1::7", 5683)).unwrap();
+    socket.send_to(b"to the mesh", (theirs.as_str(), 5683)).unwrap();
     let expected = datagram(host.ip, mesh.ip, number, 5683, b"to the mesh");
     let mut found = false;
     for _ in 0..200 {
@@ -96,7 +99,7 @@ fn packets_go_to_the_host_and_come_from_it() {
     }
     assert!(found);
     // What does not fit is told and gone.
-    socket.send_to(&[0; 500], ("fdbb:bbbb:1::7", 5683)).unwrap();
+    socket.send_to(&[0; 500], (theirs.as_str(), 5683)).unwrap();
     assert_eq!(receive(&port, tun, 40), Err(Error::TooLarge.code()));
     // And into the host.
     let packet = datagram(mesh.ip, host.ip, 5683, number, b"from the mesh");
