@@ -7,7 +7,7 @@ for features in "" coap coap-client coap-server coap-client,coap-uri coap-client
     RUSTFLAGS="-D warnings" cargo check --quiet --target-dir "$target_dir/features" --no-default-features --features "$features" || bad=1
 done
 # What a build answers for the parts of CoAP and MQTT that it lacks.
-for features in coap-client coap-client,coap-uri coap-client,coap-observe,coap-block; do
+for features in coap-client coap-client,coap-uri coap-client,coap-observe,coap-block coap-client,coap-server coap-server coap-server,coap-link; do
     echo "tests with std,$features"
     cargo test --quiet --target-dir "$target_dir/features" --no-default-features --features "std,$features" --test coap_trimmed || bad=1
 done

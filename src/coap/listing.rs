@@ -30,8 +30,20 @@ pub(super) fn write<'r>(
     window
 }
 
+/// Whether a group's member has nothing to show: an empty list, or one that it cannot filter (RFC 6690 §4.1).
+pub(super) fn is_silent(resources: &Table<'_, Resource<'_>>, queries: &Options<'_>) -> bool {
+    (!FILTERS && queries.first(number::URI_QUERY).is_some())
+        || write(resources, queries, 0, &mut []).total() == 0
+}
+
+/// Whether this build heeds filters. If not, everybody gets the whole list.
+const FILTERS: bool = cfg!(feature = "coap-link");
+
 /// Whether every query of the request suits the resource.
 fn asked_for(resource: &Resource<'_>, queries: &Options<'_>) -> bool {
+    if !FILTERS {
+        return true;
+    }
     let link = Link::unchecked(resource.path.as_bytes(), resource.attributes.as_bytes());
     let mut queries = *queries;
     while let Some(query) = queries.advance(number::URI_QUERY) {

@@ -157,8 +157,7 @@ impl Endpoint<'_> {
                 _ if !listing => Code::NOT_FOUND,
                 // A group's member that has nothing to show stays silent (RFC 6690 §4.1).
                 Code::GET
-                    if exchange.head.is(GROUP)
-                        && listing::write(&self.resources, &message.options, 0, &mut []).total() == 0 =>
+                    if exchange.head.is(GROUP) && listing::is_silent(&self.resources, &message.options) =>
                 {
                     Code::EMPTY
                 }
