@@ -58,15 +58,16 @@ case ${1:-table} in
         row "CoAP, all of it" coap
         engine "the CoAP client engine alone, without observe and block-wise" coap_client
         engine "the CoAP engine alone: without URI texts, problem details and the C layer" coap_engine
-        row "MQTT 3.1.1 without the store" mqtt-v3
-        row "MQTT 3.1.1" mqtt-v3,mqtt-store
-        row "MQTT 5 without the store, topic aliases and enhanced authentication" mqtt-v5
-        row "MQTT 5" mqtt-v5,mqtt-store,mqtt-alias,mqtt-auth
+        row "MQTT 3.1.1 without its parts" mqtt-v3
+        row "MQTT 3.1.1" mqtt-v3,mqtt-parts
+        row "MQTT 5 without its parts" mqtt-v5
+        row "MQTT 5" mqtt-v5,mqtt-parts
         row "MQTT, both versions" mqtt
-        engine "MQTT client engine alone, 3.1.1 without the store" mqtt_client_small_v3
+        engine "MQTT client engine alone, 3.1.1 without its parts" mqtt_client_small_v3
         engine "MQTT client engine alone, 3.1.1" mqtt_client_v3
-        engine "MQTT client engine alone, 5 without the store, topic aliases and enhanced authentication" mqtt_client_small_v5
+        engine "MQTT client engine alone, 5 without its parts" mqtt_client_small_v5
         engine "MQTT client engine alone, 5" mqtt_client_v5
+        engine "MQTT client engine alone, both versions without their parts" mqtt_client_small
         engine "MQTT client engine alone, both versions" mqtt_client
         row "mesh: 6LoWPAN, IPv6, RPL in both modes" mesh
         row "mesh, its options too" mesh,sixlorh,ghc,mesh-under,border-routers,reassembly

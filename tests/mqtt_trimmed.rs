@@ -4,7 +4,7 @@
 mod mqtt_support;
 
 use mote::mqtt::wire::{Packet, Publish, PublishHead, Side, Version};
-use mote::mqtt::{Client, Config, Properties, Property, Publication, Reason};
+use mote::mqtt::{Client, Config, Properties, Property, Publication, Reason, Token};
 use mote::status::Error;
 use mqtt_support::*;
 
@@ -13,6 +13,10 @@ const V5: bool = cfg!(feature = "mqtt-v5");
 const STORE: bool = cfg!(feature = "mqtt-store");
 const ALIAS: bool = V5 && cfg!(feature = "mqtt-alias");
 const AUTH: bool = V5 && cfg!(feature = "mqtt-auth");
+const FILTERS: bool = cfg!(feature = "mqtt-filters");
+const STREAM: bool = cfg!(feature = "mqtt-stream");
+const DEFERRED: bool = cfg!(feature = "mqtt-deferred");
+const REDIRECT: bool = cfg!(feature = "mqtt-redirect");
 
 /// A configuration of a version that this build has.
 fn any() -> Config<'static> {
@@ -80,6 +84,59 @@ fn a_store_that_is_left_out_is_refused_before_anything_is_kept() {
     }
     // The session and two messages.
     assert_eq!(rig.store.unwrap().records.len(), if STORE { 3 } else { 0 });
+}
+
+#[test]
+fn what_the_application_cannot_acknowledge_is_acknowledged_by_itself() {
+    assert_eq!(refusal(&Config { deferred: true, ..any() }), unless(DEFERRED));
+    let mut rig = Rig::new(any()).connected();
+    let answer = rig.with(|client, cx| client.acknowledge(cx, Token(1), Reason::SUCCESS));
+    assert_eq!(answer, Err(if DEFERRED { Error::Stale } else { Error::Unsupported }));
+    for qos in 1..=2u8 {
+        let head = PublishHead { topic: "t", qos, packet_id: 7, ..PublishHead::default() };
+        let packet = Packet::Publish(Publish { head, payload: b"" });
+        rig.feed(&encode(&packet, any().version, Side::Server));
+        assert_eq!(rig.sent(), [[if qos == 1 { 0x40 } else { 0x50 }, 2, 0, 7]]);
+    }
+}
+
+#[test]
+fn a_payload_in_parts_that_cannot_be_is_refused() {
+    let mut rig = Rig::new(any()).connected();
+    let publication = Publication { topic: "t", ..Publication::default() };
+    let begun = rig.with(|client, cx| client.publish_begin(cx, &publication, 3));
+    assert_eq!(begun.as_ref().err().copied(), unless(STREAM));
+    if let Ok(operation) = begun {
+        assert_eq!(rig.with(|client, cx| client.publish_chunk(cx, operation, b"abc")), Ok(3));
+    }
+}
+
+#[test]
+fn another_server_is_followed_to_only_where_that_is_possible() {
+    // With 3.1.1 nothing refers to another server, and the field is not looked at.
+    let refused = Config { follow_server_reference: true, ..any() };
+    assert_eq!(refusal(&refused), if V5 { unless(REDIRECT) } else { None });
+}
+
+/// Without filters no message finds a handler, and nothing is subscribed to again.
+#[test]
+fn filters_are_remembered_only_where_there_is_something_to_do_it() {
+    let mut rig = Rig::new(any()).connected();
+    rig.subscribe("t", 0, 9);
+    let sent = rig.sent();
+    let [subscribe] = sent.as_slice() else { panic!("{sent:?}") };
+    let mut suback = vec![0x90, 3, subscribe[2], subscribe[3]];
+    if V5 {
+        suback[1] = 4;
+        suback.push(0);
+    }
+    suback.push(0);
+    rig.feed(&suback);
+    assert_eq!(rig.client.pending(), 0);
+    assert_eq!(rig.client.is_subscribed(9), FILTERS);
+    let head = PublishHead { topic: "t", ..PublishHead::default() };
+    rig.feed(&encode(&Packet::Publish(Publish { head, payload: b"" }), any().version, Side::Server));
+    assert_eq!(rig.client.handler(0), FILTERS.then_some(9));
 }
 
 /// What is there works without the rest.

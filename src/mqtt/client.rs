@@ -100,6 +100,11 @@ pub(super) mod receipt {
     pub(crate) const RELEASED: u32 = 0x0800_0000;
 }
 
+/// Whether the application gives the payload of this record in parts.
+pub(super) const fn is_stream(word: u32) -> bool {
+    STREAM && word & kind::MASK == kind::STREAM
+}
+
 /// The rest of the word of a record in the queue: flags above the packet identifier.
 pub(super) mod flag {
     pub(crate) const ID: u32 = 0xffff;
@@ -254,6 +259,14 @@ pub struct Client<'m> {
     pub(super) statistics: Statistics,
 }
 
+/// Whether this build remembers what it has subscribed to.
+pub(super) const FILTERS: bool = cfg!(feature = "mqtt-filters");
+/// Whether this build takes payloads in parts.
+pub(super) const STREAM: bool = cfg!(feature = "mqtt-stream");
+/// Whether the application may acknowledge messages by itself.
+pub(super) const DEFERRED: bool = cfg!(feature = "mqtt-deferred");
+/// Whether this build goes where a server refers to.
+pub(super) const REDIRECT: bool = V5 && cfg!(feature = "mqtt-redirect");
 /// Whether this build has topic aliases.
 pub(super) const ALIASES: bool = V5 && cfg!(feature = "mqtt-alias");
 /// Whether this build has enhanced authentication.
@@ -279,12 +292,15 @@ impl<'m> Client<'m> {
     /// # Errors
     /// [`Error::NoMemory`] for a block smaller than the plan, [`Error::Invalid`] for a Receive
     /// Maximum of 0 or a client identifier that is empty where it may not be,
-    /// [`Error::Unsupported`] for a version that this build lacks, or topic aliases or an Authentication Method
-    /// in a build without them.
+    /// [`Error::Unsupported`] for a version that this build lacks, or topic aliases, an Authentication Method, `deferred`
+    /// or `follow_server_reference` in a build without them.
     #[cfg_attr(target_os = "none", inline(never))]
     pub fn new(mut block: &'m mut [u8], config: &'m Config<'m>) -> Result<Client<'m>> {
         let method = AUTH || config.properties.number(id::AUTHENTICATION_METHOD).is_none();
-        if !config.version.is_supported() || !method || (!ALIASES && config.topic_alias_maximum != 0) {
+        let lacking = (!ALIASES && config.topic_alias_maximum != 0)
+            || (!DEFERRED && config.deferred)
+            || (!REDIRECT && V5 && config.follow_server_reference);
+        if !config.version.is_supported() || !method || lacking {
             return Err(Error::Unsupported);
         }
         let nameless = config.client_id.is_empty();
@@ -380,7 +396,12 @@ impl<'m> Client<'m> {
     /// matches. So where subscriptions overlap each gets the message once if the server sends one
     /// copy. A server may send one copy for each instead (3.1.1 §3.3.5, 5.0 §3.3.4): then identifiers
     /// keep them apart, and without identifiers each copy goes to each of them.
+    ///
+    /// Nobody in a build without `mqtt-filters`.
     pub fn handler(&self, number: usize) -> Option<u32> {
+        if !FILTERS {
+            return None;
+        }
         let mut found = self.names.first(kind::TAKES, kind::TAKES);
         for _ in 0..number {
             found = self.names.next(Some(found?), kind::TAKES, kind::TAKES);
@@ -390,7 +411,7 @@ impl<'m> Client<'m> {
 
     /// Whether there is a subscription that was made with this cookie.
     pub fn is_subscribed(&self, cookie: u32) -> bool {
-        self.names.with_key(kind::MASK, kind::FILTER, cookie).is_some()
+        FILTERS && self.names.with_key(kind::MASK, kind::FILTER, cookie).is_some()
     }
 
     /// The message that has been sent in part.

@@ -2,7 +2,10 @@
 //! What the application asks of a client.
 #![forbid(unsafe_code)]
 
-use super::client::{AUTH, Client, Context, State, flag, from_seconds, kind, mark, receipt, units};
+use super::client::{
+    AUTH, Client, Context, DEFERRED, FILTERS, STREAM, State, flag, from_seconds, is_stream, kind, mark,
+    receipt, units,
+};
 use super::event::{Message, Operation, Token};
 use super::log::{At, Log};
 use super::send::{HEAD, Request, request_type};
@@ -115,13 +118,16 @@ impl Client<'_> {
     /// server's affair alone.
     ///
     /// # Errors
-    /// As [`publish`](Client::publish).
+    /// As [`publish`](Client::publish), and [`Error::Unsupported`] in a build without it.
     pub fn publish_begin(
         &mut self,
         cx: &mut Context,
         publication: &Publication,
         total: u32,
     ) -> Result<Operation> {
+        if !STREAM {
+            return Err(Error::Unsupported);
+        }
         self.message(cx, publication, Some(total))?.ok_or(Error::State)
     }
 
@@ -133,8 +139,10 @@ impl Client<'_> {
     /// announced.
     pub fn publish_chunk(&mut self, cx: &mut Context, operation: Operation, data: &[u8]) -> Result<usize> {
         let at = self.under_way().ok_or(Error::State)?;
-        let streaming = self.queue.word(at) & kind::MASK == kind::STREAM;
-        if !streaming || self.queue.key(at) != operation.raw() || self.sending.offset < self.sending.head {
+        if !is_stream(self.queue.word(at))
+            || self.queue.key(at) != operation.raw()
+            || self.sending.offset < self.sending.head
+        {
             return Err(Error::State);
         }
         if data.len() > (self.sending.total - self.sending.offset) as usize {
@@ -161,7 +169,7 @@ impl Client<'_> {
         let at = self.queue.with_key(flag::ENDED, 0, operation.raw()).ok_or(Error::Stale)?;
         let word = self.queue.word(at);
         if word & flag::SENT != 0 {
-            if word & kind::MASK != kind::STREAM || self.under_way() != Some(at) {
+            if !is_stream(word) || self.under_way() != Some(at) {
                 return Err(Error::State);
             }
             self.sending.active = false;
@@ -238,7 +246,7 @@ impl Client<'_> {
                 filter.emit(packet, version, &mut sink);
             }
             sink.check(message || !list.is_empty());
-            if word & kind::MASK != kind::STREAM {
+            if !is_stream(word) {
                 sink.put(publication.payload);
             }
             let size = sink.size();
@@ -305,7 +313,9 @@ impl Client<'_> {
 
     /// Subscribes. The filters with their cookies are remembered, so that messages find their
     /// handlers and the subscriptions are made again when the server has lost the session: with their
-    /// options, and with the properties that were given here.
+    /// options, and with the properties that were given here. A build without `mqtt-filters` remembers none of it:
+    /// messages find no handler, and after a [`Connected`](super::Event::Connected) without a session the application
+    /// subscribes again.
     ///
     /// # Errors
     /// [`Error::Invalid`] for no filter, a bad filter or option or property, [`Error::Full`]
@@ -354,6 +364,9 @@ impl Client<'_> {
                     needs |= if topic::is_shared_bytes(filter) { flag::SHARED } else { 0 };
                     needs |= if topic::has_wildcard_bytes(filter) { flag::WILDCARD } else { 0 };
                 }
+                if !FILTERS {
+                    continue;
+                }
                 result = remember(&mut self.names, filter, request.properties).map(|name| {
                     self.names.mark(name, flag::OPTIONS, u32::from(options) << flag::SHIFT);
                     self.names.set_key(name, *cookie);
@@ -383,8 +396,12 @@ impl Client<'_> {
     /// # Errors
     /// [`Error::Stale`] when there is nothing to acknowledge: done already, or the session or,
     /// with QoS 1, the connection is gone, after which the message comes again.
-    /// [`Error::Invalid`] for a Reason Code that PUBACK and PUBREC may not have.
+    /// [`Error::Invalid`] for a Reason Code that PUBACK and PUBREC may not have, [`Error::Unsupported`] in a build without
+    /// it.
     pub fn acknowledge(&mut self, cx: &mut Context, token: Token, reason: Reason) -> Result<()> {
+        if !DEFERRED {
+            return Err(Error::Unsupported);
+        }
         if V5 && !reason.fits(PacketType::Puback) {
             return Err(Error::Invalid);
         }
@@ -480,7 +497,8 @@ impl Client<'_> {
             }
             let id = u32::from(self.last_id);
             let used = self.has(mark::WRAPPED) && self.queue.first(flag::ID, id).is_some();
-            if !used && self.names.first(kind::MASK | flag::ID, kind::FILTER | id).is_none() {
+            let renews = || self.names.first(kind::MASK | flag::ID, kind::FILTER | id).is_some();
+            if !(used || FILTERS && renews()) {
                 return id;
             }
         }

@@ -2,7 +2,10 @@
 //! The life of a connection: attempts, CONNACK, keep-alive, the end, and what time brings.
 #![forbid(unsafe_code)]
 
-use super::client::{ALIASES, AUTH, Client, Context, Sending, State, flag, kind, mark, receipt, units};
+use super::client::{
+    ALIASES, AUTH, Client, Context, FILTERS, REDIRECT, STREAM, Sending, State, flag, kind, mark, receipt,
+    units,
+};
 use super::event::{Event, Operation};
 use super::receive::{Outcome, transient, wrong};
 use super::wire::property::id;
@@ -37,6 +40,7 @@ impl Client<'_> {
         if let Some(error) = self.output.failure() {
             self.failed(cx, error, &mut out);
         } else if !self.report(cx, &mut out)
+            && STREAM
             && self.has(mark::WANTED)
             && self.output.refused.is_none()
             && let Some(at) = self.under_way()
@@ -113,7 +117,8 @@ impl Client<'_> {
 
     fn attempt(&mut self, cx: &mut Context) -> Option<Error> {
         let (mut host, mut port) = (self.config.host, self.config.port);
-        if self.is_v5()
+        if REDIRECT
+            && self.is_v5()
             && let Some(at) = self.names.first(kind::MASK, kind::SERVER)
         {
             (host, port) = (self.name(at), self.names.word(at) as u16);
@@ -246,7 +251,7 @@ impl Client<'_> {
                 self.backoff = None;
                 self.redirects = 0;
             }
-            if self.is_v5() && self.follow(reason, &properties) {
+            if REDIRECT && self.is_v5() && self.follow(reason, &properties) {
                 retry_after = Some(0);
             } else if !is_final(self.config.version, error, reason) {
                 if let Some(policy) = &self.config.reconnect {
@@ -311,7 +316,9 @@ impl Client<'_> {
         self.queue.mark_all(kind::CLASS | flag::QOS, 0, flag::SENT, 0);
         // A subscription whose renewal was not answered is renewed again.
         let asked = kind::FILTER | kind::ASKED;
-        if self.names.mark_all(kind::MASK | kind::ASKED, asked, kind::ASKED | flag::ID, kind::RENEW) {
+        if FILTERS
+            && self.names.mark_all(kind::MASK | kind::ASKED, asked, kind::ASKED | flag::ID, kind::RENEW)
+        {
             self.marks |= mark::RENEWALS;
         }
     }
@@ -341,7 +348,7 @@ impl Client<'_> {
             let word = self.queue.word(at);
             let waits = match word & kind::MASK {
                 kind::PUBLISH => word & flag::SENT == 0,
-                kind::STREAM => false,
+                kind::STREAM if STREAM => false,
                 _ => word & flag::SENT != 0,
             };
             let time = self.queue.time(at);

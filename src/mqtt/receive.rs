@@ -2,7 +2,9 @@
 //! What the server sends.
 #![forbid(unsafe_code)]
 
-use super::client::{ALIASES, AUTH, Client, Context, Incoming, State, flag, kind, mark, receipt};
+use super::client::{
+    ALIASES, AUTH, Client, Context, DEFERRED, FILTERS, Incoming, State, flag, kind, mark, receipt,
+};
 use super::event::{Event, Message, Operation, Token};
 use super::log::At;
 use super::send::Request;
@@ -334,6 +336,9 @@ impl Client<'_> {
                 wrong(otherwise)?;
             }
         }
+        if !FILTERS {
+            return Ok(alias);
+        }
         self.names.mark_all(0, 0, kind::TAKES, 0);
         let mut by_identifier = self.is_v5();
         loop {
@@ -384,7 +389,7 @@ impl Client<'_> {
         if self.incoming.remaining != 0 {
             return;
         }
-        let receipt = if self.config.deferred { receipt::HELD } else { receipt::READY };
+        let receipt = if DEFERRED && self.config.deferred { receipt::HELD } else { receipt::READY };
         // No other payload is under way.
         self.inbound.mark_all(kind::MASK, receipt::COMING, 0, receipt);
         self.marks |= mark::DUE;
@@ -476,7 +481,7 @@ impl Client<'_> {
             // The answer to a subscription that was made again.
             let wanted = kind::FILTER | kind::ASKED | packet_id;
             let renewed = self.names.first(kind::MASK | kind::ASKED | flag::ID, wanted);
-            if let Some(at) = renewed.filter(|_| subscribe) {
+            if let Some(at) = renewed.filter(|_| FILTERS && subscribe) {
                 let reason = answer.reason;
                 self.names.mark(at, kind::ASKED | flag::ID, 0);
                 if reason.is_error() {

@@ -2,7 +2,10 @@
 //! What a client sends, and in which order.
 #![forbid(unsafe_code)]
 
-use super::client::{ALIASES, Client, Context, Sending, State, flag, kind, mark, receipt, to_seconds, units};
+use super::client::{
+    ALIASES, Client, Context, DEFERRED, FILTERS, Sending, State, flag, is_stream, kind, mark, receipt,
+    to_seconds, units,
+};
 use super::log::At;
 use super::wire::property::id;
 use super::wire::{
@@ -100,7 +103,7 @@ impl Client<'_> {
                 return;
             }
             self.release(cx);
-            if self.has(mark::RENEWALS) {
+            if FILTERS && self.has(mark::RENEWALS) {
                 self.renew(cx);
             }
             if self.has(mark::REQUESTS) {
@@ -132,11 +135,12 @@ impl Client<'_> {
             let word = self.inbound.word(at);
             let qos = word & flag::QOS;
             let stage = word & kind::MASK;
-            if stage <= receipt::HELD {
+            if DEFERRED && stage <= receipt::HELD {
                 held |= qos;
             }
             let reason = Reason(self.inbound.time(at) as u8);
-            let waits = stage < receipt::RECEIVED && held & qos != 0;
+            let waits =
+                if DEFERRED { stage < receipt::RECEIVED && held & qos != 0 } else { stage < receipt::READY };
             if !waits && stage != receipt::RECEIVED {
                 if stage == receipt::READY && qos == flag::QOS_2 && !reason.is_error() {
                     self.keep_receipt(cx, at, true)?;
@@ -302,9 +306,9 @@ impl Client<'_> {
         }
         let middle = sink.written();
         let rest = source.rest();
-        let payload = match word & kind::MASK {
-            kind::STREAM => self.queue.time(at),
-            _ => (rest.len() as u32).saturating_sub(properties),
+        let payload = match is_stream(word) {
+            true => self.queue.time(at),
+            false => (rest.len() as u32).saturating_sub(properties),
         };
         let remaining = 2 + (topic.len() + middle.len()) as u32 + properties + payload;
         let repeated = word & kind::REPEATED != 0;
@@ -354,7 +358,7 @@ impl Client<'_> {
             self.sent(at);
             return true;
         }
-        if offset != begun && word & kind::MASK == kind::STREAM && offset >= head {
+        if is_stream(word) && offset != begun && offset >= head {
             self.marks |= mark::WANTED;
         }
         false
@@ -421,7 +425,7 @@ impl Client<'_> {
             return;
         }
         // A new alias makes the packet longer: not where that might be too long.
-        let stream = if word & kind::MASK == kind::STREAM { self.queue.time(at) } else { 0 };
+        let stream = if is_stream(word) { self.queue.time(at) } else { 0 };
         let long = (body.len() as u32).saturating_add(stream).saturating_add(16) > self.maximum_packet_size;
         let alias = self.alias_used + 1;
         if !long
@@ -436,7 +440,7 @@ impl Client<'_> {
     /// Ends an operation: the application is told by the next `poll`.
     #[inline(never)]
     pub(super) fn end(&mut self, at: At, error: Option<Error>) {
-        if self.queue.word(at) & kind::MASK == kind::SUBSCRIBE {
+        if FILTERS && self.queue.word(at) & kind::MASK == kind::SUBSCRIBE {
             self.conclude(at, kind::ALL, usize::MAX, &[]);
         }
         self.mark_ended(at, error);
@@ -456,7 +460,7 @@ impl Client<'_> {
             let Some((filter, _)) = request.next() else { break };
             let error = codes.next().map_or(mask == kind::ALL, |code| Reason(*code).is_error());
             refused &= error;
-            if let Some(name) = self.names.named(mask, kind::FILTER, filter) {
+            if FILTERS && let Some(name) = self.names.named(mask, kind::FILTER, filter) {
                 if subscribe == error {
                     self.names.remove(name);
                 } else if subscribe {

@@ -29,7 +29,7 @@
 //!   repeats PUBREL and gets its PUBCOMP although nothing is known of it.
 #![forbid(unsafe_code)]
 
-use super::client::{Client, Context, flag, kind, mark, receipt, units};
+use super::client::{Client, Context, FILTERS, flag, kind, mark, receipt, units};
 use super::log::At;
 use super::wire::Reason;
 use crate::status::{Error, Result};
@@ -163,7 +163,7 @@ impl Client<'_> {
         }
         // The subscriptions went with the session.
         let confirmed = kind::FILTER | kind::CONFIRMED;
-        if self.names.mark_all(kind::ALL, confirmed, 0, kind::RENEW) {
+        if FILTERS && self.names.mark_all(kind::ALL, confirmed, 0, kind::RENEW) {
             self.marks |= mark::RENEWALS;
         }
         Ok(())

@@ -316,10 +316,14 @@ impl MqttRef {
         });
     }
 
-    /// A place for the handler of a subscription: its cookie. 0 without a handler.
+    /// A place for the handler of a subscription: its cookie. 0 without a handler, which a build that remembers no
+    /// filters cannot have.
     pub(super) fn handler(self, callback: mote_mqtt_callback, user: *mut c_void) -> Result<u32> {
         if callback.is_none() {
             return Ok(0);
+        }
+        if !cfg!(feature = "mqtt-filters") {
+            return Err(Error::Unsupported);
         }
         self.with(|core| {
             for (index, place) in core.handlers.iter_mut().enumerate() {
