@@ -166,3 +166,46 @@ fn messages_go_both_ways() {
         assert_eq!(rig.client.pending(), 0);
     }
 }
+
+#[test]
+fn requests_that_are_left_out_are_refused() {
+    use core::ptr::null_mut;
+    use mote::ffi::*;
+    use mote::port::mote_bytes;
+    const REQUESTS: bool = cfg!(feature = "mqtt-requests");
+
+    fn text(text: &'static str) -> mote_bytes {
+        mote_bytes { ptr: text.as_ptr(), len: text.len() }
+    }
+    // SAFETY: plain C structs of the header, for which all zeros is valid; each call passes what the function asks for.
+    unsafe {
+        let node_config = mote_node_config {
+            size: size_of::<mote_node_config>() as u32,
+            port: mote::linux::mote_port_linux(),
+            ..core::mem::zeroed()
+        };
+        let (mut node_memory, mut memory) = (vec![0u8; 8192], vec![0u8; 16_384]);
+        let (mut node, mut mqtt) = (null_mut(), null_mut());
+        let made = mote_node_init(node_memory.as_mut_ptr(), 8192, &raw const node_config, &raw mut node);
+        assert_eq!(made, MOTE_OK);
+        let config = mote_mqtt_config {
+            size: size_of::<mote_mqtt_config>() as u32,
+            node,
+            host: text("broker"),
+            client_id: text("me"),
+            version: if V5 { MOTE_MQTT_V5 } else { MOTE_MQTT_V311 },
+            requests: 1,
+            response_topic: text("answers/me"),
+            ..core::mem::zeroed()
+        };
+        let made = mote_mqtt_init(memory.as_mut_ptr(), 16_384, &raw const config, &raw mut mqtt);
+        let expected = match (V5, REQUESTS) {
+            (false, _) => MOTE_ERR_INVALID,
+            (true, false) => MOTE_ERR_UNSUPPORTED,
+            (true, true) => MOTE_OK,
+        };
+        assert_eq!(made, expected);
+        assert_eq!(mote_mqtt_close(mqtt), MOTE_OK);
+        assert_eq!(mote_node_close(node), MOTE_OK);
+    }
+}

@@ -24,6 +24,9 @@ use core::ffi::c_void;
 /// Names a request that waits for its response; 0 is none.
 pub type mote_mqtt_request = u32;
 
+/// Whether this build knows them.
+const REQUESTS: bool = cfg!(all(feature = "mqtt-v5", feature = "mqtt-requests"));
+
 /// How long a response is waited for unless it is said, in milliseconds.
 const TIMEOUT: u32 = 30_000;
 
@@ -68,6 +71,9 @@ impl Requests {
         let nothing_else = config.reserved3 == 0 && config.reserved4 == 0;
         if !known || !nothing_else || (wanted && config.version == super::MOTE_MQTT_V311) {
             return Err(Error::Invalid);
+        }
+        if wanted && !REQUESTS {
+            return Err(Error::Unsupported);
         }
         let waiting = Table::new(slots);
         let deadline = Instant::NEVER;
@@ -115,6 +121,9 @@ fn call(waiting: &Waiting, shown: &mote_mqtt_event) {
 
 /// The client is closed: every request ends.
 pub(super) fn close(mqtt: MqttRef) {
+    if !REQUESTS {
+        return;
+    }
     let next = |core: &mut super::object::Core| {
         let requests = &mut core.requests;
         requests.end_all(Error::Closed.code(), 0);
@@ -271,6 +280,7 @@ fn subscribe(mqtt: MqttRef) -> Result<()> {
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.
+#[cfg(all(feature = "mqtt-v5", feature = "mqtt-requests"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mote_mqtt_request_start(
     mqtt: *mut mote_mqtt,
@@ -336,6 +346,7 @@ pub unsafe extern "C" fn mote_mqtt_request_start(
 ///
 /// # Safety
 /// `mqtt` is NULL or came from `mote_mqtt_init`.
+#[cfg(all(feature = "mqtt-v5", feature = "mqtt-requests"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mote_mqtt_request_cancel(
     mqtt: *mut mote_mqtt,
@@ -365,6 +376,7 @@ pub unsafe extern "C" fn mote_mqtt_request_cancel(
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.
+#[cfg(all(feature = "mqtt-v5", feature = "mqtt-requests"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mote_mqtt_respond(
     mqtt: *mut mote_mqtt,
