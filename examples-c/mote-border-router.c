@@ -53,13 +53,7 @@ int main(int argc, char **argv) {
         }
         i++;
     }
-    if (given.peer_count == 0) {
-        fputs(usage, stderr);
-        return 1;
-    }
-    signal(SIGINT, tool_stop);
-    signal(SIGTERM, tool_stop);
-    mote_node *node = tool_mesh_node(&given, 2);
+    mote_node *node = tool_mesh_begin(&given, 2, usage);
     config.node = node;
     mesh = tool_mesh_make(&given, &config);
     tool_check(mote_mesh_start_root(mesh, &root), "start");

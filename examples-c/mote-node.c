@@ -78,13 +78,7 @@ int main(int argc, char **argv) {
         }
         i++;
     }
-    if (given.peer_count == 0) {
-        fputs(usage, stderr);
-        return 1;
-    }
-    signal(SIGINT, tool_stop);
-    signal(SIGTERM, tool_stop);
-    node = tool_mesh_node(&given, 4);
+    node = tool_mesh_begin(&given, 4, usage);
     config.node = node;
     mesh = tool_mesh_make(&given, &config);
     tool_check(mote_mesh_udp_transport(mesh, &any, &transport), "transport");

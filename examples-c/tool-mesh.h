@@ -158,6 +158,17 @@ static TOOL_UNUSED mote_node *tool_mesh_node(const tool_mesh *mesh, uint16_t obj
     return node;
 }
 
+/* The same for a program that runs until it is stopped by a signal; one without peers has not understood how it is used. */
+static TOOL_UNUSED mote_node *tool_mesh_begin(const tool_mesh *mesh, uint16_t objects, const char *usage) {
+    if (mesh->peer_count == 0) {
+        fputs(usage, stderr);
+        exit(1);
+    }
+    signal(SIGINT, tool_stop);
+    signal(SIGTERM, tool_stop);
+    return tool_mesh_node(mesh, objects);
+}
+
 /* Completes the config of a mesh and makes it. */
 static TOOL_UNUSED mote_mesh *tool_mesh_make(const tool_mesh *given, mote_mesh_config *config) {
     mote_mesh *mesh;

@@ -7,6 +7,7 @@ use crate::ffi::arguments::{outcome, output, slice};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use crate::transport::Path;
+use core::mem::offset_of;
 
 /// One option of a message.
 ///
@@ -66,6 +67,14 @@ pub(super) struct Shown {
 }
 
 impl Shown {
+    /// Whether a `T` ends like this, where its members stand so.
+    pub(super) const fn ends<T>(remote: usize, payload: usize, options: usize) -> bool {
+        payload - remote == offset_of!(Shown, payload)
+            && options - remote == offset_of!(Shown, options)
+            && remote.is_multiple_of(align_of::<Shown>())
+            && remote + size_of::<Shown>() == size_of::<T>()
+    }
+
     /// Shows a message.
     #[inline(never)]
     pub(super) fn fill(&mut self, path: &Path, message: &Message<'_>) {

@@ -160,11 +160,11 @@ impl Default for Caller {
 }
 
 const _: () = assert!(
-    offset_of!(mote_coap_event, options) - offset_of!(mote_coap_event, remote) == offset_of!(Shown, options)
-        && offset_of!(mote_coap_event, payload) - offset_of!(mote_coap_event, remote)
-            == offset_of!(Shown, payload)
-        && offset_of!(mote_coap_event, remote) % align_of::<Shown>() == 0
-        && offset_of!(mote_coap_event, remote) + size_of::<Shown>() == size_of::<mote_coap_event>(),
+    Shown::ends::<mote_coap_event>(
+        offset_of!(mote_coap_event, remote),
+        offset_of!(mote_coap_event, payload),
+        offset_of!(mote_coap_event, options),
+    ),
     "an answer is shown like a request",
 );
 

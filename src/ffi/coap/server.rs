@@ -202,12 +202,11 @@ const fn handlers(config: &mote_coap_resource_config) -> &[mote_coap_handler; ME
 }
 
 const _: () = assert!(
-    offset_of!(mote_coap_incoming, options) - offset_of!(mote_coap_incoming, remote)
-        == offset_of!(Shown, options)
-        && offset_of!(mote_coap_incoming, payload) - offset_of!(mote_coap_incoming, remote)
-            == offset_of!(Shown, payload)
-        && offset_of!(mote_coap_incoming, remote) % align_of::<Shown>() == 0
-        && offset_of!(mote_coap_incoming, remote) + size_of::<Shown>() == size_of::<mote_coap_incoming>(),
+    Shown::ends::<mote_coap_incoming>(
+        offset_of!(mote_coap_incoming, remote),
+        offset_of!(mote_coap_incoming, payload),
+        offset_of!(mote_coap_incoming, options),
+    ),
     "a request is shown like an answer",
 );
 

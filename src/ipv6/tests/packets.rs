@@ -244,15 +244,21 @@ fn a_host_does_not_forward_and_a_router_does() {
     }
 }
 
-/// RFC 4443 §3.1: congestion is told by nobody.
-#[test]
-fn what_the_link_has_no_room_for_is_dropped_silently() {
+/// A router on the way from `peer` to `fd01::9`.
+fn between() -> (Node, Ip) {
     let mut node = Node::lowpan(1, Role::Router);
     add(&mut node, "fd00::1");
     let peer = ip("fd00::ff:fe00:2");
     let hop = |last: &str| Ok(Route::on_link(ip(last), LinkAddress::None));
     let routes = vec![(ip("fd01::9"), hop("fe80::ff:fe00:9")), (peer, hop("fe80::ff:fe00:2"))];
     node.routing = Box::new(Fixed { routes, ..Fixed::default() });
+    (node, peer)
+}
+
+/// RFC 4443 §3.1: congestion is told by nobody.
+#[test]
+fn what_the_link_has_no_room_for_is_dropped_silently() {
+    let (mut node, peer) = between();
     node.out.is_full = true;
     node.receive(0, LinkAddress::Short(2), false, &echo_request(peer, ip("fd01::9"), 5));
     node.out.is_full = false;
@@ -264,12 +270,7 @@ fn what_the_link_has_no_room_for_is_dropped_silently() {
 /// RFC 4443 §3.2.
 #[test]
 fn a_packet_too_big_for_the_link_is_reported_with_its_mtu() {
-    let mut node = Node::lowpan(1, Role::Router);
-    add(&mut node, "fd00::1");
-    let peer = ip("fd00::ff:fe00:2");
-    let hop = |last: &str| Ok(Route::on_link(ip(last), LinkAddress::None));
-    let routes = vec![(ip("fd01::9"), hop("fe80::ff:fe00:9")), (peer, hop("fe80::ff:fe00:2"))];
-    node.routing = Box::new(Fixed { routes, ..Fixed::default() });
+    let (mut node, peer) = between();
     node.receive(0, LinkAddress::Short(2), false, &packet(peer, ip("fd01::9"), 17, 9, &[0; 1241]));
     let (to, kind, code, mtu, invoking) = error_in(&mut node).unwrap();
     assert_eq!((to, kind, code, mtu), (peer, 2, 0, 1280));

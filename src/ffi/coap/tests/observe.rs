@@ -3,19 +3,22 @@
 
 use super::*;
 
+/// A resource at `/obs` that answers what `state` holds.
+fn observable(world: &World, state: &mut Vec<u8>) -> mote_coap_resource {
+    let config = mote_coap_resource_config {
+        path: bytes(b"/obs"),
+        flags: MOTE_COAP_OBSERVABLE,
+        get: Some(store),
+        ..zeroed()
+    };
+    world.add(config, core::ptr::from_mut(state).cast())
+}
+
 #[test]
 fn an_observation_brings_states_until_it_is_cancelled() {
     let world = World::new();
     let state = leak(b"one".to_vec());
-    let resource = world.add(
-        mote_coap_resource_config {
-            path: bytes(b"/obs"),
-            flags: MOTE_COAP_OBSERVABLE,
-            get: Some(store),
-            ..zeroed()
-        },
-        core::ptr::from_mut(state).cast(),
-    );
+    let resource = observable(&world, state);
     let mut seen = Seen::default();
     let mut request = 0;
     let uri = c"coap://[fd00::1]/obs".as_ptr();
@@ -46,15 +49,7 @@ fn an_observation_brings_states_until_it_is_cancelled() {
 fn closing_deregisters_what_is_observed() {
     let world = World::new();
     let state = leak(b"one".to_vec());
-    let resource = world.add(
-        mote_coap_resource_config {
-            path: bytes(b"/obs"),
-            flags: MOTE_COAP_OBSERVABLE,
-            get: Some(store),
-            ..zeroed()
-        },
-        core::ptr::from_mut(state).cast(),
-    );
+    let resource = observable(&world, state);
     let uri = c"coap://[fd00::1]/obs".as_ptr();
     let mut seen = [Seen::default(), Seen::default()];
     for seen in &mut seen {
