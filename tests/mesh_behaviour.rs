@@ -380,13 +380,17 @@ fn a_root_that_reboots_has_all_routes_again_within_a_minute_for_300_seeds() {
 #[test]
 #[ignore = "takes seconds when optimised, minutes when not; ci/steps runs it"]
 fn twenty_seeds_of_a_lossy_grid_all_deliver() {
+    let mut total = 0;
     for seed in 0..20 {
         for mode in MODES {
             let (up, down) = grid_of_100(mode, 200, 100 + seed);
             println!("seed {seed} {mode:?}: {up} up, {down} down");
-            assert!(up >= 990 && down >= 990, "seed {seed} {mode:?}: {up} up, {down} down");
+            // One packet of 99 each way may be lost, but not each time.
+            assert!(up >= 989 && down >= 989, "seed {seed} {mode:?}: {up} up, {down} down");
+            total += up + down;
         }
     }
+    assert!(total >= 80 * 998, "{total} of 80000");
 }
 
 /// Writes what three networks send to the directory in `MOTE_CAPTURES`, for other dissectors to read.

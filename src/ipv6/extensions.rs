@@ -80,7 +80,6 @@ impl Ipv6<'_> {
         cx: &mut Context<'_>,
         packet: &mut [u8],
         walk: &mut Walk,
-        for_us: bool,
     ) -> Option<()> {
         if walk.next_header != protocol::HOP_BY_HOP {
             return Some(());
@@ -92,7 +91,7 @@ impl Ipv6<'_> {
             // Data of a packet from outside says nothing about our ranks (RFC 9008 §4.1.1).
             if walk.arrival.outside {
                 walk.rpl_option = 0;
-            } else if !cx.routing.hop_by_hop(cx.now, kind, data, walk.arrival.from, for_us) {
+            } else if !cx.routing.hop_by_hop(cx.now, kind, data, walk.arrival.from) {
                 self.statistics.routing_dropped = self.statistics.routing_dropped.wrapping_add(1);
                 return None;
             }

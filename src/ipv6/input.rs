@@ -173,7 +173,7 @@ impl Ipv6<'_> {
             self.answers_to(&header.destination)
         };
         let to_group = header.destination.is_multicast();
-        if self.hop_by_hop(cx, packet, walk, for_us).is_none() {
+        if self.hop_by_hop(cx, packet, walk).is_none() {
             return Outcome::Done;
         }
         if !for_us {

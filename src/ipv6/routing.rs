@@ -191,16 +191,8 @@ pub trait Routing {
     /// rank of its sender and marks it (RFC 6550 §11.2.2.2). Whether the packet may go on; if
     /// not it is discarded silently.
     ///
-    /// `data` is the option's data, at least 4 bytes. `for_us` says that the destination in
-    /// the IPv6 header is ours.
-    fn hop_by_hop(
-        &mut self,
-        now: Instant,
-        kind: u8,
-        data: &mut [u8],
-        from: LinkAddress,
-        for_us: bool,
-    ) -> bool;
+    /// `data` is the option's data, at least 4 bytes.
+    fn hop_by_hop(&mut self, now: Instant, kind: u8, data: &mut [u8], from: LinkAddress) -> bool;
 
     /// A packet for us came with a routing header that has segments left. If its type and form
     /// are right, swaps the next segment with `destination` and decrements Segments Left
@@ -269,7 +261,7 @@ impl Routing for NoRouting {
     }
 
     // Nodes that do not know the option act by its type's two high bits: 0x63 says to discard.
-    fn hop_by_hop(&mut self, _: Instant, kind: u8, _: &mut [u8], _: LinkAddress, _: bool) -> bool {
+    fn hop_by_hop(&mut self, _: Instant, kind: u8, _: &mut [u8], _: LinkAddress) -> bool {
         kind & 0xc0 == 0
     }
 

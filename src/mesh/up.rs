@@ -194,7 +194,7 @@ impl Mesh<'_> {
     pub(super) fn use_prefix(&mut self, cx: &mut RadioContext<'_>, prefix: &PrefixInformation) -> Result<()> {
         let now = cx.now;
         let Some(bits) = prefix.prefix.0.first_chunk::<8>() else { return Err(Error::Invalid) };
-        if prefix.prefix_len != 64 || !prefix.autonomous {
+        if prefix.prefix_len != 64 || !prefix.autonomous || !prefix.prefix.is_routable() {
             return Err(Error::Unsupported);
         }
         let ends = |seconds: u32| match seconds {

@@ -15,11 +15,7 @@ use core::cmp::Ordering;
 impl Node<'_> {
     /// Sends our DIO of this DODAG to everyone or to one neighbour.
     pub(super) fn send_dio(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag, to: &Ip) {
-        // A leaf speaks only when spoken to (RFC 6550 §8.5).
-        if (self.leaf || dodag.leaf) && to.is_multicast() {
-            return;
-        }
-        let rank = if self.leaf { INFINITE_RANK } else { dodag.rank_to_advertise() };
+        let rank = dodag.rank_to_advertise();
         let mut body = [0; MAX_BODY];
         let mut out = Writer::new(&mut body);
         if self.write_dio(dodag, rank, &mut out).is_err() {

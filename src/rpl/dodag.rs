@@ -373,8 +373,8 @@ impl Dodag {
         self.trickle.reset(cx.now, parameters, cx.random);
     }
 
-    /// A route is missing that some child may know: all are asked (RFC 6550 §9.6). That brings
-    /// all routes anew, so it is done once for the many that go wrong together.
+    /// A route is missing that some child may know, or in non-storing mode anyone: all are asked (RFC 6550 §9.6).
+    /// That brings all routes anew, so it is done once for the many that go wrong together.
     pub(super) fn ask_children(&mut self, second: u32) {
         self.timers[ASK].hasten(at_second(second.max(self.ask_from)));
     }

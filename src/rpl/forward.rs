@@ -18,6 +18,8 @@ use crate::time::Instant;
 
 type Way = core::result::Result<(), NoRoute>;
 
+/// The type of a routing header, as the next header.
+const ROUTING: u8 = 43;
 const DOWN: u8 = PacketInformation::DOWN;
 const RANK_ERROR: u8 = PacketInformation::RANK_ERROR;
 const FORWARDING_ERROR: u8 = PacketInformation::FORWARDING_ERROR;
@@ -71,42 +73,7 @@ impl Node<'_> {
         route.next_hop = self.parent(dodag).ok_or(NoRoute::Unreachable)?.link_local();
         // To the root, which takes it further.
         route.encapsulation = Encapsulation::Tunnel { destination: dodag.id, segments_left: 0 };
-        self.with_information(dodag, false, flow, route, headers)
-    }
-
-    /// Completes a way with packet information: updates the option that is there, inserts one
-    /// into a packet of our own, and puts others into the tunnel that the route says, to carry it.
-    fn with_information(
-        &self,
-        dodag: &Dodag,
-        down: bool,
-        flow: &mut Flow<'_>,
-        route: &mut Route,
-        headers: &mut Writer<'_>,
-    ) -> Way {
-        let leaf = self.leaf || dodag.leaf;
-        let sender_rank = if leaf { 0 } else { dodag.dag_rank(dodag.known_rank()) };
-        let [high, low] = sender_rank.to_be_bytes();
-        let down = if down && !leaf { DOWN } else { 0 };
-        if let Some(data) = flow.rpl_option.as_deref_mut() {
-            let data: &mut [u8; 4] = data.first_chunk_mut().ok_or(NoRoute::Discard)?;
-            data[0] = data[0] & !DOWN | down;
-            [data[2], data[3]] = [high, low];
-            route.encapsulation = Encapsulation::None;
-            return Ok(());
-        }
-        let kind = if dodag.configuration.rpi_0x23 {
-            PacketInformation::TYPE_SKIPPED
-        } else {
-            PacketInformation::TYPE
-        };
-        // Next header and length come first; the option fills the eight bytes.
-        let option = [0, 0, kind, 4, down, dodag.instance, high, low];
-        headers.put(&option).map_err(|_| NoRoute::Discard)?;
-        if flow.own {
-            route.encapsulation = Encapsulation::Insert { destination: *flow.destination };
-        }
-        Ok(())
+        dodag.with_information(false, flow, route, headers)
     }
 
     fn route_storing(
@@ -152,7 +119,7 @@ impl Node<'_> {
             };
             route.next_hop = neighbour.link_local();
             route.encapsulation = Encapsulation::Tunnel { destination: exit, segments_left: 0 };
-            return self.with_information(dodag, true, flow, route, headers);
+            return dodag.with_information(true, flow, route, headers);
         }
         if down && !flow.own {
             // A packet that goes down never goes up again (RFC 6550 §11.2.2.3): back it goes,
@@ -205,17 +172,22 @@ impl Node<'_> {
         }
         let first = *self.hop_address(path, 0).ok_or(NoRoute::Discard)?;
         route.next_hop = self.on_link_address(&first);
+        let segments_left = path.len().saturating_sub(1) as u8;
         if let Some(data) = flow.rpl_option.as_deref_mut() {
             // It came up with packet information and turns here.
-            let data: &mut [u8; 4] = data.first_chunk_mut().ok_or(NoRoute::Discard)?;
-            data[0] = data[0] & !RANK_ERROR | DOWN;
-            [data[2], data[3]] = dodag.dag_rank(dodag.rank).to_be_bytes();
+            if let Some(bits) = data.first_mut() {
+                *bits &= !RANK_ERROR;
+            }
+            dodag.inform(true, data)?;
+            if segments_left == 0 {
+                return Ok(());
+            }
         }
-        let segments_left = path.len().saturating_sub(1) as u8;
-        if segments_left == 0 {
-            return Ok(());
+        // Downward too each packet carries the information (RFC 9008 §6).
+        dodag.put_information(true, if segments_left > 0 { ROUTING } else { 0 }, headers)?;
+        if segments_left > 0 {
+            self.write_source_route(path, headers).map_err(|_| NoRoute::Unreachable)?;
         }
-        self.write_source_route(path, headers).map_err(|_| NoRoute::Unreachable)?;
         route.encapsulation = if whole {
             Encapsulation::Insert { destination: first }
         } else {
@@ -238,6 +210,54 @@ impl Node<'_> {
     }
 }
 
+impl Dodag {
+    /// Completes a way with packet information: updates the option that is there, inserts one
+    /// into a packet of our own, and puts others into the tunnel that the route says, to carry it.
+    #[inline(never)]
+    fn with_information(
+        &self,
+        down: bool,
+        flow: &mut Flow<'_>,
+        route: &mut Route,
+        headers: &mut Writer<'_>,
+    ) -> Way {
+        if let Some(data) = flow.rpl_option.as_deref_mut() {
+            route.encapsulation = Encapsulation::None;
+            return self.inform(down, data);
+        }
+        if flow.own {
+            route.encapsulation = Encapsulation::Insert { destination: *flow.destination };
+        }
+        self.put_information(down, 0, headers)
+    }
+
+    /// Enters the direction and the own rank into the data of an option.
+    #[inline(never)]
+    fn inform(&self, down: bool, data: &mut [u8]) -> Way {
+        let data: &mut [u8; 4] = data.first_chunk_mut().ok_or(NoRoute::Discard)?;
+        let (bits, rank) =
+            if self.leaf { (0, 0) } else { (if down { DOWN } else { 0 }, self.dag_rank(self.known_rank())) };
+        data[0] = data[0] & !DOWN | bits;
+        [data[2], data[3]] = rank.to_be_bytes();
+        Ok(())
+    }
+
+    /// Writes a hop-by-hop header with an option, whose type is that of the DODAG (RFC 9008 §4.1.3).
+    #[inline(never)]
+    fn put_information(&self, down: bool, next_header: u8, headers: &mut Writer<'_>) -> Way {
+        let kind = if self.configuration.rpi_0x23 || self.mode == 7 {
+            PacketInformation::TYPE_SKIPPED
+        } else {
+            PacketInformation::TYPE
+        };
+        let mut data = [0, self.instance, 0, 0];
+        self.inform(down, &mut data)?;
+        let [bits, instance, high, low] = data;
+        let header = [next_header, 0, kind, 4, bits, instance, high, low];
+        headers.put(&header).map_err(|_| NoRoute::Discard)
+    }
+}
+
 /// A destination that no route leads to, at the root.
 fn beyond_root(dodag: &Dodag, flow: &Flow<'_>) -> Way {
     Err(match (is_inside(dodag, flow.destination), flow.own) {
@@ -255,32 +275,28 @@ fn is_inside(dodag: &Dodag, address: &Ip) -> bool {
 
 impl Routing for Rpl<'_> {
     fn route(&mut self, flow: &mut Flow<'_>, route: &mut Route, headers: &mut Writer<'_>) -> Way {
+        let dodag = dodag_for(self.dodags, flow);
+        if dodag.is_none() && flow.rpl_option.is_some() {
+            // Of an instance that is not known here (RFC 6550 §11.2.2.1).
+            return Err(NoRoute::Unreachable);
+        }
         if flow.source_routed {
             // Strictly to a neighbour.
             route.next_hop = self.node.on_link_address(flow.destination);
             return Ok(());
         }
         self.node.now = seconds(flow.now);
-        let Some(dodag) = dodag_for(self.dodags, flow) else {
-            return Err(if flow.rpl_option.is_some() { NoRoute::Discard } else { NoRoute::NotMine });
-        };
+        let Some(dodag) = dodag else { return Err(NoRoute::NotMine) };
         self.node.route_within(dodag, flow, route, headers)
     }
 
-    fn hop_by_hop(
-        &mut self,
-        now: Instant,
-        kind: u8,
-        data: &mut [u8],
-        from: LinkAddress,
-        for_us: bool,
-    ) -> bool {
+    fn hop_by_hop(&mut self, now: Instant, kind: u8, data: &mut [u8], from: LinkAddress) -> bool {
         let Some([bits, instance, high, low]) = data.first_chunk_mut() else { return false };
         if !PacketInformation::is_type(kind) {
             return false;
         }
         let Rpl { dodags, node } = self;
-        let Some(dodag) = dodag_of(dodags, *instance, None) else { return for_us };
+        let Some(dodag) = dodag_of(dodags, *instance, None) else { return true };
         let sender_rank = u16::from_be_bytes([*high, *low]);
         // From the source itself the rank is 0, and so not known. One that was sent back goes
         // against its direction on purpose.

@@ -608,11 +608,13 @@ impl Node<'_> {
             self.float(dodag);
         }
         dodag.poll_asking(cx, self.now);
-        if core::mem::take(&mut dodag.inconsistent) {
+        let parameters = dodag.parameters();
+        let inconsistent = core::mem::take(&mut dodag.inconsistent);
+        if inconsistent && !dodag.leaf {
             dodag.reset_trickle(cx);
         }
-        let parameters = dodag.parameters();
-        if dodag.trickle.poll(cx.now, parameters, cx.random) {
+        // A leaf speaks when it is spoken to, or when packets come that take it for a router (RFC 6550 §8.5).
+        if dodag.trickle.poll(cx.now, parameters, cx.random) && !dodag.leaf || inconsistent && dodag.leaf {
             self.send_dio(cx, dodag, &ALL_RPL_NODES);
         }
         self.probe_parent(cx, dodag);

@@ -311,7 +311,9 @@ impl Node<'_> {
                 entry.rank = INFINITE_RANK;
             }
         }
-        self.send_dio(cx, dodag, &ALL_RPL_NODES);
+        if !dodag.leaf {
+            self.send_dio(cx, dodag, &ALL_RPL_NODES);
+        }
         self.solicit_interval = 0;
         let jitter = cx.random.below(500);
         self.solicit_at.hasten(cx.now.after(u64::from(POISON_TIME + jitter)));

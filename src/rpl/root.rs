@@ -2,9 +2,9 @@
 //! Commands of a DODAG root (RFC 6550 §8.2.2.2).
 #![forbid(unsafe_code)]
 
-use super::dodag::{Dodag, FORGET, Membership};
+use super::dodag::{Dodag, Membership};
 use super::wire::{Configuration, PathMetric, PrefixInformation};
-use super::{ALL_RPL_NODES, Mode, Rpl, RplContext, lollipop};
+use super::{ALL_RPL_NODES, Mode, Rpl, RplContext, lollipop, seconds};
 use crate::address::Ip;
 use crate::status::{Error, Result};
 use crate::time::Instant;
@@ -113,22 +113,17 @@ impl Rpl<'_> {
         self.dodags.iter_mut().find(root).ok_or(Error::State)
     }
 
-    /// A packet failed on its source route. A few failures in a row mean that the graph is
-    /// out of date: routes are asked for, at most once a minute.
+    /// A packet failed on its source route. A few failures mean that the graph is out of date: routes are asked for.
     pub(super) fn source_route_failed(&mut self, now: Instant, unreachable: &Ip) {
         const FAILURES: u8 = 3;
-        const PAUSE: u64 = 60_000;
         let target = super::wire::Target { prefix_len: 128, prefix: *unreachable };
         let routes = &*self.node.routes;
         let about = |dodag: &&mut Dodag| super::routes::find(routes, dodag.owner, &target).is_some();
         let Some(dodag) = self.dodags.iter_mut().find(about).filter(|dodag| dodag.is_root()) else { return };
-        dodag.route_errors = dodag.route_errors.saturating_add(1);
-        // A root has no use of this timer else.
-        if dodag.route_errors >= FAILURES && !dodag.awaits(FORGET) {
+        dodag.route_errors += 1;
+        if dodag.route_errors >= FAILURES {
             dodag.route_errors = 0;
-            dodag.dtsn = lollipop::next(dodag.dtsn);
-            dodag.inconsistent = true;
-            dodag.timers[FORGET] = now.after(PAUSE);
+            dodag.ask_children(seconds(now));
         }
     }
 }

@@ -459,7 +459,7 @@ impl Network {
             let for_us =
                 header.destination == own || header.destination == near || header.destination.is_multicast();
             if let Some((kind, data)) = &mut header.rpi {
-                if !node.rpl.hop_by_hop(now, *kind, data, from_link, for_us) {
+                if !node.rpl.hop_by_hop(now, *kind, data, from_link) {
                     self.dropped += 1;
                     self.push(self.now, What::Wake(at));
                     return;

@@ -31,21 +31,25 @@ fn a_packet_of_ours_carries_packet_information_to_the_parent() {
 #[test]
 fn the_option_type_is_0x23_only_where_the_dodag_says_so() {
     let mut bench = Bench::new(&Config::default());
-    let mut root = root_config(0, Mode::Storing);
-    root.configuration = Configuration { rpi_0x23: true, ..root.configuration };
-    let body = emitted(|out| {
-        let dodag_id = address(0);
-        Dio { version: 240, rank: 128, mode: 2, dodag_id, ..Dio::default() }.emit(out)?;
-        root.configuration.emit(out)
-    });
-    bench.receive(0, code::DIO, &body);
-    let (_, headers) = bench.route(bench.flow(&address(0), None, None));
-    assert_eq!(headers[2], 0x23);
+    // In a DODAG of mode 7 there is no other (RFC 9008 §4.1.3).
+    for (mode, rpi_0x23) in [(2, false), (7, false), (2, true)] {
+        bench = Bench::new(&Config::default());
+        let root = root_config(0, Mode::Storing);
+        let configuration = Configuration { rpi_0x23, ..root.configuration };
+        let body = emitted(|out| {
+            let dodag_id = address(0);
+            Dio { version: 240, rank: 128, mode, dodag_id, ..Dio::default() }.emit(out)?;
+            configuration.emit(out)
+        });
+        bench.receive(0, code::DIO, &body);
+        let (_, headers) = bench.route(bench.flow(&address(0), None, None));
+        assert_eq!(headers[2], if rpi_0x23 || mode == 7 { 0x23 } else { 0x63 });
+    }
     // Both are accepted.
     for kind in [0x23, 0x63] {
-        assert!(bench.rpl.hop_by_hop(Instant(2_000), kind, &mut [0, 0, 0, 9], link(5), false));
+        assert!(bench.rpl.hop_by_hop(Instant(2_000), kind, &mut [0, 0, 0, 9], link(5)));
     }
-    assert!(!bench.rpl.hop_by_hop(Instant(2_000), 0x05, &mut [0, 0, 0, 9], link(5), false));
+    assert!(!bench.rpl.hop_by_hop(Instant(2_000), 0x05, &mut [0, 0, 0, 9], link(5)));
 }
 
 #[test]
@@ -56,19 +60,26 @@ fn a_rank_that_contradicts_the_direction_is_marked_once_and_dropped_twice() {
     for (down, sender_rank) in [(false, 3), (false, 2), (true, 1), (true, 2), (false, 0)] {
         let mut data = PacketInformation { down, sender_rank, ..Default::default() }.data();
         let before = data;
-        assert!(bench.rpl.hop_by_hop(now, 0x63, &mut data, link(5), false));
+        assert!(bench.rpl.hop_by_hop(now, 0x63, &mut data, link(5)));
         assert_eq!(data, before);
     }
     for (down, sender_rank) in [(false, 1), (true, 3)] {
         let mut data = PacketInformation { down, sender_rank, ..Default::default() }.data();
-        assert!(bench.rpl.hop_by_hop(now, 0x63, &mut data, link(5), false));
+        assert!(bench.rpl.hop_by_hop(now, 0x63, &mut data, link(5)));
         assert!(PacketInformation::parse(&data).unwrap().rank_error);
-        assert!(!bench.rpl.hop_by_hop(now, 0x63, &mut data, link(5), false));
+        assert!(!bench.rpl.hop_by_hop(now, 0x63, &mut data, link(5)));
     }
     assert_eq!(bench.rpl.statistics().rank_errors, 4);
-    // A strange instance is not forwarded.
+    // Of a strange instance nothing is known but that its packets cannot be forwarded, be it on a source route.
     let mut data = PacketInformation { instance: 9, sender_rank: 1, ..Default::default() }.data();
-    assert!(!bench.rpl.hop_by_hop(now, 0x63, &mut data, link(5), false));
+    let before = data;
+    assert!(bench.rpl.hop_by_hop(now, 0x63, &mut data, link(5)));
+    assert_eq!(data, before);
+    for source_routed in [false, true] {
+        let to = address(0);
+        let flow = Flow { source_routed, ..bench.flow(&to, Some(5), Some(&mut data)) };
+        assert_eq!(bench.route(flow).0, Err(NoRoute::Unreachable));
+    }
 }
 
 #[test]
@@ -79,7 +90,7 @@ fn forged_rank_errors_reset_trickle_at_most_20_times_an_hour() {
     for _ in 0..3_000 {
         let mut data =
             PacketInformation { down: true, rank_error: true, sender_rank: 9, ..Default::default() }.data();
-        bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut data, link(5), false);
+        bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut data, link(5));
         dios += bench.run(1_000).iter().filter(|(_, code, _)| *code == code::DIO).count();
     }
     assert!((1..=40).contains(&dios), "{dios}");
@@ -104,7 +115,7 @@ fn a_child_without_route_hands_a_packet_back_and_its_parent_cleans_up() {
     assert_eq!(PacketInformation::parse(&data).unwrap().sender_rank, 2);
     let mut back =
         PacketInformation { down: true, forwarding_error: true, sender_rank: 2, ..Default::default() }.data();
-    assert!(bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut back, link(5), false));
+    assert!(bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut back, link(5)));
     let (way, _) = bench.route(bench.flow(&address(7), Some(5), Some(&mut back)));
     // No other way: back to where it came from, with the mark on.
     assert_eq!(way.unwrap().0, link(0).link_local());
@@ -134,11 +145,28 @@ fn a_root_writes_the_source_route_that_the_daos_tell() {
     from_global(&mut bench, 2, 1, 240, 30);
     let (way, headers) = bench.route(bench.flow(&address(4), None, None));
     assert_eq!(way, Ok((link(2).link_local(), Encapsulation::Insert { destination: address(2) })));
-    let view = SourceRoute::parse(&headers).unwrap();
+    // The information on the packet comes first (RFC 9008).
+    assert_eq!(headers[..8], [43, 0, 0x63, 4, 0x80, 0, 0, 1]);
+    let view = SourceRoute::parse(&headers[8..]).unwrap();
     assert_eq!((view.segments_left, view.shape.compressed, view.shape.compressed_last), (2, 15, 15));
     let hops: Vec<_> = view.addresses(&address(2)).collect();
     assert_eq!(hops, [address(3), address(4)]);
-    assert_eq!(headers.len(), 16);
+    assert_eq!(headers.len(), 24);
+    // To a child it is all that there is to tell: in the packet, or around one from outside.
+    for (from, encapsulation) in [
+        (None, Encapsulation::Insert { destination: address(2) }),
+        (Some(9), Encapsulation::Tunnel { destination: address(2), segments_left: 0 }),
+    ] {
+        let (way, headers) = bench.route(bench.flow(&address(2), from, None));
+        assert_eq!(way, Ok((link(2).link_local(), encapsulation)));
+        assert_eq!(headers, [0, 0, 0x63, 4, 0x80, 0, 0, 1]);
+    }
+    // One that came up with it takes it down again.
+    let mut data = PacketInformation { sender_rank: 2, rank_error: true, ..Default::default() }.data();
+    let to = address(2);
+    let (way, headers) = bench.route(bench.flow(&to, Some(3), Some(&mut data)));
+    assert_eq!((way, headers), (Ok((link(2).link_local(), Encapsulation::None)), vec![]));
+    assert_eq!(data, PacketInformation { down: true, sender_rank: 1, ..Default::default() }.data());
     // One from outside is tunnelled, and not further than its hop limit.
     let (way, _) = bench.route(bench.flow(&address(4), Some(9), None));
     let tunnel = Encapsulation::Tunnel { destination: address(2), segments_left: 2 };
@@ -146,7 +174,7 @@ fn a_root_writes_the_source_route_that_the_daos_tell() {
     let (way, headers) = bench.route(Flow { hop_limit: 2, ..bench.flow(&address(4), Some(9), None) });
     assert_eq!(way.unwrap().1, Encapsulation::Tunnel { destination: address(2), segments_left: 1 });
     assert_eq!(
-        SourceRoute::parse(&headers).unwrap().addresses(&address(2)).collect::<Vec<_>>(),
+        SourceRoute::parse(&headers[8..]).unwrap().addresses(&address(2)).collect::<Vec<_>>(),
         [address(3)]
     );
     // Beyond the mesh is outside; an address within it that nobody has is unreachable.
@@ -185,7 +213,7 @@ fn an_external_target_is_reached_through_a_tunnel_to_its_router() {
     let host = Ip::v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 8]);
     let (way, headers) = bench.route(bench.flow(&host, None, None));
     assert_eq!(way.unwrap().1, Encapsulation::Tunnel { destination: address(2), segments_left: 1 });
-    let view = SourceRoute::parse(&headers).unwrap();
+    let view = SourceRoute::parse(&headers[8..]).unwrap();
     assert_eq!(view.addresses(&address(2)).collect::<Vec<_>>(), [address(3)]);
 }
 
@@ -222,7 +250,7 @@ proptest! {
             bench.run(u64::from(noise[10]) * 100);
             prop_assert!(bench.rpl.next_deadline().0 > bench.now);
             let mut data = [noise[0], 0, noise[2], noise[3]];
-            bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut data, link(from), noise[1] & 1 == 0);
+            bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut data, link(from));
             let _ = bench.route(bench.flow(&address(usize::from(noise[4])), Some(from), Some(&mut data)));
         }
         prop_assert!(bench.rpl.routes().count() <= 16 && bench.rpl.neighbours().count() <= 16);

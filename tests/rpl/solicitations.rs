@@ -3,9 +3,11 @@
 
 use crate::bench::{Bench, emitted, link};
 use crate::harness::{address, root_config};
+use mote::ipv6::routing::Routing;
 use mote::lollipop;
-use mote::rpl::wire::{Configuration, Dio, code};
-use mote::rpl::{Config, Mode};
+use mote::rpl::wire::{Configuration, Dio, PacketInformation, code};
+use mote::rpl::{ALL_RPL_NODES, Config, Mode};
+use mote::time::Instant;
 use std::cmp::Ordering;
 
 #[test]
@@ -45,6 +47,12 @@ fn what_a_dodag_asks_and_we_lack_makes_us_a_leaf() {
     assert!(sent.iter().any(|(to, code, body)| {
         *to == link(5).link_local() && *code == code::DIO && body[2..4] == [0xff, 0xff]
     }));
+    // A packet that takes it for a router makes it say so to all (§8.5).
+    let mut data = PacketInformation { sender_rank: 9, ..Default::default() }.data();
+    assert!(bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut data, link(5)));
+    let sent = bench.run(1);
+    let to_all: Vec<_> = sent.iter().filter(|(to, ..)| *to == ALL_RPL_NODES).collect();
+    assert!(matches!(to_all[..], [(_, code::DIO, body)] if body[2..4] == [0xff, 0xff]), "{sent:?}");
 }
 
 #[test]

@@ -157,7 +157,7 @@ pub unsafe extern "C" fn check_rpl_engine(
     let mut room = [0; 64];
     let mut headers = Writer::new(&mut room);
     let neighbour = LinkAddress::Short(config.routes);
-    sum += i32::from(rpl.hop_by_hop(now, config.dodags, from, neighbour, config.leaf));
+    sum += i32::from(rpl.hop_by_hop(now, config.dodags, from, neighbour));
     sum += i32::from(rpl.source_route(from, &mut address, &|ip| ip.0[15] == 1).is_ok());
     let mut route = Route::default();
     let mut flow = Flow {

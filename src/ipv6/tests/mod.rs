@@ -113,7 +113,7 @@ impl Routing for Fixed {
         Ok(())
     }
 
-    fn hop_by_hop(&mut self, _: Instant, kind: u8, data: &mut [u8], _: LinkAddress, _: bool) -> bool {
+    fn hop_by_hop(&mut self, _: Instant, kind: u8, data: &mut [u8], _: LinkAddress) -> bool {
         self.options.push([&[kind], &*data].concat());
         self.allow
     }
