@@ -65,8 +65,9 @@ pub fn has_wildcard(filter: &str) -> bool {
     has_wildcard_bytes(filter.as_bytes())
 }
 
+#[cfg_attr(target_os = "none", inline(never))]
 pub(super) fn has_wildcard_bytes(filter: &[u8]) -> bool {
-    filter.iter().any(|byte| matches!(byte, b'+' | b'#'))
+    !without(filter, |byte| matches!(byte, b'+' | b'#'))
 }
 
 /// The filter that topic names are matched against: what follows the share name of a shared

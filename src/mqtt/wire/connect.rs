@@ -163,7 +163,7 @@ pub(in crate::mqtt) fn emit_connect(
         if v5 {
             will.properties.emit(&[], None, Side::Client, sink);
         }
-        sink.string(will.topic.as_bytes());
+        sink.binary(will.topic.as_bytes());
         sink.binary(will.payload);
     }
     if let Some(user_name) = user_name {

@@ -64,7 +64,8 @@ impl<'a> PublishHead<'a> {
             version.is_v5() && self.topic.is_empty() && self.properties.number(id::TOPIC_ALIAS).is_some();
         sink.check(self.qos <= 2 && (self.qos == 0) == (self.packet_id == 0));
         sink.check(!(self.dup && self.qos == 0) && (alias || topic::is_name(self.topic)));
-        sink.string(self.topic.as_bytes());
+        // A topic name is text without U+0000.
+        sink.binary(self.topic.as_bytes());
         if self.qos != 0 {
             sink.u16(self.packet_id);
         }

@@ -6,9 +6,10 @@
 //! room at all it learns how long the packet is.
 #![forbid(unsafe_code)]
 
+use super::Reason;
 use super::source::Source;
-use super::{Reason, text};
 use crate::bytes::{self, Reader, Writer};
+use crate::mqtt::topic;
 use crate::status::{Error, Result};
 
 /// The largest Variable Byte Integer (5.0 §1.5.5).
@@ -77,11 +78,11 @@ impl<'a> Sink<'a> {
         self.put(bytes);
     }
 
-    /// A UTF-8 Encoded String.
+    /// A UTF-8 Encoded String, of bytes that are text.
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(in crate::mqtt) fn string(&mut self, bytes: &[u8]) {
-        self.check(text(bytes).is_ok());
-        self.binary(bytes);
+    pub(in crate::mqtt) fn string(&mut self, text: &[u8]) {
+        self.check(topic::without(text, |byte| byte == 0));
+        self.binary(text);
     }
 
     /// Leaves a byte for the length of what follows, until [`Sink::close`]: so nothing has to be

@@ -99,7 +99,7 @@ impl Filter<'_> {
         }
         let filter = self.filter.as_bytes();
         sink.check(check(filter, byte, version) == Reason::SUCCESS);
-        sink.string(filter);
+        sink.binary(filter);
         if subscribe {
             sink.u8(byte);
         }
