@@ -11,7 +11,6 @@ use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
 use super::wire::{self, Bits, Encoder, Type, number, token, uint};
 use crate::address::Ip;
-use crate::bytes;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -135,7 +134,7 @@ impl<'m> Endpoint<'m> {
         let pending = self.begin(cx, path, None)?;
         pending.head.set(CON | pending::PING);
         pending.timeout.set(self.config.params.max_transmit_wait());
-        let length = bytes::copy(self.scratch, &message::empty(Type::Con, 0).to_be_bytes());
+        let length = self.build_empty(Type::Con, 0);
         self.start(cx, pending, Ok(length))
     }
 

@@ -8,6 +8,7 @@ use super::exchange::{ACKED, Exchange};
 use super::peers::Peer;
 use super::stats::Stats;
 use super::wire::{Code, Type, head};
+use crate::bytes;
 use crate::status::{Error, Result};
 use crate::time::Instant;
 use crate::transport::{DatagramContext, Path};
@@ -49,28 +50,32 @@ impl<'m> Endpoint<'m> {
     /// Acknowledges a message of a peer.
     #[inline(never)]
     pub(super) fn acknowledge(&mut self, cx: &mut DatagramContext<'_>, exchange: &Exchange) {
-        if let Some(path) = self.peers.path(exchange.head.peer.get()) {
-            let ack = empty(Type::Ack, exchange.peer_id.get());
-            let _ = send(cx, &mut self.stats, path, &ack.to_be_bytes());
-        }
         exchange.head.set(ACKED);
+        let length = self.build_empty(Type::Ack, exchange.peer_id.get());
+        let _ = self.send_to(cx, &exchange.head, length);
+    }
+
+    /// Builds an empty message in the scratch buffer.
+    pub(super) fn build_empty(&mut self, kind: Type, id: u16) -> usize {
+        bytes::copy(self.scratch, &empty(kind, id).to_be_bytes())
     }
 
     /// Sends the message that is kept for an entry to its peer.
-    #[inline(never)]
     pub(super) fn send_stored(&mut self, cx: &mut DatagramContext<'_>, owner: &Head) -> Result<()> {
-        let message = self.pool.get(owner);
+        self.send_to(cx, owner, 0)
+    }
+
+    /// Sends the first `built` bytes of the scratch buffer, or if there are none the message that is kept for an
+    /// entry, to its peer.
+    #[inline(never)]
+    pub(super) fn send_to(&mut self, cx: &mut DatagramContext<'_>, owner: &Head, built: usize) -> Result<()> {
+        let message = match built {
+            0 => self.pool.get(owner),
+            length => self.scratch.get(..length).unwrap_or_default(),
+        };
         match self.peers.path(owner.peer.get()) {
             Some(path) if !message.is_empty() => send(cx, &mut self.stats, path, message),
             _ => Err(Error::Stale),
-        }
-    }
-
-    /// Sends the message that lies in the scratch buffer to a peer.
-    #[inline(never)]
-    pub(super) fn send_built(&mut self, cx: &mut DatagramContext<'_>, peer: u16, length: usize) {
-        if let (Some(path), Some(message)) = (self.peers.path(peer), self.scratch.get(..length)) {
-            let _ = send(cx, &mut self.stats, path, message);
         }
     }
 

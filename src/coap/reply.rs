@@ -174,7 +174,6 @@ impl Endpoint<'_> {
         length: usize,
     ) -> Result<()> {
         let head = &exchange.head;
-        let index = head.peer.get();
         let group = head.is(GROUP);
         if length != 0 && (kind == Type::Con || group) {
             self.store_built(head, length)?;
@@ -198,7 +197,7 @@ impl Endpoint<'_> {
                 self.acknowledge(cx, exchange);
             }
         } else {
-            self.send_built(cx, index, length);
+            let _ = self.send_to(cx, head, length);
             if head.is(NOTIFY) {
                 self.peer_of(head).pace(self.now);
                 if let Some(observer) = self.tables.observer(exchange.observer.get()) {

@@ -349,9 +349,8 @@ impl<'m> Endpoint<'m> {
     /// lost, the next notification gets a Reset.
     pub(super) fn deregister(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
         let Ok(length) = self.rebuild(cx, pending, (number::OBSERVE, 1), &[]) else { return };
-        let peer = pending.head.peer.get();
-        let id = self.take_id(peer);
+        let id = self.take_id(pending.head.peer.get());
         message::stamp(self.scratch, id);
-        self.send_built(cx, peer, length);
+        let _ = self.send_to(cx, &pending.head, length);
     }
 }
