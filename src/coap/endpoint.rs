@@ -2,7 +2,7 @@
 //! The endpoint: its tables, what comes in, and time.
 #![forbid(unsafe_code)]
 
-use super::entry::{self, CON, EXCHANGE, Entry, Head, LIMIT, Stage, Tables};
+use super::entry::{CON, Entry, Head, LIMIT, Stage, Tables};
 use super::event::Event;
 use super::exchange::IDEMPOTENT;
 use super::message::empty;
@@ -325,10 +325,8 @@ impl<'m> Endpoint<'m> {
     /// Takes an entry out of its table, and its message out of the pool, and what depends on it.
     #[inline(never)] // It is called from everywhere.
     pub(super) fn free(&mut self, entry: &Head) {
-        if entry.key() & !(LIMIT - 1) == EXCHANGE {
-            if let Some(exchange) = self.tables.exchanges.get(entry::index(entry.key())) {
-                self.settle(exchange);
-            }
+        if let Entry::Exchange(exchange) = self.tables.entry(entry) {
+            self.settle(exchange);
         }
         self.pool.remove(entry);
         entry.stage.set(Stage::Free);

@@ -217,7 +217,10 @@ impl<'m> Tables<'m> {
 
     /// What the entry is that has this head.
     #[inline(never)]
-    pub(super) fn entry(&self, head: &'m Head) -> Entry<'m> {
+    pub(super) fn entry<'a>(&self, head: &'a Head) -> Entry<'a>
+    where
+        'm: 'a,
+    {
         let (key, place) = (head.key(), index(head.key()));
         match key & !(LIMIT - 1) {
             REQUEST if cfg!(feature = "coap-client") => {
