@@ -4464,7 +4464,7 @@ mote_status mote_coap_problem_unprocessed(struct mote_bytes body, size_t index, 
  * mote_status status = mote_coap_start(coap, &config, &request);
  * ```
  *
- * `config` and what it points to is copied. `request` may be NULL. When NSTART requests are
+ * `config` and what it points to is copied, but for a payload with `payload_stays`. `request` may be NULL. When NSTART requests are
  * outstanding at the peer it waits for its turn.
  *
  * `MOTE_ERR_INVALID` for NULL, a config that contradicts itself or a code that is no method;
@@ -5372,7 +5372,7 @@ mote_status mote_mqtt_respond(struct mote_mqtt *mqtt,
  * # Safety
  * The pointers are NULL or valid; `config->port` and what it points to is valid.
  */
-mote_status mote_node_size(const struct mote_node_config *node_config, size_t *size);
+mote_status mote_node_size(const struct mote_node_config *config, size_t *size);
 
 /**
  * Makes a node in `memory`, which is the node's until `mote_node_close`.
@@ -5397,7 +5397,7 @@ mote_status mote_node_size(const struct mote_node_config *node_config, size_t *s
  */
 mote_status mote_node_init(uint8_t *memory,
                            size_t memory_size,
-                           const struct mote_node_config *node_config,
+                           const struct mote_node_config *config,
                            struct mote_node **node);
 
 /**
@@ -5414,8 +5414,8 @@ mote_status mote_node_close(struct mote_node *node);
 /**
  * Waits at most `timeout` milliseconds for something to do, does it, and returns.
  *
- * Call it in a loop. 0 does not wait; `UINT64_MAX` waits without end. All callbacks run
- * inside this function or `mote_node_poll`.
+ * Call it in a loop. 0 does not wait; `UINT64_MAX` waits without end. Callbacks run
+ * inside this function or `mote_node_poll`, and inside a `mote_..._close` that says so.
  *
  * `MOTE_ERR_STATE` inside a callback, `MOTE_ERR_UNSUPPORTED` when the port cannot wait (use
  * `mote_node_poll` then), `MOTE_ERR_IO` when waiting fails, `MOTE_ERR_INVALID`,

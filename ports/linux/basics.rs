@@ -36,12 +36,9 @@ fn fill_all(out: *mut u8, len: usize) -> Result<(), mote_status> {
     let mut filled = 0;
     while filled < len {
         // SAFETY: `out` is writable for `len` bytes, by the service's contract.
-        let count = unsafe { libc::getrandom(out.add(filled).cast(), len - filled, 0) };
-        match usize::try_from(count) {
-            Ok(0) => return Err(Error::Io.code()),
+        match sys::moved(|| unsafe { libc::getrandom(out.add(filled).cast(), len - filled, 0) }) {
+            Ok(0) | Err(_) => return Err(Error::Io.code()),
             Ok(count) => filled += count,
-            Err(_) if sys::errno() == libc::EINTR => {}
-            Err(_) => return Err(Error::Io.code()),
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! A record is written under another name, synchronised, renamed, and the directory synchronised: whatever
 //! step power fails at, the record is the old one or the new one, whole.
 
-use super::sys::{Fd, errno};
+use super::sys::{self, Fd, errno};
 use super::{State, status};
 use crate::port::{mote_bytes, mote_port_store, mote_status};
 use crate::status::Error;
@@ -179,12 +179,10 @@ fn read_record(state: &State, owner: u32, record: u32, out: &mut [u8]) -> Result
             _ => &mut beyond,
         };
         // SAFETY: the place is writable for its length.
-        let count = unsafe { libc::read(file.raw(), place.as_mut_ptr().cast(), place.len()) };
-        match usize::try_from(count) {
+        match sys::moved(|| unsafe { libc::read(file.raw(), place.as_mut_ptr().cast(), place.len()) }) {
             Ok(0) => return Ok(filled),
             Ok(_) if filled == out.len() => return Err(Error::TooLarge),
             Ok(count) => filled += count,
-            Err(_) if errno() == libc::EINTR => {}
             Err(_) => return Err(Error::Io),
         }
     }
@@ -246,12 +244,10 @@ fn write_all(file: &Fd, part: mote_bytes) -> Result<(), c_int> {
     let mut written = 0;
     while written < part.len {
         // SAFETY: the part is readable for its length, by the service's contract.
-        let count = unsafe { libc::write(file.raw(), part.ptr.add(written).cast(), part.len - written) };
-        match usize::try_from(count) {
-            Ok(0) => return Err(libc::ENOSPC),
-            Ok(count) => written += count,
-            Err(_) if errno() == libc::EINTR => {}
-            Err(_) => return Err(errno()),
+        let write = || unsafe { libc::write(file.raw(), part.ptr.add(written).cast(), part.len - written) };
+        match sys::moved(write)? {
+            0 => return Err(libc::ENOSPC),
+            count => written += count,
         }
     }
     Ok(())

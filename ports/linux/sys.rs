@@ -36,6 +36,19 @@ pub(super) fn errno() -> c_int {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
+/// Makes a system call that moves bytes, again as long as signals interrupt it: how many it moved, or why none.
+pub(super) fn moved(mut call: impl FnMut() -> isize) -> Result<usize, c_int> {
+    loop {
+        match usize::try_from(call()) {
+            Ok(count) => return Ok(count),
+            Err(_) => match errno() {
+                libc::EINTR => {}
+                errno => return Err(errno),
+            },
+        }
+    }
+}
+
 /// The status for a failure to open something.
 pub(super) fn open_failure(errno: c_int) -> mote_status {
     match errno {

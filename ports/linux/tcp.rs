@@ -136,41 +136,36 @@ unsafe extern "C" fn receive(
     if socket.emptied.get() {
         return Error::WouldBlock.code();
     }
-    loop {
-        // SAFETY: `out` is writable for `capacity` bytes, by the service's contract.
-        let count = unsafe { libc::recv(socket.fd.raw(), out.cast(), capacity, libc::MSG_DONTWAIT) };
-        match usize::try_from(count) {
-            Ok(0) => {
-                socket.ended.set(Error::Closed.code());
-                return Error::Closed.code();
+    // SAFETY: `out` is writable for `capacity` bytes, by the service's contract.
+    let receive = || unsafe { libc::recv(socket.fd.raw(), out.cast(), capacity, libc::MSG_DONTWAIT) };
+    match sys::moved(receive) {
+        Ok(0) => {
+            socket.ended.set(Error::Closed.code());
+            Error::Closed.code()
+        }
+        Ok(count) => {
+            socket.unanswered.set(state.rest.came(socket.unanswered.get(), count));
+            // There may be more, or the end that was announced together with these bytes.
+            if count == capacity || socket.announced.get() {
+                socket.leave_behind(state);
+            } else {
+                socket.drained();
+                socket.emptied.set(true);
             }
-            Ok(count) => {
-                socket.unanswered.set(state.rest.came(socket.unanswered.get(), count));
-                // There may be more, or the end that was announced together with these bytes.
-                if count == capacity || socket.announced.get() {
-                    socket.leave_behind(state);
-                } else {
-                    socket.drained();
-                    socket.emptied.set(true);
-                }
-                *received = count;
-                return 0;
-            }
-            Err(_) => match errno() {
-                libc::EINTR => {}
-                libc::EAGAIN => {
-                    socket.drained();
-                    return Error::WouldBlock.code();
-                }
-                libc::ENOMEM | libc::ENOBUFS => {
-                    socket.leave_behind(state);
-                    return Error::WouldBlock.code();
-                }
-                _ => {
-                    socket.ended.set(Error::Reset.code());
-                    return Error::Reset.code();
-                }
-            },
+            *received = count;
+            0
+        }
+        Err(libc::EAGAIN) => {
+            socket.drained();
+            Error::WouldBlock.code()
+        }
+        Err(libc::ENOMEM | libc::ENOBUFS) => {
+            socket.leave_behind(state);
+            Error::WouldBlock.code()
+        }
+        Err(_) => {
+            socket.ended.set(Error::Reset.code());
+            Error::Reset.code()
         }
     }
 }
@@ -192,40 +187,34 @@ unsafe extern "C" fn send(
     if socket.ended.get() != 0 && socket.ended.get() != Error::Closed.code() {
         return socket.ended.get();
     }
-    loop {
-        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-        // SAFETY: `data` is readable for `len` bytes, by the service's contract.
-        let count = unsafe { libc::send(socket.fd.raw(), data.cast(), len, flags) };
-        match usize::try_from(count) {
-            Ok(count) if count > 0 => {
-                socket.unanswered.set(0);
-                if count < len {
-                    socket.block(state);
-                }
-                *sent = count;
-                return 0;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: `data` is readable for `len` bytes, by the service's contract.
+    match sys::moved(|| unsafe { libc::send(socket.fd.raw(), data.cast(), len, flags) }) {
+        Ok(0) => Error::WouldBlock.code(),
+        Ok(count) => {
+            socket.unanswered.set(0);
+            if count < len {
+                socket.block(state);
             }
-            Ok(_) => return Error::WouldBlock.code(),
-            Err(_) => match errno() {
-                libc::EINTR => {}
-                // Not connected yet says the same as no room.
-                libc::EAGAIN => {
-                    socket.block(state);
-                    return Error::WouldBlock.code();
-                }
-                libc::ENOMEM | libc::ENOBUFS => {
-                    socket.block(state);
-                    socket.leave_behind(state);
-                    return Error::WouldBlock.code();
-                }
-                _ => {
-                    if socket.ended.get() == 0 {
-                        // What the peer sent before it broke the connection is gone: so is the rest.
-                        socket.ended.set(Error::Reset.code());
-                    }
-                    return Error::Reset.code();
-                }
-            },
+            *sent = count;
+            0
+        }
+        // Not connected yet says the same as no room.
+        Err(libc::EAGAIN) => {
+            socket.block(state);
+            Error::WouldBlock.code()
+        }
+        Err(libc::ENOMEM | libc::ENOBUFS) => {
+            socket.block(state);
+            socket.leave_behind(state);
+            Error::WouldBlock.code()
+        }
+        Err(_) => {
+            if socket.ended.get() == 0 {
+                // What the peer sent before it broke the connection is gone: so is the rest.
+                socket.ended.set(Error::Reset.code());
+            }
+            Error::Reset.code()
         }
     }
 }

@@ -2,7 +2,7 @@
 //! The host side of a border router: a TUN interface, its addresses and routes.
 
 use super::socket::{self, Kind, Socket};
-use super::sys::{Fd, errno, open_failure};
+use super::sys::{self, Fd, errno, open_failure};
 use super::{State, status};
 use crate::ffi::arguments;
 use crate::port::{mote_address, mote_bytes, mote_port_tun, mote_status};
@@ -238,8 +238,7 @@ unsafe extern "C" fn receive(
             libc::iovec { iov_base: ptr::from_mut(&mut beyond).cast(), iov_len: 1 },
         ];
         // SAFETY: `out` is writable for `capacity` bytes, by the service's contract; so is the other part.
-        let count = unsafe { libc::readv(tun.fd.raw(), parts.as_ptr(), 2) };
-        match usize::try_from(count) {
+        match sys::moved(|| unsafe { libc::readv(tun.fd.raw(), parts.as_ptr(), 2) }) {
             Ok(count) if count > capacity => return Error::TooLarge.code(),
             // SAFETY: at least one byte was written.
             Ok(count) if count > 0 && unsafe { out.read() } >> 4 == 6 => {
@@ -248,17 +247,11 @@ unsafe extern "C" fn receive(
             }
             // IPv4, which does not concern us.
             Ok(_) => {}
-            Err(_) => match errno() {
-                libc::EINTR => {}
-                libc::EAGAIN => {
-                    tun.drained();
-                    return Error::WouldBlock.code();
-                }
-                _ => {
-                    tun.drained();
-                    return Error::Io.code();
-                }
-            },
+            Err(errno) => {
+                tun.drained();
+                let error = if errno == libc::EAGAIN { Error::WouldBlock } else { Error::Io };
+                return error.code();
+            }
         }
     }
     Error::WouldBlock.code()
@@ -272,25 +265,20 @@ unsafe extern "C" fn send(state: *mut c_void, handle: usize, packet: *const u8, 
             (Ok(state), Ok(tun), Ok(packet)) if !packet.is_empty() => (state, tun, packet),
             _ => return Error::Invalid.code(),
         };
-    loop {
-        // SAFETY: the packet is readable for its length.
-        let count = unsafe { libc::write(tun.fd.raw(), packet.as_ptr().cast(), packet.len()) };
-        if count >= 0 {
-            return 0;
+    // SAFETY: the packet is readable for its length.
+    let sent = sys::moved(|| unsafe { libc::write(tun.fd.raw(), packet.as_ptr().cast(), packet.len()) });
+    let error = match sent {
+        Ok(_) => return 0,
+        Err(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => {
+            tun.block(state);
+            Error::WouldBlock
         }
-        return match errno() {
-            libc::EINTR => continue,
-            libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM => {
-                tun.block(state);
-                Error::WouldBlock
-            }
-            libc::EMSGSIZE => Error::TooLarge,
-            // No IP packet.
-            libc::EINVAL => Error::Invalid,
-            _ => Error::Io,
-        }
-        .code();
-    }
+        Err(libc::EMSGSIZE) => Error::TooLarge,
+        // No IP packet.
+        Err(libc::EINVAL) => Error::Invalid,
+        Err(_) => Error::Io,
+    };
+    error.code()
 }
 
 unsafe extern "C" fn close(state: *mut c_void, handle: usize) {

@@ -5,7 +5,7 @@
 //! report fails one call that may be about another peer; so it is emptied as soon as it is told of.
 
 use super::socket::Socket;
-use super::sys::{Fd, SocketName, errno, set_option};
+use super::sys::{self, Fd, SocketName, set_option};
 use super::udp_batch::BATCH;
 use crate::port::{MOTE_UDP_REFUSED, MOTE_UDP_UNREACHABLE, mote_address, mote_port_datagram};
 use core::ffi::c_int;
@@ -61,16 +61,9 @@ fn take_one(socket: &Socket, datagram: &mut mote_port_datagram) -> Option<bool> 
     header.msg_iovlen = 1;
     header.msg_control = control.as_mut_ptr().cast();
     header.msg_controllen = size_of_val(&control) as _;
-    let received = loop {
-        // SAFETY: the header points at the caller's buffer and at what lies here.
-        let received =
-            unsafe { libc::recvmsg(socket.fd.raw(), &mut header, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) };
-        match usize::try_from(received) {
-            Ok(received) => break received,
-            Err(_) if errno() == libc::EINTR => {}
-            Err(_) => return None,
-        }
-    };
+    let queue = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
+    // SAFETY: the header points at the caller's buffer and at what lies here.
+    let received = sys::moved(|| unsafe { libc::recvmsg(socket.fd.raw(), &mut header, queue) }).ok()?;
     let flags = fate(&header);
     if flags != 0 {
         datagram.remote = name.address();

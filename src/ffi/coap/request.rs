@@ -394,7 +394,7 @@ unsafe fn begin(
 /// mote_status status = mote_coap_start(coap, &config, &request);
 /// ```
 ///
-/// `config` and what it points to is copied. `request` may be NULL. When NSTART requests are
+/// `config` and what it points to is copied, but for a payload with `payload_stays`. `request` may be NULL. When NSTART requests are
 /// outstanding at the peer it waits for its turn.
 ///
 /// `MOTE_ERR_INVALID` for NULL, a config that contradicts itself or a code that is no method;

@@ -33,15 +33,12 @@ pub type mote_transport = u32;
 /// # Safety
 /// The pointers are NULL or valid; `config->port` and what it points to is valid.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mote_node_size(
-    node_config: *const mote_node_config,
-    size: *mut usize,
-) -> mote_status {
+pub unsafe extern "C" fn mote_node_size(config: *const mote_node_config, size: *mut usize) -> mote_status {
     let plan = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(size)?;
-            out.write(core::size(node_config)?);
+            out.write(core::size(config)?);
         }
         Ok(())
     };
@@ -71,14 +68,14 @@ pub unsafe extern "C" fn mote_node_size(
 pub unsafe extern "C" fn mote_node_init(
     memory: *mut u8,
     memory_size: usize,
-    node_config: *const mote_node_config,
+    config: *const mote_node_config,
     node: *mut *mut mote_node,
 ) -> mote_status {
     let init = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(node)?;
-            out.write(core::init(block(memory, memory_size)?, node_config)?);
+            out.write(core::init(block(memory, memory_size)?, config)?);
         }
         Ok(())
     };
@@ -103,8 +100,8 @@ pub unsafe extern "C" fn mote_node_close(node: *mut mote_node) -> mote_status {
 
 /// Waits at most `timeout` milliseconds for something to do, does it, and returns.
 ///
-/// Call it in a loop. 0 does not wait; `UINT64_MAX` waits without end. All callbacks run
-/// inside this function or `mote_node_poll`.
+/// Call it in a loop. 0 does not wait; `UINT64_MAX` waits without end. Callbacks run
+/// inside this function or `mote_node_poll`, and inside a `mote_…_close` that says so.
 ///
 /// `MOTE_ERR_STATE` inside a callback, `MOTE_ERR_UNSUPPORTED` when the port cannot wait (use
 /// `mote_node_poll` then), `MOTE_ERR_IO` when waiting fails, `MOTE_ERR_INVALID`,
