@@ -496,7 +496,7 @@ impl Ipv6<'_> {
     }
 
     /// Sends an echo request (RFC 4443 §4.1). The reply comes as
-    /// [`Event::EchoReply`](super::Event::EchoReply); that there is none is for the caller's clock to notice.
+    /// [`Event::EchoReply`]; that there is none is for the caller's clock to notice.
     ///
     /// # Errors
     /// [`Error::Unreachable`] when there is no source address or no way, [`Error::TooLarge`],
