@@ -40,7 +40,7 @@ done
 grep -q "route $far/128" border.log || die "the third node did not join"
 # A radio that a busy machine keeps waiting loses frames: then once more, and it is said.
 again() {
-    for _ in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
         if "$@"; then return 0; fi
         echo "once more: $*"
         sleep 1

@@ -36,8 +36,8 @@ pub(super) static RADIO: mote_port_radio = mote_port_radio {
 };
 
 /// How long an acknowledgement is waited for. A radio would wait for less than a millisecond; here the
-/// peer's thread has to be scheduled. A machine that runs tests is busy.
-const ACK_WAIT: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 10 });
+/// other side is a process, which a busy machine may keep from its turn for some tens of them.
+const ACK_WAIT: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 50 });
 /// How soon the node is tried again when it had no room for what it must hear.
 const TRY_AGAIN: Duration = Duration::from_millis(1);
 /// How often a dispatcher, which may have been started anew, is told that we are there.
