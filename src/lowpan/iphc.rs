@@ -60,15 +60,17 @@ pub(super) fn addresses(header: &[u8; IPV6_HEADER]) -> (&[u8; 16], &[u8; 16]) {
 /// The form `0000:00ff:fe00:XXXX`, and where it takes its last two bytes.
 const SHORT: u64 = u64::from_ne_bytes([0, 0, 0, 0xff, 0xfe, 0, 0, 0]);
 const SHORT_REST: u64 = u64::from_ne_bytes([0, 0, 0, 0, 0, 0, 0xff, 0xff]);
+/// The byte at the front of an address, by which a group is told.
+const FIRST_BYTE: u64 = u64::from_ne_bytes([0xff, 0, 0, 0, 0, 0, 0, 0]);
 
 /// How an address goes out: the bits SAC and SAM, or M, DAC and DAM; and the context identifier above them.
 #[derive(Clone, Copy)]
-struct Form(u8);
+struct Form(u32);
 
 /// The bit that says that a context is used.
-const STATEFUL: u8 = 4;
+const STATEFUL: u32 = 4;
 /// The bit that says that the destination is a multicast address.
-const MULTICAST: u8 = 8;
+const MULTICAST: u32 = 8;
 
 /// What stands in line of an address in each form: so many bytes behind the first, and so many at the end.
 const IN_LINE: [(u8, u8); 16] = {
@@ -80,8 +82,8 @@ const IN_LINE: [(u8, u8); 16] = {
 };
 
 /// How many bytes of an address in that form stand in line behind the first, and at the end.
-fn in_line(form: u8) -> (usize, usize) {
-    let (head, tail) = IN_LINE.get(usize::from(form & 15)).copied().unwrap_or_default();
+fn in_line(form: u32) -> (usize, usize) {
+    let (head, tail) = IN_LINE.get(form as usize & 15).copied().unwrap_or_default();
     (head.into(), tail.into())
 }
 
@@ -91,95 +93,77 @@ impl Form {
     #[cfg_attr(feature = "std", inline(always))]
     fn of(address: &[u8; 16], elided: u64, is_source: bool, contexts: &Contexts<'_>) -> Form {
         let [high, low] = halves(address);
-        if cfg!(feature = "std") && [high, low] == [LINK_LOCAL.high, elided] {
-            // The usual case, which comes out below as well.
-            return Form(3);
+        let mut form = mode_under(&LINK_LOCAL, [high, low], elided);
+        if form != 0 {
+            return Form(form);
         }
         if is_source && high | low == 0 {
             return Form(STATEFUL);
         }
-        if !is_source && address[0] == 0xff {
-            return Form::multicast(address, contexts);
+        if !is_source && high & FIRST_BYTE == FIRST_BYTE {
+            return Form::multicast([high, low], contexts);
         }
-        let mut form = mode_under(&LINK_LOCAL, [high, low], elided);
-        if form == 0 {
-            for context in contexts.usable() {
-                let mode = mode_under(context, [high, low], elided);
-                // Context 0 saves a byte where it does as well.
-                if mode != 0 && (STATEFUL | mode > form & 7 || STATEFUL | mode == form & 7 && context.id == 0)
-                {
-                    form = STATEFUL | mode | context.id << 4;
-                }
+        for context in contexts.usable() {
+            let mode = mode_under(context, [high, low], elided);
+            // Context 0 saves a byte where it does as well.
+            if mode != 0 && (STATEFUL | mode > form & 7 || STATEFUL | mode == form & 7 && context.id == 0) {
+                form = STATEFUL | mode | u32::from(context.id) << 4;
             }
         }
         Form(form)
     }
 
-    fn multicast(address: &[u8; 16], contexts: &Contexts<'_>) -> Form {
-        let [high, low] = halves(address).map(u64::from_be);
+    fn multicast(address: [u64; 2], contexts: &Contexts<'_>) -> Form {
+        let [high, low] = address.map(u64::from_be);
+        if high == 0xff02 << 48 && low <= 0xff {
+            return Form(MULTICAST | 3);
+        }
         // The group alone differs from ffXX::; the bytes in line are flags and group.
         if high << 16 == 0 && low >> 40 == 0 {
-            return Form(match low {
-                0..=0xff if high == 0xff02 << 48 => MULTICAST | 3,
-                0..=0xff_ffff => MULTICAST | 2,
-                _ => MULTICAST | 1,
-            });
+            return Form(if low >> 24 == 0 { MULTICAST | 2 } else { MULTICAST | 1 });
         }
-        let [_, _, _, length, prefix @ .., _, _, _, _] = address;
-        let prefix = u64::from_ne_bytes(*prefix);
-        let fits = |it: &&Context| it.length == *length && it.length <= 64 && it.high == prefix;
+        // With a prefix: reserved bits, its length and itself, then the group.
+        let (length, prefix) = ((high >> 32) as u8, (high << 32 | low >> 32).to_be());
+        let fits = |it: &&Context| it.length == length && it.length <= 64 && it.high == prefix;
         match contexts.usable().find(fits) {
-            Some(context) => Form(MULTICAST | STATEFUL | context.id << 4),
+            Some(context) => Form(MULTICAST | STATEFUL | u32::from(context.id) << 4),
             None => Form(MULTICAST),
         }
     }
 }
 
-/// Writes what stands in line of an address at the front of `room`, and says what room is left.
+/// Writes what stands in line of an address.
 #[cfg_attr(feature = "std", inline(always))]
-fn put<'r>(Form(form): Form, address: &[u8; 16], room: &'r mut [u8]) -> Option<&'r mut [u8]> {
-    if form & 0b1011 == 3 {
-        // It follows from elsewhere: the usual case.
-        return Some(room);
-    }
-    if form & 7 == 0 {
-        let (place, left) = room.split_first_chunk_mut()?;
-        *place = *address;
-        return Some(left);
-    }
-    put_part(form & 0xf, address, room)
-}
-
-/// The same for an address of which a part stands there.
-#[cfg_attr(feature = "std", inline(always))]
-fn put_part<'r>(form: u8, address: &[u8; 16], room: &'r mut [u8]) -> Option<&'r mut [u8]> {
-    let [_, front @ ..] = address;
-    if cfg!(feature = "std") && form & 0b1011 == 1 {
-        // A call for copying takes longer than all else.
-        let (place, left) = room.split_first_chunk_mut::<8>()?;
-        *place = *address.last_chunk()?;
-        return Some(left);
+fn put(Form(form): Form, address: &[u8; 16], out: &mut Writer<'_>) -> Result<()> {
+    if cfg!(feature = "std") {
+        // The usual forms, which come out below as well, where they take longer.
+        let [.., a, b, c, d, e, f, g, h] = *address;
+        if form == 3 {
+            return Ok(());
+        }
+        if form & 7 == 0 {
+            return out.put(address);
+        }
+        if form & 0b1011 == 1 {
+            return out.put(&[a, b, c, d, e, f, g, h]);
+        }
+        if form & 7 == 3 {
+            return out.put(&[h]);
+        }
     }
     let (head, tail) = in_line(form);
-    let (place, left) = room.split_at_mut_checked(head + tail)?;
-    let (before, behind) = place.split_at_mut_checked(head)?;
-    copy(before, front);
-    copy(behind, address.get(16 - tail..).unwrap_or_default());
-    Some(left)
-}
-
-/// Writes one byte at the front of `room`, and says what room is left.
-#[cfg_attr(feature = "std", inline(always))]
-fn push(room: &mut [u8], byte: u8) -> Option<&mut [u8]> {
-    let (place, left) = room.split_first_mut()?;
-    *place = byte;
-    Some(left)
+    for (at, byte) in address.iter().enumerate() {
+        if (1..=head).contains(&at) || at >= 16 - tail {
+            out.u8(*byte)?;
+        }
+    }
+    Ok(())
 }
 
 /// Which mode says the rest of the address, once `context` has said its part; 0 when the
 /// context does not fit.
 #[inline]
-const fn mode_under(context: &Context, [high, low]: [u64; 2], elided: u64) -> u8 {
+const fn mode_under(context: &Context, [high, low]: [u64; 2], elided: u64) -> u32 {
     let rest = !context.low_mask;
     if high != context.high || low & context.low_mask != context.low {
         0
@@ -198,6 +182,7 @@ const fn mode_under(context: &Context, [high, low]: [u64; 2], elided: u64) -> u8
 /// # Errors
 /// [`Error::TooLarge`] without room ([`MAX_ENCODED`] always suffice); what was written is left
 /// for the caller to truncate. [`Error::Invalid`] when the version is not 6.
+#[cfg_attr(feature = "std", inline(always))]
 pub fn compress(
     header: &[u8; IPV6_HEADER],
     next_is_compressed: bool,
@@ -205,69 +190,57 @@ pub fn compress(
     contexts: &Contexts<'_>,
     out: &mut Writer<'_>,
 ) -> Result<()> {
-    if header[0] >> 4 != 6 {
+    let [v, t, f, l, _, _, next_header, hop_limit, ..] = *header;
+    let class_and_label = u32::from_be_bytes([v, t, f, l]) ^ 0x6000_0000;
+    if class_and_label >> 28 != 0 {
         return Err(Error::Invalid);
     }
-    let room = out.room();
-    let before = room.len();
-    let left = encode(header, next_is_compressed, ends, contexts, room).ok_or(Error::TooLarge)?.len();
-    out.advance(before - left)
-}
-
-/// Does it, at the front of `room`, and says what room is left.
-#[inline]
-fn encode<'r>(
-    header: &[u8; IPV6_HEADER],
-    next_is_compressed: bool,
-    ends: Ends,
-    contexts: &Contexts<'_>,
-    room: &'r mut [u8],
-) -> Option<&'r mut [u8]> {
-    let [v, t, f, l, _, _, next_header, hop_limit, ..] = *header;
     let (source, destination) = addresses(header);
     let from = Form::of(source, ends.source, true, contexts);
     let to = Form::of(destination, ends.destination, false, contexts);
-    let (mut first, mut second) = (0x60 | u8::from(next_is_compressed) << 2, from.0 << 4 | to.0 & 0xf);
-    first |= match hop_limit {
-        1 => 1,
-        64 => 2,
-        255 => 3,
+    let ids = from.0 & 0xf0 | to.0 >> 4;
+    // The two bytes of the encoding, as a word.
+    let mut base = 0x6000 | u32::from(next_is_compressed) << 10 | (from.0 & 0xf) << 4 | to.0 & 0xf;
+    base |= match u32::from(hop_limit) {
+        1 => 0x100,
+        64 => 0x200,
+        255 => 0x300,
         _ => 0,
     };
-    let ids = from.0 & 0xf0 | to.0 >> 4;
-    if ids != 0 {
-        second |= 0x80;
-    }
-    let (base, mut room) = room.split_first_chunk_mut()?;
-    if ids != 0 {
-        room = push(room, ids)?;
-    }
-    let class_and_label = u32::from_be_bytes([v, t, f, l]) << 4;
+    // The traffic class, rotated, and the label, from the top down; and how many bytes that takes.
+    let (mut line, mut count) = (0, 0);
     if class_and_label == 0 {
-        first |= 0x18;
+        base |= 0x1800;
     } else {
-        // The traffic class, rotated, and the label, from the top down.
-        let class = u32::from(((class_and_label >> 24) as u8).rotate_right(2)) << 24;
-        let label = class_and_label << 8 >> 12;
-        let (form, value, count) = match (class & 0x3f00_0000, label) {
-            (_, 0) => (0x10, class, 1),
-            (0, _) => (0x08, class | label << 8, 3),
+        let class = u32::from(((class_and_label >> 20) as u8).rotate_right(2)) << 24;
+        let label = class_and_label & 0xf_ffff;
+        let form;
+        (form, line, count) = match (class & 0x3f00_0000, label) {
+            (_, 0) => (0x1000, class, 1),
+            (0, _) => (0x800, class | label << 8, 3),
             _ => (0, class | label, 4),
         };
-        first |= form;
-        for byte in value.to_be_bytes().iter().take(count) {
-            room = push(room, *byte)?;
-        }
+        base |= form;
     }
-    *base = [first, second];
+    if ids != 0 {
+        base |= 0x80;
+    }
+    out.u16(base as u16)?;
+    if ids != 0 {
+        out.u8(ids as u8)?;
+    }
+    for _ in 0..count {
+        out.u8((line >> 24) as u8)?;
+        line <<= 8;
+    }
     if !next_is_compressed {
-        room = push(room, next_header)?;
+        out.u8(next_header)?;
     }
-    if first & 3 == 0 {
-        room = push(room, hop_limit)?;
+    if base & 0x300 == 0 {
+        out.u8(hop_limit)?;
     }
-    room = put(from, source, room)?;
-    put(to, destination, room)
+    put(from, source, out)?;
+    put(to, destination, out)
 }
 
 /// Where the next header number stands in line in the compressed header that begins with `first` and `second`.
@@ -283,7 +256,7 @@ fn context<'c>(stateful: bool, id: u8, contexts: &'c Contexts<'_>) -> Result<&'c
 /// Reads an address into place; `form` has the bits SAC and SAM, or M, DAC and DAM.
 #[cfg_attr(feature = "std", inline(always))]
 fn take(
-    form: u8,
+    form: u32,
     id: u8,
     elided: u64,
     contexts: &Contexts<'_>,
@@ -311,7 +284,7 @@ fn take(
 /// Reads the address of a group that does not stand there whole.
 #[cfg_attr(feature = "std", inline(always))]
 fn take_group(
-    form: u8,
+    form: u32,
     id: u8,
     contexts: &Contexts<'_>,
     input: &mut Reader<'_>,
@@ -404,6 +377,7 @@ pub fn decompress_into(
     let addresses: &mut [u8; 32] = addresses;
     let (source, rest) = addresses.split_first_chunk_mut::<16>().ok_or(Error::Malformed)?;
     let destination = rest.first_chunk_mut::<16>().ok_or(Error::Malformed)?;
+    let second = u32::from(second);
     match second >> 4 & 7 {
         4 => *source = [0; 16],
         form => take(form, ids >> 4, ends.source, contexts, input, source)?,
