@@ -270,6 +270,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Copies as much as fits to the front of `to` and says how many bytes that was.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn copy(&self, to: &mut [u8]) -> usize {
         let count = copy(to, self.head);
         count + copy(to.get_mut(count..).unwrap_or_default(), self.tail)

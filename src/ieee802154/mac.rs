@@ -165,7 +165,6 @@ pub struct Mac<'m> {
     /// How often CSMA-CA gave up.
     refusals: u8,
     backoffs: u8,
-    exponent: u8,
     sequence: u8,
     order: u8,
     finished: Option<Outcome>,
@@ -188,7 +187,6 @@ impl<'m> Mac<'m> {
             attempts: 0,
             refusals: 0,
             backoffs: 0,
-            exponent: 0,
             sequence: seed,
             order: 0,
             finished: None,
@@ -375,7 +373,6 @@ impl<'m> Mac<'m> {
     /// less than a frame takes.
     fn start_attempt(&mut self, cx: &mut RadioContext<'_>) {
         self.backoffs = 0;
-        self.exponent = self.config.min_be;
         self.back_off(cx);
         let before = self.attempts.saturating_add(self.refusals);
         if before > 0 {
@@ -387,7 +384,8 @@ impl<'m> Mac<'m> {
     fn back_off(&mut self, cx: &mut RadioContext<'_>) {
         let mut wait = 0;
         if !cx.transport.capabilities().has(RadioCapabilities::CSMA) {
-            let periods = cx.random.below(1 << self.exponent);
+            let exponent = self.config.max_be.min(self.config.min_be.saturating_add(self.backoffs));
+            let periods = cx.random.below(1 << exponent);
             // 320 µs each; what is left of a millisecond is rounded up as often as it is large.
             wait = (periods * 320 + cx.random.below(1000)) / 1000;
         }
@@ -422,7 +420,6 @@ impl<'m> Mac<'m> {
 
     fn busy(&mut self, cx: &mut RadioContext<'_>, pool: &mut Pool<'_>) {
         self.backoffs = self.backoffs.saturating_add(1);
-        self.exponent = self.config.max_be.min(self.exponent + 1);
         if self.backoffs <= self.config.max_csma_backoffs {
             // Never at once again: a channel that is busy now is not worth a second look now.
             self.back_off(cx);

@@ -120,10 +120,14 @@ fn mask(bits: u8) -> u64 {
 
 /// The two halves of an address, as they stand in memory.
 pub(super) const fn halves(address: &[u8; 16]) -> [u64; 2] {
-    match (address.first_chunk(), address.last_chunk()) {
-        (Some(high), Some(low)) => [u64::from_ne_bytes(*high), u64::from_ne_bytes(*low)],
-        _ => [0; 2],
+    // Compilers for large machines make two loads of this alone, those for small ones less code of the other.
+    if cfg!(feature = "std")
+        && let (Some(high), Some(low)) = (address.first_chunk(), address.last_chunk())
+    {
+        return [u64::from_ne_bytes(*high), u64::from_ne_bytes(*low)];
     }
+    let [a, b, c, d, e, f, g, h, low @ ..] = *address;
+    [u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes(low)]
 }
 
 /// The address with these two halves.

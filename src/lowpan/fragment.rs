@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::packet::MissingChecksum;
-use crate::bytes::{Reader, Writer, copy};
+use crate::bytes::{Parts, Reader, Writer, copy, part_mut};
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::pool::{BLOCK, BlockId, Pool};
 use crate::status::{Error, Result};
@@ -68,11 +68,18 @@ impl FragmentHeader {
         if self.size > 0x7ff || !offset.is_multiple_of(8) || offset > 255 * 8 {
             return Err(Error::Invalid);
         }
-        let kind = if self.offset.is_some() { 0b11100 } else { 0b11000 };
+        out.put(self.bytes().get(..self.encoded_len()).unwrap_or_default())
+    }
+
+    /// The bytes of the header, the last of which is one of a later fragment's alone.
+    pub(super) const fn bytes(&self) -> [u8; NEXT_HEADER] {
+        let (kind, offset) = match self.offset {
+            None => (0b11000, 0),
+            Some(offset) => (0b11100, offset),
+        };
         let [size, low_size] = (kind << 11 | self.size).to_be_bytes();
         let [tag, low_tag] = self.tag.to_be_bytes();
-        let bytes = [size, low_size, tag, low_tag, (offset / 8) as u8];
-        out.put(bytes.get(..self.encoded_len()).unwrap_or_default())
+        [size, low_size, tag, low_tag, (offset / 8) as u8]
     }
 }
 
@@ -83,15 +90,20 @@ pub(super) struct Blocks(pub(super) [Option<BlockId>; BLOCKS]);
 impl Blocks {
     /// Puts `bytes` at `at`, and says whether there were blocks enough, of which `reserve` remain free; what it could
     /// put stands there in any case.
-    pub(super) fn put(&mut self, pool: &mut Pool<'_>, reserve: usize, mut at: usize, bytes: &[u8]) -> bool {
-        let mut rest = bytes;
-        while !rest.is_empty() {
+    pub(super) fn put(
+        &mut self,
+        pool: &mut Pool<'_>,
+        reserve: usize,
+        mut at: usize,
+        mut bytes: Parts<'_>,
+    ) -> bool {
+        while !bytes.is_empty() {
             let Some(slot) = self.0.get_mut(at / BLOCK) else { return false };
             let Some(block) = slot.or_else(|| pool.take(reserve)) else { return false };
             *slot = Some(block);
-            let copied = copy(pool.get_mut(block).get_mut(at % BLOCK..).unwrap_or_default(), rest);
+            let copied = bytes.copy(part_mut(pool.get_mut(block), at % BLOCK, BLOCK));
             at += copied;
-            rest = rest.get(copied..).unwrap_or_default();
+            bytes.skip(copied);
         }
         true
     }
@@ -321,7 +333,7 @@ impl<'m> Reassemblies<'m> {
     fn store(&mut self, place: usize, pool: &mut Pool<'_>, offset: usize, data: &[u8]) -> bool {
         // Each round gives up one packet, so there are as many rounds as entries.
         while let Some(entry) = self.entries.get_mut(place) {
-            if entry.blocks.put(pool, self.reserve, offset, data) {
+            if entry.blocks.put(pool, self.reserve, offset, Parts::whole(data)) {
                 return true;
             }
             let Some(other) = self.stalest(Some(place)) else { break };

@@ -2,71 +2,75 @@
 //! Packets that leave in fragments (RFC 4944 §5.3).
 #![forbid(unsafe_code)]
 
-use super::super::fragment::{Blocks, FragmentHeader};
-use super::super::packet::Compressed;
+use super::super::fragment::{Blocks, FragmentHeader, NEXT_HEADER};
 use super::Interface;
-use crate::bytes::{Parts, Writer};
+use crate::bytes::{Parts, copy, part_mut};
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::mac::{MAX_PAYLOAD_END, Priority};
 use crate::ieee802154::pool::{BLOCK, BlockId, Pool};
 use crate::status::{Error, Result};
 use crate::time::Instant;
 
-/// A packet that is being sent in fragments: the compressed headers, then the rest as it is.
+/// A packet that is being sent in fragments, of which the first is in the queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outgoing {
     pub(super) destination: LinkAddress,
     pub(super) priority: Priority,
+    /// What follows the first fragment, each byte where it stands in the packet.
     blocks: Blocks,
-    /// How many bytes of the stream are compressed headers, and how many bytes of the packet
-    /// these stand for.
-    headers: u16,
-    consumed: u16,
-    /// How long the stream is, and how much of it has gone.
-    pub(super) len: u16,
-    pub(super) position: u16,
+    /// Where the next fragment begins in the packet.
+    offset: u16,
+    /// How large the packet is; 0 in an unused place.
     size: u16,
     tag: u16,
     /// When the next fragment may go.
     pub(super) next_at: Instant,
-    pub(super) is_used: bool,
     pub(super) is_under_way: bool,
 }
 
 impl Outgoing {
+    const fn is_used(&self) -> bool {
+        self.size > 0
+    }
+
     /// Whether its next fragment waits to go.
     pub(super) const fn is_ready(&self) -> bool {
-        self.is_used && !self.is_under_way
+        self.is_used() && !self.is_under_way
+    }
+
+    /// Whether all of it has gone.
+    pub(super) const fn is_over(&self) -> bool {
+        self.offset >= self.size
+    }
+
+    /// Writes the header of a fragment into a frame at `at`.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    fn put_header(&self, offset: Option<u16>, pool: &mut Pool<'_>, frame: BlockId, at: usize) {
+        let header = FragmentHeader { size: self.size, tag: self.tag, offset };
+        copy(part_mut(pool.get_mut(frame), at, at + header.encoded_len()), &header.bytes());
     }
 
     /// Writes the next fragment into the frame `draft`, behind `at`, and says where it ends there.
-    fn put_fragment(&mut self, pool: &mut Pool<'_>, draft: BlockId, at: usize) -> Result<usize> {
-        let first = self.position == 0;
-        // Where the fragment begins in the packet before compression.
-        let offset = (self.position + self.consumed).saturating_sub(self.headers);
-        let offset = if first { None } else { Some(offset) };
-        let header = FragmentHeader { size: self.size, tag: self.tag, offset };
-        let frame = pool.get_mut(draft).get_mut(at..).unwrap_or_default();
-        header.emit(&mut Writer::new(frame))?;
-        let mut at = at + header.encoded_len();
+    fn put_fragment(&mut self, pool: &mut Pool<'_>, draft: BlockId, mut at: usize) -> Result<usize> {
+        self.put_header(Some(self.offset), pool, draft, at);
+        at += NEXT_HEADER;
         let room = MAX_PAYLOAD_END.saturating_sub(at);
-        let left = usize::from(self.len - self.position);
-        // All but the last end at a multiple of 8; the headers stand for one.
-        let headers = if first { usize::from(self.headers) } else { 0 };
-        let part = if left <= room { left } else { headers + (room.saturating_sub(headers) & !7) };
-        let mut position = usize::from(self.position);
-        let end = position + part;
-        while position < end {
-            let block = self.blocks.0.get(position / BLOCK).copied().flatten().ok_or(Error::Invalid)?;
-            let until = end.min((position / BLOCK + 1) * BLOCK);
-            let copied = pool.copy(block, position % BLOCK, draft, at, until - position);
+        let left = usize::from(self.size - self.offset);
+        // All but the last end at a multiple of 8.
+        let part = if left <= room { left } else { room & !7 };
+        let mut offset = usize::from(self.offset);
+        let end = offset + part;
+        while offset < end {
+            let block = self.blocks.0.get(offset / BLOCK).copied().flatten().ok_or(Error::Invalid)?;
+            let until = end.min((offset / BLOCK + 1) * BLOCK);
+            let copied = pool.copy(block, offset % BLOCK, draft, at, until - offset);
             if copied == 0 {
                 return Err(Error::Invalid);
             }
             at += copied;
-            position += copied;
+            offset += copied;
         }
-        self.position = end as u16;
+        self.offset = end as u16;
         self.is_under_way = true;
         Ok(at)
     }
@@ -83,39 +87,30 @@ impl Outgoing {
 }
 
 impl Interface<'_> {
-    /// Takes over a packet to be sent in fragments: `first` holds its headers compressed, `rest` goes as it is.
-    pub(super) fn send_in_fragments(
+    /// Keeps the `rest` of a packet that is sent in fragments. The first of these is in `first`, where its header goes to `at`;
+    /// the tag with which it is to be queued comes back.
+    pub(super) fn keep_rest(
         &mut self,
         first: BlockId,
-        packet: Parts<'_>,
-        Compressed { len, consumed }: Compressed,
+        at: usize,
+        size: usize,
         rest: Parts<'_>,
         (destination, priority): (LinkAddress, Priority),
-    ) -> Result<()> {
-        let Some(outgoing) = self.outgoing.iter_mut().find(|it| !it.is_used) else {
-            self.pool.give(first);
-            return Err(Error::Full);
-        };
-        // One that is not in use is as it was made.
-        (outgoing.destination, outgoing.priority, outgoing.is_used) = (destination, priority, true);
-        outgoing.next_at = Instant::ZERO;
-        outgoing.headers = len as u16;
-        outgoing.consumed = consumed as u16;
-        outgoing.len = (len + rest.len()) as u16;
-        outgoing.size = packet.len() as u16;
-        self.tag = self.tag.wrapping_add(1);
-        outgoing.tag = self.tag;
-        let blocks = &mut outgoing.blocks;
-        blocks.0[0] = Some(first);
-        // One block is left for a frame to go in.
-        if self.pool.free() == 0
-            || !blocks.put(&mut self.pool, 1, len, rest.head)
-            || !blocks.put(&mut self.pool, 1, len + rest.head.len(), rest.tail)
-        {
+    ) -> Result<u8> {
+        let mut places = self.outgoing.iter_mut().zip(1..);
+        let (outgoing, place) = places.find(|(it, _)| !it.is_used()).ok_or(Error::Full)?;
+        let offset = size - rest.len();
+        if !outgoing.blocks.put(&mut self.pool, 0, offset, rest) {
             outgoing.release(&mut self.pool);
             return Err(Error::Full);
         }
-        Ok(())
+        self.tag = self.tag.wrapping_add(1);
+        (outgoing.destination, outgoing.priority) = (destination, priority);
+        (outgoing.size, outgoing.tag) = (size as u16, self.tag);
+        outgoing.put_header(None, &mut self.pool, first, at);
+        outgoing.offset = offset as u16;
+        (outgoing.is_under_way, outgoing.next_at) = (true, Instant::ZERO);
+        Ok(place)
     }
 
     /// Queues the next fragment of the packet at `place`.

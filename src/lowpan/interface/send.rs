@@ -11,9 +11,10 @@ use super::super::sixlorh_send;
 use super::{Interface, Sent};
 #[cfg(feature = "mesh-under")]
 use crate::bytes::Writer;
-use crate::bytes::{Parts, move_to_front, part_mut};
+use crate::bytes::{Parts, part_mut};
 use crate::ieee802154::LinkAddress;
 use crate::ieee802154::mac::{Draft, MAX_PAYLOAD_END, Priority};
+use crate::ieee802154::pool::BlockId;
 use crate::status::{Error, Result};
 use crate::time::Instant;
 use crate::transport::RadioContext;
@@ -50,8 +51,30 @@ impl Interface<'_> {
             return Err(Error::TooLarge);
         }
         let (draft, at) = self.begin(destination, priority)?;
-        let ends = Ends::of_link(self.mac.address(), destination);
-        let compress = self.codec(destination);
+        match self.fill(draft.block, at, packet, (destination, priority)) {
+            Ok((len, tag)) => {
+                self.stats.sent = self.stats.sent.wrapping_add(1);
+                self.stats.fragmented = self.stats.fragmented.wrapping_add(u32::from(tag != 0));
+                self.mac.enqueue(&mut self.pool, draft, len, priority, tag)
+            }
+            Err(error) => {
+                self.mac.abandon(&mut self.pool, draft);
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes a packet, or its first fragment, into a frame behind `at`; says where it ends there, and the tag with
+    /// which it is to be queued.
+    fn fill(
+        &mut self,
+        frame: BlockId,
+        at: usize,
+        packet: Parts<'_>,
+        to: (LinkAddress, Priority),
+    ) -> Result<(usize, u8)> {
+        let ends = Ends::of_link(self.mac.address(), to.0);
+        let compress = self.codec(to.0);
         #[cfg(any(feature = "ghc", feature = "sixlorh"))]
         let mut whole = [0; WHOLE];
         #[cfg(any(feature = "ghc", feature = "sixlorh"))]
@@ -62,11 +85,10 @@ impl Interface<'_> {
             }
             None => packet,
         };
-        // If it takes fragments, there is room for the header of the first one: for the second try at the latest.
-        let mut last = MAX_PAYLOAD_END;
+        // If it takes fragments, the header of the first stands before it.
+        let mut start = at;
         loop {
-            let block = self.pool.get_mut(draft.block);
-            let room = part_mut(block, at, last);
+            let room = part_mut(self.pool.get_mut(frame), start, MAX_PAYLOAD_END);
             #[cfg(feature = "sixlorh")]
             let shorter = match (self.sixlorh || self.compressed, packet) {
                 (true, Parts { head, tail: [] }) => {
@@ -79,33 +101,24 @@ impl Interface<'_> {
             let shorter: Result<packet::Compressed> = Err(Error::Unsupported);
             // What cannot be told in that form goes as it is.
             let compressed =
-                shorter.or_else(|_| compress(packet, ends, &self.contexts, self.elide_udp_checksum, room));
-            let compressed = match compressed {
-                Ok(compressed) => compressed,
-                Err(error) => {
-                    self.mac.abandon(&mut self.pool, draft);
-                    return Err(error);
-                }
-            };
+                shorter.or_else(|_| compress(packet, ends, &self.contexts, self.elide_udp_checksum, room))?;
             let mut rest = packet;
             rest.skip(compressed.consumed);
-            let end = at + compressed.len;
-            let len = end + rest.len();
-            if len <= last {
-                rest.copy(part_mut(block, end, len));
-                self.mac.enqueue(&mut self.pool, draft, len, priority, 0)?;
-                break;
+            let room = room.get_mut(compressed.len..).unwrap_or_default();
+            let mut part = room.len();
+            if rest.len() > part || start > at {
+                if start == at {
+                    start += FIRST_HEADER;
+                    continue;
+                }
+                // The headers stand for a multiple of 8.
+                part &= !7;
             }
-            if end + FIRST_HEADER <= MAX_PAYLOAD_END {
-                move_to_front(block, at);
-                self.send_in_fragments(draft.block, packet, compressed, rest, (destination, priority))?;
-                self.stats.fragmented = self.stats.fragmented.wrapping_add(1);
-                break;
-            }
-            last = MAX_PAYLOAD_END - FIRST_HEADER;
+            let copied = rest.copy(part_mut(room, 0, part));
+            rest.skip(copied);
+            let tag = if start == at { 0 } else { self.keep_rest(frame, at, packet.len(), rest, to)? };
+            return Ok((start + compressed.len + copied, tag));
         }
-        self.stats.sent = self.stats.sent.wrapping_add(1);
-        Ok(())
     }
 
     /// Begins a frame, with a mesh header if one is needed; and says where the payload goes.
@@ -162,7 +175,7 @@ impl Interface<'_> {
             if outcome.destination != outgoing.destination {
                 outgoing.next_at = cx.now.after(FORWARDING_GAP);
             }
-            if outcome.result.is_err() || outgoing.position >= outgoing.len {
+            if outcome.result.is_err() || outgoing.is_over() {
                 return self.end(place, outcome.result);
             }
         }
