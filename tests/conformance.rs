@@ -83,6 +83,7 @@ fn the_statements_of_the_mesh_are_listed_with_tests_that_exist() {
         ("RFC 6719", 17, 2),
         ("RFC 6775", 28, 5),
         ("RFC 7400", 9, 1),
+        ("RFC 8138", 18, 1),
         ("RFC 8505", 14, 4),
         ("RFC 9008", 8, 0),
     ] {

@@ -65,7 +65,13 @@ impl<'a> Headers<'a> {
             let start = reader.rest();
             let [first, kind] = reader.array()?;
             let size = usize::from(first & 0x1f);
-            match (first & 0x20 != 0, kind) {
+            let elective = first & 0x20 != 0;
+            // What stands behind an encapsulation belongs to the packet within (RFC 8138 §3.2.2), whose headers
+            // are taken as they are.
+            if headers.encapsulation.is_some() && (!elective || kind == TYPE_IP_IN_IP) {
+                return Err(Error::Unsupported);
+            }
+            match (elective, kind) {
                 (false, 0..=4) => {
                     reader.take((size + 1) * address_len(kind))?;
                     let len = start.len() - reader.remaining();
@@ -145,8 +151,8 @@ pub(super) fn coalesce(address: &mut [u8; 16], last: &[u8]) {
 /// the expanded packet.
 ///
 /// # Errors
-/// Those of [`packet::decompress`]; [`Error::Unsupported`] for an unknown critical header, more
-/// than 64 hops, and a UDP checksum elided behind a source route; [`Error::NotFound`] when the
+/// Those of [`packet::decompress`]; [`Error::Unsupported`] for an unknown critical header, one behind an
+/// encapsulation, more than 64 hops, and a UDP checksum elided behind a source route; [`Error::NotFound`] when the
 /// root's address is needed and not known.
 pub(super) fn decompress(
     payload: &[u8],
@@ -321,6 +327,36 @@ mod tests {
         let payload = [&[0x83, 5, 1, 0xa3, 6, 63, 0, 9][..], &inner(9, 0xa)].concat();
         let rest = [&[41, 0, 0x63, 4, 0, 0, 1, 0][..], &packet].concat();
         assert_eq!(expand(&payload, Some(ROOT)), Ok(ipv6(0, 63, node(9), ROOT.0, &rest)));
+    }
+
+    /// RFC 8138 §3.2.2: they are those of the packet within, and none of the outer one's.
+    #[test]
+    fn headers_behind_an_encapsulation_are_not_taken_for_those_before_it() {
+        let (tunnel, rpi, route) = ([0xa1, 6, 63], [0x93, 5, 1], [0x80, 0, 0xb]);
+        for behind in [&rpi[..], &route, &tunnel] {
+            let payload = [&tunnel, behind, &inner(9, 0xd)].concat();
+            assert_eq!(expand(&payload, Some(ROOT)), Err(Error::Unsupported));
+        }
+        let skipped = [&rpi[..], &tunnel, &[0xa1, 99, 1], &inner(9, 0xa)].concat();
+        assert!(expand(&skipped, Some(ROOT)).is_ok());
+    }
+
+    /// RFC 8138 §3.2.1: behind a fragment's header, whose size is that of the packet expanded.
+    #[test]
+    fn a_first_fragment_with_headers_tells_the_size_of_what_they_stand_for() {
+        let payload = [&[0x93, 5, 1][..], &inner(2, 1)].concat();
+        let whole = expand(&payload, None).unwrap();
+        let mut entries = [Context::default(); 1];
+        let mut contexts = Contexts::new(&mut entries);
+        contexts.set(0, ROOT, 64, true).unwrap();
+        let ends = Ends::of_link(LinkAddress::Short(1), LinkAddress::Short(0xa));
+        let mut out = [0; 200];
+        let total = whole.len() + 600;
+        let done = decompress(&payload, ends, &contexts, &Dodag::NONE, Some(total), &mut out).unwrap();
+        assert_eq!((done.len, u16::from_be_bytes([out[4], out[5]])), (whole.len(), total as u16 - 40));
+        assert_eq!((&out[..4], &out[6..done.len]), (&whole[..4], &whole[6..]));
+        let refused = decompress(&payload, ends, &contexts, &Dodag::NONE, Some(7), &mut out);
+        assert_eq!(refused, Err(Error::Malformed));
     }
 
     /// RFC 8138 figure 20: a source route in an encapsulation by the root.

@@ -134,8 +134,13 @@ pub(super) fn compress(
     room: &mut [u8],
 ) -> Result<Compressed> {
     let header = packet.first_chunk::<IPV6_HEADER>().ok_or(Error::Malformed)?;
-    let Dodag { root, .. } = *dodag;
     let front = Front::parse(packet, header, dodag.option_type()).ok_or(Error::Unsupported)?;
+    // Which root is meant where its address is left out tells the instance, unless that is a local one
+    // (RFC 8138 §4.3.2).
+    let root = match front.rpi {
+        Some([_, 0..=0x7f, ..]) => dodag.root,
+        _ => None,
+    };
     let tunnel = front.next == IPV6;
     if front.size == IPV6_HEADER && !tunnel {
         return Err(Error::Unsupported);
@@ -317,6 +322,35 @@ mod tests {
         let outer = ipv6(0, 63, ROOT.0, node(0xa), &[options(43, RPI), hops, inner].concat());
         let small = shrink(&outer, Some(ROOT), 127).unwrap();
         assert_eq!(small[..12], [PAGE_1, 0x82, 0, 0xa, 0xb, 0xc, 0x93, 5, 1, 0xa1, 6, 63]);
+    }
+
+    /// RFC 8138 §5.1: a header holds 32 hops.
+    #[test]
+    fn a_route_of_more_hops_than_a_header_holds_takes_several() {
+        let hops: Vec<[u8; 16]> = (0x10..0x38).map(node).collect();
+        let inner = ipv6(58, 64, node(9), node(0x37), &[128, 0, 1, 2]);
+        let route = route(41, &hops[1..], 39, [0, 0]);
+        let packet = ipv6(0, 63, ROOT.0, hops[0], &[options(43, RPI), route, inner].concat());
+        let small = shrink(&packet, Some(ROOT), 127).unwrap();
+        assert_eq!((&small[..4], &small[35..38]), (&[PAGE_1, 0x9f, 0, 0x10][..], &[0x87, 0, 0x30][..]));
+        assert_eq!(expand(&small, Some(ROOT)), packet);
+    }
+
+    /// RFC 8138 §4.3.2: without packet information, or with that of a local instance, nobody knows which root.
+    #[test]
+    fn the_roots_address_is_left_out_only_where_an_instance_tells_which() {
+        let inner = ipv6(58, 64, node(9), node(0xd), &[128, 0, 1, 2]);
+        for rpi in [None, Some([0, 0x80, 1, 0]), Some([0x80, 0xc1, 1, 0])] {
+            let front = rpi.map_or(Vec::new(), |rpi| options(41, rpi));
+            let first = if front.is_empty() { 41 } else { 0 };
+            for (from, to) in [(ROOT.0, node(0xd)), (node(0xd), ROOT.0)] {
+                let packet = ipv6(first, 63, from, to, &[front.clone(), inner.clone()].concat());
+                let small = shrink(&packet, Some(ROOT), 127).unwrap();
+                assert!(small.windows(16).any(|bytes| bytes == from), "the encapsulator in full");
+                assert!(small[1] >> 5 == 0b100 && small[2] < 5, "and the destination as a hop");
+                assert_eq!(expand(&small, Some(ROOT)), packet);
+            }
+        }
     }
 
     #[test]
