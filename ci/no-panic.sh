@@ -17,7 +17,7 @@ if [ "${1:-}" = room ]; then
 else
     name=library target=${2:-thumbv7em-none-eabihf} prefix=mote_
     manifest=Cargo.toml
-    features=panic-handler,${1:-coap,mqtt,mesh,ghc,sixlorh,border-routers,reassembly}
+    features=panic-handler,${1:-coap,mqtt,mesh,ghc,sixlorh,border-routers,reassembly,multihop-nd}
     extra=$(mcu_extra "$target")
 fi
 export CARGO_PROFILE_EMBEDDED_DEBUG=line-tables-only

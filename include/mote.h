@@ -2791,7 +2791,8 @@ typedef struct mote_mesh_config {
      */
     uint16_t host_queue;
     /**
-     * Addresses in a border router's registry of hosts without RPL. Default 0: none is kept.
+     * Addresses in a border router's registry of hosts without RPL (RFC 6775 section 8.2). Needs a build with the feature
+     * `multihop-nd`. Default 0: none is kept.
      */
     uint16_t registry;
     /**

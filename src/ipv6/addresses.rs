@@ -31,10 +31,6 @@ pub struct Address {
     pub valid_until: Instant,
     /// Until when new traffic should use it.
     pub preferred_until: Instant,
-    /// When duplicate address detection or registration goes on.
-    pub(super) timer: Instant,
-    /// Solicitations sent without an answer.
-    pub(super) probes: u8,
     /// Whether the application still has to be told of the state.
     pub(super) news: bool,
 }
@@ -94,18 +90,6 @@ impl Addresses<'_> {
         let all = scope < 8 && scopes >> scope & 1 != 0;
         all || self.groups.iter().flatten().any(|joined| joined == group)
             || self.iter().any(|address| solicited_node(&address.ip) == *group)
-    }
-
-    /// Adds an address, or renews the lifetimes of one that is there.
-    pub(super) fn add(&mut self, address: Address) -> Result<()> {
-        if let Some(entry) = self.find_mut(&address.ip) {
-            entry.valid_until = address.valid_until;
-            entry.preferred_until = address.preferred_until;
-            return Ok(());
-        }
-        let free = self.entries.iter_mut().find(|entry| entry.is_none()).ok_or(Error::Full)?;
-        *free = Some(address);
-        Ok(())
     }
 
     /// Takes an address away; whether it was there.
@@ -169,8 +153,6 @@ mod tests {
             state,
             valid_until: Instant::NEVER,
             preferred_until: Instant::NEVER,
-            timer: Instant::NEVER,
-            probes: 0,
             news: false,
         })
     }

@@ -30,7 +30,7 @@ pub struct Config {
     /// The hop limit of packets of our own.
     pub hop_limit: u8,
     /// Whether a 6LR asks the 6LBR about every address that is registered with it (RFC 6775
-    /// §8.2). It is not needed for addresses made from an EUI-64.
+    /// §8.2). It is not needed for addresses made from an EUI-64. Needs the feature `multihop-nd`.
     pub multihop_dad: bool,
     /// Whether a host on IEEE 802.15.4 registers its addresses with its router before it uses
     /// them (RFC 6775 §5.5). One that is known to the routing protocol need not.
@@ -53,9 +53,9 @@ pub struct Config {
     pub contexts: u8,
     /// Border routers whose prefixes and contexts a router passes on (RFC 6775 §8.1); those beyond
     /// that number are not listened to. A border router needs one place, for itself. Always 1
-    /// without the feature `border-routers`.
+    /// without the feature `border-routers`, and nobody is listened to without `multihop-nd`.
     pub border_routers: u8,
-    /// Addresses that a 6LBR keeps in its table of all addresses (RFC 6775 §8.2.2).
+    /// Addresses that a 6LBR keeps in its table of all addresses (RFC 6775 §8.2.2). Needs the feature `multihop-nd`.
     pub registry: u16,
     /// UDP sockets.
     pub sockets: u8,
@@ -113,5 +113,11 @@ impl Config {
     /// IEEE 802.15.4 alone, and holds no code of the other.
     pub(super) const fn medium(&self) -> Medium {
         if cfg!(feature = "ethernet") { self.medium } else { Medium::Ieee802154 }
+    }
+
+    /// Whether this build is without what is asked for.
+    pub(super) const fn is_unsupported(&self) -> bool {
+        !cfg!(feature = "ethernet") && matches!(self.medium, Medium::Ethernet)
+            || !cfg!(feature = "multihop-nd") && (self.multihop_dad || self.registry > 0)
     }
 }

@@ -170,7 +170,7 @@ impl<'m> Ipv6<'m> {
     /// As [`Ipv6::new`].
     pub(crate) fn begin(&mut self, now: Instant) -> Result<()> {
         let config = &self.config;
-        if config.medium() != config.medium {
+        if config.is_unsupported() {
             return Err(Error::Unsupported);
         }
         if config.addresses == 0
@@ -229,19 +229,24 @@ impl<'m> Ipv6<'m> {
                 self.config.role == Role::Host && self.config.registers && !ip.is_link_local()
             }
         };
-        let state = if checked { AddressState::Tentative } else { AddressState::Preferred };
-        let timer = if checked { now } else { Instant::NEVER };
-        let news = !ip.is_link_local() && !checked;
-        self.addresses.add(Address {
+        if let Some(entry) = self.addresses.find_mut(&ip) {
+            entry.valid_until = valid_until;
+            entry.preferred_until = preferred_until;
+            return Ok(());
+        }
+        let free = self.addresses.entries.iter_mut().find(|entry| entry.is_none()).ok_or(Error::Full)?;
+        *free = Some(Address {
             ip,
             prefix_len: prefix_len.min(128),
-            state,
+            state: if checked { AddressState::Tentative } else { AddressState::Preferred },
             valid_until,
             preferred_until,
-            timer,
-            probes: 0,
-            news,
-        })
+            news: !ip.is_link_local() && !checked,
+        });
+        if checked {
+            self.begin_round(now);
+        }
+        Ok(())
     }
 
     /// Takes an address away, from the router too that it is registered with (RFC 8505 §5.7). No event follows.
@@ -250,6 +255,9 @@ impl<'m> Ipv6<'m> {
     /// [`Error::NotFound`].
     pub fn remove_address(&mut self, cx: &mut Context<'_>, ip: &Ip) -> Result<()> {
         self.deregister(cx, Some(ip));
+        if self.config.medium() == wire::nd::Medium::Ethernet {
+            self.begin_round(cx.now);
+        }
         if self.addresses.remove(ip) { Ok(()) } else { Err(Error::NotFound) }
     }
 

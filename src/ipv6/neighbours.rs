@@ -48,14 +48,12 @@ pub struct Neighbour {
     pub router: bool,
     /// What is known of it.
     pub state: NeighbourState,
-    /// When the state changes by itself; for a registered neighbour, when the registration ends.
+    /// When the state changes by itself, or it is asked again; for a registered neighbour, when the registration ends.
     pub until: Stamp,
     /// The last registration of the address, if it is registered or is to be.
     pub claim: Claim,
-    /// Solicitations sent without an answer.
+    /// Solicitations, or duplicate address requests, sent without an answer.
     pub(super) probes: u8,
-    /// When the next solicitation, or the next duplicate address request, is due.
-    pub(super) timer: Stamp,
 }
 
 impl Neighbour {
@@ -69,16 +67,14 @@ impl Neighbour {
             until: Stamp::NEVER,
             claim: Claim { rovr: [0; 8], tid: None, lifetime: 0 },
             probes: 0,
-            timer: Stamp::NEVER,
         }
     }
 
-    /// Changes the state, until the new one changes by itself. Nothing is asked of the neighbour.
+    /// Changes the state, until the new one changes by itself.
     #[cfg_attr(not(feature = "std"), inline(never))]
     pub(super) fn settle(&mut self, state: NeighbourState, until: Instant) {
         self.state = state;
         self.until.set(until);
-        self.timer = Stamp::NEVER;
         self.probes = 0;
     }
 
@@ -93,10 +89,13 @@ impl Neighbour {
         self.ip == *ip || self.registers() && self.link.link_local() == *ip
     }
 
-    /// Whether the entry may make room for another: never one in use, nor a registered one
-    /// (RFC 6775 §6).
-    const fn is_garbage(&self) -> bool {
-        matches!(self.state, NeighbourState::Incomplete | NeighbourState::Stale) && !self.router
+    /// When the entry ends that may make room for another: never one in use, nor a registered one (RFC 6775 §6).
+    fn ends(&self) -> Option<Instant> {
+        match self.state {
+            NeighbourState::Stale if !self.router => Some(self.until.get()),
+            NeighbourState::Incomplete => Some(Instant::NEVER),
+            _ => None,
+        }
     }
 }
 
@@ -142,8 +141,10 @@ impl Neighbours<'_> {
                         break;
                     }
                     None => Instant::ZERO,
-                    Some(neighbour) if neighbour.is_garbage() => neighbour.until.get(),
-                    Some(_) => continue,
+                    Some(neighbour) => match neighbour.ends() {
+                        Some(ends) => ends,
+                        None => continue,
+                    },
                 };
                 if place.is_none() || ends < first {
                     (place, first) = (Some(entry), ends);
@@ -181,7 +182,6 @@ impl Neighbours<'_> {
         let mut deadline = Instant::NEVER;
         for entry in self.iter() {
             deadline.hasten(entry.until.get());
-            deadline.hasten(entry.timer.get());
         }
         deadline
     }

@@ -444,15 +444,13 @@ impl Ipv6<'_> {
             if neighbour.probes == 0 {
                 // The solicitation leaves with the next poll, which is due at once.
                 neighbour.probes = 1;
-                neighbour.timer.set(cx.now);
+                neighbour.until.set(cx.now);
             }
             return true;
         }
         let expired = neighbour.state == NeighbourState::Reachable && neighbour.until.get().is_due(cx.now);
         if expired || neighbour.state == NeighbourState::Stale {
-            neighbour.state = NeighbourState::Delay;
-            neighbour.probes = 0;
-            neighbour.timer.set(cx.now.after(nd::DELAY_FIRST_PROBE_TIME));
+            neighbour.settle(NeighbourState::Delay, cx.now.after(nd::DELAY_FIRST_PROBE_TIME));
         }
         *link = neighbour.link;
         true

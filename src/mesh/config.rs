@@ -68,7 +68,7 @@ pub struct Config {
     pub packet: u16,
     /// Bytes of the queue of packets for the host side; 0 when there is none.
     pub host_queue: u16,
-    /// Addresses in a border router's registry of hosts (RFC 6775 §8.2.2).
+    /// Addresses in a border router's registry of hosts (RFC 6775 §8.2.2); none without the feature `multihop-nd`.
     pub registry: u16,
     /// Whether a context stands for the prefix of the DODAG, on all nodes: the one whose number is
     /// the exclusive or of the half bytes of the prefix but the first two. It saves the

@@ -88,7 +88,8 @@ pub struct mote_mesh_config {
     /// Bytes of the queue of packets for the host side of a border router. Default 0: there is
     /// no such side.
     pub host_queue: u16,
-    /// Addresses in a border router's registry of hosts without RPL. Default 0: none is kept.
+    /// Addresses in a border router's registry of hosts without RPL (RFC 6775 §8.2). Needs a build with the feature
+    /// `multihop-nd`. Default 0: none is kept.
     pub registry: u16,
     /// 1: no compression context is set from the prefix of the DODAG. For networks with
     /// nodes that have another notion of their contexts. Default 0.

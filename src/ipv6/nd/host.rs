@@ -6,7 +6,7 @@
 
 use super::known::Status;
 use super::registry::{Body, REACHABILITY};
-use super::{Entry, Kind, MAX_SOLICIT, NO_ROUTER, SEVERAL, Told, ends};
+use super::{Entry, Kind, MAX_SOLICIT, MULTIHOP, NO_ROUTER, SEVERAL, Told, ends};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_ROUTERS, Address, AddressState};
 use crate::ipv6::input::Event;
@@ -83,7 +83,7 @@ impl Ipv6<'_> {
             Role::BorderRouter => return None,
             // RFC 4861 §6.2.7 lets routers ignore them; RFC 6775 §8.1.3 has 6LRs learn from those
             // with an ABRO.
-            Role::Router if !lowpan => return None,
+            Role::Router if !lowpan || !MULTIHOP => return None,
             Role::Router => border = self.accept_authority(cx, options)?,
             Role::Host => {}
         }
@@ -215,8 +215,8 @@ impl Ipv6<'_> {
         now.after(u64::from((left / 4 * 3).max(10_000)))
     }
 
-    /// Registers our addresses from now on, one after the other.
-    const fn begin_round(&mut self, now: Instant) {
+    /// Registers or checks our addresses from then on, one after the other.
+    pub(in crate::ipv6) const fn begin_round(&mut self, now: Instant) {
         self.nd.round = now;
         self.nd.registering = 0;
         self.nd.probes = 0;
@@ -225,7 +225,7 @@ impl Ipv6<'_> {
     /// Goes on with the registration of our addresses (RFC 6775 §5.5.1): first the link-local one, from which the
     /// others are registered (RFC 8505 §5.6), so that all are renewed in one go.
     pub(super) fn poll_registrations(&mut self, cx: &mut Context<'_>) {
-        if !self.nd.round.is_due(cx.now) {
+        if self.config.medium() == Medium::Ethernet || !self.nd.round.is_due(cx.now) {
             return;
         }
         self.nd.round = Instant::NEVER;
@@ -400,7 +400,7 @@ impl Ipv6<'_> {
             let over = |entry: &&mut Entry| entry.status != Status::Unused && entry.until.is_due(now);
             let Some(entry) = self.nd.known.place_mut(place).filter(over) else { continue };
             entry.end(if entry.compresses() { grace } else { Instant::ZERO });
-            if entry.kind == Kind::BorderRouter {
+            if MULTIHOP && entry.kind == Kind::BorderRouter {
                 // All that came from it goes too (RFC 6775 §6.3).
                 for entry in self.nd.known.iter_mut().filter(|entry| usize::from(entry.border) == place) {
                     entry.end(Instant::ZERO);
@@ -430,18 +430,10 @@ impl Ipv6<'_> {
                 let _ = self.remove_address(cx, &ip);
                 return Some(Event::AddressLost(ip));
             }
-            if address.timer.is_due(now) {
-                match self.config.medium() {
-                    Medium::Ethernet => {
-                        let ip = address.ip;
-                        self.detect_duplicate(cx, &ip);
-                    }
-                    Medium::Ieee802154 => {
-                        address.timer = Instant::NEVER;
-                        self.begin_round(now);
-                    }
-                }
-            }
+        }
+        // Ends: each round makes an address usable, or has to wait.
+        while self.config.medium() == Medium::Ethernet && self.nd.round.is_due(now) {
+            self.detect_duplicate(cx);
         }
         let address = self.addresses.entries.iter_mut().flatten().find(|address| address.news)?;
         address.news = false;

@@ -47,6 +47,9 @@ const RETRANS_TIMER: u64 = 1000;
 /// Whether what comes from two border routers is told apart.
 const SEVERAL: bool = cfg!(feature = "border-routers");
 
+/// Whether there are border routers beyond the link (RFC 6775 §8).
+const MULTIHOP: bool = cfg!(feature = "multihop-nd");
+
 /// What neighbour discovery remembers beside neighbours and addresses.
 pub(super) struct State<'m> {
     known: Known<'m>,
@@ -64,7 +67,7 @@ pub(super) struct State<'m> {
     /// Whether anything is registered with it.
     registered: bool,
     /// When the registration of our addresses goes on: of which address, after how many solicitations. They are
-    /// registered one after the other in rounds.
+    /// registered one after the other in rounds; on Ethernet they are checked for duplicates so.
     round: Instant,
     registering: u8,
     probes: u8,
@@ -79,7 +82,7 @@ const NO_ROUTER: u8 = u8::MAX;
 
 /// How many border routers are listened to.
 pub(super) const fn border_routers(config: &Config) -> usize {
-    if SEVERAL { config.border_routers as usize } else { 1 }
+    if SEVERAL { config.border_routers as usize } else { MULTIHOP as usize }
 }
 
 impl<'m> State<'m> {
@@ -152,7 +155,7 @@ impl Ipv6<'_> {
         message: &Icmpv6<'_>,
     ) -> Option<Event<'static>> {
         match message.kind {
-            kind::DUPLICATE_ADDRESS_REQUEST | kind::DUPLICATE_ADDRESS_CONFIRMATION => {
+            kind::DUPLICATE_ADDRESS_REQUEST | kind::DUPLICATE_ADDRESS_CONFIRMATION if MULTIHOP => {
                 return self.receive_duplicate(cx, header, message);
             }
             _ => {}
@@ -262,7 +265,9 @@ impl Ipv6<'_> {
         if self.config.medium() == Medium::Ethernet && self.nd.advertise.is_due(cx.now) {
             self.send_periodic_advertisement(cx);
         }
-        self.poll_registry(cx.now);
+        if MULTIHOP {
+            self.poll_registry(cx.now);
+        }
         let event =
             self.poll_resolution(cx).or_else(|| self.poll_addresses(cx)).or_else(|| self.poll_neighbours(cx));
         // A router that does not answer is lost, and the next one asked.
@@ -283,7 +288,6 @@ impl Ipv6<'_> {
             if address.news {
                 return Instant::ZERO;
             }
-            deadline.hasten(address.timer);
             deadline.hasten(address.valid_until);
         }
         for entry in self.nd.known.iter() {
@@ -292,8 +296,10 @@ impl Ipv6<'_> {
             }
             deadline.hasten(entry.until);
         }
-        for entry in self.nd.registry.iter().flatten() {
-            deadline.hasten(entry.until);
+        if MULTIHOP {
+            for entry in self.nd.registry.iter().flatten() {
+                deadline.hasten(entry.until);
+            }
         }
         deadline
     }

@@ -3,7 +3,7 @@
 //! messages by which the routers ask it (RFC 6775 §8.2, RFC 8505 §5.4).
 #![forbid(unsafe_code)]
 
-use super::{MAX_SOLICIT, REACHABLE_TIME};
+use super::{MAX_SOLICIT, MULTIHOP, REACHABLE_TIME};
 use crate::address::Ip;
 use crate::ipv6::input::Event;
 use crate::ipv6::neighbours::{Claim, Neighbour, NeighbourState};
@@ -185,16 +185,16 @@ impl Ipv6<'_> {
             let Some(neighbour) = entry else { continue };
             let over = neighbour.until.get().is_due(now);
             match neighbour.state {
-                NeighbourState::Tentative if !over && neighbour.timer.get().is_due(now) => {
+                _ if !over => {}
+                NeighbourState::Tentative if MULTIHOP => {
                     let Neighbour { ip, claim, .. } = *neighbour;
                     if neighbour.probes >= MAX_SOLICIT {
                         return self.conclude_registration(cx, &ip, 0);
                     }
                     neighbour.probes += 1;
-                    neighbour.timer.set(now.after(super::RETRANS_TIMER));
+                    neighbour.until.set(now.after(super::RETRANS_TIMER));
                     self.send_duplicate_request(cx, &ip, &claim);
                 }
-                _ if !over => {}
                 NeighbourState::Registered => {
                     let ip = neighbour.ip;
                     *entry = None;
@@ -202,13 +202,13 @@ impl Ipv6<'_> {
                         return Some(Event::Deregistered(ip));
                     }
                 }
-                NeighbourState::Tentative => *entry = None,
                 NeighbourState::Stale if lowpan && !neighbour.router => *entry = None,
                 NeighbourState::Reachable => {
                     neighbour.state = NeighbourState::Stale;
                     neighbour.until.set(if lowpan { now.after(REACHABLE_TIME) } else { Instant::NEVER });
                 }
-                _ => neighbour.until.set(Instant::NEVER),
+                NeighbourState::Stale => neighbour.until.set(Instant::NEVER),
+                _ => {}
             }
         }
         None

@@ -95,7 +95,6 @@ impl Ipv6<'_> {
             state if differs && !overrides => {
                 if state == NeighbourState::Reachable {
                     neighbour.state = NeighbourState::Stale;
-                    neighbour.timer.set(Instant::NEVER);
                 }
                 return;
             }
@@ -134,25 +133,28 @@ impl Ipv6<'_> {
 
     /// Somebody else has the address.
     fn duplicate(&mut self, ip: &Ip) -> Option<Event<'static>> {
-        let address = self.addresses.find_mut(ip)?;
-        address.state = AddressState::Duplicate;
-        address.timer = Instant::NEVER;
+        self.addresses.find_mut(ip)?.state = AddressState::Duplicate;
+        self.begin_round(Instant::ZERO);
         Some(Event::AddressDuplicate(*ip))
     }
 
-    /// The next step of duplicate address detection: one solicitation, and a second without an
-    /// answer (RFC 4862 §5.4, DupAddrDetectTransmits 1).
-    pub(super) fn detect_duplicate(&mut self, cx: &mut Context<'_>, ip: &Ip) {
-        let Some(address) = self.addresses.find_mut(ip) else { return };
-        if address.probes == 0 {
-            address.probes = 1;
-            address.timer = cx.now.after(RETRANS_TIMER);
-            self.solicit(cx, ip, &Ip::UNSPECIFIED, &solicited_node(ip));
+    /// The next step of duplicate address detection, of one address after the other: one solicitation, and a second
+    /// without an answer (RFC 4862 §5.4, DupAddrDetectTransmits 1).
+    pub(super) fn detect_duplicate(&mut self, cx: &mut Context<'_>) {
+        let mut addresses = self.addresses.entries.iter_mut().flatten();
+        let Some(address) = addresses.find(|address| address.state == AddressState::Tentative) else {
+            self.begin_round(Instant::NEVER);
+            return;
+        };
+        if self.nd.probes == 0 {
+            let ip = address.ip;
+            self.nd.probes = 1;
+            self.nd.round = cx.now.after(RETRANS_TIMER);
+            self.solicit(cx, &ip, &Ip::UNSPECIFIED, &solicited_node(&ip));
         } else {
             address.state = AddressState::Preferred;
-            address.timer = Instant::NEVER;
-            address.probes = 0;
             address.news = true;
+            self.begin_round(cx.now);
         }
     }
 
@@ -164,7 +166,11 @@ impl Ipv6<'_> {
         // One neighbour at a time, so that the table is not borrowed while sending.
         for index in 0..self.neighbours.0.len() {
             let Some(Some(neighbour)) = self.neighbours.0.get_mut(index) else { continue };
-            if !neighbour.timer.get().is_due(cx.now) {
+            let asked = matches!(
+                neighbour.state,
+                NeighbourState::Incomplete | NeighbourState::Delay | NeighbourState::Probe
+            );
+            if !asked || !neighbour.until.get().is_due(cx.now) {
                 continue;
             }
             let ip = neighbour.ip;
@@ -185,7 +191,7 @@ impl Ipv6<'_> {
                 continue;
             }
             neighbour.probes += 1;
-            neighbour.timer.set(cx.now.after(RETRANS_TIMER));
+            neighbour.until.set(cx.now.after(RETRANS_TIMER));
             let destination = if multicast { solicited_node(&ip) } else { ip };
             if let Some(source) = self.addresses.source_for(&ip, cx.now).copied() {
                 self.solicit(cx, &ip, &source, &destination);

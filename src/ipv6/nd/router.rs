@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::registry::{Body, EXTENDED, REACHABILITY};
-use super::{Entry, Kind, MAX_SOLICIT, MINUTE, SEVERAL, Told, left};
+use super::{Entry, Kind, MAX_SOLICIT, MINUTE, MULTIHOP, SEVERAL, Told, left};
 use crate::address::Ip;
 use crate::ipv6::addresses::ALL_NODES;
 use crate::ipv6::input::Event;
@@ -20,8 +20,6 @@ use crate::lollipop::is_newer;
 use crate::status::{Error, Result};
 use crate::time::{Instant, SECOND};
 
-/// How long a registration may be tentative (RFC 6775 §9), in milliseconds.
-const TENTATIVE_NCE_LIFETIME: u64 = 20_000;
 /// Between unsolicited advertisements on Ethernet (RFC 4861 §6.2.1), in milliseconds.
 const MAX_RTR_ADV_INTERVAL: u64 = 600_000;
 /// Between the first few of them (RFC 4861 §10), in milliseconds.
@@ -90,7 +88,8 @@ impl Ipv6<'_> {
     }
 
     /// Says which address this border router goes by in its advertisements (RFC 6775 §7), and
-    /// which version its information begins with: a higher one than before a restart.
+    /// which version its information begins with: a higher one than before a restart. Of no effect without the feature
+    /// `multihop-nd`, as they carry neither then.
     pub fn set_authority(&mut self, ip: Ip, version: u32) {
         if let Some(own) = self.own_place() {
             *own = Entry::new(Kind::BorderRouter, &ip, Instant::NEVER);
@@ -100,7 +99,11 @@ impl Ipv6<'_> {
 
     /// Where a border router keeps itself.
     fn own_place(&mut self) -> Option<&mut Entry> {
-        self.nd.known.place_mut(0).filter(|entry| entry.kind == Kind::BorderRouter)
+        if MULTIHOP {
+            self.nd.known.place_mut(0).filter(|entry| entry.kind == Kind::BorderRouter)
+        } else {
+            None
+        }
     }
 
     /// What is advertised has changed.
@@ -122,16 +125,13 @@ impl Ipv6<'_> {
         let generic = if self.config.ghc { capability::GHC } else { 0 };
         #[cfg(not(feature = "ghc"))]
         let generic = 0;
+        let duplicate = if MULTIHOP { capability::EXTENDED_DUPLICATE } else { 0 };
         generic
+            | capability::EARO
             | match self.config.role {
-                Role::Host => capability::EARO,
-                Role::Router => capability::EARO | capability::ROUTER | capability::EXTENDED_DUPLICATE,
-                Role::BorderRouter => {
-                    capability::EARO
-                        | capability::ROUTER
-                        | capability::BORDER_ROUTER
-                        | capability::EXTENDED_DUPLICATE
-                }
+                Role::Host => 0,
+                Role::Router => capability::ROUTER | duplicate,
+                Role::BorderRouter => capability::ROUTER | capability::BORDER_ROUTER | duplicate,
             }
     }
 
@@ -221,7 +221,7 @@ impl Ipv6<'_> {
         }
         if lowpan {
             let border = self.nd.known.get(usize::from(index));
-            if let Some(border) = border.filter(|entry| entry.kind == Kind::BorderRouter) {
+            if let Some(border) = border.filter(|entry| MULTIHOP && entry.kind == Kind::BorderRouter) {
                 let lifetime = minutes(border.until).clamp(1, 10_000) as u16;
                 Authoritative::put(border.version, lifetime, &border.ip, out)?;
             }
@@ -274,7 +274,7 @@ impl Ipv6<'_> {
         };
         let asks = self.asks_border_router(ip);
         if status == 0 && !ends && !goes_with {
-            if self.config.role == Role::BorderRouter && !ip.is_link_local() {
+            if MULTIHOP && self.config.role == Role::BorderRouter && !ip.is_link_local() {
                 status = self.enter(cx.now, ip, &claim);
             }
             let entry = match status {
@@ -286,8 +286,7 @@ impl Ipv6<'_> {
                 entry.claim = claim;
                 if asks && !was_registered {
                     // RFC 6775 §8.2.3: the answer waits for that of the border router.
-                    entry.settle(NeighbourState::Tentative, cx.now.after(TENTATIVE_NCE_LIFETIME));
-                    entry.timer.set(cx.now);
+                    entry.settle(NeighbourState::Tentative, cx.now);
                     return None;
                 }
                 entry.settle(NeighbourState::Registered, cx.now.after(u64::from(claim.lifetime) * 60_000));
@@ -319,7 +318,8 @@ impl Ipv6<'_> {
     /// Whether addresses are checked with the border router. RFC 6775 §8.2 exempts those made
     /// from an EUI-64; RFC 8505 §5.6 link-local ones.
     fn asks_border_router(&self, ip: &Ip) -> bool {
-        self.config.multihop_dad
+        MULTIHOP
+            && self.config.multihop_dad
             && self.config.role == Role::Router
             && !ip.is_link_local()
             && self.border_router_of(ip).is_some_and(|border| !self.addresses.is_own(&border.ip))
