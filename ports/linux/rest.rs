@@ -32,65 +32,78 @@ const TRIAL: u32 = 8;
 enum Phase {
     /// No rests: what comes without them is counted.
     Awake,
-    /// Rests while nothing is answered.
-    Flooded,
+    /// Rests of so many microseconds while nothing is answered.
+    Flooded(u32),
     /// Rests while something is answered, and whether they have brought more before.
     Tried(bool),
+}
+
+/// What came on TCP connections, and how many waits that took.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    waits: u32,
+    bytes: u64,
+    /// In microseconds.
+    time: u64,
+}
+
+/// What has come since the last wait.
+#[derive(Clone, Copy, Default)]
+struct Came {
+    /// On TCP connections.
+    bytes: u32,
+    /// One of them is answered.
+    answered: bool,
+    /// Something else came.
+    other: bool,
+}
+
+/// What is known of the waits so far.
+#[derive(Clone, Copy)]
+struct State {
+    phase: Phase,
+    /// When the phase began, in microseconds; `None` before its first wait.
+    since: Option<u64>,
+    /// What its waits have brought; their time is added up in the end.
+    count: Count,
+    /// Something was answered in it.
+    answered: bool,
+    /// What the last waits without rests brought.
+    before: Count,
+    /// How many of those there have to be.
+    needed: u32,
 }
 
 /// Whether a wait rests, and for how long.
 pub(super) struct Rest {
     /// Every wait rests for so long, in microseconds; `None` to rest only while it pays, and zero not at all.
     fixed: Option<u32>,
-    /// What came since the last wait on TCP connections, in bytes, and whether one of them is answered.
-    bytes: Cell<u32>,
-    answered: Cell<bool>,
-    /// Something else came.
-    other: Cell<bool>,
-    phase: Cell<Phase>,
-    /// How many waits of this phase only these connections have ended, what came with them, and since when, in microseconds.
-    waits: Cell<u32>,
-    taken: Cell<u64>,
-    since: Cell<u64>,
-    /// The bytes and microseconds of the waits without rests, and how many those were.
-    before: Cell<(u64, u64, u32)>,
-    /// How many waits without rests there have to be.
-    needed: Cell<u32>,
-    /// How long to rest now, in microseconds.
-    length: Cell<u32>,
+    came: Cell<Came>,
+    state: Cell<State>,
 }
 
 impl Rest {
     pub(super) const fn new(fixed: Option<u32>) -> Rest {
-        Rest {
-            fixed,
-            bytes: Cell::new(0),
-            answered: Cell::new(false),
-            other: Cell::new(false),
-            phase: Cell::new(Phase::Awake),
-            waits: Cell::new(0),
-            taken: Cell::new(0),
-            since: Cell::new(0),
-            before: Cell::new((0, 0, 0)),
-            needed: Cell::new(STREAK),
-            length: Cell::new(0),
-        }
+        let nothing = Count { waits: 0, bytes: 0, time: 0 };
+        let (phase, since, answered) = (Phase::Awake, None, false);
+        let state = State { phase, since, count: nothing, answered, before: nothing, needed: STREAK };
+        let came = Came { bytes: 0, answered: false, other: false };
+        Rest { fixed, came: Cell::new(came), state: Cell::new(state) }
     }
 
     /// So many bytes came on a TCP connection, after `unanswered` receptions since we sent something on it; how many
     /// those are now.
     pub(super) fn came(&self, unanswered: u32, bytes: usize) -> u32 {
-        self.bytes.set(self.bytes.get().saturating_add(bytes as u32));
-        if unanswered < STREAK {
-            self.answered.set(true);
-            return unanswered + 1;
-        }
-        unanswered
+        let mut came = self.came.get();
+        came.bytes = came.bytes.saturating_add(bytes as u32);
+        came.answered |= unanswered < STREAK;
+        self.came.set(came);
+        (unanswered + 1).min(STREAK)
     }
 
     /// Something happened that a peer, or a thread of ours, may be waiting for the outcome of.
     pub(super) fn disturb(&self) {
-        self.other.set(true);
+        self.came.set(Came { other: true, ..self.came.get() });
     }
 
     /// A wait begins, with nothing due yet: for how many microseconds to rest before it. `now` counts microseconds.
@@ -98,86 +111,98 @@ impl Rest {
         if let Some(fixed) = self.fixed {
             return fixed;
         }
-        let bytes = u64::from(self.bytes.take());
-        if self.other.take() {
+        let (came, mut state) = (self.came.take(), self.state.get());
+        if came.other {
+            state.stop();
+        } else if came.bytes == 0 {
+            return 0;
+        } else {
+            state.wait(came, now);
+        }
+        self.state.set(state);
+        state.phase.length()
+    }
+}
+
+impl Phase {
+    /// How long to rest in it, in microseconds.
+    fn length(self) -> u32 {
+        match self {
+            Phase::Awake => 0,
+            Phase::Flooded(length) => length,
+            Phase::Tried(_) => FIRST,
+        }
+    }
+}
+
+impl State {
+    /// A wait that only TCP connections have ended. The clock is read only where it matters.
+    fn wait(&mut self, came: Came, now: impl Fn() -> u64) {
+        let Some(since) = self.since else { return self.begin(Phase::Awake, now()) };
+        self.count.waits += 1;
+        self.count.bytes += u64::from(came.bytes);
+        self.answered |= came.answered;
+        let enough = match self.phase {
+            Phase::Awake => self.needed,
+            Phase::Flooded(_) => 1,
+            Phase::Tried(_) => TRIAL,
+        };
+        if self.count.waits < enough {
+            return;
+        }
+        if matches!(self.phase, Phase::Flooded(_)) && self.answered {
             return self.stop();
         }
-        if bytes == 0 {
-            return 0;
-        }
-        let waits = self.waits.get();
-        if self.phase.get() == Phase::Awake && waits == 0 {
-            self.begin(Phase::Awake, now());
-            self.waits.set(1);
-            self.answered.set(false);
-            return 0;
-        }
-        self.taken.set(self.taken.get() + bytes);
-        self.waits.set(waits + 1);
-        match self.phase.get() {
-            Phase::Awake if waits < self.needed.get() => 0,
+        let now = now();
+        self.count.time = now.saturating_sub(since);
+        match self.phase {
+            Phase::Awake if self.count.time > u64::from(self.count.waits) * QUICK => self.stop(),
             Phase::Awake => {
-                let now = now();
-                let spent = now.saturating_sub(self.since.get());
-                if spent > u64::from(waits) * QUICK {
-                    return self.stop();
-                }
-                self.before.set((self.taken.get(), spent, waits));
-                self.length.set(FIRST);
-                self.begin(if self.answered.take() { Phase::Tried(false) } else { Phase::Flooded }, now)
+                self.before = self.count;
+                self.begin(if self.answered { Phase::Tried(false) } else { Phase::Flooded(FIRST) }, now);
             }
-            Phase::Flooded if self.answered.take() => self.stop(),
             // A rest is over: it is to bring as much as waits at that pace would have, and more than one of them.
-            Phase::Flooded => {
-                let now = now();
-                let (taken, _, waits) = self.before.get();
-                let spent = now.saturating_sub(self.since.get()).max(2 * QUICK);
-                if spent.saturating_mul(taken) > bytes * u64::from(waits) * QUICK {
+            Phase::Flooded(length) => {
+                let wanted = self.count.time.max(2 * QUICK).saturating_mul(self.before.bytes);
+                if wanted > self.count.bytes * u64::from(self.before.waits) * QUICK {
                     return self.fail();
                 }
-                self.needed.set(STREAK);
-                self.length.set((self.length.get() * 2).min(LONGEST));
-                self.begin(Phase::Flooded, now)
+                self.go_on(Phase::Flooded((length * 2).min(LONGEST)), now);
             }
-            Phase::Tried(_) if waits + 1 < TRIAL => FIRST,
+            Phase::Tried(_) if !self.answered => self.begin(Phase::Flooded(FIRST), now),
             // What the first rests bring has to be clearly more, which nothing that happens by chance is for long.
             Phase::Tried(proven) => {
-                let now = now();
-                if !self.answered.take() {
-                    return self.begin(Phase::Flooded, now);
+                let more = self.count.bytes.saturating_mul(self.before.time);
+                let less = self.before.bytes.saturating_mul(self.count.time);
+                match proven {
+                    true if more < less => self.stop(),
+                    false if more < less.saturating_add(less / 8) => self.fail(),
+                    _ => self.go_on(Phase::Tried(true), now),
                 }
-                let (taken, time, _) = self.before.get();
-                let spent = now.saturating_sub(self.since.get());
-                let (more, less) = (self.taken.get().saturating_mul(time), taken.saturating_mul(spent));
-                let least = if proven { less } else { less.saturating_add(less / 8) };
-                if more < least {
-                    return if proven { self.stop() } else { self.fail() };
-                }
-                self.needed.set(STREAK);
-                self.begin(Phase::Tried(true), now)
             }
         }
     }
 
-    /// Counts anew, and rests as long as is said.
-    fn begin(&self, phase: Phase, now: u64) -> u32 {
-        self.phase.set(phase);
-        self.waits.set(0);
-        self.taken.set(0);
-        self.since.set(now);
-        self.length.get()
+    /// Counts anew.
+    fn begin(&mut self, phase: Phase, now: u64) {
+        (self.phase, self.since, self.count, self.answered) = (phase, Some(now), Count::default(), false);
+    }
+
+    /// Rests have brought something.
+    fn go_on(&mut self, phase: Phase, now: u64) {
+        self.needed = STREAK;
+        self.begin(phase, now);
     }
 
     /// Rests have brought nothing: the next ones are tried later.
-    fn fail(&self) -> u32 {
-        self.needed.set((self.needed.get() * 2).min(MOST));
-        self.stop()
+    fn fail(&mut self) {
+        self.needed = (self.needed * 2).min(MOST);
+        self.stop();
     }
 
-    fn stop(&self) -> u32 {
-        self.length.set(0);
-        self.answered.set(false);
-        self.begin(Phase::Awake, 0)
+    fn stop(&mut self) {
+        self.begin(Phase::Awake, 0);
+        self.since = None;
     }
 }
 
@@ -301,7 +326,7 @@ mod tests {
         for _ in 0..100 {
             scene.wait(10, false);
         }
-        assert_ne!(scene.rest.length.get(), 0);
+        assert!(scene.rest.state.get().phase != Phase::Awake);
         // The rest before this one's arrival was over long ago.
         scene.wait(100_000, false);
         let rests = scene.rests;
@@ -323,7 +348,7 @@ mod tests {
             scene.unanswered = scene.rest.came(scene.unanswered, 70);
         }
         assert!((1..=15 + TRIAL).contains(&scene.rests), "{}", scene.rests);
-        assert_eq!(scene.rest.needed.get(), MOST);
+        assert_eq!(scene.rest.state.get().needed, MOST);
     }
 
     #[test]
@@ -343,7 +368,7 @@ mod tests {
         for _ in 0..1000 {
             scene.wait(10, false);
             assert_eq!(scene.rest.came(0, 4), 1);
-            assert!(scene.rest.phase.get() != Phase::Flooded);
+            assert!(!matches!(scene.rest.state.get().phase, Phase::Flooded(_)));
         }
     }
 
