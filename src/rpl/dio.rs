@@ -242,7 +242,7 @@ impl Node<'_> {
         if let Some(slot) = neighbours::find(self.neighbours, dodag.instance, iid) {
             return Some(slot);
         }
-        let room = neighbours::make_room(self.neighbours, rank);
+        let room = neighbours::make_room(self.neighbours, self.routes, rank);
         let Some(entry) = room.and_then(|slot| self.neighbours.get_mut(slot)) else {
             count(&mut self.statistics.table_full);
             return None;

@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::Dodag;
-use super::routes::{self, NOWHERE, ROOT, mark};
+use super::routes::{self, NOWHERE, PARENT, ROOT, mark};
 use super::wire::{Options, Target, Transit, option};
 use super::{Node, RplContext, count, lollipop};
 use crate::status::{Error, Result};
@@ -114,7 +114,7 @@ impl Node<'_> {
             if parent.prefix != dodag.id {
                 // The parent's own DAO may still be under way: its entry is made for it.
                 let entry = self.entry_of(dodag, &parent)?;
-                hop = entry as u16;
+                hop = entry as u16 | PARENT;
                 if let Some(parent) = self.routes.get_mut(entry).filter(|parent| parent.via == NOWHERE) {
                     parent.expiry = parent.expiry.max(expiry);
                 }
@@ -139,7 +139,7 @@ impl Node<'_> {
             } else if route.other != NOWHERE {
                 route.marks |= mark::CROWDED;
             }
-            self.set_hops(dodag, entry, hop, if news { NOWHERE } else { via });
+            (route.via, route.other) = (hop, if news { NOWHERE } else { via });
         }
         self.sweep_by(if fresh { self.now } else { expiry });
         Ok(news)

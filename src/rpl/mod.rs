@@ -104,7 +104,7 @@ impl Config {
         // The two highest indices mean other things.
         (
             or(self.neighbours, 16).min(0xfff0),
-            or(self.routes, 16).min(0xfff0),
+            or(self.routes, 16).min(0x7ff0),
             or(u16::from(self.dodags), 3).min(254),
             or(u16::from(self.targets), 2).min(4),
         )
@@ -556,7 +556,7 @@ impl<'m> Rpl<'m> {
 
     /// Frees routes that ended, and tells of the new ones.
     fn sweep(&mut self) -> Option<Told> {
-        let Rpl { dodags, node } = self;
+        let node = &mut self.node;
         let now = node.now;
         if node.sweep_at == Instant::NEVER || node.sweep_at.0 > u64::from(now) * 1000 + 999 {
             return None;
@@ -564,23 +564,31 @@ impl<'m> Rpl<'m> {
         let mut next = FOREVER;
         for index in 0..node.routes.len() {
             let Some(route) = node.routes.get_mut(index) else { break };
-            let Some(dodag) = dodags.get(place(route.owner)) else { continue };
+            if route.owner == 0 {
+                continue;
+            }
             let mut told = Told { what: tell::ROUTE_ADDED, number: route.prefix_len, ip: Ip(route.target) };
             if route.is(mark::NEW) {
                 route.marks &= !mark::NEW;
                 return Some(told);
             }
-            let (expiry, owner, silent) = (route.expiry, route.owner, route.via == routes::NOWHERE);
-            if expiry > now {
-                next = next.min(expiry);
-            } else if dodag.is_non_storing() && node.keeps_expired(owner, index) {
+            if route.expiry > now {
+                next = next.min(route.expiry);
+                continue;
+            }
+            // In non-storing mode one must stay though it has ended, as long as others hang below it.
+            let needed = routes::any_through(node.routes, index | usize::from(routes::PARENT));
+            let Some(route) = node.routes.get_mut(index) else { break };
+            let silent = route.via == routes::NOWHERE;
+            if needed {
+                route.via = routes::NOWHERE;
                 next = next.min(now.saturating_add(30));
-            } else {
-                node.free_route(dodag, index);
-                if !silent {
-                    told.what = tell::ROUTE_REMOVED;
-                    return Some(told);
-                }
+                continue;
+            }
+            *route = Route::default();
+            if !silent {
+                told.what = tell::ROUTE_REMOVED;
+                return Some(told);
             }
         }
         node.sweep_at = at_second(next);

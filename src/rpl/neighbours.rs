@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::objective::MAX_LINK_METRIC;
+use super::routes::{self, Route};
 use super::wire::{INFINITE_RANK, NO_VALUE};
 use crate::address::Ip;
 
@@ -44,9 +45,7 @@ pub(super) struct Neighbour {
     pub(super) dtsn: u8,
     /// Failures in a row.
     pub(super) failures: u8,
-    /// How many routes lead through it; such an entry is never given up.
-    pub(super) routes: u16,
-    /// It is the preferred parent in its instance; such an entry is never given up either.
+    /// It is the preferred parent in its instance; such an entry is never given up.
     pub(super) parent: bool,
     /// It refused our DAO.
     pub(super) refused: bool,
@@ -124,19 +123,16 @@ pub(super) fn find(table: &[Neighbour], instance: u8, iid: &[u8; 8]) -> Option<u
 /// Makes room for a neighbour that would have rank `rank`: a free entry, or that of the worst
 /// one that has no routes, is no parent and is worse than the new one. A child, which
 /// comes with rank 0, takes the place of any such.
-pub(super) fn make_room(table: &[Neighbour], rank: u16) -> Option<usize> {
+pub(super) fn make_room(table: &[Neighbour], routes: &[Route], rank: u16) -> Option<usize> {
     let (mut place, mut worst) = (None, u32::from(rank) + u32::from(UNMEASURED) + 1);
     for (index, entry) in table.iter().enumerate() {
         if entry.owner == 0 {
             return Some(index);
         }
-        if entry.routes > 0 || entry.left || entry.parent {
-            continue;
-        }
         let penalty = if entry.is_reachable() { u32::from(entry.etx) } else { 0x1_0000 };
         let cost = u32::from(entry.rank) + penalty;
         // Of several that are alike the last.
-        if cost >= worst {
+        if cost >= worst && !entry.left && !entry.parent && !routes::any_through(routes, index) {
             (place, worst) = (Some(index), cost);
         }
     }
@@ -153,17 +149,23 @@ mod tests {
         for (index, rank) in [(0u8, 256), (1, 2000), (2, 1000)] {
             table[usize::from(index)] = Neighbour { rank, ..Neighbour::new([index; 8], 1, 0) };
         }
-        assert_eq!(make_room(&table, 900), Some(1));
-        assert_eq!(make_room(&table, 3000), None);
+        let mut routes = [Route { via: routes::NOWHERE, other: routes::NOWHERE, ..Route::default() }; 2];
+        assert_eq!(make_room(&table, &routes, 900), Some(1));
+        assert_eq!(make_room(&table, &routes, 3000), None);
         table[1].parent = true;
-        assert_eq!(make_room(&table, 900), Some(2));
-        (table[1].parent, table[1].routes) = (false, 1);
-        assert_eq!(make_room(&table, 900), Some(2));
-        table[2].routes = 1;
-        assert_eq!(make_room(&table, 900), None);
-        assert_eq!(make_room(&table, 0), Some(0));
+        assert_eq!(make_room(&table, &routes, 900), Some(2));
+        table[1].parent = false;
+        routes[0] = Route { owner: 1, via: 1, ..routes[0] };
+        assert_eq!(make_room(&table, &routes, 900), Some(2));
+        routes[1] = Route { owner: 1, other: 2, ..routes[1] };
+        assert_eq!(make_room(&table, &routes, 900), None);
+        assert_eq!(make_room(&table, &routes, 0), Some(0));
+        // A route of non-storing mode leads through another route.
+        routes[0].via |= routes::PARENT;
+        assert_eq!(make_room(&table, &routes, 900), Some(1));
         table[0].parent = true;
-        assert_eq!(make_room(&table, 0), None);
+        routes[0].via = 1;
+        assert_eq!(make_room(&table, &routes, 0), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use super::Node;
 use super::dodag::Dodag;
-use super::routes::{self, NOWHERE, ROOT, mark};
+use super::routes::{self, PARENT, ROOT, mark};
 use super::wire::Shape;
 use crate::address::Ip;
 use crate::bytes::Writer;
@@ -14,15 +14,6 @@ use crate::status::{Error, Result};
 pub(super) const MAX_HOPS: usize = 64;
 
 impl Node<'_> {
-    /// Whether an entry of non-storing mode must stay though it has ended, since others hang below it.
-    pub(super) fn keeps_expired(&mut self, owner: u8, entry: usize) -> bool {
-        let needed = self.routes.iter().any(|other| other.owner == owner && usize::from(other.via) == entry);
-        if let Some(route) = self.routes.get_mut(entry).filter(|_| needed) {
-            route.via = NOWHERE;
-        }
-        needed
-    }
-
     /// The path to an address, by the routes' indices in `room`, if every link of it is known.
     pub(super) fn find_path<'p>(
         &self,
@@ -40,7 +31,7 @@ impl Node<'_> {
             if route.via == ROOT {
                 return room.get(start..);
             }
-            next = usize::from(route.via);
+            next = usize::from(route.via ^ PARENT);
         }
     }
 

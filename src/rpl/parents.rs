@@ -10,6 +10,7 @@
 use super::dodag::{ADVERTISE, Dodag, FORGET, HOLD, Membership, TIMERS, tell};
 use super::neighbours::{NONE, Neighbour};
 use super::objective::{Assessment, Candidate, assess, one_hop_below, one_hop_longer};
+use super::routes::any_through;
 use super::wire::{INFINITE_RANK, Target};
 use super::{ALL_RPL_NODES, Node, Rpl, RplContext, lollipop, place};
 use crate::time::Instant;
@@ -66,7 +67,7 @@ impl Rpl<'_> {
             if dodag.instance != instance {
                 continue;
             }
-            let (unwanted, rank) = consider(node.now, owner, dodag, neighbour);
+            let (unwanted, rank) = consider(node, owner, dodag, neighbour, slot);
             let better = match of {
                 Some(of)
                     if node.floating && unwanted & least & UNGROUNDED != 0 && of.owner != dodag.owner =>
@@ -100,10 +101,10 @@ impl Rpl<'_> {
     }
 }
 
-/// How little the path through a neighbour that has advertised `dodag` is wanted by a member of the DODAG of
+/// How little the path through the neighbour at `slot`, which has advertised `dodag`, is wanted by a member of the DODAG of
 /// `owner`, of the same instance, and the rank that it gives: infinite if it may not be taken.
 #[inline(never)] // Its frame is not to lie below that of a change of parents.
-fn consider(second: u32, owner: u8, dodag: &Dodag, neighbour: &Neighbour) -> (u32, u16) {
+fn consider(node: &Node<'_>, owner: u8, dodag: &Dodag, neighbour: &Neighbour, slot: usize) -> (u32, u16) {
     const NEVER: (u32, u16) = (u32::MAX, INFINITE_RANK);
     if dodag.membership == Membership::None
         || !dodag.configured
@@ -123,7 +124,7 @@ fn consider(second: u32, owner: u8, dodag: &Dodag, neighbour: &Neighbour) -> (u3
         return NEVER;
     }
     let is_current = owner == dodag.owner;
-    let since = second.saturating_sub(dodag.chosen);
+    let since = node.now.saturating_sub(dodag.chosen);
     match dodag.membership {
         Membership::Root => return NEVER,
         Membership::Detached => {
@@ -137,7 +138,7 @@ fn consider(second: u32, owner: u8, dodag: &Dodag, neighbour: &Neighbour) -> (u3
             let own = dodag.rank.min(dodag.known_rank());
             let nearer = own == INFINITE_RANK || dodag.dag_rank(neighbour.rank) < dodag.dag_rank(own);
             // A neighbour that routes lead through is a child.
-            if !nearer || neighbour.routes > 0 {
+            if !nearer || any_through(node.routes, slot) {
                 return NEVER;
             }
         }
@@ -182,7 +183,7 @@ impl Node<'_> {
         for entry in self.neighbours.iter_mut().filter(|entry| entry.owner == dodag.owner) {
             entry.rank = INFINITE_RANK;
         }
-        self.free_routes(dodag);
+        self.free_routes(dodag.owner);
     }
 
     /// Whether a parent that refused our routes is to be left in the hope of one that has not
@@ -191,14 +192,14 @@ impl Node<'_> {
         dodag.membership == Membership::Joined
             && dodag.searches < MAX_SEARCHES
             && self.now.saturating_sub(dodag.chosen) >= PATIENCE * u32::from(dodag.searches)
-            && self.neighbours.iter().any(|entry| {
+            && self.neighbours.iter().enumerate().any(|(slot, entry)| {
                 entry.owner == dodag.owner
                     && !entry.refused
-                    && entry.routes == 0
                     && entry.version == dodag.version
                     && entry.is_reachable()
                     && entry.rank != INFINITE_RANK
                     && dodag.allows(one_hop_below(entry.rank, &dodag.configuration))
+                    && !any_through(self.routes, slot)
             })
     }
 
@@ -285,7 +286,7 @@ impl Node<'_> {
             dodag.clear();
             return;
         }
-        self.free_routes(dodag);
+        self.free_routes(dodag.owner);
         dodag.membership = Membership::Heard;
         dodag.rank = INFINITE_RANK;
         dodag.rest();

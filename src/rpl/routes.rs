@@ -11,6 +11,8 @@ use crate::ipv6::source_selection::in_prefix;
 pub(super) const NOWHERE: u16 = u16::MAX;
 /// In `via`: the parent is this root.
 pub(super) const ROOT: u16 = u16::MAX - 1;
+/// In `via`, with the index of a route: that one's target is the parent (non-storing).
+pub(super) const PARENT: u16 = 0x8000;
 
 /// When a route ends that has no end.
 pub(super) const FOREVER: u32 = u32::MAX;
@@ -38,7 +40,7 @@ pub(super) struct Route {
     pub(super) target: [u8; 16],
     /// Second at which it ends, or [`FOREVER`].
     pub(super) expiry: u32,
-    /// Neighbour (storing) or route (non-storing) that it leads through.
+    /// Neighbour (storing), or [`PARENT`] with a route (non-storing), that it leads through.
     pub(super) via: u16,
     /// Another neighbour that claims the target with the same Path Sequence (storing).
     pub(super) other: u16,
@@ -55,6 +57,11 @@ pub(super) struct Route {
 impl Route {
     pub(super) fn is(&self, mark: u8) -> bool {
         self.marks & mark != 0
+    }
+
+    /// Whether it leads, or could lead, through the neighbour at `slot`.
+    pub(super) fn is_through(&self, slot: u16) -> bool {
+        self.owner != 0 && (self.via == slot || self.other == slot)
     }
 
     /// The parent has to hear of it; an answer under way is about what was before.
@@ -74,6 +81,12 @@ impl Route {
     fn covers(&self, address: &Ip) -> bool {
         in_prefix(address, Ip::of(&self.target), self.prefix_len)
     }
+}
+
+/// Whether any route leads through the neighbour at `slot`: it is a child.
+#[inline(never)]
+pub(super) fn any_through(table: &[Route], slot: usize) -> bool {
+    table.iter().any(|route| route.is_through(slot as u16))
 }
 
 /// The entry of exactly this target.

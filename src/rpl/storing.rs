@@ -4,7 +4,7 @@
 
 use super::Node;
 use super::dodag::Dodag;
-use super::routes::{self, NOWHERE, mark};
+use super::routes::{NOWHERE, Route, mark};
 use super::wire::Target;
 use crate::address::Ip;
 use crate::ipv6::source_selection::in_prefix;
@@ -25,10 +25,12 @@ impl Node<'_> {
         let Some(route) = self.routes.get_mut(entry) else { return false };
         let (via, other) = (route.via, route.other);
         if via != slot || other != NOWHERE {
+            // Whichever it was, what is left is the other one.
             if via == slot {
-                self.set_hops(dodag, entry, other, NOWHERE);
-            } else if other == slot {
-                self.set_hops(dodag, entry, via, NOWHERE);
+                route.via = other;
+            }
+            if via == slot || other == slot {
+                route.other = NOWHERE;
             }
             return false;
         }
@@ -54,7 +56,7 @@ impl Node<'_> {
         let mut ended = false;
         for entry in 0..self.routes.len() {
             let Some(route) = self.routes.get(entry) else { break };
-            let through = (route.via == slot || route.other == slot)
+            let through = route.is_through(slot)
                 && route.prefix_len >= within.prefix_len
                 && in_prefix(Ip::of(&route.target), &within.prefix, within.prefix_len);
             if route.owner == dodag.owner && through && !route.is(mark::NO_PATH) {
@@ -65,35 +67,10 @@ impl Node<'_> {
         ended
     }
 
-    /// Sets what a route leads through, and keeps the counts of neighbours.
-    pub(super) fn set_hops(&mut self, dodag: &Dodag, entry: usize, via: u16, other: u16) {
-        let Some(route) = self.routes.get_mut(entry) else { return };
-        let changes = [(route.via, -1), (route.other, -1), (via, 1), (other, 1)];
-        (route.via, route.other) = (via, other);
-        if !dodag.stores() {
-            return;
-        }
-        for (slot, change) in changes {
-            if let Some(neighbour) = self.neighbours.get_mut(usize::from(slot)) {
-                neighbour.routes = neighbour.routes.saturating_add_signed(change);
-            }
-        }
-    }
-
-    /// Frees an entry.
-    pub(super) fn free_route(&mut self, dodag: &Dodag, entry: usize) {
-        self.set_hops(dodag, entry, NOWHERE, NOWHERE);
-        if let Some(route) = self.routes.get_mut(entry) {
-            *route = routes::Route::default();
-        }
-    }
-
     /// Frees all entries of a DODAG.
-    pub(super) fn free_routes(&mut self, dodag: &Dodag) {
-        for entry in 0..self.routes.len() {
-            if self.routes.get(entry).is_some_and(|route| route.owner == dodag.owner) {
-                self.free_route(dodag, entry);
-            }
+    pub(super) fn free_routes(&mut self, owner: u8) {
+        for route in self.routes.iter_mut().filter(|route| route.owner == owner) {
+            *route = Route::default();
         }
     }
 }

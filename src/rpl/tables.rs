@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::Membership;
-use super::routes::NOWHERE;
+use super::routes::{NOWHERE, PARENT};
 use super::wire::Configuration;
 use super::{Mode, Rpl, neighbours, place};
 use crate::address::Ip;
@@ -97,14 +97,15 @@ impl Rpl<'_> {
 
     /// The neighbours known.
     pub fn neighbours(&self) -> impl Iterator<Item = NeighbourView> + '_ {
-        self.node.neighbours.iter().filter(|entry| entry.owner != 0).map(|entry| NeighbourView {
+        let known = (0u16..).zip(self.node.neighbours.iter()).filter(|(_, entry)| entry.owner != 0);
+        known.map(|(slot, entry)| NeighbourView {
             instance: entry.instance,
             address: entry.link_local(),
             rank: entry.rank,
             etx: entry.etx,
             reachable: entry.is_reachable(),
             preferred: entry.parent,
-            routes: entry.routes,
+            routes: self.node.routes.iter().filter(|route| route.is_through(slot)).count() as u16,
         })
     }
 
@@ -120,9 +121,11 @@ impl Rpl<'_> {
         let live = |route: &&super::Route| route.owner != 0 && route.via != NOWHERE && route.is_live(0);
         self.node.routes.iter().filter(live).map(|route| {
             let via = match self.dodags.get(place(route.owner)) {
-                Some(dodag) if dodag.mode == Mode::NonStoring as u8 => {
-                    self.node.routes.get(usize::from(route.via)).map_or(dodag.id, |parent| Ip(parent.target))
-                }
+                Some(dodag) if dodag.mode == Mode::NonStoring as u8 => self
+                    .node
+                    .routes
+                    .get(usize::from(route.via ^ PARENT))
+                    .map_or(dodag.id, |parent| Ip(parent.target)),
                 _ => {
                     let next = self.node.neighbours.get(usize::from(route.via));
                     next.map_or(Ip::UNSPECIFIED, neighbours::Neighbour::link_local)
