@@ -70,7 +70,7 @@ case ${1:-table} in
         engine "MQTT client engine alone, both versions without their parts" mqtt_client_small
         engine "MQTT client engine alone, both versions" mqtt_client
         row "mesh: 6LoWPAN, IPv6, RPL in both modes" mesh
-        row "mesh, its options too" mesh,sixlorh,ghc,mesh-under,border-routers,reassembly
+        row "mesh, its options too" mesh,sixlorh,ghc,mesh-under,udp-elision,border-routers,reassembly
         engine "the mesh alone, without the C layer" mesh
         row "CoAP, MQTT and mesh" coap,mqtt,mesh
         for target in $mcu_targets; do

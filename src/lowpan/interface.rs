@@ -119,6 +119,7 @@ impl<'m> Interface<'m> {
             && config.reassembly_timeout <= 60_000
             && config.contexts <= 16
             && (config.mesh_routes == 0 || cfg!(feature = "mesh-under"))
+            && (!config.elide_udp_checksum || cfg!(feature = "udp-elision"))
             && Mac::is_possible(&config.mac)
     }
 

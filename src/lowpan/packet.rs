@@ -15,7 +15,10 @@ use crate::address::Ip;
 use crate::bytes::{Parts, Reader, Writer};
 use crate::checksum;
 use crate::status::{Error, Result};
-use core::num::NonZeroU16;
+
+mod elided;
+
+pub use elided::MissingChecksum;
 
 /// How many headers of one packet are compressed, and accepted compressed.
 const MAX_HEADERS: usize = 8;
@@ -46,7 +49,7 @@ enum Generic {
 /// A header that does not fit `room` whole is not compressed, as fragmentation demands
 /// (RFC 6282 §2), and neither is what follows it. The UDP checksum is elided only with
 /// `elide_udp_checksum`, by which the caller says that the upper layer has authorised it and
-/// that another integrity check covers the frame (RFC 6282 §4.3.2).
+/// that another integrity check covers the frame (RFC 6282 §4.3.2), in a build with the feature `udp-elision`.
 ///
 /// # Errors
 /// [`Error::Malformed`] when `packet` is no IPv6 packet of the length that its header says, or
@@ -177,7 +180,7 @@ impl Chain<'_, '_> {
                 if usize::from(u16::from_be_bytes([*l, *m])) != whole.len() {
                     return Err(Error::Unsupported);
                 }
-                let elide = self.elide_udp_checksum && !self.routed;
+                let elide = elided::IS_KNOWN && self.elide_udp_checksum && !self.routed;
                 if let (true, Some(inner)) = (elide, self.inner) {
                     let (source, destination) = addresses(inner);
                     if checksum::of_parts(Ip::of(source), Ip::of(destination), UDP, whole) != 0 {
@@ -288,40 +291,6 @@ pub struct Decompressed {
     pub is_generic: bool,
 }
 
-/// A UDP checksum that was elided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MissingChecksum {
-    /// Where the IPv6 header begins whose addresses count.
-    ipv6: u16,
-    /// Where the UDP header begins: never at the start.
-    udp: NonZeroU16,
-}
-
-impl MissingChecksum {
-    /// The packet has moved by that much; its first IPv6 header stays in front if `keep` is set.
-    #[cfg(feature = "sixlorh")]
-    pub(super) fn shift(&mut self, by: usize, keep: bool) {
-        self.udp = self.udp.saturating_add(by as u16);
-        if !keep || self.ipv6 > 0 {
-            self.ipv6 += by as u16;
-        }
-    }
-
-    /// Computes the checksum and puts it into the complete `packet`.
-    pub fn fill(self, packet: &mut [u8]) {
-        let Some((front, udp)) = packet.split_at_mut_checked(usize::from(self.udp.get())) else { return };
-        let header = front.get(usize::from(self.ipv6)..).and_then(|it| it.first_chunk());
-        let Some((source, destination)) = header.map(addresses) else { return };
-        let sum = match checksum::transport(Ip::of(source), Ip::of(destination), UDP, udp) {
-            0 => 0xffff,
-            sum => sum,
-        };
-        if let Some(place) = udp.get_mut(6..).and_then(|rest| rest.first_chunk_mut()) {
-            *place = sum.to_be_bytes();
-        }
-    }
-}
-
 /// The dictionary of what follows the IPv6 header that stands at `at` of what was written.
 #[cfg(feature = "ghc")]
 fn dictionary_at(out: &Writer<'_>, at: usize) -> Result<Dictionary> {
@@ -358,7 +327,8 @@ fn decompress_generic(
 /// [`Error::Malformed`] when the headers are cut short, contradict each other or use reserved
 /// values; [`Error::Unsupported`] for other dispatches, unknown headers, more than eight of
 /// them, and a UDP checksum elided behind a routing header; [`Error::NotFound`] for a context
-/// not known; [`Error::TooLarge`] when `out` is too small.
+/// not known; [`Error::TooLarge`] when `out` is too small; [`Error::Security`] for an elided UDP checksum in a
+/// build without the feature `udp-elision`.
 pub fn decompress(
     payload: &[u8],
     mut ends: Ends,
@@ -441,8 +411,7 @@ pub fn decompress(
                     if routed {
                         return Err(Error::Unsupported);
                     }
-                    let udp = NonZeroU16::new(at as u16);
-                    missing_checksum = udp.map(|udp| MissingChecksum { ipv6: ipv6_at as u16, udp });
+                    missing_checksum = Some(MissingChecksum::new(ipv6_at, at)?);
                 }
                 #[cfg(feature = "ghc")]
                 if let Some(dictionary) = &bytecode {

@@ -24,7 +24,8 @@ pub struct Config {
     /// build without the feature `mesh-under` can do.
     pub mesh_routes: usize,
     /// UDP checksums are elided, and accepted elided. Only where the upper layers have authorised
-    /// it and another integrity check covers all frames (RFC 6282 §4.3.2).
+    /// it and another integrity check covers all frames (RFC 6282 §4.3.2). A build without the feature
+    /// `udp-elision` cannot do it.
     pub elide_udp_checksum: bool,
     /// Generic header compression (RFC 7400) is used towards neighbours of which it is known that
     /// they understand it.

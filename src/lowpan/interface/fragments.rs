@@ -24,7 +24,8 @@ pub struct Outgoing {
     size: u16,
     tag: u16,
     /// When the next fragment may go.
-    pub(super) next_at: Instant,
+    #[cfg(feature = "mesh-under")]
+    next_at: Instant,
     pub(super) is_under_way: bool,
 }
 
@@ -36,6 +37,20 @@ impl Outgoing {
     /// Whether its next fragment waits to go.
     pub(super) const fn is_ready(&self) -> bool {
         self.is_used() && !self.is_under_way
+    }
+
+    /// When its next fragment may go.
+    pub(super) const fn next_at(&self) -> Instant {
+        #[cfg(feature = "mesh-under")]
+        return self.next_at;
+        #[cfg(not(feature = "mesh-under"))]
+        Instant::ZERO
+    }
+
+    /// Has the next fragment wait until then.
+    #[cfg(feature = "mesh-under")]
+    pub(super) const fn wait(&mut self, until: Instant) {
+        self.next_at = until;
     }
 
     /// Whether all of it has gone.
@@ -109,7 +124,9 @@ impl Interface<'_> {
         (outgoing.size, outgoing.tag) = (size as u16, self.tag);
         outgoing.put_header(None, &mut self.pool, first, at);
         outgoing.offset = offset as u16;
-        (outgoing.is_under_way, outgoing.next_at) = (true, Instant::ZERO);
+        outgoing.is_under_way = true;
+        #[cfg(feature = "mesh-under")]
+        outgoing.wait(Instant::ZERO);
         Ok(place)
     }
 

@@ -24,6 +24,7 @@ pub(in crate::lowpan) type Codec =
     fn(Parts<'_>, Ends, &Contexts<'_>, bool, &mut [u8]) -> Result<packet::Compressed>;
 /// How long a fragment for a node beyond the next hop waits for that before it to be forwarded, in
 /// milliseconds, that the forwarders' queues do not overflow (RFC 8930 §5 calls for such a gap).
+#[cfg(feature = "mesh-under")]
 const FORWARDING_GAP: u64 = 20;
 /// The largest packet that stands in two parts and is tried to be shortened by what wants it in one.
 #[cfg(any(feature = "ghc", feature = "sixlorh"))]
@@ -155,7 +156,7 @@ impl Interface<'_> {
         self.reassemblies.expire(cx.now, &mut self.pool);
         loop {
             for place in 0..self.outgoing.len() {
-                let ready = self.outgoing.get(place).filter(|it| it.is_ready() && it.next_at <= cx.now);
+                let ready = self.outgoing.get(place).filter(|it| it.is_ready() && it.next_at() <= cx.now);
                 if !ready.is_some_and(|it| self.mac.has_room(&self.pool, it.priority)) {
                     continue;
                 }
@@ -172,8 +173,9 @@ impl Interface<'_> {
             };
             let Some(outgoing) = self.outgoing.get_mut(place) else { continue };
             outgoing.is_under_way = false;
+            #[cfg(feature = "mesh-under")]
             if outcome.destination != outgoing.destination {
-                outgoing.next_at = cx.now.after(FORWARDING_GAP);
+                outgoing.wait(cx.now.after(FORWARDING_GAP));
             }
             if outcome.result.is_err() || outgoing.is_over() {
                 return self.end(place, outcome.result);
@@ -195,7 +197,7 @@ impl Interface<'_> {
         deadline.hasten(self.reassemblies.next_deadline());
         for outgoing in self.outgoing.iter().filter(|it| it.is_ready()) {
             if self.mac.has_room(&self.pool, outgoing.priority) {
-                deadline.hasten(outgoing.next_at);
+                deadline.hasten(outgoing.next_at());
             }
         }
         deadline
