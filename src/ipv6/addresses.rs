@@ -79,10 +79,9 @@ impl Addresses<'_> {
     /// listens to (RFC 4291 §2.8), the solicited-node group of each address, and those joined.
     pub fn is_member(&self, group: &Ip) -> bool {
         // In the scopes of the interface, of the link, and for routers of the site.
-        let whole = u128::from_be_bytes(group.0);
-        let (scope, rest) = ((whole >> 112) as u8, whole as u64);
-        let scopes: u8 = match rest {
-            _ if whole << 16 >> 80 != 0 => 0,
+        let [_, scope, zeros @ .., last] = group.0;
+        let scopes: u8 = match last {
+            _ if zeros != [0; 13] => 0,
             1 => 1 << 1 | 1 << 2,
             2 if self.router => 1 << 1 | 1 << 2 | 1 << 5,
             _ => 0,

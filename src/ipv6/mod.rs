@@ -281,11 +281,12 @@ impl<'m> Ipv6<'m> {
     /// [`Error::Full`].
     pub fn note_neighbour(&mut self, now: Instant, ip: &Ip, link: LinkAddress, router: bool) -> Result<()> {
         use neighbours::NeighbourState::{Incomplete, Reachable};
+        let reachable_time = self.reachable_time();
         let neighbour = self.neighbours.obtain(ip, Reachable).ok_or(Error::Full)?;
         neighbour.router = router;
         if !neighbour.registers() && neighbour.state != Incomplete {
             neighbour.link = link;
-            neighbour.settle(Reachable, now.after(nd::REACHABLE_TIME));
+            neighbour.settle(Reachable, now.after(reachable_time));
         }
         Ok(())
     }

@@ -97,6 +97,10 @@ impl Ipv6<'_> {
         if hop_limit != 0 {
             self.config.hop_limit = hop_limit;
         }
+        #[cfg(feature = "ethernet")]
+        if !lowpan {
+            self.learn_times(cx, fixed);
+        }
         let flags = options.find(option::CAPABILITY_INDICATION).and_then(capability::parse).unwrap_or(0);
         let extended = flags & capability::EARO != 0;
         let until = ends(cx.now, u32::from(router_lifetime), 1000);

@@ -18,7 +18,8 @@ mod router;
 
 pub use known::{Entry, Kind};
 pub(super) use registry::Registered;
-pub(super) use resolution::{DELAY_FIRST_PROBE_TIME, REACHABLE_TIME};
+pub(super) use resolution::DELAY_FIRST_PROBE_TIME;
+use resolution::REACHABLE_TIME;
 
 pub(super) use super::wire::nd::HOP_LIMIT;
 
@@ -75,6 +76,14 @@ pub(super) struct State<'m> {
     tid: u8,
     /// Milliseconds between the end of this round and the next.
     pause: u32,
+    /// What routers of an Ethernet-like link advertise, in milliseconds: how long a neighbour counts as reachable, and
+    /// what lies between solicitations of one (RFC 4861 §6.3.2).
+    #[cfg(feature = "ethernet")]
+    base_reachable_time: u32,
+    #[cfg(feature = "ethernet")]
+    reachable_time: u32,
+    #[cfg(feature = "ethernet")]
+    retrans_timer: u32,
 }
 
 /// In place of the place of a router.
@@ -102,6 +111,12 @@ impl<'m> State<'m> {
             probes: 0,
             tid: registry::FIRST_TID,
             pause: 0,
+            #[cfg(feature = "ethernet")]
+            base_reachable_time: REACHABLE_TIME as u32,
+            #[cfg(feature = "ethernet")]
+            reachable_time: REACHABLE_TIME as u32,
+            #[cfg(feature = "ethernet")]
+            retrans_timer: RETRANS_TIMER as u32,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! address detection (RFC 4861 §7, RFC 4862 §5.4).
 #![forbid(unsafe_code)]
 
-use super::{MAX_SOLICIT, RETRANS_TIMER, Told};
+use super::{MAX_SOLICIT, Told};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_NODES, AddressState, solicited_node};
 use crate::ipv6::input::Event;
@@ -20,6 +20,40 @@ pub(in crate::ipv6) const REACHABLE_TIME: u64 = 30_000;
 pub(in crate::ipv6) const DELAY_FIRST_PROBE_TIME: u64 = 5000;
 
 impl Ipv6<'_> {
+    /// Milliseconds for which a neighbour counts as reachable.
+    pub(in crate::ipv6) const fn reachable_time(&self) -> u64 {
+        #[cfg(feature = "ethernet")]
+        return self.nd.reachable_time as u64;
+        #[cfg(not(feature = "ethernet"))]
+        REACHABLE_TIME
+    }
+
+    /// Milliseconds between solicitations of a neighbour.
+    const fn retrans_timer(&self) -> u64 {
+        #[cfg(feature = "ethernet")]
+        return self.nd.retrans_timer as u64;
+        #[cfg(not(feature = "ethernet"))]
+        super::RETRANS_TIMER
+    }
+
+    /// Takes over what a router advertises of both, unless it leaves that open; the former with a random factor from a half
+    /// to one and a half, which is chosen anew each time (RFC 4861 §6.3.4).
+    #[cfg(feature = "ethernet")]
+    pub(super) fn learn_times(&mut self, cx: &mut Context<'_>, fixed: &[u8]) {
+        let Some(&[_, _, _, _, a, b, c, d, e, f, g, h]) = fixed.first_chunk() else { return };
+        let (reachable, retrans) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+        // Nobody's advertisement makes a node flood, or wait for longer than RFC 4861 §6.2.1 lets routers say.
+        let believed = |time: u32| time.clamp(100, 3_600_000);
+        if reachable != 0 {
+            self.nd.base_reachable_time = believed(reachable);
+        }
+        if retrans != 0 {
+            self.nd.retrans_timer = believed(retrans);
+        }
+        let base = self.nd.base_reachable_time;
+        self.nd.reachable_time = base / 2 + cx.random.below(base);
+    }
+
     pub(super) fn receive_neighbor_solicitation(
         &mut self,
         cx: &mut Context<'_>,
@@ -85,6 +119,7 @@ impl Ipv6<'_> {
     fn update_neighbour(&mut self, cx: &mut Context<'_>, target: &Ip, link: LinkAddress, flags: u8) {
         let solicited = flags & Neighbor::SOLICITED != 0;
         let overrides = flags & Neighbor::OVERRIDE != 0;
+        let reachable_time = self.reachable_time();
         let Some(neighbour) = self.neighbours.find_mut(target) else { return };
         let differs = link.is_some() && link != neighbour.link;
         match neighbour.state {
@@ -107,7 +142,7 @@ impl Ipv6<'_> {
                 neighbour.link = link;
             }
             let state = if solicited { NeighbourState::Reachable } else { NeighbourState::Stale };
-            neighbour.settle(state, cx.now.after(REACHABLE_TIME));
+            neighbour.settle(state, cx.now.after(reachable_time));
             let link = neighbour.link;
             self.release_held(cx, target, link);
         }
@@ -149,7 +184,7 @@ impl Ipv6<'_> {
         if self.nd.probes == 0 {
             let ip = address.ip;
             self.nd.probes = 1;
-            self.nd.round = cx.now.after(RETRANS_TIMER);
+            self.nd.round = cx.now.after(self.retrans_timer());
             self.solicit(cx, &ip, &Ip::UNSPECIFIED, &solicited_node(&ip));
         } else {
             address.state = AddressState::Preferred;
@@ -163,6 +198,7 @@ impl Ipv6<'_> {
         if self.config.medium() == Medium::Ieee802154 {
             return None;
         }
+        let retrans_timer = self.retrans_timer();
         // One neighbour at a time, so that the table is not borrowed while sending.
         for index in 0..self.neighbours.0.len() {
             let Some(Some(neighbour)) = self.neighbours.0.get_mut(index) else { continue };
@@ -191,7 +227,7 @@ impl Ipv6<'_> {
                 continue;
             }
             neighbour.probes += 1;
-            neighbour.until.set(cx.now.after(RETRANS_TIMER));
+            neighbour.until.set(cx.now.after(retrans_timer));
             let destination = if multicast { solicited_node(&ip) } else { ip };
             if let Some(source) = self.addresses.source_for(&ip, cx.now).copied() {
                 self.solicit(cx, &ip, &source, &destination);

@@ -381,6 +381,56 @@ fn packets_that_waited_in_vain_are_reported_as_unreachable() {
     assert_eq!(nodes[0].engine.statistics().errors_sent, 1);
 }
 
+/// RFC 4861 §6.3.4: what advertisements say of both times is taken over, and zero says nothing.
+#[test]
+fn the_times_that_a_router_advertises_are_taken_over() {
+    let mut host = [Node::ethernet(2, Role::Host)];
+    let (from, link) = (LinkAddress::Ethernet([2, 0, 0, 0, 0, 1]).link_local(), eui64(0));
+    let tell = |host: &mut Node, now: u64, reachable_time: u32, retrans_timer: u32| {
+        let mut body = [0; 12];
+        let advertisement =
+            RouterAdvertisement { reachable_time, retrans_timer, ..RouterAdvertisement::default() };
+        advertisement.emit(&mut Writer::new(&mut body)).unwrap();
+        let message = icmp(from, ip("ff02::1"), kind::ROUTER_ADVERTISEMENT, 0, &body);
+        host.receive(now, link, true, &packet(from, ip("ff02::1"), 58, 255, &message));
+    };
+    run(&mut host, 0, 3000);
+    // How far apart the solicitations of one who does not answer are.
+    let gaps = |host: &mut Node, now: u64| {
+        host.out.packets.clear();
+        let target = Ip::v6([0xfe80, 0, 0, 0, 0, 0, 9, now as u16]);
+        host.ping(now, target, 1).unwrap();
+        let mut times = Vec::new();
+        for now in (now..now + 20_000).step_by(100) {
+            host.poll(now);
+            let packets = core::mem::take(&mut host.out.packets);
+            times.extend(packets.iter().filter(|(_, bytes)| bytes[48..64] == target.0).map(|_| now));
+        }
+        times.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(gaps(&mut host[0], 10_000), [1000, 1000]);
+    tell(&mut host[0], 40_000, 0, 2500);
+    assert_eq!(gaps(&mut host[0], 40_000), [2500, 2500]);
+    tell(&mut host[0], 70_000, 0, 0);
+    assert_eq!(gaps(&mut host[0], 70_000), [2500, 2500]);
+    tell(&mut host[0], 100_000, 0, u32::MAX);
+    assert_eq!(gaps(&mut host[0], 100_000), []);
+    tell(&mut host[0], 100_000, 0, 1);
+    assert_eq!(gaps(&mut host[0], 8_000_000), [100, 100]);
+    // How long a neighbour counts as reachable: a half to one and a half of what was told.
+    let mut lasted = Vec::new();
+    for (round, told) in [0, 10_000, 10_000, 10_000, 0, u32::MAX].into_iter().enumerate() {
+        let now = 10_000_000 * (round as u64 + 1);
+        tell(&mut host[0], now, told, 0);
+        host[0].engine.note_neighbour(Instant(now), &from, link, true).unwrap();
+        lasted.push(host[0].engine.neighbours.find(&from).unwrap().until.get().since(Instant(now)));
+    }
+    assert!((15_000..45_000).contains(&lasted[0]), "{lasted:?}");
+    assert!(lasted[1..5].iter().all(|time| (5000..15_000).contains(time)), "{lasted:?}");
+    assert!((1_800_000..5_400_000).contains(&lasted[5]), "{lasted:?}");
+    assert!(lasted[1..5].windows(2).any(|pair| pair[0] != pair[1]), "{lasted:?}");
+}
+
 /// RFC 4862 §5.4.
 #[test]
 fn ethernet_addresses_are_checked_for_duplicates() {
