@@ -334,7 +334,7 @@ impl<'m> Endpoint<'m> {
     #[inline(never)]
     fn ended<'d>(&mut self, pending: &Pending, result: Result<()>) -> Option<Event<'d>> {
         self.close(pending);
-        if pending.head.is(pending::CHILD) {
+        if pending.parent().is_some() {
             return None;
         }
         Some(Event::Ended { request: pending.head.handle()?, result })
@@ -377,7 +377,7 @@ impl<'m> Endpoint<'m> {
         let mut result = Ok(());
         match stage {
             Stage::Turn | Stage::Notification => {
-                if stage == Stage::Notification {
+                if stage == Stage::Notification && cfg!(feature = "coap-observe") {
                     // The representation has gone stale and nobody said so: register again. A server that
                     // was restarted counts its notifications anew.
                     pending.etag.set(NO_SEQUENCE);

@@ -103,7 +103,8 @@ impl<'m> Endpoint<'m> {
             if stored != Err(Error::Full) {
                 return stored;
             }
-            if !self.reclaim(true) {
+            // Records of responses keep no message.
+            if !cfg!(feature = "coap-server") || !self.reclaim(true) {
                 self.count_full();
                 return stored;
             }
@@ -213,7 +214,7 @@ impl<'m> Endpoint<'m> {
         self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
         if head.is(ACKED) && message.kind == Type::Con {
             self.send_empty(cx, path, empty(Type::Ack, message.message_id));
-        } else if done && head.is(CON) {
+        } else if done && head.is(CON) && cfg!(feature = "coap-server") {
             let _ = self.send_stored(cx, head);
         }
         true

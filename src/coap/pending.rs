@@ -44,7 +44,11 @@ pub(super) struct Pending {
 impl Pending {
     /// The observation that this fetches a body for.
     pub(super) fn parent(&self) -> Option<Handle> {
-        if self.head.is(CHILD) { Handle::from_raw(self.other.get()) } else { None }
+        if self.head.is(CHILD) && cfg!(feature = "coap-observe") {
+            Handle::from_raw(self.other.get())
+        } else {
+            None
+        }
     }
 
     /// Why it ended.
