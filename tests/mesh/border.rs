@@ -36,6 +36,8 @@ fn border(mode: Mode, count: usize, rpi_0x23: bool) -> Network {
         #[cfg(feature = "reassembly")]
         if id + 1 == count {
             config.ip_reassemblies = 1;
+            // Its answer is two packets, which wait in fragments at the same time.
+            config.blocks = 20;
         }
     });
     (0..count).for_each(|id| network.start(id));
