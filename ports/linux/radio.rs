@@ -37,7 +37,13 @@ pub(super) static RADIO: mote_port_radio = mote_port_radio {
 
 /// How long an acknowledgement is waited for. A radio would wait for less than a millisecond; here the
 /// other side is a process, which a busy machine may keep from its turn for some tens of them.
-const ACK_WAIT: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 50 });
+#[cfg(not(test))]
+fn ack_wait() -> Duration {
+    Duration::from_millis(50)
+}
+#[cfg(test)]
+use tests::ack_wait;
+
 /// How soon the node is tried again when it had no room for what it must hear.
 const TRY_AGAIN: Duration = Duration::from_millis(1);
 /// How often a dispatcher, which may have been started anew, is told that we are there.
@@ -397,7 +403,7 @@ fn begin(shared: &Shared, frame: &[u8]) -> Result<(), mote_status> {
     // Whoever asks for an acknowledgement says so in the frame control field (2015 §7.2.2.4).
     let awaited = frame.first().is_some_and(|control| control & 0x20 != 0);
     match frame.get(2).filter(|_| awaited) {
-        Some(sequence) => air.pending = Pending::Ack(*sequence, Instant::now() + ACK_WAIT),
+        Some(sequence) => air.pending = Pending::Ack(*sequence, Instant::now() + ack_wait()),
         None => shared.tell(&mut air, MOTE_RADIO_SENT),
     }
     if !matches!(air.pending, Pending::None) {

@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn what_cannot_be_cut_apart_is_sent_one_by_one() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
-        receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let there = SocketAddress::new(Ip::v4([127, 0, 0, 1]), receiver.local_addr().unwrap().port());
         let here = SocketAddress::new(Ip::v4([127, 0, 0, 1]), 0).into();
         let mut expected = 40;
