@@ -4,15 +4,20 @@
 use crate::Case;
 use mote::bytes::{Reader, Writer};
 use mote::ieee802154::LinkAddress;
-use mote::lowpan::context::{Context, Contexts};
+use mote::lowpan::context::Contexts;
 use mote::lowpan::iphc::{self, Ends};
 use smoltcp::wire::{
-    Ieee802154Address, Ipv6Packet, Ipv6Repr, SixlowpanIphcPacket, SixlowpanIphcRepr, SixlowpanNextHeader,
+    Ieee802154Address, Ipv6Packet, Ipv6Repr, SixlowpanAddressContext, SixlowpanIphcPacket, SixlowpanIphcRepr,
+    SixlowpanNextHeader,
 };
 use std::hint::black_box;
 
+/// The link addresses between which the packets go.
+type Links = [[u8; 8]; 2];
+
 const FROM: [u8; 8] = [0x02, 0x12, 0x4b, 0, 1, 2, 3, 4];
 const TO: [u8; 8] = [0x02, 0x12, 0x4b, 0, 1, 2, 3, 5];
+static LINKS: Links = [FROM, TO];
 const COUNT: usize = 4;
 
 fn address(prefix: [u8; 2], mut identifier: [u8; 8]) -> [u8; 16] {
@@ -48,15 +53,14 @@ fn headers() -> [[u8; 40]; COUNT] {
     ]
 }
 
-fn theirs_compress(header: &[u8], out: &mut [u8]) -> usize {
-    let [from, to] = black_box([FROM, TO]);
+fn theirs_compress(header: &[u8], [from, to]: &Links, out: &mut [u8]) -> usize {
     let packet = Ipv6Packet::new_checked(header).expect("valid");
     let ipv6 = Ipv6Repr::parse(&packet).expect("valid");
     let repr = SixlowpanIphcRepr {
         src_addr: ipv6.src_addr,
-        ll_src_addr: Some(Ieee802154Address::Extended(from)),
+        ll_src_addr: Some(Ieee802154Address::Extended(*from)),
         dst_addr: ipv6.dst_addr,
-        ll_dst_addr: Some(Ieee802154Address::Extended(to)),
+        ll_dst_addr: Some(Ieee802154Address::Extended(*to)),
         next_header: SixlowpanNextHeader::Uncompressed(ipv6.next_header),
         hop_limit: ipv6.hop_limit,
         ecn: None,
@@ -68,10 +72,15 @@ fn theirs_compress(header: &[u8], out: &mut [u8]) -> usize {
     length
 }
 
-fn theirs_decompress(input: &[u8], out: &mut [u8]) -> usize {
+fn theirs_decompress(
+    input: &[u8],
+    links: &Links,
+    contexts: &[SixlowpanAddressContext],
+    out: &mut [u8],
+) -> usize {
     let packet = SixlowpanIphcPacket::new_checked(input).expect("valid");
-    let [from, to] = black_box([FROM, TO]).map(|address| Some(Ieee802154Address::Extended(address)));
-    let repr = SixlowpanIphcRepr::parse(&packet, from, to, &[]).expect("valid");
+    let [from, to] = links.map(|address| Some(Ieee802154Address::Extended(address)));
+    let repr = SixlowpanIphcRepr::parse(&packet, from, to, contexts).expect("valid");
     let SixlowpanNextHeader::Uncompressed(next_header) = repr.next_header else { panic!("not compressed") };
     let ipv6 = Ipv6Repr {
         src_addr: repr.src_addr,
@@ -84,23 +93,18 @@ fn theirs_decompress(input: &[u8], out: &mut [u8]) -> usize {
     out.len()
 }
 
-/// Of both, the link addresses are an input.
-fn ends() -> Ends {
-    let [from, to] = black_box([FROM, TO]);
-    Ends::of_link(LinkAddress::Extended(from), LinkAddress::Extended(to))
+fn ends([from, to]: &Links) -> Ends {
+    Ends::of_link(LinkAddress::Extended(*from), LinkAddress::Extended(*to))
 }
 
-fn ours_compress(header: &[u8; 40], out: &mut [u8]) -> usize {
-    let mut none: [Context; 0] = [];
+fn ours_compress(header: &[u8; 40], links: &Links, contexts: &Contexts, out: &mut [u8]) -> usize {
     let mut out = Writer::new(out);
-    iphc::compress(header, false, ends(), &Contexts::new(&mut none), &mut out).expect("room");
+    iphc::compress(header, false, ends(links), contexts, &mut out).expect("room");
     out.position()
 }
 
-fn ours_decompress(input: &[u8], out: &mut [u8; 40]) -> usize {
-    let mut none: [Context; 0] = [];
-    let mut input = Reader::new(input);
-    iphc::decompress_into(&mut input, ends(), &Contexts::new(&mut none), out).expect("valid");
+fn ours_decompress(input: &[u8], links: &Links, contexts: &Contexts, out: &mut [u8; 40]) -> usize {
+    iphc::decompress_into(&mut Reader::new(input), ends(links), contexts, out).expect("valid");
     out.len()
 }
 
@@ -116,14 +120,15 @@ fn turns() -> impl FnMut() -> usize {
 /// The cases, ours and `smoltcp`'s in turn.
 pub fn cases() -> Vec<Case> {
     let headers = headers();
+    let contexts: &Contexts = Box::leak(Box::new(Contexts::new(&mut [])));
     let compressed = headers.map(|header| {
         let mut out = [0; 40];
-        let length = ours_compress(&header, &mut out);
+        let length = ours_compress(&header, &LINKS, contexts, &mut out);
         let mut other = [0; 40];
-        assert_eq!(theirs_compress(&header, &mut other), length, "both compress alike");
+        assert_eq!(theirs_compress(&header, &LINKS, &mut other), length, "both compress alike");
         assert_eq!(other, out);
         let mut restored = [0; 40];
-        theirs_decompress(&out[..length], &mut restored);
+        theirs_decompress(&out[..length], &LINKS, &[], &mut restored);
         assert_eq!(restored, header);
         out[..length].to_vec()
     });
@@ -133,17 +138,30 @@ pub fn cases() -> Vec<Case> {
     let mut other = [0u8; 40];
     let mut restored = [0u8; 40];
     let mut ours_restored = [0u8; 40];
+    // Of both, the packet, the link addresses and the contexts, of which there are none, are inputs.
     vec![
-        Case::new("iphc-compress/mote", move || ours_compress(black_box(&headers[first()]), &mut out)),
+        Case::new("iphc-compress/mote", move || {
+            ours_compress(black_box(&headers[first()]), black_box(&LINKS), black_box(contexts), &mut out)
+        }),
         Case::new("iphc-compress/smoltcp", move || {
-            theirs_compress(black_box(&headers[second()]), &mut other)
+            theirs_compress(black_box(&headers[second()]), black_box(&LINKS), &mut other)
         }),
         Case::new("iphc-decompress/mote", move || {
-            ours_decompress(black_box(&inputs[third()]), &mut ours_restored);
+            ours_decompress(
+                black_box(&inputs[third()]),
+                black_box(&LINKS),
+                black_box(contexts),
+                &mut ours_restored,
+            );
             usize::from(black_box(&ours_restored)[39])
         }),
         Case::new("iphc-decompress/smoltcp", move || {
-            theirs_decompress(black_box(&compressed[fourth()]), &mut restored);
+            theirs_decompress(
+                black_box(&compressed[fourth()]),
+                black_box(&LINKS),
+                black_box(&[]),
+                &mut restored,
+            );
             usize::from(black_box(&restored)[39])
         }),
     ]
