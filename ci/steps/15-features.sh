@@ -2,7 +2,15 @@
 # Every protocol alone, without the standard library, and the source-file rules.
 . ci/lib.sh
 bad=0
-for features in "" coap coap-client coap-server coap-client,coap-uri coap-client,coap-link,coap-problem coap-server,coap-uri coap-client,coap-observe,coap-block coap-server,coap-observe coap-server,coap-block mqtt mqtt-v3 mqtt-v5 mqtt-v3,mqtt-parts mqtt-v3,mqtt-store mqtt-v3,mqtt-filters mqtt-v5,mqtt-parts mqtt-v5,mqtt-store,mqtt-alias mqtt-v5,mqtt-auth mqtt-v5,mqtt-stream,mqtt-redirect mqtt-v5,mqtt-requests mqtt-v5,mqtt-filters,mqtt-deferred mesh rpl-storing,of0 rpl-non-storing,mrhof ieee802154 lowpan lowpan,ghc,sixlorh mesh,ghc mesh,sixlorh mesh,border-routers mesh,reassembly mesh,multihop-nd ipv6 ipv6,reassembly; do
+builds=(
+    "" coap coap-client coap-server coap-client,coap-uri coap-client,coap-link,coap-problem coap-server,coap-uri
+    coap-client,coap-observe,coap-block coap-server,coap-observe coap-server,coap-block
+    mqtt mqtt-v3 mqtt-v5 mqtt-v3,mqtt-parts mqtt-v3,mqtt-store mqtt-v3,mqtt-filters mqtt-v5,mqtt-parts mqtt-v5,mqtt-store,mqtt-alias
+    mqtt-v5,mqtt-auth mqtt-v5,mqtt-stream,mqtt-redirect mqtt-v5,mqtt-requests mqtt-v5,mqtt-filters,mqtt-deferred
+    mesh rpl-storing,of0 rpl-non-storing,mrhof ieee802154 lowpan lowpan,ghc,sixlorh mesh,ghc mesh,sixlorh mesh,border-routers
+    mesh,reassembly mesh,multihop-nd ipv6 ipv6,reassembly
+)
+for features in "${builds[@]}"; do
     echo "features: ${features:-none}"
     RUSTFLAGS="-D warnings" cargo check --quiet --target-dir "$target_dir/features" --no-default-features --features "$features" || bad=1
 done
