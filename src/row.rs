@@ -16,9 +16,11 @@ pub(crate) struct Row<H> {
 }
 
 impl<H> Row<H> {
-    /// The row of `elements`, of which at most 65,535 are used. Each begins with an `H`: `T` is `repr(C)`, and its first
-    /// member is one.
-    pub(crate) const fn of<T>(elements: NonNull<[T]>) -> Row<H> {
+    /// The row of `elements`, of which at most 65,535 are used.
+    ///
+    /// # Safety
+    /// Each element begins with an `H`: `T` is `repr(C)`, and its first member is one.
+    pub(crate) const unsafe fn of<T>(elements: NonNull<[T]>) -> Row<H> {
         const { assert!(size_of::<T>() <= u16::MAX as usize && align_of::<T>() >= align_of::<H>()) };
         let count = if elements.len() > u16::MAX as usize { u16::MAX } else { elements.len() as u16 };
         Row { first: elements.cast(), stride: size_of::<T>() as u16, count }
@@ -29,9 +31,12 @@ impl<H> Row<H> {
         self.count
     }
 
-    /// How the element `index`, which there is, begins.
-    pub(crate) const fn at(&self, index: u16) -> NonNull<H> {
-        // SAFETY: there are `count` elements, `stride` bytes apart.
+    /// How the element `index` begins.
+    ///
+    /// # Safety
+    /// The elements are still there, and `index` is less than their `count`.
+    pub(crate) const unsafe fn at(&self, index: u16) -> NonNull<H> {
+        // SAFETY: the elements lie `stride` bytes apart.
         unsafe { self.first.byte_add(index as usize * self.stride as usize) }
     }
 }

@@ -83,7 +83,8 @@ impl Slots {
     #[inline(never)]
     fn next(&self, mut index: usize) -> Option<(NonNull<u16>, Handle)> {
         while index < self.stamps.count().into() {
-            let place = self.stamps.at(index as u16);
+            // SAFETY: there are `count` slots, which the table borrows.
+            let place = unsafe { self.stamps.at(index as u16) };
             // SAFETY: the stamp of a slot, which nobody else borrows.
             let stamp = unsafe { place.read() };
             if stamp & 1 != 0 {
@@ -100,7 +101,8 @@ impl Slots {
         if handle.index() >= self.stamps.count().into() {
             return None;
         }
-        let place = self.stamps.at(handle.index() as u16);
+        // SAFETY: as in `next`.
+        let place = unsafe { self.stamps.at(handle.index() as u16) };
         // SAFETY: as in `next`.
         let is_named = unsafe { place.read() } == handle.generation();
         // What names a free slot was made up.
@@ -112,7 +114,8 @@ impl Slots {
     fn take(&mut self) -> Option<(NonNull<u16>, Handle)> {
         let (mut index, mut next) = (self.freed, 0);
         while index < self.stamps.count() {
-            let place = self.stamps.at(index);
+            // SAFETY: as in `next`.
+            let place = unsafe { self.stamps.at(index) };
             // SAFETY: as in `next`, and `self` is borrowed mutably.
             let stamp = unsafe { place.read() };
             if stamp & 1 == 0 {
@@ -154,7 +157,9 @@ impl<'m, T> Table<'m, T> {
     /// Entries are not dropped with the table.
     pub fn new(slots: &'m mut [Slot<T>]) -> Table<'m, T> {
         const { assert!(!core::mem::needs_drop::<T>()) };
-        Table { slots: Slots { stamps: Row::of(NonNull::from(slots)), freed: 0 }, entries: PhantomData }
+        // SAFETY: a slot begins with its stamp.
+        let stamps = unsafe { Row::of(NonNull::from(slots)) };
+        Table { slots: Slots { stamps, freed: 0 }, entries: PhantomData }
     }
 
     /// The entry in a slot.

@@ -47,7 +47,8 @@ impl Stamps {
     #[inline(never)]
     fn claim(&self) -> Option<NonNull<Stamp>> {
         for index in 0..self.row.count() {
-            let place = self.row.at(index);
+            // SAFETY: there are `count` places, which the mailbox borrows.
+            let place = unsafe { self.row.at(index) };
             // SAFETY: a stamp, of which only shared references are ever made.
             let stamp = unsafe { place.as_ref() };
             if stamp.state.compare_exchange(FREE, CLAIMED, Acquire, Relaxed).is_ok() {
@@ -67,7 +68,8 @@ impl Stamps {
         }
         let mut found: Option<(NonNull<Stamp>, u32)> = None;
         for index in 0..self.row.count() {
-            let place = self.row.at(index);
+            // SAFETY: as in `claim`.
+            let place = unsafe { self.row.at(index) };
             // SAFETY: as in `claim`.
             let stamp = unsafe { place.as_ref() };
             if stamp.state.load(Acquire) != POSTED {
@@ -122,10 +124,9 @@ impl<'m, T> Mailbox<'m, T> {
     /// At most 65,535 of the places are used.
     pub(crate) fn new(places: &'m [Place<T>]) -> Mailbox<'m, T> {
         let (tickets, taken) = (AtomicU32::new(0), AtomicU32::new(0));
-        Mailbox {
-            stamps: Stamps { row: Row::of(NonNull::from(places)), tickets, taken },
-            places: PhantomData,
-        }
+        // SAFETY: a place begins with its stamp.
+        let row = unsafe { Row::of(NonNull::from(places)) };
+        Mailbox { stamps: Stamps { row, tickets, taken }, places: PhantomData }
     }
 
     /// Adds a letter that `write` writes. Any thread, any interrupt.
