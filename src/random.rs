@@ -47,6 +47,21 @@ impl Random for Sequence {
     }
 }
 
+/// Replaces what random bytes were left by a sequence that they seed (Marsaglia's xorshift). Not for secrets.
+///
+/// Devices have it for when their entropy fails: of 32 bits, as the 64-bit products of a [`Sequence`] take three times the
+/// code there.
+pub(crate) fn stretch(bytes: &mut [u8]) {
+    // The state of a xorshift is never 0.
+    let mut state = bytes.iter().fold(0u32, |seed, byte| seed.rotate_left(9) ^ u32::from(*byte)) | 1;
+    for byte in bytes {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        *byte = (state >> 24) as u8;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 //! Entropy fetched in portions.
 #![forbid(unsafe_code)]
 
+use crate::random::stretch;
 use crate::status::Result;
 
 const PORTION: usize = 64;
@@ -48,15 +49,7 @@ impl Pool {
 
     fn refill(&mut self, source: &mut impl FnMut(&mut [u8]) -> Result<()>) {
         if self.prime(&mut *source).is_err() {
-            let seed = self.bytes.iter().fold(0u32, |seed, byte| seed.rotate_left(9) ^ u32::from(*byte));
-            // Marsaglia's xorshift, which is never 0.
-            let mut state = seed | 1;
-            for byte in &mut self.bytes {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                *byte = (state >> 24) as u8;
-            }
+            stretch(&mut self.bytes);
             self.used = 0;
         }
     }
