@@ -2,7 +2,8 @@
 //! Records as files: `DIRECTORY/OWNER/RECORD`, both numbers in eight hexadecimal digits.
 //!
 //! A record is written under another name, synchronised, renamed, and the directory synchronised: whatever
-//! step power fails at, the record is the old one or the new one, whole.
+//! step power fails at, the record is the old one or the new one, whole. A directory that is made is synchronised with the one
+//! above it before anything is put into it.
 
 use super::sys::{self, Fd, errno};
 use super::{State, status};
@@ -45,29 +46,20 @@ impl Listing {
     }
 }
 
-/// A file name that the system can read: at most "new-" and eight digits.
-struct Name([u8; 13]);
+/// The name that a record has until it is complete.
+const UNFINISHED: &CStr = c"new";
+
+/// A number as a file name that the system can read.
+struct Name([u8; 9]);
 
 impl Name {
-    fn new(prefix: &[u8], number: u32) -> Name {
-        let mut text = [0; 13];
-        let digits = (0..8).map(|digit| {
+    fn of(number: u32) -> Name {
+        let mut text = [0; 9];
+        for (digit, place) in text.iter_mut().take(8).enumerate() {
             let digit = (number >> (28 - 4 * digit) & 0xf) as u8;
-            if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
-        });
-        for (place, byte) in text.iter_mut().take(12).zip(prefix.iter().copied().chain(digits)) {
-            *place = byte;
+            *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
         }
         Name(text)
-    }
-
-    fn of(number: u32) -> Name {
-        Name::new(b"", number)
-    }
-
-    /// The name that a record has until it is complete.
-    fn temporary(number: u32) -> Name {
-        Name::new(b"new-", number)
     }
 
     fn as_c(&self) -> &CStr {
@@ -92,10 +84,12 @@ fn failure(errno: c_int) -> Error {
     }
 }
 
-fn open_at(directory: &Fd, name: &CStr, flags: c_int) -> Result<Fd, c_int> {
+const DIRECTORY: c_int = libc::O_RDONLY | libc::O_DIRECTORY;
+
+fn open_at(directory: c_int, name: &CStr, flags: c_int) -> Result<Fd, c_int> {
     loop {
-        // SAFETY: the name ends with a NUL; the directory is open.
-        let fd = unsafe { libc::openat(directory.raw(), name.as_ptr(), flags | libc::O_CLOEXEC, 0o600) };
+        // SAFETY: the name ends with a NUL.
+        let fd = unsafe { libc::openat(directory, name.as_ptr(), flags | libc::O_CLOEXEC, 0o600) };
         match Fd::new(fd) {
             Err(libc::EINTR) => {}
             outcome => return outcome,
@@ -125,9 +119,13 @@ fn synchronise(fd: &Fd) -> Result<(), c_int> {
 pub(super) fn open(path: mote_bytes) -> Result<Option<Fd>, mote_status> {
     let Some(path) = super::options::path(path)? else { return Ok(None) };
     let open = |path: &CString| -> Result<Fd, c_int> {
-        make_directory(libc::AT_FDCWD, path)?;
-        // SAFETY: the path ends with a NUL.
-        Fd::new(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC) })
+        let made = make_directory(libc::AT_FDCWD, path)?;
+        let store = open_at(libc::AT_FDCWD, path, DIRECTORY)?;
+        // Whoever made it, or an owner's directory in it, may have died before that was on the medium. Where it has long been
+        // there, the one above may be none of ours to look at.
+        synchronise(&store)?;
+        let above = open_at(store.raw(), c"..", DIRECTORY).and_then(|above| synchronise(&above));
+        if made { above.map(|()| store) } else { Ok(store) }
     };
     open(&path).map(Some).map_err(|errno| failure(errno).code())
 }
@@ -139,7 +137,7 @@ fn directory(state: &State) -> Result<&Fd, Error> {
 
 /// The directory of an owner's records.
 fn owner_directory(state: &State, owner: u32) -> Result<Fd, Error> {
-    open_at(directory(state)?, Name::of(owner).as_c(), libc::O_RDONLY | libc::O_DIRECTORY).map_err(failure)
+    open_at(directory(state)?.raw(), Name::of(owner).as_c(), DIRECTORY).map_err(failure)
 }
 
 unsafe extern "C" fn read(
@@ -168,8 +166,8 @@ unsafe extern "C" fn read(
 }
 
 fn read_record(state: &State, owner: u32, record: u32, out: &mut [u8]) -> Result<usize, Error> {
-    let file =
-        open_at(&owner_directory(state, owner)?, Name::of(record).as_c(), libc::O_RDONLY).map_err(failure)?;
+    let owner = owner_directory(state, owner)?;
+    let file = open_at(owner.raw(), Name::of(record).as_c(), libc::O_RDONLY).map_err(failure)?;
     let mut filled = 0;
     // One byte beyond the room says whether there is more.
     let mut beyond = [0u8; 1];
@@ -214,30 +212,39 @@ unsafe extern "C" fn write(
 }
 
 fn write_record(state: &State, owner: u32, record: u32, parts: &[mote_bytes]) -> Result<(), Error> {
-    let store = directory(state)?;
-    if make_directory(store.raw(), Name::of(owner).as_c()).map_err(failure)? {
-        synchronise(store).map_err(failure)?;
-    }
+    make_owner_directory(state, owner)?;
     let owner = owner_directory(state, owner)?;
-    let (temporary, name) = (Name::temporary(record), Name::of(record));
     let put = || -> Result<(), c_int> {
-        let file = open_at(&owner, temporary.as_c(), libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC)?;
+        let file = open_at(owner.raw(), UNFINISHED, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC)?;
         for part in parts {
             write_all(&file, *part)?;
         }
         synchronise(&file)?;
+        let name = Name::of(record);
         // SAFETY: both names end with a NUL.
-        let renamed = unsafe {
-            libc::renameat(owner.raw(), temporary.as_c().as_ptr(), owner.raw(), name.as_c().as_ptr())
-        };
+        let renamed =
+            unsafe { libc::renameat(owner.raw(), UNFINISHED.as_ptr(), owner.raw(), name.as_c().as_ptr()) };
         if renamed < 0 { Err(errno()) } else { Ok(()) }
     };
     if let Err(errno) = put() {
         // SAFETY: the name ends with a NUL. What cannot be removed is overwritten next time.
-        unsafe { libc::unlinkat(owner.raw(), temporary.as_c().as_ptr(), 0) };
+        unsafe { libc::unlinkat(owner.raw(), UNFINISHED.as_ptr(), 0) };
         return Err(failure(errno));
     }
     synchronise(&owner).map_err(failure)
+}
+
+/// Makes an owner's directory unless it is there, and sees to it that it stays.
+fn make_owner_directory(state: &State, owner: u32) -> Result<(), Error> {
+    let (store, name) = (directory(state)?, Name::of(owner));
+    if !make_directory(store.raw(), name.as_c()).map_err(failure)? {
+        return Ok(());
+    }
+    synchronise(store).map_err(|errno| {
+        // SAFETY: the name ends with a NUL. It is empty; the next write makes it, and synchronises, anew.
+        unsafe { libc::unlinkat(store.raw(), name.as_c().as_ptr(), libc::AT_REMOVEDIR) };
+        failure(errno)
+    })
 }
 
 fn write_all(file: &Fd, part: mote_bytes) -> Result<(), c_int> {
