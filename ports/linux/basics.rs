@@ -2,6 +2,7 @@
 //! Clock, entropy and log.
 
 use super::{State, status, sys};
+use crate::ffi::arguments;
 use crate::port::{
     MOTE_LOG_DEBUG, MOTE_LOG_ERROR, MOTE_LOG_INFO, MOTE_LOG_WARNING, mote_bytes, mote_port_clock,
     mote_port_entropy, mote_port_log, mote_status,
@@ -45,9 +46,15 @@ fn fill_all(out: *mut u8, len: usize) -> Result<(), mote_status> {
 }
 
 unsafe extern "C" fn write(state: *mut c_void, level: u32, text: mote_bytes) {
-    // SAFETY: the state is the node's, by the service's contract.
-    let Ok(state) = (unsafe { State::of(state) }) else { return };
-    if level > state.log_level || (text.ptr.is_null() && text.len > 0) {
+    // SAFETY: the state is the node's and the text lent, by the service's contract.
+    if let (Ok(state), Ok(text)) = unsafe { (State::of(state), arguments::slice(text)) } {
+        say(state, level, text);
+    }
+}
+
+/// Writes a line, if the node wants it.
+pub(super) fn say(state: &State, level: u32, text: &[u8]) {
+    if level > state.log_level {
         return;
     }
     let prefix: &[u8] = match level {
@@ -57,11 +64,8 @@ unsafe extern "C" fn write(state: *mut c_void, level: u32, text: mote_bytes) {
         _ => b"mote: debug: ",
     };
     // One call, so that lines of several threads do not mix.
-    let parts = [
-        libc::iovec { iov_base: prefix.as_ptr().cast_mut().cast(), iov_len: prefix.len() },
-        libc::iovec { iov_base: text.ptr.cast_mut().cast(), iov_len: text.len },
-        libc::iovec { iov_base: b"\n".as_ptr().cast_mut().cast(), iov_len: 1 },
-    ];
+    let parts = [prefix, text, b"\n"]
+        .map(|part| libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() });
     // SAFETY: all three parts are readable for their lengths. A log that cannot be written is lost.
     unsafe { libc::writev(libc::STDERR_FILENO, parts.as_ptr(), 3) };
 }

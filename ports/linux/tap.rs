@@ -4,10 +4,12 @@
 //! UDP datagrams get the IP and UDP headers that they are given here, with true addresses, ports and
 //! checksums, since what the system really sent is not seen by an application.
 
-use super::sys::Fd;
-use super::{State, options};
+use super::sys::{self, Fd};
+use super::{State, basics, options};
 use crate::address::{Ip, SocketAddress};
-use crate::port::{MOTE_TAP_FRAME, MOTE_TAP_UDP, mote_address, mote_bytes, mote_port_tap, mote_status};
+use crate::port::{
+    MOTE_LOG_WARNING, MOTE_TAP_FRAME, MOTE_TAP_UDP, mote_address, mote_bytes, mote_port_tap, mote_status,
+};
 use crate::sim::pcap;
 use crate::status::Error;
 use core::ffi::c_void;
@@ -63,8 +65,8 @@ fn put_block(out: &mut Vec<u8>, kind: u32, parts: &[&[u8]]) {
 /// In one call, so that a block is whole or missing.
 fn write(file: &Fd, bytes: &[u8]) -> bool {
     // SAFETY: the bytes are readable for their length.
-    let written = unsafe { libc::write(file.raw(), bytes.as_ptr().cast(), bytes.len()) };
-    usize::try_from(written) == Ok(bytes.len())
+    let write = || unsafe { libc::write(file.raw(), bytes.as_ptr().cast(), bytes.len()) };
+    sys::moved(write) == Ok(bytes.len())
 }
 
 unsafe extern "C" fn active(state: *mut c_void) -> u8 {
@@ -100,6 +102,7 @@ unsafe extern "C" fn pass(
     if !write(file, &block) {
         // What would follow half a block could not be read: the capture ends here.
         state.capture_failed.set(true);
+        basics::say(state, MOTE_LOG_WARNING, b"the capture ends here: it cannot be written");
     }
 }
 
