@@ -40,17 +40,9 @@ fn open_all() -> Result<(Fd, Fd, Fd), c_int> {
             Fd::new(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))?,
         )
     };
-    register(&epoll, &timer, libc::EPOLLIN as u32, TIMER)?;
-    register(&epoll, &event, libc::EPOLLIN as u32, EVENT)?;
+    epoll.watch(&timer, libc::EPOLLIN as u32, TIMER)?;
+    epoll.watch(&event, libc::EPOLLIN as u32, EVENT)?;
     Ok((epoll, timer, event))
-}
-
-/// Has `fd` watched.
-pub(super) fn register(epoll: &Fd, fd: &Fd, events: u32, data: u64) -> Result<(), c_int> {
-    let mut event = libc::epoll_event { events, u64: data };
-    // SAFETY: both descriptors are open, and `event` is readable.
-    let result = unsafe { libc::epoll_ctl(epoll.raw(), libc::EPOLL_CTL_ADD, fd.raw(), &mut event) };
-    if result < 0 { Err(errno()) } else { Ok(()) }
 }
 
 /// Sets the timer to `deadline`, `u64::MAX` for never.
@@ -81,11 +73,24 @@ fn set_timer(state: &State, deadline: u64) -> Result<(), mote_status> {
     Ok(())
 }
 
-/// Empties a timer or event descriptor, so that it is not readable any more.
-pub(super) fn drain(fd: &Fd) {
-    let mut count = 0u64;
-    // SAFETY: `count` is writable for eight bytes. That there is nothing to read is as good.
-    unsafe { libc::read(fd.raw(), ptr::from_mut(&mut count).cast(), 8) };
+/// The caller's entries, and how many of them have been filled.
+struct Ready<'a> {
+    entries: &'a mut [MaybeUninit<mote_port_ready>],
+    count: usize,
+}
+
+impl Ready<'_> {
+    fn is_full(&self) -> bool {
+        self.count >= self.entries.len()
+    }
+
+    /// Reports a source; false when there is no entry left for it.
+    fn add(&mut self, token: u32, flags: u32) -> bool {
+        let Some(entry) = self.entries.get_mut(self.count) else { return false };
+        entry.write(mote_port_ready { token, flags });
+        self.count += 1;
+        true
+    }
 }
 
 unsafe extern "C" fn wait(
@@ -103,47 +108,36 @@ unsafe extern "C" fn wait(
     if count.is_null() || (ready.is_null() && capacity > 0) {
         return Error::Invalid.code();
     }
-    let report = |index: usize, entry: mote_port_ready| {
-        let fits = index < capacity;
-        if fits {
-            // SAFETY: `ready` is writable for `capacity` entries, and the index lies below that.
-            unsafe { ready.add(index).write(entry) };
-        }
-        fits
+    let entries = if capacity == 0 {
+        &mut [][..]
+    } else {
+        // SAFETY: `ready` is writable for `capacity` entries, by the service's contract.
+        unsafe { core::slice::from_raw_parts_mut(ready.cast(), capacity) }
     };
-    match wait_for_events(state, deadline, capacity, report) {
-        Ok(reported) => {
+    let mut ready = Ready { entries, count: 0 };
+    match wait_for_events(state, deadline, &mut ready) {
+        Ok(()) => {
             // SAFETY: not NULL, and writable by the service's contract.
-            unsafe { count.write(reported) };
+            unsafe { count.write(ready.count) };
             0
         }
         Err(status) => status,
     }
 }
 
-fn wait_for_events(
-    state: &State,
-    deadline: u64,
-    capacity: usize,
-    report: impl Fn(usize, mote_port_ready) -> bool,
-) -> Result<usize, mote_status> {
+fn wait_for_events(state: &State, deadline: u64, ready: &mut Ready<'_>) -> Result<(), mote_status> {
     let mut events = [const { MaybeUninit::<libc::epoll_event>::uninit() }; BATCH];
-    let limit = capacity.clamp(1, BATCH);
+    let events = &mut events[..ready.entries.len().clamp(1, BATCH)];
     loop {
-        let mut reported = 0;
-        socket::watch_left(state, |token| {
-            let ready = mote_port_ready { token, flags: MOTE_READY_READABLE };
-            reported += usize::from(report(reported, ready));
-        });
+        let held = socket::watch_left(state);
         // A timer that fires too early only takes us once more round this loop. So it is left as it
         // is when the deadline moves away, as it does with each exchange: that saves a system call, and
         // the look at the clock.
         let later = deadline >= state.armed.get();
-        let due = deadline == 0 || reported > 0 || (!later && deadline <= sys::now());
-        let events = &mut events[..limit];
+        let due = deadline == 0 || held || (!later && deadline <= sys::now());
         let rest = if due { 0 } else { state.rest.turn(sys::microseconds) };
         if rest != 0 && sys::sleep(rest) == libc::EINTR {
-            return Ok(0);
+            return Ok(());
         }
         let spin = if due { 0 } else { state.spin.turn() };
         let mut taken = if spin == 0 { 0 } else { look(state, spin, deadline, events) };
@@ -155,7 +149,7 @@ fn wait_for_events(
         }
         let Ok(taken) = usize::try_from(taken) else {
             // A signal ends the wait: its handler may have something to tell the application.
-            return if errno() == libc::EINTR { Ok(0) } else { Err(Error::Io.code()) };
+            return if errno() == libc::EINTR { Ok(()) } else { Err(Error::Io.code()) };
         };
         let (mut woken, mut fired) = (false, false);
         for event in events.iter().take(taken) {
@@ -163,12 +157,12 @@ fn wait_for_events(
             let event = unsafe { event.assume_init_ref() };
             match event.u64 {
                 TIMER => {
-                    drain(&state.timer);
+                    state.timer.drain();
                     state.armed.set(u64::MAX);
                     fired = true;
                 }
                 EVENT => {
-                    drain(&state.event);
+                    state.event.drain();
                     state.rest.disturb();
                     woken = true;
                 }
@@ -176,29 +170,24 @@ fn wait_for_events(
                     // SAFETY: registered with the address of the socket, which is open: closing it
                     // takes it out, and nothing was closed since the events were taken.
                     let socket = unsafe { &*(address as *const Socket) };
-                    let (token, flags) = socket.translate(event.events, state);
-                    if flags == 0 {
-                        continue;
+                    if ready.is_full() {
+                        // No more are taken than fit, but where nothing fits at all.
+                        socket.watch_again(state);
+                        return Ok(());
                     }
-                    if report(reported, mote_port_ready { token, flags }) {
-                        reported += 1;
-                    } else {
-                        // Only where there is no room at all: we never take more than fits.
-                        socket.leave_behind(state);
-                        woken = true;
+                    let (token, flags) = socket.translate(event.events, state);
+                    if flags != 0 {
+                        ready.add(token, flags);
                     }
                 }
             }
         }
         if let Some(resolver) = state.resolver.get().filter(|_| woken) {
-            resolver.report(|entry| {
-                let fits = report(reported, entry);
-                reported += usize::from(fits);
-                fits
-            });
+            resolver.report(|token| ready.add(token, MOTE_READY_READABLE));
         }
-        if reported > 0 || woken || due || (fired && deadline <= sys::now()) {
-            return Ok(reported);
+        socket::report_held(state, |token| ready.add(token, MOTE_READY_READABLE));
+        if ready.count > 0 || woken || due || (fired && deadline <= sys::now()) {
+            return Ok(());
         }
     }
 }
@@ -233,18 +222,9 @@ unsafe extern "C" fn wake(state: *mut c_void) {
         return;
     }
     // SAFETY: open while anyone may wake the node, by the service's contract; a place is formed, no
-    // reference to the whole. Writing to an event descriptor is allowed in signal handlers too.
-    unsafe {
-        let event = &*ptr::addr_of!((*state).event);
-        signal(event.raw());
-    }
-}
-
-/// Makes an event descriptor readable. That it cannot count any further is as good.
-pub(super) fn signal(event: c_int) {
-    let one = 1u64;
-    // SAFETY: `one` is readable for eight bytes.
-    unsafe { libc::write(event, ptr::from_ref(&one).cast(), 8) };
+    // reference to the whole.
+    let event = unsafe { &*ptr::addr_of!((*state).event) };
+    event.signal();
 }
 
 unsafe extern "C" fn descriptor(state: *mut c_void, descriptor: *mut i32) -> mote_status {
@@ -264,7 +244,6 @@ unsafe extern "C" fn arm(state: *mut c_void, deadline: u64) -> mote_status {
         Ok(state) => state,
         Err(status) => return status,
     };
-    let mut holds = false;
-    socket::watch_left(state, |_| holds = true);
-    status(set_timer(state, if holds { 0 } else { deadline }))
+    let held = socket::watch_left(state);
+    status(set_timer(state, if held { 0 } else { deadline }))
 }

@@ -9,6 +9,7 @@
 
 mod alarm;
 mod basics;
+mod control;
 mod multicast;
 mod options;
 #[cfg(feature = "ieee802154")]
@@ -27,6 +28,7 @@ mod udp_batch;
 mod udp_errors;
 mod udp_gro;
 mod udp_send;
+mod udp_stage;
 #[cfg(feature = "ieee802154")]
 mod zep;
 
@@ -45,6 +47,9 @@ use sys::Fd;
 
 /// What one node keeps, in the node's block.
 struct State {
+    /// The radio, if there is one. Dropped first: until then its thread wakes the node.
+    #[cfg(feature = "ieee802154")]
+    radio: Option<radio::Radio>,
     /// Everything that can end a wait is registered here.
     epoll: Fd,
     /// Readable when the armed deadline has come.
@@ -75,9 +80,6 @@ struct State {
     capture: Option<Fd>,
     /// The capture could not be written and has ended.
     capture_failed: Cell<bool>,
-    /// The radio, if there is one.
-    #[cfg(feature = "ieee802154")]
-    radio: Option<radio::Radio>,
 }
 
 const _: () = assert!(size_of::<State>() <= 512 && align_of::<State>() <= 16);
@@ -123,6 +125,8 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
     // SAFETY: `state` is room for a `State`, and nothing is there yet that would want dropping.
     unsafe {
         state.write(State {
+            #[cfg(feature = "ieee802154")]
+            radio,
             epoll,
             timer,
             event,
@@ -138,8 +142,6 @@ unsafe fn open_state(state: *mut State, user: *const mote_linux_options) -> Resu
             listing: RefCell::new(None),
             capture,
             capture_failed: Cell::new(false),
-            #[cfg(feature = "ieee802154")]
-            radio,
         });
     }
     Ok(())

@@ -6,7 +6,7 @@
 //! medium that could be busy, so sending begins at once.
 
 use super::sys::{self, Fd, SocketName, errno};
-use super::{State, alarm, options, status, udp, zep};
+use super::{State, options, status, udp, zep};
 use crate::ffi::{
     MOTE_ERR_FULL, MOTE_RADIO_NO_ACK, MOTE_RADIO_SENT, mote_node, mote_radio_received, mote_radio_sent,
 };
@@ -94,7 +94,7 @@ pub(super) struct Radio {
 impl Drop for Radio {
     fn drop(&mut self) {
         self.shared.lock().stop = true;
-        alarm::signal(self.shared.event.raw());
+        self.shared.event.signal();
         if let Some(thread) = self.thread.take() {
             // It ends soon: it never blocks but in its wait. After that nothing is told to the node.
             let _ = thread.join();
@@ -255,7 +255,7 @@ fn run(shared: &Shared) {
         let wait = wait.as_ref().map_or(ptr::null(), ptr::from_ref);
         // SAFETY: the array is writable, the time readable or NULL; signals are blocked anyway.
         unsafe { libc::ppoll(polls.as_mut_ptr(), 2, wait, ptr::null()) };
-        alarm::drain(&shared.event);
+        shared.event.drain();
         take_packets(shared);
         let mut air = shared.lock();
         if air.stop {
@@ -350,7 +350,7 @@ unsafe extern "C" fn enable(state: *mut c_void, on: u8) -> mote_status {
         if air.on {
             radio.shared.say_hello(&mut air);
         }
-        alarm::signal(radio.shared.event.raw());
+        radio.shared.event.signal();
     }))
 }
 
@@ -407,7 +407,7 @@ fn begin(shared: &Shared, frame: &[u8]) -> Result<(), mote_status> {
         None => shared.tell(&mut air, MOTE_RADIO_SENT),
     }
     if !matches!(air.pending, Pending::None) {
-        alarm::signal(shared.event.raw());
+        shared.event.signal();
     }
     Ok(())
 }

@@ -5,8 +5,8 @@
 //! cancelled, while a thread still waits for a name server.
 
 use super::sys::{self, Fd, SocketName, errno};
-use super::{State, alarm, status};
-use crate::port::{MOTE_READY_READABLE, mote_address, mote_port_ready, mote_port_resolver, mote_status};
+use super::{State, status};
+use crate::port::{mote_address, mote_port_resolver, mote_status};
 use crate::status::Error;
 use core::ffi::{CStr, c_int, c_void};
 use core::mem::zeroed;
@@ -67,12 +67,12 @@ impl Shared {
         self.queries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands the answered queries to `report` until it has no room.
-    pub(super) fn report(&self, mut report: impl FnMut(mote_port_ready) -> bool) {
+    /// Hands the tokens of the answered queries to `report` until it has no room.
+    pub(super) fn report(&self, mut report: impl FnMut(u32) -> bool) {
         for query in self.lock().iter_mut().filter(|query| query.news) {
-            if !report(mote_port_ready { token: query.token, flags: MOTE_READY_READABLE }) {
+            if !report(query.token) {
                 // The event was drained: next time it has to tell us again.
-                alarm::signal(self.event.raw());
+                self.event.signal();
                 return;
             }
             query.news = false;
@@ -87,7 +87,7 @@ impl Shared {
                 query.news = true;
             }
         }
-        alarm::signal(self.event.raw());
+        self.event.signal();
     }
 }
 
@@ -127,7 +127,7 @@ fn begin(state: &State, host: &[u8], token: u32) -> Result<usize, Error> {
         index
     };
     if known {
-        alarm::signal(shared.event.raw());
+        shared.event.signal();
     } else if let Err(error) = spawn(shared.clone(), host, index) {
         if let Some(query) = shared.lock().get_mut(index) {
             *query = Query::default();

@@ -6,9 +6,9 @@
 //! given, an end that was announced but not fetched) calls [`Socket::leave_behind`]; unless somebody
 //! found the socket empty meanwhile, the next wait begins with asking for what is still there.
 
+use super::State;
 use super::sys::{self, Fd};
-use super::udp_gro::Stage;
-use super::{State, alarm, udp_gro};
+use super::udp_stage::Stage;
 use crate::port::{MOTE_READY_CLOSED, MOTE_READY_READABLE, MOTE_READY_WRITABLE, mote_address, mote_status};
 use crate::status::Error;
 use core::cell::Cell;
@@ -114,8 +114,16 @@ impl Socket {
         self.left.set(false);
     }
 
+    /// Whether the port itself still has something that came to the socket.
+    fn holds(&self) -> bool {
+        let stage = self.stage.take();
+        let holds = stage.as_ref().is_some_and(|stage| stage.holds());
+        self.stage.set(stage);
+        holds
+    }
+
     /// Has what is there now reported by the next wait.
-    fn watch_again(&self, state: &State) {
+    pub(super) fn watch_again(&self, state: &State) {
         let mut event = libc::epoll_event { events: self.interest(), u64: ptr::from_ref(self) as u64 };
         // SAFETY: both descriptors are open. It cannot fail: the socket is registered.
         unsafe { libc::epoll_ctl(state.epoll.raw(), libc::EPOLL_CTL_MOD, self.fd.raw(), &mut event) };
@@ -235,7 +243,7 @@ pub(super) fn open(state: &State, fd: Fd, kind: Kind, token: u32) -> Result<*mut
         first.previous.set(socket);
     }
     state.sockets.set(socket);
-    if let Err(errno) = alarm::register(&state.epoll, &this.fd, this.interest(), socket as u64) {
+    if let Err(errno) = state.epoll.watch(&this.fd, this.interest(), socket as u64) {
         // SAFETY: open, and its handle has not been given away.
         unsafe { close(state, socket) };
         return Err(sys::open_failure(errno));
@@ -243,11 +251,24 @@ pub(super) fn open(state: &State, fd: Fd, kind: Kind, token: u32) -> Result<*mut
     Ok(socket)
 }
 
+/// What the services close a handle by.
+///
+/// # Safety
+/// `state` is a node's or NULL, `handle` 0 or open; nobody uses what it leads to afterwards.
+pub(super) unsafe fn close_handle(state: *mut c_void, handle: usize, fits: fn(Kind) -> bool) {
+    // SAFETY: by the contract above.
+    unsafe {
+        if let (Ok(state), Ok(_)) = (State::of(state), Socket::of(handle, fits)) {
+            close(state, handle as *mut Socket);
+        }
+    }
+}
+
 /// Closes a socket.
 ///
 /// # Safety
 /// `socket` came from [`open`] with this state and has not been closed; no reference to it is used afterwards.
-pub(super) unsafe fn close(state: &State, socket: *mut Socket) {
+unsafe fn close(state: &State, socket: *mut Socket) {
     // SAFETY: open, by the contract; so are its neighbours in the lists.
     unsafe {
         if (*socket).listed.get() {
@@ -255,7 +276,7 @@ pub(super) unsafe fn close(state: &State, socket: *mut Socket) {
             while place.get() != socket {
                 place = &(*place.get()).next_left;
             }
-            place.set((*socket).next_left.get());
+            unlist(place, &*socket);
         }
         let (previous, next) = ((*socket).previous.get(), (*socket).next.get());
         match previous.as_ref() {
@@ -277,20 +298,36 @@ pub(super) unsafe fn close(state: &State, socket: *mut Socket) {
     }
 }
 
-/// Asks for what was left behind. What the system no longer has is reported by token.
-pub(super) fn watch_left(state: &State, mut report: impl FnMut(u32)) {
+/// Has the system asked for what was left behind. Whether the port has some of it itself: those sockets stay in the list.
+pub(super) fn watch_left(state: &State) -> bool {
+    let mut place = &state.left;
     // SAFETY: the list holds open sockets only.
-    while let Some(socket) = unsafe { state.left.get().as_ref() } {
-        state.left.set(socket.next_left.get());
-        socket.listed.set(false);
+    while let Some(socket) = unsafe { place.get().as_ref() } {
+        if socket.left.get() && socket.holds() {
+            place = &socket.next_left;
+            continue;
+        }
+        unlist(place, socket);
         if socket.left.replace(false) {
-            if udp_gro::holds(socket) {
-                report(socket.token);
-            } else {
-                socket.watch_again(state);
-            }
+            socket.watch_again(state);
         }
     }
+    !state.left.get().is_null()
+}
+
+/// Reports by token what [`watch_left`] left in the list, as long as `report` has room.
+pub(super) fn report_held(state: &State, mut report: impl FnMut(u32) -> bool) {
+    // SAFETY: the list holds open sockets only.
+    while let Some(socket) = unsafe { state.left.get().as_ref() }.filter(|socket| report(socket.token)) {
+        unlist(&state.left, socket);
+        socket.left.set(false);
+    }
+}
+
+/// Takes `socket` out of the list of those with something left, in which `place` leads to it.
+fn unlist(place: &Cell<*mut Socket>, socket: &Socket) {
+    place.set(socket.next_left.get());
+    socket.listed.set(false);
 }
 
 /// Closes all sockets of a node.

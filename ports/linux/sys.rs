@@ -22,6 +22,28 @@ impl Fd {
     pub(super) fn raw(&self) -> c_int {
         self.0
     }
+
+    /// Has `fd` watched by this epoll descriptor; `data` comes back with its events.
+    pub(super) fn watch(&self, fd: &Fd, events: u32, data: u64) -> Result<(), c_int> {
+        let mut event = libc::epoll_event { events, u64: data };
+        // SAFETY: both descriptors are open, and `event` is readable.
+        let result = unsafe { libc::epoll_ctl(self.0, libc::EPOLL_CTL_ADD, fd.0, &mut event) };
+        if result < 0 { Err(errno()) } else { Ok(()) }
+    }
+
+    /// Makes this event descriptor readable. That it cannot count any further is as good. Any thread, any signal handler.
+    pub(super) fn signal(&self) {
+        let one = 1u64;
+        // SAFETY: `one` is readable for eight bytes.
+        unsafe { libc::write(self.0, ptr::from_ref(&one).cast(), 8) };
+    }
+
+    /// Empties this timer or event descriptor, so that it is not readable any more.
+    pub(super) fn drain(&self) {
+        let mut count = 0u64;
+        // SAFETY: `count` is writable for eight bytes. That there is nothing to read is as good.
+        unsafe { libc::read(self.0, ptr::from_mut(&mut count).cast(), 8) };
+    }
 }
 
 impl Drop for Fd {

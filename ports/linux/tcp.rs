@@ -229,9 +229,5 @@ unsafe extern "C" fn shutdown(_state: *mut c_void, handle: usize) {
 
 unsafe extern "C" fn close(state: *mut c_void, handle: usize) {
     // SAFETY: the state is the node's and the handle open or 0, by the service's contract.
-    unsafe {
-        if let (Ok(state), Ok(_)) = (State::of(state), Socket::of(handle, Kind::is_tcp)) {
-            socket::close(state, handle as *mut Socket);
-        }
-    }
+    unsafe { socket::close_handle(state, handle, Kind::is_tcp) }
 }

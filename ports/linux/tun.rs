@@ -283,11 +283,7 @@ unsafe extern "C" fn send(state: *mut c_void, handle: usize, packet: *const u8, 
 
 unsafe extern "C" fn close(state: *mut c_void, handle: usize) {
     // SAFETY: the state is the node's and the handle open or 0, by the service's contract.
-    unsafe {
-        if let (Ok(state), Ok(_)) = (State::of(state), Socket::of(handle, Kind::is_tun)) {
-            socket::close(state, handle as *mut Socket);
-        }
-    }
+    unsafe { socket::close_handle(state, handle, Kind::is_tun) }
 }
 
 #[cfg(test)]

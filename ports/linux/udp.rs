@@ -3,7 +3,7 @@
 
 use super::socket::{self, Kind, Socket};
 use super::sys::{self, Fd, SocketName, errno, open_failure, set_option};
-use super::udp_batch::{BATCH, Batch, CONTROL, PASSED_OVER};
+use super::udp_batch::{BATCH, Batch, arrival_address, as_arrival};
 use super::{State, multicast, status, udp_errors, udp_gro, udp_send};
 use crate::address::Ip;
 use crate::port::{
@@ -11,7 +11,6 @@ use crate::port::{
 };
 use crate::status::Error;
 use core::ffi::{c_int, c_void};
-use core::ptr;
 
 pub(super) static UDP: mote_port_udp = mote_port_udp {
     size: size_of::<mote_port_udp>() as u32,
@@ -130,22 +129,9 @@ fn only_address(fd: &Fd) -> mote_address {
     if is_one(&bound) { as_arrival(bound) } else { mote_address::default() }
 }
 
-/// An address as that of an arrival: without a port, and with a scope only where it means something.
-fn as_arrival(mut address: mote_address) -> mote_address {
-    address.port = 0;
-    if !Ip(address.ip).is_link_local() && !Ip(address.ip).is_multicast() {
-        address.scope = 0;
-    }
-    address
-}
-
 unsafe extern "C" fn close(state: *mut c_void, handle: usize) {
     // SAFETY: the state is the node's and the handle open or 0, by the service's contract.
-    unsafe {
-        if let (Ok(state), Ok(_)) = (State::of(state), Socket::of(handle, Kind::is_udp)) {
-            socket::close(state, handle as *mut Socket);
-        }
-    }
+    unsafe { socket::close_handle(state, handle, Kind::is_udp) }
 }
 
 unsafe extern "C" fn local_address(
@@ -218,15 +204,16 @@ fn receive_batch(
         let (header, control) = batch.put(index, SocketName::empty(), index, 1);
         if !alone {
             header.msg_control = control.as_mut_ptr().cast();
-            header.msg_controllen = size_of::<[u64; CONTROL]>() as _;
+            header.msg_controllen = size_of_val(control) as _;
         }
     }
-    let received = receive_messages(state, socket, &mut batch, datagrams.len())?;
+    let received = batch.receive(state, socket, datagrams.len())?;
     for (datagram, index) in datagrams.iter_mut().zip(0..received) {
         // SAFETY: put above; the system has filled in as many as it received.
         let (message, name) = unsafe { batch.get(index) };
         datagram.remote = name.address();
-        datagram.local = if alone { here } else { arrival_address(&message.msg_hdr) };
+        // SAFETY: just received.
+        datagram.local = if alone { here } else { unsafe { arrival_address(&message.msg_hdr) } };
         datagram.len = message.msg_len as usize;
         datagram.flags =
             if message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 { MOTE_UDP_TRUNCATED } else { 0 };
@@ -236,78 +223,6 @@ fn receive_batch(
         socket.drained();
     }
     Ok(received)
-}
-
-pub(super) fn receive_messages(
-    state: &State,
-    socket: &Socket,
-    batch: &mut Batch,
-    limit: usize,
-) -> Result<usize, Error> {
-    for _ in 0..PASSED_OVER {
-        // SAFETY: the first `limit` messages point at the caller's buffers and at parts of the batch, which does
-        // not move meanwhile.
-        let received = unsafe {
-            libc::recvmmsg(
-                socket.fd.raw(),
-                batch.messages.as_mut_ptr().cast(),
-                limit as _,
-                libc::MSG_DONTWAIT as _,
-                ptr::null_mut(),
-            )
-        };
-        match usize::try_from(received) {
-            Ok(0) => {}
-            Ok(received) => return Ok(received.min(limit)),
-            Err(_) => match errno() {
-                libc::EAGAIN => {
-                    socket.drained();
-                    return Err(Error::WouldBlock);
-                }
-                libc::EBADF | libc::ENOTSOCK | libc::EFAULT | libc::EINVAL => return Err(Error::Io),
-                libc::EINTR => {}
-                // What the network said about an earlier datagram.
-                _ => socket.reports.set(true),
-            },
-        }
-    }
-    // Let the node do something else first.
-    socket.leave_behind(state);
-    Err(Error::WouldBlock)
-}
-
-/// The own address that a datagram was sent to, from its ancillary data.
-pub(super) fn arrival_address(header: &libc::msghdr) -> mote_address {
-    let mut address = mote_address::default();
-    // SAFETY: the system filled the control buffer that the header describes, and the header macros stay inside it;
-    // the payloads are read unaligned, and are there by their length.
-    unsafe {
-        let mut control = libc::CMSG_FIRSTHDR(header);
-        while let Some(head) = control.as_ref() {
-            // Not of the same type in every C library.
-            #[allow(clippy::unnecessary_cast)]
-            let len = head.cmsg_len as usize;
-            match (head.cmsg_level, head.cmsg_type) {
-                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO)
-                    if len >= libc::CMSG_LEN(size_of::<libc::in6_pktinfo>() as u32) as usize =>
-                {
-                    let info = libc::CMSG_DATA(head).cast::<libc::in6_pktinfo>().read_unaligned();
-                    address.ip = info.ipi6_addr.s6_addr;
-                    address.scope = info.ipi6_ifindex as u32;
-                }
-                (libc::IPPROTO_IP, libc::IP_PKTINFO)
-                    if len >= libc::CMSG_LEN(size_of::<libc::in_pktinfo>() as u32) as usize =>
-                {
-                    let info = libc::CMSG_DATA(head).cast::<libc::in_pktinfo>().read_unaligned();
-                    address.ip = Ip::v4(info.ipi_addr.s_addr.to_ne_bytes()).0;
-                    address.scope = info.ipi_ifindex as u32;
-                }
-                _ => {}
-            }
-            control = libc::CMSG_NXTHDR(header, control);
-        }
-    }
-    as_arrival(address)
 }
 
 unsafe extern "C" fn join(_state: *mut c_void, handle: usize, group: *const mote_address) -> mote_status {

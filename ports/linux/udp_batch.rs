@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What one `recvmmsg` or `sendmmsg` works on.
+//! What one `recvmmsg` or `sendmmsg` works on, and receiving by it.
 
-use super::sys::SocketName;
+use super::State;
+use super::control::{self, Control};
+use super::socket::Socket;
+use super::sys::{SocketName, errno};
+use crate::address::Ip;
+use crate::port::mote_address;
+use crate::status::Error;
 use core::mem::{MaybeUninit, zeroed};
 use core::ptr;
 
@@ -11,15 +17,12 @@ pub(super) const BATCH: usize = 64;
 /// How many errors about earlier datagrams are passed over at once.
 pub(super) const PASSED_OVER: usize = 16;
 
-/// Room for the ancillary data of one message, a packet info of either family and a length, aligned for its headers.
-pub(super) const CONTROL: usize = 8;
-
 /// Messages, and the buffers that they consist of. Only the front in use is ever initialised or looked at.
 pub(super) struct Batch {
     pub(super) messages: [MaybeUninit<libc::mmsghdr>; BATCH],
     names: [MaybeUninit<SocketName>; BATCH],
     buffers: [MaybeUninit<libc::iovec>; BATCH],
-    controls: [MaybeUninit<[u64; CONTROL]>; BATCH],
+    controls: [MaybeUninit<Control>; BATCH],
 }
 
 impl Batch {
@@ -45,7 +48,7 @@ impl Batch {
         name: SocketName,
         first: usize,
         count: usize,
-    ) -> (&mut libc::msghdr, &mut MaybeUninit<[u64; CONTROL]>) {
+    ) -> (&mut libc::msghdr, &mut MaybeUninit<Control>) {
         let name = self.names[index].write(name);
         // SAFETY: integers and pointers; all zero is a value of each.
         let message = self.messages[index].write(unsafe { zeroed() });
@@ -77,4 +80,72 @@ impl Batch {
             self.get(index).0.msg_hdr.msg_iovlen as usize
         }
     }
+
+    /// Receives into the first `limit` messages, which have been put: how many came, at least one.
+    pub(super) fn receive(&mut self, state: &State, socket: &Socket, limit: usize) -> Result<usize, Error> {
+        for _ in 0..PASSED_OVER {
+            // SAFETY: the first `limit` messages point at the caller's buffers and at parts of the batch, which does
+            // not move meanwhile.
+            let received = unsafe {
+                libc::recvmmsg(
+                    socket.fd.raw(),
+                    self.messages.as_mut_ptr().cast(),
+                    limit as _,
+                    libc::MSG_DONTWAIT as _,
+                    ptr::null_mut(),
+                )
+            };
+            match usize::try_from(received) {
+                Ok(0) => {}
+                Ok(received) => return Ok(received.min(limit)),
+                Err(_) => match errno() {
+                    libc::EAGAIN => {
+                        socket.drained();
+                        return Err(Error::WouldBlock);
+                    }
+                    libc::EBADF | libc::ENOTSOCK | libc::EFAULT | libc::EINVAL => return Err(Error::Io),
+                    libc::EINTR => {}
+                    // What the network said about an earlier datagram.
+                    _ => socket.reports.set(true),
+                },
+            }
+        }
+        // Let the node do something else first.
+        socket.leave_behind(state);
+        Err(Error::WouldBlock)
+    }
+}
+
+/// The own address that a datagram was sent to.
+///
+/// # Safety
+/// The system filled the header in, receiving it.
+pub(super) unsafe fn arrival_address(header: &libc::msghdr) -> mote_address {
+    let mut address = mote_address::default();
+    // SAFETY: filled, by the contract above; both are integers.
+    unsafe {
+        if let Some(info) = control::find::<libc::in6_pktinfo>(header, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO)
+        {
+            address.ip = info.ipi6_addr.s6_addr;
+            // Not of the same type in every C library.
+            #[allow(clippy::unnecessary_cast)]
+            let scope = info.ipi6_ifindex as u32;
+            address.scope = scope;
+        } else if let Some(info) =
+            control::find::<libc::in_pktinfo>(header, libc::IPPROTO_IP, libc::IP_PKTINFO)
+        {
+            address.ip = Ip::v4(info.ipi_addr.s_addr.to_ne_bytes()).0;
+            address.scope = info.ipi_ifindex as u32;
+        }
+    }
+    as_arrival(address)
+}
+
+/// An address as that of an arrival: without a port, and with a scope only where it means something.
+pub(super) fn as_arrival(mut address: mote_address) -> mote_address {
+    address.port = 0;
+    if !Ip(address.ip).is_link_local() && !Ip(address.ip).is_multicast() {
+        address.scope = 0;
+    }
+    address
 }

@@ -4,6 +4,7 @@
 //! While something is in that queue the system reports the socket over and over to whoever polls it, and each
 //! report fails one call that may be about another peer; so it is emptied as soon as it is told of.
 
+use super::control;
 use super::socket::Socket;
 use super::sys::{self, Fd, SocketName, set_option};
 use super::udp_batch::BATCH;
@@ -64,7 +65,8 @@ fn take_one(socket: &Socket, datagram: &mut mote_port_datagram) -> Option<bool> 
     let queue = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
     // SAFETY: the header points at the caller's buffer and at what lies here.
     let received = sys::moved(|| unsafe { libc::recvmsg(socket.fd.raw(), &mut header, queue) }).ok()?;
-    let flags = fate(&header);
+    // SAFETY: just received.
+    let flags = unsafe { fate(&header) };
     if flags != 0 {
         datagram.remote = name.address();
         datagram.local = mote_address::default();
@@ -76,23 +78,14 @@ fn take_one(socket: &Socket, datagram: &mut mote_port_datagram) -> Option<bool> 
 }
 
 /// What a report says of its datagram: a `MOTE_UDP_…` flag, or 0 when it may have arrived.
-fn fate(header: &libc::msghdr) -> u32 {
-    // SAFETY: the system filled the control buffer that the header describes, and the header macros stay inside it;
-    // the payload is read unaligned, and is there by its length.
-    unsafe {
-        let mut control = libc::CMSG_FIRSTHDR(header);
-        while let Some(head) = control.as_ref() {
-            // Not of the same type in every C library.
-            #[allow(clippy::unnecessary_cast)]
-            let len = head.cmsg_len as usize;
-            let about = [(libc::IPPROTO_IPV6, libc::IPV6_RECVERR), (libc::IPPROTO_IP, libc::IP_RECVERR)];
-            if about.contains(&(head.cmsg_level, head.cmsg_type))
-                && len >= libc::CMSG_LEN(size_of::<libc::sock_extended_err>() as u32) as usize
-            {
-                let said = libc::CMSG_DATA(head).cast::<libc::sock_extended_err>().read_unaligned();
-                return meaning(said.ee_origin, said.ee_type, said.ee_code);
-            }
-            control = libc::CMSG_NXTHDR(header, control);
+///
+/// # Safety
+/// The system filled the header in, receiving the report.
+unsafe fn fate(header: &libc::msghdr) -> u32 {
+    for (level, kind) in [(libc::IPPROTO_IPV6, libc::IPV6_RECVERR), (libc::IPPROTO_IP, libc::IP_RECVERR)] {
+        // SAFETY: filled, by the contract above; integers.
+        if let Some(said) = unsafe { control::find::<libc::sock_extended_err>(header, level, kind) } {
+            return meaning(said.ee_origin, said.ee_type, said.ee_code);
         }
     }
     0

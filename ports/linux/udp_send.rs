@@ -5,9 +5,10 @@
 //! segmentation offload, Linux since 4.18), which cuts them apart at the latest possible place: for many short
 //! answers to one peer that is most of the work saved. A capture on the sending machine shows them still joined.
 
+use super::control::{self, Control};
 use super::socket::{self, Kind, Socket};
 use super::sys::{Fd, SocketName, errno, set_option};
-use super::udp_batch::{BATCH, Batch, CONTROL, PASSED_OVER};
+use super::udp_batch::{BATCH, Batch, PASSED_OVER};
 use crate::address::Ip;
 use crate::port::{mote_address, mote_port_datagram, mote_status};
 use crate::status::Error;
@@ -113,7 +114,7 @@ fn send_messages(socket: &Socket, datagrams: &[mote_port_datagram], joined: bool
             break;
         }
         if count > 1 {
-            put_control(header, control, libc::IPPROTO_UDP, UDP_SEGMENT, datagram.len as u16);
+            control::put(header, control, libc::IPPROTO_UDP, UDP_SEGMENT, datagram.len as u16);
         }
         messages += 1;
         taken += count;
@@ -192,7 +193,7 @@ fn attempt(mut call: impl FnMut() -> isize) -> Result<Option<usize>, Error> {
 /// matters. False when no datagram can go between the two addresses.
 fn put_departure(
     header: &mut libc::msghdr,
-    control: &mut MaybeUninit<[u64; CONTROL]>,
+    control: &mut MaybeUninit<Control>,
     datagram: &mote_port_datagram,
     here: &mote_address,
     family: c_int,
@@ -218,48 +219,15 @@ fn put_departure(
             ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(address) },
             ipi_addr: libc::in_addr { s_addr: 0 },
         };
-        put_control(header, control, libc::IPPROTO_IP, libc::IP_PKTINFO, info);
+        control::put(header, control, libc::IPPROTO_IP, libc::IP_PKTINFO, info);
     } else {
         // An IPv4 datagram of a dual-stack socket wants its source mapped, "any" too.
         let address = if !known && remote.to_v4().is_some() { Ip::v4([0; 4]) } else { local };
         let info =
             libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: address.0 }, ipi6_ifindex: scope as _ };
-        put_control(header, control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+        control::put(header, control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
     }
     true
-}
-
-/// Adds a control message.
-fn put_control<T>(
-    header: &mut libc::msghdr,
-    control: &mut MaybeUninit<[u64; CONTROL]>,
-    level: c_int,
-    kind: c_int,
-    info: T,
-) {
-    // Not of the same type in every C library.
-    #[allow(clippy::unnecessary_cast)]
-    let before = header.msg_controllen as usize;
-    // SAFETY: plain computation.
-    let space = unsafe { libc::CMSG_SPACE(size_of::<T>() as u32) };
-    let space = space as usize;
-    if before == 0 {
-        // The system takes its padding, too.
-        header.msg_control = control.write([0; CONTROL]).as_mut_ptr().cast();
-    }
-    if before + space > size_of::<[u64; CONTROL]>() {
-        return;
-    }
-    header.msg_controllen = (before + space) as _;
-    // SAFETY: the control buffer has room for a header and `T` behind what is there, aligned for a header as all
-    // spaces are; the payload is written unaligned.
-    unsafe {
-        let head = header.msg_control.cast::<u8>().add(before).cast::<libc::cmsghdr>();
-        (*head).cmsg_level = level;
-        (*head).cmsg_type = kind;
-        (*head).cmsg_len = libc::CMSG_LEN(size_of::<T>() as u32) as _;
-        libc::CMSG_DATA(head).cast::<T>().write_unaligned(info);
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
 /// The connections of one port.
-struct Tcp<'a>(&'a Port);
+pub struct Tcp<'a>(pub &'a Port);
 
 impl Tcp<'_> {
     fn table(&self) -> mote_port_tcp {
@@ -46,7 +46,7 @@ impl Tcp<'_> {
         Ok(bytes)
     }
 
-    fn send(&self, socket: usize, bytes: &[u8]) -> Result<usize, i32> {
+    pub fn send(&self, socket: usize, bytes: &[u8]) -> Result<usize, i32> {
         let mut count = usize::MAX;
         // SAFETY: as above.
         let status = unsafe {
@@ -72,7 +72,7 @@ fn own(address_of: SocketAddr) -> mote_address {
 }
 
 /// A connection and its other end.
-fn connected(tcp: &Tcp, host: &str, token: u32) -> (usize, TcpStream) {
+pub fn connected(tcp: &Tcp, host: &str, token: u32) -> (usize, TcpStream) {
     let listener = TcpListener::bind((host, 0)).unwrap();
     let socket = tcp.open(own(listener.local_addr().unwrap()), token).unwrap();
     let ready = tcp.0.wait(60_000);

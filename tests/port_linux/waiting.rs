@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Clock, entropy, log, waiting and waking.
 
-use crate::fixture::{Port, address, datagram, to};
+use crate::fixture::{Port, WOULD_BLOCK, address, datagram, to};
+use crate::tcp::{Tcp, connected};
 use mote::port::*;
 use mote::status::Error;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 /// Whether the descriptor polls readable within `ms` milliseconds.
@@ -199,6 +201,77 @@ fn more_ready_sockets_than_entries_are_all_reported() {
         assert_eq!(wait(port.state(), 0, std::ptr::null_mut(), 1, &mut count), Error::Invalid.code());
     }
     assert_eq!(port.wait(60_000), [mote_port_ready { token: 3, flags: MOTE_READY_READABLE }]);
+}
+
+/// Opens a socket, and leaves behind some of what came to it in one go: with the system, or with the port where it came joined.
+fn with_something_left(port: &Port, token: u32) -> usize {
+    let socket = port.udp_open(address("::1", 0), 0, token).unwrap();
+    let peer = port.udp_open(address("::1", 0), 0, 99).unwrap();
+    let there = address("::1", port.udp_port(socket));
+    // Whoever asks for many may be given what comes joined.
+    assert_eq!(take(port, socket, 20), Err(WOULD_BLOCK));
+    assert_eq!(port.udp_send(peer, &[to(there, b"x"); 40]), Ok(40));
+    port.udp_close(peer);
+    assert_eq!(take(port, socket, 20), Ok(20));
+    socket
+}
+
+/// Receives into so many buffers.
+fn take(port: &Port, socket: usize, capacity: usize) -> Result<usize, i32> {
+    let mut buffers = vec![[0; 4]; capacity];
+    let mut entries: Vec<_> = buffers.iter_mut().map(|buffer| datagram(buffer)).collect();
+    port.udp_receive(socket, &mut entries)
+}
+
+#[test]
+fn the_descriptor_polls_for_what_was_left_behind() {
+    let port = Port::new();
+    let descriptor = descriptor(&port);
+    let socket = with_something_left(&port, 4);
+    arm(&port, u64::MAX);
+    assert!(polls(descriptor, 60_000));
+    assert_eq!(port.wait(0), [mote_port_ready { token: 4, flags: MOTE_READY_READABLE }]);
+    assert_eq!(take(&port, socket, 64), Ok(20));
+    arm(&port, u64::MAX);
+    assert_eq!(port.wait(0), []);
+    assert!(!polls(descriptor, 0));
+}
+
+/// One entry, and two that have something to tell: each is heard, that there is room to send too.
+#[test]
+fn what_finds_no_entry_is_reported_next_time() {
+    let port = Port::new();
+    let wait = || {
+        let mut ready = [mote_port_ready::default()];
+        let mut count = usize::MAX;
+        let deadline = port.now() + HANG;
+        // SAFETY: the port is open.
+        let status = unsafe {
+            port.alarm().wait.unwrap()(port.state(), deadline, ready.as_mut_ptr(), ready.len(), &mut count)
+        };
+        assert_eq!((status, count), (0, 1));
+        ready[0]
+    };
+    let tcp = Tcp(&port);
+    let (pipe, mut peer) = connected(&tcp, "127.0.0.1", 5);
+    let mut filled = 0;
+    while let Ok(count) = tcp.send(pipe, &[0; 65536]) {
+        filled += count;
+    }
+    let sockets = [6, 7].map(|token| with_something_left(&port, token));
+    peer.read_exact(&mut vec![0; filled]).unwrap();
+    // The system tells that there is room before it tells of these.
+    let mut polled = libc::pollfd { fd: descriptor(&port), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one entry, writable.
+    assert_eq!(unsafe { libc::poll(&mut polled, 1, 60_000) }, 1);
+    let (mut heard, mut writable) = ([0; 8], false);
+    while heard[6] != 20 || heard[7] != 20 || !writable {
+        let ready = wait();
+        match ready.token {
+            5 => writable |= ready.flags & MOTE_READY_WRITABLE != 0,
+            token => heard[token as usize] += take(&port, sockets[token as usize - 6], 20).unwrap_or(0),
+        }
+    }
 }
 
 #[test]
