@@ -272,6 +272,53 @@ static void closed(void)
     }
 }
 
+/* Nothing of the node is touched once the last object on it is gone, whatever is still to be told. */
+static void on_first(void *user, const mote_mqtt_event *event)
+{
+    (void)user;
+    CHECK_IS(event->status, MOTE_ERR_CLOSED);
+    CHECK_IS(mote_node_close(scene.node), MOTE_OK);
+    memset(scene.node_memory, 0xff, sizeof scene.node_memory);
+}
+
+static void closed_with_its_node(void)
+{
+    mote_mqtt_publish_config first = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = 1, .topic = MOTE_STR("t"), .callback = on_first };
+    mote_mqtt_config config = requests_config(1);
+    if (!start(&config)) return;
+    CHECK_IS(mote_mqtt_disconnect(scene.mqtt, 0, NULL, 0), MOTE_OK);
+    scene_run(100);
+    CHECK_IS(mote_mqtt_publish(scene.mqtt, &first, NULL), MOTE_OK);
+    CHECK_IS(ask(&asks[0], 1, 0), MOTE_OK);
+    CHECK_IS(mote_mqtt_close(scene.mqtt), MOTE_OK);
+    ended(&asks[0], MOTE_ERR_CLOSED);
+}
+
+/* The client may well be what an application's handler is handed: responses are subscribed to all the same. */
+static void on_other(void *user, const mote_mqtt_event *event)
+{
+    CHECK(user == event->mqtt);
+}
+
+static void beside_a_handler(void)
+{
+    mote_mqtt_filter filter = { MOTE_STR("other"), 1, 0, 0, 0, 0 };
+    mote_mqtt_subscribe_config wanted = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = &filter, .filter_count = 1, .handler = on_other };
+    mote_mqtt_config config = requests_config(1);
+    correlation given;
+    if (!start(&config)) return;
+    wanted.handler_user = scene.mqtt;
+    CHECK_IS(mote_mqtt_subscribe(scene.mqtt, &wanted, NULL), MOTE_OK);
+    scene_run(100);
+    CHECK_IS(ask(&asks[0], 1, 0), MOTE_OK);
+    scene_run(100);
+    CHECK_IS(broker.subscribes, 2);
+    given = correlation_of();
+    answer(&given, 3);
+    ended(&asks[0], MOTE_OK);
+    scene_close();
+}
+
 /* The other side. */
 static void on_question(void *user, const mote_mqtt_event *event)
 {
@@ -313,6 +360,8 @@ int main(void)
     unanswered();
     refused();
     closed();
+    closed_with_its_node();
+    beside_a_handler();
     responding();
     return outcome("mqtt_requests");
 }

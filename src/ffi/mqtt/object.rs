@@ -465,6 +465,5 @@ unsafe fn deadline(object: *const c_void) -> Instant {
 unsafe fn ready(object: *mut c_void, source: Handle, readable: bool, writable: bool) -> bool {
     let mqtt = MqttRef::of(object);
     mqtt.with(|core| core.stream.ready(source, readable, writable));
-    mqtt.touch();
     false
 }

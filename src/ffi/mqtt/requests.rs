@@ -20,6 +20,7 @@ use crate::status::{Error, Result};
 use crate::table::{Handle, Slot, Table};
 use crate::time::Instant;
 use core::ffi::c_void;
+use core::ptr::fn_addr_eq;
 
 /// Names a request that waits for its response; 0 is none.
 pub type mote_mqtt_request = u32;
@@ -181,7 +182,6 @@ unsafe extern "C" fn on_published(user: *mut c_void, event: *const mote_mqtt_eve
             waiting.operation = 0;
         }
     });
-    mqtt.touch();
 }
 
 /// What became of the subscription to responses.
@@ -190,7 +190,6 @@ unsafe extern "C" fn on_subscribed(user: *mut c_void, event: *const mote_mqtt_ev
     let (mqtt, event) = unsafe { (MqttRef::of(user), &*event) };
     if event.status != MOTE_OK {
         mqtt.with(|core| core.requests.end_all(event.status, event.reason));
-        mqtt.touch();
     }
 }
 
@@ -225,7 +224,6 @@ unsafe extern "C" fn on_response(user: *mut c_void, event: *const mote_mqtt_even
         }
         Some((request, waiting))
     });
-    mqtt.touch();
     match found {
         Some((request, waiting)) => call(&waiting, &mote_mqtt_event { operation: request.raw(), ..*event }),
         // It comes too late, or is no response to us: nobody else will acknowledge it.
@@ -236,11 +234,15 @@ unsafe extern "C" fn on_response(user: *mut c_void, event: *const mote_mqtt_even
     }
 }
 
+type Callback = unsafe extern "C" fn(user: *mut c_void, event: *const mote_mqtt_event);
+
 /// Makes sure that responses are subscribed to.
 fn subscribe(mqtt: MqttRef) -> Result<()> {
     let user = mqtt.pointer::<c_void>();
     let known = mqtt.with(|core| {
-        let ours = |caller: &&super::object::Caller| caller.user == user && caller.callback.is_some();
+        let ours = |caller: &&super::object::Caller| {
+            caller.callback.is_some_and(|callback| fn_addr_eq(callback, on_response as Callback))
+        };
         core.handlers.iter().find(ours).is_some_and(|caller| core.client.is_subscribed(caller.operation))
     });
     if known {
