@@ -9,7 +9,7 @@ use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::coap::uri::{Encoded, Host, Uri};
 use crate::coap::wire::Code;
-use crate::ffi::arguments::{self, block, outcome, slice};
+use crate::ffi::arguments::{self, block, outcome, text};
 use crate::ffi::lookup::{ADDRESSES, MOTE_LOOKUP_MEM, mote_lookup, mote_lookup_start};
 use crate::ffi::node::NodeRef;
 use crate::ffi::status::MOTE_OK;
@@ -91,15 +91,15 @@ pub unsafe extern "C" fn mote_coap_start_by_name(
         // SAFETY: passed on to the caller of this function.
         let (out, cancel) = unsafe { (request.as_mut(), lookup.as_mut()) };
         // SAFETY: passed on to the caller of this function.
-        let text = crate::text::parse(unsafe { slice(given.uri) }?).ok_or(Error::Malformed)?;
+        let uri = unsafe { text(given.uri) }?;
         if let Some(out) = out {
             *out = 0;
         }
         if let Some(cancel) = cancel {
             *cancel = core::ptr::null_mut();
         }
-        let name = match given.remote.ip == Ip::UNSPECIFIED.0 && !text.is_empty() {
-            true => Uri::parse(text)?.host,
+        let name = match given.remote.ip == Ip::UNSPECIFIED.0 && !uri.is_empty() {
+            true => Uri::parse(uri)?.host,
             false => Host::Address { ip: Ip::UNSPECIFIED, zone: "" },
         };
         let Host::Name(name) = name else {
@@ -163,7 +163,7 @@ unsafe extern "C" fn found(
         named.count = index + 1;
     }
     if named.count > 0 {
-        status = try_next(named, status);
+        status = try_next(named, user, status);
     }
     if status == Error::Stale.code() {
         status = Error::Closed.code();
@@ -179,8 +179,8 @@ unsafe extern "C" fn found(
 }
 
 /// Starts the request to the next address to which it can start. Otherwise why it cannot; `status` when
-/// there is none left, or no time.
-fn try_next(named: &mut Named, mut status: mote_status) -> mote_status {
+/// there is none left, or no time. `user` is where `named` lies, as [`told`] gets it.
+fn try_next(named: &mut Named, user: *mut c_void, mut status: mote_status) -> mote_status {
     // SAFETY: the endpoint's pointer, which the application keeps.
     let Ok(coap) = (unsafe { CoapRef::new(named.coap) }) else { return Error::Closed.code() };
     let now = coap.node().now();
@@ -197,7 +197,7 @@ fn try_next(named: &mut Named, mut status: mote_status) -> mote_status {
         let mut config = named.config;
         config.remote = *address;
         config.callback = Some(told);
-        config.user = core::ptr::from_mut(named).cast();
+        config.user = user;
         named.tried += 1;
         // SAFETY: the application keeps what the config points to.
         status = unsafe { mote_coap_start(named.coap, &raw const config, named.request) };
@@ -221,7 +221,7 @@ unsafe extern "C" fn told(user: *mut c_void, event: *const mote_coap_event) {
     if shown.last == 0 || shown.status == MOTE_OK {
         // Somebody is there: no other address is for this request.
         named.count = 0;
-    } else if again && try_next(named, shown.status) == MOTE_OK {
+    } else if again && try_next(named, user, shown.status) == MOTE_OK {
         return;
     }
     let mote_coap_request_config { callback, user, .. } = named.config;
