@@ -650,8 +650,8 @@
 #define MOTE_MESH_PING_REPLY 12
 
 /**
- * The ping `handle` was not answered. `status` is `MOTE_ERR_TIMEOUT` or `MOTE_ERR_CANCELLED`; or
- * `MOTE_ERR_UNREACHABLE`, and then `address` reported an ICMPv6 error.
+ * The ping `handle` was not answered. `status` is `MOTE_ERR_TIMEOUT`, `MOTE_ERR_CANCELLED` or
+ * `MOTE_ERR_CLOSED`; or `MOTE_ERR_UNREACHABLE`, and then `address` reported an ICMPv6 error.
  */
 #define MOTE_MESH_PING_FAILED 13
 
@@ -4789,7 +4789,7 @@ mote_status mote_mesh_size(const struct mote_mesh_config *config, size_t *size);
  * `MOTE_ERR_INVALID` for NULL or a member out of its range; `MOTE_ERR_NO_MEMORY` when the block
  * is too small; `MOTE_ERR_FULL` when the node has no room for another object;
  * `MOTE_ERR_UNSUPPORTED` when the port has no radio; `MOTE_ERR_STATE` when the node has no
- * `radio_frames`; `MOTE_ERR_STALE` when the node is closed; `MOTE_ERR_VERSION`; what the radio
+ * `radio_frames`, or drives a mesh already: there is one radio; `MOTE_ERR_STALE` when the node is closed; `MOTE_ERR_VERSION`; what the radio
  * says.
  *
  * # Safety
@@ -4803,8 +4803,9 @@ mote_status mote_mesh_init(uint8_t *memory,
 /**
  * Closes the node of the mesh, turns the radio off and gives the memory back. NULL is a no-op.
  *
- * Pings under way end without a further event. May be called inside its own callback. Objects
- * that took a transport over are told first that it is lost, which may call their callbacks.
+ * Objects that took a transport over are told first that it is lost, which may call their callbacks.
+ * Each ping under way ends with a last `MOTE_MESH_PING_FAILED`, whose status is `MOTE_ERR_CLOSED`, before this
+ * returns. May be called inside any callback, of this object too.
  * `MOTE_ERR_STALE` when it is closed already.
  *
  * # Safety

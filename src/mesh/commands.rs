@@ -174,6 +174,13 @@ impl Mesh<'_> {
         Some((handle, self.pings.remove(handle)?))
     }
 
+    /// Takes out a ping that has not ended, for whoever is about to give the node of the mesh up.
+    pub(crate) fn abandon_ping(&mut self) -> Option<Handle> {
+        let handle = self.pings.find(|_| true)?;
+        self.pings.discard(handle);
+        Some(handle)
+    }
+
     pub(super) fn poll_pings(&mut self, now: Instant) -> Option<Event<'static>> {
         let (handle, ping) = self.end_ping(None, now)?;
         let error = if ping.cancelled { Error::Cancelled } else { Error::Timeout };

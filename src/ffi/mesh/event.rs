@@ -32,8 +32,8 @@ pub const MOTE_MESH_ROUTE: u32 = 10;
 pub const MOTE_MESH_ROUTE_LOST: u32 = 11;
 /// The ping `handle` was answered by `address` after `round_trip` milliseconds: `data`.
 pub const MOTE_MESH_PING_REPLY: u32 = 12;
-/// The ping `handle` was not answered. `status` is `MOTE_ERR_TIMEOUT` or `MOTE_ERR_CANCELLED`; or
-/// `MOTE_ERR_UNREACHABLE`, and then `address` reported an ICMPv6 error.
+/// The ping `handle` was not answered. `status` is `MOTE_ERR_TIMEOUT`, `MOTE_ERR_CANCELLED` or
+/// `MOTE_ERR_CLOSED`; or `MOTE_ERR_UNREACHABLE`, and then `address` reported an ICMPv6 error.
 pub const MOTE_MESH_PING_FAILED: u32 = 13;
 /// The socket `handle` received `data` from `address` at `local`.
 pub const MOTE_MESH_UDP: u32 = 14;

@@ -64,7 +64,7 @@ pub unsafe extern "C" fn mote_mesh_size(config: *const mote_mesh_config, size: *
 /// `MOTE_ERR_INVALID` for NULL or a member out of its range; `MOTE_ERR_NO_MEMORY` when the block
 /// is too small; `MOTE_ERR_FULL` when the node has no room for another object;
 /// `MOTE_ERR_UNSUPPORTED` when the port has no radio; `MOTE_ERR_STATE` when the node has no
-/// `radio_frames`; `MOTE_ERR_STALE` when the node is closed; `MOTE_ERR_VERSION`; what the radio
+/// `radio_frames`, or drives a mesh already: there is one radio; `MOTE_ERR_STALE` when the node is closed; `MOTE_ERR_VERSION`; what the radio
 /// says.
 ///
 /// # Safety
@@ -95,8 +95,9 @@ pub unsafe extern "C" fn mote_mesh_init(
 
 /// Closes the node of the mesh, turns the radio off and gives the memory back. NULL is a no-op.
 ///
-/// Pings under way end without a further event. May be called inside its own callback. Objects
-/// that took a transport over are told first that it is lost, which may call their callbacks.
+/// Objects that took a transport over are told first that it is lost, which may call their callbacks.
+/// Each ping under way ends with a last `MOTE_MESH_PING_FAILED`, whose status is `MOTE_ERR_CLOSED`, before this
+/// returns. May be called inside any callback, of this object too.
 /// `MOTE_ERR_STALE` when it is closed already.
 ///
 /// # Safety

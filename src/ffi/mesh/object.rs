@@ -11,7 +11,7 @@ use crate::ffi::object::{self, Kind, Object, ObjectRef};
 use crate::ffi::radio::FRAME_SIZE;
 use crate::memory::{Carver, Plan};
 use crate::mesh::host::HostQueue;
-use crate::mesh::{Config, Event, Mesh, SCRATCH};
+use crate::mesh::{Config, Event, Mesh, PingFailure, SCRATCH};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::time::Instant;
@@ -121,6 +121,10 @@ impl MeshRef {
             }
         }
         self.detach();
+        // The block is the mesh's until `mote_mesh_close` returns.
+        while let Some(ping) = self.with(|core| core.mesh.abandon_ping()) {
+            self.tell(&Event::PingFailed { ping, failure: PingFailure::Local(Error::Closed) });
+        }
     }
 
     /// Brings an event to whom it concerns. Nothing of the object may be touched afterwards.
@@ -146,6 +150,11 @@ impl MeshRef {
         {
             return;
         }
+        self.tell(event);
+    }
+
+    /// Brings an event to the application. Nothing of the object may be touched afterwards, unless it is being closed.
+    fn tell(self, event: &Event<'_>) {
         let (callback, user) = self.with(|core| (core.on_event, core.user));
         if let Some(callback) = callback {
             let event = to_c(self.pointer(), event);

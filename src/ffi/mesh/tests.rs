@@ -4,9 +4,9 @@
 
 use super::*;
 use crate::ffi::{
-    MOTE_AIR_LINE, MOTE_ERR_CANCELLED, MOTE_ERR_END, MOTE_ERR_INVALID, MOTE_ERR_NO_MEMORY, MOTE_ERR_STALE,
-    MOTE_ERR_STATE, MOTE_ERR_TIMEOUT, MOTE_ERR_UNREACHABLE, MOTE_ERR_WOULD_BLOCK, MOTE_OK, mote_air,
-    mote_air_attach, mote_air_config, mote_air_detach, mote_air_free, mote_air_new, mote_air_now,
+    MOTE_AIR_LINE, MOTE_ERR_CANCELLED, MOTE_ERR_CLOSED, MOTE_ERR_END, MOTE_ERR_INVALID, MOTE_ERR_NO_MEMORY,
+    MOTE_ERR_STALE, MOTE_ERR_STATE, MOTE_ERR_TIMEOUT, MOTE_ERR_UNREACHABLE, MOTE_ERR_WOULD_BLOCK, MOTE_OK,
+    mote_air, mote_air_attach, mote_air_config, mote_air_detach, mote_air_free, mote_air_new, mote_air_now,
     mote_air_port, mote_air_run, mote_node, mote_node_close, mote_node_config, mote_node_init,
 };
 use crate::port::mote_port;
@@ -278,6 +278,40 @@ fn pings_end_once_each_and_closing_in_the_callback_is_allowed() {
     assert_eq!((failed.handle, failed.status), (ping, MOTE_ERR_CANCELLED));
     assert_eq!(unsafe { mote_mesh_close(world.meshes[0]) }, MOTE_ERR_STALE);
     assert_eq!(world.ping(0, &nobody, 1).err(), Some(Error::Stale));
+    world.end();
+}
+
+#[test]
+fn closing_a_mesh_ends_its_pings() {
+    let world = World::new(2, |_, config| config.pings = 2);
+    world.run(60_000);
+    let pings = [1000, u32::MAX].map(|timeout| world.ping(0, &world.address(1), timeout).unwrap());
+    assert_eq!(unsafe { mote_mesh_close(world.meshes[0]) }, MOTE_OK);
+    for ping in pings {
+        let (failed, _) = world.seen(0, MOTE_MESH_PING_FAILED).unwrap();
+        assert_eq!((failed.handle, failed.status), (ping, MOTE_ERR_CLOSED));
+    }
+    assert!(world.seen(0, MOTE_MESH_PING_FAILED).is_none());
+    world.end();
+}
+
+#[test]
+fn a_radio_serves_one_mesh_at_a_time() {
+    let mut world = World::new(1, |_, _| {});
+    let config = mote_mesh_config {
+        size: size_of::<mote_mesh_config>() as u32,
+        node: world.nodes[0],
+        eui64: [2, 0, 0, 0, 0, 1, 0, 9],
+        ..zeroed()
+    };
+    let memory = vec![0u8; 65_536].leak();
+    let mut second = null_mut();
+    let mut init =
+        || unsafe { mote_mesh_init(memory.as_mut_ptr(), memory.len(), &raw const config, &raw mut second) };
+    assert_eq!(init(), MOTE_ERR_STATE);
+    assert_eq!(unsafe { mote_mesh_close(world.meshes[0]) }, MOTE_OK);
+    assert_eq!(init(), MOTE_OK);
+    world.meshes[0] = second;
     world.end();
 }
 
