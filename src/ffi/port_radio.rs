@@ -41,11 +41,11 @@ impl PortRadio {
     ///
     /// # Errors
     /// [`Error::Unsupported`] when the port has none, [`Error::State`] when the node has no room
-    /// for frames, what the port says.
+    /// for frames or another object has the radio, what the port says.
     pub(crate) fn open(node: NodeRef) -> Result<PortRadio> {
         let mut room = room::<mote_port_radio>();
         let table = *node.services().service(&mut room)?;
-        if !node.has_radio_room() {
+        if !node.has_radio_room() || node.radio().is_some() {
             return Err(Error::State);
         }
         let state = node.services().state;

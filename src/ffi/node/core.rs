@@ -127,7 +127,9 @@ pub(crate) struct Core {
     pool: Pool,
     now: Instant,
     pub(super) running: bool,
-    /// The port's descriptor follows the deadline, as it was after the last poll.
+    /// The application polls the port's descriptor, which has to follow the deadline.
+    pub(super) watched: bool,
+    /// It does, as the deadline was after the last turn.
     pub(super) armed: bool,
 }
 
@@ -375,6 +377,11 @@ impl NodeRef {
         !self.shared().frames.is_empty()
     }
 
+    /// The source that stands for the port's radio, if an object has it.
+    pub(crate) fn radio(self) -> Option<Handle> {
+        self.with(|core| core.schedule.find(|what| matches!(what, Channel::Radio)))
+    }
+
     /// Whether the config made room for what a radio tells.
     pub(crate) fn has_radio_room(self) -> bool {
         self.shared().frames.capacity() > 0
@@ -439,7 +446,7 @@ impl NodeRef {
             !core.running && core::mem::replace(&mut core.armed, false)
         });
         if follows {
-            // The deadline may be nearer now: a poll makes the descriptor follow it again.
+            // The deadline may be nearer now: a turn makes the descriptor follow it again.
             let _ = self.wake_if_possible();
         }
     }

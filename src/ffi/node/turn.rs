@@ -21,20 +21,27 @@ const WORK_PER_TURN: usize = 256;
 
 /// See `mote_node_run`.
 pub(super) fn run(node: NodeRef, timeout: u64) -> Result<()> {
-    begin(node)?;
-    let result = wait(node, timeout).and_then(|()| turn(node));
-    end(node);
-    result
+    once(node, Some(timeout))
 }
 
 /// See `mote_node_poll`.
 pub(super) fn poll(node: NodeRef) -> Result<()> {
-    begin(node)?;
-    let alarm = &node.services().alarm;
-    let result = if alarm.wait.is_some() { wait(node, 0) } else { Ok(()) }.and_then(|()| turn(node));
-    end(node);
-    // Datagrams that found no room wait for the socket, not for the clock.
-    arm(node, due(node))?;
+    let can_wait = node.services().alarm.wait.is_some();
+    once(node, can_wait.then_some(0))
+}
+
+/// Waits, unless `timeout` is `None`, and does what is due.
+fn once(node: NodeRef, timeout: Option<u64>) -> Result<()> {
+    if node.with(|core| core::mem::replace(&mut core.running, true)) {
+        return Err(Error::State);
+    }
+    let waited = timeout.map_or(Ok(()), |timeout| wait(node, timeout));
+    let result = waited.and_then(|()| turn(node));
+    node.with(|core| core.running = false);
+    if node.with(|core| core.watched) {
+        // Datagrams that found no room wait for the socket, not for the clock.
+        arm(node, due(node))?;
+    }
     result
 }
 
@@ -46,14 +53,6 @@ fn arm(node: NodeRef, Instant(deadline): Instant) -> Result<()> {
     check(unsafe { arm(services.state, deadline) })?;
     node.with(|core| core.armed = true);
     Ok(())
-}
-
-fn begin(node: NodeRef) -> Result<()> {
-    if node.with(|core| core::mem::replace(&mut core.running, true)) { Err(Error::State) } else { Ok(()) }
-}
-
-fn end(node: NodeRef) {
-    node.with(|core| core.running = false);
 }
 
 /// See `mote_node_next_deadline`.
@@ -73,7 +72,7 @@ pub(super) fn descriptor(node: NodeRef) -> Result<i32> {
     let mut descriptor = -1;
     // SAFETY: the port's contract.
     check(unsafe { function(node.services().state, &raw mut descriptor) })?;
-    // From now on it follows the deadline.
+    node.with(|core| core.watched = true);
     arm(node, deadline(node))?;
     Ok(descriptor)
 }
@@ -112,13 +111,11 @@ fn turn(node: NodeRef) -> Result<()> {
         }
     });
     if node.has_radio_letters() {
-        let radio = node.with(|core| {
-            let radio = core.schedule.find(|what| matches!(what, Channel::Radio));
-            radio.into_iter().for_each(|radio| core.schedule.ready(radio, true, false));
-            radio.is_some()
-        });
-        // Nobody listens any more: what the radio told last is dropped.
-        while !radio && node.take_radio_letter().is_some() {}
+        match node.radio() {
+            Some(radio) => node.with(|core| core.schedule.ready(radio, true, false)),
+            // Nobody listens any more: what the radio told last is dropped.
+            None => while node.take_radio_letter().is_some() {},
+        }
     }
     // Looked for before the rest: what is posted meanwhile keeps the node awake for another turn.
     let mut posts = true;
