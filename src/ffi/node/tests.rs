@@ -18,6 +18,8 @@ struct World {
     incoming: VecDeque<(u16, Vec<u8>)>,
     outgoing: Vec<(u16, Vec<u8>)>,
     room: usize,
+    /// The socket that takes nothing.
+    blocked: usize,
     receive_error: i32,
     receive_calls: usize,
     open: usize,
@@ -71,7 +73,7 @@ unsafe extern "C" fn udp_open(
     // SAFETY: as in `world`; `socket` is an output.
     unsafe {
         world(state).open += 1;
-        socket.write(1);
+        socket.write(world(state).open);
     }
     MOTE_OK
 }
@@ -114,7 +116,7 @@ unsafe extern "C" fn udp_receive(
 
 unsafe extern "C" fn udp_send(
     state: *mut c_void,
-    _: usize,
+    socket: usize,
     datagrams: *const mote_port_datagram,
     count: usize,
     sent: *mut usize,
@@ -123,6 +125,9 @@ unsafe extern "C" fn udp_send(
     unsafe {
         let world = world(state);
         let mut taken = 0;
+        if socket == world.blocked {
+            return crate::ffi::MOTE_ERR_WOULD_BLOCK;
+        }
         while taken < count && world.room > 0 {
             let datagram = &*datagrams.add(taken);
             if datagram.remote.port == 13 {
@@ -359,6 +364,51 @@ fn batches_gather_and_failures_come_back_as_events() {
     // SAFETY: valid pointers.
     assert_eq!(unsafe { mote_node_get_statistics(node, &raw mut statistics) }, MOTE_OK);
     assert_eq!((statistics.received, statistics.sent, statistics.truncated, statistics.unsent), (2, 4, 1, 1));
+}
+
+#[test]
+fn a_full_socket_does_not_hold_another_one_back() {
+    let (world, port) = make_world();
+    let node = make_node(&mote_node_config { send_batch: 2, ..config_for(port) });
+    let (first, second) = (Probe::attach(node), Probe::attach(node));
+    world.borrow_mut().blocked = 1;
+    assert_eq!(first.send(1, b"waits"), Ok(()));
+    assert_eq!(second.send(2, b"goes"), Ok(()));
+    assert_eq!(world.borrow().outgoing, [(2, b"goes".to_vec())]);
+    // What waits goes in its order.
+    world.borrow_mut().blocked = 2;
+    assert_eq!(first.send(1, b"too"), Ok(()));
+    assert_eq!(second.send(2, b"back"), Ok(()));
+    world.borrow_mut().blocked = 0;
+    run(node, 0);
+    let ports: Vec<u16> = world.borrow().outgoing.iter().map(|(port, _)| *port).collect();
+    assert_eq!(ports, [2, 1, 1, 2]);
+}
+
+#[test]
+fn exactly_the_bytes_that_it_asks_for_suffice() {
+    let (_world, port) = make_world();
+    let config = config_for(port);
+    let (mut size, mut node) = (0, ::core::ptr::null_mut());
+    let mut memory = vec![0u8; 2 * MOTE_NODE_MEM];
+    let mut short = 0;
+    for offset in 0..align_of::<u64>() * 2 {
+        // SAFETY: the block is inside `memory`, and outlives the node.
+        unsafe {
+            assert_eq!(mote_node_size(&config, &raw mut size), MOTE_OK);
+            let block = memory.as_mut_ptr().add(offset);
+            match mote_node_init(block, size - 1, &config, &raw mut node) {
+                MOTE_OK => assert_eq!(mote_node_close(node), MOTE_OK),
+                status => {
+                    assert_eq!(status, MOTE_ERR_NO_MEMORY);
+                    short += 1;
+                }
+            }
+            assert_eq!(mote_node_init(block, size, &config, &raw mut node), MOTE_OK);
+            assert_eq!(mote_node_close(node), MOTE_OK);
+        }
+    }
+    assert_eq!(short, 1, "at one alignment the last byte is needed");
 }
 
 #[test]

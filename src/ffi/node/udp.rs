@@ -223,8 +223,10 @@ impl Datagram for Sender {
             // Full, or of another source: what goes now makes room. A refusal is this transport's loss of a datagram,
             // like any on the way; its sender repeats what matters.
             flush(node, false);
-            let pushed = node.with(|core| core.outbox.push(self.source, path, datagram));
-            return if pushed { Ok(()) } else { Err(Error::WouldBlock) };
+            if node.with(|core| core.outbox.push(self.source, path, datagram)) {
+                return Ok(());
+            }
+            // It made none. So the socket is asked itself, which tells of room once it has said that there is none.
         }
         let parcel = Parcel(outgoing(path, datagram.as_ptr().cast_mut(), datagram.len()));
         send(node.services(), socket, &[parcel])?;
