@@ -74,7 +74,7 @@ impl Rpl<'_> {
                 {
                     dodag.id < of.id
                 }
-                _ => unwanted < least,
+                _ => unwanted < least || (unwanted == least && neighbour.parent),
             };
             if better && rank != INFINITE_RANK {
                 (least, of) = (unwanted, Some(dodag));
@@ -209,11 +209,12 @@ impl Node<'_> {
         // No version has been advertised yet since it was adopted.
         let moved = dodag.rank == INFINITE_RANK;
         let former = dodag.preferred;
+        // The root may have started anew, with other parameters.
+        dodag.leaf = self.leaf || !dodag.can_route();
         if dodag.is_member() {
             self.statistics.parent_switches =
                 self.statistics.parent_switches.wrapping_add(u16::from(former != choice.neighbour));
         } else {
-            dodag.leaf = self.leaf || !dodag.can_route();
             dodag.dtsn = lollipop::fresh(cx.random);
             dodag.tell |= tell::JOINED | if dodag.prefix.prefix_len > 0 { tell::PREFIX } else { 0 };
             dodag.trickle.stop();
@@ -224,8 +225,8 @@ impl Node<'_> {
         // Small changes wait for the next DIO; a packet that meets them in the wrong order
         // (RFC 6550 §11.2) brings that forward.
         let drifted = choice.rank.abs_diff(dodag.advertised) >= unit.saturating_mul(3);
-        // Whoever trusts the rank from before could take this node for a parent that is below it.
-        let sunk = known & (parent_rank >= dodag.advertised);
+        // Whoever trusts the rank from before could take this node for a parent that is below it, or none.
+        let sunk = known & ((parent_rank >= dodag.advertised) | dodag.leaf);
         // Without short cuts: they multiply the code.
         if rejoined | moved | (drifted & known) {
             dodag.reset_trickle(cx);
