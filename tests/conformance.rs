@@ -75,7 +75,7 @@ fn the_statements_of_the_mesh_are_listed_with_tests_that_exist() {
         ("RFC 4944", 21, 2),
         ("RFC 6206", 9, 0),
         ("RFC 6282", 25, 0),
-        ("RFC 6550", 46, 8),
+        ("RFC 6550", 49, 9),
         ("RFC 6551", 6, 1),
         ("RFC 6552", 7, 3),
         ("RFC 6553", 7, 0),

@@ -46,11 +46,32 @@ impl Dodag {
     /// Starts the DelayDAO timer, unless it runs or an answer is awaited.
     #[inline(never)]
     pub(super) fn schedule_dao(&mut self, cx: &mut RplContext<'_>) {
-        let downward = self.mode != Mode::NoDownwardRoutes as u8;
-        if self.membership == Membership::Joined && downward && self.dao.backoff.is_none() {
+        if self.may_advertise() {
             let delay = u64::from(cx.random.below(DAO_DELAY));
             self.timers[ADVERTISE].hasten(cx.now.after(delay));
         }
+    }
+
+    /// Has a DAO sent not later than `then`, unless an answer is awaited.
+    pub(super) fn advertise_by(&mut self, then: Instant) {
+        if self.may_advertise() {
+            self.timers[ADVERTISE].hasten(then);
+        }
+    }
+
+    fn may_advertise(&self) -> bool {
+        self.membership == Membership::Joined && self.is_downward() && self.dao.backoff.is_none()
+    }
+
+    fn is_downward(&self) -> bool {
+        self.mode != Mode::NoDownwardRoutes as u8
+    }
+
+    /// Whether a parent or the root has still to hear of the own targets.
+    pub(super) fn owes_news(&self) -> bool {
+        (self.dao.dirty || self.dao.pending)
+            && self.is_downward()
+            && matches!(self.membership, Membership::Joined | Membership::Detached)
     }
 }
 
@@ -387,9 +408,6 @@ impl Node<'_> {
             dodag.set(REFRESH, cx, half - spread);
             if refused {
                 dodag.tell |= tell::REFUSED;
-            }
-            for target in self.targets.iter_mut().filter(|target| target.withdrawn) {
-                *target = super::OwnTarget::default();
             }
             if let Some(parent) = parent.filter(|_| dodag.stores()) {
                 parent.refused = refused;

@@ -259,7 +259,8 @@ impl Dodag {
         if self.is_root() {
             return Some(&self.id);
         }
-        let own = targets.iter().find(|target| target.used && target.target.prefix_len == 128)?;
+        let is_own = |own: &&OwnTarget| own.is_here() && !own.external && own.target.prefix_len == 128;
+        let own = targets.iter().find(is_own)?;
         Some(&own.target.prefix)
     }
 

@@ -3,10 +3,11 @@
 //! (RFC 6550 §11, RFC 6553, RFC 6554, RFC 9008).
 #![forbid(unsafe_code)]
 
-use super::dodag::{ADVERTISE, Dodag, Membership};
+use super::dodag::{Dodag, Membership};
 use super::neighbours::{Neighbour, interface_identifier, link_local};
 use super::non_storing::MAX_HOPS;
 use super::routes::{self, mark};
+use super::storing::NO_PATH_DELAY;
 use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance};
 use super::{Node, Rpl, count, dodag_of, seconds};
 use crate::address::Ip;
@@ -103,9 +104,7 @@ impl Node<'_> {
                 if returned {
                     dodag.ask_children(self.now);
                 }
-                if !dodag.is_root() && dodag.dao.backoff.is_none() {
-                    dodag.timers[ADVERTISE].hasten(flow.now.after(1_000));
-                }
+                dodag.advertise_by(flow.now.after(NO_PATH_DELAY));
             }
         }
         let next = found.and_then(|entry| self.routes.get(entry));

@@ -10,15 +10,42 @@ use super::{Node, RplContext, count, lollipop};
 use crate::status::{Error, Result};
 use core::cmp::Ordering;
 
+/// Whether groups of targets are each followed by a group of transits (RFC 6550 §9.4).
+fn is_grouped(mut options: Options<'_>) -> bool {
+    let (mut any, mut answered) = (false, false);
+    while let Some((kind, _)) = options.next_raw() {
+        match kind {
+            option::TARGET => (any, answered) = (true, false),
+            option::TRANSIT if any => answered = true,
+            option::TRANSIT => return false,
+            _ => {}
+        }
+    }
+    answered
+}
+
+/// What the group behind a target says of it: its first transit that is no No-Path, else its last.
+fn transit_behind(mut options: Options<'_>) -> Result<Transit<'_>> {
+    let mut found: &[u8] = &[];
+    while let Some((kind, data)) = options.next_raw() {
+        match kind {
+            option::TRANSIT if matches!(found, [] | [_, _, _, 0, ..]) => found = data,
+            option::TARGET if !found.is_empty() => break,
+            _ => {}
+        }
+    }
+    Transit::parse(found)
+}
+
 impl Node<'_> {
-    /// Learns every pair of a target and the first transit behind its group (RFC 6550 §9.4). The
+    /// Learns every pair of a target and what is said of it. The
     /// DAO came from the child at `slot` of the neighbours, which is of no account in non-storing
     /// mode.
     ///
     /// # Errors
-    /// [`Error::Full`] when a target could not be kept; [`Error::Malformed`] when a target has no
-    /// transit or a transit no target, and for what no node can say; [`Error::State`] when the child is
-    /// the preferred parent. The first one, after all pairs were tried.
+    /// [`Error::Malformed`] when a target has no transit or a transit no target: nothing is learned then. Else the
+    /// first one of these, after all pairs were tried: [`Error::Full`] when a target could not be kept,
+    /// [`Error::Malformed`] for what no node can say, [`Error::State`] when the child is the preferred parent.
     pub(super) fn learn(
         &mut self,
         cx: &mut RplContext<'_>,
@@ -26,31 +53,23 @@ impl Node<'_> {
         slot: u16,
         mut options: Options<'_>,
     ) -> Result<()> {
-        let mut outcome = None;
+        if !is_grouped(options) {
+            return Err(Error::Malformed);
+        }
+        let mut outcome = Ok(());
         let mut news = false;
         while let Some((kind, data)) = options.next_raw() {
             if kind == option::TARGET {
-                let mut ahead = options;
-                let transit = loop {
-                    match ahead.next_raw() {
-                        Some((option::TRANSIT, data)) => break Transit::parse(data),
-                        Some(_) => {}
-                        None => break Err(Error::Malformed),
-                    }
-                };
-                let learned = transit
+                let learned = transit_behind(options)
                     .and_then(|transit| self.learn_target(dodag, slot, &Target::read(data), &transit))
                     .map(|changed| news |= changed);
-                outcome = Some(outcome.unwrap_or(Ok(())).and(learned));
-            } else if kind == option::TRANSIT && outcome.is_none() {
-                break;
+                outcome = outcome.and(learned);
             }
         }
         if news {
             dodag.schedule_dao(cx);
             self.sweep_by(self.now);
         }
-        let outcome = outcome.unwrap_or(Err(Error::Malformed));
         if outcome == Err(Error::Full) {
             count(&mut self.statistics.table_full);
         }
@@ -73,7 +92,7 @@ impl Node<'_> {
             if dodag.preferred == slot && !gone {
                 return Err(Error::State);
             }
-            is_own |= self.targets.iter().any(|own| own.used && own.target == *target);
+            is_own |= self.targets.iter().any(|own| own.is_here() && own.target == *target);
         } else {
             is_own |= transit.parent.is_none() || parent.prefix.is_multicast() || *target == parent;
         }
@@ -83,7 +102,7 @@ impl Node<'_> {
         let expiry = routes::expiry(self.now, transit.path_lifetime, dodag.configuration.lifetime_unit);
         let known = routes::find(self.routes, dodag.owner, target);
         let live = known.and_then(|known| self.routes.get(known)).filter(|route| !route.is(mark::NO_PATH));
-        let mut news = true;
+        let mut newer = true;
         if let Some(route) = live {
             // Counters in their linear part tell of a node that has started anew; of a child that may
             // be told by others too only the child itself.
@@ -93,14 +112,18 @@ impl Node<'_> {
                 Some(Ordering::Less) if !restarted && route.via != NOWHERE => return Ok(false),
                 // It claimed the target before the present next hop did, and says nothing new.
                 Some(Ordering::Equal) if route.other == slot && !gone => return Ok(false),
-                Some(Ordering::Equal) if storing => news = false,
+                Some(Ordering::Equal) => newer = false,
                 _ => {}
             }
         }
         if gone {
-            return Ok(match (known, live.map(|route| route.via)) {
-                (Some(entry), Some(via)) => {
-                    let through = if storing { slot } else { via };
+            return Ok(match (known, live) {
+                (Some(entry), Some(route)) => {
+                    // It may be about one of several parents, unless it is newer than what is known of all.
+                    if !storing && !newer && *self.parent_of(dodag, route) != parent.prefix {
+                        return Ok(false);
+                    }
+                    let through = if storing { slot } else { route.via };
                     self.withdraw_route(dodag, entry, through, transit.path_sequence)
                 }
                 // All that lies within is meant (see the farewell of a child that moves away).
@@ -108,6 +131,7 @@ impl Node<'_> {
                 _ => false,
             });
         }
+        let news = newer || !storing;
         let mut hop = slot;
         if !storing {
             hop = ROOT;

@@ -62,8 +62,8 @@ pub type RplContext<'a> = Context<'a, dyn ControlPlane + 'a>;
 /// `ff02::1a`, all RPL nodes of the link (RFC 6550 §20.19).
 pub const ALL_RPL_NODES: Ip = Ip::v6([0xff02, 0, 0, 0, 0, 0, 0, 0x1a]);
 
-/// Room for the largest message that this engine sends.
-const MAX_BODY: usize = 176;
+/// Room for the largest message that this engine sends: a DAO of a local instance with four targets and their parents.
+const MAX_BODY: usize = 4 + 16 + 4 * (20 + 22);
 
 /// Mode of operation of a DODAG (RFC 6550 §6.3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,8 +207,15 @@ struct OwnTarget {
     target: wire::Target,
     used: bool,
     external: bool,
-    /// To be withdrawn by a No-Path.
+    /// It is reached here no longer; its place is kept until that has been told by a No-Path.
     withdrawn: bool,
+}
+
+impl OwnTarget {
+    /// Whether it is here.
+    fn is_here(&self) -> bool {
+        self.used && !self.withdrawn
+    }
 }
 
 /// The RPL engine of one interface.
@@ -315,7 +322,8 @@ impl<'m> Rpl<'m> {
         self.change_target(cx, address, prefix_len, Some(external))
     }
 
-    /// Stops advertising an own address or prefix, by a No-Path.
+    /// Stops advertising an own address or prefix, by a No-Path. Its place is free once that has been
+    /// acknowledged, or at the next [`poll`](Rpl::poll) when nobody is to hear of it.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -385,14 +393,21 @@ impl<'m> Rpl<'m> {
         guess: bool,
         lost: bool,
     ) {
+        let Rpl { dodags, node } = self;
         let (iid, second) = (neighbour.interface_identifier(), seconds(now));
-        for entry in self.node.neighbours.iter_mut().filter(|entry| entry.owner != 0 && entry.iid == iid) {
+        node.now = second;
+        for slot in 0..node.neighbours.len() {
+            let entry = node.neighbours.get_mut(slot).filter(|entry| entry.owner != 0 && entry.iid == iid);
+            let Some(entry) = entry else { continue };
             if etx != 0 && !(guess && entry.etx == etx) {
                 entry.measure(etx, second);
-                self.node.reselect = true;
+                node.reselect = true;
             }
-            if lost {
-                self.node.reselect |= entry.fail(second);
+            if lost && entry.fail(second) {
+                node.reselect = true;
+                if let Some(dodag) = dodags.get_mut(place(entry.owner)) {
+                    node.lose_child(now, dodag, slot as u16);
+                }
             }
         }
     }
@@ -481,6 +496,7 @@ impl<'m> Rpl<'m> {
         if self.node.solicit_at.is_due(cx.now) {
             self.solicit(cx);
         }
+        self.node.forget_withdrawn(self.dodags);
         self.next_told()
     }
 
@@ -627,6 +643,16 @@ impl Node<'_> {
         }
         self.probe_parent(cx, dodag);
         self.poll_dao(cx, dodag);
+    }
+
+    /// Gives the places of withdrawn targets back, once all have heard of it who are to.
+    fn forget_withdrawn(&mut self, dodags: &[Dodag]) {
+        if dodags.iter().any(Dodag::owes_news) {
+            return;
+        }
+        for target in self.targets.iter_mut().filter(|target| target.withdrawn) {
+            *target = OwnTarget::default();
+        }
     }
 
     /// Has the routes looked through not later than at `second`.

@@ -4,7 +4,7 @@
 
 use super::Node;
 use super::dodag::Dodag;
-use super::routes::{self, PARENT, ROOT, mark};
+use super::routes::{self, PARENT, ROOT, Route, mark};
 use super::wire::Shape;
 use crate::address::Ip;
 use crate::bytes::Writer;
@@ -33,6 +33,11 @@ impl Node<'_> {
             }
             next = usize::from(route.via ^ PARENT);
         }
+    }
+
+    /// The parent that a route was advertised with.
+    pub(super) fn parent_of<'a>(&'a self, dodag: &'a Dodag, route: &Route) -> &'a Ip {
+        self.routes.get(usize::from(route.via ^ PARENT)).map_or(&dodag.id, |parent| Ip::of(&parent.target))
     }
 
     /// Whether the last hop of the path is no RPL node, so that its parent is the last one

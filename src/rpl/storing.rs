@@ -8,6 +8,10 @@ use super::routes::{NOWHERE, Route, mark};
 use super::wire::Target;
 use crate::address::Ip;
 use crate::ipv6::source_selection::in_prefix;
+use crate::time::Instant;
+
+/// How long the parent is not told that a route has ended which failed, in milliseconds: others may end with it.
+pub(super) const NO_PATH_DELAY: u64 = 1_000;
 
 impl Node<'_> {
     /// A neighbour no longer leads to a target. If another claims it too, that one takes over;
@@ -65,6 +69,15 @@ impl Node<'_> {
             }
         }
         ended
+    }
+
+    /// A neighbour cannot be reached: no route leads through it any more (RFC 6550 §8.2.1). Should it be there still,
+    /// it is asked for them.
+    pub(super) fn lose_child(&mut self, now: Instant, dodag: &mut Dodag, slot: u16) {
+        if dodag.stores() && self.withdraw_through(dodag, slot, &Target::default()) {
+            dodag.advertise_by(now.after(NO_PATH_DELAY));
+            dodag.ask_children(self.now);
+        }
     }
 
     /// Frees all entries of a DODAG.

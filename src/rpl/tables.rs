@@ -3,9 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::Membership;
-use super::routes::{NOWHERE, PARENT};
+use super::routes::NOWHERE;
 use super::wire::Configuration;
-use super::{Mode, Rpl, neighbours, place};
+use super::{Rpl, neighbours, place};
 use crate::address::Ip;
 use crate::ipv6::link::LinkAddress;
 
@@ -121,11 +121,7 @@ impl Rpl<'_> {
         let live = |route: &&super::Route| route.owner != 0 && route.via != NOWHERE && route.is_live(0);
         self.node.routes.iter().filter(live).map(|route| {
             let via = match self.dodags.get(place(route.owner)) {
-                Some(dodag) if dodag.mode == Mode::NonStoring as u8 => self
-                    .node
-                    .routes
-                    .get(usize::from(route.via ^ PARENT))
-                    .map_or(dodag.id, |parent| Ip(parent.target)),
+                Some(dodag) if dodag.is_non_storing() => *self.node.parent_of(dodag, route),
                 _ => {
                     let next = self.node.neighbours.get(usize::from(route.via));
                     next.map_or(Ip::UNSPECIFIED, neighbours::Neighbour::link_local)

@@ -3,6 +3,7 @@
 #![cfg(all(feature = "rpl-storing", feature = "rpl-non-storing", feature = "of0", feature = "mrhof"))]
 
 mod bench;
+mod corners;
 mod daos;
 mod harness;
 mod networks;
