@@ -17,7 +17,7 @@ use crate::time::Instant;
 use crate::transport::{DatagramContext, Path};
 
 /// By how much sooner than for an acknowledgement to look again when the transport has no room and
-/// does not tell when it has: 62 milliseconds at first by default.
+/// does not tell when it has: 125 milliseconds or more at first by default.
 const BLOCKED: u32 = 32;
 
 impl<'m> Endpoint<'m> {
@@ -145,10 +145,7 @@ impl<'m> Endpoint<'m> {
         path: &Path,
         params: Option<&Params>,
     ) -> Result<&'m Pending> {
-        let Some(pending) = self.take_request() else {
-            self.count_full();
-            return Err(Error::Full);
-        };
+        let pending = self.take_request().ok_or(Error::Full)?;
         let head = &pending.head;
         let peer = self.peer(cx, path, true);
         let Some(peer) = peer.filter(|peer| !self.peers.get(*peer).is_exhausted(self.now, self.lifetime))
@@ -167,8 +164,13 @@ impl<'m> Endpoint<'m> {
         Ok(pending)
     }
 
-    pub(super) fn take_request(&self) -> Option<&'m Pending> {
-        self.tables.requests.get(self.tables.take(REQUEST, self.freed, 0, 0)?)
+    /// A free place for a request.
+    pub(super) fn take_request(&mut self) -> Option<&'m Pending> {
+        let place = self.tables.take(REQUEST, self.freed, 0, 0);
+        if place.is_none() {
+            self.count_full();
+        }
+        self.tables.requests.get(place?)
     }
 
     /// Draws a token: 32 random bits, which on a secured path are followed by a number that is
@@ -248,13 +250,14 @@ impl<'m> Endpoint<'m> {
         head.message_id.set(id);
         message::stamp(self.pool.get_mut(head), id);
         let con = head.is(CON);
-        match self.send_stored(cx, head) {
+        let sent = self.send_stored(cx, head);
+        if sent == Err(Error::WouldBlock) && head.again(head.count.get()) {
             // A few looks at growing distance; then it counts as sent and lost, so that it ends.
-            Err(Error::WouldBlock) if head.again(head.count.get()) => {
-                return self.wait(head, head.patience() / BLOCKED);
-            }
-            sent if con && matches!(sent, Ok(()) | Err(Error::WouldBlock)) => {
-                head.tries.set(0);
+            return self.wait(head, head.patience() / BLOCKED);
+        }
+        head.tries.set(0);
+        match sent {
+            Ok(()) | Err(Error::WouldBlock) if con => {
                 head.stage.set(Stage::Ack);
                 self.wait_for_answer(head);
             }
@@ -355,6 +358,7 @@ impl<'m> Endpoint<'m> {
             } else if head.at(Stage::Ack) {
                 head.stage.set(Stage::Response);
                 self.wait(head, pending.timeout.get());
+                self.release(pending);
                 // Nobody shall answer: the ACK is all there is.
                 if self.no_response(pending) != Some(NO_RESPONSE_AT_ALL) {
                     return None;
@@ -393,13 +397,14 @@ impl<'m> Endpoint<'m> {
                 let unanswered = self.no_response(pending).is_some_and(|bits| bits != 0);
                 if !(head.is(GROUP) || (stage == Stage::Response && unanswered)) {
                     self.count_timeout();
-                    // Leave a silent peer alone for as long as PROBING_RATE says.
-                    // A message is shorter than 64 KiB, so that 32 bits suffice.
-                    let length = self.pool.get(head).len() as u32;
-                    let pause = length.wrapping_mul(1000).checked_div(self.config.params.probing_rate);
-                    let waited = if stage == Stage::Ack { u32::MAX } else { pending.timeout.get() };
-                    let pause = pause.unwrap_or(0).saturating_sub(waited);
-                    self.peer_of(head).quiet_until.set(self.now.after(pause.into()));
+                    if stage == Stage::Response {
+                        // Leave a silent peer alone for as long as PROBING_RATE says.
+                        // A message is shorter than 64 KiB, so that 32 bits suffice.
+                        let length = self.pool.get(head).len() as u32;
+                        let pause = length.wrapping_mul(1000).checked_div(self.config.params.probing_rate);
+                        let pause = pause.unwrap_or(0).saturating_sub(pending.timeout.get());
+                        self.peer_of(head).quiet_until.set(self.now.after(pause.into()));
+                    }
                     result = Err(Error::Timeout);
                 }
             }

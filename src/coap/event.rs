@@ -56,7 +56,8 @@ pub struct Request<'a> {
     /// Whether to send it confirmably. To a group it is never.
     pub confirmable: bool,
     /// Whether to register as an observer (RFC 7641): every notification is an
-    /// [`Event::Response`], until cancelled.
+    /// [`Event::Response`], until cancelled. The rest of one that takes several messages does not come when a newer one
+    /// has come, when the state changes meanwhile, or when there is no room for fetching it.
     pub observe: bool,
     /// Where in the body of the answer to begin, in bytes: a multiple of the block size.
     pub offset: u32,

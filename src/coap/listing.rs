@@ -3,9 +3,16 @@
 #![forbid(unsafe_code)]
 
 use super::link::{Emitter, Filter, Link, Window};
-use super::resources::{Resource, flags};
+use super::resources::{Resource, flags, methods};
 use super::wire::{Options, number};
 use crate::table::Table;
+
+/// The Content-Format `application/link-format`.
+pub(super) const LINK_FORMAT: u16 = 40;
+
+/// The list is a resource itself.
+pub(super) const LIST: Resource<'static> =
+    Resource { produces: &[LINK_FORMAT], ..Resource::new("/.well-known/core", methods::GET) };
 
 /// Writes what of the list falls to the places from `skip` on, as far as there is room.
 pub(super) fn write<'r>(

@@ -80,15 +80,26 @@ impl<'m> Endpoint<'m> {
     }
 
     /// No acknowledgement came: sends an entry's message again, unless that was done often enough.
+    ///
+    /// Whoever slept through the time for it, and as much again as before the first, misses it: all that is sent has
+    /// to lie within MAX_TRANSMIT_SPAN (RFC 7252 §4.2). After the last there is still time for what came meanwhile.
     #[inline(never)]
     pub(super) fn send_again(&mut self, cx: &mut DatagramContext<'_>, owner: &Head, retries: u8) -> bool {
-        if !owner.again(retries) {
-            return false;
+        let delay = owner.delay.get();
+        let mut late = (self.now.0 as u32).wrapping_sub(owner.due.get().0 as u32);
+        while owner.again(retries) {
+            let patience = owner.patience();
+            if late <= delay {
+                self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
+                let _ = self.send_stored(cx, owner);
+            }
+            if late <= patience || owner.tries.get() == retries {
+                self.wait(owner, patience.checked_sub(late).unwrap_or(delay));
+                return true;
+            }
+            late -= patience;
         }
-        self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
-        let _ = self.send_stored(cx, owner);
-        self.wait_for_answer(owner);
-        true
+        false
     }
 
     /// An entry becomes due in so many milliseconds.

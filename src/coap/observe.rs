@@ -53,11 +53,11 @@ impl<'m> Endpoint<'m> {
                 let head = &fresh.head;
                 head.stage.set(Stage::Observing);
                 head.due.set(self.now);
-                fresh.resource.set(exchange.resource.get());
                 fresh.exchange.set(None);
                 fresh
             }
         };
+        observer.resource.set(exchange.resource.get());
         if self.store(&observer.head, datagram).is_err() {
             self.free(&observer.head);
             return Cause::Request;
@@ -179,26 +179,26 @@ impl<'m> Endpoint<'m> {
         cx: &mut DatagramContext<'_>,
         scratch: &'d mut [u8],
     ) -> Option<Event<'d>> {
-        let observer = self.next_observer(None)?;
+        let (observer, exchange) = loop {
+            let observer = self.next_observer(None)?;
+            if self.pool.get(&observer.head).len() > scratch.len() {
+                self.count_full();
+                self.free(&observer.head);
+                continue;
+            }
+            let Some(exchange) = self.open_notification(observer) else {
+                // It stays dirty, and is told once there is room.
+                self.notify_at = self.now.after(NO_ROOM);
+                return None;
+            };
+            if self.resources.get(observer.resource.get()?).is_some() {
+                break (observer, exchange);
+            }
+            self.answer(cx, exchange, Code::NOT_FOUND, &[]);
+        };
         let length = bytes::copy(scratch, self.pool.get(&observer.head));
         let registration: &'d [u8] = scratch.get(..length).unwrap_or_default();
-        let parsed = Message::parse(registration);
-        let Ok(message) = &parsed else {
-            // More than the caller's scratch memory holds.
-            self.count_full();
-            self.free(&observer.head);
-            return None;
-        };
-        let Some(exchange) = self.open_notification(observer) else {
-            // It stays dirty, and is told once there is room.
-            self.notify_at = self.now.after(NO_ROOM);
-            return None;
-        };
-        let resource = observer.resource.get()?;
-        if self.resources.get(resource).is_none() {
-            self.answer(cx, exchange, Code::NOT_FOUND, &[]);
-            return None;
-        }
+        let message = &Message::parse(registration).ok()?;
         let path = *self.peers.path(observer.head.peer.get())?;
         let whole = Part { offset: 0, more: false, total: message.payload.len() as u32 };
         incoming(exchange, &path, message, Cause::Notify, &whole)

@@ -240,10 +240,12 @@ impl Endpoint<'_> {
         if code == Code::UNAUTHORIZED && self.config.amplification_limit && !out.has(number::ECHO) {
             let _ = out.option(number::ECHO, &self.peers.get(index).echo.get());
         }
+        // More of the request is to come first: this is not its answer (RFC 7959 §2.3).
+        let unfinished = code == Code::CONTINUE;
         let asked1 = request.bits(number::BLOCK1);
         if let Some(block) = asked1 {
             let szx = Bits::szx_within(limit.saturating_sub(64), block.szx());
-            let more = u32::from(code == Code::CONTINUE) << 3;
+            let more = u32::from(unfinished) << 3;
             out.add(number::BLOCK1, block.0 & !15 | more | u32::from(szx));
         }
         if code == Code::REQUEST_ENTITY_TOO_LARGE {
@@ -257,11 +259,11 @@ impl Endpoint<'_> {
             }
         }
         // What of the body goes into this message.
-        let asked = request.bits(number::BLOCK2);
+        let asked = request.bits(number::BLOCK2).filter(|_| !unfinished);
         let mut length = response.payload.len();
         let mut tag = 0;
         if listing {
-            out.add(number::CONTENT_FORMAT, LINK_FORMAT);
+            out.add(number::CONTENT_FORMAT, listing::LINK_FORMAT.into());
             let list = listing::write(&self.resources, &request.options, 0, &mut []);
             (length, tag) = (list.total(), list.fingerprint());
         }
@@ -328,6 +330,3 @@ impl Endpoint<'_> {
         })
     }
 }
-
-/// The Content-Format `application/link-format`.
-const LINK_FORMAT: u32 = 40;

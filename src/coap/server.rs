@@ -6,7 +6,7 @@ use super::endpoint::Endpoint;
 use super::entry::{CON, GROUP, Stage};
 use super::event::{Cause, Event, Incoming, Part};
 use super::exchange::{Exchange, IDEMPOTENT, MORE};
-use super::listing;
+use super::listing::{self, LIST};
 use super::message;
 use super::resources::{Resource, differs, first, flags, method_bit, suits};
 use super::wire::{self, Bits, Code, Encoder, Message, Options, Type, is_usable, number, uint};
@@ -84,14 +84,13 @@ impl Endpoint<'_> {
         let admitted = match fault.code {
             Code::EMPTY => self.admit(cx, exchange, datagram, message, &mut part),
             // A NON is rejected as a message, without an answer (RFC 7252 §5.4.1).
-            code if !confirmable && code != Code::PROXYING_NOT_SUPPORTED => Err(Code::EMPTY),
-            code => {
-                if code == Code::BAD_OPTION {
-                    // The diagnostic payload that RFC 7252 §5.4.1 asks for names the option.
-                    let _ = words.put(b"option ").and_then(|()| put_decimal(fault.number.into(), &mut words));
-                }
-                Err(code)
+            Code::BAD_OPTION if !confirmable => Err(Code::EMPTY),
+            Code::BAD_OPTION => {
+                // The diagnostic payload that RFC 7252 §5.4.1 asks for names the option.
+                let _ = words.put(b"option ").and_then(|()| put_decimal(fault.number.into(), &mut words));
+                Err(Code::BAD_OPTION)
             }
+            code => Err(code),
         };
         match admitted {
             Ok(cause) => incoming(exchange, path, message, cause, &part),
@@ -150,24 +149,25 @@ impl Endpoint<'_> {
         {
             return Err(Code::UNAUTHORIZED);
         }
+        // Wherever it is sent (RFC 7252 §5.8).
+        if method_bit(message.code) == 0 {
+            return Err(Code::METHOD_NOT_ALLOWED);
+        }
         // A wildcard that stands for everything does not stand for the list of resources.
-        let listing = suits("/.well-known/core", &message.options) == usize::MAX;
-        let Some(found) = self.route(&message.options, if listing { usize::MAX - 1 } else { 0 }) else {
-            return Err(match message.code {
-                _ if !listing => Code::NOT_FOUND,
-                // A group's member that has nothing to show stays silent (RFC 6690 §4.1).
-                Code::GET
-                    if exchange.head.is(GROUP) && listing::is_silent(&self.resources, &message.options) =>
-                {
-                    Code::EMPTY
-                }
-                Code::GET => Code::CONTENT,
-                _ => Code::METHOD_NOT_ALLOWED,
-            });
+        let listing = suits(LIST.path, &message.options) == usize::MAX;
+        let found = self.route(&message.options, if listing { usize::MAX - 1 } else { 0 });
+        let resource = match found {
+            Some(found) => self.resources.get(found),
+            None => Some(&LIST).filter(|_| listing),
         };
-        exchange.resource.set(Some(found));
-        let resource = self.resources.get(found).ok_or(Code::EMPTY)?;
+        let resource = resource.ok_or(Code::NOT_FOUND)?;
         unsuitable(resource, message)?;
+        if found.is_none() {
+            // A group's member that has nothing to show stays silent (RFC 6690 §4.1).
+            let silent = exchange.head.is(GROUP) && listing::is_silent(&self.resources, &message.options);
+            return Err(if silent { Code::EMPTY } else { Code::CONTENT });
+        }
+        exchange.resource.set(found);
         if exchange.head.is(GROUP) && resource.flags & flags::MULTICAST == 0 {
             return Err(Code::EMPTY);
         }
@@ -295,9 +295,10 @@ fn unsuitable(resource: &Resource<'_>, message: &Message<'_>) -> core::result::R
         return Err(Code::BAD_OPTION);
     }
     let lacks = |formats: &[u16], number: u16| {
-        let asked = message.option(number).and_then(uint);
         !formats.is_empty()
-            && asked.is_some_and(|asked| !formats.iter().any(|format| u32::from(*format) == asked))
+            && message
+                .uint(number)
+                .is_some_and(|asked| !formats.iter().any(|format| u32::from(*format) == asked))
     };
     if lacks(resource.produces, number::ACCEPT) {
         return Err(Code::NOT_ACCEPTABLE);

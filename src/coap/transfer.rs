@@ -14,6 +14,7 @@ use super::server::Asked;
 use super::wire::{Code, Message, number};
 use crate::bytes;
 use crate::table::Handle;
+use crate::time::Instant;
 
 impl<'m> Endpoint<'m> {
     /// Finds the transfer that a request belongs to, and its place in it: the part of the body
@@ -90,6 +91,8 @@ impl<'m> Endpoint<'m> {
                 return Err(Code::CONTINUE);
             }
             exchange.transfer.set(transfer.head.handle());
+            // It ends with the exchange.
+            transfer.head.due.set(Instant::NEVER);
             part.offset = 0;
         } else if block.more() {
             exchange.head.set(MORE);

@@ -153,9 +153,15 @@ impl<'d> Message<'d> {
     }
 
     /// The first option with this number as an unsigned integer; `None` also when it is longer
-    /// than four bytes.
+    /// than it may be: such an option, if it is elective, counts as unknown (RFC 7252 §5.4.3).
     pub fn uint(&self, number: u16) -> Option<u32> {
-        uint(self.option(number)?)
+        let most = match number {
+            number::NO_RESPONSE => 1,
+            number::CONTENT_FORMAT => 2,
+            number::OBSERVE => 3,
+            _ => 4,
+        };
+        uint(self.option(number).filter(|value| value.len() <= most)?)
     }
 
     /// The first option with this number, read as an unsigned integer, or `default`.

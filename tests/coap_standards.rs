@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the texts of the CoAP standards say of rare cases: see `coap_conformance.md`.
+#![cfg(all(feature = "std", feature = "coap"))]
+
+mod coap_support;
+
+use coap_support::*;
+use mote::coap::wire::{Code, Type, number};
+use mote::coap::{Config, Event, Request, Resource, Response, flags, methods};
+use mote::sim::net::{Net, Recorder};
+use mote::status::Error;
+use mote::table::Handle;
+use mote::time::Instant;
+use mote::transport::{DatagramEvent, Path};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+const THING: Resource<'static> =
+    Resource { flags: flags::OBSERVABLE, ..Resource::new("/thing", methods::GET | methods::PUT) };
+const THING_PATH: (u16, &[u8]) = (PATH, b"thing");
+
+fn get() -> Request<'static> {
+    Request { options: &[THING_PATH], ..Request::new(to_server(), Code::GET) }
+}
+
+fn to_peer() -> Path {
+    Path::to(address(1))
+}
+
+fn serving(config: &Config) -> Node {
+    Node::serving(config, THING, |endpoint, cx, incoming| {
+        if !incoming.part.more {
+            endpoint.respond(cx, incoming.exchange, &content(b"x")).unwrap();
+        }
+    })
+}
+
+/// The code of the only answer, and `None` if there is none.
+fn code_of(answers: &[Vec<u8>]) -> Option<Code> {
+    assert!(answers.len() <= 1);
+    answers.first().map(|answer| parse(answer).code)
+}
+
+/// RFC 7252 §5.8: also where there is no such resource.
+#[test]
+fn an_unknown_method_is_not_allowed_anywhere() {
+    let mut bench = Bench::new(serving(&Config::DEFAULT));
+    let mut code = |id, method, path: &'static [u8]| {
+        code_of(&bench.ask(&raw(Type::Con, method, id, b"t", &[(PATH, path)], &[])))
+    };
+    assert_eq!(code(1, Code(8), b"nowhere"), Some(Code::METHOD_NOT_ALLOWED));
+    assert_eq!(code(2, Code(31), b"nowhere"), Some(Code::METHOD_NOT_ALLOWED));
+    assert_eq!(code(3, Code(8), b"thing"), Some(Code::METHOD_NOT_ALLOWED));
+    assert_eq!(code(4, Code::IPATCH, b"nowhere"), Some(Code::NOT_FOUND));
+}
+
+/// RFC 7959 §2.2, RFC 8768 §3: a value that is forbidden gets 4.00, whatever the message's type; only what is not
+/// understood is passed over in silence (RFC 7252 §5.4.1).
+#[test]
+fn forbidden_values_are_bad_requests_of_either_type() {
+    for kind in [Type::Con, Type::Non] {
+        let mut bench = Bench::new(serving(&Config::DEFAULT));
+        for (id, option) in [
+            (1, (number::BLOCK2, &b"\x07"[..])),
+            (2, (number::HOP_LIMIT, b"\x00")),
+            (3, (number::BLOCK1, b"\x0f")),
+        ] {
+            let asked = raw(kind, Code::PUT, id, b"t", &[THING_PATH, option], &[]);
+            assert_eq!(code_of(&bench.ask(&asked)), Some(Code::BAD_REQUEST), "{kind:?} {id}");
+        }
+        let asked = raw(kind, Code::GET, 4, b"t", &[THING_PATH, (9, b"")], &[]);
+        assert_eq!(code_of(&bench.ask(&asked)), (kind == Type::Con).then_some(Code::BAD_OPTION));
+    }
+}
+
+/// RFC 7252 §5.10.4, §5.10.8, RFC 6690 §4: the list of resources is a resource like others.
+#[test]
+fn the_list_of_resources_heeds_critical_options() {
+    let mut bench = Bench::new(serving(&Config::DEFAULT));
+    let list = [(PATH, &b".well-known"[..]), (PATH, b"core")];
+    let mut code = |id, method, option: Option<(u16, &[u8])>| {
+        let options: Vec<_> = list.into_iter().chain(option).collect();
+        code_of(&bench.ask(&raw(Type::Con, method, id, b"t", &options, &[]))).unwrap()
+    };
+    assert_eq!(code(1, Code::GET, None), Code::CONTENT);
+    assert_eq!(code(2, Code::GET, Some((number::ACCEPT, &[40]))), Code::CONTENT);
+    assert_eq!(code(3, Code::GET, Some((number::ACCEPT, &[50]))), Code::NOT_ACCEPTABLE);
+    assert_eq!(code(4, Code::GET, Some((number::IF_MATCH, b"a"))), Code::BAD_OPTION);
+    assert_eq!(code(5, Code::PUT, None), Code::METHOD_NOT_ALLOWED);
+}
+
+/// RFC 7252 §5.4.3: an elective option whose length is not one of its own counts as unknown.
+#[test]
+fn elective_options_of_the_wrong_length_are_ignored() {
+    let picky = Resource { consumes: &[50], ..THING };
+    let mut bench = Bench::new(Node::serving(&Config::DEFAULT, picky, |endpoint, cx, incoming| {
+        endpoint.respond(cx, incoming.exchange, &content(b"x")).unwrap();
+    }));
+    let mut ask = |id, method, option| {
+        bench.ask(&raw(Type::Con, method, id, b"t", &[THING_PATH, option], &[])).remove(0)
+    };
+    let answer = ask(1, Code::GET, (number::OBSERVE, &[0; 4][..]));
+    assert_eq!(parse(&answer).option(number::OBSERVE), None);
+    let answer = ask(2, Code::GET, (number::OBSERVE, &[0; 3]));
+    assert!(parse(&answer).option(number::OBSERVE).is_some());
+    for (id, value, code) in [(3, &[0, 26][..], Code::CONTENT), (4, &[26], Code::EMPTY)] {
+        assert_eq!(parse(&ask(id, Code::GET, (number::NO_RESPONSE, value))).code, code);
+    }
+    for (id, value, code) in [
+        (5, &[0, 0, 60][..], Code::CONTENT),
+        (6, &[0, 60], Code::UNSUPPORTED_CONTENT_FORMAT),
+        (7, &[0, 50], Code::CONTENT),
+    ] {
+        assert_eq!(parse(&ask(id, Code::PUT, (number::CONTENT_FORMAT, value))).code, code);
+    }
+}
+
+/// RFC 7252 §4.7: an interaction is outstanding until there is an acknowledgement or a response.
+#[test]
+fn what_is_acknowledged_holds_nothing_back() {
+    let mut bench = Bench::new(Node::new(&Config::DEFAULT));
+    let request = Request { path: to_peer(), ..get() };
+    let slow = bench.at_node(|endpoint, cx| endpoint.request(cx, &request)).unwrap();
+    let next = bench.at_node(|endpoint, cx| endpoint.request(cx, &request)).unwrap();
+    bench.run(10);
+    let sent = bench.take();
+    assert_eq!(sent.len(), 1);
+    let first = parse(&sent[0]);
+    let sent = bench.ask(&raw(Type::Ack, Code::EMPTY, first.message_id, &[], &[], &[]));
+    let second = parse(&sent[0]);
+    assert_ne!(second.token, first.token);
+    bench.send(&raw(Type::Ack, Code::CONTENT, second.message_id, second.token, &[], b"2"));
+    bench.send(&raw(Type::Non, Code::CONTENT, 9, first.token, &[], b"1"));
+    bench.run(10);
+    assert_eq!((bench.node.end(next), bench.node.end(slow)), (Ok(Code::CONTENT), Ok(Code::CONTENT)));
+    assert_eq!(bench.node.received(), b"21");
+}
+
+/// RFC 7252 §4.7: it is the peer that PROBING_RATE is about, not an application that does not go on.
+#[test]
+fn an_application_that_does_not_go_on_is_no_silent_peer() {
+    let (mut net, mut peer) = (Net::new(1), Recorder::default());
+    net.host(address(1));
+    net.host(address(2));
+    let mut endpoint = Node::new(&Config::DEFAULT).endpoint;
+    let (path, body) = (to_peer(), bytes(1024));
+    let upload = Request { path, method: Code::PUT, payload: &body, more: true, timeout: 1000, ..get() };
+    let upload = net.with(SERVER, |cx| endpoint.request(cx, &upload)).unwrap();
+    net.run(&mut [&mut peer], Instant(10));
+    let sent = peer.received.remove(0).data;
+    let sent = parse(&sent);
+    let options = [(number::BLOCK1, sent.option(number::BLOCK1).unwrap())];
+    let answer = raw(Type::Ack, Code::CONTINUE, sent.message_id, sent.token, &options, &[]);
+    net.with(SERVER, |cx| {
+        let received = DatagramEvent::Received { path, data: &answer };
+        assert!(matches!(endpoint.receive(cx, received), Some(Event::NeedBlock { .. })));
+    });
+    net.run(&mut [&mut peer], Instant(1500));
+    net.with(SERVER, |cx| {
+        let Some(Event::Ended { request, result }) = endpoint.poll(cx, &mut [0; 64]) else { panic!() };
+        assert_eq!((request, result), (upload, Err(Error::Timeout)));
+        endpoint.request(cx, &Request { path, ..get() }).unwrap();
+    });
+    net.run(&mut [&mut peer], Instant(1600));
+    assert_eq!(peer.received.len(), 1);
+}
+
+/// RFC 7641 §4.1: a registration takes the place of the one with the same token, whatever that was for.
+#[test]
+fn a_registration_for_another_resource_replaces_the_first() {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let seen = told.clone();
+    let mut bench = Bench::new(Node::serving(&Config::DEFAULT, THING, move |endpoint, cx, incoming| {
+        seen.borrow_mut().push(incoming.resource);
+        endpoint.respond(cx, incoming.exchange, &content(b"x")).unwrap();
+    }));
+    let other =
+        bench.at_node(|endpoint, _| endpoint.add_resource(Resource { path: "/other", ..THING })).unwrap();
+    let thing = Handle::from_raw(1 << 16).unwrap();
+    for (id, path) in [(1, &b"thing"[..]), (2, b"other")] {
+        let options = [(number::OBSERVE, &[][..]), (PATH, path)];
+        bench.ask(&raw(Type::Con, Code::GET, id, b"t", &options, &[]));
+    }
+    assert_eq!(bench.node.endpoint.observers(), 1);
+    for resource in [thing, other] {
+        bench.at_node(|endpoint, _| endpoint.notify(resource)).unwrap();
+        bench.run(5000);
+    }
+    assert_eq!(*told.borrow(), [thing, other, other]);
+    assert_eq!(bench.take().len(), 1);
+}
+
+/// What a caller's scratch memory cannot hold is not shown in part: the observer is dropped.
+#[test]
+fn a_registration_is_shown_whole_or_not_at_all() {
+    let fetched = Resource { path: "/thing", methods: methods::FETCH, ..THING };
+    let mut bench = Bench::new(Node::serving(&Config::DEFAULT, fetched, |endpoint, cx, incoming| {
+        endpoint.respond(cx, incoming.exchange, &content(b"x")).unwrap();
+    }));
+    let options = [(number::OBSERVE, &[][..]), THING_PATH];
+    let registration = raw(Type::Con, Code::FETCH, 1, b"t", &options, &bytes(40));
+    for room in [registration.len() - 1, registration.len()] {
+        bench.ask(&registration);
+        assert_eq!(bench.node.endpoint.observers(), 1);
+        bench.at_node(|endpoint, cx| {
+            endpoint.notify(Handle::from_raw(1 << 16).unwrap()).unwrap();
+            let mut scratch = vec![0; room];
+            let shown = match endpoint.poll(cx, &mut scratch) {
+                Some(Event::Request(incoming)) => Some(incoming.message.payload.len()),
+                None => None,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(shown, (room == registration.len()).then_some(40));
+            assert_eq!(endpoint.observers(), usize::from(room == registration.len()));
+        });
+        // The next registration is no duplicate.
+        bench.run(300_000);
+    }
+}
+
+/// After a poll that brought nothing, nothing is left to be done (`docs/engines.md`).
+#[test]
+fn one_poll_tells_all_observers_that_the_resource_is_gone() {
+    let config = Config { peers: 8, ..Config::DEFAULT };
+    let mut bench = Bench::new(serving(&config));
+    for last in 3..6 {
+        bench.net.host(address(last));
+    }
+    for last in 3..6u8 {
+        let options = [(number::OBSERVE, &[][..]), THING_PATH];
+        let registration = raw(Type::Con, Code::GET, 1, &[last], &options, &[]);
+        bench.at_node(|endpoint, cx| {
+            let path = Path::to(address(last));
+            let received = DatagramEvent::Received { path, data: &registration };
+            let Some(Event::Request(incoming)) = endpoint.receive(cx, received) else { panic!() };
+            endpoint.respond(cx, incoming.exchange, &content(b"x")).unwrap();
+        });
+    }
+    bench.at_node(|endpoint, cx| {
+        assert_eq!(endpoint.observers(), 3);
+        endpoint.remove_resource(cx, Handle::from_raw(1 << 16).unwrap()).unwrap();
+        assert!(endpoint.poll(cx, &mut [0; 256]).is_none());
+        assert_eq!(endpoint.observers(), 0);
+        assert!(endpoint.next_deadline() > cx.now);
+    });
+}
+
+/// RFC 7959 §2.3: an acknowledgement of a block that is not the last carries no Block2.
+#[test]
+fn a_continue_carries_no_block2() {
+    let mut bench = Bench::new(serving(&Config::DEFAULT));
+    for (id, block, code) in [(1, 0x08, Code::CONTINUE), (2, 0x10, Code::CONTENT)] {
+        let options = [THING_PATH, (number::BLOCK1, &[block][..]), (number::BLOCK2, &[])];
+        let answer = bench.ask(&raw(Type::Con, Code::PUT, id, b"t", &options, &[7; 16])).remove(0);
+        let answer = parse(&answer);
+        assert_eq!((answer.code, answer.option(number::BLOCK2).is_some()), (code, id == 2));
+    }
+}
+
+/// A body that was put together is there until the request is answered, however long that takes.
+#[test]
+fn an_assembled_body_stays_until_the_answer() {
+    let config = Config { body: 64, transfer_timeout: 1000, ..Config::DEFAULT };
+    let waiting = Rc::new(Cell::new(None));
+    let kept = waiting.clone();
+    let assembled = Resource { flags: flags::ASSEMBLE, ..THING };
+    let mut bench = Bench::new(Node::serving(&config, assembled, move |_, _, incoming| {
+        assert!(incoming.assembled);
+        kept.set(Some(incoming.exchange));
+    }));
+    for (id, block) in [(1, 0x08), (2, 0x10)] {
+        let options = [THING_PATH, (number::BLOCK1, &[block][..])];
+        bench.ask(&raw(Type::Con, Code::PUT, id, b"t", &options, &[7; 16]));
+    }
+    bench.run(5000);
+    let exchange = waiting.get().unwrap();
+    assert_eq!(bench.node.endpoint.body(exchange), Some(&[7; 32][..]));
+    bench.at_node(|endpoint, cx| endpoint.respond(cx, exchange, &Response::new(Code::CHANGED))).unwrap();
+    bench.run(10);
+    let answer = bench.take().pop().unwrap();
+    bench.ask(&raw(Type::Ack, Code::EMPTY, parse(&answer).message_id, &[], &[], &[]));
+    assert_eq!(bench.node.endpoint.body(exchange), None);
+}
+
+/// Room that is lacking now and then is no reason to give up: only so often in a row.
+#[test]
+fn a_transport_that_is_full_once_a_block_is_overcome() {
+    let server = Node::serving(&Config::DEFAULT, THING, |endpoint, cx, incoming| {
+        if !incoming.part.more {
+            endpoint.respond(cx, incoming.exchange, &Response::new(Code::CHANGED)).unwrap();
+        }
+    });
+    let mut pair = Pair::new(Node::new(&Config::DEFAULT), server);
+    let body = bytes(160);
+    pair.client.body = body.clone();
+    for number in (1..20).step_by(2) {
+        pair.net.fail_send(CLIENT, number, Error::WouldBlock);
+    }
+    let put = Request { method: Code::PUT, payload: &body, szx: 0, confirmable: false, ..get() };
+    let request = pair.request(&put);
+    pair.run(60_000);
+    assert_eq!(pair.client.end(request), Ok(Code::CHANGED));
+}
+
+/// RFC 7252 §4.2: all retransmissions lie within MAX_TRANSMIT_SPAN, give or take one time-out, and none follows another
+/// at once: whoever sleeps misses some.
+#[test]
+fn a_retransmission_that_was_slept_through_is_not_made_up_for() {
+    for (period, sent) in [(100, 5..=5), (1000, 5..=5), (7000, 3..=4), (20_000, 1..=3), (600_000, 1..=1)] {
+        let (mut net, mut peer) = (Net::new(period), Recorder::default());
+        net.host(address(1));
+        net.host(address(2));
+        let mut endpoint = Node::new(&Config::DEFAULT).endpoint;
+        net.with(SERVER, |cx| endpoint.request(cx, &Request { path: to_peer(), ..get() })).unwrap();
+        let mut ended = None;
+        while ended.is_none() {
+            let wake = net.now().after(period);
+            net.run(&mut [&mut peer], wake);
+            net.with(SERVER, |cx| {
+                while let Some(event) = endpoint.poll(cx, &mut [0; 256]) {
+                    let Event::Ended { result, .. } = event else { panic!("{event:?}") };
+                    assert_eq!(ended.replace(result), None);
+                }
+                assert!(endpoint.next_deadline() > cx.now);
+            });
+        }
+        assert_eq!(ended, Some(Err(Error::Timeout)));
+        // Something may have come while it slept.
+        assert!(net.now() > Instant(62_000).max(Instant(period)));
+        let at: Vec<u64> = peer.received.iter().map(|arrival| arrival.at.0).collect();
+        assert!(sent.contains(&at.len()) && *at.last().unwrap() <= 48_000, "{period}: {at:?}");
+        assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= 2000), "{period}: {at:?}");
+    }
+}
