@@ -34,6 +34,7 @@ int main(int argc, char **argv) {
                                 .neighbours = 32, .queue = 16, .blocks = 96, .reassemblies = 8, .outgoing = 4, .host_queue = 8192 };
     mote_mesh_root_config root = { MOTE_MESH_ROOT_CONFIG_INIT };
     tool_check(mote_address_parse(tool_bytes("fd01::1"), &host), "host");
+    tool_help(argc, argv, usage);
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
         if (tool_mesh_option(&given, &i, argc, argv) || tool_root_option(&root, &i, argc, argv)) continue;
@@ -47,10 +48,7 @@ int main(int argc, char **argv) {
             tool_check(mote_address_parse(text, &host), "--host");
             if (value[text.len] == '/') host_len = (uint8_t)tool_count(option, value + text.len + 1, 0, 128);
         } else if (strcmp(option, "--routes") == 0) config.routes = (uint16_t)tool_count(option, value, 1, 65000);
-        else {
-            fputs(usage, stderr);
-            return 1;
-        }
+        else tool_misused(usage);
         i++;
     }
     mote_node *node = tool_mesh_begin(&given, 2, usage);

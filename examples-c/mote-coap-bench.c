@@ -127,7 +127,8 @@ static int report(double elapsed, unsigned long again) {
 int main(int argc, char **argv) {
     mote_coap_request_config request = { MOTE_COAP_REQUEST_CONFIG_INIT, .callback = on_event };
     unsigned long count = 1, window = 1, seconds = 0;
-    int flag, raw = 0, wrong = 0;
+    int flag, raw = 0;
+    tool_help(argc, argv, usage);
     while ((flag = getopt(argc, argv, "c:w:n:t:Nm:e:a:r")) != -1) {
         switch (flag) {
         case 'c': count = tool_count("-c", optarg, 1, MAX_CLIENTS); break;
@@ -135,17 +136,14 @@ int main(int argc, char **argv) {
         case 'n': wanted = tool_count("-n", optarg, 0, ULONG_MAX - 1); break;
         case 't': seconds = tool_count("-t", optarg, 0, 1000000); break;
         case 'N': request.non_confirmable = 1; break;
-        case 'm': wrong |= (request.method = tool_method(optarg)) == 0; break;
+        case 'm': if ((request.method = tool_method(optarg)) == 0) tool_refuse("-m", optarg, "a method"); break;
         case 'e': request.payload = tool_bytes(optarg); request.payload_stays = 1; break;
         case 'a': patience = tool_count("-a", optarg, 1, 60000); break;
         case 'r': raw = 1; break;
-        default: wrong = 1;
+        default: tool_misused(usage);
         }
     }
-    if (wrong || optind + 1 != argc) {
-        fputs(usage, stderr);
-        return 2;
-    }
+    if (optind + 1 != argc) tool_misused(usage);
     request.uri = tool_bytes(argv[optind]);
     mote_coap_uri uri;
     tool_check(mote_coap_uri_parse(request.uri, &uri), argv[optind]);

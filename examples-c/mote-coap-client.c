@@ -103,24 +103,24 @@ static void on_event(void *user, const mote_coap_event *event) {
     run.ended |= event->last;
 }
 
-static void bad(const char *what) {
-    fprintf(stderr, "mote-coap-client: %s\n%s", what, usage);
+static void fail(const char *why, const char *what) {
+    fprintf(stderr, "mote-coap-client: %s: %s\n", what, why);
     exit(2);
 }
 
 /* A file that can be read at any place, and its size. What cannot, such as a pipe, is copied into one that can. */
 static FILE *open_input(const char *name) {
     FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
-    if (file == NULL) bad("the payload cannot be opened");
+    if (file == NULL) fail(strerror(errno), name);
     if (file == stdin || fseek(file, 0, SEEK_END) != 0) {
         FILE *from = file;
         int byte;
-        if ((file = tmpfile()) == NULL) bad("there is no room for the payload");
+        if ((file = tmpfile()) == NULL) fail("there is no room for a copy", name);
         while ((byte = getc(from)) != EOF) putc(byte, file);
-        if (ferror(from) || fflush(file) != 0) bad("the payload cannot be read");
+        if (ferror(from) || fflush(file) != 0) fail("it cannot be read, or there is no room for a copy", name);
     }
     run.in_size = ftell(file);
-    if (run.in_size < 0 || (unsigned long)run.in_size > UINT32_MAX) bad("the payload is too large");
+    if (run.in_size < 0 || (unsigned long)run.in_size > UINT32_MAX) fail("no file, or one that is too large", name);
     return file;
 }
 
@@ -128,14 +128,15 @@ static FILE *open_input(const char *name) {
 static mote_bytes option_value(const char *text) {
     uint8_t *bytes = malloc(strlen(text) + 1);
     mote_bytes value = { bytes, 0 };
-    if (bytes == NULL) bad("the option is too large");
+    if (bytes == NULL) fail("no memory", "-O");
     if (strncmp(text, "0x", 2) != 0) {
         value.len = tool_percent(text, bytes, strlen(text));
         return value;
     }
-    for (text += 2; *text != '\0'; text += 2) {
+    for (const char *digits = text + 2; *digits != '\0'; digits += 2) {
         unsigned byte;
-        if (strspn(text, "0123456789abcdefABCDEF") < 2 || sscanf(text, "%2x", &byte) != 1) bad("not hexadecimal, or an odd number of digits");
+        if (strspn(digits, "0123456789abcdefABCDEF") < 2 || sscanf(digits, "%2x", &byte) != 1)
+            tool_refuse("-O", text, "an even number of hexadecimal digits");
         bytes[value.len++] = (uint8_t)byte;
     }
     return value;
@@ -153,15 +154,16 @@ int main(int argc, char **argv) {
     char *comma;
     int flag;
 
+    tool_help(argc, argv, usage);
     memset(options, 0, sizeof options);
     request.options = options;
     run.out = stdout;
     run.last_byte = '\n';
     while ((flag = getopt(argc, argv, "m:Ns:b:e:f:t:A:O:T:o:B:v")) != -1) {
-        if (count == 16) bad("too many options");
+        if (count == 16) fail("more options than there is room for", argv[optind - 1]);
         mote_coap_option *option = &options[count];
         switch (flag) {
-        case 'm': if ((request.method = tool_method(optarg)) == 0) bad("no such method"); break;
+        case 'm': if ((request.method = tool_method(optarg)) == 0) tool_refuse("-m", optarg, "a method"); break;
         case 'N': request.non_confirmable = 1; break;
         case 's': request.observe = 1; seconds = tool_count("-s", optarg, 0, longest); break;
         case 'b':
@@ -178,7 +180,7 @@ int main(int argc, char **argv) {
         case 'f': run.in = open_input(optarg); break;
         case 't':
         case 'A':
-            if ((format = tool_format(optarg)) < 0) bad("no such content format");
+            if ((format = tool_format(optarg)) < 0) tool_refuse(flag == 't' ? "-t" : "-A", optarg, "a content format");
             option->number = flag == 't' ? MOTE_COAP_CONTENT_FORMAT : MOTE_COAP_ACCEPT;
             option->integer = (uint32_t)format;
             count++;
@@ -193,13 +195,13 @@ int main(int argc, char **argv) {
             request.token = tool_bytes(optarg);
             run.long_token = request.token.len > 8;
             break;
-        case 'o': if (strcmp(optarg, "-") != 0 && (run.out = fopen(optarg, "wb")) == NULL) bad("the output cannot be opened"); break;
+        case 'o': if (strcmp(optarg, "-") != 0 && (run.out = fopen(optarg, "wb")) == NULL) fail(strerror(errno), optarg); break;
         case 'B': timeout = tool_count("-B", optarg, 0, longest); break;
         case 'v': run.verbose = 1; break;
-        default: bad("unknown flag");
+        default: tool_misused(usage);
         }
     }
-    if (optind + 1 != argc) bad("one URI is needed");
+    if (optind + 1 != argc) tool_misused(usage);
     request.option_count = count;
     request.uri = tool_bytes(argv[optind]);
     if (run.in != NULL) {

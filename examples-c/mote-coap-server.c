@@ -553,7 +553,8 @@ int main(int argc, char **argv) {
     mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT };
     mote_port linux_port = *mote_port_linux();
     unsigned long port = 5683, spin = 50;
-    int flag, wrong = 0;
+    int flag;
+    tool_help(argc, argv, usage);
     while ((flag = getopt(argc, argv, "A:p:d:s:v")) != -1) {
         switch (flag) {
         case 'A': tool_check(mote_address_parse(tool_bytes(optarg), &config.local), optarg); break;
@@ -561,13 +562,10 @@ int main(int argc, char **argv) {
         case 'd': max_dynamic = tool_count("-d", optarg, 0, MAX_DYNAMIC); break;
         case 's': spin = tool_count("-s", optarg, 0, 1000000); break;
         case 'v': verbose = 1; break;
-        default: wrong = 1;
+        default: tool_misused(usage);
         }
     }
-    if (wrong || optind != argc) {
-        fputs(usage, stderr);
-        return 2;
-    }
+    if (optind != argc) tool_misused(usage);
     options.spin_us = (uint32_t)spin;
     config.resources =
         (uint16_t)(sizeof resources / sizeof *resources + sizeof watched / sizeof *watched + 1 + max_dynamic);
@@ -587,7 +585,7 @@ int main(int argc, char **argv) {
     tool_check(mote_node_init(malloc(size), size, &node_config, &node), "node");
     config.node = node;
     tool_check(mote_coap_size(&config, &size), "endpoint");
-    tool_check(mote_coap_init(malloc(size), size, &config, &coap), "endpoint");
+    tool_check(mote_coap_init(malloc(size), size, &config, &coap), "cannot listen there");
     add_resources();
 
     /* All CoAP Nodes (RFC 7252 section 12.8), as far as the network here carries groups. */
@@ -606,7 +604,8 @@ int main(int argc, char **argv) {
         uint64_t now = now_ms(), due = answer_delayed();
         if (now >= next) {
             tick(++second);
-            next += 1000;
+            /* Not one for each second that the machine was suspended. */
+            next = now + 1000;
         }
         if (due > next) due = next;
         tool_check(mote_node_run(node, due > now ? due - now : 0), "node");

@@ -204,13 +204,26 @@ static summary summarise(void) {
 static double share(const tally *count) { return count->sent == 0 ? 0 : 100.0 * (double)count->answered / (double)count->sent; }
 static double mean(const tally *count) { return count->answered == 0 ? 0 : count->sum / (double)count->answered; }
 
-static void print_json(double converged) {
-    FILE *out = fopen(wanted.json, "w");
-    summary all = summarise();
+static FILE *open_output(const char *path) {
+    FILE *out = fopen(path, "wb");
     if (out == NULL) {
-        perror(wanted.json);
+        perror(path);
         exit(2);
     }
+    return out;
+}
+
+static void close_output(FILE *out, const char *path) {
+    int failed = ferror(out);
+    if (fclose(out) != 0 || failed) {
+        fprintf(stderr, "%s: cannot be written\n", path);
+        exit(2);
+    }
+}
+
+static void print_json(double converged) {
+    FILE *out = open_output(wanted.json);
+    summary all = summarise();
     fprintf(out, "{\"nodes\":%u,\"topology\":\"%s\",\"mode\":\"%s\",\"objective\":\"%s\",\"loss_percent\":%g,\"seed\":%u,\n", wanted.nodes,
             wanted.topology, wanted.mode, wanted.objective, wanted.loss, wanted.seed);
     fprintf(out, " \"joined\":%u,\"complete\":%u,\"convergence_s\":%.1f,\"depth\":%.0f,\n", all.joined, complete, converged, all.depth);
@@ -220,7 +233,7 @@ static void print_json(double converged) {
             (unsigned long long)all.control, (unsigned long long)all.switches, all.duty);
     fprintf(out, " \"virtual_s\":%.1f,\"memory_per_node\":{\"node\":%lu,\"mesh\":%lu}}\n", (double)now() / 1000, (unsigned long)node_size,
             (unsigned long)mesh_size);
-    fclose(out);
+    close_output(out, wanted.json);
 }
 
 /* The DODAG and all links that the nodes know of. */
@@ -229,11 +242,7 @@ static void draw(void) {
     size_t links_count = 0;
     picture_node *nodes = memory(wanted.nodes * sizeof *nodes);
     picture_link *links = memory((size_t)wanted.nodes * NEIGHBOURS * sizeof *links);
-    FILE *out = fopen(wanted.svg, "w");
-    if (out == NULL) {
-        perror(wanted.svg);
-        exit(2);
-    }
+    FILE *out = open_output(wanted.svg);
     for (uint32_t i = 0; i < wanted.nodes; i++) {
         mote_air_place p = { MOTE_AIR_PLACE_INIT };
         mote_mesh_dodag dodag = { MOTE_MESH_DODAG_INIT };
@@ -251,26 +260,21 @@ static void draw(void) {
     snprintf(subtitle, sizeof subtitle, "%g %% of the frames lost on each link; %.1f %% of the pings answered down, %.1f %% up; %.0f hops at most", wanted.loss, share(&down),
              share(&up), summarise().depth);
     picture_draw(out, title, subtitle, nodes, wanted.nodes, links, links_count);
-    fclose(out);
+    close_output(out, wanted.svg);
     free(nodes);
     free(links);
 }
 
 static void save_capture(void) {
     mote_bytes capture;
-    FILE *out = fopen(wanted.pcap, "wb");
+    FILE *out = open_output(wanted.pcap);
     tool_check(mote_air_captured(air, &capture), "capture");
-    if (out == NULL || fwrite(capture.ptr, 1, capture.len, out) != capture.len || fclose(out) != 0) {
-        perror(wanted.pcap);
-        exit(2);
-    }
+    fwrite(capture.ptr, 1, capture.len, out);
+    close_output(out, wanted.pcap);
 }
 
 static const char *value_of(int *i, int argc, char **argv) {
-    if (*i + 1 >= argc) {
-        fputs(usage, stderr);
-        exit(1);
-    }
+    if (*i + 1 >= argc) tool_misused(usage);
     return argv[++*i];
 }
 
@@ -288,6 +292,7 @@ static double percent(int *i, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    tool_help(argc, argv, usage);
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i];
         if (strcmp(option, "--nodes") == 0) wanted.nodes = number(&i, argc, argv, 2, MAX_PLACES);
@@ -303,10 +308,7 @@ int main(int argc, char **argv) {
         else if (strcmp(option, "--svg") == 0) wanted.svg = value_of(&i, argc, argv);
         else if (strcmp(option, "--json") == 0) wanted.json = value_of(&i, argc, argv);
         else if (strcmp(option, "-v") == 0) wanted.verbose = 1;
-        else {
-            fputs(usage, stderr);
-            return 1;
-        }
+        else tool_misused(usage);
     }
     (void)tool_either("--mode", wanted.mode, "non-storing", "storing");
     (void)tool_objective("--objective", wanted.objective);

@@ -97,6 +97,7 @@ int main(int argc, char **argv) {
     static char names[2 * MOST][48];
     static mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT };
     static mote_port port;
+    tool_help(argc, argv, usage);
     mqtt_defaults(&tool);
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i], *value = argv[i + 1];
@@ -104,7 +105,7 @@ int main(int argc, char **argv) {
         static const char shared[] = " -h -p -V -t -q -u -P -k ";
         char word[32];
         snprintf(word, sizeof word, " %s ", option);
-        if (value == NULL) mqtt_die(usage, NULL);
+        if (value == NULL) tool_misused(usage);
         if (strstr(shared, word) != NULL) mqtt_option(&tool, argc - i, argv + i);
         else if (strcmp(option, "-n") == 0) count = tool_count(option, value, 1, 100000000);
         else if (strcmp(option, "-b") == 0) size = tool_count(option, value, 16, sizeof payload);
@@ -112,11 +113,11 @@ int main(int argc, char **argv) {
         else if (strcmp(option, "--publishers") == 0) publisher_count = tool_count(option, value, 1, MOST);
         else if (strcmp(option, "--subscribers") == 0) subscriber_count = tool_count(option, value, 0, MOST);
         else if (strcmp(option, "--rest") == 0) options.rest_us = (uint32_t)tool_count(option, value, 0, 1000);
-        else mqtt_die(usage, NULL);
+        else tool_misused(usage);
         i++;
     }
     if (tool.topic_count == 0) tool.topics[tool.topic_count++] = "mote/bench";
-    if (tool.topic_count > 1) mqtt_die(usage, NULL);
+    if (tool.topic_count > 1) tool_misused(usage);
     uint16_t clients = (uint16_t)(publisher_count + subscriber_count);
     /* A rest is as long as it was asked for, and not some 50 microseconds longer. */
     if (options.rest_us != 0) prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul);

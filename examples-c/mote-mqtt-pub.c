@@ -28,8 +28,8 @@ static const char usage[] =
 /* When so many connections in a row ended without one message having been done with, more would not help. */
 enum { IN_VAIN = 5 };
 
-/* Lines longer than this are published in parts; none is longer than a packet can be. */
-enum { LONG_LINE = 1 << 20, LONGEST_LINE = 1 << 28 };
+/* Lines longer than this are published in parts; nothing is longer than a packet can be. */
+enum { LONG_LINE = 1 << 20, LONGEST_MESSAGE = 1 << 28 };
 
 static mqtt_tool tool;
 static unsigned long open_count, done_count, failures, window = 1000, chunk;
@@ -77,6 +77,7 @@ static void on_message(void *user, const mote_mqtt_event *event) {
         size_t taken;
         if (fseek(file, (long)event->offset, SEEK_SET) != 0) mqtt_die("cannot read", NULL);
         part.len = fread(buffer, 1, chunk != 0 && chunk < sizeof buffer ? chunk : sizeof buffer, file);
+        if (part.len == 0) mqtt_die("the file cannot be read, or has become shorter", NULL);
         mote_mqtt_publish_chunk(tool.mqtt, event->operation, part, &taken);
         return;
     }
@@ -144,7 +145,7 @@ static int next_line(mote_bytes *line) {
         start = 0;
         if (end == room) {
             room = room == 0 ? LONG_LINE : room * 2;
-            buffer = room > LONGEST_LINE ? NULL : realloc(buffer, room);
+            buffer = room > LONGEST_MESSAGE ? NULL : realloc(buffer, room);
             if (buffer == NULL) mqtt_die("a line is too long", NULL);
         }
         tool_check(mote_node_poll(tool.node), "poll");
@@ -152,8 +153,9 @@ static int next_line(mote_bytes *line) {
         if (poll(wait, 2, 1000) < 0) continue;
         if (wait[0].revents != 0) {
             ssize_t got = read(0, buffer + end, room - end);
-            if (got > 0) {
-                end += (size_t)got;
+            if (got < 0 && errno != EINTR) mqtt_die("cannot read", strerror(errno));
+            if (got != 0) {
+                end += got > 0 ? (size_t)got : 0;
                 continue;
             }
             line->ptr = (const uint8_t *)buffer;
@@ -164,21 +166,24 @@ static int next_line(mote_bytes *line) {
     }
 }
 
-static uint8_t *read_all(FILE *from, size_t *length) {
+static uint8_t *read_all(FILE *from, const char *name, size_t *length) {
     size_t capacity = 65536, got;
     uint8_t *bytes = malloc(capacity);
     *length = 0;
     while (bytes != NULL && (got = fread(bytes + *length, 1, capacity - *length, from)) > 0) {
         *length += got;
+        if (*length > LONGEST_MESSAGE) mqtt_die(name, "longer than a message can be");
         if (*length == capacity) bytes = realloc(bytes, capacity *= 2);
     }
     if (bytes == NULL) mqtt_die("out of memory", NULL);
+    if (ferror(from)) mqtt_die(name, "cannot be read");
     return bytes;
 }
 
 int main(int argc, char **argv) {
     const char *message = NULL, *path = NULL;
     int lines = 0, whole = 0, empty = 0, drain = 0, echo = 0;
+    tool_help(argc, argv, usage);
     mqtt_defaults(&tool);
     for (int i = 1; i < argc; i++) {
         int taken = mqtt_option(&tool, argc - i, argv + i);
@@ -193,29 +198,25 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "-f") == 0 && i + 1 < argc) path = argv[++i];
         else if (strcmp(argv[i], "--chunk") == 0 && i + 1 < argc) chunk = tool_count("--chunk", argv[i + 1], 1, 65536), i++;
         else if (strcmp(argv[i], "--window") == 0 && i + 1 < argc) window = tool_count("--window", argv[i + 1], 1, 1024), i++;
-        else {
-            fputs(usage, stderr);
-            return 2;
-        }
+        else tool_misused(usage);
     }
-    if ((message != NULL) + (path != NULL) + lines + whole + empty + drain != 1 || (tool.topic_count != 1 && !drain)) {
-        fputs(usage, stderr);
-        return 2;
-    }
+    if ((message != NULL) + (path != NULL) + lines + whole + empty + drain != 1 || (tool.topic_count != 1 && !drain)) tool_misused(usage);
+    if (!drain && (tool.topics[0][0] == '\0' || strpbrk(tool.topics[0], "+#") != NULL)) tool_refuse("-t", tool.topics[0], "the name of a topic");
     mote_bytes payload = { NULL, 0 };
     if (message != NULL) payload = tool_bytes(message);
     if (path != NULL) {
         FILE *from = fopen(path, "rb");
-        if (from == NULL) mqtt_die("cannot open", path);
+        if (from == NULL) mqtt_die(path, strerror(errno));
         if (chunk != 0) {
+            long size = fseek(from, 0, SEEK_END) == 0 ? ftell(from) : -1;
+            if (size < 0 || size > LONGEST_MESSAGE) mqtt_die(path, "no file, or one that is longer than a message can be");
             file = from;
-            fseek(file, 0, SEEK_END);
-            file_size = (uint32_t)ftell(file);
+            file_size = (uint32_t)size;
         } else {
-            payload.ptr = read_all(from, &payload.len);
+            payload.ptr = read_all(from, path, &payload.len);
         }
     }
-    if (whole) payload.ptr = read_all(stdin, &payload.len);
+    if (whole) payload.ptr = read_all(stdin, "standard input", &payload.len);
     if (payload.len > 1u << 20) tool.config.queue = (uint32_t)(payload.len * 2 + 4096);
 
     mqtt_begin(&tool, on_event);
@@ -225,8 +226,9 @@ int main(int argc, char **argv) {
         unsigned long number = 0;
         while (!over && !mqtt_stopped && next_line(&line)) {
             if ((line.len > LONG_LINE ? publish_long(line) : publish(line)) && echo) {
-                printf("%.*s\n", (int)line.len, (const char *)line.ptr);
-                fflush(stdout);
+                fwrite(line.ptr, 1, line.len, stdout);
+                putchar('\n');
+                if (fflush(stdout) != 0) mqtt_die("cannot write", strerror(errno));
             }
             if (++number % 64 == 0) tool_check(mote_node_poll(tool.node), "poll");
         }

@@ -107,6 +107,7 @@ int main(int argc, char **argv) {
     mote_mqtt_filter former[TOOL_LIST];
     size_t former_count = 0;
     memset(former, 0, sizeof former);
+    tool_help(argc, argv, usage);
     mqtt_defaults(&tool);
     for (int i = 1; i < argc; i++) {
         int taken = mqtt_option(&tool, argc - i, argv + i);
@@ -115,23 +116,20 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "-N") == 0) bare = 1;
         else if (strcmp(argv[i], "-R") == 0) fresh = 1;
         else if (strcmp(argv[i], "-T") == 0 && i + 1 < argc && excluded_count < TOOL_LIST) {
-            /* Against some name, to hear whether it is a filter at all. */
-            if (mote_mqtt_topic_matches(tool_bytes(argv[++i]), tool_bytes("a")) == MOTE_ERR_INVALID) tool_refuse("-T", argv[i], "a topic filter");
+            mqtt_filter("-T", argv[++i]);
             excluded[excluded_count++] = argv[i];
-        } else if (strcmp(argv[i], "-U") == 0 && i + 1 < argc && former_count < TOOL_LIST)
-            former[former_count++].filter = tool_bytes(argv[++i]);
-        else if ((strcmp(argv[i], "-C") == 0 || strcmp(argv[i], "-W") == 0) && i + 1 < argc) {
+        } else if (strcmp(argv[i], "-U") == 0 && i + 1 < argc && former_count < TOOL_LIST) {
+            mqtt_filter("-U", argv[++i]);
+            former[former_count++].filter = tool_bytes(argv[i]);
+        } else if ((strcmp(argv[i], "-C") == 0 || strcmp(argv[i], "-W") == 0) && i + 1 < argc) {
             unsigned long number = tool_count(argv[i], argv[i + 1], 1, 0x7fffffff);
             *(argv[i++][1] == 'C' ? &wanted : &seconds) = number;
         } else {
-            fputs(usage, stderr);
-            return 2;
+            tool_misused(usage);
         }
     }
-    if (tool.topic_count + former_count == 0) {
-        fputs(usage, stderr);
-        return 2;
-    }
+    if (tool.topic_count + former_count == 0) tool_misused(usage);
+    for (size_t i = 0; i < tool.topic_count; i++) mqtt_filter("-t", tool.topics[i]);
     tool.config.options |= MOTE_MQTT_DEFERRED;
     mqtt_begin(&tool, on_event);
     mote_mqtt_filter filters[TOOL_LIST];

@@ -60,6 +60,7 @@ int main(int argc, char **argv) {
     mote_address any = { .port = 5683 };
     mote_transport transport;
     mote_coap *coap;
+    tool_help(argc, argv, usage);
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
         if (tool_mesh_option(&given, &i, argc, argv) || tool_root_option(&root, &i, argc, argv)) continue;
@@ -72,10 +73,7 @@ int main(int argc, char **argv) {
         else if (strcmp(option, "--role") == 0 && strcmp(value, "host") == 0) config.role = MOTE_MESH_HOST;
         else if (strcmp(option, "--role") == 0 && strcmp(value, "router") == 0) config.role = MOTE_MESH_ROUTER;
         else if (strcmp(option, "--reading") == 0) reading = value;
-        else {
-            fputs(usage, stderr);
-            return 1;
-        }
+        else tool_misused(usage);
         i++;
     }
     node = tool_mesh_begin(&given, 4, usage);

@@ -55,6 +55,7 @@ int main(int argc, char **argv) {
     mote_mesh_config config = { MOTE_MESH_CONFIG_INIT, .role = MOTE_MESH_LEAF, .on_event = on_event };
     unsigned long count = 4, size = 56, wait = 5000;
     const char *to = NULL;
+    tool_help(argc, argv, usage);
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "nothing";
         if (tool_mesh_option(&given, &i, argc, argv)) continue;
@@ -63,12 +64,9 @@ int main(int argc, char **argv) {
         else if (strcmp(option, "-s") == 0) size = tool_count(option, value, 0, sizeof data), i++;
         else if (strcmp(option, "-W") == 0) wait = tool_count(option, value, 1, 3600000), i++;
         else if (*option != '-') to = option;
-        else to = NULL, given.peer_count = 0, i = argc;
+        else tool_misused(usage);
     }
-    if (to == NULL || given.peer_count == 0) {
-        fputs(usage, stderr);
-        return 1;
-    }
+    if (to == NULL || given.peer_count == 0) tool_misused(usage);
     tool_check(mote_address_parse(tool_bytes(to), &target), to);
     for (size_t i = 0; i < sizeof data; i++) data[i] = (uint8_t)i;
     mote_node *node = tool_mesh_node(&given, 2);
@@ -78,7 +76,7 @@ int main(int argc, char **argv) {
     for (int turn = 0; !joined && turn < 600; turn++) (void)mote_node_run(node, 100);
     if (!joined) {
         fprintf(stderr, "no mesh was found\n");
-        return 2;
+        return 1;
     }
     /* The route back to this node takes a moment. */
     for (int turn = 0; turn < 30; turn++) (void)mote_node_run(node, 100);

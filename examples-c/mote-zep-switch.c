@@ -5,14 +5,9 @@
  * Nodes send their IEEE 802.15.4 frames to it in UDP datagrams of ZEP version 2, and it passes each frame to the
  * nodes in reach: all others, or those that a topology file names, with the losses that it states.
  *
- *   mote-zep-switch [-t TOPOLOGY] [-s SEED] [-w PCAP] [-v] [ADDRESS [PORT]]
- *
  * A line of the topology is "A B [WEIGHT [WEIGHT_BACK]]": B hears A with probability WEIGHT (default 1), and A
  * hears B with WEIGHT_BACK (default WEIGHT). '#' begins a comment. A name of sixteen hexadecimal digits is the node
  * with that EUI-64; other names go to the nodes in the order of their coming.
- *
- * ADDRESS is "::" by default (IPv6 and IPv4), PORT 17754. -s makes the losses repeatable, -w writes the air to a
- * capture file, -v tells who comes. SIGINT and SIGTERM end it, with statistics under -v.
  */
 #include "tool.h"
 #include <arpa/inet.h>
@@ -29,6 +24,15 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+
+static const char usage[] =
+    "usage: mote-zep-switch [-t TOPOLOGY] [-s SEED] [-w PCAP] [-v] [ADDRESS [PORT]]\n"
+    "  -t FILE  who hears whom: lines of A B [WEIGHT [WEIGHT_BACK]], the share of the frames that B, or A, gets (1);\n"
+    "           A and B are EUI-64s of sixteen hexadecimal digits, or names for the nodes in the order of their coming\n"
+    "  -s SEED  what the losses follow from\n"
+    "  -w FILE  the air, for Wireshark\n"
+    "  -v       tell who comes, and statistics at the end\n"
+    "  ADDRESS  where to listen, :: if not given (IPv6 and IPv4); port 17754\n";
 
 enum {
     MAX_NODES = 256,
@@ -440,6 +444,7 @@ int main(int argc, char **argv)
     FILE *air = NULL;
     struct sigaction action;
     int fd, option;
+    tool_help(argc, argv, usage);
     random_state = (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
     while ((option = getopt(argc, argv, "t:s:w:v")) != -1) {
         switch (option) {
@@ -447,9 +452,7 @@ int main(int argc, char **argv)
         case 's': random_state = tool_count("-s", optarg, 0, ULONG_MAX); break;
         case 'w': capture_path = optarg; break;
         case 'v': verbose = 1; break;
-        default:
-            fprintf(stderr, "usage: mote-zep-switch [-t TOPOLOGY] [-s SEED] [-w PCAP] [-v] [ADDRESS [PORT]]\n");
-            return 2;
+        default: tool_misused(usage);
         }
     }
     if (optind < argc) {

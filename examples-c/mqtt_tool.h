@@ -164,6 +164,12 @@ static TOOL_UNUSED void mqtt_defaults(mqtt_tool *tool) {
     tool->config.reconnect_ceiling = 5000;
 }
 
+/* Ends the program for a text that is no topic filter. */
+static TOOL_UNUSED void mqtt_filter(const char *option, const char *filter) {
+    /* Against some name, to hear whether it is a filter at all. */
+    if (mote_mqtt_topic_matches(tool_bytes(filter), tool_bytes("a")) == MOTE_ERR_INVALID) tool_refuse(option, filter, "a topic filter");
+}
+
 /* Ends the program for a topic with control characters, on which brokers close the connection without a word (5.0 section 1.5.4). */
 static TOOL_UNUSED void mqtt_plain(const char *topic) {
     for (const unsigned char *at = (const unsigned char *)topic; *at != 0; at++)
@@ -210,7 +216,7 @@ static TOOL_UNUSED void mqtt_begin(mqtt_tool *tool, mote_mqtt_callback callback)
     mote_node_config node_config = { MOTE_NODE_CONFIG_INIT, .port = &port };
     size_t size = 0;
     tool_check(mote_node_size(&node_config, &size), "node");
-    tool_check(mote_node_init(malloc(size), size, &node_config, &tool->node), "node");
+    tool_check(mote_node_init(malloc(size), size, &node_config, &tool->node), tool->store != NULL ? tool->store : "node");
     config->node = tool->node;
     tool_check(mote_mqtt_size(config, &size), "client");
     tool_check(mote_mqtt_init(malloc(size), size, config, &tool->mqtt), "client");
@@ -243,7 +249,7 @@ static TOOL_UNUSED void mqtt_report(mqtt_tool *tool, const mote_mqtt_event *even
         fprintf(stderr, "connected%s\n", event->session_present ? ", the session goes on" : "");
     if (event->kind == MOTE_MQTT_DISCONNECTED && event->retry_after == MOTE_MQTT_NO_RETRY) tool->ended = 1;
     if (event->kind == MOTE_MQTT_DISCONNECTED && (tool->debug || event->status != MOTE_ERR_CLOSED)) {
-        mqtt_say("disconnected", event);
+        mqtt_say(tool->ever ? "disconnected" : "not connected", event);
         if (!mqtt_in_vain(tool, event)) fprintf(stderr, ", again in %lu ms", (unsigned long)event->retry_after);
         fputc('\n', stderr);
     }

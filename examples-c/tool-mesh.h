@@ -160,10 +160,7 @@ static TOOL_UNUSED mote_node *tool_mesh_node(const tool_mesh *mesh, uint16_t obj
 
 /* The same for a program that runs until it is stopped by a signal; one without peers has not understood how it is used. */
 static TOOL_UNUSED mote_node *tool_mesh_begin(const tool_mesh *mesh, uint16_t objects, const char *usage) {
-    if (mesh->peer_count == 0) {
-        fputs(usage, stderr);
-        exit(1);
-    }
+    if (mesh->peer_count == 0) tool_misused(usage);
     signal(SIGINT, tool_stop);
     signal(SIGTERM, tool_stop);
     return tool_mesh_node(mesh, objects);

@@ -24,6 +24,19 @@ static TOOL_UNUSED mote_bytes tool_bytes(const char *text) {
     return bytes;
 }
 
+/* Ends the program with its usage, when that is what it was asked for. */
+static TOOL_UNUSED void tool_help(int argc, char **argv, const char *usage) {
+    if (argc < 2 || strcmp(argv[1], "--help") != 0) return;
+    fputs(usage, stdout);
+    exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
+/* Ends the program with its usage: that is not how it was called. */
+static TOOL_UNUSED void tool_misused(const char *usage) {
+    fputs(usage, stderr);
+    exit(2);
+}
+
 /* A whole number up to `most`, decimal or, behind 0x, hexadecimal, and nothing else; whether it is one. */
 static TOOL_UNUSED int tool_number(const char *text, unsigned long most, unsigned long *number) {
     char *end;

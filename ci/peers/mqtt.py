@@ -355,7 +355,7 @@ def refusals(broker):
                                  ("no password", ["-p", locked.port]), ("a wrong one", ["-p", locked.port, "-u", "me", "-P", "guess"])):
                 done = subprocess.run(tool(name, broker.port, "-V", version, *arguments, *target), input="", capture_output=True, text=True, timeout=HANG)
                 # It says so once for each connection, and nothing of a further attempt.
-                if done.returncode != 1 or done.stdout or "disconnected" not in done.stderr or "again" in done.stderr:
+                if done.returncode != 1 or done.stdout or "connected: " not in done.stderr or "again" in done.stderr:
                     check(f"{version}: {name}, {what}", False, f"status {done.returncode}, {done.stdout}{done.stderr}")
         status, _ = run(tool("pub", locked.port, "-V", version, *pub, "-u", "me", "-P", "secret"), "")
         check(f"{version}: the right password", status == 0, str(status))

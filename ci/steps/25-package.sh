@@ -14,6 +14,15 @@ gcc -E -P -Iinclude -include include/mote.h -x c /dev/null | tr '\n' ' ' | tr ';
     | grep -v 'typedef' | grep -oE '\bmote_[a-z0-9_]+\(' | grep -v '(\*' | tr -d ' (' | sort -u >"$build/ci/declared"
 diff -u "$build/ci/declared" "$build/ci/exported" || die "header and shared library differ"
 
+# Each tool tells how it is used when it is asked, and when it is called in another way.
+for tool in "$build"/bin/mote-*; do
+    [ "${tool##*/}" != mote-coap-demo ] || continue
+    timeout 60 "$tool" --help 2>/dev/null | grep -q "^usage: ${tool##*/} " || die "${tool##*/} --help tells nothing"
+    status=0
+    timeout 60 "$tool" --nonsense >"$build/ci/usage" 2>&1 || status=$?
+    [ $status = 2 ] && grep -q "^usage: ${tool##*/} " "$build/ci/usage" || die "${tool##*/} --nonsense: exit status $status"
+done
+
 # Away from the tree, so that nothing of it can be found by accident.
 outside=$(mktemp -d)
 trap 'rm -rf "$outside"' EXIT

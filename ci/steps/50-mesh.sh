@@ -7,7 +7,7 @@ ci/build.sh >/dev/null
 work=$build/ci/mesh
 mkdir -p "$work"
 spaces=yes
-unshare -n true 2>/dev/null || spaces=no
+own_network || spaces=no
 for mode in non-storing storing; do
     [ $spaces = no ] || timeout 900 unshare -n bash ci/mesh_scene.sh "$build/bin" "$work" "$mode"
 done
@@ -17,7 +17,7 @@ refused() {
     local tool=$1 status=0
     shift
     timeout 60 "$build/bin/$tool" "$@" >"$work/refused.log" 2>&1 || status=$?
-    { [ $status = 1 ] || [ $status = 2 ]; } && grep -q "not a number\|not .* or \|malformed\|digits" "$work/refused.log" ||
+    [ $status = 2 ] && grep -q "not a number\|not .* or \|malformed\|digits" "$work/refused.log" ||
         die "$tool $*: status $status, $(head -n 1 "$work/refused.log")"
 }
 refused mote-mesh --topology ring
@@ -55,4 +55,4 @@ seen = json.load(open(sys.argv[1]))
 for way in ("down", "up"):
     assert seen[way]["answered"] >= 0.99 * seen[way]["sent"], seen
 P
-[ $spaces = yes ] || skip "network namespaces are not allowed here: the kernel's ping, traceroute and the CoAP clients were left out"
+[ $spaces = yes ] || skip "this user may not have a network of its own here: the kernel's ping, traceroute and the CoAP clients were left out"
