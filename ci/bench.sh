@@ -28,7 +28,7 @@ bench_codecs() {
 }
 
 for part in "$root"/ci/bench/*.sh; do
-    if [ -e "$part" ]; then . "$part"; fi
+    . "$part"
 done
 
 parts=("$@")

@@ -13,6 +13,8 @@ say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 # Ends a step as skipped, by name and with the reason: never as passed.
 skip() { printf 'skipped: %s\n' "$*"; exit 77; }
+# Says what a step that passes has left out, for want of what.
+without() { printf 'without %s\n' "$*"; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 as_root() {
@@ -150,6 +152,13 @@ mcu_extra() {
     case $1 in
         thumbv6m*|riscv32imc*) echo critical-section ;;
     esac
+}
+
+# Whether loopback has IPv6.
+has_ipv6() { grep -qs ' lo$' /proc/net/if_inet6; }
+# Whether this user may have a network of its own, with IPv6 and interfaces in it.
+own_network() {
+    unshare -n sh -c 'ip link set lo up && ip tuntap add dev mote-try mode tun && grep -q " lo$" /proc/net/if_inet6' >/dev/null 2>&1
 }
 
 # A free UDP port on loopback (as free as one can know).

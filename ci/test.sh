@@ -14,6 +14,7 @@ jobs=${MOTE_JOBS:-$(nproc)}
 passed=0 failed=0 skipped=0 wrong=
 start=$SECONDS
 declare -A running=() # process: name and start of its step
+trap 'kill "${!running[@]}" 2>/dev/null || true' EXIT
 
 wanted() {
     [ $# = 1 ] && return 0
@@ -37,7 +38,7 @@ report() {
     unset "running[$process]"
     took=$((SECONDS - began)) log=$build/ci/$name.log
     case $status in
-        0) passed=$((passed + 1)); printf 'PASS  %-16s %4d s\n' "$name" "$took" ;;
+        0) passed=$((passed + 1)); printf 'PASS  %-16s %4d s  %s\n' "$name" "$took" "$(grep -a '^without ' "$log" | sort -u | tr '\n' ' ')" ;;
         77) skipped=$((skipped + 1)); printf 'SKIP  %-16s %4d s  %s\n' "$name" "$took" "$(tail -n 1 "$log")" ;;
         *)
             failed=$((failed + 1))
@@ -51,6 +52,7 @@ report() {
     esac
 }
 
+has_ipv6 || say "IPv6 is off on loopback here: checks that need it will fail"
 for file in ci/steps/[0-9][0-9]-*.sh; do
     name=$(basename "$file" .sh)
     name=${name#*-}

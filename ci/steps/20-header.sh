@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # The committed header is what the sources make, and compiles everywhere with all warnings.
 . ci/lib.sh
-need_deb gcc=gcc g++=g++
+need_deb gcc=gcc g++=g++ arm-none-eabi-gcc=gcc-arm-none-eabi
 ci/header.sh --check
 work=$build/ci/header
 mkdir -p "$work"
@@ -11,8 +11,8 @@ int main(void) { return 0; }' >"$work/header.c"
 warnings="-Wall -Wextra -Wpedantic -Werror -Wshadow -Wundef -Wconversion"
 for std in c99 c11 c17; do gcc -std=$std $warnings -Wstrict-prototypes -Iinclude -c "$work/header.c" -o "$work/header.o"; done
 for std in c++11 c++17 c++20; do g++ -x c++ -std=$std $warnings -Iinclude -c "$work/header.c" -o "$work/header.o"; done
-if have clang; then clang -std=c99 $warnings -Iinclude -c "$work/header.c" -o "$work/header.o"; fi
-if have arm-none-eabi-gcc; then arm-none-eabi-gcc -std=c99 $warnings -mthumb -mcpu=cortex-m0 -Iinclude -c "$work/header.c" -o "$work/header.o"; fi
+if have clang; then clang -std=c99 $warnings -Iinclude -c "$work/header.c" -o "$work/header.o"; else without clang; fi
+arm-none-eabi-gcc -std=c99 $warnings -mthumb -mcpu=cortex-m0 -Iinclude -c "$work/header.c" -o "$work/header.o"
 # No macro but MOTE_…, no #if inside a structure.
 gcc -dM -E -Iinclude -include include/mote.h -x c /dev/null | awk '{ print $2 }' | sort >"$work/with"
 gcc -dM -E -include stdint.h -include stddef.h -x c /dev/null | awk '{ print $2 }' | sort >"$work/without"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # The page that a porter copies compiles as it is, for the host and for a microcontroller.
 . ci/lib.sh
-need_deb gcc=gcc
+need_deb gcc=gcc arm-none-eabi-gcc=gcc-arm-none-eabi
 mkdir -p "$build/ci"
 warnings="-Wall -Wextra -Wpedantic -Werror -Wconversion -Wmissing-prototypes"
 for std in c99 c11; do gcc -std=$std $warnings -Iinclude -c ports/template/mote_port_template.c -o "$build/ci/template.o"; done
-if have arm-none-eabi-gcc; then arm-none-eabi-gcc -std=c99 $warnings -mthumb -mcpu=cortex-m0 -Iinclude -c ports/template/mote_port_template.c -o "$build/ci/template.o"; fi
+arm-none-eabi-gcc -std=c99 $warnings -mthumb -mcpu=cortex-m0 -Iinclude -c ports/template/mote_port_template.c -o "$build/ci/template.o"
 # Every member of every table is set: a service that grows has to grow here too.
 missing=$(awk '
     FNR == NR {

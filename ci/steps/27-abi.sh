@@ -2,4 +2,4 @@
 # Nothing that was released has changed in the C ABI, and the comparison would notice.
 . ci/lib.sh
 ci/abi.sh --self-test
-if [ -e ci/abi/mote.abi ]; then ci/abi.sh; fi
+ci/abi.sh

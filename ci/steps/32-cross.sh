@@ -4,5 +4,5 @@
 for target in $mcu_targets; do
     mcu_toolchain "$target" || { echo "no compiler for $target"; exit 1; }
     printf '%s: text data bss stack: ' "$target"
-    if [ -e src/ffi/mod.rs ]; then ci/footprint.sh set coap,mqtt,mesh "$target"; else ci/footprint.sh room shared "$target"; fi
+    ci/footprint.sh set coap,mqtt,mesh "$target"
 done
