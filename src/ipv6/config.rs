@@ -72,8 +72,9 @@ pub struct Config {
     /// Whether generic header compression (RFC 7400) is announced to neighbours.
     #[cfg(feature = "ghc")]
     pub ghc: bool,
-    /// Bytes of the buffer in which a packet waits for address resolution; needed on Ethernet
-    /// only, 0 drops such packets.
+    /// Bytes in which packets wait for address resolution, for each neighbour the newest: the first with all of them,
+    /// each further one with 16 bytes besides. Those that have waited longest give way to others. Needed on Ethernet
+    /// only, where there should be room for as many packets as neighbours are looked for at once; 0 drops such packets.
     pub held: u16,
 }
 

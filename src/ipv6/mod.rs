@@ -10,6 +10,7 @@
 //! | `input`, `extensions` | packets that come: headers in order, delivery |
 //! | `forward` | packets that go on |
 //! | `output` | packets of our own: source, way, headers, link address |
+//! | `held` | packets that wait for a link address |
 //! | `errors` | ICMPv6 errors and their rate |
 //! | [`sockets`] | UDP |
 //! | `reassembly` | fragments put together |
@@ -22,6 +23,7 @@ mod config;
 mod errors;
 mod extensions;
 mod forward;
+mod held;
 mod input;
 pub mod link;
 mod nd;
@@ -116,7 +118,7 @@ pub struct Ipv6<'m> {
     #[cfg(feature = "reassembly")]
     reassembly: reassembly::Reassembly<'m>,
     buffer: &'m mut [u8],
-    held: output::Held<'m>,
+    held: held::Held<'m>,
     errors: ErrorRate,
     next_port: u16,
 }
@@ -157,7 +159,7 @@ impl<'m> Ipv6<'m> {
             #[cfg(feature = "reassembly")]
             reassembly: reassembly::Reassembly::carve(carver, config.reassemblies),
             buffer: carver.part(usize::from(config.headers)),
-            held: output::Held::new(carver.part(usize::from(config.held))),
+            held: held::Held::carve(carver, config.held),
             errors: ErrorRate::new(now),
             next_port: 0,
             statistics: Statistics::default(),
@@ -198,10 +200,12 @@ impl<'m> Ipv6<'m> {
         self.config.link_address.link_local()
     }
 
-    /// Becomes a host, router or border router.
+    /// Becomes a host, router or border router. On Ethernet, who ceases to be a router advertises that.
     pub const fn set_role(&mut self, role: Role) {
         self.config.role = role;
         self.addresses.router = !matches!(role, Role::Host);
+        #[cfg(feature = "ethernet")]
+        self.nd.ethernet.change_role();
     }
 
     /// Adds an address, or renews the lifetimes of one that is there.

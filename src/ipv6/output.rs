@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::errors::Problem;
-#[cfg(feature = "reassembly")]
 use super::forward::MIN_MTU;
+use super::held::Held;
 use super::input::{Arrival, Event};
 use super::link::{Link, LinkAddress, LinkDestination};
 use super::neighbours::NeighbourState;
@@ -14,7 +14,7 @@ use super::routing::{ControlMessage, Encapsulation, Flow, NoRoute, Route};
 use super::source_selection::in_prefix;
 #[cfg(feature = "reassembly")]
 use super::wire::exthdr::Fragment;
-use super::wire::header::{Header, ends};
+use super::wire::header::{Header, ends, never_leaves};
 use super::wire::icmpv6::{self, Icmpv6, kind, unreachable};
 use super::wire::nd::{Medium, PrefixInformation};
 use super::wire::{exthdr, protocol, seal};
@@ -36,43 +36,6 @@ pub(super) struct Outgoing<'a> {
     pub(super) upper: &'a [u8],
     /// What follows that: it is not copied. That of an error is cut to what fits.
     pub(super) body: &'a [u8],
-}
-
-/// One packet that waits for the link address of its next hop (RFC 4861 §7.2.2).
-#[derive(Debug)]
-pub(super) struct Held<'m> {
-    buffer: &'m mut [u8],
-    length: usize,
-    next_hop: Ip,
-}
-
-impl<'m> Held<'m> {
-    pub(super) const fn new(buffer: &'m mut [u8]) -> Held<'m> {
-        Held { buffer, length: 0, next_hop: Ip::UNSPECIFIED }
-    }
-
-    /// Sends `packet` to a group or to a neighbour, or keeps it while the neighbour has not said where it is: one
-    /// that waited before gives way to it.
-    fn send(
-        &mut self,
-        link: &mut dyn Link,
-        next_hop: &Ip,
-        to: LinkDestination,
-        packet: Parts<'_>,
-    ) -> Result<()> {
-        if packet.len() > link.mtu() {
-            return Err(Error::TooLarge);
-        }
-        if !cfg!(feature = "ethernet") || to != LinkDestination::Unicast(LinkAddress::None) {
-            return link.send(packet, to);
-        }
-        if packet.len() > self.buffer.len() {
-            return Err(Error::Unreachable);
-        }
-        self.length = packet.copy(self.buffer);
-        self.next_hop = *next_hop;
-        Ok(())
-    }
 }
 
 /// A way and what goes along it, but for the bytes.
@@ -131,6 +94,23 @@ fn put_front(
     Ok(())
 }
 
+/// Gives a packet to the link, for a group or for a neighbour; or keeps it while the neighbour has not said where it is.
+fn hand_over(
+    held: &mut Held<'_>,
+    link: &mut dyn Link,
+    next_hop: &Ip,
+    to: LinkDestination,
+    packet: Parts<'_>,
+) -> Result<()> {
+    if packet.len() > link.mtu() {
+        return Err(Error::TooLarge);
+    }
+    if cfg!(feature = "ethernet") && to == LinkDestination::Unicast(LinkAddress::None) {
+        return held.keep(next_hop, packet);
+    }
+    link.send(packet, to)
+}
+
 impl Ipv6<'_> {
     /// Sends a packet of our own. `source` `None` leaves the choice of the source to RFC 6724.
     ///
@@ -144,6 +124,9 @@ impl Ipv6<'_> {
         outgoing: &Outgoing<'_>,
     ) -> Result<()> {
         let destination = outgoing.destination;
+        if never_leaves(destination) {
+            return Err(Error::Unreachable);
+        }
         let source = match source {
             Some(source) => *source,
             None => *self.addresses.source_for(destination, cx.now).ok_or(Error::Unreachable)?,
@@ -253,14 +236,16 @@ impl Ipv6<'_> {
         };
         let front = Header::LEN + headers + inner;
         let upper = self.write_upper(outgoing, front)? + written;
+        // No path MTU is discovered: the packet is one for the smallest (RFC 8200 §5), but for the headers of the way.
         let room = usize::from(self.config.packet).saturating_sub(front + upper);
+        let room = room.min(MIN_MTU.saturating_sub(Header::LEN + upper));
         let mut body = outgoing.body;
         let protocol = outgoing.protocol;
         let is_error = protocol == protocol::ICMPV6
             && outgoing.upper.first().is_some_and(|kind| *kind < kind::ECHO_REQUEST);
         let along = Along { route, link: &link, encapsulation, headers, source, outgoing };
         #[cfg(feature = "reassembly")]
-        if !is_error && body.len() > room.min(MIN_MTU - Header::LEN - upper) {
+        if !is_error && body.len() > room {
             return self.send_in_fragments(cx, &along, front);
         }
         if body.len() > room {
@@ -356,7 +341,7 @@ impl Ipv6<'_> {
         let sent = if route.is_none() && !outgoing.destination.is_multicast() {
             cx.link.send_outside(packet)
         } else {
-            self.held.send(cx.link, next_hop, to, packet)
+            hand_over(&mut self.held, cx.link, next_hop, to, packet)
         };
         let counter = match sent {
             Ok(()) => &mut self.statistics.sent,
@@ -404,7 +389,8 @@ impl Ipv6<'_> {
                 Parts { head: self.buffer.get(..front).unwrap_or_default(), tail: packet }
             }
         };
-        self.held.send(cx.link, &route.next_hop, LinkDestination::Unicast(link), packet)
+        let to = LinkDestination::Unicast(link);
+        hand_over(&mut self.held, cx.link, &route.next_hop, to, packet)
     }
 
     /// The next hop by our own tables for what is not a neighbour: the destination itself when
@@ -457,23 +443,28 @@ impl Ipv6<'_> {
     }
 
     /// Sends the packet that waited for this neighbour, now that its link address is known.
-    pub(super) fn release_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip, link: LinkAddress) {
-        if cfg!(feature = "ethernet") && self.held.length > 0 && self.held.next_hop == *next_hop {
-            let packet = self.held.buffer.get(..self.held.length).unwrap_or_default();
+    pub(super) fn release_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip) {
+        let mut link = LinkAddress::None;
+        if !cfg!(feature = "ethernet")
+            || self.held.packet(next_hop).is_none()
+            || !self.resolve(cx, next_hop, &mut link)
+        {
+            return;
+        }
+        if let Some(packet) = self.held.packet(next_hop) {
             // Refused by the link as any other packet would be.
             let _ = cx.link.send(Parts::whole(packet), LinkDestination::Unicast(link));
-            self.held.length = 0;
         }
+        self.held.remove(next_hop);
     }
 
     /// This neighbour did not say where it is: the sender of the packet that waited for it is told so (RFC 4861
     /// §7.2.2). With an event, of which the packet is no part, if that is this node.
     pub(super) fn give_up_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip) -> Option<Event<'static>> {
-        if self.held.length == 0 || self.held.next_hop != *next_hop {
-            return None;
-        }
-        let buffer = core::mem::take(&mut self.held.buffer);
-        let packet = buffer.get(..core::mem::take(&mut self.held.length)).unwrap_or_default();
+        self.held.packet(next_hop)?;
+        // Nothing else can wait while the report leaves.
+        let mut held = core::mem::take(&mut self.held);
+        let packet = held.packet(next_hop).unwrap_or_default();
         let problem = Problem::unreachable(unreachable::ADDRESS);
         self.report(cx, &Arrival::default(), packet, problem);
         let event = packet.split_first_chunk().and_then(|(header, rest)| {
@@ -489,7 +480,8 @@ impl Ipv6<'_> {
                 upper: &[],
             })
         });
-        self.held.buffer = buffer;
+        held.remove(next_hop);
+        self.held = held;
         event
     }
 

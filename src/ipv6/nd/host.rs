@@ -87,11 +87,8 @@ impl Ipv6<'_> {
             Role::Router => border = self.accept_authority(cx, options)?,
             Role::Host => {}
         }
-        let neighbour = match link.is_some() {
-            true => self.learn_stale(cx.now, &header.source, link),
-            false => self.neighbours.find_mut(&header.source),
-        };
-        if let Some(neighbour) = neighbour {
+        self.learn_stale(cx, &header.source, link);
+        if let Some(neighbour) = self.neighbours.find_mut(&header.source) {
             neighbour.router = true;
         }
         if hop_limit != 0 {
@@ -168,7 +165,10 @@ impl Ipv6<'_> {
         new.flags = flags & (PrefixInformation::ON_LINK | PrefixInformation::AUTONOMOUS);
         new.preferred_until.set(preferred_until);
         new.border = border;
-        self.nd.known.store(cx.now, &new);
+        // Without the flag L it says nothing about the link, not even that it is not on it (RFC 4861 §6.3.4).
+        if lowpan || on_link {
+            self.nd.known.store(cx.now, &new);
+        }
         // RFC 4862 §5.5.3; interface identifiers have 64 bits.
         let autonomous = flags & PrefixInformation::AUTONOMOUS != 0;
         if !autonomous || prefix_len != 64 || preferred_lifetime > valid_lifetime {
@@ -333,10 +333,9 @@ impl Ipv6<'_> {
         &mut self,
         cx: &mut Context<'_>,
         told: &Told<'_>,
-        registration: &[u8],
+        registration: &Body,
     ) -> Option<Event<'static>> {
         let Told { header, target, .. } = *told;
-        let registration: &Body = registration.try_into().ok()?;
         let claim = Claim::of(registration);
         // That a registration has ended is what was wanted.
         if claim.rovr != self.own_rovr() || claim.lifetime == 0 || self.nd.probes == 0 {

@@ -5,11 +5,13 @@
 //! `host` finds routers and makes and registers addresses; `router` answers hosts and keeps
 //! their registrations; `registry` is the border router's table of all addresses;
 //! `resolution` is what RFC 4861 has all nodes do: solicitations and advertisements,
-//! unreachability detection, duplicate address detection.
+//! unreachability detection, duplicate address detection; `ethernet` is what there is on such links alone.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "ghc")]
 mod capability;
+#[cfg(feature = "ethernet")]
+mod ethernet;
 mod host;
 mod known;
 mod registry;
@@ -30,7 +32,7 @@ use super::output::message;
 use super::source_selection::in_prefix;
 use super::wire::Header;
 use super::wire::icmpv6::{Icmpv6, kind};
-use super::wire::nd::{self, Medium, Neighbor, Options, RouterAdvertisement, option, put_link_layer_address};
+use super::wire::nd::{self, Neighbor, Options, RouterAdvertisement, option, put_link_layer_address};
 use super::{Config, Context, Ipv6, Role};
 use crate::address::Ip;
 use crate::memory::Carver;
@@ -58,9 +60,6 @@ pub(super) struct State<'m> {
     /// When the next Router Solicitation is due, and how many were sent.
     solicit: Instant,
     solicited: u8,
-    /// When the next unsolicited Router Advertisement is due, and how many were sent.
-    advertise: Instant,
-    advertised: u8,
     /// Whether solicitations ask the router that there is for fresh information.
     refreshing: bool,
     /// The router that is used, by its place; [`NO_ROUTER`].
@@ -76,14 +75,8 @@ pub(super) struct State<'m> {
     tid: u8,
     /// Milliseconds between the end of this round and the next.
     pause: u32,
-    /// What routers of an Ethernet-like link advertise, in milliseconds: how long a neighbour counts as reachable, and
-    /// what lies between solicitations of one (RFC 4861 §6.3.2).
     #[cfg(feature = "ethernet")]
-    base_reachable_time: u32,
-    #[cfg(feature = "ethernet")]
-    reachable_time: u32,
-    #[cfg(feature = "ethernet")]
-    retrans_timer: u32,
+    pub(super) ethernet: ethernet::State,
 }
 
 /// In place of the place of a router.
@@ -101,8 +94,6 @@ impl<'m> State<'m> {
             registry: carver.part(usize::from(config.registry)),
             solicit: Instant::NEVER,
             solicited: 0,
-            advertise: Instant::NEVER,
-            advertised: 0,
             refreshing: false,
             router: NO_ROUTER,
             registered: false,
@@ -112,11 +103,7 @@ impl<'m> State<'m> {
             tid: registry::FIRST_TID,
             pause: 0,
             #[cfg(feature = "ethernet")]
-            base_reachable_time: REACHABLE_TIME as u32,
-            #[cfg(feature = "ethernet")]
-            reachable_time: REACHABLE_TIME as u32,
-            #[cfg(feature = "ethernet")]
-            retrans_timer: RETRANS_TIMER as u32,
+            ethernet: ethernet::State::NEW,
         }
     }
 }
@@ -154,9 +141,9 @@ impl<'a> Told<'a> {
         self.fixed.first().copied().unwrap_or(0)
     }
 
-    /// The Address Registration Option behind type and length. Others than of a length of RFC 8505 mean nothing.
+    /// The Address Registration Option behind type and length, be it of a length that means something or not.
     fn registration(&self) -> Option<&'a [u8]> {
-        self.options.find(option::ADDRESS_REGISTRATION).filter(|body| matches!(body.len(), 14 | 22 | 30 | 38))
+        self.options.find(option::ADDRESS_REGISTRATION)
     }
 }
 
@@ -170,7 +157,9 @@ impl Ipv6<'_> {
         message: &Icmpv6<'_>,
     ) -> Option<Event<'static>> {
         match message.kind {
-            kind::DUPLICATE_ADDRESS_REQUEST | kind::DUPLICATE_ADDRESS_CONFIRMATION if MULTIHOP => {
+            kind::DUPLICATE_ADDRESS_REQUEST | kind::DUPLICATE_ADDRESS_CONFIRMATION
+                if MULTIHOP && !arrival.outside =>
+            {
                 return self.receive_duplicate(cx, header, message);
             }
             _ => {}
@@ -273,13 +262,6 @@ impl Ipv6<'_> {
     }
 
     pub(super) fn poll_nd(&mut self, cx: &mut Context<'_>) -> Option<Event<'static>> {
-        if self.nd.solicit.is_due(cx.now) {
-            self.send_router_solicitation(cx);
-        }
-        // On IEEE 802.15.4 they are asked for.
-        if self.config.medium() == Medium::Ethernet && self.nd.advertise.is_due(cx.now) {
-            self.send_periodic_advertisement(cx);
-        }
         if MULTIHOP {
             self.poll_registry(cx.now);
         }
@@ -289,6 +271,23 @@ impl Ipv6<'_> {
         self.poll_registrations(cx);
         let event = event.or_else(|| self.poll_known(cx));
         self.poll_registrations(cx);
+        // RFC 4862 §5.4: both wait until the address that they come from has been checked.
+        let ready = self.addresses.is_own(&self.link_local());
+        if self.nd.solicit.is_due(cx.now) {
+            if ready {
+                self.send_router_solicitation(cx);
+            } else {
+                self.nd.solicit = self.nd.round;
+            }
+        }
+        #[cfg(feature = "ethernet")]
+        if self.config.medium() == nd::Medium::Ethernet && self.nd.ethernet.advertise.is_due(cx.now) {
+            if ready {
+                self.send_periodic_advertisement(cx);
+            } else {
+                self.nd.ethernet.advertise = self.nd.round;
+            }
+        }
         event
     }
 
@@ -296,8 +295,9 @@ impl Ipv6<'_> {
         let mut deadline = self.neighbours.deadline();
         deadline.hasten(self.nd.solicit);
         deadline.hasten(self.nd.round);
-        if self.config.medium() == Medium::Ethernet {
-            deadline.hasten(self.nd.advertise);
+        #[cfg(feature = "ethernet")]
+        if self.config.medium() == nd::Medium::Ethernet {
+            deadline.hasten(self.nd.ethernet.advertise);
         }
         for address in self.addresses.iter() {
             if address.news {

@@ -9,7 +9,7 @@ use crate::ipv6::input::Event;
 use crate::ipv6::neighbours::{Claim, Neighbour, NeighbourState};
 use crate::ipv6::output::Outgoing;
 use crate::ipv6::wire::icmpv6::{Icmpv6, kind};
-use crate::ipv6::wire::nd::{Medium, RegistrationStatus};
+use crate::ipv6::wire::nd::{Medium, Options, RegistrationStatus};
 use crate::ipv6::wire::{Header, protocol};
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::lollipop::is_newer;
@@ -126,7 +126,7 @@ impl Ipv6<'_> {
         message: &Icmpv6<'_>,
     ) -> Option<Event<'static>> {
         let suffix = message.code & 0xf;
-        let (Some(fixed), 0..=4) = (message.body.first_chunk::<28>(), suffix) else {
+        let (Some((fixed, options)), 0..=4) = (message.body.split_first_chunk::<28>(), suffix) else {
             self.malformed();
             return None;
         };
@@ -137,7 +137,7 @@ impl Ipv6<'_> {
         if suffix > 1 {
             return None;
         }
-        if ip.is_multicast() {
+        if ip.is_multicast() || header.source.is_unspecified() || !Options::new(options).are_valid() {
             self.malformed();
             return None;
         }
@@ -147,13 +147,20 @@ impl Ipv6<'_> {
             lifetime: u16::from_be_bytes([high, low]),
         };
         if message.kind == kind::DUPLICATE_ADDRESS_CONFIRMATION {
-            let entry = self.neighbours.find(ip)?;
-            if entry.state != NeighbourState::Tentative || entry.claim.rovr != claim.rovr {
+            let Neighbour { state, claim: own, .. } = self.neighbours.find(ip)?;
+            let older = own.tid.zip(claim.tid).is_some_and(|(own, told)| is_newer(own, told));
+            let concerns = match state {
+                NeighbourState::Tentative => true,
+                // RFC 8505 §5.7: the host has registered elsewhere since.
+                NeighbourState::Registered => status == RegistrationStatus::Moved as u8 && !older,
+                _ => false,
+            };
+            if !concerns || own.rovr != claim.rovr {
                 return None;
             }
             return self.conclude_registration(cx, ip, status);
         }
-        if self.config.role == Role::BorderRouter && !header.source.is_unspecified() {
+        if self.config.role == Role::BorderRouter {
             let status = self.enter(cx.now, ip, &claim);
             let kind = kind::DUPLICATE_ADDRESS_CONFIRMATION;
             self.send_duplicate(cx, kind, &header.source, status, ip, &claim);
@@ -161,17 +168,25 @@ impl Ipv6<'_> {
         None
     }
 
-    /// A tentative registration succeeds, or ends with an error.
+    /// A tentative registration succeeds, or ends with an error; one that was there ends.
     fn conclude_registration(&mut self, cx: &mut Context<'_>, ip: &Ip, status: u8) -> Option<Event<'static>> {
         let entry = self.neighbours.find_mut(ip)?;
-        let (registration, lifetime, link) = (entry.claim.body(0), entry.claim.lifetime, entry.link);
+        let Claim { lifetime, tid, .. } = entry.claim;
+        let registration = entry.claim.body(0);
+        let was_registered = entry.state == NeighbourState::Registered;
+        // Who knows transaction IDs registers from a link-local address (RFC 8505 §5.6), others from that which they register.
+        let source = if tid.is_some() { entry.link.link_local() } else { *ip };
         if status == 0 {
             entry.settle(NeighbourState::Registered, cx.now.after(u64::from(lifetime) * 60_000));
         } else {
             self.neighbours.remove(ip);
         }
-        self.answer_registration(cx, ip, &registration, status, link);
-        if status == 0 { Some(Event::Registered(*ip)) } else { None }
+        self.answer_registration(cx, ip, &registration, status, &source);
+        match status {
+            0 => Some(Event::Registered(*ip)),
+            _ if was_registered => Some(Event::Deregistered(*ip)),
+            _ => None,
+        }
     }
 
     /// Neighbours that were not heard for a while become stale. On IEEE 802.15.4, where nothing asks about them, entries

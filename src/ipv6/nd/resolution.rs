@@ -8,7 +8,7 @@ use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_NODES, AddressState, solicited_node};
 use crate::ipv6::input::Event;
 use crate::ipv6::link::LinkAddress;
-use crate::ipv6::neighbours::{Neighbour, NeighbourState};
+use crate::ipv6::neighbours::NeighbourState;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{Medium, Neighbor};
 use crate::ipv6::{Context, Ipv6, Role};
@@ -23,7 +23,7 @@ impl Ipv6<'_> {
     /// Milliseconds for which a neighbour counts as reachable.
     pub(in crate::ipv6) const fn reachable_time(&self) -> u64 {
         #[cfg(feature = "ethernet")]
-        return self.nd.reachable_time as u64;
+        return self.nd.ethernet.reachable_time as u64;
         #[cfg(not(feature = "ethernet"))]
         REACHABLE_TIME
     }
@@ -31,27 +31,9 @@ impl Ipv6<'_> {
     /// Milliseconds between solicitations of a neighbour.
     const fn retrans_timer(&self) -> u64 {
         #[cfg(feature = "ethernet")]
-        return self.nd.retrans_timer as u64;
+        return self.nd.ethernet.retrans_timer as u64;
         #[cfg(not(feature = "ethernet"))]
         super::RETRANS_TIMER
-    }
-
-    /// Takes over what a router advertises of both, unless it leaves that open; the former with a random factor from a half
-    /// to one and a half, which is chosen anew each time (RFC 4861 §6.3.4).
-    #[cfg(feature = "ethernet")]
-    pub(super) fn learn_times(&mut self, cx: &mut Context<'_>, fixed: &[u8]) {
-        let Some(&[_, _, _, _, a, b, c, d, e, f, g, h]) = fixed.first_chunk() else { return };
-        let (reachable, retrans) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
-        // Nobody's advertisement makes a node flood, or wait for longer than RFC 4861 §6.2.1 lets routers say.
-        let believed = |time: u32| time.clamp(100, 3_600_000);
-        if reachable != 0 {
-            self.nd.base_reachable_time = believed(reachable);
-        }
-        if retrans != 0 {
-            self.nd.retrans_timer = believed(retrans);
-        }
-        let base = self.nd.base_reachable_time;
-        self.nd.reachable_time = base / 2 + cx.random.below(base);
     }
 
     pub(super) fn receive_neighbor_solicitation(
@@ -77,9 +59,7 @@ impl Ipv6<'_> {
             AddressState::Preferred => {}
             _ => return None,
         }
-        if link.is_some() {
-            let _ = self.learn_stale(cx.now, &header.source, link);
-        }
+        self.learn_stale(cx, &header.source, link);
         let (destination, solicited) =
             if probe { (&ALL_NODES, 0) } else { (&header.source, Neighbor::SOLICITED) };
         let router = if self.config.role == Role::Host { 0 } else { Neighbor::ROUTER };
@@ -99,7 +79,8 @@ impl Ipv6<'_> {
         told: &Told<'_>,
     ) -> Option<Event<'static>> {
         let Told { target, link, .. } = *told;
-        if let (Some(registration), Medium::Ieee802154) = (told.registration(), self.config.medium()) {
+        let registration = told.registration().and_then(|body| body.try_into().ok());
+        if let (Some(registration), Medium::Ieee802154) = (registration, self.config.medium()) {
             return self.registration_result(cx, told, registration);
         }
         if let Some(address) = self.addresses.find(target) {
@@ -143,27 +124,28 @@ impl Ipv6<'_> {
             }
             let state = if solicited { NeighbourState::Reachable } else { NeighbourState::Stale };
             neighbour.settle(state, cx.now.after(reachable_time));
-            let link = neighbour.link;
-            self.release_held(cx, target, link);
+            self.release_held(cx, target);
         }
         if resigned {
             self.lose_router(cx.now, target);
         }
     }
 
-    /// A neighbour has told where it is without having been asked (RFC 4861 §7.2.3). Its entry, unless there is no
-    /// room for one.
-    pub(super) fn learn_stale(&mut self, now: Instant, ip: &Ip, link: LinkAddress) -> Option<&mut Neighbour> {
+    /// A neighbour may have told where it is without having been asked (RFC 4861 §7.2.3).
+    pub(super) fn learn_stale(&mut self, cx: &mut Context<'_>, ip: &Ip, link: LinkAddress) {
+        if !link.is_some() {
+            return;
+        }
         let Some(neighbour) = self.neighbours.obtain(ip, NeighbourState::Stale) else {
             self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
-            return None;
+            return;
         };
         let known = neighbour.link == link && neighbour.state != NeighbourState::Incomplete;
         if !neighbour.registers() && !known {
             neighbour.link = link;
-            neighbour.settle(NeighbourState::Stale, now.after(REACHABLE_TIME));
+            neighbour.settle(NeighbourState::Stale, cx.now.after(REACHABLE_TIME));
+            self.release_held(cx, ip);
         }
-        Some(neighbour)
     }
 
     /// Somebody else has the address.
@@ -216,11 +198,8 @@ impl Ipv6<'_> {
                 neighbour.probes = 1;
             }
             if neighbour.probes > MAX_SOLICIT {
-                let router = neighbour.router;
                 self.neighbours.remove(&ip);
-                if router {
-                    self.lose_router(cx.now, &ip);
-                }
+                self.lose_router(cx.now, &ip);
                 if let Some(event) = self.give_up_held(cx, &ip) {
                     return Some(event);
                 }

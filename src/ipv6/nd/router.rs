@@ -4,9 +4,8 @@
 #![forbid(unsafe_code)]
 
 use super::registry::{Body, EXTENDED, REACHABILITY};
-use super::{Entry, Kind, MAX_SOLICIT, MINUTE, MULTIHOP, SEVERAL, Told, left};
+use super::{Entry, Kind, MINUTE, MULTIHOP, SEVERAL, Told, left};
 use crate::address::Ip;
-use crate::ipv6::addresses::ALL_NODES;
 use crate::ipv6::input::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
 use crate::ipv6::neighbours::{Claim, Neighbour, NeighbourState};
@@ -19,13 +18,6 @@ use crate::ipv6::{Context, Ipv6, Role};
 use crate::lollipop::is_newer;
 use crate::status::{Error, Result};
 use crate::time::{Instant, SECOND};
-
-/// Between unsolicited advertisements on Ethernet (RFC 4861 §6.2.1), in milliseconds.
-const MAX_RTR_ADV_INTERVAL: u64 = 600_000;
-/// Between the first few of them (RFC 4861 §10), in milliseconds.
-const MAX_INITIAL_RTR_ADVERT_INTERVAL: u64 = 16_000;
-/// Longest wait before an answer to a solicitation on Ethernet (RFC 4861 §10), in milliseconds.
-const MAX_RA_DELAY_TIME: u32 = 500;
 
 impl Ipv6<'_> {
     /// Advertises a prefix, as a border router or a router on Ethernet; one whose validity has
@@ -58,9 +50,15 @@ impl Ipv6<'_> {
     fn advertise(&mut self, now: Instant, new: &mut Entry) -> Result<()> {
         if self.config.role == Role::BorderRouter {
             new.border = 0;
+            if let Some(own) = self.own_place() {
+                own.version = own.version.wrapping_add(1);
+            }
         }
         let stored = self.nd.known.store(now, new);
-        self.new_version(now);
+        #[cfg(feature = "ethernet")]
+        if self.config.medium() == Medium::Ethernet && self.config.role != Role::Host {
+            self.nd.ethernet.advertise_anew(now);
+        }
         if stored || new.until.is_due(now) { Ok(()) } else { Err(Error::Full) }
     }
 
@@ -106,19 +104,6 @@ impl Ipv6<'_> {
         }
     }
 
-    /// What is advertised has changed.
-    fn new_version(&mut self, now: Instant) {
-        if self.config.role == Role::BorderRouter {
-            if let Some(border) = self.own_place() {
-                border.version = border.version.wrapping_add(1);
-            }
-        }
-        if self.config.medium() == Medium::Ethernet && self.config.role != Role::Host {
-            self.nd.advertised = 0;
-            self.nd.advertise = now;
-        }
-    }
-
     /// The capability flags that this node announces (RFC 8505 §4.3).
     pub(super) fn capabilities(&self) -> u16 {
         #[cfg(feature = "ghc")]
@@ -137,38 +122,22 @@ impl Ipv6<'_> {
 
     pub(super) fn receive_router_solicitation(&mut self, cx: &mut Context<'_>, told: &Told<'_>) {
         let Told { header, link, .. } = *told;
+        #[cfg(feature = "ethernet")]
         if self.config.medium() == Medium::Ethernet {
-            if link.is_some() {
-                let _ = self.learn_stale(cx.now, &header.source, link);
-            }
-            // One answer for all, after a moment (RFC 4861 §6.2.6).
-            let soon = cx.now.after(u64::from(cx.random.below(MAX_RA_DELAY_TIME)));
-            self.nd.advertise = self.nd.advertise.min(soon);
-        } else if link.is_some() {
+            return self.answer_all(cx, told);
+        }
+        if link.is_some() {
             // RFC 6775 §6.3: only to make the answer possible, never to change an entry.
             if self.neighbours.find(&header.source).is_none() {
-                let _ = self.learn_stale(cx.now, &header.source, link);
+                self.learn_stale(cx, &header.source, link);
             }
             self.send_router_advertisement(cx, &header.source);
         }
     }
 
-    /// Sends an advertisement to everyone, and settles when the next is due.
-    pub(super) fn send_periodic_advertisement(&mut self, cx: &mut Context<'_>) {
-        self.nd.advertised = self.nd.advertised.saturating_add(1);
-        let interval = if self.nd.advertised <= MAX_SOLICIT {
-            MAX_INITIAL_RTR_ADVERT_INTERVAL
-        } else {
-            // From a third of the maximum to the maximum.
-            MAX_RTR_ADV_INTERVAL / 3 + u64::from(cx.random.below((MAX_RTR_ADV_INTERVAL / 3 * 2) as u32))
-        };
-        self.nd.advertise = cx.now.after(interval);
-        self.send_router_advertisement(cx, &ALL_NODES);
-    }
-
     /// Sends one advertisement for each border router, with what is its, and one with what is
     /// nobody's (RFC 6775 §8.1.5).
-    fn send_router_advertisement(&mut self, cx: &mut Context<'_>, destination: &Ip) {
+    pub(super) fn send_router_advertisement(&mut self, cx: &mut Context<'_>, destination: &Ip) {
         if !SEVERAL {
             return self.advertise_for(cx, destination, 0);
         }
@@ -198,7 +167,10 @@ impl Ipv6<'_> {
 
     fn write_advertisement(&mut self, now: Instant, index: u8) -> Result<usize> {
         let lowpan = self.config.medium() == Medium::Ieee802154;
-        let [high, low] = self.config.router_lifetime.to_be_bytes();
+        // RFC 4861 §6.2.5: who is a router no longer says so.
+        let lifetime =
+            if !lowpan && self.config.role == Role::Host { 0 } else { self.config.router_lifetime };
+        let [high, low] = lifetime.to_be_bytes();
         let flags = self.capabilities();
         let out = &mut message(self.buffer);
         out.put(&[self.config.hop_limit, 0, high, low, 0, 0, 0, 0, 0, 0, 0, 0])?;
@@ -295,7 +267,7 @@ impl Ipv6<'_> {
                 status = RegistrationStatus::NeighborCacheFull as u8;
             }
         }
-        self.answer_registration(cx, ip, registration, status, link);
+        self.answer_registration(cx, ip, registration, status, &header.source);
         if status != 0 || goes_with {
             return None;
         }
@@ -325,31 +297,25 @@ impl Ipv6<'_> {
             && self.border_router_of(ip).is_some_and(|border| !self.addresses.is_own(&border.ip))
     }
 
-    /// Answers a registration. `link` is where the registering node said that it is.
+    /// Answers a registration that was asked for from the address `source`.
     pub(super) fn answer_registration(
         &mut self,
         cx: &mut Context<'_>,
         ip: &Ip,
         registration: &Body,
         status: u8,
-        link: LinkAddress,
+        source: &Ip,
     ) {
         let mut answer = *registration;
         answer[0] = status;
         answer[2] &= EXTENDED | REACHABILITY;
-        let [_, _, flags, _, _, _, eui64 @ ..] = answer;
+        let [_, _, _, _, _, _, eui64 @ ..] = answer;
         // Errors go to the address made from the EUI-64, since the link address may be taken too
-        // (RFC 6775 §6.5.2). Otherwise the answer goes to the source of the solicitation: with
-        // RFC 8505 the link-local address, before it the address that is registered.
-        let destination = if status != 0 {
-            match self.config.medium() {
-                Medium::Ieee802154 => LinkAddress::Extended(eui64).link_local(),
-                Medium::Ethernet => with_prefix(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0], eui64),
-            }
-        } else if flags & EXTENDED != 0 || self.neighbours.link_address(ip).is_none() {
-            link.link_local()
-        } else {
-            *ip
+        // (RFC 6775 §6.5.2).
+        let destination = match (status, self.config.medium()) {
+            (0, _) => *source,
+            (_, Medium::Ieee802154) => LinkAddress::Extended(eui64).link_local(),
+            (_, Medium::Ethernet) => with_prefix(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0], eui64),
         };
         let neighbor = (Neighbor::ROUTER | Neighbor::SOLICITED, ip);
         let kind = kind::NEIGHBOR_ADVERTISEMENT;

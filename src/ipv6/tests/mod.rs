@@ -2,6 +2,7 @@
 //! Behaviour of the engine over a link in memory: a few nodes that all hear each other.
 
 mod discovery;
+mod ethernet;
 #[cfg(feature = "reassembly")]
 mod fragments;
 mod hostile;

@@ -326,3 +326,87 @@ fn fresh_information_is_asked_for_by_unicast_at_first() {
     host.poll(1_401_000);
     assert_eq!(host.out.packets.pop().unwrap().0, LinkDestination::Multicast(ip("ff02::2")));
 }
+
+/// RFC 4861 §7.2.4, RFC 8505 §5.6: the answer goes to who asked, whatever kind of link address that tells of.
+#[test]
+fn a_registration_is_answered_to_its_source() {
+    let mut node = Node::lowpan(1, Role::Router);
+    let (own, host, address) = (node.engine.link_local(), eui64(2).link_local(), ip("fd00::2"));
+    for target in [host, address] {
+        let mut body = vec![0; 48];
+        let mut out = Writer::new(&mut body);
+        Neighbor { flags: 0, target }.emit(&mut out).unwrap();
+        nd::put_link_layer_address(false, &LinkAddress::Short(2), &mut out).unwrap();
+        let registration = Registration {
+            status: 0,
+            opaque: 0,
+            reachability: true,
+            tid: Some(240),
+            lifetime: 10,
+            rovr: &eui64(2).bytes().0,
+        };
+        NdOption::Registration(registration).emit(&mut out).unwrap();
+        let length = out.position();
+        let message = icmp(host, own, kind::NEIGHBOR_SOLICITATION, 0, &body[..length]);
+        node.receive(0, eui64(2), false, &packet(host, own, 58, 255, &message));
+        let (_, bytes) = node.out.packets.pop().unwrap();
+        let (header, _) = Header::parse(&bytes).unwrap();
+        assert_eq!(header.destination, host, "{target:?}");
+        assert_eq!(node.engine.neighbours.link_address(&target), Some(LinkAddress::Short(2)));
+    }
+}
+
+/// RFC 6775 §8.2.1, and whoever is not in the network has no business with its registry.
+#[test]
+fn duplicate_address_messages_from_nobody_from_outside_or_with_bad_options_are_dropped() {
+    let request = |node: &mut Node, source: Ip, outside: bool, options: &[u8]| {
+        let own = ip("fd00::1");
+        let mut body = vec![0, 240, 0, 10];
+        body.extend(eui64(2).bytes().0);
+        body.extend(ip("fd00::aa").0);
+        body.extend(options);
+        let message = icmp(source, own, kind::DUPLICATE_ADDRESS_REQUEST, 1, &body);
+        let mut bytes = packet(source, own, 58, 60, &message);
+        let arrival = Arrival { from: eui64(3), outside, ..Arrival::default() };
+        assert!(node.does(0, |engine, cx| engine.receive(cx, arrival, &mut bytes).is_none()));
+        node.engine.registered()
+    };
+    let mut node = Node::lowpan(1, Role::BorderRouter);
+    add(&mut node, "fd00::1");
+    let router = ip("fd00::ff:fe00:3");
+    assert_eq!(request(&mut node, Ip::UNSPECIFIED, false, &[]), 0);
+    assert_eq!(request(&mut node, router, true, &[]), 0);
+    assert_eq!(request(&mut node, router, false, &[77, 0, 0, 0, 0, 0, 0, 0]), 0);
+    assert_eq!(request(&mut node, router, false, &[77, 1, 0, 0, 0, 0, 0, 0]), 1);
+}
+
+/// RFC 8505 §5.7: a registration that has been made anew elsewhere is cleaned up.
+#[test]
+fn a_registration_that_has_moved_is_taken_off() {
+    let mut node =
+        Node::with(Config { multihop_dad: true, ..config(eui64(2), Medium::Ieee802154, Role::Router) });
+    add(&mut node, "fd00::2");
+    let address = ip("fd00::aa");
+    assert_eq!(register(&mut node, 4, address, Some(5), 10), 0);
+    assert_eq!(node.took(), [Seen::Registered(address)]);
+    let confirm = |node: &mut Node, status: u8, tid: u8, rovr: u8| {
+        let (border, own) = (ip("fd00::1"), ip("fd00::2"));
+        let mut body = vec![status, tid, 0, 10];
+        body.extend(eui64(rovr).bytes().0);
+        body.extend(address.0);
+        let message = icmp(border, own, kind::DUPLICATE_ADDRESS_CONFIRMATION, 1, &body);
+        node.receive(0, eui64(1), false, &packet(border, own, 58, 60, &message));
+        node.took()
+    };
+    // That a renewal was noted changes nothing, nor what is about another's or an older registration.
+    for (status, tid, rovr) in [(0, 5, 4), (1, 5, 4), (3, 5, 9), (3, 4, 4)] {
+        assert_eq!(confirm(&mut node, status, tid, rovr), []);
+        assert!(node.out.packets.is_empty() && node.engine.neighbours.is_registered(&address));
+    }
+    assert_eq!(confirm(&mut node, 3, 6, 4), [Seen::Deregistered(address)]);
+    assert!(!node.engine.neighbours.is_registered(&address));
+    // The host is told.
+    let (to, bytes) = node.out.packets.pop().unwrap();
+    assert_eq!((to, bytes[40]), (LinkDestination::Unicast(eui64(4)), kind::NEIGHBOR_ADVERTISEMENT));
+    assert_eq!(bytes[66], 3);
+}

@@ -105,6 +105,12 @@ pub(in crate::ipv6) const fn ends(header: &[u8; Header::LEN]) -> (&Ip, &Ip) {
     (Ip::of(source), Ip::of(destination))
 }
 
+/// Whether no packet on a link goes there: to nobody, to the node itself, or to a group within it (RFC 4291 §2.5.2,
+/// §2.5.3, §2.7).
+pub(in crate::ipv6) fn never_leaves(destination: &Ip) -> bool {
+    u128::from_be_bytes(destination.0) <= 1 || matches!(destination.0, [0xff, scope, ..] if scope & 0xf <= 1)
+}
+
 /// A header in place, whose fields can be changed.
 #[derive(Debug)]
 pub struct HeaderMut<'p>(&'p mut [u8; Header::LEN]);

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What there is on Ethernet-like links alone: routers that advertise themselves without being asked (RFC 4861 §6.2),
+//! and what they say of the times of neighbour discovery (RFC 4861 §6.3.4).
+#![forbid(unsafe_code)]
+
+use super::resolution::REACHABLE_TIME;
+use super::{MAX_SOLICIT, RETRANS_TIMER, Told};
+use crate::ipv6::addresses::ALL_NODES;
+use crate::ipv6::{Context, Ipv6, Role};
+use crate::time::Instant;
+
+/// Between unsolicited advertisements (RFC 4861 §6.2.1), in milliseconds.
+const MAX_RTR_ADV_INTERVAL: u64 = 600_000;
+/// Between the first few of them (RFC 4861 §10), in milliseconds.
+const MAX_INITIAL_RTR_ADVERT_INTERVAL: u64 = 16_000;
+/// Longest wait before an answer to a solicitation (RFC 4861 §10), in milliseconds.
+const MAX_RA_DELAY_TIME: u32 = 500;
+/// Shortest time between two advertisements (RFC 4861 §10), in milliseconds.
+const MIN_DELAY_BETWEEN_RAS: u64 = 3000;
+
+/// What is remembered of it.
+pub(in crate::ipv6) struct State {
+    /// When the next unsolicited Router Advertisement is due, and how many were sent.
+    pub(super) advertise: Instant,
+    advertised: u8,
+    /// Until then none is sent again.
+    quiet_until: Instant,
+    /// For how long a neighbour counts as reachable, as routers have it and as we do, and what lies between
+    /// solicitations of one; in milliseconds.
+    base_reachable_time: u32,
+    pub(super) reachable_time: u32,
+    pub(super) retrans_timer: u32,
+}
+
+impl State {
+    pub(super) const NEW: State = State {
+        advertise: Instant::NEVER,
+        advertised: 0,
+        quiet_until: Instant::ZERO,
+        base_reachable_time: REACHABLE_TIME as u32,
+        reachable_time: REACHABLE_TIME as u32,
+        retrans_timer: RETRANS_TIMER as u32,
+    };
+
+    /// What is advertised has changed: the next advertisements follow soon after one another.
+    pub(super) fn advertise_anew(&mut self, now: Instant) {
+        self.advertised = 0;
+        self.advertise = now.max(self.quiet_until);
+    }
+
+    /// The role has changed. Who has advertised itself does so once more.
+    pub(in crate::ipv6) const fn change_role(&mut self) {
+        if self.advertise.0 != Instant::NEVER.0 {
+            self.advertise = self.quiet_until;
+        }
+    }
+}
+
+impl Ipv6<'_> {
+    /// A router is asked to advertise itself: it does so to all, after a moment (RFC 4861 §6.2.6).
+    pub(super) fn answer_all(&mut self, cx: &mut Context<'_>, told: &Told<'_>) {
+        self.learn_stale(cx, &told.header.source, told.link);
+        if let Some(neighbour) = self.neighbours.find_mut(&told.header.source) {
+            neighbour.router = false;
+        }
+        let soon = cx.now.max(self.nd.ethernet.quiet_until);
+        self.nd.ethernet.advertise.hasten(soon.after(u64::from(cx.random.below(MAX_RA_DELAY_TIME))));
+    }
+
+    /// Sends an advertisement to everyone, and settles when the next is due: never, if it says that this node is no
+    /// router any more (RFC 4861 §6.2.5).
+    pub(super) fn send_periodic_advertisement(&mut self, cx: &mut Context<'_>) {
+        let state = &mut self.nd.ethernet;
+        state.advertised = state.advertised.saturating_add(1);
+        let interval = if state.advertised <= MAX_SOLICIT {
+            MAX_INITIAL_RTR_ADVERT_INTERVAL
+        } else {
+            // From a third of the maximum to the maximum.
+            MAX_RTR_ADV_INTERVAL / 3 + u64::from(cx.random.below((MAX_RTR_ADV_INTERVAL / 3 * 2) as u32))
+        };
+        let is_router = self.config.role != Role::Host;
+        state.advertise = if is_router { cx.now.after(interval) } else { Instant::NEVER };
+        state.quiet_until = cx.now.after(MIN_DELAY_BETWEEN_RAS);
+        self.send_router_advertisement(cx, &ALL_NODES);
+    }
+
+    /// Takes over what a router advertises of both times, unless it leaves that open; the former with a random factor
+    /// from a half to one and a half, which is chosen anew each time (RFC 4861 §6.3.4).
+    pub(super) fn learn_times(&mut self, cx: &mut Context<'_>, fixed: &[u8]) {
+        let Some(&[_, _, _, _, a, b, c, d, e, f, g, h]) = fixed.first_chunk() else { return };
+        let (reachable, retrans) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+        // Nobody's advertisement makes a node flood, or wait for longer than RFC 4861 §6.2.1 lets routers say.
+        let believed = |time: u32| time.clamp(100, 3_600_000);
+        let state = &mut self.nd.ethernet;
+        if reachable != 0 {
+            state.base_reachable_time = believed(reachable);
+        }
+        if retrans != 0 {
+            state.retrans_timer = believed(retrans);
+        }
+        let base = state.base_reachable_time;
+        state.reachable_time = base / 2 + cx.random.below(base);
+    }
+}
