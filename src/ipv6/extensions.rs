@@ -17,6 +17,8 @@ use core::ops::Range;
 /// A packet that came, and how far the walk through it has come.
 pub(super) struct Walk {
     pub(super) arrival: Arrival,
+    /// Whether the packet lay within another: its sender may be anywhere.
+    pub(super) tunnelled: bool,
     /// Its header as it stands.
     pub(super) header: Header,
     /// What stands at `offset`.
@@ -36,6 +38,7 @@ impl Walk {
     pub(super) fn new(arrival: Arrival) -> Walk {
         Walk {
             arrival,
+            tunnelled: false,
             header: Header::default(),
             next_header: 0,
             next_header_at: 0,

@@ -18,6 +18,11 @@ use crate::status::Error;
 pub(super) const MIN_MTU: usize = 1280;
 
 impl Ipv6<'_> {
+    /// Whether anything that came so goes on.
+    pub(super) fn forwards(&self, arrival: &Arrival) -> bool {
+        self.config.role != Role::Host && !arrival.multicast
+    }
+
     /// Sends on a packet that is not for us, or whose source route leads on.
     pub(super) fn forward(
         &mut self,
@@ -27,15 +32,15 @@ impl Ipv6<'_> {
         source_routed: bool,
     ) {
         let Walk { arrival, header, .. } = walk;
-        if self.config.role == Role::Host || arrival.multicast || header.source.is_unspecified() {
-            self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
+        if !self.forwards(arrival) || header.source.is_unspecified() {
+            self.not_for_us();
             return;
         }
         // RFC 4291 §2.5.6: an address of the link stays on the link. A source route between
         // neighbours may use such addresses.
         let beyond = header.source.is_link_local() && !header.destination.is_link_local();
         if beyond || (header.destination.is_link_local() && !source_routed) {
-            self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
+            self.not_for_us();
             if beyond {
                 self.report(cx, arrival, packet, Problem::unreachable(unreachable::BEYOND_SCOPE));
             }

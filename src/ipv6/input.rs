@@ -9,7 +9,7 @@ use super::link::LinkAddress;
 use super::nd::Entry;
 use super::output::Outgoing;
 use super::routing::RoutingError;
-use super::wire::header::ends;
+use super::wire::header::{ends, never_leaves};
 use super::wire::icmpv6::{Echo, ErrorMessage, Icmpv6, kind, unreachable};
 use super::wire::nd::Medium;
 use super::wire::udp::Udp;
@@ -132,7 +132,10 @@ impl Ipv6<'_> {
         for _ in 0..MAX_NESTING {
             match self.process(cx, packet, &mut walk) {
                 Outcome::Done => return None,
-                Outcome::Inner(range) => packet = packet.get_mut(range)?,
+                Outcome::Inner(range) => {
+                    walk.tunnelled |= range.start > 0;
+                    packet = packet.get_mut(range)?;
+                }
                 Outcome::Deliver(length) => return self.deliver(cx, packet.get(..length)?, &walk),
             }
         }
@@ -142,6 +145,11 @@ impl Ipv6<'_> {
 
     pub(super) fn malformed(&mut self) -> Outcome {
         self.statistics.malformed = self.statistics.malformed.wrapping_add(1);
+        Outcome::Done
+    }
+
+    pub(super) fn not_for_us(&mut self) -> Outcome {
+        self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
         Outcome::Done
     }
 
@@ -158,30 +166,29 @@ impl Ipv6<'_> {
         let Ok(length) = walk.begin(packet) else { return self.malformed() };
         let Some(packet) = packet.get_mut(..length) else { return self.malformed() };
         let header = &walk.header;
-        // RFC 4291 §2.5.3, §2.7: what can never be on a link.
+        // RFC 4291 §2.5.3, §2.5.6, §2.7: what can never be on a link, or come from beyond it.
         let impossible = header.source.is_multicast()
-            || header.destination.is_unspecified()
             || header.source == Ip::LOOPBACK
-            || header.destination == Ip::LOOPBACK
-            || matches!(header.destination.0, [0xff, scope, ..] if scope & 0xf <= 1);
+            || never_leaves(&header.destination)
+            || walk.tunnelled && header.source.is_link_local();
         if impossible {
             return self.malformed();
         }
-        let for_us = if header.destination.is_multicast() {
+        let to_group = header.destination.is_multicast();
+        let for_us = if to_group {
             self.addresses.is_member(&header.destination)
         } else {
             self.answers_to(&header.destination)
         };
-        let to_group = header.destination.is_multicast();
+        // The options are not a matter of those who only overhear it.
+        if !for_us && (to_group || !self.forwards(&walk.arrival)) {
+            return self.not_for_us();
+        }
         if self.hop_by_hop(cx, packet, walk).is_none() {
             return Outcome::Done;
         }
         if !for_us {
-            if to_group {
-                self.statistics.not_for_us = self.statistics.not_for_us.wrapping_add(1);
-            } else {
-                self.forward(cx, packet, walk, false);
-            }
+            self.forward(cx, packet, walk, false);
             return Outcome::Done;
         }
         match self.walk_extensions(cx, packet, walk) {
@@ -197,6 +204,14 @@ impl Ipv6<'_> {
     fn deliver<'d>(&mut self, cx: &mut Context<'_>, packet: &'d [u8], walk: &Walk) -> Option<Event<'d>> {
         let header = &walk.header;
         let upper = packet.get(walk.offset..).unwrap_or_default();
+        // RFC 4862 §5.4: an address that waits for its registration takes in what became of that, and nothing else.
+        let usable = header.destination.is_multicast() || self.addresses.is_own(&header.destination);
+        let outcome =
+            walk.next_header == protocol::ICMPV6 && upper.first() == Some(&kind::NEIGHBOR_ADVERTISEMENT);
+        if !usable && !outcome {
+            self.not_for_us();
+            return None;
+        }
         let problem = match walk.next_header {
             protocol::UDP => {
                 let Ok((udp, data)) = Udp::parse(&header.source, &header.destination, upper) else {
@@ -262,7 +277,9 @@ impl Ipv6<'_> {
                     None
                 }
             },
-            kind::RPL_CONTROL | kind::ROUTER_SOLICITATION..=kind::REDIRECT if walk.arrival.fragmented => {
+            kind @ (kind::RPL_CONTROL | kind::ROUTER_SOLICITATION..=kind::REDIRECT)
+                if walk.arrival.fragmented || walk.tunnelled && kind != kind::RPL_CONTROL =>
+            {
                 self.malformed();
                 None
             }

@@ -55,3 +55,41 @@ proptest! {
         node.receive(0, eui64(2), false, &bytes);
     }
 }
+
+/// RFC 4861 §6.1, §7.1: a tunnel does not bring what only neighbours can say, however its hop limit looks.
+#[test]
+fn neighbour_discovery_out_of_a_tunnel_is_refused() {
+    let far = ip("2001:db8::1");
+    for (own, peer) in [("fd00::1", eui64(7).link_local()), ("fe80::1", ip("fd00::7"))] {
+        let mut node = Node::lowpan(1, Role::Host);
+        add(&mut node, "fd00::1");
+        node.engine.addresses.find_mut(&ip("fd00::1")).unwrap().state = AddressState::Preferred;
+        let own = if own == "fd00::1" { ip(own) } else { node.engine.link_local() };
+        let mut body = vec![0; 12];
+        RouterAdvertisement { router_lifetime: 60, ..RouterAdvertisement::default() }
+            .emit(&mut Writer::new(&mut body))
+            .unwrap();
+        let mut solicitation = vec![0; 4];
+        solicitation.extend(own.0);
+        solicitation.extend([1, 2, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 0, 0, 0]);
+        for (kind, body) in
+            [(kind::ROUTER_ADVERTISEMENT, &body), (kind::NEIGHBOR_SOLICITATION, &solicitation)]
+        {
+            let inner = packet(peer, own, 58, 255, &icmp(peer, own, kind, 0, body));
+            node.receive(0, eui64(2), false, &packet(far, ip("fd00::1"), 41, 64, &inner));
+            assert!(node.took().is_empty() && node.out.packets.is_empty(), "{kind} from {peer:?}");
+            assert!(node.engine.neighbours.find(&peer).is_none(), "{kind} from {peer:?}");
+        }
+        // Messages of routing between neighbours neither.
+        let message = icmp(peer, own, kind::RPL_CONTROL, 1, b"dio");
+        let inner = packet(peer, own, 58, 255, &message);
+        node.receive(0, eui64(2), false, &packet(far, ip("fd00::1"), 41, 64, &inner));
+        assert_eq!(node.took().is_empty(), peer.is_link_local());
+        // What may travel far is taken out of it.
+        if !peer.is_link_local() {
+            let inner = echo_request(peer, own, 64);
+            node.receive(0, eui64(2), false, &packet(far, ip("fd00::1"), 41, 64, &inner));
+            assert_eq!(node.engine.statistics().delivered, 4);
+        }
+    }
+}

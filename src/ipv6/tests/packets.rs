@@ -278,3 +278,81 @@ fn a_packet_too_big_for_the_link_is_reported_with_its_mtu() {
     node.receive(0, LinkAddress::Short(2), false, &packet(peer, ip("fd01::9"), 17, 9, &[0; 1240]));
     assert_eq!(node.out.packets.len(), 1);
 }
+
+/// RFC 4291 §2.5.2, §2.5.3, §2.7: what never leaves a node.
+#[test]
+fn nothing_is_sent_to_nobody_or_to_the_node_itself() {
+    let mut node = Node::lowpan(1, Role::Host);
+    add(&mut node, "fd00::1");
+    let default = Route::on_link(ip("fe80::ff:fe00:9"), LinkAddress::None);
+    for to in ["::", "::1", "ff01::1", "ff00::1"].map(ip) {
+        node.routing = Box::new(Fixed { routes: vec![(to, Ok(default))], ..Fixed::default() });
+        assert_eq!(node.ping(0, to, 1), Err(Error::Unreachable), "{to:?}");
+        assert!(node.out.packets.is_empty(), "{to:?}");
+    }
+    node.ping(0, ip("ff02::1"), 1).unwrap();
+    assert_eq!(node.out.packets.len(), 1);
+}
+
+/// RFC 8200 §4.2: options are a matter of those that a packet is for, or that send it on; nobody else answers.
+#[test]
+fn who_only_overhears_a_packet_does_not_report_its_options() {
+    let peer = eui64(2).link_local();
+    let options = [59, 0, 0x9e, 0, 1, 2, 0, 0];
+    for (role, destination, multicast, told) in [
+        (Role::Host, ip("ff02::fd"), true, false),
+        (Role::Router, ip("ff02::fd"), true, false),
+        (Role::Host, ip("ff02::1"), true, true),
+        (Role::Host, eui64(9).link_local(), false, false),
+        (Role::Router, ip("fd00::9"), true, false),
+        (Role::Router, ip("fd00::9"), false, true),
+        (Role::Host, eui64(1).link_local(), false, true),
+    ] {
+        let mut node = Node::lowpan(1, role);
+        node.receive(0, eui64(2), multicast, &packet(peer, destination, 0, 64, &options));
+        let reported = error_in(&mut node).map(|(to, kind, code, ..)| (to, kind, code));
+        assert_eq!(reported, told.then_some((peer, 4, 2)), "{role:?} {destination:?} {multicast}");
+        assert_eq!(node.engine.statistics().not_for_us, u32::from(!told));
+    }
+}
+
+/// RFC 4862 §5.4, RFC 6775 §5.5: an address that is not registered yet is good for that alone.
+#[test]
+fn a_tentative_address_takes_nothing_in_but_neighbour_discovery() {
+    let mut node = Node::lowpan(1, Role::Host);
+    let own = ip("fd00::1");
+    node.engine.add_address(Instant(0), own, 64, Instant::NEVER, Instant::NEVER).unwrap();
+    node.engine.udp_open(Ip::UNSPECIFIED, 2).unwrap();
+    assert!(!node.engine.addresses.is_own(&own));
+    let peer = eui64(2).link_local();
+    let mut datagram = [0, 1, 0, 2, 0, 9, 0, 0, 5];
+    let sum = crate::checksum::transport(&peer, &own, 17, &datagram);
+    datagram[6..8].copy_from_slice(&sum.to_be_bytes());
+    for bytes in [
+        echo_request(peer, own, 64),
+        packet(peer, own, 17, 64, &datagram),
+        packet(peer, own, 200, 64, &[0; 8]),
+    ] {
+        node.receive(0, eui64(2), false, &bytes);
+        assert_eq!((node.took(), node.out.packets.len()), (vec![], 0));
+    }
+    assert_eq!((node.engine.statistics().not_for_us, node.engine.statistics().delivered), (3, 0));
+}
+
+/// RFC 8200 §5: without discovery of the MTU of ways, no packet exceeds what every link carries.
+#[test]
+fn own_packets_have_at_most_1280_bytes() {
+    let large = Config { packet: 1500, ..config(eui64(1), Medium::Ieee802154, Role::Host) };
+    let mut node = Node::with(large);
+    node.out.mtu = 1500;
+    let to = eui64(2).link_local();
+    let ping = |node: &mut Node, length: usize| {
+        let echo = Echo { identifier: 9, sequence: 1, data: &[0; 1500][..length - 48] };
+        node.does(0, |engine, cx| engine.ping(cx, &to, None, &echo))
+    };
+    ping(&mut node, 1280).unwrap();
+    assert_eq!(node.out.packets.pop().unwrap().1.len(), 1280);
+    let expected = if cfg!(feature = "reassembly") { Ok(()) } else { Err(Error::TooLarge) };
+    assert_eq!(ping(&mut node, 1281), expected);
+    assert!(node.out.packets.iter().all(|(_, bytes)| bytes.len() <= 1280));
+}
