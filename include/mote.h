@@ -390,6 +390,21 @@
 #define MOTE_COAP_NONE 65535
 
 /**
+ * Event kind: a response, a block of one, or a notification came.
+ */
+#define MOTE_COAP_RESPONSE 1
+
+/**
+ * Event kind: the next block of the request's body is wanted; see `mote_coap_supply`.
+ */
+#define MOTE_COAP_NEED_BLOCK 2
+
+/**
+ * Event kind: the request ended without a (further) response; `status` says why.
+ */
+#define MOTE_COAP_ENDED 3
+
+/**
  * A block of this many bytes holds what `mote_coap_start_by_name` needs.
  */
 #define MOTE_COAP_NAME_MEM 512
@@ -429,21 +444,6 @@
  * Direction of a text: to be found out from it.
  */
 #define MOTE_COAP_DIRECTION_AUTO 3
-
-/**
- * Event kind: a response, a block of one, or a notification came.
- */
-#define MOTE_COAP_RESPONSE 1
-
-/**
- * Event kind: the next block of the request's body is wanted; see `mote_coap_supply`.
- */
-#define MOTE_COAP_NEED_BLOCK 2
-
-/**
- * Event kind: the request ended without a (further) response; `status` says why.
- */
-#define MOTE_COAP_ENDED 3
 
 /**
  * Resource flag: it may be observed (RFC 7641).
@@ -671,11 +671,6 @@
 #define MOTE_MESH_HOST_PACKET 16
 
 /**
- * How many filters one SUBSCRIBE or UNSUBSCRIBE can be given.
- */
-#define MOTE_MQTT_FILTERS 16
-
-/**
  * Protocol version 3.1.1.
  */
 #define MOTE_MQTT_V311 4
@@ -715,6 +710,61 @@
  * `MOTE_ERR_SESSION_LOST` instead of publishing them anew.
  */
 #define MOTE_MQTT_NO_REPUBLISH 8
+
+/**
+ * Event kind: the server has accepted us.
+ */
+#define MOTE_MQTT_CONNECTED 1
+
+/**
+ * Event kind: there is no connection any more, or none came about.
+ */
+#define MOTE_MQTT_DISCONNECTED 2
+
+/**
+ * Event kind: a message, or its beginning.
+ */
+#define MOTE_MQTT_MESSAGE 3
+
+/**
+ * Event kind: a further part of the message under way.
+ */
+#define MOTE_MQTT_PAYLOAD 4
+
+/**
+ * Event kind: the rest of the message under way will not come.
+ */
+#define MOTE_MQTT_ABORTED 5
+
+/**
+ * Event kind: an operation has ended; `status` and `reason` say how.
+ */
+#define MOTE_MQTT_ENDED 6
+
+/**
+ * Event kind: the next part of a message published in parts is wanted, from `offset` on.
+ */
+#define MOTE_MQTT_WANTED 7
+
+/**
+ * Event kind: the server refused to renew a subscription in a new session; it is forgotten.
+ */
+#define MOTE_MQTT_UNSUBSCRIBED 8
+
+/**
+ * Event kind: the server's part of enhanced authentication; see `mote_mqtt_authenticate`.
+ */
+#define MOTE_MQTT_AUTHENTICATION 9
+
+/**
+ * In `retry_after`: no further attempt is made.
+ */
+#define MOTE_MQTT_NO_RETRY 4294967295
+
+/**
+ * A block of this many bytes holds a client of the default config without properties.
+ */
+#define MOTE_MQTT_MEM 6144
 
 /**
  * How many properties one call can be given.
@@ -857,59 +907,9 @@
 #define MOTE_MQTT_PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE 42
 
 /**
- * Event kind: the server has accepted us.
+ * How many filters one SUBSCRIBE or UNSUBSCRIBE can be given.
  */
-#define MOTE_MQTT_CONNECTED 1
-
-/**
- * Event kind: there is no connection any more, or none came about.
- */
-#define MOTE_MQTT_DISCONNECTED 2
-
-/**
- * Event kind: a message, or its beginning.
- */
-#define MOTE_MQTT_MESSAGE 3
-
-/**
- * Event kind: a further part of the message under way.
- */
-#define MOTE_MQTT_PAYLOAD 4
-
-/**
- * Event kind: the rest of the message under way will not come.
- */
-#define MOTE_MQTT_ABORTED 5
-
-/**
- * Event kind: an operation has ended; `status` and `reason` say how.
- */
-#define MOTE_MQTT_ENDED 6
-
-/**
- * Event kind: the next part of a message published in parts is wanted, from `offset` on.
- */
-#define MOTE_MQTT_WANTED 7
-
-/**
- * Event kind: the server refused to renew a subscription in a new session; it is forgotten.
- */
-#define MOTE_MQTT_UNSUBSCRIBED 8
-
-/**
- * Event kind: the server's part of enhanced authentication; see `mote_mqtt_authenticate`.
- */
-#define MOTE_MQTT_AUTHENTICATION 9
-
-/**
- * In `retry_after`: no further attempt is made.
- */
-#define MOTE_MQTT_NO_RETRY 4294967295
-
-/**
- * A block of this many bytes holds a client of the default config without properties.
- */
-#define MOTE_MQTT_MEM 6144
+#define MOTE_MQTT_FILTERS 16
 
 /**
  * A block of this many bytes holds a node of the default config on any port whose state
@@ -3518,6 +3518,36 @@ typedef struct mote_mqtt_config {
 } mote_mqtt_config;
 
 /**
+ * Counters of a client. All only grow, and wrap around.
+ */
+typedef struct mote_mqtt_statistics {
+    /**
+     * `sizeof(mote_mqtt_statistics)`, set by the caller.
+     */
+    uint32_t size;
+    /**
+     * Messages sent whole, repetitions included.
+     */
+    uint32_t sent;
+    /**
+     * Messages received, duplicates of QoS 2 left out.
+     */
+    uint32_t received;
+    /**
+     * Messages sent again in a resumed session.
+     */
+    uint32_t repeated;
+    /**
+     * Connections accepted.
+     */
+    uint32_t connections;
+    /**
+     * Operations that have not ended, now.
+     */
+    uint32_t pending;
+} mote_mqtt_statistics;
+
+/**
  * A message to be published. Zero means the default. Everything is copied before the call
  * returns.
  */
@@ -3576,6 +3606,11 @@ typedef struct mote_mqtt_publish_config {
      */
     void *user;
 } mote_mqtt_publish_config;
+
+/**
+ * Names a request that waits for its response; 0 is none.
+ */
+typedef uint32_t mote_mqtt_request;
 
 /**
  * A Topic Filter with Subscription Options (5.0 section 3.8.3.1); 3.1.1 knows the QoS alone, and
@@ -3655,41 +3690,6 @@ typedef struct mote_mqtt_subscribe_config {
      */
     void *user;
 } mote_mqtt_subscribe_config;
-
-/**
- * Counters of a client. All only grow, and wrap around.
- */
-typedef struct mote_mqtt_statistics {
-    /**
-     * `sizeof(mote_mqtt_statistics)`, set by the caller.
-     */
-    uint32_t size;
-    /**
-     * Messages sent whole, repetitions included.
-     */
-    uint32_t sent;
-    /**
-     * Messages received, duplicates of QoS 2 left out.
-     */
-    uint32_t received;
-    /**
-     * Messages sent again in a resumed session.
-     */
-    uint32_t repeated;
-    /**
-     * Connections accepted.
-     */
-    uint32_t connections;
-    /**
-     * Operations that have not ended, now.
-     */
-    uint32_t pending;
-} mote_mqtt_statistics;
-
-/**
- * Names a request that waits for its response; 0 is none.
- */
-typedef uint32_t mote_mqtt_request;
 
 /**
  * How a node is to be. Zero means the default, in every member but `size` and `port`.
@@ -5123,92 +5123,6 @@ mote_status mote_mqtt_disconnect(struct mote_mqtt *mqtt,
                                  size_t property_count);
 
 /**
- * Publishes a message.
- *
- * ```c
- * mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = 1, .callback = on_done };
- * message.topic = (mote_bytes)MOTE_STR("sensors/1"), message.payload = reading;
- * mote_status status = mote_mqtt_publish(mqtt, &message, &operation);
- * ```
- *
- * Without a connection, and while the server takes no more, messages queue up. With the store,
- * a message of QoS 1 or 2 is kept there before this returns. `operation` may be NULL; it becomes
- * 0 for a QoS 0 message that was passed on at once, whose callback is called all the same.
- *
- * `MOTE_ERR_INVALID` for NULL, a bad topic, QoS or property; `MOTE_ERR_FULL` when the queue or
- * `operations` are used up; `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`, and what
- * the store says. Nothing is published then.
- *
- * # Safety
- * The pointers are NULL or valid as described.
- */
-mote_status mote_mqtt_publish(struct mote_mqtt *mqtt,
-                              const struct mote_mqtt_publish_config *config,
-                              mote_mqtt_operation *operation);
-
-/**
- * Gives the next part of a payload after `MOTE_MQTT_WANTED`, and says how much of it was taken.
- * If not all, the rest will be wanted again. The message is complete with its last byte. Nothing
- * else can be sent in its midst. With QoS 1 or 2 the whole payload is wanted again, from 0 on,
- * when the connection broke.
- *
- * `MOTE_ERR_STATE` when it is not this message's turn, `MOTE_ERR_TOO_LARGE` for more than was
- * announced, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
- */
-mote_status mote_mqtt_publish_chunk(struct mote_mqtt *mqtt,
-                                    mote_mqtt_operation operation,
-                                    struct mote_bytes data,
-                                    size_t *taken);
-
-/**
- * Subscribes. Messages that match go to `handler`; the subscriptions are made again by
- * themselves when the server has lost the session, with their options and the properties given here.
- *
- * Where subscriptions overlap, every handler whose subscription takes the message is told, in the
- * order of the subscriptions, each once. A subscription with a Subscription Identifier (5.0) takes
- * the messages that carry it, one without those whose topic its filter matches; when that is none,
- * all take it whose filter matches. A server may send one copy of a message, or one for each of the
- * overlapping subscriptions. In the latter case identifiers keep the copies apart; without them
- * each copy goes to each handler, so that nothing is missed but something may be seen twice.
- * Deferred acknowledgement is by message: one `mote_mqtt_acknowledge`, whoever gives it.
- *
- * A filter that is subscribed to already gets the new handler at once; in the midst of a message
- * that one is told the rest.
- *
- * ```c
- * mote_mqtt_filter filter = { MOTE_STR("sensors/#"), .qos = 1 };
- * mote_mqtt_subscribe_config wanted = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = &filter, .filter_count = 1, .handler = on_reading };
- * mote_status status = mote_mqtt_subscribe(mqtt, &wanted, NULL);
- * ```
- *
- * `operation` may be NULL. `MOTE_ERR_INVALID` for NULL, no filter, a bad one or a bad property;
- * `MOTE_ERR_FULL` when the queue, the room for names, `operations` or `handlers` are used up;
- * `MOTE_ERR_TOO_LARGE` for too many filters or a packet that has no room in `output`;
- * `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
- */
-mote_status mote_mqtt_subscribe(struct mote_mqtt *mqtt,
-                                const struct mote_mqtt_subscribe_config *config,
-                                mote_mqtt_operation *operation);
-
-/**
- * Unsubscribes. Messages find their handler until the server has confirmed.
- *
- * As `mote_mqtt_subscribe`; the options of the filters and the handler are not used.
- *
- * # Safety
- * The pointers are NULL or valid as described.
- */
-mote_status mote_mqtt_unsubscribe(struct mote_mqtt *mqtt,
-                                  const struct mote_mqtt_subscribe_config *config,
-                                  mote_mqtt_operation *operation);
-
-/**
  * Gives up an operation that has not been sent; it ends with `MOTE_ERR_CANCELLED`. A message
  * given in parts can be given up in their midst; that breaks the connection.
  *
@@ -5310,6 +5224,47 @@ mote_status mote_mqtt_next_property(struct mote_bytes *properties,
                                     struct mote_mqtt_property *property);
 
 /**
+ * Publishes a message.
+ *
+ * ```c
+ * mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = 1, .callback = on_done };
+ * message.topic = (mote_bytes)MOTE_STR("sensors/1"), message.payload = reading;
+ * mote_status status = mote_mqtt_publish(mqtt, &message, &operation);
+ * ```
+ *
+ * Without a connection, and while the server takes no more, messages queue up. With the store,
+ * a message of QoS 1 or 2 is kept there before this returns. `operation` may be NULL; it becomes
+ * 0 for a QoS 0 message that was passed on at once, whose callback is called all the same.
+ *
+ * `MOTE_ERR_INVALID` for NULL, a bad topic, QoS or property; `MOTE_ERR_FULL` when the queue or
+ * `operations` are used up; `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`, and what
+ * the store says. Nothing is published then.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_publish(struct mote_mqtt *mqtt,
+                              const struct mote_mqtt_publish_config *config,
+                              mote_mqtt_operation *operation);
+
+/**
+ * Gives the next part of a payload after `MOTE_MQTT_WANTED`, and says how much of it was taken.
+ * If not all, the rest will be wanted again. The message is complete with its last byte. Nothing
+ * else can be sent in its midst. With QoS 1 or 2 the whole payload is wanted again, from 0 on,
+ * when the connection broke.
+ *
+ * `MOTE_ERR_STATE` when it is not this message's turn, `MOTE_ERR_TOO_LARGE` for more than was
+ * announced, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_publish_chunk(struct mote_mqtt *mqtt,
+                                    mote_mqtt_operation operation,
+                                    struct mote_bytes data,
+                                    size_t *taken);
+
+/**
  * Publishes a request, and waits for the response to it (5.0 section 4.10): a message to the `response_topic` of
  * the client's config that carries the Correlation Data of this request.
  *
@@ -5364,6 +5319,51 @@ mote_status mote_mqtt_respond(struct mote_mqtt *mqtt,
                               const struct mote_mqtt_event *event,
                               const struct mote_mqtt_publish_config *message,
                               mote_mqtt_operation *operation);
+
+/**
+ * Subscribes. Messages that match go to `handler`; the subscriptions are made again by
+ * themselves when the server has lost the session, with their options and the properties given here.
+ *
+ * Where subscriptions overlap, every handler whose subscription takes the message is told, in the
+ * order of the subscriptions, each once. A subscription with a Subscription Identifier (5.0) takes
+ * the messages that carry it, one without those whose topic its filter matches; when that is none,
+ * all take it whose filter matches. A server may send one copy of a message, or one for each of the
+ * overlapping subscriptions. In the latter case identifiers keep the copies apart; without them
+ * each copy goes to each handler, so that nothing is missed but something may be seen twice.
+ * Deferred acknowledgement is by message: one `mote_mqtt_acknowledge`, whoever gives it.
+ *
+ * A filter that is subscribed to already gets the new handler at once; in the midst of a message
+ * that one is told the rest.
+ *
+ * ```c
+ * mote_mqtt_filter filter = { MOTE_STR("sensors/#"), .qos = 1 };
+ * mote_mqtt_subscribe_config wanted = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = &filter, .filter_count = 1, .handler = on_reading };
+ * mote_status status = mote_mqtt_subscribe(mqtt, &wanted, NULL);
+ * ```
+ *
+ * `operation` may be NULL. `MOTE_ERR_INVALID` for NULL, no filter, a bad one or a bad property;
+ * `MOTE_ERR_FULL` when the queue, the room for names, `operations` or `handlers` are used up;
+ * `MOTE_ERR_TOO_LARGE` for too many filters or a packet that has no room in `output`;
+ * `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_subscribe(struct mote_mqtt *mqtt,
+                                const struct mote_mqtt_subscribe_config *config,
+                                mote_mqtt_operation *operation);
+
+/**
+ * Unsubscribes. Messages find their handler until the server has confirmed.
+ *
+ * As `mote_mqtt_subscribe`; the options of the filters and the handler are not used.
+ *
+ * # Safety
+ * The pointers are NULL or valid as described.
+ */
+mote_status mote_mqtt_unsubscribe(struct mote_mqtt *mqtt,
+                                  const struct mote_mqtt_subscribe_config *config,
+                                  mote_mqtt_operation *operation);
 
 /**
  * How many bytes `mote_node_init` needs for `config`, whatever the alignment of the block.
@@ -5722,9 +5722,9 @@ const struct mote_port *mote_port_linux(void);
 #define MOTE_MESH_STATISTICS_INIT MOTE_SIZE_(mote_mesh_statistics)
 #define MOTE_MQTT_WILL_INIT MOTE_SIZE_(mote_mqtt_will)
 #define MOTE_MQTT_CONFIG_INIT MOTE_SIZE_(mote_mqtt_config)
+#define MOTE_MQTT_STATISTICS_INIT MOTE_SIZE_(mote_mqtt_statistics)
 #define MOTE_MQTT_PUBLISH_CONFIG_INIT MOTE_SIZE_(mote_mqtt_publish_config)
 #define MOTE_MQTT_SUBSCRIBE_CONFIG_INIT MOTE_SIZE_(mote_mqtt_subscribe_config)
-#define MOTE_MQTT_STATISTICS_INIT MOTE_SIZE_(mote_mqtt_statistics)
 #define MOTE_NODE_CONFIG_INIT MOTE_SIZE_(mote_node_config)
 #define MOTE_NODE_STATISTICS_INIT MOTE_SIZE_(mote_node_statistics)
 #define MOTE_SIM_LINK_INIT MOTE_SIZE_(mote_sim_link)

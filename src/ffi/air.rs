@@ -2,7 +2,8 @@
 //! A simulated radio channel under virtual time, with nodes of C applications on it.
 
 use super::arguments::{self, Config, outcome, output, slice};
-use super::node::{mote_node, mote_node_next_deadline, mote_node_poll};
+use super::node::{mote_node_next_deadline, mote_node_poll};
+use super::opaque::mote_node;
 use super::radio::{
     MOTE_RADIO_BUSY, MOTE_RADIO_FAILED, MOTE_RADIO_NO_ACK, MOTE_RADIO_SENT, mote_radio_received,
     mote_radio_sent,

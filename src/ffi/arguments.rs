@@ -4,6 +4,7 @@
 use super::status::{MOTE_OK, mote_status};
 use crate::port::mote_bytes;
 use crate::status::{Error, Result};
+use core::ffi::c_void;
 use core::mem::{MaybeUninit, size_of};
 
 /// A plain C struct whose first member is its `uint32_t size`.
@@ -93,6 +94,22 @@ unsafe fn copy_out(out: *mut u8, value: *const u8, known: usize) -> Result<()> {
     Ok(())
 }
 
+/// Whether a pointer from C is to an object that was made and not closed since.
+///
+/// # Errors
+/// [`Error::Invalid`] for what can be none, [`Error::Stale`] for one that is closed.
+///
+/// # Safety
+/// `object` is NULL or came from an `init` of objects with this alignment, all of which begin with this
+/// number while they are alive, and its block has not been reused.
+pub(super) unsafe fn alive(object: *const c_void, align: usize, magic: u32) -> Result<()> {
+    if object.is_null() || object.addr() & (align - 1) != 0 {
+        return Err(Error::Invalid);
+    }
+    // SAFETY: the caller vouches that this is, or was, such an object.
+    if unsafe { object.cast::<u32>().read() } == magic { Ok(()) } else { Err(Error::Stale) }
+}
+
 /// The bytes that C lends.
 ///
 /// # Safety
@@ -117,6 +134,11 @@ unsafe fn lent<'a>(bytes: mote_bytes) -> Option<&'a [u8]> {
     }
     // SAFETY: not NULL, and the caller vouches for the rest.
     Some(unsafe { core::slice::from_raw_parts(bytes.ptr, bytes.len) })
+}
+
+/// Bytes as C sees them.
+pub(crate) const fn lend(bytes: &[u8]) -> mote_bytes {
+    mote_bytes { ptr: bytes.as_ptr(), len: bytes.len() }
 }
 
 /// The text that C lends, checked.

@@ -2,8 +2,9 @@
 //! Host names to addresses, without blocking.
 
 use super::arguments::{block, outcome, output, slice};
-use super::node::{Driver, NodeRef, mote_node};
+use super::node::{Driver, NodeRef};
 use super::object::{self, Kind, Object, ObjectRef};
+use super::opaque::{mote_lookup, mote_node};
 use super::status::MOTE_OK;
 use crate::address::{Ip, SocketAddress};
 use crate::memory::Carver;
@@ -23,11 +24,6 @@ const _: () = assert!(
     size_of::<Object<Core>>() + align_of::<Object<Core>>() <= MOTE_LOOKUP_MEM,
     "MOTE_LOOKUP_MEM must hold a look-up",
 );
-
-/// One look-up of a host name.
-pub struct mote_lookup {
-    _object: [u8; 0],
-}
 
 impl Kind for Core {
     const MAGIC: u32 = 0x6c6f_6f6b;

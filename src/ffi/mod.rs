@@ -28,6 +28,7 @@ mod mesh;
 mod mqtt;
 mod node;
 mod object;
+mod opaque;
 #[cfg(feature = "ieee802154")]
 mod port_radio;
 mod radio;
@@ -49,6 +50,7 @@ pub use mesh::*;
 #[cfg(any(feature = "mqtt-v3", feature = "mqtt-v5"))]
 pub use mqtt::*;
 pub use node::*;
+pub use opaque::*;
 #[cfg(feature = "ieee802154")]
 pub(crate) use port_radio::PortRadio;
 pub use radio::*;

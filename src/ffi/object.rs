@@ -2,9 +2,10 @@
 //! What all objects of the C API have in common: how they begin, how a pointer from C is checked,
 //! how they join and leave their node.
 
+use super::arguments::alive;
 use super::node::{Driver, NodeRef};
 use crate::memory::Carver;
-use crate::status::{Error, Result};
+use crate::status::Result;
 use crate::table::Handle;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -44,19 +45,6 @@ impl<C> Clone for ObjectRef<C> {
 
 impl<C> Copy for ObjectRef<C> {}
 
-/// The one copy of what [`ObjectRef::new`] does for every kind.
-///
-/// # Safety
-/// `object` is NULL or came from an `init` of objects with this alignment, all of which begin with a
-/// magic number, and its block has not been reused.
-pub(super) unsafe fn check(object: *const c_void, align: usize, magic: u32) -> Result<()> {
-    if object.is_null() || object.addr() & (align - 1) != 0 {
-        return Err(Error::Invalid);
-    }
-    // SAFETY: the caller vouches that this is, or was, such an object.
-    if unsafe { object.cast::<u32>().read() } == magic { Ok(()) } else { Err(Error::Stale) }
-}
-
 impl<C: Kind + 'static> ObjectRef<C> {
     /// Checks a pointer from C.
     ///
@@ -64,7 +52,7 @@ impl<C: Kind + 'static> ObjectRef<C> {
     /// `object` is NULL or came from the `init` of its kind, and its block has not been reused.
     pub(crate) unsafe fn new<T>(object: *const T) -> Result<ObjectRef<C>> {
         // SAFETY: passed on to the caller.
-        unsafe { check(object.cast(), align_of::<Object<C>>(), C::MAGIC) }?;
+        unsafe { alive(object.cast(), align_of::<Object<C>>(), C::MAGIC) }?;
         Ok(ObjectRef::of(object.cast()))
     }
 

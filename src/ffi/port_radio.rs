@@ -2,8 +2,8 @@
 //! How the mesh reaches the port's radio, and hears from it.
 
 use super::arguments::{check, room};
-use super::node::NodeRef;
-use super::radio::{FRAME_SIZE, MOTE_RADIO_BUSY, MOTE_RADIO_NO_ACK, MOTE_RADIO_SENT};
+use super::node::{FRAME_SIZE, NodeRef};
+use super::radio::{MOTE_RADIO_BUSY, MOTE_RADIO_NO_ACK, MOTE_RADIO_SENT};
 use crate::port::{MOTE_TAP_FRAME, mote_port_radio, mote_radio_addresses};
 use crate::status::{Error, Result};
 use crate::transport::{Radio, RadioAddresses, RadioCapabilities, RadioEvent, TransmitStatus};

@@ -2,14 +2,12 @@
 //! The radio: how frames come in.
 
 use super::arguments::{outcome, slice};
-use super::node::{NodeRef, mote_node};
+use super::node::{FRAME_SIZE, NodeRef};
+use super::opaque::mote_node;
 use super::status::mote_status;
 use crate::bytes;
 use crate::port::mote_bytes;
 use crate::status::{Error, Result};
-
-/// The largest frame of IEEE 802.15.4 without its FCS.
-pub(crate) const FRAME_SIZE: usize = 125;
 
 /// `mote_radio_sent`: the frame was sent, and acknowledged if that was asked for and the radio
 /// waits for it.
@@ -20,22 +18,6 @@ pub const MOTE_RADIO_NO_ACK: u32 = 1;
 pub const MOTE_RADIO_BUSY: u32 = 2;
 /// `mote_radio_sent`: the radio failed.
 pub const MOTE_RADIO_FAILED: u32 = 3;
-
-/// What a radio told, until the node's thread takes it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RadioLetter {
-    pub(super) sent: Option<(u32, u8)>,
-    pub(super) len: u8,
-    pub(super) lqi: u8,
-    pub(super) rssi: i8,
-    pub(super) frame: [u8; FRAME_SIZE],
-}
-
-impl Default for RadioLetter {
-    fn default() -> RadioLetter {
-        RadioLetter { sent: None, len: 0, lqi: 0, rssi: 0, frame: [0; FRAME_SIZE] }
-    }
-}
 
 /// Hands a received frame to the node and wakes it. Any thread, any interrupt; lock-free.
 ///

@@ -2,7 +2,8 @@
 //! A simulated network under virtual time, for tests and demonstrations on a computer.
 
 use super::arguments::{self, Config, outcome, output, slice};
-use super::node::{mote_node, mote_node_next_deadline, mote_node_poll};
+use super::node::{mote_node_next_deadline, mote_node_poll};
+use super::opaque::mote_node;
 use super::status::MOTE_OK;
 use crate::address::{Ip, SocketAddress};
 use crate::port::{

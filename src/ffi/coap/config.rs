@@ -4,7 +4,8 @@
 use crate::coap::{Config, Params};
 use crate::ffi::arguments::{self, Config as CConfig, set};
 use crate::ffi::members::{Member, take_over};
-use crate::ffi::node::{mote_node, mote_transport};
+use crate::ffi::node::mote_transport;
+use crate::ffi::opaque::mote_node;
 use crate::port::mote_address;
 use crate::status::{Error, Result};
 use core::mem::offset_of;

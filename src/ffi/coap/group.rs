@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Membership in groups.
 
-use super::object::{CoapRef, mote_coap};
+use super::object::CoapRef;
 use crate::ffi::arguments::outcome;
+use crate::ffi::opaque::mote_coap;
 use crate::port::{mote_address, mote_status};
 use crate::status::{Error, Result};
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The CoRE link format (RFC 6690).
 
-use super::options::lend;
 use crate::bytes::Writer;
 use crate::coap::link::{Filter, Link, Links, Value};
-use crate::ffi::arguments::{block, outcome, output, slice};
+use crate::ffi::arguments::{block, lend, outcome, output, slice};
 use crate::port::{mote_bytes, mote_status};
 use crate::status::{Error, Result};
 

@@ -3,6 +3,9 @@
 
 mod codes;
 mod config;
+mod driver;
+#[cfg(feature = "coap-client")]
+mod event;
 #[cfg(feature = "coap-server")]
 mod group;
 #[cfg(feature = "coap-link")]
@@ -16,6 +19,8 @@ mod problem;
 #[cfg(feature = "coap-client")]
 mod request;
 #[cfg(feature = "coap-server")]
+mod resource;
+#[cfg(feature = "coap-server")]
 mod server;
 #[cfg(all(feature = "coap-client", feature = "coap-uri"))]
 mod shortcut;
@@ -26,18 +31,22 @@ mod uri;
 
 pub use self::codes::*;
 pub use self::config::{MOTE_COAP_NONE, mote_coap_config, mote_coap_params, mote_coap_statistics};
+#[cfg(feature = "coap-client")]
+pub use self::event::*;
 #[cfg(feature = "coap-server")]
 pub use self::group::*;
 #[cfg(feature = "coap-link")]
 pub use self::link::*;
 #[cfg(all(feature = "coap-client", feature = "coap-uri"))]
 pub use self::named::*;
-pub use self::object::{MOTE_COAP_MEM_BASE, MOTE_COAP_MEM_OBSERVER, MOTE_COAP_MEM_REQUEST, mote_coap};
+pub use self::object::{MOTE_COAP_MEM_BASE, MOTE_COAP_MEM_OBSERVER, MOTE_COAP_MEM_REQUEST};
 pub use self::options::*;
 #[cfg(feature = "coap-problem")]
 pub use self::problem::*;
 #[cfg(feature = "coap-client")]
 pub use self::request::*;
+#[cfg(feature = "coap-server")]
+pub use self::resource::*;
 #[cfg(feature = "coap-server")]
 pub use self::server::*;
 #[cfg(all(feature = "coap-client", feature = "coap-uri"))]
@@ -48,6 +57,7 @@ pub use self::uri::*;
 use self::object::CoapRef;
 use super::arguments::{self, block, outcome, output};
 use super::node::NodeRef;
+use super::opaque::mote_coap;
 use crate::coap::Config;
 use crate::port::{mote_address, mote_status};
 use crate::status::Result;
@@ -114,7 +124,7 @@ pub unsafe extern "C" fn mote_coap_init(
             config::engine(given, &mut wanted)?;
             let node = NodeRef::new(given.node)?;
             let block = block(memory, memory_size)?;
-            out.write(object::init(block, &wanted, node, given)?);
+            out.write(driver::init(block, &wanted, node, given)?);
         }
         Ok(())
     };

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests to hosts that are named.
 
-use super::object::{CoapRef, mote_coap};
-use super::request::{
-    MOTE_COAP_ENDED, mote_coap_event, mote_coap_request, mote_coap_request_config, mote_coap_start,
-};
+use super::event::{MOTE_COAP_ENDED, mote_coap_event, mote_coap_request};
+use super::object::CoapRef;
+use super::request::{mote_coap_request_config, mote_coap_start};
 use crate::address::Ip;
 use crate::bytes::Writer;
 use crate::coap::uri::{Encoded, Host, Uri};
 use crate::coap::wire::Code;
-use crate::ffi::arguments::{self, block, outcome, text};
-use crate::ffi::lookup::{ADDRESSES, MOTE_LOOKUP_MEM, mote_lookup, mote_lookup_start};
+use crate::ffi::arguments::{self, block, lend, outcome, text};
+use crate::ffi::lookup::{ADDRESSES, MOTE_LOOKUP_MEM, mote_lookup_start};
 use crate::ffi::node::NodeRef;
+use crate::ffi::opaque::{mote_coap, mote_lookup};
 use crate::ffi::status::MOTE_OK;
 use crate::memory::Carver;
-use crate::port::{mote_address, mote_bytes, mote_status};
+use crate::port::{mote_address, mote_status};
 use crate::status::{Error, Result};
 use crate::time::Instant;
 use core::ffi::c_void;
@@ -138,7 +138,7 @@ unsafe fn look_up(
     let mut carver = Carver::new(block);
     let named: *mut Named = carver.place(request)?;
     let rest = carver.table::<u8>(MOTE_LOOKUP_MEM)?;
-    let host = mote_bytes { ptr: host.as_ptr(), len: host.len() };
+    let host = lend(host);
     let (memory, size, user) = (rest.as_mut_ptr(), rest.len(), named.cast());
     // SAFETY: the rest of the block and the buffer are good for the call, and the block for as long as the
     // look-up lasts.

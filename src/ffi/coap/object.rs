@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The object behind a `mote_coap`, and how the node drives it.
+//! The object behind a `mote_coap`.
 
-use super::config::{mote_coap_config, mote_coap_statistics};
+use super::config::mote_coap_statistics;
 #[cfg(feature = "coap-client")]
-use super::request::{Caller, tell};
+use super::event::mote_coap_callback;
 #[cfg(feature = "coap-server")]
-use super::server::{Served, ask};
-use crate::coap::{Config, Endpoint, Event};
-use crate::ffi::arguments::{in_place, outcome};
-use crate::ffi::node::{Driver, Lent, NodeRef};
-use crate::ffi::object::{Kind, Object, ObjectRef, ready};
+use super::resource::mote_coap_resource_config;
+use crate::coap::{Config, Endpoint};
+use crate::ffi::arguments::{in_place, lend, outcome};
+use crate::ffi::node::Lent;
+use crate::ffi::object::{Kind, Object, ObjectRef};
+use crate::ffi::opaque::mote_coap;
 use crate::memory::{Carver, Plan};
-use crate::port::mote_status;
+use crate::port::{mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use crate::table::Handle;
-use crate::time::Instant;
-use crate::transport::{DatagramContext, DatagramEvent};
+use crate::transport::DatagramContext;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
-
-/// A CoAP endpoint: client and server over one UDP socket.
-pub struct mote_coap {
-    _object: [u8; 0],
-}
 
 impl Kind for Core {
     const MAGIC: u32 = 0x636f_6170;
@@ -31,10 +26,44 @@ impl Kind for Core {
 /// An endpoint that was found alive.
 pub(super) type CoapRef = ObjectRef<Core>;
 
+/// Who is told of a request.
+#[cfg(feature = "coap-client")]
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    pub(super) handle: u32,
+    pub(super) callback: mote_coap_callback,
+    pub(super) user: *mut c_void,
+    /// The whole body, if the application keeps it for us.
+    pub(super) body: mote_bytes,
+}
+
+#[cfg(feature = "coap-client")]
+impl Default for Caller {
+    fn default() -> Caller {
+        Caller { handle: 0, callback: None, user: core::ptr::null_mut(), body: lend(&[]) }
+    }
+}
+
+/// Who handles the requests for a resource.
+#[cfg(feature = "coap-server")]
+#[derive(Clone, Copy)]
+pub(super) struct Served {
+    pub(super) config: *const mote_coap_resource_config,
+    pub(super) user: *mut c_void,
+    pub(super) handle: u32,
+}
+
+#[cfg(feature = "coap-server")]
+impl Default for Served {
+    fn default() -> Served {
+        Served { config: core::ptr::null(), user: core::ptr::null_mut(), handle: 0 }
+    }
+}
+
 /// What only the node's thread touches.
 pub(super) struct Core {
     pub(super) endpoint: Endpoint<'static>,
-    scratch: *mut [u8],
+    pub(super) scratch: *mut [u8],
     #[cfg(feature = "coap-client")]
     pub(super) callers: &'static mut [Caller],
     #[cfg(feature = "coap-server")]
@@ -42,7 +71,7 @@ pub(super) struct Core {
     /// The exchange whose handler was called and has returned by now.
     #[cfg(feature = "coap-server")]
     pub(super) returning: Option<Handle>,
-    source: Option<Handle>,
+    pub(super) source: Option<Handle>,
 }
 
 /// In a config of defaults: bytes that do not depend on requests, observers and message size.
@@ -61,7 +90,7 @@ pub(super) fn plan(config: &Config) -> Plan {
 
 /// Makes what is particular to an object, which lies at `core`.
 #[inline(never)]
-fn furnish(core: *mut Core, carver: &mut Carver<'static>, config: &Config) -> Result<()> {
+pub(super) fn furnish(core: *mut Core, carver: &mut Carver<'static>, config: &Config) -> Result<()> {
     let endpoint = Endpoint::carve(carver, config);
     let scratch = carver.part(config.message_size.into());
     #[cfg(feature = "coap-client")]
@@ -84,42 +113,7 @@ fn furnish(core: *mut Core, carver: &mut Carver<'static>, config: &Config) -> Re
     Ok(())
 }
 
-/// Makes an endpoint in `block`.
-pub(super) fn init(
-    block: &'static mut [u8],
-    config: &Config,
-    node: NodeRef,
-    given: &mote_coap_config,
-) -> Result<*mut mote_coap> {
-    let mut carver = Carver::new(block);
-    let coap = CoapRef::reserve(&mut carver)?;
-    furnish(coap.core(), &mut carver, config)?;
-    if given.recognised_count > 0 {
-        if given.recognised.is_null() || given.recognised_count > 64 {
-            return Err(Error::Invalid);
-        }
-        // SAFETY: not NULL; the application keeps them until the endpoint is closed.
-        let numbers = unsafe { core::slice::from_raw_parts(given.recognised, given.recognised_count) };
-        coap.with(|core| core.endpoint.recognise(numbers));
-    }
-    coap.attach(node, &DRIVER)?;
-    ready(coap, coap.open(given))
-}
-
 impl CoapRef {
-    fn open(self, given: &mote_coap_config) -> Result<()> {
-        let (node, handle) = (self.node(), self.handle());
-        let source = match Handle::from_raw(given.transport) {
-            None => node.open_udp(handle, &given.local, given.udp_options)?,
-            Some(provided) => {
-                node.claim(provided, handle)?;
-                provided
-            }
-        };
-        self.with(|core| core.source = Some(source));
-        Ok(())
-    }
-
     /// The socket.
     pub(super) fn source(self) -> Result<Handle> {
         self.with(|core| core.source).ok_or(Error::State)
@@ -171,27 +165,6 @@ impl CoapRef {
             timeouts: counted.timeouts,
         }
     }
-
-    /// Does what had to wait until the last handler had returned.
-    fn settle(self) {
-        #[cfg(feature = "coap-server")]
-        if let Some(exchange) = self.with(|core| core.returning.take()) {
-            // Without a socket there is nobody to acknowledge to.
-            let _gone = self.engine(|core, cx| core.endpoint.handler_returned(cx, exchange));
-        }
-    }
-
-    /// Brings an event to the application. Nothing of the object may be touched afterwards.
-    fn dispatch(self, event: &Event<'_>) {
-        match event {
-            #[cfg(feature = "coap-server")]
-            Event::Request(incoming) => ask(self, incoming),
-            #[cfg(feature = "coap-client")]
-            Event::Response { .. } | Event::Ended { .. } | Event::NeedBlock { .. } => tell(self, event),
-            #[allow(unreachable_patterns)] // with both roles built in there is nothing else
-            _ => {}
-        }
-    }
 }
 
 /// What [`act`] does: with the engine, on what the handle names, as `given` says.
@@ -223,41 +196,6 @@ unsafe fn act_on(coap: *mut mote_coap, handle: u32, given: *const c_void, work: 
     let handle = Handle::from_raw(handle).ok_or(Error::Stale)?;
     // SAFETY: as the caller promised.
     coap.command(|core, cx| unsafe { work(core, cx, handle, given) })
-}
-
-static DRIVER: Driver = Driver { poll, deadline, datagram, ready: Driver::NOT_READY };
-
-unsafe fn poll(object: *mut c_void) -> bool {
-    let coap = CoapRef::of(object);
-    coap.settle();
-    let scratch = coap.with(|core| core.scratch);
-    // SAFETY: the scratch lies in the object's block. It is lent to one event at a time: this
-    // function is not entered again before the callback below has returned.
-    let scratch = unsafe { &mut *scratch };
-    match coap.engine(|core, cx| core.endpoint.poll(cx, scratch)) {
-        Ok(Some(event)) => {
-            coap.dispatch(&event);
-            true
-        }
-        Ok(None) | Err(_) => false,
-    }
-}
-
-unsafe fn deadline(object: *const c_void) -> Instant {
-    let coap = CoapRef::of(object);
-    #[cfg(feature = "coap-server")]
-    if coap.with(|core| core.returning.is_some()) {
-        return Instant::ZERO;
-    }
-    coap.with(|core| core.endpoint.next_deadline())
-}
-
-unsafe fn datagram(object: *mut c_void, _source: Handle, event: DatagramEvent<'_>) {
-    let coap = CoapRef::of(object);
-    coap.settle();
-    if let Ok(Some(event)) = coap.engine(|core, cx| core.endpoint.receive(cx, event)) {
-        coap.dispatch(&event);
-    }
 }
 
 #[cfg(test)]

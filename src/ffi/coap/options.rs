@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Options: those that the application gives, and those of a message.
 
+use super::codes::MOTE_COAP_CONTENT_FORMAT;
 use crate::coap::OptionList;
 use crate::coap::wire::{Encoder, Message, Options, uint, uint_bytes};
-use crate::ffi::arguments::{outcome, output, slice};
+use crate::ffi::arguments::{lend, outcome, output, slice};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use crate::transport::Path;
@@ -86,9 +87,10 @@ impl Shown {
     }
 }
 
-/// Bytes as C sees them.
-pub(super) const fn lend(bytes: &[u8]) -> mote_bytes {
-    mote_bytes { ptr: bytes.as_ptr(), len: bytes.len() }
+/// The Content-Format option of a payload.
+pub(super) fn content_format(format: u16) -> mote_coap_option {
+    let value = mote_bytes { ptr: core::ptr::null(), len: 0 };
+    mote_coap_option { number: MOTE_COAP_CONTENT_FORMAT, reserved: 0, integer: format.into(), value }
 }
 
 pub(super) fn option(number: u16, value: &[u8]) -> mote_coap_option {

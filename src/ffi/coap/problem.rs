@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Concise problem details (RFC 9290).
 
-use super::options::lend;
 use crate::bytes::Writer;
 use crate::coap::problem::{Rows, TEXTS, Unprocessed};
-use crate::ffi::arguments::{self, Config, block, outcome, output, slice, text};
+use crate::ffi::arguments::{self, Config, block, lend, outcome, output, slice, text};
 use crate::port::{mote_bytes, mote_status};
 use crate::status::{Error, Result};
 use core::mem::offset_of;

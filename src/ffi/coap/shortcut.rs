@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The short forms of requests, each to a URI.
 
-use super::object::mote_coap;
-use super::options::{lend, mote_coap_option};
-use super::request::{mote_coap_callback, mote_coap_request, mote_coap_request_config, mote_coap_start};
+use super::codes::MOTE_COAP_GET;
+use super::event::{mote_coap_callback, mote_coap_request};
+use super::options;
+use super::request::{mote_coap_request_config, mote_coap_start};
+use crate::ffi::arguments::lend;
+use crate::ffi::opaque::mote_coap;
 use crate::port::{mote_bytes, mote_status};
 use crate::status::Error;
 use core::ffi::{CStr, c_char, c_void};
@@ -48,10 +51,8 @@ pub unsafe extern "C" fn mote_coap_get(
     request: *mut mote_coap_request,
 ) -> mote_status {
     // SAFETY: passed on to the caller of this function.
-    unsafe { shortcut(coap, uri, &mut simple(MOTE_GET, callback, user), request) }
+    unsafe { shortcut(coap, uri, &mut simple(MOTE_COAP_GET, callback, user), request) }
 }
-
-const MOTE_GET: u8 = super::codes::MOTE_COAP_GET;
 
 /// Observes the resource at `uri`, which ends with a NUL (RFC 7641): the callback gets its state
 /// now and whenever it changes, until `mote_coap_cancel`.
@@ -69,7 +70,7 @@ pub unsafe extern "C" fn mote_coap_observe(
     user: *mut c_void,
     request: *mut mote_coap_request,
 ) -> mote_status {
-    let mut config = simple(MOTE_GET, callback, user);
+    let mut config = simple(MOTE_COAP_GET, callback, user);
     config.observe = 1;
     // SAFETY: passed on to the caller of this function.
     unsafe { shortcut(coap, uri, &mut config, request) }
@@ -94,12 +95,7 @@ pub unsafe extern "C" fn mote_coap_send(
     user: *mut c_void,
     request: *mut mote_coap_request,
 ) -> mote_status {
-    let format = mote_coap_option {
-        number: super::codes::MOTE_COAP_CONTENT_FORMAT,
-        reserved: 0,
-        integer: u32::from(content_format),
-        value: mote_bytes { ptr: core::ptr::null(), len: 0 },
-    };
+    let format = options::content_format(content_format);
     let mut config = simple(method, callback, user);
     (config.options, config.option_count) = (&raw const format, 1);
     (config.payload, config.payload_stays) = (payload, 1);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! URIs of CoAP.
 
-use super::options::{Given, lend, mote_coap_option, mote_coap_options, option};
+use super::options::{Given, mote_coap_option, mote_coap_options, option};
 use crate::address::SocketAddress;
 use crate::bytes::Writer;
 use crate::coap::uri::{Host, SCHEMES, Uri, compose, decimal};
 use crate::coap::wire::Options;
-use crate::ffi::arguments::{self, block, outcome, output, slice};
+use crate::ffi::arguments::{self, block, lend, outcome, output, slice};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
 

@@ -5,7 +5,7 @@ use super::event::mote_mesh_callback;
 use crate::address::Ip;
 use crate::ffi::arguments::Config as CConfig;
 use crate::ffi::members::{Member, take_over};
-use crate::ffi::node::mote_node;
+use crate::ffi::opaque::mote_node;
 use crate::mesh::{Config, Role, Root};
 use crate::rpl::Mode;
 use crate::rpl::wire::{Configuration, PathMetric};

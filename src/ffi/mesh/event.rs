@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the application is told.
 
-use super::object::mote_mesh;
 use crate::address::Ip;
+use crate::ffi::arguments::lend;
+use crate::ffi::opaque::mote_mesh;
 use crate::mesh::{Event, PingFailure};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use core::ffi::c_void;
@@ -79,10 +80,6 @@ pub struct mote_mesh_event {
 /// Is told of what happens. `event` is lent until it returns. It may call any function of any
 /// object, closing this one included.
 pub type mote_mesh_callback = Option<unsafe extern "C" fn(user: *mut c_void, event: *const mote_mesh_event)>;
-
-fn lend(bytes: &[u8]) -> mote_bytes {
-    mote_bytes { ptr: bytes.as_ptr(), len: bytes.len() }
-}
 
 /// The event as C sees it; what it lends lives as long as `event`.
 pub(super) fn to_c(mesh: *mut mote_mesh, event: &Event<'_>) -> mote_mesh_event {

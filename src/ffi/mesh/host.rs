@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The host side of a border router: a network interface of the host that the port provides.
 
-use super::object::MeshRef;
+use super::object::{HostSide, MeshRef};
 use crate::address::SocketAddress;
 use crate::ffi::arguments::{check, room};
 use crate::ffi::node::Channel;
 use crate::mesh::host::MTU;
 use crate::port::{mote_address, mote_bytes, mote_port_tun};
 use crate::status::{Error, Result};
-use crate::table::Handle;
-
-/// The interface, once it is open.
-pub(super) struct HostSide {
-    pub(super) source: Handle,
-    tun: usize,
-    table: mote_port_tun,
-}
 
 /// Opens the interface, routes the mesh's prefix into it, and gives the host an address, if there is one.
 pub(super) fn open(

@@ -2,6 +2,7 @@
 //! Nodes of the mesh.
 
 mod config;
+mod driver;
 mod event;
 mod host;
 mod object;
@@ -12,12 +13,12 @@ mod transport;
 
 pub use self::config::*;
 pub use self::event::*;
-pub use self::object::mote_mesh;
 pub use self::tables::*;
 
 use self::object::MeshRef;
 use super::arguments::{self, block, outcome, output, slice};
 use super::node::{NodeRef, mote_transport};
+use super::opaque::mote_mesh;
 use crate::address::{Ip, SocketAddress};
 use crate::bytes::Parts;
 use crate::mesh::Mesh;
@@ -86,7 +87,7 @@ pub unsafe extern "C" fn mote_mesh_init(
             let wanted = arguments::in_place(wanted)?;
             let node = NodeRef::new(given.node)?;
             let block = block(memory, memory_size)?;
-            out.write(object::init(block, wanted, node, given)?);
+            out.write(driver::init(block, wanted, node, given)?);
         }
         Ok(())
     };

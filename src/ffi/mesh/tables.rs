@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is known: neighbours, routes, DODAGs, addresses, counters.
 
-use super::object::{MeshRef, mote_mesh};
+use super::object::MeshRef;
 use crate::address::SocketAddress;
 use crate::ffi::arguments::{Config, fill, outcome, output};
 use crate::ffi::members::{Member, take_over};
+use crate::ffi::opaque::mote_mesh;
 use crate::ipv6::addresses::AddressState;
 use crate::mesh::{Mesh, Statistics};
 use crate::port::{mote_address, mote_status};

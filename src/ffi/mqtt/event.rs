@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a client tells the application.
 
-use super::config::mote_mqtt_property;
-use super::object::mote_mqtt;
-use crate::ffi::arguments::{outcome, output, slice};
+use crate::ffi::arguments::lend;
+use crate::ffi::opaque::mote_mqtt;
 use crate::ffi::status::MOTE_OK;
 use crate::mqtt::{Event, Properties, Token};
 use crate::port::{mote_bytes, mote_status};
-use crate::status::{Error, Result};
+use crate::status::Error;
 use core::ffi::c_void;
 
 /// Names something that was started, until it has ended; 0 is none.
@@ -94,10 +93,6 @@ pub struct mote_mqtt_event {
 /// `mote_mqtt_close` included.
 pub type mote_mqtt_callback = Option<unsafe extern "C" fn(user: *mut c_void, event: *const mote_mqtt_event)>;
 
-pub(super) const fn lend(bytes: &[u8]) -> mote_bytes {
-    mote_bytes { ptr: bytes.as_ptr(), len: bytes.len() }
-}
-
 /// An event that says nothing yet.
 pub(super) fn blank(mqtt: *mut mote_mqtt, kind: u32) -> mote_mqtt_event {
     // SAFETY: integers, pointers and lengths, for which zeros are valid.
@@ -180,43 +175,4 @@ pub(super) fn show(shown: &mut mote_mqtt_event, event: &Event<'_>) -> u32 {
         }
     }
     for_cookie
-}
-
-/// Takes the next property off the front of `properties`, which begins as a copy of the
-/// `properties` of an event.
-///
-/// ```c
-/// mote_bytes rest = event->properties;
-/// mote_mqtt_property property;
-/// while (mote_mqtt_next_property(&rest, &property) == MOTE_OK) look_at(&property);
-/// ```
-///
-/// What `property` points to lies in the event. `MOTE_ERR_END` when there is none left,
-/// `MOTE_ERR_INVALID` for NULL. Any thread.
-///
-/// # Safety
-/// The pointers are NULL or valid, and `properties` is what is left of an event's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mote_mqtt_next_property(
-    properties: *mut mote_bytes,
-    property: *mut mote_mqtt_property,
-) -> mote_status {
-    let next = || -> Result<()> {
-        // SAFETY: passed on to the caller of this function.
-        let (rest, out) = unsafe { (properties.as_mut().ok_or(Error::Invalid)?, output(property)?) };
-        // SAFETY: passed on to the caller of this function.
-        let bytes = unsafe { slice(*rest) }?;
-        let list = Properties::Encoded(bytes);
-        let mut iterator = list.iter();
-        let first = iterator.next().ok_or(Error::End)?;
-        *rest = lend(iterator.rest());
-        out.write(mote_mqtt_property {
-            id: first.id.into(),
-            number: first.number,
-            data: lend(first.data),
-            value: lend(first.value),
-        });
-        Ok(())
-    };
-    outcome(next())
 }

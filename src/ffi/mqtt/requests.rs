@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests and responses over MQTT 5.0 (§4.10).
 
-use super::config::{mote_mqtt_config, text};
 use super::event::{
-    MOTE_MQTT_ABORTED, MOTE_MQTT_ENDED, MOTE_MQTT_MESSAGE, MOTE_MQTT_PAYLOAD, blank, lend,
-    mote_mqtt_callback, mote_mqtt_event, mote_mqtt_operation,
+    MOTE_MQTT_ABORTED, MOTE_MQTT_ENDED, MOTE_MQTT_MESSAGE, MOTE_MQTT_PAYLOAD, blank, mote_mqtt_event,
+    mote_mqtt_operation,
 };
-use super::object::{MqttRef, mote_mqtt};
-use super::{mote_mqtt_publish_config, publish};
-use crate::ffi::arguments::{self, outcome, slice};
+use super::object::{Caller, Core, MqttRef, call};
+use super::publish::{mote_mqtt_publish_config, publish};
+use super::waiting::{REQUESTS, Waiting};
+use crate::ffi::arguments::{self, lend, outcome, slice};
+use crate::ffi::opaque::mote_mqtt;
 use crate::ffi::status::MOTE_OK;
 use crate::mqtt::{
-    Filter, Operation, Properties, Property, Reason, Subscription, SubscriptionOptions, Token, topic,
+    Filter, Operation, Properties, Property, Reason, Subscription, SubscriptionOptions, Token,
     wire::property::id,
 };
 use crate::port::mote_status;
 use crate::random::Random;
 use crate::status::{Error, Result};
-use crate::table::{Handle, Slot, Table};
+use crate::table::Handle;
 use crate::time::Instant;
 use core::ffi::c_void;
 use core::ptr::fn_addr_eq;
@@ -25,99 +26,14 @@ use core::ptr::fn_addr_eq;
 /// Names a request that waits for its response; 0 is none.
 pub type mote_mqtt_request = u32;
 
-/// Whether this build knows them.
-const REQUESTS: bool = cfg!(all(feature = "mqtt-v5", feature = "mqtt-requests"));
-
 /// How long a response is waited for unless it is said, in milliseconds.
 const TIMEOUT: u32 = 30_000;
-
-/// A request that has not ended.
-#[derive(Clone, Copy)]
-pub(super) struct Waiting {
-    correlation: [u8; 8],
-    /// Its PUBLISH while that is under way, else 0.
-    operation: mote_mqtt_operation,
-    deadline: Instant,
-    /// How it ends at the next poll.
-    ended: Option<(mote_status, u8)>,
-    callback: mote_mqtt_callback,
-    user: *mut c_void,
-}
-
-/// What a client knows of its requests.
-pub(super) struct Requests {
-    topic: &'static str,
-    qos: u8,
-    waiting: Table<'static, Waiting>,
-    /// The request whose response is coming in.
-    current: Option<Handle>,
-    /// When `drive` has something to do.
-    pub(super) deadline: Instant,
-    /// Ends one request that is due. Set by the first request, so that a program without requests
-    /// does not link what serves them.
-    pub(super) drive: Option<fn(MqttRef) -> bool>,
-}
-
-impl Requests {
-    /// # Safety
-    /// The config's response topic is valid for as long as the client.
-    pub(super) unsafe fn new(
-        slots: &'static mut [Slot<Waiting>],
-        config: &mote_mqtt_config,
-    ) -> Result<Requests> {
-        // SAFETY: passed on to the caller.
-        let topic = unsafe { text(config.response_topic) }?;
-        let wanted = config.requests > 0;
-        let known = wanted == topic::is_name(topic) && config.response_qos <= 2;
-        let nothing_else = config.reserved3 == 0 && config.reserved4 == 0;
-        if !known || !nothing_else || (wanted && config.version == super::MOTE_MQTT_V311) {
-            return Err(Error::Invalid);
-        }
-        if wanted && !REQUESTS {
-            return Err(Error::Unsupported);
-        }
-        let waiting = Table::new(slots);
-        let deadline = Instant::NEVER;
-        Ok(Requests { topic, qos: config.response_qos, waiting, current: None, deadline, drive: None })
-    }
-
-    /// How a request ends is known: the next poll says it.
-    fn end(&mut self, request: Handle, status: mote_status, reason: u8) {
-        if let Some(waiting) = self.waiting.get_mut(request) {
-            waiting.ended.get_or_insert((status, reason));
-            self.deadline = Instant::ZERO;
-        }
-    }
-
-    fn end_all(&mut self, status: mote_status, reason: u8) {
-        for index in 0..self.waiting.capacity() {
-            if let Some((request, _)) = self.waiting.at(index) {
-                self.end(request, status, reason);
-            }
-        }
-    }
-
-    /// Takes one request that is due.
-    fn take(&mut self, now: Instant) -> Option<(Handle, Waiting)> {
-        let due = |waiting: &Waiting| waiting.ended.is_some() || waiting.deadline.is_due(now);
-        let request = self.waiting.find(due)?;
-        Some((request, self.waiting.remove(request)?))
-    }
-}
 
 /// Tells the application that a request has ended. Nothing of the object is touched afterwards.
 fn tell(mqtt: MqttRef, request: Handle, waiting: &Waiting, (status, reason): (mote_status, u8)) {
     let mut shown = blank(mqtt.pointer(), MOTE_MQTT_ENDED);
     (shown.operation, shown.status, shown.reason) = (request.raw(), status, reason);
-    call(waiting, &shown);
-}
-
-fn call(waiting: &Waiting, shown: &mote_mqtt_event) {
-    if let Some(callback) = waiting.callback {
-        // SAFETY: the application's function, as the header describes it; nothing of the object
-        // is borrowed.
-        unsafe { callback(waiting.user, core::ptr::from_ref(shown)) }
-    }
+    call(waiting.callback, waiting.user, &shown);
 }
 
 /// The client is closed: every request ends.
@@ -125,7 +41,7 @@ pub(super) fn close(mqtt: MqttRef) {
     if !REQUESTS {
         return;
     }
-    let next = |core: &mut super::object::Core| {
+    let next = |core: &mut Core| {
         let requests = &mut core.requests;
         requests.end_all(Error::Closed.code(), 0);
         requests.take(Instant::ZERO)
@@ -225,7 +141,9 @@ unsafe extern "C" fn on_response(user: *mut c_void, event: *const mote_mqtt_even
         Some((request, waiting))
     });
     match found {
-        Some((request, waiting)) => call(&waiting, &mote_mqtt_event { operation: request.raw(), ..*event }),
+        Some((request, Waiting { callback, user, .. })) => {
+            call(callback, user, &mote_mqtt_event { operation: request.raw(), ..*event });
+        }
         // It comes too late, or is no response to us: nobody else will acknowledge it.
         None if event.last != 0 && event.token != 0 => {
             let _ = mqtt.command(|client, cx| client.acknowledge(cx, Token(event.token), Reason::SUCCESS));
@@ -240,7 +158,7 @@ type Callback = unsafe extern "C" fn(user: *mut c_void, event: *const mote_mqtt_
 fn subscribe(mqtt: MqttRef) -> Result<()> {
     let user = mqtt.pointer::<c_void>();
     let known = mqtt.with(|core| {
-        let ours = |caller: &&super::object::Caller| {
+        let ours = |caller: &&Caller| {
             caller.callback.is_some_and(|callback| fn_addr_eq(callback, on_response as Callback))
         };
         core.handlers.iter().find(ours).is_some_and(|caller| core.client.is_subscribed(caller.operation))
@@ -328,8 +246,8 @@ pub unsafe extern "C" fn mote_mqtt_request_start(
             if let Some(waiting) = requests.waiting.get_mut(handle) {
                 waiting.operation = operation;
             }
-            requests.drive = Some(drive);
             requests.deadline = requests.deadline.min(deadline);
+            core.drive = Some(drive);
         });
         published?;
         // SAFETY: passed on to the caller of this function.

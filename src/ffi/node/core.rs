@@ -1,62 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a node is made of, and how the other files of the C ABI reach it.
+//! What a node is made of, and how the other files reach it.
 
 use super::driver::{Attachment, Driver, Provider};
+use super::letters::{Post, RadioLetter};
+use super::parcels::{Outbox, Receiver};
 use super::services::Services;
-use super::udp::{Outbox, Parcel, Receiver};
-use crate::ffi::arguments::{self, Config, check, copy_config};
-use crate::ffi::mailbox::{Mailbox, Place};
-use crate::ffi::object;
-use crate::ffi::radio::RadioLetter;
-use crate::memory::{Carver, Plan, Shape};
-use crate::node::{Attached, Pool, Schedule, Source};
-use crate::port::{mote_port, mote_port_ready};
+use crate::ffi::arguments::{self, Config};
+use crate::ffi::mailbox::Mailbox;
+use crate::ffi::opaque::mote_node;
+use crate::node::{Pool, Schedule};
+use crate::port::mote_port_ready;
 use crate::random::Random;
 use crate::status::{Error, Result};
-use crate::table::{Handle, Slot};
+use crate::table::Handle;
 use crate::time::Instant;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
-use core::mem::MaybeUninit;
-use core::slice::{from_raw_parts, from_raw_parts_mut};
 
-const MAGIC: u32 = 0x6d6f_7465;
-
-/// A block of this many bytes holds a node of the default config on any port whose state
-/// takes at most 512 bytes.
-pub const MOTE_NODE_MEM: usize = 4096;
-const PORT_STATE_ALLOWANCE: u32 = 512;
-
-/// How a node is to be. Zero means the default, in every member but `size` and `port`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct mote_node_config {
-    /// `sizeof(mote_node_config)`, by `MOTE_NODE_CONFIG_INIT`.
-    pub size: u32,
-    /// How many objects (CoAP endpoints, MQTT clients, …) can be attached. Default 8.
-    pub objects: u16,
-    /// How many sockets, connections and name look-ups can be open. Default 12.
-    pub sources: u16,
-    /// The system below; required.
-    pub port: *const mote_port,
-    /// The largest datagram that can be received, in bytes. Default 1280. Longer ones are
-    /// counted and dropped.
-    pub receive_size: u32,
-    /// How many datagrams are taken from a socket at once. Default 1.
-    pub receive_batch: u16,
-    /// How many outgoing datagrams are gathered before they are handed to the port together.
-    /// Default 0: each at once.
-    pub send_batch: u16,
-    /// The largest datagram that can be gathered, in bytes. Default `receive_size`.
-    pub send_size: u32,
-    /// How many received frames can wait to be taken; a mesh needs at least 2. Default 0.
-    pub radio_frames: u16,
-    /// Must be 0.
-    pub reserved: u16,
-}
-
-// SAFETY: `repr(C)`, `size` first, integers and a pointer.
-unsafe impl Config for mote_node_config {}
+/// Begins every node that is alive.
+pub(super) const MAGIC: u32 = 0x6d6f_7465;
 
 /// Counters of a node. All only grow, and wrap around.
 #[repr(C)]
@@ -83,39 +45,15 @@ pub struct mote_node_statistics {
 // SAFETY: `repr(C)`, `size` first, integers.
 unsafe impl Config for mote_node_statistics {}
 
-/// One loop that drives any number of protocol objects over one port.
-pub struct mote_node {
-    _object: [u8; 0],
-}
-
 /// The node itself.
 #[repr(C)]
-struct Node {
-    magic: u32,
-    services: Services,
-    posts: Mailbox<'static, Post>,
-    frames: Mailbox<'static, RadioLetter>,
-    core: UnsafeCell<Core>,
+pub(super) struct Node {
+    pub(super) magic: u32,
+    pub(super) services: Services,
+    pub(super) posts: Mailbox<'static, Post>,
+    pub(super) frames: Mailbox<'static, RadioLetter>,
+    pub(super) core: UnsafeCell<Core>,
 }
-
-/// How many posts can wait.
-pub(super) const POSTS: usize = 16;
-
-/// A function and its argument, from another thread.
-#[derive(Clone, Copy)]
-pub(super) struct Post {
-    pub(super) function: Option<unsafe extern "C" fn(node: *mut mote_node, user: *mut c_void)>,
-    pub(super) user: *mut c_void,
-}
-
-impl Default for Post {
-    fn default() -> Post {
-        Post { function: None, user: core::ptr::null_mut() }
-    }
-}
-
-// SAFETY: by posting it, the application says that the node's thread may use the argument.
-unsafe impl Send for Post {}
 
 /// What only the node's thread touches.
 pub(crate) struct Core {
@@ -124,8 +62,8 @@ pub(crate) struct Core {
     pub(super) outbox: Outbox,
     pub(super) ready: &'static mut [mote_port_ready],
     pub(super) statistics: mote_node_statistics,
-    pool: Pool,
-    now: Instant,
+    pub(super) pool: Pool,
+    pub(super) now: Instant,
     pub(super) running: bool,
     /// The application polls the port's descriptor, which has to follow the deadline.
     pub(super) watched: bool,
@@ -163,165 +101,6 @@ pub(crate) enum Channel {
     },
 }
 
-#[derive(Clone, Copy, Default)]
-#[repr(align(16))]
-struct StateUnit {
-    _bytes: [u8; 16],
-}
-
-/// How many tables make up a node.
-const TABLES: usize = 11;
-
-/// Their elements' shapes, in the order in which the block holds them.
-const SHAPES: [Shape; TABLES] = [
-    Shape::of::<StateUnit>(),
-    Shape::of::<Node>(),
-    Shape::of::<Slot<Attached<Attachment>>>(),
-    Shape::of::<Slot<Source<Channel>>>(),
-    Shape::of::<mote_port_ready>(),
-    Shape::of::<Place<Post>>(),
-    Shape::of::<Place<RadioLetter>>(),
-    Shape::of::<Parcel>(),
-    Shape::of::<Parcel>(),
-    Shape::of::<u8>(),
-    Shape::of::<u8>(),
-];
-
-/// How a node is laid out: its config, with the defaults in place.
-struct Sizes {
-    receive_size: usize,
-    send_size: usize,
-    /// How many elements each table has.
-    counts: [usize; TABLES],
-}
-
-impl Sizes {
-    const fn of(config: &mote_node_config, state_size: u32) -> Sizes {
-        const fn or(value: usize, default: usize) -> usize {
-            if value == 0 { default } else { value }
-        }
-        let receive_size = or(config.receive_size as usize, 1280);
-        let send_size = or(config.send_size as usize, receive_size);
-        let sources = or(config.sources as usize, 12);
-        let receive_batch = or(config.receive_batch as usize, 1);
-        let send_batch = config.send_batch as usize;
-        let counts = [
-            state_size.div_ceil(16) as usize,
-            1,
-            or(config.objects as usize, 8),
-            sources,
-            sources,
-            POSTS,
-            config.radio_frames as usize,
-            receive_batch,
-            send_batch,
-            receive_batch.saturating_mul(receive_size),
-            send_batch.saturating_mul(send_size),
-        ];
-        Sizes { receive_size, send_size, counts }
-    }
-}
-
-const fn default_bytes() -> usize {
-    // SAFETY: integers and a pointer, for which all zeros is valid.
-    let config: mote_node_config = unsafe { core::mem::zeroed() };
-    Plan::new().tables(&SHAPES, &Sizes::of(&config, PORT_STATE_ALLOWANCE).counts).bytes()
-}
-
-const _: () = assert!(default_bytes() <= MOTE_NODE_MEM, "MOTE_NODE_MEM must hold the default config");
-
-/// What a node is made from. All zeros is valid.
-struct Layout {
-    port: mote_port,
-    services: Services,
-    sizes: Sizes,
-    /// Where each table begins.
-    places: [*mut u8; TABLES],
-}
-
-/// Reads a config, and takes what its node needs.
-///
-/// # Safety
-/// `config` and its `port` are NULL or valid with all that they point to.
-#[inline(never)]
-unsafe fn lay_out<'a>(
-    carver: &mut Carver<'static>,
-    config: *const mote_node_config,
-    room: &'a mut MaybeUninit<Layout>,
-) -> Result<&'a mut Layout> {
-    let mut given = arguments::room();
-    // SAFETY: passed on to the caller; integers, pointers and optional functions are valid when all zero.
-    unsafe {
-        let given = arguments::config(config, &mut given)?;
-        room.as_mut_ptr().write_bytes(0, 1);
-        let layout = room.assume_init_mut();
-        copy_config(given.port.cast(), (&raw mut layout.port).cast(), size_of::<mote_port>())?;
-        layout.services.read(given.port, &layout.port)?;
-        layout.sizes = Sizes::of(given, layout.port.state_size);
-        carver.tables(&SHAPES, &layout.sizes.counts, &mut layout.places);
-        carver.enough()?;
-        Ok(layout)
-    }
-}
-
-/// See `mote_node_size`.
-///
-/// # Safety
-/// As [`lay_out`].
-pub(super) unsafe fn size(config: *const mote_node_config) -> Result<usize> {
-    let (mut carver, mut room) = (Carver::measuring(Plan::new()), MaybeUninit::uninit());
-    // SAFETY: passed on to the caller.
-    unsafe { lay_out(&mut carver, config, &mut room) }?;
-    Ok(carver.plan().bytes())
-}
-
-/// See `mote_node_init`.
-///
-/// # Safety
-/// As [`lay_out`], and the port stays valid while the node lives.
-pub(super) unsafe fn init(
-    block: &'static mut [u8],
-    config: *const mote_node_config,
-) -> Result<*mut mote_node> {
-    let mut room = MaybeUninit::uninit();
-    // SAFETY: passed on to the caller. Each place is aligned and large enough for its table, zeroed, and used for
-    // it alone. All zeros is valid for everything that is not written.
-    unsafe {
-        let Layout { port, services, sizes, places } = lay_out(&mut Carver::new(block), config, &mut room)?;
-        let [state, node, ..] = *places;
-        if port.state_size > 0 {
-            services.state = state.cast();
-        }
-        if let Some(open) = port.open {
-            check(open(services.state, port.user))?;
-        }
-        services.opened();
-        let node = node.cast::<Node>();
-        let core = UnsafeCell::raw_get(&raw const (*node).core);
-        if let Err(error) = (*core).pool.prime(|out| services.entropy(out)) {
-            if let Some(close) = port.close {
-                close(services.state);
-            }
-            return Err(error);
-        }
-        (*core).now = services.now();
-        (&raw mut (*node).services).copy_from_nonoverlapping(services, 1);
-        let [_, _, attached, source, ready, posts, frames, received, sent, inputs, outputs] = *places;
-        let [_, _, objects, sources, _, _, radio_frames, receive_batch, send_batch, ..] = sizes.counts;
-        let slots = from_raw_parts_mut(attached.cast(), objects);
-        (&raw mut (*core).schedule).write(Schedule::new(slots, from_raw_parts_mut(source.cast(), sources)));
-        let parcels = from_raw_parts_mut(received.cast(), receive_batch);
-        (&raw mut (*core).receiver).write(Receiver::new(parcels, inputs, sizes.receive_size));
-        let parcels = from_raw_parts_mut(sent.cast(), send_batch);
-        (&raw mut (*core).outbox).write(Outbox::new(parcels, outputs, sizes.send_size));
-        (&raw mut (*core).ready).write(from_raw_parts_mut(ready.cast(), sources));
-        (&raw mut (*node).posts).write(Mailbox::new(from_raw_parts(posts.cast(), POSTS)));
-        (&raw mut (*node).frames).write(Mailbox::new(from_raw_parts(frames.cast(), radio_frames)));
-        (&raw mut (*node).magic).write(MAGIC);
-        Ok(node.cast())
-    }
-}
-
 /// A node that was found alive. Copied freely; every use borrows the node for a moment only.
 #[derive(Clone, Copy)]
 pub(crate) struct NodeRef(*const Node);
@@ -333,7 +112,7 @@ impl NodeRef {
     /// `node` is NULL or came from `mote_node_init`, and its block has not been reused.
     pub(crate) unsafe fn new(node: *const mote_node) -> Result<NodeRef> {
         // SAFETY: passed on to the caller.
-        unsafe { object::check(node.cast(), align_of::<Node>(), MAGIC) }?;
+        unsafe { arguments::alive(node.cast(), align_of::<Node>(), MAGIC) }?;
         Ok(NodeRef(node.cast()))
     }
 
@@ -425,15 +204,6 @@ impl NodeRef {
         self.with(|core| core.schedule.attach(Attachment { object, driver }))
     }
 
-    /// Removes an object and closes its sources.
-    pub(crate) fn detach(self, object: Handle) {
-        // One by one and with nothing borrowed: a provider's `close` may come back here.
-        while let Some(source) = self.with(|core| core.schedule.first_of(object)) {
-            self.close_source(source);
-        }
-        self.with(|core| core.schedule.detach(object));
-    }
-
     /// Whether the object is still attached.
     pub(crate) fn is_attached(self, object: Handle) -> bool {
         self.with(|core| core.schedule.attached(object).is_some())
@@ -459,66 +229,9 @@ impl NodeRef {
         self.with(|core| core.schedule.open(owner, channel))
     }
 
-    /// Adds a source that its owner handles by itself (see [`Channel::Owned`]): `open` is given
-    /// the token and opens it.
-    ///
-    /// # Errors
-    /// [`Error::Full`], or what `open` says.
-    pub(crate) fn open_source(
-        self,
-        owner: Handle,
-        open: impl FnOnce(u32) -> Result<Channel>,
-    ) -> Result<Handle> {
-        let pending = Channel::Owned { socket: 0, close: None };
-        let source = self.add_source(owner, pending)?;
-        match open(source.raw()) {
-            Ok(channel) => {
-                self.with(|core| {
-                    if let Some(entry) = core.schedule.source_mut(source) {
-                        entry.what = channel;
-                    }
-                });
-                Ok(source)
-            }
-            Err(error) => {
-                self.forget_source(source);
-                Err(error)
-            }
-        }
-    }
-
-    /// Makes a provided transport, or any source, the affair of another object.
-    ///
-    /// # Errors
-    /// [`Error::Stale`] when it is closed, [`Error::State`] when it is no provided transport or
-    /// somebody has claimed it already.
-    pub(crate) fn claim(self, source: Handle, consumer: Handle) -> Result<()> {
-        self.with(|core| {
-            let entry = core.schedule.source(source).ok_or(Error::Stale)?;
-            let Channel::Provided { object, .. } = entry.what else { return Err(Error::State) };
-            let owner = core.schedule.attached(entry.owner).ok_or(Error::Stale)?;
-            if owner.object != object {
-                return Err(Error::State);
-            }
-            let entry = core.schedule.source_mut(source).ok_or(Error::Stale)?;
-            entry.owner = consumer;
-            Ok(())
-        })
-    }
-
     /// What a source stands for, if it is still open.
     pub(crate) fn channel(self, source: Handle) -> Option<Channel> {
         self.with(|core| core.schedule.source(source).map(|source| source.what))
-    }
-
-    /// Closes a source. One that is closed already is no error.
-    pub(crate) fn close_source(self, source: Handle) {
-        // What its owner sent last goes out first.
-        super::udp::flush(self, false);
-        if let Some(channel) = self.channel(source) {
-            self.forget_source(source);
-            channel.close(self.services());
-        }
     }
 
     /// Frees the place of a source that the port has ended by itself.
@@ -563,24 +276,5 @@ impl Random for NodeRef {
     fn fill(&mut self, out: &mut [u8]) {
         let services = self.services();
         self.with(|core| core.pool.fill(out, |portion| services.entropy(portion)));
-    }
-}
-
-impl Channel {
-    fn close(self, services: &Services) {
-        let (socket, close) = match self {
-            Channel::Udp { socket } => (socket, services.udp.close),
-            Channel::Owned { socket, close } => (socket, close),
-            Channel::Radio => return,
-            Channel::Provided { object, id, provider } => {
-                // SAFETY: the provider is attached, so it is alive: it withdraws what it
-                // provides before it is detached.
-                return unsafe { (provider.close)(object, id) };
-            }
-        };
-        if let Some(close) = close {
-            // SAFETY: the port's contract; the socket was opened by it and is closed once.
-            unsafe { close(services.state, socket) };
-        }
     }
 }

@@ -1,21 +1,39 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The node.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `services`, `parcels`, `letters`, `driver` | the port's tables; datagrams in batches; what other threads tell; what objects offer the node |
+//! | `core` | what a node is made of, and how it is reached |
+//! | `init` | its configuration, and how it is laid out in its block |
+//! | `drive`, `udp`, `sources` | calls into its objects; handing datagrams over; opening and closing what can become ready |
+//! | `datagram` | transports as the engines see them |
+//! | `turn` | the loop |
 
 mod core;
+mod datagram;
+mod drive;
 mod driver;
+mod init;
+mod letters;
+mod parcels;
 mod services;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod turn;
 mod udp;
 
+pub use self::core::mote_node_statistics;
 pub(crate) use self::core::{Channel, NodeRef};
-pub use self::core::{MOTE_NODE_MEM, mote_node, mote_node_config, mote_node_statistics};
+pub(crate) use self::datagram::Lent;
+pub(crate) use self::drive::deliver;
 pub(crate) use self::driver::{Driver, Provider};
-pub(crate) use self::turn::deliver;
-pub(crate) use self::udp::Lent;
+pub use self::init::{MOTE_NODE_MEM, mote_node_config};
+pub(crate) use self::letters::FRAME_SIZE;
 
 use super::arguments::{block, fill, outcome, output};
+use super::opaque::mote_node;
 use super::status::mote_status;
 use crate::port::mote_port;
 use crate::status::{Error, Result};
@@ -38,7 +56,7 @@ pub unsafe extern "C" fn mote_node_size(config: *const mote_node_config, size: *
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(size)?;
-            out.write(core::size(config)?);
+            out.write(init::size(config)?);
         }
         Ok(())
     };
@@ -75,7 +93,7 @@ pub unsafe extern "C" fn mote_node_init(
         // SAFETY: passed on to the caller of this function.
         unsafe {
             let out = output(node)?;
-            out.write(core::init(block(memory, memory_size)?, config)?);
+            out.write(init::init(block(memory, memory_size)?, config)?);
         }
         Ok(())
     };

@@ -542,7 +542,7 @@ fn deadlines_posts_and_the_clock() {
         }
     }
     let count = leak(0u32);
-    for _ in 0..super::core::POSTS {
+    for _ in 0..letters::POSTS {
         // SAFETY: valid pointers.
         assert_eq!(unsafe { mote_node_post(node, Some(posted), (&raw mut *count).cast()) }, MOTE_OK);
     }

@@ -2,7 +2,7 @@
 //! The loop: carries out what the schedule says, with nothing borrowed.
 
 use super::core::{Channel, NodeRef};
-use super::driver::Attachment;
+use super::drive::{self, deliver};
 use super::udp;
 use crate::ffi::arguments::check;
 use crate::node::Work;
@@ -129,7 +129,7 @@ fn turn(node: NodeRef) -> Result<()> {
         }
         posts = false;
         match node.with(|core| core.schedule.next(now)) {
-            Some(Work::Poll(object)) => drive(node, object),
+            Some(Work::Poll(object)) => drive::poll(node, object),
             Some(Work::Receive(source)) => serve(node, source, false),
             Some(Work::Writable(source)) => serve(node, source, true),
             None => break,
@@ -139,41 +139,12 @@ fn turn(node: NodeRef) -> Result<()> {
     Ok(())
 }
 
-fn drive(node: NodeRef, object: Handle) {
-    let Some(attachment) = node.with(|core| core.schedule.attached(object)) else { return };
-    // SAFETY: the object is attached, so it is alive; nothing of the node is borrowed.
-    let more = unsafe { (attachment.driver.poll)(attachment.object) };
-    if node.is_attached(object) {
-        // SAFETY: still attached, so still alive.
-        let deadline = unsafe { (attachment.driver.deadline)(attachment.object) };
-        node.with(|core| core.schedule.polled(object, more, deadline));
-    }
-}
-
-/// Brings an event to the owner of a datagram source, and has it polled afterwards; whether
-/// there was one. For providers: nothing of the provider may be borrowed or touched after it.
-pub(crate) fn deliver(node: NodeRef, source: Handle, event: DatagramEvent<'_>) -> bool {
-    let Some((owner, attachment)) = owner(node, source) else { return false };
-    // SAFETY: the object is attached, so it is alive; nothing of the node is borrowed.
-    unsafe { (attachment.driver.datagram)(attachment.object, source, event) };
-    node.touch(owner);
-    true
-}
-
-/// Whom a source belongs to.
-fn owner(node: NodeRef, source: Handle) -> Option<(Handle, Attachment)> {
-    node.with(|core| {
-        let owner = core.schedule.source(source)?.owner;
-        core.schedule.attached(owner).map(|attachment| (owner, attachment))
-    })
-}
-
 /// Takes what a source brings, or tells its owner that there is room to send again.
 fn serve(node: NodeRef, source: Handle, writable: bool) {
     let more = match node.channel(source) {
         None => return,
         Some(Channel::Udp { socket }) if !writable => return receive_datagrams(node, source, socket),
-        Some(Channel::Owned { .. } | Channel::Radio) => ready(node, source, writable),
+        Some(Channel::Owned { .. } | Channel::Radio) => drive::ready(node, source, writable),
         Some(Channel::Udp { .. } | Channel::Provided { .. }) => {
             // A provider delivers by itself: there is nothing to fetch.
             if writable {
@@ -186,15 +157,6 @@ fn serve(node: NodeRef, source: Handle, writable: bool) {
     if !more && !writable {
         node.with(|core| core.schedule.drained(source));
     }
-}
-
-/// Tells the owner of a source that handles it by itself; whether there may be more.
-fn ready(node: NodeRef, source: Handle, writable: bool) -> bool {
-    let Some((owner, attachment)) = owner(node, source) else { return false };
-    // SAFETY: the object is attached, so it is alive; nothing of the node is borrowed.
-    let more = unsafe { (attachment.driver.ready)(attachment.object, source, !writable, writable) };
-    node.touch(owner);
-    more
 }
 
 /// Takes one batch and brings it to the owner. A socket that is broken for good is closed, so

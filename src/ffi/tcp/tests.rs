@@ -2,7 +2,8 @@
 //! Connections over the Linux port, to sockets of the standard library.
 
 use super::*;
-use crate::ffi::node::{Driver, mote_node, mote_node_config, mote_node_init, mote_node_run};
+use crate::ffi::node::{Driver, mote_node_config, mote_node_init, mote_node_run};
+use crate::ffi::opaque::mote_node;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener};
 
