@@ -747,7 +747,7 @@
 #define MOTE_MQTT_WANTED 7
 
 /**
- * Event kind: the server refused to renew a subscription in a new session; it is forgotten.
+ * Event kind: the server refused to renew a subscription in a new session, or had said that it takes no such one; it is forgotten.
  */
 #define MOTE_MQTT_UNSUBSCRIBED 8
 

@@ -411,3 +411,131 @@ fn a_session_that_the_server_lost_leaves_nothing_in_the_store() {
     rig.connack(false, &[]);
     assert_eq!(rig.store.as_ref().unwrap().records.len(), 1);
 }
+
+/// What was read of it before the store failed is not there twice when it is read again.
+#[test]
+fn a_session_that_could_not_be_read_at_once_is_read_once() {
+    for version in BOTH {
+        for at in 0.. {
+            let mut rig = Rig::with_store(persistent(version), Memory::default()).connected();
+            for payload in [b"1", b"2", b"3"] {
+                rig.publish("a", 2, payload);
+            }
+            rig.deliver("t", 2, 77, false, b"down");
+            let mut store = rig.store.take().unwrap();
+            store.reads = 0;
+            store.read_fails_at = Some(at);
+            let mut rig = Rig::with_store(persistent(version), store);
+            let failed = rig.with(|client, cx| client.connect(cx)).is_err();
+            if !failed {
+                assert!(at > 5);
+                break;
+            }
+            rig.handshake();
+            rig.connack(true, &[]);
+            assert_eq!(rig.client.pending(), 3, "{at}");
+            assert_eq!(types(&rig.sent()), [3, 3, 3], "{at}");
+        }
+    }
+}
+
+/// The server has lost the session, and the store fails as ours is given up: over the next connection the server has one
+/// again, but it is another.
+#[test]
+fn a_lost_session_stays_lost_though_the_store_fails() {
+    for version in BOTH {
+        let mut rig = Rig::with_store(persistent(version), Memory::default()).connected();
+        rig.subscribe("a", 0, 1);
+        let sent = rig.sent();
+        rig.feed(&suback(version, PacketType::Suback, u16::from_be_bytes([sent[0][2], sent[0][3]]), &[0]));
+        rig.deliver("t", 2, 77, false, b"down");
+        rig.reconnect();
+        let store = rig.store.as_mut().unwrap();
+        store.fails_at = Some(store.changes);
+        rig.take();
+        rig.connack(false, &[]);
+        assert!(!rig.client.is_connected());
+        rig.wire.out.clear();
+        rig.until_due();
+        rig.handshake();
+        rig.take();
+        // The server made a session over the connection before.
+        rig.connack(true, &[]);
+        assert_eq!(rig.take(), [Seen::Connected(false)]);
+        assert_eq!(types(&rig.sent()), [8], "subscribed again");
+        rig.deliver("t", 2, 77, false, b"another");
+        assert_eq!(rig.messages(), [b"another"]);
+    }
+}
+
+#[test]
+fn pubrel_does_not_leave_before_the_store_knows() {
+    for version in BOTH {
+        let mut rig = Rig::with_store(persistent(version), Memory::default()).connected();
+        rig.publish("a", 2, b"up");
+        let first = rig.sent();
+        let store = rig.store.as_mut().unwrap();
+        store.fails_at = Some(store.changes);
+        rig.ack(PacketType::Pubrec, 1, 0);
+        assert!(!rig.client.is_connected());
+        rig.wire.out.clear();
+        rig.until_due();
+        rig.handshake();
+        rig.connack(true, &[]);
+        let again = rig.sent();
+        assert_eq!(types(&again), [3], "{version:?}");
+        assert_eq!(again[0][1..], first[0][1..]);
+        rig.ack(PacketType::Pubrec, 1, 0);
+        assert_eq!(types(&rig.sent()), [6]);
+        let mut rig = Rig::with_store(persistent(version), rig.store.take().unwrap());
+        rig.handshake();
+        rig.connack(true, &[]);
+        assert_eq!(types(&rig.sent()), [6]);
+    }
+}
+
+/// Messages of ours fill the store, so that one of QoS 2 for us waits with its PUBREC; what else is under way goes on, and
+/// makes room.
+#[test]
+fn a_full_store_lets_pass_what_would_empty_it() {
+    for version in BOTH {
+        let store = Memory { capacity: Some(3), ..Memory::default() };
+        let mut rig = Rig::with_store(persistent(version), store);
+        assert_eq!(rig.try_publish("a", 1, b"1").map(drop), Ok(()));
+        assert_eq!(rig.try_publish("a", 1, b"2").map(drop), Ok(()));
+        assert_eq!(rig.try_publish("a", 1, b"3").map(drop), Err(Error::Full));
+        rig.handshake();
+        rig.connack(false, &[]);
+        let sent = rig.sent();
+        assert_eq!(types(&sent), [3, 3]);
+        rig.deliver("t", 2, 77, false, b"down");
+        rig.deliver("t", 2, 78, false, b"down too");
+        rig.deliver("t", 1, 79, false, b"aside");
+        assert!(rig.client.is_connected());
+        assert_eq!(rig.sent(), [[0x40, 2, 0, 79]]);
+        rig.ack(PacketType::Puback, 1, 0);
+        assert_eq!(rig.sent(), [[0x50, 2, 0, 77]]);
+        rig.ack(PacketType::Puback, 2, 0);
+        assert_eq!(rig.sent(), [[0x50, 2, 0, 78]]);
+    }
+}
+
+#[test]
+fn a_clean_start_gives_up_a_session_of_the_other_version() {
+    let mut rig = Rig::with_store(persistent(Version::V5), Memory::default()).connected();
+    rig.publish("a", 1, b"1");
+    let clean = Config { clean_start: true, ..persistent(Version::V311) };
+    let mut rig = Rig::with_store(clean, rig.store.unwrap());
+    assert_eq!(rig.with(|client, cx| client.connect(cx)), Ok(()));
+    assert_eq!(rig.store.unwrap().records.len(), 1);
+}
+
+/// A restart alone wears no flash.
+#[test]
+fn a_restart_alone_writes_nothing() {
+    let rig = Rig::with_store(persistent(Version::V5), Memory::default()).connected();
+    let mut store = rig.store.unwrap();
+    store.changes = 0;
+    let rig = Rig::with_store(persistent(Version::V5), store).connected();
+    assert_eq!(rig.store.unwrap().changes, 0);
+}

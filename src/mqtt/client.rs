@@ -60,13 +60,15 @@ pub(super) mod kind {
     pub(crate) const REPEATED: u32 = 0x4000_0000;
     // Kinds of records among the names.
     /// A subscription: `key` is the cookie, `time` the subscription identifier, the flags are
-    /// the options, the identifier is that of the SUBSCRIBE that renews it. Behind the filter and
+    /// the options, the identifier is that of the SUBSCRIBE under way for it. Behind the filter and
     /// U+0000 stand the properties of that, if there are any.
     pub(crate) const FILTER: u32 = 0x0400_0000;
     /// The Client Identifier that the server assigned.
     pub(crate) const CLIENT_ID: u32 = 0x0500_0000;
     /// The host that the server refers to, by its port.
     pub(crate) const SERVER: u32 = 0x0600_0000;
+    /// It does so for a time only.
+    pub(crate) const TEMPORARY: u32 = 0x1000_0000;
     /// A topic by its alias, as the server uses it, and as we do: one class.
     pub(crate) const ALIAS_IN: u32 = 0x0800_0000;
     pub(crate) const ALIAS_OUT: u32 = 0x0900_0000;
@@ -76,6 +78,8 @@ pub(super) mod kind {
     pub(crate) const RENEW: u32 = 0x2000_0000;
     /// It has been made again; the answer is awaited.
     pub(crate) const ASKED: u32 = 0x4000_0000;
+    /// This server takes no such subscription: the application is yet to be told.
+    pub(crate) const REFUSED: u32 = RENEW | ASKED;
     /// It takes the message that is being received.
     pub(crate) const TAKES: u32 = 0x8000_0000;
     /// Everything about the kind, but for who takes what.
@@ -113,11 +117,6 @@ pub(super) mod flag {
     pub(crate) const QOS: u32 = 0x03_0000;
     pub(crate) const QOS_2: u32 = 0x02_0000;
     pub(crate) const RETAIN: u32 = 0x04_0000;
-    // What a SUBSCRIBE needs has the places of QoS and RETAIN.
-    pub(crate) const WILDCARD: u32 = 0x01_0000;
-    pub(crate) const SHARED: u32 = 0x02_0000;
-    pub(crate) const IDENTIFIER: u32 = 0x04_0000;
-    pub(crate) const NEEDS: u32 = WILDCARD | SHARED | IDENTIFIER;
     /// Sent at least in part, over this connection or an earlier one of the session.
     pub(crate) const SENT: u32 = 0x08_0000;
     /// PUBREC has come: from now on PUBREL stands for the message.
@@ -136,38 +135,35 @@ pub(super) mod mark {
     pub(crate) const RESTORED: u32 = 2;
     /// Some record is marked RELEASE_DUE.
     pub(crate) const RELEASES: u32 = 4;
-    /// Some filter is marked RENEW.
-    pub(crate) const RENEWALS: u32 = 8;
     /// Some SUBSCRIBE or UNSUBSCRIBE has not been sent.
     pub(crate) const REQUESTS: u32 = 0x10;
     /// The message being received was cut off.
     pub(crate) const ABORTED: u32 = 0x20;
     /// The application is to give the next part of a message.
     pub(crate) const WANTED: u32 = 0x40;
-    /// There is something for `poll` to do.
-    pub(crate) const DUE: u32 = 0x80;
     /// Packet identifiers have come round while some were in use.
     pub(crate) const WRAPPED: u32 = 0x100;
     /// Our direction of the stream is closed.
     pub(crate) const SHUT: u32 = 0x200;
     /// The server keeps no retained messages.
     pub(crate) const NO_RETAIN: u32 = 0x400;
-    // The next three stand where a SUBSCRIBE in the queue has the flag that it needs what is missing.
     /// No wildcards in filters.
-    pub(crate) const NO_WILDCARD: u32 = super::flag::WILDCARD;
+    pub(crate) const NO_WILDCARD: u32 = 0x2000;
     /// No shared subscriptions.
-    pub(crate) const NO_SHARED: u32 = super::flag::SHARED;
+    pub(crate) const NO_SHARED: u32 = 0x4000;
     /// No subscription identifiers.
-    pub(crate) const NO_IDENTIFIER: u32 = super::flag::IDENTIFIER;
+    pub(crate) const NO_IDENTIFIER: u32 = 0x8000;
     /// What the server has said about itself.
-    pub(crate) const SERVER: u32 = NO_RETAIN | super::flag::NEEDS;
+    pub(crate) const SERVER: u32 = NO_RETAIN | NO_WILDCARD | NO_SHARED | NO_IDENTIFIER;
     /// The connection has been good for something.
-    pub(crate) const USEFUL: u32 = 0x8000;
+    pub(crate) const USEFUL: u32 = 0x1_0000;
     /// A message of 3.1.1 found no room and was passed over: once all others are done with, or at the
     /// deadline, a new connection brings it again.
     pub(crate) const OVERFLOW: u32 = 0x800;
-    /// Some record is marked ENDED.
+    /// Some record is marked ENDED, or some filter REFUSED.
     pub(crate) const ENDED: u32 = 0x1000;
+    /// The server has lost the session, and the store does not know yet.
+    pub(crate) const LOST: u32 = 0x2_0000;
 }
 
 /// The message whose payload is being received.
@@ -440,7 +436,7 @@ impl<'m> Client<'m> {
 
     /// Where the next event of time is due.
     pub fn next_deadline(&self) -> Instant {
-        if self.has(mark::DUE | mark::ABORTED | mark::ENDED)
+        if self.has(mark::ABORTED | mark::ENDED)
             || (!self.output.is_blocked()
                 && (self.output.refused.is_some() || !self.output.is_empty() || self.has(mark::WANTED)))
         {

@@ -7,7 +7,7 @@ use super::client::{
     receipt, units,
 };
 use super::event::{Message, Operation, Token};
-use super::log::{At, Log};
+use super::log::{At, HEADER, Log};
 use super::send::{HEAD, Request, request_type};
 use super::topic;
 use super::wire::property::id;
@@ -81,8 +81,13 @@ impl Client<'_> {
     /// # Errors
     /// [`Error::WouldBlock`] in the midst of a message that is given in parts or not all sent, so that the
     /// connection goes on; [`Error::State`] when idle or closing, [`Error::Invalid`] for a Reason Code or a property
-    /// that DISCONNECT may not have, [`Error::TooLarge`] when the packet has no room.
+    /// that DISCONNECT may not have, such as a Session Expiry Interval when that of CONNECT was 0 (5.0 §3.14.2.2.2),
+    /// [`Error::TooLarge`] when the packet has no room.
     pub fn disconnect(&mut self, cx: &mut Context, reason: Reason, properties: Properties) -> Result<()> {
+        let expiry = properties.number(id::SESSION_EXPIRY_INTERVAL).unwrap_or(0);
+        if expiry != 0 && self.config.session_expiry == 0 {
+            return Err(Error::Invalid);
+        }
         let mut linger = 0;
         match self.state {
             State::Idle | State::Closing => return Err(Error::State),
@@ -95,7 +100,6 @@ impl Client<'_> {
         }
         self.state = State::Closing;
         self.deadline = cx.stream.now.after(linger);
-        self.marks |= mark::DUE;
         Ok(())
     }
 
@@ -256,7 +260,7 @@ impl Client<'_> {
             if sink.fits() {
                 break size;
             }
-            self.make_room(size)?;
+            self.make_room(HEADER.saturating_add(size))?;
         };
         if self.is_v5()
             && word & kind::MASK == kind::PUBLISH
@@ -292,16 +296,15 @@ impl Client<'_> {
     /// Sends what was queued last, if it can be sent now.
     #[inline(never)]
     fn go(&mut self, cx: &mut Context) -> Result<Operation> {
-        self.marks |= mark::DUE;
         self.pump(cx);
         Operation::from_raw(self.sequence).ok_or(Error::State)
     }
 
     /// Makes room in the queue, at the cost of QoS 0 messages if the configuration says so.
     #[inline(never)]
-    fn make_room(&mut self, size: usize) -> Result<()> {
+    fn make_room(&mut self, count: usize) -> Result<()> {
         loop {
-            let result = self.queue.make_room(size);
+            let result = self.queue.make_room(count);
             if result.is_ok() || !self.config.drop_oldest {
                 return result;
             }
@@ -352,39 +355,11 @@ impl Client<'_> {
         properties: Properties,
     ) -> Result<Operation> {
         let at = self.enqueue(cx, kind, &NOTHING, &properties, list, 0)?;
-        if kind == kind::SUBSCRIBE {
-            let identifier = properties.number(id::SUBSCRIPTION_IDENTIFIER);
-            let mut needs = if identifier.is_some() { flag::IDENTIFIER } else { 0 };
-            let mut request = Request::new(self.queue.body(at), self.is_v5(), kind);
-            let mut result = Ok(());
-            let mut count = 0;
-            for Subscription { cookie, .. } in list {
-                let Some((filter, options)) = request.next() else { break };
-                if V5 {
-                    needs |= if topic::is_shared_bytes(filter) { flag::SHARED } else { 0 };
-                    needs |= if topic::has_wildcard_bytes(filter) { flag::WILDCARD } else { 0 };
-                }
-                if !FILTERS {
-                    continue;
-                }
-                result = remember(&mut self.names, filter, request.properties).map(|name| {
-                    self.names.mark(name, flag::OPTIONS, u32::from(options) << flag::SHIFT);
-                    self.names.set_key(name, *cookie);
-                    self.names.set_time(name, identifier.unwrap_or(0));
-                });
-                if result.is_err() {
-                    break;
-                }
-                count += 1;
-            }
-            if let Err(error) = result {
-                self.conclude(at, kind::ALL, count, &[]);
-                self.queue.remove(at);
-                return Err(error);
-            }
-            if V5 {
-                self.queue.mark(at, 0, needs);
-            }
+        if FILTERS && kind == kind::SUBSCRIBE {
+            let request = Request::new(self.queue.body(at), self.is_v5(), kind);
+            let packet_id = self.queue.word(at) & flag::ID;
+            let remembered = remember(&mut self.names, request, list, packet_id);
+            remembered.inspect_err(|_| self.queue.remove(at))?;
         }
         self.marks |= mark::REQUESTS;
         self.go(cx)
@@ -408,7 +383,6 @@ impl Client<'_> {
         let at = self.inbound.with_key(kind::MASK, receipt::HELD, token.0).ok_or(Error::Stale)?;
         self.inbound.mark(at, kind::MASK, receipt::READY);
         self.inbound.set_time(at, u32::from(reason.0));
-        self.marks |= mark::DUE;
         self.pump(cx);
         Ok(())
     }
@@ -506,23 +480,38 @@ impl Client<'_> {
     }
 }
 
-/// Notes a filter of a SUBSCRIBE among the names, with the properties of that, in place of the one that is there: the
-/// server keeps the old subscription until it has answered. It stays in its place, for handlers are told in this order,
-/// perhaps just now.
-fn remember(names: &mut Log, filter: &[u8], properties: &[u8]) -> Result<At> {
+/// Notes the filters of a SUBSCRIBE among the names, each with its properties and its identifier: all of them, or none
+/// without room. One that is there already changes in its place, for handlers are told in this order, perhaps just now.
+///
+/// # Errors
+/// [`Error::Full`].
+fn remember(names: &mut Log, mut request: Request, list: &[Subscription], packet_id: u32) -> Result<()> {
+    let properties = request.properties;
     // Without properties the record ends with the filter.
-    let size = filter.len() + if properties.is_empty() { 0 } else { 1 + properties.len() };
-    let room = names.make_room(size);
-    let name = match names.named(kind::MASK, kind::FILTER, filter) {
-        Some(old) => old,
-        None => room.map(|()| names.push(kind::FILTER, 0, 0, 0))?,
-    };
-    names.resize(name, size)?;
-    let mut sink = Sink::new(names.body_mut(name));
-    sink.put(filter);
-    if V5 {
-        sink.u8(0);
-        sink.put(properties);
+    let behind = if properties.is_empty() { 0 } else { 1 + properties.len() };
+    let named = |names: &Log, filter| names.named(kind::MASK, kind::FILTER, filter);
+    let mut room = 0;
+    for Subscription { filter, .. } in list {
+        let filter = filter.filter.as_bytes();
+        let there = named(names, filter).map_or(0, |name| names.size(name));
+        room += (HEADER + filter.len() + behind).saturating_sub(there);
     }
-    Ok(name)
+    names.make_room(room)?;
+    let identifier = Properties::Encoded(properties).number(id::SUBSCRIPTION_IDENTIFIER).unwrap_or(0);
+    for Subscription { cookie, .. } in list {
+        let Some((filter, options)) = request.next() else { break };
+        let name = named(names, filter).unwrap_or_else(|| names.push(kind::FILTER, 0, 0, 0));
+        names.resize(name, filter.len() + behind);
+        let mut sink = Sink::new(names.body_mut(name));
+        sink.put(filter);
+        if V5 {
+            sink.u8(0);
+            sink.put(properties);
+        }
+        let clear = kind::ASKED | flag::OPTIONS | flag::ID;
+        names.mark(name, clear, u32::from(options) << flag::SHIFT | packet_id);
+        names.set_key(name, *cookie);
+        names.set_time(name, identifier);
+    }
+    Ok(())
 }

@@ -3,8 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::client::{
-    ALIASES, AUTH, Client, Context, FILTERS, REDIRECT, STREAM, Sending, State, flag, kind, mark, receipt,
-    units,
+    ALIASES, AUTH, Client, Context, FILTERS, REDIRECT, STREAM, State, flag, kind, mark, receipt, units,
 };
 use super::event::{Event, Operation};
 use super::receive::{Outcome, transient, wrong};
@@ -25,7 +24,6 @@ impl Client<'_> {
     /// call is harmless.
     pub fn poll(&mut self, cx: &mut Context) -> Option<Event<'static>> {
         let mut out = None;
-        self.marks &= !mark::DUE;
         if self.has(mark::ABORTED) {
             self.marks &= !mark::ABORTED;
             out = Some(Event::Aborted { cookie: self.handler(0) });
@@ -53,10 +51,16 @@ impl Client<'_> {
         out
     }
 
-    /// Tells of an operation that has ended by itself, if there is one.
+    /// Tells of an operation or a subscription that has ended by itself, if there is one.
     fn report(&mut self, cx: &mut Context, out: &mut Option<Event<'_>>) -> bool {
-        let ended = self.queue.first(flag::ENDED, flag::ENDED);
-        let Some(at) = ended.filter(|_| self.has(mark::ENDED)) else {
+        if !self.has(mark::ENDED) {
+            return false;
+        }
+        if FILTERS && let Some(at) = self.names.first(kind::REFUSED, kind::REFUSED) {
+            self.unsubscribed(at, Reason::UNSPECIFIED_ERROR, out);
+            return true;
+        }
+        let Some(at) = self.queue.first(flag::ENDED, flag::ENDED) else {
             self.marks &= !mark::ENDED;
             return false;
         };
@@ -169,10 +173,15 @@ impl Client<'_> {
             self.note(kind::CLIENT_ID, assigned);
         }
         if !session_present {
+            self.marks |= mark::LOST;
+        }
+        // If the store failed at that, the server has made a session by now that is another.
+        let session_present = !self.has(mark::LOST);
+        if !session_present {
             transient(self.session_lost(cx, !v5 && !clean))?;
         }
         self.queue.rewind();
-        self.marks |= mark::STARTED | mark::DUE | mark::REQUESTS;
+        self.marks |= mark::STARTED | mark::REQUESTS;
         self.state = State::Connected;
         self.deadline = Instant::NEVER;
         self.connected_at = units(cx.stream.now);
@@ -251,6 +260,10 @@ impl Client<'_> {
                 self.backoff = None;
                 self.redirects = 0;
             }
+            // A server that stands in for another does so as long as it can be reached.
+            if REDIRECT && state != State::Connected {
+                self.names.remove_all(kind::MASK | kind::TEMPORARY, kind::SERVER | kind::TEMPORARY);
+            }
             if REDIRECT && self.is_v5() && self.follow(reason, &properties) {
                 retry_after = Some(0);
             } else if !is_final(self.config.version, error, reason) {
@@ -293,15 +306,14 @@ impl Client<'_> {
     fn reset(&mut self) {
         self.output.clear();
         self.ping = Instant::NEVER;
-        self.sending = Sending::default();
+        self.sending.active = false;
         self.marks &= !(mark::RELEASES | mark::WANTED | mark::SHUT | mark::USEFUL | mark::OVERFLOW);
         self.alias_used = 0;
-        self.alias_max = 0;
         if ALIASES {
             self.names.remove_all(kind::CLASS, kind::ALIAS_IN);
         }
         if self.incoming.remaining != 0 && !self.incoming.skip {
-            self.marks |= mark::ABORTED | mark::DUE;
+            self.marks |= mark::ABORTED;
         }
         self.incoming.remaining = 0;
         // What has not been acknowledged comes again, but for QoS 2 that the application has.
@@ -309,17 +321,14 @@ impl Client<'_> {
         self.inbound.remove_all(flag::QOS_2, 0);
         self.inbound.remove_all(kind::MASK, receipt::COMING);
         // Requests are made anew, and a PUBREL is sent in its turn.
-        self.queue.rewind();
         self.queue.mark_all(0, 0, kind::RELEASE_DUE, 0);
         self.queue.mark_all(kind::CLASS, kind::SUBSCRIBE, flag::SENT, 0);
         // So is a message of QoS 0 of which a part has left.
         self.queue.mark_all(kind::CLASS | flag::QOS, 0, flag::SENT, 0);
         // A subscription whose renewal was not answered is renewed again.
         let asked = kind::FILTER | kind::ASKED;
-        if FILTERS
-            && self.names.mark_all(kind::MASK | kind::ASKED, asked, kind::ASKED | flag::ID, kind::RENEW)
-        {
-            self.marks |= mark::RENEWALS;
+        if FILTERS {
+            self.names.mark_all(kind::MASK | kind::ASKED, asked, kind::ASKED | flag::ID, kind::RENEW);
         }
     }
 
@@ -332,7 +341,8 @@ impl Client<'_> {
         let Some(reference) = properties.data(id::SERVER_REFERENCE) else { return false };
         let Some((host, port)) = server(reference, self.config.port) else { return false };
         self.redirects += 1;
-        self.note(kind::SERVER | u32::from(port), host)
+        let temporary = if reason == Reason::SERVER_MOVED { 0 } else { kind::TEMPORARY };
+        self.note(kind::SERVER | temporary | u32::from(port), host)
     }
 
     /// Ends what has waited too long: messages by their expiry, requests without an answer.

@@ -142,11 +142,12 @@ pub enum Event<'d> {
         /// From where in its payload. 0 again after a reconnection.
         offset: u32,
     },
-    /// The server refused to renew a subscription in a new session; it is forgotten.
+    /// The server refused to renew a subscription in a new session, or had said before that it takes no such one; it is
+    /// forgotten.
     Unsubscribed {
         /// What the subscription was made with.
         cookie: u32,
-        /// Why.
+        /// Why; Unspecified error where it was not asked.
         reason: Reason,
     },
     /// The server's part of enhanced authentication (5.0 §4.12): answer with

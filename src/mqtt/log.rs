@@ -115,6 +115,11 @@ impl<'m> Log<'m> {
         self.set(at.get().wrapping_sub(WORD), word);
     }
 
+    /// How many bytes a record takes.
+    pub(super) fn size(&self, at: At) -> usize {
+        HEADER.wrapping_add(self.length(at) as usize)
+    }
+
     /// The position behind a record.
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn behind(&self, at: At) -> u32 {
@@ -156,15 +161,14 @@ impl<'m> Log<'m> {
         self.find(last.map_or(0, |at| self.behind(at)), mask, wanted)
     }
 
-    /// Changes the word of every such record; whether there was one.
+    /// Changes the word of every such record.
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn mark_all(&mut self, mask: u32, wanted: u32, clear: u32, set: u32) -> bool {
+    pub(super) fn mark_all(&mut self, mask: u32, wanted: u32, clear: u32, set: u32) {
         let mut last = None;
         while let Some(at) = self.next(last, mask, wanted) {
             last = Some(at);
             self.mark(at, clear, set);
         }
-        last.is_some()
     }
 
     /// The first such record that has this name.
@@ -232,22 +236,15 @@ impl<'m> Log<'m> {
         self.cut(at.get(), length);
     }
 
-    /// Gives a record a body of another length, which is yet to be written. Not for a log whose cursor is in use.
-    ///
-    /// # Errors
-    /// [`Error::Full`].
+    /// Gives a record a body of another length, which is yet to be written, and for which room was made. Not for a log
+    /// whose cursor is in use.
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn resize(&mut self, at: At, length: usize) -> Result<()> {
-        let end = self.end.wrapping_sub(FRONT).wrapping_sub(self.length(at)) as usize;
-        let end = end.saturating_add(length);
-        if end > self.bytes.len() {
-            return Err(Error::Full);
-        }
+    pub(super) fn resize(&mut self, at: At, length: usize) {
         self.strip(at);
-        bytes::move_back(bytes::part_mut(self.bytes, at.get() as usize, end), length);
         self.end = self.end.wrapping_add(length as u32);
+        let end = self.end.wrapping_sub(FRONT) as usize;
+        bytes::move_back(bytes::part_mut(self.bytes, at.get() as usize, end), length);
         self.set_length(at, length);
-        Ok(())
     }
 
     #[cfg_attr(target_os = "none", inline(never))]
@@ -296,23 +293,23 @@ impl<'m> Log<'m> {
         bytes::part_mut(self.bytes, self.end.wrapping_sub(FRONT) as usize, length)
     }
 
-    /// Makes room for a body of `length` bytes. Every position is void then, but for the cursor, which is moved
+    /// Makes room for `count` bytes, headers included. Every position is void then, but for the cursor, which is moved
     /// along.
     ///
     /// # Errors
     /// [`Error::Full`].
     #[cfg_attr(target_os = "none", inline(never))]
-    pub(super) fn make_room(&mut self, length: usize) -> Result<()> {
-        if !self.has_room(length) {
+    pub(super) fn make_room(&mut self, count: usize) -> Result<()> {
+        if !self.has_room(count) {
             let gap = self.start - FRONT;
             self.start = FRONT;
             self.cut(0, gap);
         }
-        if self.has_room(length) { Ok(()) } else { Err(Error::Full) }
+        if self.has_room(count) { Ok(()) } else { Err(Error::Full) }
     }
 
-    fn has_room(&self, length: usize) -> bool {
-        (self.end as usize).saturating_add(length) <= self.bytes.len()
+    fn has_room(&self, count: usize) -> bool {
+        (self.end.wrapping_sub(FRONT) as usize).saturating_add(count) <= self.bytes.len()
     }
 
     /// Adds a record for whose body of `length` bytes room was made; it may lie there already.
@@ -332,7 +329,7 @@ impl<'m> Log<'m> {
     /// # Errors
     /// [`Error::Full`].
     pub(super) fn add(&mut self, word: u32, key: u32, time: u32, body: &[u8]) -> Result<At> {
-        self.make_room(body.len())?;
+        self.make_room(HEADER.saturating_add(body.len()))?;
         bytes::copy(self.room(), body);
         Ok(self.push(word, key, time, body.len()))
     }
@@ -364,8 +361,9 @@ mod tests {
                 log.add(0, *key, 0, body).unwrap();
             }
             let at = log.with_key(0, 0, place as u32).unwrap();
-            assert_eq!(log.resize(at, place + 3 + 18), Err(Error::Full));
-            log.resize(at, length).unwrap();
+            assert_eq!(log.make_room(18), Err(Error::Full));
+            log.make_room(17).unwrap();
+            log.resize(at, length);
             log.body_mut(at).fill(9);
             wanted[place].1 = vec![9; length];
             let (mut got, mut at) = (Vec::new(), None);

@@ -47,6 +47,11 @@ impl<'m> Output<'m> {
         self.end == 0
     }
 
+    /// Whether neither the buffer nor the stream has room for a single byte.
+    pub(super) fn is_full(&mut self, cx: &mut StreamContext) -> bool {
+        self.room(cx, 1).is_empty()
+    }
+
     /// The largest packet that can be gathered whole.
     pub(super) const fn capacity(&self) -> usize {
         self.buffer.len()

@@ -6,7 +6,7 @@ use super::client::{
     ALIASES, AUTH, Client, Context, DEFERRED, FILTERS, Incoming, State, flag, kind, mark, receipt,
 };
 use super::event::{Event, Message, Operation, Token};
-use super::log::At;
+use super::log::{At, HEADER};
 use super::send::Request;
 use super::topic;
 use super::wire::property::id;
@@ -72,7 +72,6 @@ impl Client<'_> {
                 if self.output.is_blocked() {
                     self.output.refused = None;
                 }
-                self.marks |= mark::DUE;
                 None
             }
             StreamEvent::Closed => Some(Error::Closed),
@@ -392,12 +391,10 @@ impl Client<'_> {
         let receipt = if DEFERRED && self.config.deferred { receipt::HELD } else { receipt::READY };
         // No other payload is under way.
         self.inbound.mark_all(kind::MASK, receipt::COMING, 0, receipt);
-        self.marks |= mark::DUE;
     }
 
     /// PUBREL. Nothing is consumed when it must wait for room.
     fn pubrel(&mut self, cx: &mut Context, packet_id: u16, count: &mut usize) -> Outcome<()> {
-        self.marks |= mark::DUE;
         if let Some(at) = self.receipt(packet_id)
             && self.inbound.word(at) & kind::MASK >= receipt::AGAIN
         {
@@ -407,7 +404,7 @@ impl Client<'_> {
             self.marks |= mark::USEFUL;
             return Ok(());
         }
-        if self.inbound.make_room(0).is_err() {
+        if self.inbound.make_room(HEADER).is_err() {
             transient(self.settle(cx))?;
         }
         let word = receipt::RELEASED | u32::from(packet_id);
@@ -449,12 +446,10 @@ impl Client<'_> {
         if !fits || self.under_way() == Some(at) {
             return wrong(Reason::PROTOCOL_ERROR);
         }
-        self.marks |= mark::DUE | mark::USEFUL;
+        self.marks |= mark::USEFUL;
         if received {
             if !released {
-                self.queue.mark(at, 0, flag::RELEASED);
-                self.queue.strip(at);
-                transient(self.keep(cx, at))?;
+                transient(self.keep_released(cx, at))?;
             }
             self.release_one(cx, at);
             return Ok(());
@@ -485,8 +480,7 @@ impl Client<'_> {
                 let reason = answer.reason;
                 self.names.mark(at, kind::ASKED | flag::ID, 0);
                 if reason.is_error() {
-                    *out = Some(Event::Unsubscribed { cookie: self.names.key(at), reason });
-                    self.names.remove(at);
+                    self.unsubscribed(at, reason, out);
                 }
             }
             return Ok(());
@@ -500,9 +494,16 @@ impl Client<'_> {
         if asked != reasons.len() && !reasons.is_empty() {
             return wrong(Reason::PROTOCOL_ERROR);
         }
-        let refused = self.conclude(at, kind::MASK, usize::MAX, reasons);
+        let refused = self.conclude(at, Some(reasons));
         self.ended(at, if refused { Some(Error::Refused) } else { None }, answer, out);
         Ok(())
+    }
+
+    /// A subscription could not be renewed.
+    #[inline(never)]
+    pub(super) fn unsubscribed(&mut self, at: At, reason: Reason, out: &mut Option<Event<'_>>) {
+        *out = Some(Event::Unsubscribed { cookie: self.names.key(at), reason });
+        self.names.remove(at);
     }
 
     /// AUTH, which only follows a CONNECT with the same method [MQTT-4.12.0-5, MQTT-4.12.0-6].

@@ -3,10 +3,11 @@
 #![forbid(unsafe_code)]
 
 use super::client::{
-    ALIASES, Client, Context, DEFERRED, FILTERS, Sending, State, flag, is_stream, kind, mark, receipt,
-    to_seconds, units,
+    ALIASES, Client, Context, FILTERS, Sending, State, flag, is_stream, kind, mark, receipt, to_seconds,
+    units,
 };
 use super::log::At;
+use super::topic;
 use super::wire::property::id;
 use super::wire::{
     PacketType, Properties, Property, Reason, Side, Sink, Source, V5, emit_connect, emit_reason,
@@ -89,35 +90,41 @@ impl Client<'_> {
     /// their order.
     #[inline(never)]
     pub(super) fn pump(&mut self, cx: &mut Context) {
-        if self.state != State::Connected {
+        // Nothing comes into the midst of a message.
+        if self.state != State::Connected || (self.sending.active && !self.send_next(cx)) {
             return;
         }
-        if !self.sending.active {
-            if self.settle(cx).is_err() {
-                // A transient error while processing a packet closes the connection.
-                self.output.refused = Some(Error::Io);
-                return;
-            }
-            if self.has(mark::OVERFLOW) && self.inbound.is_empty() && self.incoming.remaining == 0 {
-                self.output.refused = Some(Error::Full);
-                return;
-            }
-            self.release(cx);
-            if FILTERS && self.has(mark::RENEWALS) {
-                self.renew(cx);
-            }
-            if self.has(mark::REQUESTS) {
-                self.send_requests(cx);
-            }
+        if self.settle(cx).is_err() {
+            // A transient error while processing a packet closes the connection.
+            self.output.refused = Some(Error::Io);
+            return;
         }
+        if self.has(mark::OVERFLOW) && self.inbound.is_empty() && self.incoming.remaining == 0 {
+            self.output.refused = Some(Error::Full);
+            return;
+        }
+        self.release(cx);
+        if FILTERS {
+            self.renew(cx);
+        }
+        if self.has(mark::REQUESTS) {
+            self.send_requests(cx);
+        }
+        while self.send_next(cx) {}
+    }
+
+    /// Sends the next message, or goes on with the one that has been sent in part. Whether all of it was sent, or it has
+    /// ended otherwise.
+    #[inline(never)]
+    fn send_next(&mut self, cx: &mut Context) -> bool {
         // Requests lie between the messages and went their own way.
-        while let Some(at) = self.queue.find(self.queue.cursor, kind::CLASS | flag::ENDED, 0) {
-            self.queue.cursor = at.get();
-            if !self.send_message(cx, at) {
-                return;
-            }
+        let Some(at) = self.queue.find(self.queue.cursor, kind::CLASS | flag::ENDED, 0) else { return false };
+        self.queue.cursor = at.get();
+        let gone = self.send_message(cx, at);
+        if gone {
             self.queue.cursor = self.queue.behind(at);
         }
+        gone
     }
 
     /// Sends the acknowledgements that are due, each kind in the order in which the messages
@@ -127,7 +134,7 @@ impl Client<'_> {
     /// What the store says: the acknowledgement must not leave then.
     #[inline(never)]
     pub(super) fn settle(&mut self, cx: &mut Context) -> Result<()> {
-        // The QoS of which an earlier message waits for the application, each a bit.
+        // The QoS of which an earlier message waits for the application or the store, each a bit.
         let mut held = 0;
         let mut position = 0;
         while let Some(at) = self.inbound.find(position, 0, 0) {
@@ -135,16 +142,19 @@ impl Client<'_> {
             let word = self.inbound.word(at);
             let qos = word & flag::QOS;
             let stage = word & kind::MASK;
-            if DEFERRED && stage <= receipt::HELD {
+            if stage < receipt::READY {
                 held |= qos;
             }
             let reason = Reason(self.inbound.time(at) as u8);
-            let waits =
-                if DEFERRED { stage < receipt::RECEIVED && held & qos != 0 } else { stage < receipt::READY };
+            let waits = stage < receipt::RECEIVED && held & qos != 0;
             if !waits && stage != receipt::RECEIVED {
                 if stage == receipt::READY && qos == flag::QOS_2 && !reason.is_error() {
-                    self.keep_receipt(cx, at, true)?;
-                    self.inbound.mark(at, kind::MASK, receipt::AGAIN);
+                    match self.keep_receipt(cx, at, true) {
+                        Ok(()) => self.inbound.mark(at, kind::MASK, receipt::AGAIN),
+                        // What else is under way may make room there.
+                        Err(Error::Full) => held |= qos,
+                        error => return error,
+                    }
                     continue;
                 }
                 let packet = match qos {
@@ -195,7 +205,7 @@ impl Client<'_> {
 
     /// Makes the subscriptions again that went with the server's session.
     fn renew(&mut self, cx: &mut Context) {
-        while let Some(at) = self.names.first(kind::RENEW, kind::RENEW) {
+        while let Some(at) = self.names.first(kind::REFUSED, kind::RENEW) {
             let packet_id = self.next_packet_id();
             if packet_id == 0 {
                 return;
@@ -204,6 +214,7 @@ impl Client<'_> {
             let properties = self.names.body(at).get(filter.len() + 1..).unwrap_or_default();
             let options = (self.names.word(at) & flag::OPTIONS) >> flag::SHIFT;
             let v5 = self.is_v5();
+            let lacking = V5 && self.lacks(filter, properties);
             let mut sink = self.output.begin(&mut cx.stream, PacketType::Subscribe, usize::MAX);
             sink.u16(packet_id as u16);
             if v5 {
@@ -213,13 +224,32 @@ impl Client<'_> {
             sink.binary(filter);
             sink.u8(options as u8);
             let size = sink.end();
-            match self.output.finish(size, self.maximum_packet_size) {
+            match self.finish_request(lacking, size) {
                 Ok(()) => self.names.mark(at, kind::RENEW | flag::ID, kind::ASKED | packet_id),
                 Err(Error::WouldBlock) => return,
-                Err(_) => self.names.mark(at, kind::RENEW, 0),
+                Err(_) => {
+                    self.names.mark(at, 0, kind::REFUSED);
+                    self.marks |= mark::ENDED;
+                }
             }
         }
-        self.marks &= !mark::RENEWALS;
+    }
+
+    /// Whether this server takes no such subscription (5.0 §3.2.2.3.11 to §3.2.2.3.13).
+    #[inline(never)]
+    fn lacks(&self, filter: &[u8], properties: &[u8]) -> bool {
+        let identifier = Properties::Encoded(properties).number(id::SUBSCRIPTION_IDENTIFIER);
+        (self.has(mark::NO_WILDCARD) && topic::has_wildcard_bytes(filter))
+            || (self.has(mark::NO_SHARED) && topic::is_shared_bytes(filter))
+            || (self.has(mark::NO_IDENTIFIER) && identifier.is_some())
+    }
+
+    /// Gathers the SUBSCRIBE or UNSUBSCRIBE begun last, as [`Output::finish`](super::output::Output::finish).
+    ///
+    /// # Errors
+    /// Those of that, and [`Error::Unsupported`] when the server is `lacking`.
+    fn finish_request(&mut self, lacking: bool, size: usize) -> Result<()> {
+        if lacking { Err(Error::Unsupported) } else { self.output.finish(size, self.maximum_packet_size) }
     }
 
     /// Sends SUBSCRIBE and UNSUBSCRIBE, which no quota holds up [MQTT-3.3.4-8].
@@ -232,12 +262,15 @@ impl Client<'_> {
             sink.u16(word as u16);
             sink.put(self.queue.body(at));
             let size = sink.end();
-            // What this server takes no SUBSCRIBE with (5.0 §3.2.2.3.11 to §3.2.2.3.13).
-            let result = if V5 && self.has(word & flag::NEEDS) {
-                Err(Error::Unsupported)
-            } else {
-                self.output.finish(size, self.maximum_packet_size)
-            };
+            let mut request = Request::new(self.queue.body(at), self.is_v5(), word);
+            let mut lacking = false;
+            while V5
+                && request.subscribe
+                && let Some((filter, _)) = request.next()
+            {
+                lacking |= self.lacks(filter, request.properties);
+            }
+            let result = self.finish_request(lacking, size);
             if let Err(error) = result {
                 if error == Error::WouldBlock {
                     return;
@@ -270,7 +303,8 @@ impl Client<'_> {
         }
         let qos = word & flag::QOS;
         if !self.sending.active {
-            if qos != 0 && self.quota == 0 {
+            // What is decided now holds only if something of the packet leaves.
+            if (qos != 0 && self.quota == 0) || self.output.is_full(&mut cx.stream) {
                 return false;
             }
             if let Some(error) = self.barred(units(cx.stream.now), at, word) {
@@ -344,7 +378,7 @@ impl Client<'_> {
             }
         }
         (self.sending.offset, self.sending.head, self.sending.total) = (offset, head, total);
-        if offset != 0 && !self.sending.active {
+        if !self.sending.active {
             self.sending.active = true;
             self.queue.mark(at, 0, flag::SENT);
             if qos != 0 {
@@ -367,7 +401,7 @@ impl Client<'_> {
     /// A message has been sent whole.
     pub(super) fn sent(&mut self, at: At) {
         self.statistics.sent = self.statistics.sent.wrapping_add(1);
-        self.sending = Sending::default();
+        self.sending.active = false;
         self.marks &= !mark::WANTED;
         if self.queue.word(at) & flag::QOS == 0 {
             self.mark_ended(at, None);
@@ -427,7 +461,7 @@ impl Client<'_> {
         // A new alias makes the packet longer: not where that might be too long.
         let stream = if is_stream(word) { self.queue.time(at) } else { 0 };
         let long = (body.len() as u32).saturating_add(stream).saturating_add(16) > self.maximum_packet_size;
-        let alias = self.alias_used + 1;
+        let alias = self.alias_used.wrapping_add(1);
         if !long
             && self.alias_used < self.alias_max
             && self.names.add(kind::ALIAS_OUT | u32::from(alias), 0, 0, topic).is_ok()
@@ -441,31 +475,36 @@ impl Client<'_> {
     #[inline(never)]
     pub(super) fn end(&mut self, at: At, error: Option<Error>) {
         if FILTERS && self.queue.word(at) & kind::MASK == kind::SUBSCRIBE {
-            self.conclude(at, kind::ALL, usize::MAX, &[]);
+            self.conclude(at, None);
         }
         self.mark_ended(at, error);
     }
 
-    /// Concludes the first filters of a SUBSCRIBE or UNSUBSCRIBE as the codes say that answer it, and says whether all
-    /// were refused. A `mask` of [`kind::ALL`] is for a SUBSCRIBE that came to nothing: its filters are forgotten, but
-    /// not those that the server granted earlier.
+    /// Concludes the filters of a SUBSCRIBE or UNSUBSCRIBE as the codes say that answer it, or without codes one that came
+    /// to nothing, and says whether all were refused. A filter that was subscribed to once more since then stays as it
+    /// is, and one that was granted earlier is not forgotten because nothing came of another SUBSCRIBE.
     #[inline(never)]
-    pub(super) fn conclude(&mut self, at: At, mask: u32, count: usize, codes: &[u8]) -> bool {
+    pub(super) fn conclude(&mut self, at: At, codes: Option<&[u8]>) -> bool {
         let word = self.queue.word(at);
         let subscribe = word & kind::MASK == kind::SUBSCRIBE;
         let mut request = Request::new(self.queue.body(at), self.is_v5(), word);
-        let mut refused = !codes.is_empty();
-        let mut codes = codes.iter();
-        for _ in 0..count {
-            let Some((filter, _)) = request.next() else { break };
-            let error = codes.next().map_or(mask == kind::ALL, |code| Reason(*code).is_error());
+        let mut refused = true;
+        let mut left = codes.unwrap_or_default().iter();
+        while let Some((filter, _)) = request.next() {
+            let error = left.next().map_or(codes.is_none(), |code| Reason(*code).is_error());
             refused &= error;
-            if FILTERS && let Some(name) = self.names.named(mask, kind::FILTER, filter) {
-                if subscribe == error {
-                    self.names.remove(name);
-                } else if subscribe {
-                    self.names.mark(name, 0, kind::CONFIRMED);
-                }
+            if !FILTERS {
+                continue;
+            }
+            let Some(name) = self.names.named(kind::MASK, kind::FILTER, filter) else { continue };
+            let noted = self.names.word(name);
+            let later = noted & flag::ID;
+            if noted & kind::ASKED == 0 && later != 0 && later != word & flag::ID {
+                continue;
+            }
+            self.names.mark(name, kind::ASKED | flag::ID, if error { 0 } else { kind::CONFIRMED });
+            if subscribe == error && (codes.is_some() || noted & kind::CONFIRMED == 0) {
+                self.names.remove(name);
             }
         }
         refused

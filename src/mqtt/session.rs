@@ -46,8 +46,7 @@ const STORE: bool = cfg!(feature = "mqtt-store");
 const FORMAT: u8 = 1;
 
 impl Client<'_> {
-    /// Writes a message of QoS 1 or 2 as it stands in the queue, with its body or what is left of
-    /// that.
+    /// Writes a message of QoS 1 or 2 as it stands in the queue, or only its header once PUBREC has come.
     pub(super) fn keep(&mut self, cx: &mut Context, at: At) -> Result<()> {
         let Some(store) = cx.store.as_deref_mut().filter(|_| STORE) else { return Ok(()) };
         let record = OUT | self.queue.key(at);
@@ -57,10 +56,21 @@ impl Client<'_> {
             // Clocks start anew: the time left is what lasts.
             self.queue.set_time(at, time.saturating_sub(units(cx.stream.now)).max(1));
         }
-        let (header, body) = self.queue.record(at);
+        let (header, mut body) = self.queue.record(at);
+        if self.queue.word(at) & flag::RELEASED != 0 {
+            body = &[];
+        }
         let result = store.write(self.config.store_owner, record, &[header, body]);
         self.queue.set_time(at, time);
         result
+    }
+
+    /// PUBREC has come: from now on PUBREL stands for the message, in the store and then here.
+    pub(super) fn keep_released(&mut self, cx: &mut Context, at: At) -> Result<()> {
+        self.queue.mark(at, 0, flag::RELEASED);
+        self.keep(cx, at).inspect_err(|_| self.queue.mark(at, flag::RELEASED, 0))?;
+        self.queue.strip(at);
+        Ok(())
     }
 
     /// Removes a message from the store.
@@ -97,12 +107,16 @@ impl Client<'_> {
         let owner = self.config.store_owner;
         let session = [FORMAT, self.config.version as u8];
         let mut found = [0; 2];
-        match store.read(owner, SESSION, &mut found) {
-            Ok(2) if found == session => {}
-            Err(Error::NotFound) => {}
+        let known = match store.read(owner, SESSION, &mut found) {
+            Ok(_) if found == session => true,
+            Err(Error::NotFound) => false,
+            Ok(_) | Err(Error::TooLarge) if self.config.clean_start => false,
             Ok(_) | Err(Error::TooLarge) => return Err(Error::Version),
             Err(error) => return Err(error),
-        }
+        };
+        // What an attempt has read that failed is read again.
+        self.queue.remove_all(0, 0);
+        self.inbound.remove_all(0, 0);
         let mut from = OUT;
         while let Some(record) = store.next(owner, from)? {
             if self.config.clean_start {
@@ -113,7 +127,9 @@ impl Client<'_> {
             let Some(next) = record.checked_add(1) else { break };
             from = next;
         }
-        store.write(owner, SESSION, &[&session])?;
+        if !known {
+            store.write(owner, SESSION, &[&session])?;
+        }
         self.marks |= mark::RESTORED;
         Ok(())
     }
@@ -163,9 +179,10 @@ impl Client<'_> {
         }
         // The subscriptions went with the session.
         let confirmed = kind::FILTER | kind::CONFIRMED;
-        if FILTERS && self.names.mark_all(kind::ALL, confirmed, 0, kind::RENEW) {
-            self.marks |= mark::RENEWALS;
+        if FILTERS {
+            self.names.mark_all(kind::ALL, confirmed, 0, kind::RENEW);
         }
+        self.marks &= !mark::LOST;
         Ok(())
     }
 }

@@ -431,6 +431,17 @@ fn disconnect_with_the_will_and_a_session_expiry() {
     assert_eq!(rig.take(), [disconnected(Error::Closed, 0, false)]);
 }
 
+/// 5.0 §3.14.2.2.2: a Protocol Error.
+#[test]
+fn disconnect_prolongs_no_session_that_connect_had_end() {
+    let mut rig = Rig::new(Config { session_expiry: 0, ..config(Version::V5) }).connected();
+    for (number, expected) in [(60, Err(Error::Invalid)), (0, Ok(()))] {
+        let list = [Property::number(17, number)];
+        let properties = Properties::List(&list);
+        assert_eq!(rig.with(|client, cx| client.disconnect(cx, Reason::SUCCESS, properties)), expected);
+    }
+}
+
 #[test]
 fn disconnecting_before_the_connection_stands() {
     let mut rig = Rig::new(config(Version::V5));
@@ -495,6 +506,32 @@ fn a_server_reference_is_followed_when_told_to() {
     refer(&mut rig, "other");
     rig.until_due();
     assert_eq!(rig.wire.targets[1], ("broker".to_owned(), 1883));
+}
+
+#[test]
+fn a_server_that_stands_in_for_another_is_left_when_it_cannot_be_reached() {
+    let refer = |code: u8| {
+        let mut rig = Rig::new(Config { follow_server_reference: true, ..config(Version::V5) });
+        rig.handshake();
+        let list = [Property::text(28, "other:99")];
+        let properties = Properties::List(&list);
+        let connack = Connack { reason: Reason(code), properties, ..Connack::default() };
+        rig.feed(&encode(&Packet::Connack(connack), Version::V5, Side::Server));
+        rig
+    };
+    let (configured, other) = (("broker".to_owned(), 1883), ("other".to_owned(), 99));
+    // It stands in as long as it can be reached; one that the server has moved to is where it is.
+    for (code, expected) in [(0x9c, &configured), (0x9d, &other)] {
+        let mut rig = refer(code);
+        rig.handshake();
+        rig.connack(false, &[]);
+        rig.tell(StreamEvent::Failed(Error::Reset));
+        rig.until_due();
+        assert_eq!(rig.wire.targets.last(), Some(&other));
+        rig.tell(StreamEvent::Failed(Error::Refused));
+        rig.until_due();
+        assert_eq!(rig.wire.targets.last(), Some(expected));
+    }
 }
 
 #[test]

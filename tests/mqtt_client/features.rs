@@ -35,6 +35,27 @@ fn outgoing_topics_become_aliases() {
     assert_eq!(topics, [("long/topic", None, true), ("long/topic", None, true), ("other", None, true)]);
 }
 
+/// The output may be full to the last byte when it is the turn of a message with a new alias.
+#[test]
+fn an_alias_is_not_used_before_the_server_knows_it() {
+    for size in 1..60 {
+        let mut rig = Rig::new(Config { output_bytes: 64, ..config(Version::V5) });
+        rig.handshake();
+        rig.connack(false, &[Property::number(34, 10)]);
+        rig.sent();
+        rig.wire.window = 0;
+        rig.publish("first", 0, &vec![b'x'; size]);
+        rig.publish("second", 0, b"y");
+        rig.publish("second", 0, b"z");
+        rig.wire.window = usize::MAX;
+        rig.tell(StreamEvent::Writable);
+        let sent = rig.sent();
+        assert_eq!(sent.len(), 3);
+        assert_eq!(sent[1][2..10], *b"\0\x06second", "{size}: {:02x?}", sent[1]);
+        assert_eq!(sent[2][2..4], *b"\0\0", "{size}: {:02x?}", sent[1]);
+    }
+}
+
 /// A packet that is as long as the server takes has no room for an alias.
 #[test]
 fn an_alias_does_not_make_a_message_too_long() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How packets leave: which writes they share.
+//! How packets leave: which writes they share, and what goes first.
 
 use super::*;
 
@@ -24,5 +24,22 @@ fn one_message_leaves_at_once_and_many_leave_together() {
         assert_eq!(rig.sent().len(), 1000);
         // One write for each fill of the room, and one for what is left.
         assert!(rig.wire.writes <= bytes / (4096 - 100) + 1, "{} for {bytes}", rig.wire.writes);
+    }
+}
+
+/// Nothing comes into the midst of a message, and nothing waits longer than that.
+#[test]
+fn an_answer_leaves_right_behind_the_message_that_was_under_way() {
+    for version in BOTH {
+        for qos in [0, 1] {
+            let mut rig = Rig::new(config(version)).connected();
+            rig.wire.window = 100;
+            rig.publish("a", qos, &[0; 1500]);
+            rig.deliver("t", 1, 5, false, b"down");
+            rig.subscribe("a", 0, 1);
+            rig.wire.window = usize::MAX;
+            rig.tell(StreamEvent::Writable);
+            assert_eq!(types(&rig.sent()), [3, 4, 8], "{version:?} {qos}");
+        }
     }
 }

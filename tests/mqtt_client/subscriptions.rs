@@ -348,6 +348,72 @@ fn what_the_server_does_not_offer_is_not_sent() {
     assert_eq!(without(&[Property::number(41, 0)], &identified), Error::Unsupported);
 }
 
+/// It would be a Protocol Error, after which the next connection would begin with the same.
+#[test]
+fn a_subscription_that_this_server_does_not_take_is_not_renewed() {
+    for (property, size) in [(40, 0), (42, 0), (41, 0), (39, 9)] {
+        let mut rig = Rig::new(config(Version::V5)).connected();
+        let list = [Property::number(11, 3)];
+        let subscription =
+            Subscription { filter: Filter { filter: "$share/g/a/#", ..Filter::default() }, cookie: 7 };
+        rig.with(|client, cx| client.subscribe(cx, &[subscription], Properties::List(&list))).unwrap();
+        rig.poll();
+        let sent = rig.sent();
+        rig.feed(&suback(
+            Version::V5,
+            PacketType::Suback,
+            u16::from_be_bytes([sent[0][2], sent[0][3]]),
+            &[0],
+        ));
+        rig.reconnect();
+        rig.take();
+        rig.connack(false, &[Property::number(property, size)]);
+        assert_eq!(rig.sent().len(), 0, "{property}");
+        let seen = rig.take();
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert!(matches!(seen[1], Seen::Unsubscribed { cookie: 7, .. }), "{seen:?}");
+        assert!(!rig.client.is_subscribed(7));
+    }
+}
+
+#[test]
+fn a_filter_unsubscribed_and_subscribed_again_at_once_has_its_new_handler() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        rig.subscribe("a", 0, 1);
+        let id = rig.sent()[0][2..4].to_vec();
+        rig.feed(&suback(version, PacketType::Suback, u16::from_be_bytes([id[0], id[1]]), &[0]));
+        let list = [Subscription { filter: Filter { filter: "a", ..Filter::default() }, cookie: 0 }];
+        rig.with(|client, cx| client.unsubscribe(cx, &list, Properties::EMPTY)).unwrap();
+        rig.poll();
+        rig.subscribe("a", 0, 2);
+        let sent = rig.sent();
+        assert_eq!(types(&sent), [10, 8]);
+        let id = |packet: &[u8]| u16::from_be_bytes([packet[2], packet[3]]);
+        let codes: &[u8] = if version == Version::V5 { &[0] } else { &[] };
+        rig.feed(&suback(version, PacketType::Unsuback, id(&sent[0]), codes));
+        rig.feed(&suback(version, PacketType::Suback, id(&sent[1]), &[0]));
+        assert!(rig.client.is_subscribed(2), "{version:?}");
+    }
+}
+
+#[test]
+fn a_subscribe_that_finds_no_room_leaves_one_under_way_as_it_is() {
+    for version in BOTH {
+        let mut rig = Rig::new(Config { names_bytes: 80, ..config(version) }).connected();
+        rig.subscribe("a", 0, 1);
+        let sent = rig.sent();
+        let long = "x".repeat(60);
+        let list = [("a", 2), (&long[..], 2)]
+            .map(|(filter, cookie)| Subscription { filter: Filter { filter, ..Filter::default() }, cookie });
+        let result = rig.with(|client, cx| client.subscribe(cx, &list, Properties::EMPTY));
+        assert_eq!(result, Err(Error::Full));
+        assert!(rig.client.is_subscribed(1), "{version:?}");
+        rig.feed(&suback(version, PacketType::Suback, u16::from_be_bytes([sent[0][2], sent[0][3]]), &[0]));
+        assert!(rig.client.is_subscribed(1), "{version:?}");
+    }
+}
+
 /// Subscribes with a Subscription Identifier, 0 for none, and has it granted.
 fn granted(rig: &mut Rig, filter: &str, identifier: u32, cookie: u32) {
     let mut subscription = Subscription { cookie, ..Subscription::default() };

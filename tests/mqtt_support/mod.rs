@@ -72,6 +72,12 @@ pub struct Memory {
     pub power_fails_at: Option<usize>,
     /// This change fails, the ones before and after do not.
     pub fails_at: Option<usize>,
+    /// Calls that change nothing, so far.
+    pub reads: usize,
+    /// This one of them fails, the ones before and after do not.
+    pub read_fails_at: Option<usize>,
+    /// How many records there is room for, if not for any number.
+    pub capacity: Option<usize>,
 }
 
 impl Memory {
@@ -83,6 +89,11 @@ impl Memory {
         }
         Ok(())
     }
+    fn look(&mut self) -> Result<()> {
+        let number = self.reads;
+        self.reads += 1;
+        if self.read_fails_at == Some(number) { Err(Error::Io) } else { Ok(()) }
+    }
     pub fn is_dead(&self) -> bool {
         self.power_fails_at.is_some_and(|at| self.changes > at)
     }
@@ -92,11 +103,16 @@ impl Store for Memory {
     fn read(&mut self, owner: u32, record: u32, out: &mut [u8]) -> Result<usize> {
         // What the buffer held is gone, found or not.
         out.fill(0xee);
+        self.look()?;
         let bytes = self.records.get(&(owner, record)).ok_or(Error::NotFound)?;
         out.get_mut(..bytes.len()).ok_or(Error::TooLarge)?.copy_from_slice(bytes);
         Ok(bytes.len())
     }
     fn write(&mut self, owner: u32, record: u32, parts: &[&[u8]]) -> Result<()> {
+        let new = !self.records.contains_key(&(owner, record));
+        if new && self.capacity.is_some_and(|capacity| self.records.len() >= capacity) {
+            return Err(Error::Full);
+        }
         self.change()?;
         self.records.insert((owner, record), parts.concat());
         Ok(())
@@ -107,6 +123,7 @@ impl Store for Memory {
         Ok(())
     }
     fn next(&mut self, owner: u32, from: u32) -> Result<Option<u32>> {
+        self.look()?;
         Ok(self.records.range((owner, from)..=(owner, u32::MAX)).next().map(|(key, _)| key.1))
     }
 }

@@ -28,7 +28,7 @@ pub const MOTE_MQTT_ABORTED: u32 = 5;
 pub const MOTE_MQTT_ENDED: u32 = 6;
 /// Event kind: the next part of a message published in parts is wanted, from `offset` on.
 pub const MOTE_MQTT_WANTED: u32 = 7;
-/// Event kind: the server refused to renew a subscription in a new session; it is forgotten.
+/// Event kind: the server refused to renew a subscription in a new session, or had said that it takes no such one; it is forgotten.
 pub const MOTE_MQTT_UNSUBSCRIBED: u32 = 8;
 /// Event kind: the server's part of enhanced authentication; see `mote_mqtt_authenticate`.
 pub const MOTE_MQTT_AUTHENTICATION: u32 = 9;
