@@ -3,12 +3,12 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::entry::{CON, GROUP, REQUEST, Stage, raw};
+use super::entry::{CON, GROUP, Stage};
 use super::event::{Event, Request};
-use super::message;
 use super::params::Params;
 use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
+use super::tables::{REQUEST, raw};
 use super::wire::{self, Bits, Encoder, Type, number, token, uint};
 use crate::address::Ip;
 use crate::status::{Error, Result};
@@ -248,7 +248,7 @@ impl<'m> Endpoint<'m> {
         let index = head.peer.get();
         let id = self.take_id(index);
         head.message_id.set(id);
-        message::stamp(self.pool.get_mut(head), id);
+        wire::stamp(self.pool.get_mut(head), id);
         let con = head.is(CON);
         let sent = self.send_stored(cx, head);
         if sent == Err(Error::WouldBlock) && head.again(head.count.get()) {

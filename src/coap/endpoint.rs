@@ -2,18 +2,18 @@
 //! The endpoint: its tables, what comes in, and time.
 #![forbid(unsafe_code)]
 
-use super::entry::{CON, Entry, Head, LIMIT, Stage, Tables};
+use super::entry::{CON, Head, Stage};
 use super::event::Event;
-use super::exchange::IDEMPOTENT;
-use super::message::empty;
 use super::owed::Owed;
 use super::params::Config;
 use super::peers::{self, Peers};
 use super::pending::Pending;
 use super::pool::Pool;
 use super::resources::Resource;
+use super::served::IDEMPOTENT;
 use super::stats::Stats;
-use super::wire::{Code, Header, Message, Type, token};
+use super::tables::{Entry, LIMIT, Tables};
+use super::wire::{Code, Header, Message, Type, empty, token};
 use crate::memory::{Carver, Plan};
 use crate::status::{Error, Result};
 use crate::table::Table;

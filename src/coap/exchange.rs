@@ -1,68 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The entries of a server's tables, and how they come and go.
-//!
-//! An exchange is a message of a peer, from its arrival to the end of its lifetime: while the
-//! application works on it, while a separate answer is on its way, and after that as the
-//! record by which duplicates are told (RFC 7252 §4.5).
+//! How exchanges come and go, and how duplicates are told by them (RFC 7252 §4.5).
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::entry::{CON, EXCHANGE, Head, Stage};
-use super::message::empty;
+use super::entry::{CON, Head, Stage};
 use super::peers;
-use super::wire::{Message, Type};
+use super::served::{ACKED, Exchange, IDEMPOTENT, NOTIFY};
+use super::tables::EXCHANGE;
+use super::wire::{Message, Type, empty};
 use crate::status::{Error, Result};
-use crate::table::Handle;
 use crate::time::Instant;
 use crate::transport::{DatagramContext, Path};
-use core::cell::Cell;
-
-/// It was acknowledged with an empty message.
-pub(super) const ACKED: u16 = 4;
-/// It is a notification of ours and answers no message.
-pub(super) const NOTIFY: u16 = 8;
-/// Doing it again does no harm.
-pub(super) const IDEMPOTENT: u16 = 16;
-/// More blocks of the request's body follow.
-pub(super) const MORE: u16 = 32;
-
-/// A message of a peer, or a notification of ours.
-#[derive(Debug, Default)]
-pub(super) struct Exchange {
-    pub(super) head: Head,
-    pub(super) resource: Cell<Option<Handle>>,
-    pub(super) observer: Cell<Option<Handle>>,
-    pub(super) transfer: Cell<Option<Handle>>,
-    /// The peer's message ID.
-    pub(super) peer_id: Cell<u16>,
-    /// How many bytes came.
-    pub(super) size: Cell<u16>,
-}
-
-/// Of an observer: the resource has changed since it was told.
-pub(super) const DIRTY: u16 = 1;
-
-/// A peer that is notified of a resource's changes (RFC 7641).
-#[derive(Debug, Default)]
-pub(super) struct Observer {
-    pub(super) head: Head,
-    pub(super) resource: Cell<Option<Handle>>,
-    /// The notification that is being made or on its way.
-    pub(super) exchange: Cell<Option<Handle>>,
-}
-
-/// Of a transfer: it is the peer's body; else it is our answer.
-pub(super) const RECEIVED: u16 = 1;
-
-/// A block-wise transfer of a peer that needs a state of its own.
-#[derive(Debug, Default)]
-pub(super) struct Transfer {
-    pub(super) head: Head,
-    /// What its requests have in common.
-    pub(super) key: Cell<u32>,
-    /// Where the next block starts.
-    pub(super) next: Cell<u32>,
-}
 
 impl<'m> Endpoint<'m> {
     /// Opens an exchange for a message that came, if there is room.

@@ -4,27 +4,14 @@
 
 use super::endpoint::Endpoint;
 use super::entry::Head;
-use super::exchange::{ACKED, Exchange};
 use super::peers::Peer;
+use super::served::{ACKED, Exchange};
 use super::stats::Stats;
-use super::wire::{Code, Type, head};
+use super::wire::{Type, empty};
 use crate::bytes;
 use crate::status::{Error, Result};
 use crate::time::Instant;
 use crate::transport::{DatagramContext, Path};
-
-/// Writes the message ID into a message.
-pub(super) fn stamp(message: &mut [u8], id: u16) {
-    let [high, low] = id.to_be_bytes();
-    if let [_, _, first, second, ..] = message {
-        (*first, *second) = (high, low);
-    }
-}
-
-/// An empty message, as a number: its bytes are in network order.
-pub(super) const fn empty(kind: Type, id: u16) -> u32 {
-    head(kind, Code::EMPTY, id)
-}
 
 /// Hands a datagram to the transport and counts it.
 #[inline(never)] // One copy.

@@ -11,12 +11,14 @@
 //! | `message` | the message layer: sending, and sending again |
 //! | `client`, `response` | requests of ours, and what responses do to them |
 //! | `server`, `reply` | requests of peers, and building the answers |
-//! | `entry` | what the entries of all tables have in common, and the tables |
-//! | `exchange` | the server's entries, and de-duplication |
+//! | `exchange` | how exchanges come and go, and de-duplication |
 //! | `transfer` | block-wise bodies at the server |
 //! | `observe` | observers at the server |
 //! | `listing` | `/.well-known/core` |
-//! | `pool`, `peers`, `pending`, `key` | where messages are kept, peers, the client's entries; fingerprints |
+//! | `tables`, `entry` | the tables, and what their entries have in common |
+//! | `pending`, `served` | the entries: requests of ours, and what is kept of requests of peers |
+//! | `pool`, `peers` | where messages are kept, and what is known of each peer |
+//! | `owed`, `key` | the Echo value to send back; fingerprints |
 //! | `event` | what is asked of it ([`Request`], [`Response`]) and what it reports ([`Event`]) |
 //! | `resources` | the [`Resource`]s of a server, and how a request finds its own |
 //! | `params` | the [`Params`] of transmission and the capacities ([`Config`]) |
@@ -43,8 +45,10 @@ pub mod problem;
 mod reply;
 mod resources;
 mod response;
+mod served;
 mod server;
 mod stats;
+mod tables;
 mod transfer;
 pub mod uri;
 pub mod wire;

@@ -3,12 +3,13 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::entry::{GROUP, OBSERVER, Stage, raw};
+use super::entry::{GROUP, Stage};
 use super::event::{Cause, Event, Part};
-use super::exchange::{DIRTY, Exchange, NOTIFY, Observer};
 use super::peers;
 use super::resources::flags;
+use super::served::{DIRTY, Exchange, NOTIFY, Observer};
 use super::server::incoming;
+use super::tables::{OBSERVER, raw};
 use super::wire::{Code, Message, number};
 use crate::bytes;
 use crate::status::{Error, Result};

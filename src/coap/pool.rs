@@ -2,7 +2,8 @@
 //! The one place where messages are kept, each as long as it is.
 #![forbid(unsafe_code)]
 
-use super::entry::{Head, TRANSFER, Tables};
+use super::entry::Head;
+use super::tables::{TRANSFER, Tables};
 use super::wire::Message;
 use crate::bytes::{self, Writer};
 use crate::status::{Error, Result};
@@ -132,8 +133,8 @@ impl<'m> Pool<'m> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{EXCHANGE, OBSERVER};
-    use super::super::exchange::{Exchange, Observer};
+    use super::super::served::{Exchange, Observer};
+    use super::super::tables::{EXCHANGE, OBSERVER};
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;

@@ -5,9 +5,9 @@
 use super::endpoint::Endpoint;
 use super::entry::{CON, GROUP, Head, Stage};
 use super::event::Response;
-use super::exchange::{ACKED, Exchange, IDEMPOTENT, NOTIFY};
 use super::key;
 use super::listing;
+use super::served::{ACKED, Exchange, IDEMPOTENT, NOTIFY};
 use super::wire::{self, Bits, Code, Encoder, Type, number};
 use crate::status::{Error, Result};
 use crate::table::Handle;

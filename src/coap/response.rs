@@ -5,11 +5,10 @@
 use super::endpoint::Endpoint;
 use super::entry::{CON, GROUP, Stage};
 use super::event::{Event, Part};
-use super::exchange::{ACKED, Exchange, IDEMPOTENT};
 use super::key;
-use super::message::{self, empty};
 use super::pending::{self, Pending};
-use super::wire::{self, Bits, Code, Encoder, Message, Type, number, token};
+use super::served::{ACKED, Exchange, IDEMPOTENT};
+use super::wire::{self, Bits, Code, Encoder, Message, Type, empty, number, token};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::transport::{DatagramContext, Path};
@@ -350,7 +349,7 @@ impl<'m> Endpoint<'m> {
     pub(super) fn deregister(&mut self, cx: &mut DatagramContext<'_>, pending: &Pending) {
         let Ok(length) = self.rebuild(cx, pending, (number::OBSERVE, 1), &[]) else { return };
         let id = self.take_id(pending.head.peer.get());
-        message::stamp(self.scratch, id);
+        wire::stamp(self.scratch, id);
         let _ = self.send_to(cx, &pending.head, length);
     }
 }

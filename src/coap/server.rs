@@ -5,10 +5,10 @@
 use super::endpoint::Endpoint;
 use super::entry::{CON, GROUP, Stage};
 use super::event::{Cause, Event, Incoming, Part};
-use super::exchange::{Exchange, IDEMPOTENT, MORE};
 use super::listing::{self, LIST};
 use super::message;
 use super::resources::{Resource, differs, first, flags, method_bit, suits};
+use super::served::{Exchange, IDEMPOTENT, MORE};
 use super::wire::{self, Bits, Code, Encoder, Message, Options, Type, is_usable, number, uint};
 use crate::address::put_decimal;
 use crate::bytes::Writer;

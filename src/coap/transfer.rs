@@ -4,13 +4,13 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
-use super::entry::{self, TRANSFER};
 use super::event::Part;
-use super::exchange::{Exchange, MORE, RECEIVED, Transfer};
 use super::key;
 use super::params::Config;
 use super::resources::flags;
+use super::served::{Exchange, MORE, RECEIVED, Transfer};
 use super::server::Asked;
+use super::tables::{self, TRANSFER};
 use super::wire::{Code, Message, number};
 use crate::bytes;
 use crate::table::Handle;
@@ -142,7 +142,7 @@ impl<'m> Endpoint<'m> {
 /// Where a transfer is assembled.
 fn start_of(config: &Config, transfer: &Transfer) -> usize {
     // There are so many places.
-    entry::index(transfer.head.key()).wrapping_mul(config.body as usize)
+    tables::index(transfer.head.key()).wrapping_mul(config.body as usize)
 }
 
 /// The largest body that a resource takes in blocks; 0 for any.

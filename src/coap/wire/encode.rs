@@ -199,6 +199,19 @@ pub(in crate::coap) const fn head(kind: Type, code: Code, message_id: u16) -> u3
     (0x40 | (kind as u32) << 4) << 24 | (code.0 as u32) << 16 | message_id as u32
 }
 
+/// An empty message, as such a number.
+pub(in crate::coap) const fn empty(kind: Type, id: u16) -> u32 {
+    head(kind, Code::EMPTY, id)
+}
+
+/// Writes the message ID into a message.
+pub(in crate::coap) fn stamp(message: &mut [u8], id: u16) {
+    let [high, low] = id.to_be_bytes();
+    if let [_, _, first, second, ..] = message {
+        (*first, *second) = (high, low);
+    }
+}
+
 /// How many bytes an option takes.
 pub(super) const fn option_len(delta: u16, length: usize) -> usize {
     1 + extension(delta as usize) + extension(length) + length

@@ -11,7 +11,7 @@ pub(super) use block::Bits;
 pub use block::Block;
 pub use code::Code;
 pub use encode::Encoder;
-pub(super) use encode::head;
+pub(super) use encode::{empty, head, stamp};
 pub(super) use option::is_usable;
 pub use option::{Format, Rule, number, rule, uint, uint_bytes};
 
