@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A scene that needs nothing but this program: a device and a client on a simulated network that loses
- * every fifth datagram. mote-coap-demo [CAPTURE.pcap] */
+ * every fifth datagram. */
 #include "tool.h"
+
+static const char usage[] =
+    "usage: mote-coap-demo [CAPTURE]\n"
+    "  CAPTURE  where all datagrams go, for Wireshark\n";
 
 static uint8_t node_memory[2][MOTE_NODE_MEM];
 static uint8_t device_memory[32768], client_memory[MOTE_COAP_MEM(4, 8, 1152)];
@@ -134,6 +138,8 @@ static mote_node *add_host(uint8_t last, uint8_t *memory) {
 }
 
 int main(int argc, char **argv) {
+    tool_help(argc, argv, usage);
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) tool_misused(usage);
     mote_sim_link link = { MOTE_SIM_LINK_INIT, .delay = 20, .jitter = 30, .loss = 200 };
     tool_check(mote_sim_new(2026, &sim), "simulation");
     tool_check(mote_sim_set_link(sim, &link), "link");
@@ -183,7 +189,10 @@ int main(int argc, char **argv) {
            (unsigned long)network.lost, (unsigned long)counted.retransmitted);
     if (argc > 1 && mote_sim_captured(sim, &capture) == MOTE_OK) {
         FILE *file = fopen(argv[1], "wb");
-        if (file == NULL || fwrite(capture.ptr, 1, capture.len, file) != capture.len || fclose(file) != 0) return 2;
+        if (file == NULL || fwrite(capture.ptr, 1, capture.len, file) != capture.len || fclose(file) != 0) {
+            perror(argv[1]);
+            return 2;
+        }
         printf("The capture is in %s.\n", argv[1]);
     }
     (void)mote_coap_close(client);

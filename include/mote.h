@@ -1230,11 +1230,11 @@ typedef struct mote_port_ready {
 /**
  * Wakes the node in time.
  *
- * A socket is reported when it becomes ready, and again only after an operation on it said
- * `MOTE_ERR_WOULD_BLOCK`: the node may leave a socket unread for a while without being woken
- * by it over and over. Reporting one that then has nothing is harmless, failing to report
- * one that has something is not. A port whose `wait` reports no sockets (because it
- * cannot know) gets every socket tried on each turn.
+ * A socket is reported when it becomes ready, and again when it is still ready, or becomes so, after
+ * an operation on it; not while nobody touches it: the node may leave a socket unread for a
+ * while without being woken by it over and over. Reporting one that then has nothing is harmless,
+ * failing to report one that has something is not. A port whose `wait` reports no sockets
+ * (because it cannot know) gets every socket tried on each turn.
  */
 typedef struct mote_port_alarm {
     /**
@@ -1333,7 +1333,7 @@ typedef struct mote_port_udp {
      */
     void (*close)(void *state, size_t socket);
     /**
-     * Gives the address that the socket is bound to, with its port.
+     * Gives the address that the socket is bound to, with its port. `MOTE_ERR_IO`.
      */
     mote_status (*local_address)(void *state, size_t socket, struct mote_address *local);
     /**
@@ -1362,11 +1362,13 @@ typedef struct mote_port_udp {
                         size_t *sent);
     /**
      * Joins the group `group` on the interface `group->scope`, or on all suitable ones when
-     * that is 0.
+     * that is 0. Joining again is no error. `MOTE_ERR_INVALID` when it is no group,
+     * `MOTE_ERR_NOT_FOUND` when there is no such interface, `MOTE_ERR_FULL`, `MOTE_ERR_UNSUPPORTED`,
+     * `MOTE_ERR_IO`.
      */
     mote_status (*join)(void *state, size_t socket, const struct mote_address *group);
     /**
-     * Leaves the group again.
+     * Leaves the group again. Statuses as for `join`; `MOTE_ERR_NOT_FOUND` when it was not joined, too.
      */
     mote_status (*leave)(void *state, size_t socket, const struct mote_address *group);
 } mote_port_udp;
@@ -1388,7 +1390,8 @@ typedef struct mote_port_tcp {
     uint32_t reserved;
     /**
      * Begins to connect to `remote`. `token` comes back in `mote_port_ready`.
-     * `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_UNREACHABLE`, `MOTE_ERR_IO`.
+     * `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_UNREACHABLE`, `MOTE_ERR_IO`. A refusal that is
+     * known at once is for `connected` to tell.
      */
     mote_status (*open)(void *state,
                         const struct mote_address *remote,
@@ -1438,7 +1441,7 @@ typedef struct mote_port_resolver {
     /**
      * Begins to resolve `host` (`len` bytes, copied before the call returns) and names the
      * query. The token is reported ready when the answer is there.
-     * `MOTE_ERR_FULL` when too many queries are under way.
+     * `MOTE_ERR_FULL` when too many queries are under way, `MOTE_ERR_INVALID` for what is no name.
      */
     mote_status (*start)(void *state, const uint8_t *host, size_t len, uint32_t token, size_t *query);
     /**
@@ -1501,7 +1504,7 @@ typedef struct mote_port_radio {
      */
     mote_status (*start)(void *state, void *node);
     /**
-     * Turns the receiver on, or everything off.
+     * Turns the receiver on (1), or everything off (0).
      */
     mote_status (*enable)(void *state, uint8_t on);
     /**
@@ -1514,8 +1517,8 @@ typedef struct mote_port_radio {
     mote_status (*set_addresses)(void *state, const struct mote_radio_addresses *addresses);
     /**
      * Begins to send a frame of `len` bytes, FCS not included (the radio appends it). The
-     * frame is copied before the call returns. Exactly one `mote_radio_sent` follows.
-     * `MOTE_ERR_WOULD_BLOCK` while another frame is being sent.
+     * frame is copied before the call returns. Exactly one `mote_radio_sent` follows a success, and
+     * none a failure. `MOTE_ERR_WOULD_BLOCK` while another frame is being sent.
      */
     mote_status (*transmit)(void *state, const uint8_t *frame, size_t len);
     /**
@@ -1660,8 +1663,8 @@ typedef struct mote_port_tun {
                              const struct mote_address *prefix,
                              uint8_t prefix_len);
     /**
-     * Takes one IPv6 packet that the host sent into the interface. `MOTE_ERR_WOULD_BLOCK` when
-     * none waits; `MOTE_ERR_TOO_LARGE` for one longer than `capacity`, which is lost;
+     * Takes one IPv6 packet that the host sent into the interface; packets of other protocols are
+     * passed over. `MOTE_ERR_WOULD_BLOCK` when none waits; `MOTE_ERR_TOO_LARGE` for one longer than `capacity`, which is lost;
      * `MOTE_ERR_IO` when the interface is gone.
      */
     mote_status (*receive)(void *state, size_t tun, uint8_t *out, size_t capacity, size_t *received);
@@ -1682,6 +1685,12 @@ typedef struct mote_port_tun {
  *
  * A table is read when a node is initialised and must stay valid, with the service tables
  * it points to, until that node is closed. One table may serve any number of nodes.
+ *
+ * Unless it says otherwise, a function of a service is called from the node's thread alone, with the
+ * state of the node's port first; it never blocks, and never calls back into the library; it writes
+ * its outputs on success alone; what it is lent it may read until it returns. Services other than
+ * the clock and entropy may be NULL, and so may functions; what needs them is refused with
+ * `MOTE_ERR_UNSUPPORTED`.
  */
 typedef struct mote_port {
     /**
@@ -1700,7 +1709,7 @@ typedef struct mote_port {
     void *user;
     /**
      * Called once per node before any service; may be NULL. A failure is the outcome of
-     * `mote_node_init`.
+     * `mote_node_init`; `close` is not called then.
      */
     mote_status (*open)(void *state, void *user);
     /**

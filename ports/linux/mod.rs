@@ -2,7 +2,8 @@
 //! The Linux port: the services of [`crate::port`] over epoll and sockets.
 //!
 //! All state of a node lies in the node's own block; besides it, each open socket takes one small
-//! heap block, so that their number is bounded by the system alone. Sockets are watched
+//! heap block, so that their number is bounded by the system alone, and under load one for datagrams that come
+//! joined. Sockets are watched
 //! edge-triggered: what a call left behind is watched anew by that call, so that nothing is
 //! missed, and what nobody fetches is not reported twice, so that nothing spins.
 #![allow(unsafe_code, non_camel_case_types)]

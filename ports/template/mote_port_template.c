@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * A port to copy. docs/porting.md goes through it service by service; mote.h holds the contract of each function.
+ * A port to copy. docs/porting.md goes through it service by service; mote.h holds the contract of each function, and at
+ * mote_port the rules for all of them. The comments here are about what goes wrong most often.
  *
- * It compiles as it is and does nothing: every function says "unsupported". Fill in the clock and entropy,
- * which every node needs, then what your application needs, and set the rest of the tables at the end of
- * this file to NULL; what would need them is then refused with MOTE_ERR_UNSUPPORTED.
- *
- * Four rules hold for all functions:
- *   1. They are called from the node's thread alone, except where the comment says "any context".
- *   2. They never block, except `wait`.
- *   3. They write their outputs on success alone.
- *   4. They never call back into the library, except that radio events go in by mote_radio_received and
- *      mote_radio_sent, from any context.
+ * It compiles as it is and does nothing: whatever can fail fails. Fill in the clock and entropy, which every node
+ * needs, then what your application needs, and set the rest of the tables at the end of this file to NULL; what
+ * would need them is then refused with MOTE_ERR_UNSUPPORTED.
  */
 #include "mote_port_template.h"
 
@@ -168,7 +162,8 @@ static mote_status template_udp_send(void *state, size_t socket, const mote_port
 }
 
 /* Joins the group on the interface group->scope, or on all suitable ones when that is 0. Joining again what is
- * joined is no error. */
+ * joined is no error. MOTE_ERR_INVALID when it is no group, MOTE_ERR_NOT_FOUND when there is no such interface,
+ * MOTE_ERR_FULL, MOTE_ERR_UNSUPPORTED, MOTE_ERR_IO. */
 static mote_status template_udp_join(void *state, size_t socket, const mote_address *group)
 {
     (void)state;
@@ -177,7 +172,7 @@ static mote_status template_udp_join(void *state, size_t socket, const mote_addr
     return MOTE_ERR_UNSUPPORTED;
 }
 
-/* Leaves it again. MOTE_ERR_NOT_FOUND when it was not joined. */
+/* Leaves it again. Statuses as for joining; MOTE_ERR_NOT_FOUND when it was not joined, too. */
 static mote_status template_udp_leave(void *state, size_t socket, const mote_address *group)
 {
     (void)state;
@@ -188,8 +183,8 @@ static mote_status template_udp_leave(void *state, size_t socket, const mote_add
 
 /* ---- tcp: connections ---------------------------------------------------------------------------------------- */
 
-/* Begins to connect and returns at once. Turn Nagle's algorithm off. A refusal that is known at once may be told here
- * or, better, by `connected`. */
+/* Begins to connect and returns at once. Turn Nagle's algorithm off. MOTE_ERR_FULL when no socket is left,
+ * MOTE_ERR_UNREACHABLE, MOTE_ERR_IO; a refusal that is known at once is for `connected` to tell. */
 static mote_status template_tcp_open(void *state, const mote_address *remote, uint32_t token, size_t *socket)
 {
     (void)state;
@@ -199,7 +194,8 @@ static mote_status template_tcp_open(void *state, const mote_address *remote, ui
     return MOTE_ERR_UNSUPPORTED;
 }
 
-/* How the attempt stands. MOTE_ERR_WOULD_BLOCK while it is under way; report MOTE_READY_READABLE when that changes. */
+/* How the attempt stands. MOTE_ERR_WOULD_BLOCK while it is under way; report MOTE_READY_READABLE when that changes.
+ * MOTE_ERR_REFUSED, MOTE_ERR_TIMEOUT, MOTE_ERR_UNREACHABLE, MOTE_ERR_IO when it has failed. */
 static mote_status template_tcp_connected(void *state, size_t socket)
 {
     (void)state;
@@ -251,8 +247,8 @@ static void template_tcp_close(void *state, size_t socket)
 /* ---- resolver: host names to addresses ----------------------------------------------------------------------- */
 
 /* Begins to resolve `host`, which has no NUL and is copied before this returns. Report `token` as readable when the
- * answer is there. MOTE_ERR_FULL when too many queries are under way. A system whose resolver blocks needs a
- * thread for it. */
+ * answer is there. MOTE_ERR_FULL when too many queries are under way, MOTE_ERR_INVALID for what is no name. A system
+ * whose resolver blocks needs a thread for it. */
 static mote_status template_resolver_start(void *state, const uint8_t *host, size_t len, uint32_t token,
                                            size_t *query)
 {
@@ -265,7 +261,7 @@ static mote_status template_resolver_start(void *state, const uint8_t *host, siz
 }
 
 /* The addresses, best first, with port 0, and their number, at least 1. The query is over then, and after any
- * error but MOTE_ERR_WOULD_BLOCK. */
+ * error but MOTE_ERR_WOULD_BLOCK (not there yet): MOTE_ERR_NOT_FOUND, MOTE_ERR_IO. */
 static mote_status template_resolver_take(void *state, size_t query, mote_address *addresses,
                                           size_t capacity, size_t *count)
 {
@@ -339,7 +335,7 @@ static uint8_t template_radio_channel_clear(void *state)
 
 /* ---- store: small records that outlive a restart -------------------------------------------------------------- */
 
-/* Copies the record out. MOTE_ERR_NOT_FOUND, MOTE_ERR_TOO_LARGE when `capacity` is less than its length. */
+/* Copies the record out. MOTE_ERR_NOT_FOUND, MOTE_ERR_TOO_LARGE when `capacity` is less than its length, MOTE_ERR_IO. */
 static mote_status template_store_read(void *state, uint32_t owner, uint32_t record, uint8_t *out,
                                        size_t capacity, size_t *len)
 {
@@ -349,12 +345,12 @@ static mote_status template_store_read(void *state, uint32_t owner, uint32_t rec
     (void)out;
     (void)capacity;
     (void)len;
-    return MOTE_ERR_NOT_FOUND;
+    return MOTE_ERR_UNSUPPORTED;
 }
 
 /* Creates or replaces the record by the parts, 8 at the most, one after the other. Atomic and durable: before this returns the
  * record is as it was, also when power fails midway; afterwards it is the new one. What is lost here is an
- * acknowledged message lost, or a key used twice. */
+ * acknowledged message lost, or a key used twice. MOTE_ERR_FULL when there is no room, MOTE_ERR_IO. */
 static mote_status template_store_write(void *state, uint32_t owner, uint32_t record, const mote_bytes *parts,
                                         size_t count)
 {
@@ -366,29 +362,30 @@ static mote_status template_store_write(void *state, uint32_t owner, uint32_t re
     return MOTE_ERR_UNSUPPORTED;
 }
 
-/* Removes the record; one that is not there is no error. */
+/* Removes the record, durably; one that is not there is no error. MOTE_ERR_IO. */
 static mote_status template_store_remove(void *state, uint32_t owner, uint32_t record)
 {
     (void)state;
     (void)owner;
     (void)record;
-    return MOTE_OK;
+    return MOTE_ERR_UNSUPPORTED;
 }
 
-/* The owner's smallest record number that is at least `from`; MOTE_ERR_NOT_FOUND when there is none. */
+/* The owner's smallest record number that is at least `from`; MOTE_ERR_NOT_FOUND when there is none, MOTE_ERR_IO. */
 static mote_status template_store_next(void *state, uint32_t owner, uint32_t from, uint32_t *record)
 {
     (void)state;
     (void)owner;
     (void)from;
     (void)record;
-    return MOTE_ERR_NOT_FOUND;
+    return MOTE_ERR_UNSUPPORTED;
 }
 
 /* ---- tun: the host side of a border router --------------------------------------------------------------------- */
 
-/* Opens the network interface `name`, makes it if need be, and turns it on. Report `token` as a socket's. Leave the
- * whole table out on anything but a border router. */
+/* Opens the network interface `name`, or one of the system's choice when that is empty, makes it if need be, and turns it
+ * on. Report `token` as a socket's. Leave the whole table out on anything but a border router. MOTE_ERR_ADDRESS_IN_USE when
+ * another program has it open, MOTE_ERR_INVALID for a name that can be none, MOTE_ERR_FULL, MOTE_ERR_IO. */
 static mote_status template_tun_open(void *state, mote_bytes name, uint32_t mtu, uint32_t token, size_t *tun)
 {
     (void)state;
@@ -399,7 +396,8 @@ static mote_status template_tun_open(void *state, mote_bytes name, uint32_t mtu,
     return MOTE_ERR_UNSUPPORTED;
 }
 
-/* Gives the host an address on the interface, with the prefix of `prefix_len` bits that it is in. */
+/* Gives the host an address on the interface, with the prefix of `prefix_len` bits that it is in. One that it has already
+ * is no error. MOTE_ERR_INVALID, MOTE_ERR_IO. */
 static mote_status template_tun_add_address(void *state, size_t tun, const mote_address *address, uint8_t prefix_len)
 {
     (void)state;
@@ -409,7 +407,7 @@ static mote_status template_tun_add_address(void *state, size_t tun, const mote_
     return MOTE_ERR_UNSUPPORTED;
 }
 
-/* Lets the host send what is for the prefix into the interface. */
+/* Lets the host send what is for the prefix into the interface. MOTE_ERR_INVALID, MOTE_ERR_IO. */
 static mote_status template_tun_add_route(void *state, size_t tun, const mote_address *prefix, uint8_t prefix_len)
 {
     (void)state;
@@ -419,7 +417,9 @@ static mote_status template_tun_add_route(void *state, size_t tun, const mote_ad
     return MOTE_ERR_UNSUPPORTED;
 }
 
-/* Takes one IPv6 packet that the host sent into the interface; packets of other protocols are passed over. */
+/* Takes one IPv6 packet that the host sent into the interface; packets of other protocols are passed over.
+ * MOTE_ERR_WOULD_BLOCK when none waits, MOTE_ERR_TOO_LARGE for one longer than `capacity`, which is lost, MOTE_ERR_IO when
+ * the interface is gone. */
 static mote_status template_tun_receive(void *state, size_t tun, uint8_t *out, size_t capacity, size_t *received)
 {
     (void)state;
@@ -430,7 +430,7 @@ static mote_status template_tun_receive(void *state, size_t tun, uint8_t *out, s
     return MOTE_ERR_WOULD_BLOCK;
 }
 
-/* Hands one IPv6 packet to the host, whole. */
+/* Hands one IPv6 packet to the host, whole. MOTE_ERR_WOULD_BLOCK when there is no room, MOTE_ERR_TOO_LARGE, MOTE_ERR_IO. */
 static mote_status template_tun_send(void *state, size_t tun, const uint8_t *packet, size_t len)
 {
     (void)state;

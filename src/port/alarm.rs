@@ -24,11 +24,11 @@ pub struct mote_port_ready {
 
 /// Wakes the node in time.
 ///
-/// A socket is reported when it becomes ready, and again only after an operation on it said
-/// `MOTE_ERR_WOULD_BLOCK`: the node may leave a socket unread for a while without being woken
-/// by it over and over. Reporting one that then has nothing is harmless, failing to report
-/// one that has something is not. A port whose `wait` reports no sockets (because it
-/// cannot know) gets every socket tried on each turn.
+/// A socket is reported when it becomes ready, and again when it is still ready, or becomes so, after
+/// an operation on it; not while nobody touches it: the node may leave a socket unread for a
+/// while without being woken by it over and over. Reporting one that then has nothing is harmless,
+/// failing to report one that has something is not. A port whose `wait` reports no sockets
+/// (because it cannot know) gets every socket tried on each turn.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mote_port_alarm {

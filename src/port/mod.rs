@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The porting layer as the core sees it: one table of function pointers per service.
 //!
-//! The tables are plain C structs, so that a port can be written in C or in Rust. Every
-//! function gets the port's `state` first (see [`mote_port`]). Unless a function says
-//! otherwise it is called from the node's thread alone, never blocks and never calls back
-//! into the library. Services other than the clock and entropy may be NULL; what needs them
-//! is then refused with `MOTE_ERR_UNSUPPORTED`.
+//! The tables are plain C structs, so that a port can be written in C or in Rust. [`mote_port`] has
+//! the rules for all of them.
 #![allow(non_camel_case_types)]
 #![forbid(unsafe_code)]
 
@@ -49,6 +46,12 @@ use core::ffi::c_void;
 ///
 /// A table is read when a node is initialised and must stay valid, with the service tables
 /// it points to, until that node is closed. One table may serve any number of nodes.
+///
+/// Unless it says otherwise, a function of a service is called from the node's thread alone, with the
+/// state of the node's port first; it never blocks, and never calls back into the library; it writes
+/// its outputs on success alone; what it is lent it may read until it returns. Services other than
+/// the clock and entropy may be NULL, and so may functions; what needs them is refused with
+/// `MOTE_ERR_UNSUPPORTED`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mote_port {
@@ -61,7 +64,7 @@ pub struct mote_port {
     /// `state_size` is 0.
     pub user: *mut c_void,
     /// Called once per node before any service; may be NULL. A failure is the outcome of
-    /// `mote_node_init`.
+    /// `mote_node_init`; `close` is not called then.
     pub open: Option<unsafe extern "C" fn(state: *mut c_void, user: *mut c_void) -> mote_status>,
     /// Called once per node after the last service call; may be NULL.
     pub close: Option<unsafe extern "C" fn(state: *mut c_void)>,

@@ -43,7 +43,7 @@ pub struct mote_port_radio {
     /// Tells which node (a `mote_node *`) is to be told of frames. Called once, before anything
     /// else of the radio; may be NULL where the port knows.
     pub start: Option<unsafe extern "C" fn(state: *mut c_void, node: *mut c_void) -> mote_status>,
-    /// Turns the receiver on, or everything off.
+    /// Turns the receiver on (1), or everything off (0).
     pub enable: Option<unsafe extern "C" fn(state: *mut c_void, on: u8) -> mote_status>,
     /// Tunes to a channel of the 2.4 GHz band, 11 to 26 (page 0).
     pub set_channel: Option<unsafe extern "C" fn(state: *mut c_void, channel: u8) -> mote_status>,
@@ -52,8 +52,8 @@ pub struct mote_port_radio {
         unsafe extern "C" fn(state: *mut c_void, addresses: *const mote_radio_addresses) -> mote_status,
     >,
     /// Begins to send a frame of `len` bytes, FCS not included (the radio appends it). The
-    /// frame is copied before the call returns. Exactly one `mote_radio_sent` follows.
-    /// `MOTE_ERR_WOULD_BLOCK` while another frame is being sent.
+    /// frame is copied before the call returns. Exactly one `mote_radio_sent` follows a success, and
+    /// none a failure. `MOTE_ERR_WOULD_BLOCK` while another frame is being sent.
     pub transmit:
         Option<unsafe extern "C" fn(state: *mut c_void, frame: *const u8, len: usize) -> mote_status>,
     /// Whether the channel is clear now (1) or not (0); needed without `MOTE_RADIO_CSMA`.

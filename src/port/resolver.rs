@@ -15,7 +15,7 @@ pub struct mote_port_resolver {
     pub reserved: u32,
     /// Begins to resolve `host` (`len` bytes, copied before the call returns) and names the
     /// query. The token is reported ready when the answer is there.
-    /// `MOTE_ERR_FULL` when too many queries are under way.
+    /// `MOTE_ERR_FULL` when too many queries are under way, `MOTE_ERR_INVALID` for what is no name.
     pub start: Option<
         unsafe extern "C" fn(
             state: *mut c_void,

@@ -17,7 +17,8 @@ pub struct mote_port_tcp {
     /// Must be 0.
     pub reserved: u32,
     /// Begins to connect to `remote`. `token` comes back in `mote_port_ready`.
-    /// `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_UNREACHABLE`, `MOTE_ERR_IO`.
+    /// `MOTE_ERR_FULL` when no socket is left, `MOTE_ERR_UNREACHABLE`, `MOTE_ERR_IO`. A refusal that is
+    /// known at once is for `connected` to tell.
     pub open: Option<
         unsafe extern "C" fn(
             state: *mut c_void,

@@ -50,8 +50,8 @@ pub struct mote_port_tun {
             prefix_len: u8,
         ) -> mote_status,
     >,
-    /// Takes one IPv6 packet that the host sent into the interface. `MOTE_ERR_WOULD_BLOCK` when
-    /// none waits; `MOTE_ERR_TOO_LARGE` for one longer than `capacity`, which is lost;
+    /// Takes one IPv6 packet that the host sent into the interface; packets of other protocols are
+    /// passed over. `MOTE_ERR_WOULD_BLOCK` when none waits; `MOTE_ERR_TOO_LARGE` for one longer than `capacity`, which is lost;
     /// `MOTE_ERR_IO` when the interface is gone.
     pub receive: Option<
         unsafe extern "C" fn(

@@ -58,7 +58,7 @@ pub struct mote_port_udp {
     >,
     /// Closes the socket. Its token is not reported any more.
     pub close: Option<unsafe extern "C" fn(state: *mut c_void, socket: usize)>,
-    /// Gives the address that the socket is bound to, with its port.
+    /// Gives the address that the socket is bound to, with its port. `MOTE_ERR_IO`.
     pub local_address: Option<
         unsafe extern "C" fn(state: *mut c_void, socket: usize, local: *mut mote_address) -> mote_status,
     >,
@@ -91,11 +91,13 @@ pub struct mote_port_udp {
         ) -> mote_status,
     >,
     /// Joins the group `group` on the interface `group->scope`, or on all suitable ones when
-    /// that is 0.
+    /// that is 0. Joining again is no error. `MOTE_ERR_INVALID` when it is no group,
+    /// `MOTE_ERR_NOT_FOUND` when there is no such interface, `MOTE_ERR_FULL`, `MOTE_ERR_UNSUPPORTED`,
+    /// `MOTE_ERR_IO`.
     pub join: Option<
         unsafe extern "C" fn(state: *mut c_void, socket: usize, group: *const mote_address) -> mote_status,
     >,
-    /// Leaves the group again.
+    /// Leaves the group again. Statuses as for `join`; `MOTE_ERR_NOT_FOUND` when it was not joined, too.
     pub leave: Option<
         unsafe extern "C" fn(state: *mut c_void, socket: usize, group: *const mote_address) -> mote_status,
     >,
