@@ -409,6 +409,7 @@ impl Node<'_> {
             if refused {
                 dodag.tell |= tell::REFUSED;
             }
+            self.sweep_at.hasten(cx.now);
             if let Some(parent) = parent.filter(|_| dodag.stores()) {
                 parent.refused = refused;
                 self.reselect |= refused;

@@ -245,7 +245,7 @@ struct Node<'m> {
     solicit_at: Instant,
     /// The interval to the DIS after it, in milliseconds.
     solicit_interval: u32,
-    /// When to look for routes that ended.
+    /// When to look for what has ended.
     sweep_at: Instant,
     statistics: Statistics,
 }
@@ -362,6 +362,7 @@ impl<'m> Rpl<'m> {
         for dodag in self.dodags.iter_mut() {
             self.node.advertise_own(cx, dodag);
         }
+        self.node.sweep_at.hasten(cx.now);
         Ok(())
     }
 
@@ -496,7 +497,6 @@ impl<'m> Rpl<'m> {
         if self.node.solicit_at.is_due(cx.now) {
             self.solicit(cx);
         }
-        self.node.forget_withdrawn(self.dodags);
         self.next_told()
     }
 
@@ -570,13 +570,14 @@ impl<'m> Rpl<'m> {
         dodag.map(|dodag| &dodag.prefix)
     }
 
-    /// Frees routes that ended, and tells of the new ones.
+    /// Frees what has ended, and tells of routes: those, and new ones.
     fn sweep(&mut self) -> Option<Told> {
         let node = &mut self.node;
         let now = node.now;
         if node.sweep_at == Instant::NEVER || node.sweep_at.0 > u64::from(now) * 1000 + 999 {
             return None;
         }
+        node.forget_withdrawn(self.dodags);
         let mut next = FOREVER;
         for index in 0..node.routes.len() {
             let Some(route) = node.routes.get_mut(index) else { break };
