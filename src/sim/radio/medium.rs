@@ -4,14 +4,13 @@
 
 use super::energy::Energy;
 use super::topology::{RadioLink, Topology};
-use crate::ieee802154::LinkAddress;
+use super::tuner::{Phase, Reception, Tuner};
 use crate::ieee802154::wire::{FCS_LEN, Frame, MAX_FRAME, Version, fcs, immediate_ack};
 use crate::random::{Random, Sequence};
 use crate::sim::SPIN_LIMIT;
 use crate::sim::pcap::{IEEE802154_WITH_FCS, Pcap};
-use crate::status::{Error, Result};
 use crate::time::Instant;
-use crate::transport::{Radio, RadioAddresses, RadioCapabilities, RadioContext, RadioEvent, TransmitStatus};
+use crate::transport::{RadioCapabilities, RadioContext, RadioEvent, TransmitStatus};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -80,149 +79,6 @@ pub struct AirStats {
     pub receptions: u64,
 }
 
-/// What a radio is doing besides listening.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Idle,
-    /// Waits out a back-off before it senses the carrier.
-    Backoff {
-        attempt: u8,
-        exponent: u8,
-    },
-    /// Turns round, then sends its frame.
-    Sending,
-    /// Waits for the acknowledgement of the frame with that sequence number.
-    AwaitingAck(u8),
-}
-
-/// What is received at the moment.
-#[derive(Clone, Copy, Debug)]
-struct Reception {
-    flight: usize,
-    link: RadioLink,
-    is_spoilt: bool,
-}
-
-/// One simulated radio, as its node sees it.
-#[derive(Debug)]
-pub struct Tuner {
-    capabilities: RadioCapabilities,
-    addresses: RadioAddresses,
-    channel: u8,
-    is_on: bool,
-    phase: Phase,
-    frame: [u8; MAX_FRAME],
-    len: usize,
-    /// The node has handed over a frame that is not yet under way.
-    is_loaded: bool,
-    /// An acknowledgement is being sent.
-    is_acknowledging: bool,
-    /// The signals that it hears: which, and how strong.
-    carriers: Vec<(usize, i8)>,
-    reception: Option<Reception>,
-    /// Tells events of this transmission from those of earlier ones.
-    generation: u32,
-    energy: Energy,
-    changed: u64,
-    now: u64,
-}
-
-impl Tuner {
-    fn new(capabilities: RadioCapabilities) -> Tuner {
-        Tuner {
-            capabilities,
-            addresses: RadioAddresses { extended: [0; 8], short: 0xffff, pan: 0xffff },
-            channel: 26,
-            is_on: false,
-            phase: Phase::Idle,
-            frame: [0; MAX_FRAME],
-            len: 0,
-            is_loaded: false,
-            is_acknowledging: false,
-            carriers: Vec::new(),
-            reception: None,
-            generation: 0,
-            energy: Energy::default(),
-            changed: 0,
-            now: 0,
-        }
-    }
-
-    /// Whether it puts anything on the air now.
-    const fn is_sending(&self) -> bool {
-        matches!(self.phase, Phase::Sending) || self.is_acknowledging
-    }
-
-    fn wants(&self, frame: &Frame<'_>) -> bool {
-        let pan = frame.header.destination_pan;
-        let pan_matches = pan.is_none_or(|pan| pan == self.addresses.pan || pan == 0xffff);
-        pan_matches && (self.is_named(frame) || !frame.header.destination.is_unicast())
-    }
-
-    fn is_named(&self, frame: &Frame<'_>) -> bool {
-        match frame.header.destination {
-            LinkAddress::Short(short) => short == self.addresses.short && short != 0xffff,
-            LinkAddress::Extended(extended) => extended == self.addresses.extended,
-            _ => false,
-        }
-    }
-
-    fn account(&mut self, now: u64) {
-        let spent = now - self.changed;
-        if self.is_on {
-            self.energy.receive += spent
-        } else {
-            self.energy.sleep += spent
-        }
-        self.changed = now;
-    }
-}
-
-impl Radio for Tuner {
-    fn capabilities(&self) -> RadioCapabilities {
-        self.capabilities
-    }
-
-    fn transmit(&mut self, frame: &[u8]) -> Result<()> {
-        if !self.is_on || frame.len() + FCS_LEN > MAX_FRAME {
-            return Err(Error::Io);
-        }
-        if self.is_loaded || self.phase != Phase::Idle || self.is_acknowledging {
-            return Err(Error::WouldBlock);
-        }
-        self.frame[..frame.len()].copy_from_slice(frame);
-        self.len = frame.len();
-        self.is_loaded = true;
-        Ok(())
-    }
-
-    fn channel_is_clear(&mut self) -> bool {
-        self.carriers.is_empty()
-    }
-
-    fn set_addresses(&mut self, addresses: &RadioAddresses) -> Result<()> {
-        self.addresses = *addresses;
-        Ok(())
-    }
-
-    fn set_channel(&mut self, channel: u8) -> Result<()> {
-        if !(11..=26).contains(&channel) {
-            return Err(Error::Invalid);
-        }
-        self.channel = channel;
-        Ok(())
-    }
-
-    fn enable(&mut self, on: bool) -> Result<()> {
-        self.account(self.now);
-        self.is_on = on;
-        if !on {
-            self.reception = None;
-        }
-        Ok(())
-    }
-}
-
 /// A frame on the air.
 #[derive(Debug)]
 struct Flight {
@@ -255,6 +111,8 @@ struct Station<N> {
     phase: u64,
     /// When it is to be woken, in microseconds.
     wake: u64,
+    /// When the earliest event comes that looks after that: not later, so that a deadline which moves away costs none.
+    queued: u64,
     /// Which of its lives this is.
     life: u32,
 }
@@ -285,6 +143,7 @@ impl<N: Node, W: std::io::Write> Air<N, W> {
                 random: Sequence(random.next()),
                 phase: u64::from(random.below(1000)),
                 wake: u64::MAX,
+                queued: u64::MAX,
                 life: 0,
             })
             .collect();
@@ -405,27 +264,46 @@ impl<N: Node, W: std::io::Write> Air<N, W> {
         let result = call(node, &mut cx);
         for spin in 0.. {
             assert!(spin < SPIN_LIMIT, "node {id} is due for ever at {now:?}");
-            node.poll(&mut cx);
             if node.next_deadline() > now {
                 break;
             }
+            node.poll(&mut cx);
         }
         let deadline = node.next_deadline();
-        let wake = match deadline {
+        station.wake = match deadline {
             Instant::NEVER => u64::MAX,
             Instant(ms) => ms.saturating_mul(1000).saturating_sub(station.phase).max(self.now),
         };
         let loaded = station.tuner.is_loaded;
-        if wake != station.wake {
-            station.wake = wake;
-            if wake != u64::MAX {
-                self.schedule(wake, What::Wake(id));
-            }
-        }
+        self.see_to_waking(id);
         if loaded {
             self.begin_transmission(id);
         }
         Some(result)
+    }
+
+    fn see_to_waking(&mut self, id: NodeId) {
+        let station = &mut self.stations[id];
+        let wake = station.wake;
+        if wake < station.queued {
+            station.queued = wake;
+            self.schedule(wake, What::Wake(id));
+        }
+    }
+
+    /// The time has come that a node wanted to be woken at, be it that it wants something else by now.
+    fn wake(&mut self, id: NodeId) {
+        let station = &mut self.stations[id];
+        if station.queued != self.now {
+            // An earlier one has taken its place.
+            return;
+        }
+        station.queued = u64::MAX;
+        if station.wake > self.now {
+            self.see_to_waking(id);
+        } else {
+            self.with(id, |_, _| ());
+        }
     }
 
     /// Runs until that much virtual time has passed, in microseconds.
@@ -453,10 +331,7 @@ impl<N: Node, W: std::io::Write> Air<N, W> {
 
     fn happen(&mut self, what: What) {
         match what {
-            What::Wake(id) if self.stations[id].wake == self.now => {
-                self.stations[id].wake = u64::MAX;
-                self.with(id, |_, _| ());
-            }
+            What::Wake(id) => self.wake(id),
             What::Sense(id, generation) if self.is_current(id, generation) => self.sense(id),
             What::Begin(id, generation) if self.is_current(id, generation) => self.begin(id),
             What::AckTimeout(id, generation) if self.is_current(id, generation) => {

@@ -13,7 +13,9 @@
 mod energy;
 mod medium;
 mod topology;
+mod tuner;
 
 pub use energy::{Energy, EnergyModel};
-pub use medium::{Air, AirStats, Node, NodeId, Setup, Tuner};
+pub use medium::{Air, AirStats, Node, NodeId, Setup};
 pub use topology::{Placement, Propagation, RadioLink, Topology};
+pub use tuner::Tuner;

@@ -107,9 +107,7 @@ impl Topology {
                 let lost = i32::from(propagation.loss) + random.below(2 * spread + 1) as i32 - spread as i32;
                 let delivery =
                     if distance > propagation.range { 0 } else { (1000 - lost).clamp(1, 1000) as u16 };
-                // Free space to -50 dBm at a metre, falling with the cube of the distance.
-                let rssi = (-50.0 - 30.0 * distance.max(1.0).log10()).clamp(-110.0, -20.0) as i8;
-                topology.set(from, to, Some(RadioLink { delivery, rssi }));
+                topology.set(from, to, Some(RadioLink { delivery, rssi: level(distance) }));
             }
         }
         topology
@@ -127,8 +125,7 @@ impl Topology {
 
     /// The distance between two nodes, in metres.
     pub fn distance(&self, a: usize, b: usize) -> f64 {
-        let ((x, y), (u, v)) = (self.positions[a], self.positions[b]);
-        (x - u).hypot(y - v)
+        distance(self.positions[a], self.positions[b])
     }
 
     /// Sets or cuts the link in one direction.
@@ -169,8 +166,8 @@ impl Topology {
                 }
                 hops[node] = Some(count);
                 for (other, link) in self.listeners(node) {
-                    let back = self.get(*other, node).is_some_and(|link| link.delivery > 0);
-                    if link.delivery > 0 && back && hops[*other].is_none() {
+                    let back = || self.get(*other, node).is_some_and(|link| link.delivery > 0);
+                    if link.delivery > 0 && hops[*other].is_none() && back() {
                         next.push(*other);
                     }
                 }
@@ -182,6 +179,24 @@ impl Topology {
     }
 }
 
+/// From only such operations as give the same on every machine.
+fn distance((x, y): (f64, f64), (u, v): (f64, f64)) -> f64 {
+    ((x - u) * (x - u) + (y - v) * (y - v)).sqrt()
+}
+
+/// The signal strength at a distance in metres: -50 dBm up to one metre, falling with the cube of the distance. A
+/// logarithm would depend on the machine, so the decibels are counted.
+fn level(distance: f64) -> i8 {
+    const DECIBEL: f64 = 1.258_925_411_794_167_3;
+    let mut left = distance * distance * distance * (1.0 + 1e-9);
+    let mut level = -50;
+    while left >= DECIBEL && level > -110 {
+        left /= DECIBEL;
+        level -= 1;
+    }
+    level
+}
+
 /// Nodes at random, each within range of one placed before, so that they form one network.
 fn scatter(count: usize, degree: u32, range: f64, random: &mut dyn Random) -> Vec<(f64, f64)> {
     let area = count as f64 * std::f64::consts::PI * range * range / f64::from(degree.max(1));
@@ -190,7 +205,7 @@ fn scatter(count: usize, degree: u32, range: f64, random: &mut dyn Random) -> Ve
     let mut coordinate = || f64::from(random.below(1 << 30)) / f64::from(1 << 30) * side;
     while positions.len() < count {
         let (x, y) = (coordinate(), coordinate());
-        if positions.iter().any(|(u, v)| (x - u).hypot(y - v) <= range) {
+        if positions.iter().any(|other| distance((x, y), *other) <= range) {
             positions.push((x, y));
         }
     }
@@ -211,6 +226,18 @@ mod tests {
         let line = Topology::new(31, Placement::Line, &Propagation::default(), 1);
         assert_eq!(line.hops(0)[30], Some(30));
         assert!(line.get(0, 2).is_some_and(|link| link.delivery == 0 && link.lqi() < 100));
+    }
+
+    #[test]
+    fn signals_fade_with_the_cube_of_the_distance() {
+        for tenth in 0..2_000 {
+            let metres = f64::from(tenth) / 10.0;
+            // In whole decibels, so that a tie may fall to either side.
+            let exact = (-50.0 - 30.0 * metres.max(1.0).log10()).max(-110.0);
+            let off = exact - f64::from(level(metres));
+            assert!(off > -1.0 && off < 1e-6, "{metres}: {off}");
+        }
+        assert_eq!([0.0, 1.0, 10.0, 20.0, 1000.0].map(level), [-50, -50, -80, -89, -110]);
     }
 
     #[test]
