@@ -37,6 +37,8 @@ macros = macros.strip()
 if macros:
     end = text.rindex("#ifdef __cplusplus\n}") if "#ifdef __cplusplus\n}" in text else text.rindex("#endif")
     text = text[:end] + macros + "\n\n" + text[end:]
+# What the documentation says to callers from Rust: in C it holds for every pointer, as the rules at the top say.
+text = re.sub(r"\n \*\n \* # Safety\n(?: \*(?!/)[^\n]*\n)+ \*/", "\n */", text)
 # Links of the Rust documentation.
 text = re.sub(r"\[(`[^`\n]+`)\](?:\([^)\n]*\))?", r"\1", text)
 text = re.sub(r"^(#define \w+) (-\d+)$", r"\1 (\2)", text, flags=re.M)

@@ -3,14 +3,31 @@
  *
  * Generated from src/ffi and src/port by ci/header.sh; edit it there.
  *
+ * What is here: first all constants, then all types, then all functions, and in each part together what belongs together.
+ *   mote_node_...                the loop that drives everything else: begin with mote_node_init and mote_node_run
+ *   mote_coap_...                CoAP endpoints, client and server in one
+ *   mote_mqtt_...                MQTT clients
+ *   mote_mesh_...                nodes of a mesh: IEEE 802.15.4, 6LoWPAN, IPv6 and RPL
+ *   mote_lookup_...              host names to addresses
+ *   mote_address_..., mote_status_str, mote_version
+ *   mote_port_..., mote_radio_... for ports: the system below a node, as tables of functions, and how its radio reports
+ *   mote_sim_..., mote_air_...   simulated networks, in hosted builds alone
+ * The file is the same for every build. A function whose feature was left out of a build is missing when it is linked;
+ * what a function would need of another such feature is MOTE_ERR_UNSUPPORTED.
+ *
  * Rules that hold throughout:
  * - A function that can fail returns a mote_status: 0, or one of the negative MOTE_ERR_... numbers.
  * - Outputs come last and are written only on success. NULL where something is needed is MOTE_ERR_INVALID.
+ * - Every other pointer is valid. That to an object came from its init; it may be used after the object was closed, which is
+ *   MOTE_ERR_STALE, until its memory serves for something else.
  * - Objects live in memory that the caller hands over; nothing is allocated.
  * - Configurations start with their size; zero means the default. Initialise them with the MOTE_..._INIT macros.
- * - What a callback is lent is valid until it returns. A callback may call any function, on any object.
+ * - What was started ends exactly once, by one last event to its callback, also when its object is closed.
+ * - What a callback is lent is valid until it returns. A callback may call any function, on any object, but for
+ *   mote_node_run, mote_node_poll and mote_node_close, which are MOTE_ERR_STATE there.
  * - Time is in milliseconds. UINT64_MAX means no deadline.
- * - One thread at a time drives a node and everything on it, except where a function says otherwise.
+ * - One thread at a time drives a node and calls the functions of everything on it. "Any thread", "any interrupt" say where that
+ *   is not needed.
  */
 
 #ifndef MOTE_H
@@ -691,12 +708,13 @@
 #define MOTE_MQTT_NO_RECONNECT 255
 
 /**
- * Client option: go where a server of 5.0 refers to.
+ * Client option: go where a server of 5.0 refers to. Needs a build with the feature `mqtt-redirect`.
  */
 #define MOTE_MQTT_FOLLOW_SERVER 1
 
 /**
- * Client option: messages are acknowledged by `mote_mqtt_acknowledge`, not by themselves.
+ * Client option: messages are acknowledged by `mote_mqtt_acknowledge`, not by themselves. Needs a build with the
+ * feature `mqtt-deferred`.
  */
 #define MOTE_MQTT_DEFERRED 2
 
@@ -1687,10 +1705,10 @@ typedef struct mote_port_tun {
  * it points to, until that node is closed. One table may serve any number of nodes.
  *
  * Unless it says otherwise, a function of a service is called from the node's thread alone, with the
- * state of the node's port first; it never blocks, and never calls back into the library; it writes
- * its outputs on success alone; what it is lent it may read until it returns. Services other than
- * the clock and entropy may be NULL, and so may functions; what needs them is refused with
- * `MOTE_ERR_UNSUPPORTED`.
+ * state of the node's port first; it never blocks, and calls nothing of the library but what may be called
+ * from any interrupt; it writes its outputs on success alone; what it is lent it may read until it
+ * returns. Services other than the clock and entropy may be NULL, and so may functions; what needs
+ * them is refused with `MOTE_ERR_UNSUPPORTED`.
  */
 typedef struct mote_port {
     /**
@@ -1771,7 +1789,7 @@ typedef struct mote_air_statistics {
      */
     uint32_t size;
     /**
-     * Must be 0.
+     * 0.
      */
     uint32_t reserved;
     /**
@@ -1892,7 +1910,7 @@ typedef struct mote_coap_config {
      */
     uint32_t size;
     /**
-     * Which of `MOTE_UDP_...` open options the socket gets.
+     * Which of `MOTE_UDP_...` open options the socket gets, unless there is a `transport`.
      */
     uint32_t udp_options;
     /**
@@ -1978,7 +1996,7 @@ typedef struct mote_coap_config {
      */
     const uint16_t *recognised;
     /**
-     * How many.
+     * How many, up to 64.
      */
     size_t recognised_count;
 } mote_coap_config;
@@ -2113,7 +2131,7 @@ typedef struct mote_coap_options {
      */
     uint16_t number;
     /**
-     * Must be 0.
+     * 0.
      */
     uint16_t reserved;
 } mote_coap_options;
@@ -2177,7 +2195,7 @@ typedef struct mote_coap_event {
      */
     uint16_t message_id;
     /**
-     * Must be 0.
+     * 0.
      */
     uint16_t reserved;
     /**
@@ -2254,7 +2272,7 @@ typedef struct mote_coap_request_config {
      */
     const struct mote_coap_option *options;
     /**
-     * How many.
+     * How many, up to 1024.
      */
     size_t option_count;
     /**
@@ -2440,7 +2458,7 @@ typedef struct mote_coap_incoming {
      */
     uint16_t message_id;
     /**
-     * Must be 0.
+     * 0.
      */
     uint16_t reserved;
     /**
@@ -2528,7 +2546,7 @@ typedef struct mote_coap_resource_config {
      */
     const uint16_t *produces;
     /**
-     * How many.
+     * How many, up to 256.
      */
     size_t produces_count;
     /**
@@ -2536,7 +2554,7 @@ typedef struct mote_coap_resource_config {
      */
     const uint16_t *consumes;
     /**
-     * How many.
+     * How many, up to 256.
      */
     size_t consumes_count;
     /**
@@ -2583,7 +2601,7 @@ typedef struct mote_coap_response {
      */
     const struct mote_coap_option *options;
     /**
-     * How many.
+     * How many, up to 1024.
      */
     size_t option_count;
     /**
@@ -2720,7 +2738,7 @@ typedef struct mote_mesh_config {
      */
     uint32_t size;
     /**
-     * One of `MOTE_MESH_ROUTER`, `MOTE_MESH_LEAF`, `MOTE_MESH_ROOT`, `MOTE_MESH_HOST`.
+     * One of `MOTE_MESH_ROUTER` (the default), `MOTE_MESH_LEAF`, `MOTE_MESH_ROOT`, `MOTE_MESH_HOST`.
      */
     uint32_t role;
     /**
@@ -2741,7 +2759,7 @@ typedef struct mote_mesh_config {
      */
     uint8_t eui64[8];
     /**
-     * The PAN ID. Default 0xabcd.
+     * The PAN ID; `MOTE_MESH_NONE` stands for 0. Default 0xabcd.
      */
     uint16_t pan_id;
     /**
@@ -3304,7 +3322,7 @@ typedef struct mote_mqtt_event {
      */
     uint8_t last;
     /**
-     * Must be 0.
+     * 0.
      */
     uint16_t reserved;
     /**
@@ -3316,12 +3334,12 @@ typedef struct mote_mqtt_event {
      */
     uint32_t total;
     /**
-     * `MOTE_MQTT_DISCONNECTED`: when the next attempt is made, in milliseconds;
-     * `MOTE_MQTT_NO_RETRY` for none.
+     * `MOTE_MQTT_DISCONNECTED`: in how many milliseconds the next attempt is made;
+     * `MOTE_MQTT_NO_RETRY` for none, and in every other event.
      */
     uint32_t retry_after;
     /**
-     * Must be 0.
+     * 0.
      */
     uint32_t reserved2;
     /**
@@ -3434,7 +3452,7 @@ typedef struct mote_mqtt_config {
      */
     uint16_t receive_maximum;
     /**
-     * Topic aliases that the server may use (5.0). Default 0.
+     * Topic aliases that the server may use (5.0). Needs a build with the feature `mqtt-alias`. Default 0.
      */
     uint16_t topic_alias_maximum;
     /**
@@ -3456,7 +3474,7 @@ typedef struct mote_mqtt_config {
     uint32_t reconnect_ceiling;
     /**
      * Names the session among the records of the port's store, so that what is in flight
-     * survives a restart. Default 0: it does not.
+     * survives a restart. Needs a build with the feature `mqtt-store`. Default 0: it does not.
      */
     uint32_t store_owner;
     /**
@@ -3574,7 +3592,8 @@ typedef struct mote_mqtt_publish_config {
      */
     uint8_t retain;
     /**
-     * 1: the payload, of `total` bytes, is given in parts; see `mote_mqtt_publish_chunk`.
+     * 1: the payload, of `total` bytes, is given in parts; see `mote_mqtt_publish_chunk`. Needs a build with the
+     * feature `mqtt-stream`.
      */
     uint8_t parts;
     /**
@@ -3683,7 +3702,7 @@ typedef struct mote_mqtt_subscribe_config {
     size_t property_count;
     /**
      * SUBSCRIBE: is told of the messages that match one of the filters. May be NULL: then the
-     * client's callback is. Not used by UNSUBSCRIBE.
+     * client's callback is. Not used by UNSUBSCRIBE. Needs a build with the feature `mqtt-filters`.
      */
     mote_mqtt_callback handler;
     /**
@@ -3709,11 +3728,12 @@ typedef struct mote_node_config {
      */
     uint32_t size;
     /**
-     * How many objects (CoAP endpoints, MQTT clients, ...) can be attached. Default 8.
+     * How many objects (CoAP endpoints, MQTT clients, look-ups, ...) can be attached. Default 8.
      */
     uint16_t objects;
     /**
-     * How many sockets, connections and name look-ups can be open. Default 12.
+     * How many sockets, connections and name look-ups can be open. A client takes up to 3 while it connects; a mesh takes
+     * one for its radio, one for each transport and one for a host's interface. Default 12.
      */
     uint16_t sources;
     /**
@@ -3837,7 +3857,7 @@ typedef struct mote_sim_statistics {
      */
     uint32_t size;
     /**
-     * Must be 0.
+     * 0.
      */
     uint32_t reserved;
     /**
@@ -4059,9 +4079,6 @@ extern "C" {
  *
  * `text` is lent for the call. `address` is written only on success.
  * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_MALFORMED` when the text is no literal. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_address_parse(struct mote_bytes text, struct mote_address *address);
 
@@ -4071,9 +4088,6 @@ mote_status mote_address_parse(struct mote_bytes text, struct mote_address *addr
  * `text` has room for `capacity` bytes, of which `MOTE_ADDRESS_TEXT` always suffice; `len`
  * gets the number of bytes written. `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_TOO_LARGE` when
  * there is too little room. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_address_format(const struct mote_address *address,
                                 uint8_t *text,
@@ -4091,17 +4105,11 @@ mote_status mote_address_format(const struct mote_address *address,
  *
  * It is freed by `mote_air_free`. `MOTE_ERR_INVALID` for NULL or a member out of its range,
  * `MOTE_ERR_VERSION`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_air_new(const struct mote_air_config *config, struct mote_air **air);
 
 /**
  * Frees a simulated channel. Every node on it must have been closed. NULL is a no-op.
- *
- * # Safety
- * `air` is NULL or came from `mote_air_new` and was not freed.
  */
 void mote_air_free(struct mote_air *air);
 
@@ -4111,9 +4119,6 @@ void mote_air_free(struct mote_air *air);
  * least 4.
  *
  * `MOTE_ERR_NOT_FOUND` for a place that there is not, `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_air_port(struct mote_air *air, uint32_t id, const struct mote_port **port);
 
@@ -4122,9 +4127,6 @@ mote_status mote_air_port(struct mote_air *air, uint32_t id, const struct mote_p
  *
  * `node` was made with the port of that place and stays open until `mote_air_detach`.
  * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_INVALID`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_air_attach(struct mote_air *air, uint32_t id, struct mote_node *node);
 
@@ -4132,9 +4134,6 @@ mote_status mote_air_attach(struct mote_air *air, uint32_t id, struct mote_node 
  * Switches off the node at place `id`, as when its battery is empty; it can be closed then.
  *
  * `MOTE_ERR_NOT_FOUND`, also when none was there; `MOTE_ERR_INVALID`.
- *
- * # Safety
- * `air` is NULL or valid.
  */
 mote_status mote_air_detach(struct mote_air *air, uint32_t id);
 
@@ -4143,9 +4142,6 @@ mote_status mote_air_detach(struct mote_air *air, uint32_t id);
  * arrive, at `rssi` dBm; 0 cuts the link.
  *
  * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_INVALID` for a delivery over 1000 or NULL.
- *
- * # Safety
- * `air` is NULL or valid.
  */
 mote_status mote_air_set_link(struct mote_air *air,
                               uint32_t from,
@@ -4159,25 +4155,16 @@ mote_status mote_air_set_link(struct mote_air *air,
  * functions of the channel.
  *
  * `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * `air` is NULL or valid.
  */
 mote_status mote_air_run(struct mote_air *air, uint64_t until);
 
 /**
  * The virtual time in milliseconds. `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_air_now(struct mote_air *air, uint64_t *now);
 
 /**
  * Starts to capture every frame that is sent. `MOTE_ERR_IO`, `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * `air` is NULL or valid.
  */
 mote_status mote_air_capture(struct mote_air *air);
 
@@ -4186,9 +4173,6 @@ mote_status mote_air_capture(struct mote_air *air);
  * 195), until the next capture is ended or the channel is freed.
  *
  * `MOTE_ERR_STATE` when none was started, `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_air_captured(struct mote_air *air, struct mote_bytes *capture);
 
@@ -4197,9 +4181,6 @@ mote_status mote_air_captured(struct mote_air *air, struct mote_bytes *capture);
  *
  * `statistics->size` must be `sizeof(mote_air_statistics)` of the caller's header; no more is
  * written. `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_air_get_statistics(struct mote_air *air, struct mote_air_statistics *statistics);
 
@@ -4208,23 +4189,18 @@ mote_status mote_air_get_statistics(struct mote_air *air, struct mote_air_statis
  *
  * `place->size` must be `sizeof(mote_air_place)` of the caller's header; no more is written.
  * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_air_get_place(struct mote_air *air, uint32_t id, struct mote_air_place *place);
 
 /**
  * How many bytes `mote_coap_init` needs for `config`, whatever the alignment of the block.
  *
- * `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
- * `MOTE_ERR_VERSION` for a config from a newer header that asks for what this build lacks. Any
- * thread.
- *
- * # Safety
- * The pointers are NULL or valid.
+ * `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range (some of
+ * these only `mote_coap_init` finds), `MOTE_ERR_VERSION` for a config from a newer header that asks for
+ * what this build lacks. Any thread.
  */
-mote_status mote_coap_size(const struct mote_coap_config *config, size_t *size);
+mote_status mote_coap_size(const struct mote_coap_config *config,
+                           size_t *size);
 
 /**
  * Makes an endpoint, client and server in one, in `memory`, which is its until
@@ -4245,9 +4221,6 @@ mote_status mote_coap_size(const struct mote_coap_config *config, size_t *size);
  * `MOTE_ERR_UNSUPPORTED` when the port has no UDP; `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_NOT_FOUND` when `local` is no address of this system, `MOTE_ERR_IO`;
  * `MOTE_ERR_STALE` when the node or the transport is closed; `MOTE_ERR_STATE` when the transport
  * has another owner; `MOTE_ERR_VERSION`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_init(uint8_t *memory,
                            size_t memory_size,
@@ -4261,9 +4234,6 @@ mote_status mote_coap_init(uint8_t *memory,
  * this returns; exchanges and resources are forgotten. What is observed is deregistered at its
  * server, once and without waiting for an answer (RFC 7641 section 3.6). May be called inside any
  * callback, of this endpoint too. `MOTE_ERR_STALE` when it is closed already.
- *
- * # Safety
- * `coap` is NULL or came from `mote_coap_init`.
  */
 mote_status mote_coap_close(struct mote_coap *coap);
 
@@ -4271,9 +4241,6 @@ mote_status mote_coap_close(struct mote_coap *coap);
  * The address and port that the endpoint receives at.
  *
  * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`, also when the socket was lost.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_coap_local_address(const struct mote_coap *coap, struct mote_address *address);
 
@@ -4282,9 +4249,6 @@ mote_status mote_coap_local_address(const struct mote_coap *coap, struct mote_ad
  *
  * `statistics->size` must be `sizeof(mote_coap_statistics)` of the caller's header; no more is
  * written. `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_coap_get_statistics(const struct mote_coap *coap,
                                      struct mote_coap_statistics *statistics);
@@ -4295,17 +4259,11 @@ mote_status mote_coap_get_statistics(const struct mote_coap *coap,
  *
  * `group->scope` is the interface, 0 for all that suit; its port is not used.
  * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_UNSUPPORTED`, `MOTE_ERR_STALE`, and what the port says.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_coap_join(struct mote_coap *coap, const struct mote_address *group);
 
 /**
  * Ends what `mote_coap_join` began. The same statuses.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_coap_leave(struct mote_coap *coap, const struct mote_address *group);
 
@@ -4315,9 +4273,6 @@ mote_status mote_coap_leave(struct mote_coap *coap, const struct mote_address *g
  * `rest` is what is left of the document, at first all of it; it is moved on. The link points
  * into the document. `MOTE_ERR_END` after the last; `MOTE_ERR_MALFORMED` where the grammar is
  * broken; `MOTE_ERR_INVALID` for NULL. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_link_next(struct mote_bytes *rest, struct mote_coap_link *link);
 
@@ -4327,9 +4282,6 @@ mote_status mote_coap_link_next(struct mote_bytes *rest, struct mote_coap_link *
  * `rest` is what is left of `link.attributes`, at first all of it; it is moved on. The attribute
  * points into it. `MOTE_ERR_END` after the last; `MOTE_ERR_MALFORMED`, `MOTE_ERR_INVALID` for
  * NULL. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_attribute_next(struct mote_bytes *rest,
                                      struct mote_coap_attribute *attribute);
@@ -4339,9 +4291,6 @@ mote_status mote_coap_attribute_next(struct mote_bytes *rest,
  *
  * `text` has room for `capacity` bytes, of which `attribute->value.len` always suffice; `len`
  * gets the number written. `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_INVALID` for NULL. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_attribute_value(const struct mote_coap_attribute *attribute,
                                       uint8_t *text,
@@ -4353,9 +4302,6 @@ mote_status mote_coap_attribute_value(const struct mote_coap_attribute *attribut
  *
  * `matches` gets 1 or 0. `MOTE_ERR_MALFORMED` when `filter` is no name and value or the link's
  * attributes break the grammar, `MOTE_ERR_INVALID` for NULL. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_link_matches(const struct mote_coap_link *link,
                                    struct mote_bytes filter,
@@ -4391,9 +4337,6 @@ mote_status mote_coap_link_matches(const struct mote_coap_link *link,
  * `mote_coap_start` says, `MOTE_ERR_CLOSED` when the endpoint was closed meanwhile.
  *
  * The statuses of `mote_coap_start` and `mote_lookup_start`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_start_by_name(uint8_t *memory,
                                     size_t memory_size,
@@ -4407,9 +4350,6 @@ mote_status mote_coap_start_by_name(uint8_t *memory,
  *
  * `options` is moved on. `option->value` is lent as long as the message. `MOTE_ERR_END` after
  * the last, `MOTE_ERR_INVALID` for NULL. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid; `options` came from the library.
  */
 mote_status mote_coap_option_next(struct mote_coap_options *options,
                                   struct mote_coap_option *option);
@@ -4419,9 +4359,6 @@ mote_status mote_coap_option_next(struct mote_coap_options *options,
  *
  * `options` stays as it is. `option->value` is lent as long as the message.
  * `MOTE_ERR_NOT_FOUND`, `MOTE_ERR_INVALID` for NULL. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid; `options` came from the library.
  */
 mote_status mote_coap_option_find(const struct mote_coap_options *options,
                                   uint16_t number,
@@ -4434,9 +4371,6 @@ mote_status mote_coap_option_find(const struct mote_coap_options *options,
  * NULL, when nothing is said at all, or a direction without language; `MOTE_ERR_MALFORMED` for a
  * text that is no UTF-8; `MOTE_ERR_TOO_LARGE` when there is too little room;
  * `MOTE_ERR_VERSION`. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_problem_write(const struct mote_coap_problem *problem,
                                     uint8_t *body,
@@ -4448,9 +4382,6 @@ mote_status mote_coap_problem_write(const struct mote_coap_problem *problem,
  *
  * `problem->size` must be `sizeof(mote_coap_problem)` of the caller's header; the texts point into
  * `body`. `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_MALFORMED`. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_problem_read(struct mote_bytes body, struct mote_coap_problem *problem);
 
@@ -4458,15 +4389,12 @@ mote_status mote_coap_problem_read(struct mote_bytes body, struct mote_coap_prob
  * One of the numbers of options that could not be processed (RFC 9290 section 3.1.1), counted from 0.
  *
  * `MOTE_ERR_END` beyond the last, `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_MALFORMED`. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_problem_unprocessed(struct mote_bytes body, size_t index, uint16_t *option);
 
 /**
  * Starts a request (RFC 7252 section 5). Its callback gets exactly one event with `last` set, from
- * `mote_node_run` or `mote_node_poll`, never from inside this call, unless this call fails.
+ * `mote_node_run`, `mote_node_poll` or `mote_coap_close`, never from inside this call; and none when this call fails.
  *
  * ```c
  * mote_coap_request_config config = { MOTE_COAP_REQUEST_CONFIG_INIT, .method = MOTE_COAP_FETCH };
@@ -4483,9 +4411,6 @@ mote_status mote_coap_problem_unprocessed(struct mote_bytes body, size_t index, 
  * that is (`mote_coap_start_by_name` finds out); `MOTE_ERR_FULL` when `requests`, `peers` or `pool` of the endpoint are used up;
  * `MOTE_ERR_TOO_LARGE` when the options leave no room in a message; `MOTE_ERR_STALE`,
  * `MOTE_ERR_VERSION`, and what the transport says.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_start(struct mote_coap *coap,
                             const struct mote_coap_request_config *config,
@@ -4497,9 +4422,6 @@ mote_status mote_coap_start(struct mote_coap *coap,
  *
  * `request` may be NULL. `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_FULL`, `MOTE_ERR_STALE`, and
  * what the transport says.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_ping(struct mote_coap *coap,
                            const struct mote_address *remote,
@@ -4514,10 +4436,7 @@ mote_status mote_coap_ping(struct mote_coap *coap,
  * end of the body; it is copied. `more` is 1 when the body goes on after it.
  *
  * `MOTE_ERR_STATE` when no block is wanted, `MOTE_ERR_INVALID` when more is to follow but too
- * little was given, `MOTE_ERR_FULL` (try again), `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
+ * little was given, `MOTE_ERR_FULL` (try again), `MOTE_ERR_STALE`. In builds with the feature `coap-block`.
  */
 mote_status mote_coap_supply(struct mote_coap *coap,
                              mote_coap_request request,
@@ -4529,9 +4448,6 @@ mote_status mote_coap_supply(struct mote_coap *coap,
  * with `MOTE_ERR_CANCELLED`, comes from the node's next turn, never from inside this call.
  *
  * `MOTE_ERR_STALE` when it has ended already, `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * `coap` is NULL or came from `mote_coap_init`.
  */
 mote_status mote_coap_cancel(struct mote_coap *coap, mote_coap_request request);
 
@@ -4550,9 +4466,6 @@ mote_status mote_coap_cancel(struct mote_coap *coap, mote_coap_request request);
  * `MOTE_ERR_INVALID` for NULL, unknown flags or a path without `/` in front; `MOTE_ERR_MALFORMED` for a path or attributes
  * that are no UTF-8 or no link format; `MOTE_ERR_FULL` when `resources` of the endpoint are used up;
  * `MOTE_ERR_VERSION`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_resource_add(struct mote_coap *coap,
                                    const struct mote_coap_resource_config *config,
@@ -4564,9 +4477,6 @@ mote_status mote_coap_resource_add(struct mote_coap *coap,
  * be answered.
  *
  * `MOTE_ERR_STALE` when it is gone already, `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * `coap` is NULL or came from `mote_coap_init`.
  */
 mote_status mote_coap_resource_remove(struct mote_coap *coap, mote_coap_resource resource);
 
@@ -4577,9 +4487,6 @@ mote_status mote_coap_resource_remove(struct mote_coap *coap, mote_coap_resource
  *
  * From another thread: post a function to the node that calls this (`mote_node_post`).
  * `MOTE_ERR_STALE` for a resource that is gone, `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * `coap` is NULL or came from `mote_coap_init`.
  */
 mote_status mote_coap_notify(struct mote_coap *coap, mote_coap_resource resource);
 
@@ -4593,9 +4500,6 @@ mote_status mote_coap_notify(struct mote_coap *coap, mote_coap_resource resource
  * for NULL, a code that is no response or a payload that does not hold what was asked for;
  * `MOTE_ERR_TOO_LARGE` when the options leave no room; `MOTE_ERR_FULL` when the pool is used
  * up; `MOTE_ERR_VERSION`. After any of these but `MOTE_ERR_STALE` it may be answered again.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_respond(struct mote_coap *coap,
                               mote_coap_exchange exchange,
@@ -4606,9 +4510,6 @@ mote_status mote_coap_respond(struct mote_coap *coap,
  * nothing but these. Without payload there is no content format.
  *
  * Every status of `mote_coap_respond`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_reply(struct mote_coap *coap,
                             mote_coap_exchange exchange,
@@ -4619,10 +4520,7 @@ mote_status mote_coap_reply(struct mote_coap *coap,
 /**
  * How many peers observe resources of this endpoint at present.
  *
- * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
+ * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`. In builds with the feature `coap-observe`.
  */
 mote_status mote_coap_observers(const struct mote_coap *coap, size_t *count);
 
@@ -4630,9 +4528,6 @@ mote_status mote_coap_observers(const struct mote_coap *coap, size_t *count);
  * Gets the resource at `uri`, which ends with a NUL: `mote_coap_start` with nothing but these.
  *
  * `request` may be NULL. Every status of `mote_coap_start`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_get(struct mote_coap *coap,
                           const char *uri,
@@ -4644,10 +4539,7 @@ mote_status mote_coap_get(struct mote_coap *coap,
  * Observes the resource at `uri`, which ends with a NUL (RFC 7641): the callback gets its state
  * now and whenever it changes, until `mote_coap_cancel`.
  *
- * `request` may be NULL. Every status of `mote_coap_start`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
+ * `request` may be NULL. Every status of `mote_coap_start`. In builds with the feature `coap-observe`.
  */
 mote_status mote_coap_observe(struct mote_coap *coap,
                               const char *uri,
@@ -4661,9 +4553,6 @@ mote_status mote_coap_observe(struct mote_coap *coap,
  *
  * The payload must stay as it is until the last event: the library takes it from there block by
  * block when it is large. `request` may be NULL. Every status of `mote_coap_start`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_send(struct mote_coap *coap,
                            uint8_t method,
@@ -4681,9 +4570,6 @@ mote_status mote_coap_send(struct mote_coap *coap,
  * `MOTE_ERR_MALFORMED` when it is no absolute URI, has a fragment or user information;
  * `MOTE_ERR_UNSUPPORTED` for another scheme; `MOTE_ERR_TOO_LARGE` when a part is longer than
  * its option may be; `MOTE_ERR_INVALID` for NULL. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_uri_parse(struct mote_bytes text, struct mote_coap_uri *uri);
 
@@ -4696,9 +4582,6 @@ mote_status mote_coap_uri_parse(struct mote_bytes text, struct mote_coap_uri *ur
  *
  * The statuses of `mote_coap_uri_parse`; `MOTE_ERR_TOO_LARGE` also when there is too little
  * room. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_uri_options(struct mote_bytes text,
                                   const struct mote_address *destination,
@@ -4718,9 +4601,6 @@ mote_status mote_coap_uri_options(struct mote_bytes text,
  *
  * `MOTE_ERR_INVALID` for NULL, an unknown scheme, options out of order; `MOTE_ERR_MALFORMED`
  * when Uri-Host is no host; `MOTE_ERR_TOO_LARGE` when there is too little room. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_coap_uri_compose(uint32_t uri_scheme,
                                   const struct mote_address *destination,
@@ -4733,7 +4613,7 @@ mote_status mote_coap_uri_compose(uint32_t uri_scheme,
 
 /**
  * Looks a host name up; an address literal stands for itself. The callback is called once, from
- * `mote_node_run` or `mote_node_poll`, never from inside this call, unless this call fails or
+ * `mote_node_run` or `mote_node_poll`, never from inside this call; and not at all when this call fails or
  * `mote_lookup_cancel` comes first.
  *
  * ```c
@@ -4748,9 +4628,6 @@ mote_status mote_coap_uri_compose(uint32_t uri_scheme,
  * `MOTE_ERR_INVALID` for NULL or an empty name; `MOTE_ERR_NO_MEMORY` when the block is too
  * small; `MOTE_ERR_FULL` when the node or the port has no room for it; `MOTE_ERR_UNSUPPORTED`
  * when the port resolves no names; `MOTE_ERR_STALE` when the node is closed.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_lookup_start(uint8_t *memory,
                               size_t memory_size,
@@ -4764,23 +4641,18 @@ mote_status mote_lookup_start(uint8_t *memory,
 /**
  * Ends a look-up without calling its callback; its memory is the application's again. NULL is
  * a no-op. `MOTE_ERR_STALE` when it has ended already.
- *
- * # Safety
- * `lookup` is NULL or came from `mote_lookup_start`, and its block has not been reused.
  */
 mote_status mote_lookup_cancel(struct mote_lookup *lookup);
 
 /**
  * How many bytes `mote_mesh_init` needs for `config`, whatever the alignment of the block.
  *
- * `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
- * `MOTE_ERR_VERSION` for a config from a newer header that asks for what this build lacks. Any
- * thread.
- *
- * # Safety
- * The pointers are NULL or valid.
+ * `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range (some of
+ * these only `mote_mesh_init` finds), `MOTE_ERR_VERSION` for a config from a newer header that asks for
+ * what this build lacks. Any thread.
  */
-mote_status mote_mesh_size(const struct mote_mesh_config *config, size_t *size);
+mote_status mote_mesh_size(const struct mote_mesh_config *config,
+                           size_t *size);
 
 /**
  * Makes a node of the mesh in `memory`, which is its until `mote_mesh_close`. It is idle until
@@ -4800,9 +4672,6 @@ mote_status mote_mesh_size(const struct mote_mesh_config *config, size_t *size);
  * `MOTE_ERR_UNSUPPORTED` when the port has no radio; `MOTE_ERR_STATE` when the node has no
  * `radio_frames`, or drives a mesh already: there is one radio; `MOTE_ERR_STALE` when the node is closed; `MOTE_ERR_VERSION`; what the radio
  * says.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_mesh_init(uint8_t *memory,
                            size_t memory_size,
@@ -4816,9 +4685,6 @@ mote_status mote_mesh_init(uint8_t *memory,
  * Each ping under way ends with a last `MOTE_MESH_PING_FAILED`, whose status is `MOTE_ERR_CLOSED`, before this
  * returns. May be called inside any callback, of this object too.
  * `MOTE_ERR_STALE` when it is closed already.
- *
- * # Safety
- * `mesh` is NULL or came from `mote_mesh_init`.
  */
 mote_status mote_mesh_close(struct mote_mesh *mesh);
 
@@ -4828,9 +4694,6 @@ mote_status mote_mesh_close(struct mote_mesh *mesh);
  *
  * `MOTE_ERR_STATE` when it was started already or its role is root; `MOTE_ERR_INVALID`,
  * `MOTE_ERR_STALE`, what the radio says.
- *
- * # Safety
- * `mesh` is NULL or came from `mote_mesh_init`.
  */
 mote_status mote_mesh_join(struct mote_mesh *mesh);
 
@@ -4840,9 +4703,6 @@ mote_status mote_mesh_join(struct mote_mesh *mesh);
  * `root` is copied. `MOTE_ERR_STATE` when it was started already or its role is another;
  * `MOTE_ERR_INVALID` for NULL, a prefix that is none or a parameter out of range;
  * `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`, what the radio says.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_start_root(struct mote_mesh *mesh, const struct mote_mesh_root_config *root);
 
@@ -4850,9 +4710,6 @@ mote_status mote_mesh_start_root(struct mote_mesh *mesh, const struct mote_mesh_
  * As the root of the instance, has every node choose its place in the DODAG anew.
  *
  * `MOTE_ERR_STATE` when this node is not the root, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * `mesh` is NULL or came from `mote_mesh_init`.
  */
 mote_status mote_mesh_repair(struct mote_mesh *mesh, uint8_t instance);
 
@@ -4860,13 +4717,10 @@ mote_status mote_mesh_repair(struct mote_mesh *mesh, uint8_t instance);
  * Sends an echo request with `data`. Ends in exactly one `MOTE_MESH_PING_REPLY` or
  * `MOTE_MESH_PING_FAILED`, the latter after `timeout` milliseconds at the latest.
  *
- * `hop_limit` 0 is the default. `data` is lent for the call. `ping` gets the handle that the
- * event carries. `MOTE_ERR_FULL` when as many pings as configured are under way, or the queue is
+ * `hop_limit` 0 is the default; with a `timeout` of 0 it fails at the node's next turn. `data` is lent for the call.
+ * `ping` gets the handle that the event carries. `MOTE_ERR_FULL` when as many pings as configured are under way, or the queue is
  * full; `MOTE_ERR_UNREACHABLE` without a way or an own address; `MOTE_ERR_TOO_LARGE`,
  * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_ping(struct mote_mesh *mesh,
                            const struct mote_address *address,
@@ -4876,36 +4730,30 @@ mote_status mote_mesh_ping(struct mote_mesh *mesh,
                            uint32_t *ping);
 
 /**
- * Gives up a ping; `MOTE_MESH_PING_FAILED` with `MOTE_ERR_CANCELLED` follows.
+ * Gives up a ping. `MOTE_MESH_PING_FAILED` with `MOTE_ERR_CANCELLED` comes from the node's next turn, never from
+ * inside this call.
  *
  * `MOTE_ERR_STALE` when it has ended already, `MOTE_ERR_INVALID`.
- *
- * # Safety
- * `mesh` is NULL or came from `mote_mesh_init`.
  */
-mote_status mote_mesh_ping_cancel(struct mote_mesh *mesh, uint32_t ping);
+mote_status mote_mesh_ping_cancel(struct mote_mesh *mesh,
+                                  uint32_t ping);
 
 /**
  * Opens a UDP socket at `local`: its port, or a free one if that is 0; its address, or all own
  * addresses and groups if that is `::`. Datagrams come as `MOTE_MESH_UDP`.
  *
  * `MOTE_ERR_ADDRESS_IN_USE`, `MOTE_ERR_FULL`, `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_udp_open(struct mote_mesh *mesh,
                                const struct mote_address *local,
                                uint32_t *socket);
 
 /**
- * Closes a UDP socket. `MOTE_ERR_STALE` when it is closed already, `MOTE_ERR_STATE` when it is
+ * Closes a UDP socket; no event follows. `MOTE_ERR_STALE` when it is closed already, `MOTE_ERR_STATE` when it is
  * a transport, which its owner closes; `MOTE_ERR_INVALID`.
- *
- * # Safety
- * `mesh` is NULL or came from `mote_mesh_init`.
  */
-mote_status mote_mesh_udp_close(struct mote_mesh *mesh, uint32_t socket);
+mote_status mote_mesh_udp_close(struct mote_mesh *mesh,
+                                uint32_t socket);
 
 /**
  * Sends a datagram from a socket to `remote`.
@@ -4913,9 +4761,6 @@ mote_status mote_mesh_udp_close(struct mote_mesh *mesh, uint32_t socket);
  * `data` is lent for the call. `MOTE_ERR_FULL` or `MOTE_ERR_WOULD_BLOCK` when the queue is full:
  * try again later; `MOTE_ERR_UNREACHABLE` without a way or an own address;
  * `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_udp_send(struct mote_mesh *mesh,
                                uint32_t socket,
@@ -4926,11 +4771,8 @@ mote_status mote_mesh_udp_send(struct mote_mesh *mesh,
  * Opens a UDP socket over the mesh as a transport for another object, such as a CoAP endpoint:
  * `mote_coap_config.transport`. `local` as in `mote_mesh_udp_open`.
  *
- * It is closed by the object that takes it over, or with the mesh. `MOTE_ERR_ADDRESS_IN_USE`,
+ * It is closed with the object that takes it over, or with the mesh. `MOTE_ERR_ADDRESS_IN_USE`,
  * `MOTE_ERR_FULL`, `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_udp_transport(struct mote_mesh *mesh,
                                     const struct mote_address *local,
@@ -4940,9 +4782,6 @@ mote_status mote_mesh_udp_transport(struct mote_mesh *mesh,
  * Listens to a multicast group, or no longer when `join` is 0.
  *
  * `MOTE_ERR_INVALID` for NULL or what is no group, `MOTE_ERR_FULL`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_group(struct mote_mesh *mesh, const struct mote_address *group, uint8_t join);
 
@@ -4953,9 +4792,6 @@ mote_status mote_mesh_group(struct mote_mesh *mesh, const struct mote_address *g
  * `packet` is copied before the call returns. `MOTE_ERR_WOULD_BLOCK` when `host_queue` has no
  * room now; `MOTE_ERR_UNREACHABLE` when it is 0; `MOTE_ERR_TOO_LARGE` over 65,535 bytes;
  * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_host_packet(struct mote_mesh *mesh, struct mote_bytes packet);
 
@@ -4970,9 +4806,6 @@ mote_status mote_mesh_host_packet(struct mote_mesh *mesh, struct mote_bytes pack
  * `host_queue` of 0, and when it is open already; `MOTE_ERR_UNSUPPORTED` when the port has no such
  * interfaces, or the host does not let us have one; `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`, what the
  * port says.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_host_open(struct mote_mesh *mesh,
                                 struct mote_bytes name,
@@ -4984,9 +4817,6 @@ mote_status mote_mesh_host_open(struct mote_mesh *mesh,
  *
  * `neighbour->size` must be set. Places change when neighbours come and go.
  * `MOTE_ERR_END` past the last one, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_get_neighbour(const struct mote_mesh *mesh,
                                     uint32_t index,
@@ -4997,9 +4827,6 @@ mote_status mote_mesh_get_neighbour(const struct mote_mesh *mesh,
  *
  * `route->size` must be set. Places change when routes come and go.
  * `MOTE_ERR_END` past the last one, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_get_route(const struct mote_mesh *mesh,
                                 uint32_t index,
@@ -5010,9 +4837,6 @@ mote_status mote_mesh_get_route(const struct mote_mesh *mesh,
  *
  * `dodag->size` must be set. `MOTE_ERR_END` past the last one, `MOTE_ERR_INVALID`,
  * `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_get_dodag(const struct mote_mesh *mesh,
                                 uint32_t index,
@@ -5023,9 +4847,6 @@ mote_status mote_mesh_get_dodag(const struct mote_mesh *mesh,
  *
  * Addresses that are still being registered are left out. `MOTE_ERR_END` past the last one,
  * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_get_address(const struct mote_mesh *mesh,
                                   uint32_t index,
@@ -5036,9 +4857,6 @@ mote_status mote_mesh_get_address(const struct mote_mesh *mesh,
  *
  * `statistics->size` must be `sizeof(mote_mesh_statistics)` of the caller's header; no more is
  * written. `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mesh_get_statistics(const struct mote_mesh *mesh,
                                      struct mote_mesh_statistics *statistics);
@@ -5046,14 +4864,13 @@ mote_status mote_mesh_get_statistics(const struct mote_mesh *mesh,
 /**
  * How many bytes `mote_mqtt_init` needs for `config`, whatever the alignment of the block.
  *
- * `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
+ * `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range (some of
+ * these only `mote_mqtt_init` finds),
  * `MOTE_ERR_TOO_LARGE` for too many properties, `MOTE_ERR_VERSION` for a config from a newer
  * header that asks for what this build lacks. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
-mote_status mote_mqtt_size(const struct mote_mqtt_config *config, size_t *size);
+mote_status mote_mqtt_size(const struct mote_mqtt_config *config,
+                           size_t *size);
 
 /**
  * Makes a client in `memory`, which is its until `mote_mqtt_close`. It is not connected yet.
@@ -5073,9 +4890,6 @@ mote_status mote_mqtt_size(const struct mote_mqtt_config *config, size_t *size);
  * node has no room for another object; `MOTE_ERR_UNSUPPORTED` for a version that this build
  * lacks, or a store that the port lacks; `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`,
  * `MOTE_ERR_VERSION`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_mqtt_init(uint8_t *memory,
                            size_t memory_size,
@@ -5086,13 +4900,10 @@ mote_status mote_mqtt_init(uint8_t *memory,
  * Closes the client and gives its memory back. NULL is a no-op.
  *
  * The connection is dropped without DISCONNECT, so that the server publishes the Will Message;
- * `mote_mqtt_disconnect` first for an orderly end. The callback of every operation under way
- * is called once more, with `MOTE_ERR_CLOSED`, before this returns; with the store, messages of
+ * `mote_mqtt_disconnect` first for an orderly end. The callback of every operation and request under way that has one
+ * of its own is called once more, with `MOTE_ERR_CLOSED`, before this returns; with the store, messages of
  * QoS 1 and 2 go on after the next start all the same. May be called inside any callback.
  * `MOTE_ERR_STALE` when it is closed already.
- *
- * # Safety
- * `mqtt` is NULL or came from `mote_mqtt_init`.
  */
 mote_status mote_mqtt_close(struct mote_mqtt *mqtt);
 
@@ -5106,9 +4917,6 @@ mote_status mote_mqtt_close(struct mote_mqtt *mqtt);
  * `output`, `MOTE_ERR_INVALID` for NULL or when the config cannot be said in a CONNECT (a will with a bad
  * topic or QoS, a password without a user name in 3.1.1, a property that does not belong there),
  * `MOTE_ERR_IO`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * `mqtt` is NULL or came from `mote_mqtt_init`.
  */
 mote_status mote_mqtt_connect(struct mote_mqtt *mqtt);
 
@@ -5122,9 +4930,6 @@ mote_status mote_mqtt_connect(struct mote_mqtt *mqtt);
  * `MOTE_ERR_STATE` without a connection or an attempt, `MOTE_ERR_INVALID` for NULL, or a code
  * or property that DISCONNECT may not have, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_WOULD_BLOCK` when
  * there is no room to send it now, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_mqtt_disconnect(struct mote_mqtt *mqtt,
                                  uint8_t reason,
@@ -5132,16 +4937,14 @@ mote_status mote_mqtt_disconnect(struct mote_mqtt *mqtt,
                                  size_t property_count);
 
 /**
- * Gives up an operation that has not been sent; it ends with `MOTE_ERR_CANCELLED`. A message
- * given in parts can be given up in their midst; that breaks the connection.
+ * Gives up an operation that has not been sent. Its last event, with `MOTE_ERR_CANCELLED`, comes from the node's next
+ * turn, never from inside this call. A message given in parts can be given up in their midst; that breaks the connection.
  *
  * `MOTE_ERR_STALE` when there is none (any more) or the client is closed, `MOTE_ERR_STATE`
  * when it is under way, `MOTE_ERR_INVALID`.
- *
- * # Safety
- * `mqtt` is NULL or came from `mote_mqtt_init`.
  */
-mote_status mote_mqtt_cancel(struct mote_mqtt *mqtt, mote_mqtt_operation operation);
+mote_status mote_mqtt_cancel(struct mote_mqtt *mqtt,
+                             mote_mqtt_operation operation);
 
 /**
  * Acknowledges a received message, with `MOTE_MQTT_DEFERRED` alone. A `reason` of 0x80 or more
@@ -5149,10 +4952,7 @@ mote_status mote_mqtt_cancel(struct mote_mqtt *mqtt, mote_mqtt_operation operati
  *
  * `MOTE_ERR_STALE` when there is nothing to acknowledge: done already, or the session or, with
  * QoS 1, the connection is gone, after which the message comes again. `MOTE_ERR_INVALID` for a
- * Reason Code that PUBACK and PUBREC may not have.
- *
- * # Safety
- * `mqtt` is NULL or came from `mote_mqtt_init`.
+ * Reason Code that PUBACK and PUBREC may not have, `MOTE_ERR_UNSUPPORTED` where the build lacks it.
  */
 mote_status mote_mqtt_acknowledge(struct mote_mqtt *mqtt, mote_mqtt_token token, uint8_t reason);
 
@@ -5162,20 +4962,17 @@ mote_status mote_mqtt_acknowledge(struct mote_mqtt *mqtt, mote_mqtt_token token,
  * the one given to CONNECT.
  *
  * `MOTE_ERR_STATE` without a connection, `MOTE_ERR_INVALID` when CONNECT had no Authentication
- * Method, `MOTE_ERR_WOULD_BLOCK` without room to send, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
+ * Method, `MOTE_ERR_WOULD_BLOCK` without room to send, `MOTE_ERR_UNSUPPORTED` in a build without the feature
+ * `mqtt-auth`, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`.
  */
-mote_status mote_mqtt_authenticate(struct mote_mqtt *mqtt, uint8_t reason, struct mote_bytes data);
+mote_status mote_mqtt_authenticate(struct mote_mqtt *mqtt,
+                                   uint8_t reason,
+                                   struct mote_bytes data);
 
 /**
  * Whether the server has accepted us and the connection stands: 1 or 0.
  *
  * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mqtt_is_connected(const struct mote_mqtt *mqtt, uint8_t *connected);
 
@@ -5184,9 +4981,6 @@ mote_status mote_mqtt_is_connected(const struct mote_mqtt *mqtt, uint8_t *connec
  * next call that concerns this client.
  *
  * `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mqtt_client_id(const struct mote_mqtt *mqtt, struct mote_bytes *client_id);
 
@@ -5195,9 +4989,6 @@ mote_status mote_mqtt_client_id(const struct mote_mqtt *mqtt, struct mote_bytes 
  * the caller's header; no more is written.
  *
  * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_mqtt_get_statistics(const struct mote_mqtt *mqtt,
                                      struct mote_mqtt_statistics *statistics);
@@ -5207,9 +4998,6 @@ mote_status mote_mqtt_get_statistics(const struct mote_mqtt *mqtt,
  * A shared subscription matches by its filter.
  *
  * `MOTE_ERR_INVALID` for a filter or a name that is none. Any thread.
- *
- * # Safety
- * What is lent is valid.
  */
 mote_status mote_mqtt_topic_matches(struct mote_bytes filter, struct mote_bytes name);
 
@@ -5225,9 +5013,6 @@ mote_status mote_mqtt_topic_matches(struct mote_bytes filter, struct mote_bytes 
  *
  * What `property` points to lies in the event. `MOTE_ERR_END` when there is none left,
  * `MOTE_ERR_INVALID` for NULL. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid, and `properties` is what is left of an event's.
  */
 mote_status mote_mqtt_next_property(struct mote_bytes *properties,
                                     struct mote_mqtt_property *property);
@@ -5243,14 +5028,12 @@ mote_status mote_mqtt_next_property(struct mote_bytes *properties,
  *
  * Without a connection, and while the server takes no more, messages queue up. With the store,
  * a message of QoS 1 or 2 is kept there before this returns. `operation` may be NULL; it becomes
- * 0 for a QoS 0 message that was passed on at once, whose callback is called all the same.
+ * 0 for a QoS 0 message that was passed on at once. The callback is called all the same, and always from the node's next
+ * turns, never from inside this call.
  *
  * `MOTE_ERR_INVALID` for NULL, a bad topic, QoS or property; `MOTE_ERR_FULL` when the queue or
- * `operations` are used up; `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`, and what
- * the store says. Nothing is published then.
- *
- * # Safety
- * The pointers are NULL or valid as described.
+ * `operations` are used up; `MOTE_ERR_UNSUPPORTED` for what the build lacks; `MOTE_ERR_TOO_LARGE`,
+ * `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`, and what the store says. Nothing is published then.
  */
 mote_status mote_mqtt_publish(struct mote_mqtt *mqtt,
                               const struct mote_mqtt_publish_config *config,
@@ -5264,9 +5047,6 @@ mote_status mote_mqtt_publish(struct mote_mqtt *mqtt,
  *
  * `MOTE_ERR_STATE` when it is not this message's turn, `MOTE_ERR_TOO_LARGE` for more than was
  * announced, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_mqtt_publish_chunk(struct mote_mqtt *mqtt,
                                     mote_mqtt_operation operation,
@@ -5294,9 +5074,6 @@ mote_status mote_mqtt_publish_chunk(struct mote_mqtt *mqtt,
  *
  * `MOTE_ERR_UNSUPPORTED` when the config has no `requests`, or with 3.1.1; `MOTE_ERR_FULL` when as many wait; `MOTE_ERR_INVALID` for a
  * message in parts; and every status of `mote_mqtt_publish` and `mote_mqtt_subscribe`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_mqtt_request_start(struct mote_mqtt *mqtt,
                                     const struct mote_mqtt_publish_config *message,
@@ -5308,9 +5085,6 @@ mote_status mote_mqtt_request_start(struct mote_mqtt *mqtt,
  * this call; if it has not been sent yet, it is not sent any more.
  *
  * `MOTE_ERR_STALE` when it has ended already or the client is closed, `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * `mqtt` is NULL or came from `mote_mqtt_init`.
  */
 mote_status mote_mqtt_request_cancel(struct mote_mqtt *mqtt,
                                      mote_mqtt_request request);
@@ -5320,9 +5094,6 @@ mote_status mote_mqtt_request_cancel(struct mote_mqtt *mqtt,
  *
  * `event` is the `MOTE_MQTT_MESSAGE` that brought the request, during its callback. The topic of `message` is not used; all else is
  * as for `mote_mqtt_publish`, whose statuses these are; `MOTE_ERR_NOT_FOUND` when no response is wanted.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_mqtt_respond(struct mote_mqtt *mqtt,
                               const struct mote_mqtt_event *event,
@@ -5353,10 +5124,7 @@ mote_status mote_mqtt_respond(struct mote_mqtt *mqtt,
  * `operation` may be NULL. `MOTE_ERR_INVALID` for NULL, no filter, a bad one or a bad property;
  * `MOTE_ERR_FULL` when the queue, the room for names, `operations` or `handlers` are used up;
  * `MOTE_ERR_TOO_LARGE` for too many filters or a packet that has no room in `output`;
- * `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`.
- *
- * # Safety
- * The pointers are NULL or valid as described.
+ * `MOTE_ERR_UNSUPPORTED` for a handler where the build has none; `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`.
  */
 mote_status mote_mqtt_subscribe(struct mote_mqtt *mqtt,
                                 const struct mote_mqtt_subscribe_config *config,
@@ -5366,9 +5134,6 @@ mote_status mote_mqtt_subscribe(struct mote_mqtt *mqtt,
  * Unsubscribes. Messages find their handler until the server has confirmed.
  *
  * As `mote_mqtt_subscribe`; the options of the filters and the handler are not used.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_mqtt_unsubscribe(struct mote_mqtt *mqtt,
                                   const struct mote_mqtt_subscribe_config *config,
@@ -5377,13 +5142,11 @@ mote_status mote_mqtt_unsubscribe(struct mote_mqtt *mqtt,
 /**
  * How many bytes `mote_node_init` needs for `config`, whatever the alignment of the block.
  *
- * `MOTE_ERR_INVALID` for NULL or a port without clock or entropy, `MOTE_ERR_VERSION` for a
- * config from a newer header that asks for what this build lacks. Any thread.
- *
- * # Safety
- * The pointers are NULL or valid; `config->port` and what it points to is valid.
+ * `MOTE_ERR_INVALID` for NULL or a port without clock or entropy, `MOTE_ERR_NO_MEMORY` when no block could
+ * be that large, `MOTE_ERR_VERSION` for a config from a newer header that asks for what this build lacks. Any thread.
  */
-mote_status mote_node_size(const struct mote_node_config *config, size_t *size);
+mote_status mote_node_size(const struct mote_node_config *config,
+                           size_t *size);
 
 /**
  * Makes a node in `memory`, which is the node's until `mote_node_close`.
@@ -5402,9 +5165,6 @@ mote_status mote_node_size(const struct mote_node_config *config, size_t *size);
  * `MOTE_ERR_INVALID` for NULL, an unusable size or a port without clock or entropy;
  * `MOTE_ERR_VERSION`; `MOTE_ERR_NO_MEMORY` when the block is too small; what the port's `open`
  * and `fill` say.
- *
- * # Safety
- * The pointers are NULL or valid as described.
  */
 mote_status mote_node_init(uint8_t *memory,
                            size_t memory_size,
@@ -5412,42 +5172,35 @@ mote_status mote_node_init(uint8_t *memory,
                            struct mote_node **node);
 
 /**
- * Closes the node and gives its memory back. NULL is a no-op.
+ * Closes the node and gives its memory back. NULL is a no-op. Functions that were posted and not called yet are not called.
  *
- * `MOTE_ERR_STATE` inside a callback, or while something is attached: close those objects
- * first; `MOTE_ERR_STALE` when it is closed already.
- *
- * # Safety
- * `node` is NULL or came from `mote_node_init`.
+ * `MOTE_ERR_STATE` inside a callback of `mote_node_run` or `mote_node_poll`, and while something is attached: close
+ * those objects first; `MOTE_ERR_STALE` when it is closed already.
  */
 mote_status mote_node_close(struct mote_node *node);
 
 /**
  * Waits at most `timeout` milliseconds for something to do, does it, and returns.
  *
- * Call it in a loop. 0 does not wait; `UINT64_MAX` waits without end. Callbacks run
- * inside this function or `mote_node_poll`, and inside a `mote_..._close` that says so.
+ * Call it in a loop. 0 does not wait; `UINT64_MAX` waits without end. It also returns early, having done nothing, and does
+ * no more than so much at once: what is left is done by the next call. Callbacks run inside this function or
+ * `mote_node_poll`, and inside a `mote_..._close` that says so.
  *
  * `MOTE_ERR_STATE` inside a callback, `MOTE_ERR_UNSUPPORTED` when the port cannot wait (use
  * `mote_node_poll` then), `MOTE_ERR_IO` when waiting fails, `MOTE_ERR_INVALID`,
  * `MOTE_ERR_STALE`.
- *
- * # Safety
- * `node` is NULL or came from `mote_node_init`.
  */
-mote_status mote_node_run(struct mote_node *node, uint64_t timeout);
+mote_status mote_node_run(struct mote_node *node,
+                          uint64_t timeout);
 
 /**
  * Does everything that is due now, without waiting.
  *
  * For applications with a loop of their own: call it when the descriptor of
- * `mote_node_descriptor` is readable, when `mote_node_next_deadline` has come, and after a
- * wake-up. Calling it more often is harmless.
+ * `mote_node_descriptor` is readable, or, where there is none, when `mote_node_next_deadline` has come and after
+ * a wake-up. Calling it more often is harmless.
  *
  * `MOTE_ERR_STATE` inside a callback, `MOTE_ERR_IO`, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * `node` is NULL or came from `mote_node_init`.
  */
 mote_status mote_node_poll(struct mote_node *node);
 
@@ -5456,20 +5209,14 @@ mote_status mote_node_poll(struct mote_node *node);
  * in milliseconds, 0 for now, `UINT64_MAX` for no deadline.
  *
  * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_node_next_deadline(const struct mote_node *node, uint64_t *deadline);
 
 /**
- * A descriptor to poll for readability in the application's own loop. It is readable
+ * A descriptor to poll for readability in the application's own loop. From now on it is readable
  * whenever `mote_node_poll` has something to do, deadlines included. It belongs to the node.
  *
  * `MOTE_ERR_UNSUPPORTED` where the port has none, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_node_descriptor(struct mote_node *node, int32_t *descriptor);
 
@@ -5478,46 +5225,34 @@ mote_status mote_node_descriptor(struct mote_node *node, int32_t *descriptor);
  * time at which the node woke.
  *
  * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_node_now(const struct mote_node *node, uint64_t *now);
 
 /**
- * Ends the present or the next wait of the node soon. Any thread, any interrupt.
+ * Ends the present or the next wait of the node soon. Any thread, any interrupt, as long as the node is not closed.
  *
  * `MOTE_ERR_UNSUPPORTED` where the port cannot be woken, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * `node` is NULL or came from `mote_node_init` and is not closed meanwhile.
  */
 mote_status mote_node_wake(struct mote_node *node);
 
 /**
  * Has `function(node, user)` called by the thread that drives the node, at its next turn, and
- * wakes it. Any thread, any interrupt; lock-free. Up to 16 posts wait.
+ * wakes it. Any thread, any interrupt, as long as the node is not closed; lock-free. Up to 16 posts wait.
  *
  * This is how another thread completes a deferred response, notifies observers or publishes:
- * by doing it in the function it posts. The function may call anything but
- * `mote_node_run`, `mote_node_poll` and `mote_node_close`.
+ * by doing it in the function it posts. The function may call what a callback may.
  *
- * `MOTE_ERR_FULL`, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * `node` is NULL or came from `mote_node_init` and is not closed meanwhile.
+ * `MOTE_ERR_FULL` when as many wait, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
  */
-mote_status mote_node_post(struct mote_node *node, void (*function)(struct mote_node *node,
-                                                                    void *user), void *user);
+mote_status mote_node_post(struct mote_node *node,
+                           void (*function)(struct mote_node *node, void *user),
+                           void *user);
 
 /**
  * Copies the node's counters.
  *
  * `statistics->size` must be `sizeof(mote_node_statistics)` of the caller's header; no more is
  * written. `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_node_get_statistics(const struct mote_node *node,
                                      struct mote_node_statistics *statistics);
@@ -5526,14 +5261,11 @@ mote_status mote_node_get_statistics(const struct mote_node *node,
  * The port that a node was made with; lent as long as the node.
  *
  * `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_node_port(const struct mote_node *node, const struct mote_port **port);
 
 /**
- * Hands a received frame to the node and wakes it. Any thread, any interrupt; lock-free.
+ * Hands a received frame to the node and wakes it. Any thread, any interrupt, as long as the node is not closed; lock-free.
  *
  * `frame` is the frame without its FCS, which was right; it is copied before the call
  * returns. `lqi` is the link quality, 0 to 255, `rssi` the signal strength in dBm.
@@ -5542,9 +5274,6 @@ mote_status mote_node_port(const struct mote_node *node, const struct mote_port 
  * `radio_frames`; the frame is lost then, and its sender repeats it unless the radio
  * acknowledged it. `MOTE_ERR_UNSUPPORTED` when that number is 0, `MOTE_ERR_TOO_LARGE` over 125
  * bytes, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * The pointers are NULL or valid, and `node` is not closed meanwhile.
  */
 mote_status mote_radio_received(struct mote_node *node,
                                 struct mote_bytes frame,
@@ -5553,16 +5282,13 @@ mote_status mote_radio_received(struct mote_node *node,
 
 /**
  * Tells the node how the transmission begun last has ended, and wakes it. Exactly once for each
- * transmission. Any thread, any interrupt; lock-free.
+ * transmission. Any thread, any interrupt, as long as the node is not closed; lock-free.
  *
  * `result` is one of `MOTE_RADIO_SENT`, `MOTE_RADIO_NO_ACK`, `MOTE_RADIO_BUSY`,
  * `MOTE_RADIO_FAILED`; `attempts` says how often the frame was on the air, 0 when not known.
  *
  * `MOTE_ERR_FULL` as in `mote_radio_received`: the node then finds out by time.
  * `MOTE_ERR_UNSUPPORTED`, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
- *
- * # Safety
- * `node` is NULL or valid and is not closed meanwhile.
  */
 mote_status mote_radio_sent(struct mote_node *node, uint32_t result, uint8_t attempts);
 
@@ -5576,17 +5302,11 @@ mote_status mote_radio_sent(struct mote_node *node, uint32_t result, uint8_t att
  * ```
  *
  * It is freed by `mote_sim_free`. `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * The pointer is NULL or valid.
  */
 mote_status mote_sim_new(uint64_t seed, struct mote_sim **sim);
 
 /**
  * Frees a simulated network. Every node on it must have been closed. NULL is a no-op.
- *
- * # Safety
- * `sim` is NULL or came from `mote_sim_new` and was not freed.
  */
 void mote_sim_free(struct mote_sim *sim);
 
@@ -5595,9 +5315,6 @@ void mote_sim_free(struct mote_sim *sim);
  *
  * `port` belongs to the simulation. It has a clock, entropy and UDP, and cannot wait: drive the node
  * by `mote_sim_run`. `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_sim_host(struct mote_sim *sim,
                           const struct mote_address *address,
@@ -5607,9 +5324,6 @@ mote_status mote_sim_host(struct mote_sim *sim,
  * Sets how every link behaves from now on.
  *
  * `link` is copied. `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_VERSION`.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_sim_set_link(struct mote_sim *sim, const struct mote_sim_link *link);
 
@@ -5619,9 +5333,6 @@ mote_status mote_sim_set_link(struct mote_sim *sim, const struct mote_sim_link *
  *
  * `nodes` are `count` nodes on ports of this simulation. `MOTE_ERR_INVALID` for NULL,
  * `MOTE_ERR_STATE` when a node spins, and what `mote_node_poll` says.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_sim_run(struct mote_sim *sim,
                          struct mote_node *const *nodes,
@@ -5630,36 +5341,24 @@ mote_status mote_sim_run(struct mote_sim *sim,
 
 /**
  * The virtual time in milliseconds. `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_sim_now(const struct mote_sim *sim, uint64_t *now);
 
 /**
  * Starts to capture every datagram as it is sent, those that get lost included.
  * `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * `sim` is NULL or valid.
  */
 mote_status mote_sim_capture(struct mote_sim *sim);
 
 /**
  * The capture so far, as a pcap file of IP packets that Wireshark reads; lent until something
  * is sent or the simulation is freed. `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_sim_captured(const struct mote_sim *sim, struct mote_bytes *capture);
 
 /**
  * Copies the counters. `statistics->size` must be `sizeof(mote_sim_statistics)` of the caller's
  * header; no more is written. `MOTE_ERR_INVALID` for NULL.
- *
- * # Safety
- * The pointers are NULL or valid.
  */
 mote_status mote_sim_get_statistics(const struct mote_sim *sim,
                                     struct mote_sim_statistics *statistics);

@@ -81,7 +81,7 @@ unsafe impl Config for mote_air_config {}
 pub struct mote_air_statistics {
     /// `sizeof(mote_air_statistics)`, set by the caller.
     pub size: u32,
-    /// Must be 0.
+    /// 0.
     pub reserved: u32,
     /// Frames sent, acknowledgements not counted.
     pub frames: u64,

@@ -110,7 +110,7 @@ unsafe fn ready(object: *mut c_void, _source: Handle, _readable: bool, _writable
 }
 
 /// Looks a host name up; an address literal stands for itself. The callback is called once, from
-/// `mote_node_run` or `mote_node_poll`, never from inside this call, unless this call fails or
+/// `mote_node_run` or `mote_node_poll`, never from inside this call; and not at all when this call fails or
 /// `mote_lookup_cancel` comes first.
 ///
 /// ```c

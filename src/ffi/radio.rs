@@ -19,7 +19,7 @@ pub const MOTE_RADIO_BUSY: u32 = 2;
 /// `mote_radio_sent`: the radio failed.
 pub const MOTE_RADIO_FAILED: u32 = 3;
 
-/// Hands a received frame to the node and wakes it. Any thread, any interrupt; lock-free.
+/// Hands a received frame to the node and wakes it. Any thread, any interrupt, as long as the node is not closed; lock-free.
 ///
 /// `frame` is the frame without its FCS, which was right; it is copied before the call
 /// returns. `lqi` is the link quality, 0 to 255, `rssi` the signal strength in dBm.
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn mote_radio_received(
 }
 
 /// Tells the node how the transmission begun last has ended, and wakes it. Exactly once for each
-/// transmission. Any thread, any interrupt; lock-free.
+/// transmission. Any thread, any interrupt, as long as the node is not closed; lock-free.
 ///
 /// `result` is one of `MOTE_RADIO_SENT`, `MOTE_RADIO_NO_ACK`, `MOTE_RADIO_BUSY`,
 /// `MOTE_RADIO_FAILED`; `attempts` says how often the frame was on the air, 0 when not known.

@@ -65,7 +65,7 @@ unsafe impl Config for mote_sim_link {}
 pub struct mote_sim_statistics {
     /// `sizeof(mote_sim_statistics)`, set by the caller.
     pub size: u32,
-    /// Must be 0.
+    /// 0.
     pub reserved: u32,
     /// Datagrams sent.
     pub sent: u64,

@@ -48,10 +48,10 @@ use core::ffi::c_void;
 /// it points to, until that node is closed. One table may serve any number of nodes.
 ///
 /// Unless it says otherwise, a function of a service is called from the node's thread alone, with the
-/// state of the node's port first; it never blocks, and never calls back into the library; it writes
-/// its outputs on success alone; what it is lent it may read until it returns. Services other than
-/// the clock and entropy may be NULL, and so may functions; what needs them is refused with
-/// `MOTE_ERR_UNSUPPORTED`.
+/// state of the node's port first; it never blocks, and calls nothing of the library but what may be called
+/// from any interrupt; it writes its outputs on success alone; what it is lent it may read until it
+/// returns. Services other than the clock and entropy may be NULL, and so may functions; what needs
+/// them is refused with `MOTE_ERR_UNSUPPORTED`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mote_port {

@@ -48,7 +48,7 @@ unsafe impl CConfig for mote_coap_params {}
 pub struct mote_coap_config {
     /// `sizeof(mote_coap_config)`, by `MOTE_COAP_CONFIG_INIT`.
     pub size: u32,
-    /// Which of `MOTE_UDP_…` open options the socket gets.
+    /// Which of `MOTE_UDP_…` open options the socket gets, unless there is a `transport`.
     pub udp_options: u32,
     /// The node that drives the endpoint; required.
     pub node: *mut mote_node,
@@ -96,7 +96,7 @@ pub struct mote_coap_config {
     /// library does: without this a message with one is refused (RFC 7252 §5.4.1). They must stay
     /// as they are until the endpoint is closed. Default NULL: none.
     pub recognised: *const u16,
-    /// How many.
+    /// How many, up to 64.
     pub recognised_count: usize,
 }
 

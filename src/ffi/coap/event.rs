@@ -51,7 +51,7 @@ pub struct mote_coap_event {
     pub length: u32,
     /// The message ID of the response.
     pub message_id: u16,
-    /// Must be 0.
+    /// 0.
     pub reserved: u16,
     /// Who answered.
     pub remote: mote_address,

@@ -64,9 +64,9 @@ use crate::status::Result;
 
 /// How many bytes `mote_coap_init` needs for `config`, whatever the alignment of the block.
 ///
-/// `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
-/// `MOTE_ERR_VERSION` for a config from a newer header that asks for what this build lacks. Any
-/// thread.
+/// `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range (some of
+/// these only `mote_coap_init` finds), `MOTE_ERR_VERSION` for a config from a newer header that asks for
+/// what this build lacks. Any thread.
 ///
 /// # Safety
 /// The pointers are NULL or valid.

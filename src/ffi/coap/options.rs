@@ -40,7 +40,7 @@ pub struct mote_coap_options {
     pub bytes: mote_bytes,
     /// The number of the option before them.
     pub number: u16,
-    /// Must be 0.
+    /// 0.
     pub reserved: u16,
 }
 
@@ -126,6 +126,9 @@ impl OptionList for Given<'_> {
     fn put(&self, out: &mut Encoder<'_>) -> Result<()> {
         self.first.put(out)?;
         self.options.iter().try_for_each(|given| {
+            if given.reserved != 0 {
+                return Err(Error::Invalid);
+            }
             let mut bytes = [0; 4];
             let value = if given.value.ptr.is_null() && given.value.len == 0 {
                 uint_bytes(given.integer, &mut bytes)

@@ -48,7 +48,7 @@ pub struct mote_coap_request_config {
     /// Further options, in any order. Block1, Block2, Observe, Size1 and Size2 are the
     /// library's business, unless given here.
     pub options: *const mote_coap_option,
-    /// How many.
+    /// How many, up to 1024.
     pub option_count: usize,
     /// The body, or its beginning: at least its first block if it is longer. What does not fit
     /// in the first message is asked for by `MOTE_COAP_NEED_BLOCK`.
@@ -296,7 +296,7 @@ unsafe fn begin(
 }
 
 /// Starts a request (RFC 7252 §5). Its callback gets exactly one event with `last` set, from
-/// `mote_node_run` or `mote_node_poll`, never from inside this call, unless this call fails.
+/// `mote_node_run`, `mote_node_poll` or `mote_coap_close`, never from inside this call; and none when this call fails.
 ///
 /// ```c
 /// mote_coap_request_config config = { MOTE_COAP_REQUEST_CONFIG_INIT, .method = MOTE_COAP_FETCH };
@@ -363,7 +363,7 @@ pub unsafe extern "C" fn mote_coap_ping(
 /// end of the body; it is copied. `more` is 1 when the body goes on after it.
 ///
 /// `MOTE_ERR_STATE` when no block is wanted, `MOTE_ERR_INVALID` when more is to follow but too
-/// little was given, `MOTE_ERR_FULL` (try again), `MOTE_ERR_STALE`.
+/// little was given, `MOTE_ERR_FULL` (try again), `MOTE_ERR_STALE`. In builds with the feature `coap-block`.
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.

@@ -67,7 +67,7 @@ pub struct mote_coap_incoming {
     pub answer_size: u32,
     /// The message ID.
     pub message_id: u16,
-    /// Must be 0.
+    /// 0.
     pub reserved: u16,
     /// Who asks.
     pub remote: mote_address,
@@ -118,11 +118,11 @@ pub struct mote_coap_resource_config {
     /// The content formats that it can give; NULL for any. A request that accepts none of them
     /// gets 4.06.
     pub produces: *const u16,
-    /// How many.
+    /// How many, up to 256.
     pub produces_count: usize,
     /// The content formats that it takes; NULL for any. Others get 4.15.
     pub consumes: *const u16,
-    /// How many.
+    /// How many, up to 256.
     pub consumes_count: usize,
     /// The largest body of a request, in bytes; 0 for no limit. Larger ones get 4.13.
     pub max_body: u32,

@@ -37,7 +37,7 @@ pub struct mote_coap_response {
     pub reserved: u8,
     /// The options, in any order. Block1, Block2, Size2 and Observe are the library's business.
     pub options: *const mote_coap_option,
-    /// How many.
+    /// How many, up to 1024.
     pub option_count: usize,
     /// The body, or a part of it that holds all of the block that was asked for.
     pub payload: mote_bytes,
@@ -290,7 +290,7 @@ pub unsafe extern "C" fn mote_coap_reply(
 
 /// How many peers observe resources of this endpoint at present.
 ///
-/// `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
+/// `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`. In builds with the feature `coap-observe`.
 ///
 /// # Safety
 /// The pointers are NULL or valid.

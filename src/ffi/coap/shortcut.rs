@@ -57,7 +57,7 @@ pub unsafe extern "C" fn mote_coap_get(
 /// Observes the resource at `uri`, which ends with a NUL (RFC 7641): the callback gets its state
 /// now and whenever it changes, until `mote_coap_cancel`.
 ///
-/// `request` may be NULL. Every status of `mote_coap_start`.
+/// `request` may be NULL. Every status of `mote_coap_start`. In builds with the feature `coap-observe`.
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.

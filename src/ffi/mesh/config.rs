@@ -46,7 +46,7 @@ pub const MOTE_MESH_OF0: u32 = 2;
 pub struct mote_mesh_config {
     /// `sizeof(mote_mesh_config)`, by `MOTE_MESH_CONFIG_INIT`.
     pub size: u32,
-    /// One of `MOTE_MESH_ROUTER`, `MOTE_MESH_LEAF`, `MOTE_MESH_ROOT`, `MOTE_MESH_HOST`.
+    /// One of `MOTE_MESH_ROUTER` (the default), `MOTE_MESH_LEAF`, `MOTE_MESH_ROOT`, `MOTE_MESH_HOST`.
     pub role: u32,
     /// The node that drives it; required. Its port has a radio, and its config at least two
     /// `radio_frames`.
@@ -57,7 +57,7 @@ pub struct mote_mesh_config {
     pub user: *mut c_void,
     /// The EUI-64, most significant byte first; required.
     pub eui64: [u8; 8],
-    /// The PAN ID. Default 0xabcd.
+    /// The PAN ID; `MOTE_MESH_NONE` stands for 0. Default 0xabcd.
     pub pan_id: u16,
     /// The channel, 11 to 26. Default 26.
     pub channel: u16,

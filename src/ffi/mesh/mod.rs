@@ -29,9 +29,9 @@ use crate::transport::{Path, RadioContext};
 
 /// How many bytes `mote_mesh_init` needs for `config`, whatever the alignment of the block.
 ///
-/// `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
-/// `MOTE_ERR_VERSION` for a config from a newer header that asks for what this build lacks. Any
-/// thread.
+/// `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range (some of
+/// these only `mote_mesh_init` finds), `MOTE_ERR_VERSION` for a config from a newer header that asks for
+/// what this build lacks. Any thread.
 ///
 /// # Safety
 /// The pointers are NULL or valid.
@@ -171,8 +171,8 @@ pub unsafe extern "C" fn mote_mesh_repair(mesh: *mut mote_mesh, instance: u8) ->
 /// Sends an echo request with `data`. Ends in exactly one `MOTE_MESH_PING_REPLY` or
 /// `MOTE_MESH_PING_FAILED`, the latter after `timeout` milliseconds at the latest.
 ///
-/// `hop_limit` 0 is the default. `data` is lent for the call. `ping` gets the handle that the
-/// event carries. `MOTE_ERR_FULL` when as many pings as configured are under way, or the queue is
+/// `hop_limit` 0 is the default; with a `timeout` of 0 it fails at the node's next turn. `data` is lent for the call.
+/// `ping` gets the handle that the event carries. `MOTE_ERR_FULL` when as many pings as configured are under way, or the queue is
 /// full; `MOTE_ERR_UNREACHABLE` without a way or an own address; `MOTE_ERR_TOO_LARGE`,
 /// `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
 ///
@@ -200,7 +200,8 @@ pub unsafe extern "C" fn mote_mesh_ping(
     outcome(start())
 }
 
-/// Gives up a ping; `MOTE_MESH_PING_FAILED` with `MOTE_ERR_CANCELLED` follows.
+/// Gives up a ping. `MOTE_MESH_PING_FAILED` with `MOTE_ERR_CANCELLED` comes from the node's next turn, never from
+/// inside this call.
 ///
 /// `MOTE_ERR_STALE` when it has ended already, `MOTE_ERR_INVALID`.
 ///
@@ -239,7 +240,7 @@ pub unsafe extern "C" fn mote_mesh_udp_open(
     outcome(open())
 }
 
-/// Closes a UDP socket. `MOTE_ERR_STALE` when it is closed already, `MOTE_ERR_STATE` when it is
+/// Closes a UDP socket; no event follows. `MOTE_ERR_STALE` when it is closed already, `MOTE_ERR_STATE` when it is
 /// a transport, which its owner closes; `MOTE_ERR_INVALID`.
 ///
 /// # Safety
@@ -292,7 +293,7 @@ pub unsafe extern "C" fn mote_mesh_udp_send(
 /// Opens a UDP socket over the mesh as a transport for another object, such as a CoAP endpoint:
 /// `mote_coap_config.transport`. `local` as in `mote_mesh_udp_open`.
 ///
-/// It is closed by the object that takes it over, or with the mesh. `MOTE_ERR_ADDRESS_IN_USE`,
+/// It is closed with the object that takes it over, or with the mesh. `MOTE_ERR_ADDRESS_IN_USE`,
 /// `MOTE_ERR_FULL`, `MOTE_ERR_INVALID` for NULL, `MOTE_ERR_STALE`.
 ///
 /// # Safety

@@ -22,9 +22,10 @@ pub const MOTE_MQTT_NO_KEEP_ALIVE: u16 = 0xffff;
 /// In `reconnect_tries`: do not connect again.
 pub const MOTE_MQTT_NO_RECONNECT: u8 = 0xff;
 
-/// Client option: go where a server of 5.0 refers to.
+/// Client option: go where a server of 5.0 refers to. Needs a build with the feature `mqtt-redirect`.
 pub const MOTE_MQTT_FOLLOW_SERVER: u32 = 1;
-/// Client option: messages are acknowledged by `mote_mqtt_acknowledge`, not by themselves.
+/// Client option: messages are acknowledged by `mote_mqtt_acknowledge`, not by themselves. Needs a build with the
+/// feature `mqtt-deferred`.
 pub const MOTE_MQTT_DEFERRED: u32 = 2;
 /// Client option: a full queue gives up its oldest unsent QoS 0 message for a new one.
 pub const MOTE_MQTT_DROP_OLDEST: u32 = 4;
@@ -104,7 +105,7 @@ pub struct mote_mqtt_config {
     /// QoS 1 and 2 messages that may be on their way to us. A server of 3.1.1 is not told: what it sends
     /// beyond that waits, or comes again over a further connection. Default 20.
     pub receive_maximum: u16,
-    /// Topic aliases that the server may use (5.0). Default 0.
+    /// Topic aliases that the server may use (5.0). Needs a build with the feature `mqtt-alias`. Default 0.
     pub topic_alias_maximum: u16,
     /// How long a connection may take, in milliseconds. Default 30,000.
     pub connect_timeout: u32,
@@ -116,7 +117,7 @@ pub struct mote_mqtt_config {
     /// The bound grows no further than this, in milliseconds. Default 60,000.
     pub reconnect_ceiling: u32,
     /// Names the session among the records of the port's store, so that what is in flight
-    /// survives a restart. Default 0: it does not.
+    /// survives a restart. Needs a build with the feature `mqtt-store`. Default 0: it does not.
     pub store_owner: u32,
     /// Bytes for outgoing messages: topic, properties, payload and 16 more each. Default 2048.
     pub queue: u32,

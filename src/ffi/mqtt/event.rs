@@ -68,16 +68,16 @@ pub struct mote_mqtt_event {
     pub session_present: u8,
     /// `MOTE_MQTT_MESSAGE`, `MOTE_MQTT_PAYLOAD`: 1 if the payload ends here.
     pub last: u8,
-    /// Must be 0.
+    /// 0.
     pub reserved: u16,
     /// Where in its payload this part begins, or the part that is wanted.
     pub offset: u32,
     /// How long the whole payload is.
     pub total: u32,
-    /// `MOTE_MQTT_DISCONNECTED`: when the next attempt is made, in milliseconds;
-    /// `MOTE_MQTT_NO_RETRY` for none.
+    /// `MOTE_MQTT_DISCONNECTED`: in how many milliseconds the next attempt is made;
+    /// `MOTE_MQTT_NO_RETRY` for none, and in every other event.
     pub retry_after: u32,
-    /// Must be 0.
+    /// 0.
     pub reserved2: u32,
     /// `MOTE_MQTT_MESSAGE`: Topic Name.
     pub topic: mote_bytes,

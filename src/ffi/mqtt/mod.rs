@@ -51,7 +51,8 @@ unsafe impl Config for mote_mqtt_statistics {}
 
 /// How many bytes `mote_mqtt_init` needs for `config`, whatever the alignment of the block.
 ///
-/// `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range,
+/// `config->node` may be NULL here. `MOTE_ERR_INVALID` for NULL or a member out of its range (some of
+/// these only `mote_mqtt_init` finds),
 /// `MOTE_ERR_TOO_LARGE` for too many properties, `MOTE_ERR_VERSION` for a config from a newer
 /// header that asks for what this build lacks. Any thread.
 ///
@@ -108,8 +109,8 @@ pub unsafe extern "C" fn mote_mqtt_init(
 /// Closes the client and gives its memory back. NULL is a no-op.
 ///
 /// The connection is dropped without DISCONNECT, so that the server publishes the Will Message;
-/// `mote_mqtt_disconnect` first for an orderly end. The callback of every operation under way
-/// is called once more, with `MOTE_ERR_CLOSED`, before this returns; with the store, messages of
+/// `mote_mqtt_disconnect` first for an orderly end. The callback of every operation and request under way that has one
+/// of its own is called once more, with `MOTE_ERR_CLOSED`, before this returns; with the store, messages of
 /// QoS 1 and 2 go on after the next start all the same. May be called inside any callback.
 /// `MOTE_ERR_STALE` when it is closed already.
 ///
@@ -179,8 +180,8 @@ pub unsafe extern "C" fn mote_mqtt_disconnect(
     outcome(disconnect())
 }
 
-/// Gives up an operation that has not been sent; it ends with `MOTE_ERR_CANCELLED`. A message
-/// given in parts can be given up in their midst; that breaks the connection.
+/// Gives up an operation that has not been sent. Its last event, with `MOTE_ERR_CANCELLED`, comes from the node's next
+/// turn, never from inside this call. A message given in parts can be given up in their midst; that breaks the connection.
 ///
 /// `MOTE_ERR_STALE` when there is none (any more) or the client is closed, `MOTE_ERR_STATE`
 /// when it is under way, `MOTE_ERR_INVALID`.
@@ -206,7 +207,7 @@ pub unsafe extern "C" fn mote_mqtt_cancel(
 ///
 /// `MOTE_ERR_STALE` when there is nothing to acknowledge: done already, or the session or, with
 /// QoS 1, the connection is gone, after which the message comes again. `MOTE_ERR_INVALID` for a
-/// Reason Code that PUBACK and PUBREC may not have.
+/// Reason Code that PUBACK and PUBREC may not have, `MOTE_ERR_UNSUPPORTED` where the build lacks it.
 ///
 /// # Safety
 /// `mqtt` is NULL or came from `mote_mqtt_init`.
@@ -228,7 +229,8 @@ pub unsafe extern "C" fn mote_mqtt_acknowledge(
 /// the one given to CONNECT.
 ///
 /// `MOTE_ERR_STATE` without a connection, `MOTE_ERR_INVALID` when CONNECT had no Authentication
-/// Method, `MOTE_ERR_WOULD_BLOCK` without room to send, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`.
+/// Method, `MOTE_ERR_WOULD_BLOCK` without room to send, `MOTE_ERR_UNSUPPORTED` in a build without the feature
+/// `mqtt-auth`, `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`.
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.

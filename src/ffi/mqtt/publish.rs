@@ -23,7 +23,8 @@ pub struct mote_mqtt_publish_config {
     pub qos: u8,
     /// 1: RETAIN.
     pub retain: u8,
-    /// 1: the payload, of `total` bytes, is given in parts; see `mote_mqtt_publish_chunk`.
+    /// 1: the payload, of `total` bytes, is given in parts; see `mote_mqtt_publish_chunk`. Needs a build with the
+    /// feature `mqtt-stream`.
     pub parts: u8,
     /// Must be 0.
     pub reserved: u8,
@@ -104,11 +105,12 @@ pub(super) unsafe fn publish(
 ///
 /// Without a connection, and while the server takes no more, messages queue up. With the store,
 /// a message of QoS 1 or 2 is kept there before this returns. `operation` may be NULL; it becomes
-/// 0 for a QoS 0 message that was passed on at once, whose callback is called all the same.
+/// 0 for a QoS 0 message that was passed on at once. The callback is called all the same, and always from the node's next
+/// turns, never from inside this call.
 ///
 /// `MOTE_ERR_INVALID` for NULL, a bad topic, QoS or property; `MOTE_ERR_FULL` when the queue or
-/// `operations` are used up; `MOTE_ERR_TOO_LARGE`, `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`, and what
-/// the store says. Nothing is published then.
+/// `operations` are used up; `MOTE_ERR_UNSUPPORTED` for what the build lacks; `MOTE_ERR_TOO_LARGE`,
+/// `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`, and what the store says. Nothing is published then.
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.

@@ -52,7 +52,7 @@ pub struct mote_mqtt_subscribe_config {
     /// How many.
     pub property_count: usize,
     /// SUBSCRIBE: is told of the messages that match one of the filters. May be NULL: then the
-    /// client's callback is. Not used by UNSUBSCRIBE.
+    /// client's callback is. Not used by UNSUBSCRIBE. Needs a build with the feature `mqtt-filters`.
     pub handler: mote_mqtt_callback,
     /// Handed to the handler.
     pub handler_user: *mut c_void,
@@ -160,7 +160,7 @@ unsafe fn request(
 /// `operation` may be NULL. `MOTE_ERR_INVALID` for NULL, no filter, a bad one or a bad property;
 /// `MOTE_ERR_FULL` when the queue, the room for names, `operations` or `handlers` are used up;
 /// `MOTE_ERR_TOO_LARGE` for too many filters or a packet that has no room in `output`;
-/// `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`.
+/// `MOTE_ERR_UNSUPPORTED` for a handler where the build has none; `MOTE_ERR_STALE`, `MOTE_ERR_VERSION`.
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.

@@ -12,7 +12,7 @@ use crate::ffi::opaque::mote_node;
 use crate::memory::{Carver, Plan, Shape};
 use crate::node::{Attached, Schedule, Source};
 use crate::port::{mote_port, mote_port_ready};
-use crate::status::Result;
+use crate::status::{Error, Result};
 use crate::table::Slot;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -29,9 +29,10 @@ const PORT_STATE_ALLOWANCE: u32 = 512;
 pub struct mote_node_config {
     /// `sizeof(mote_node_config)`, by `MOTE_NODE_CONFIG_INIT`.
     pub size: u32,
-    /// How many objects (CoAP endpoints, MQTT clients, …) can be attached. Default 8.
+    /// How many objects (CoAP endpoints, MQTT clients, look-ups, …) can be attached. Default 8.
     pub objects: u16,
-    /// How many sockets, connections and name look-ups can be open. Default 12.
+    /// How many sockets, connections and name look-ups can be open. A client takes up to 3 while it connects; a mesh takes
+    /// one for its radio, one for each transport and one for a host's interface. Default 12.
     pub sources: u16,
     /// The system below; required.
     pub port: *const mote_port,
@@ -144,6 +145,9 @@ unsafe fn lay_out<'a>(
     // SAFETY: passed on to the caller; integers, pointers and optional functions are valid when all zero.
     unsafe {
         let given = arguments::config(config, &mut given)?;
+        if given.reserved != 0 {
+            return Err(Error::Invalid);
+        }
         room.as_mut_ptr().write_bytes(0, 1);
         let layout = room.assume_init_mut();
         copy_config(given.port.cast(), (&raw mut layout.port).cast(), size_of::<mote_port>())?;

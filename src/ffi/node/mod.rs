@@ -45,8 +45,8 @@ pub type mote_transport = u32;
 
 /// How many bytes `mote_node_init` needs for `config`, whatever the alignment of the block.
 ///
-/// `MOTE_ERR_INVALID` for NULL or a port without clock or entropy, `MOTE_ERR_VERSION` for a
-/// config from a newer header that asks for what this build lacks. Any thread.
+/// `MOTE_ERR_INVALID` for NULL or a port without clock or entropy, `MOTE_ERR_NO_MEMORY` when no block could
+/// be that large, `MOTE_ERR_VERSION` for a config from a newer header that asks for what this build lacks. Any thread.
 ///
 /// # Safety
 /// The pointers are NULL or valid; `config->port` and what it points to is valid.
@@ -100,10 +100,10 @@ pub unsafe extern "C" fn mote_node_init(
     outcome(init())
 }
 
-/// Closes the node and gives its memory back. NULL is a no-op.
+/// Closes the node and gives its memory back. NULL is a no-op. Functions that were posted and not called yet are not called.
 ///
-/// `MOTE_ERR_STATE` inside a callback, or while something is attached: close those objects
-/// first; `MOTE_ERR_STALE` when it is closed already.
+/// `MOTE_ERR_STATE` inside a callback of `mote_node_run` or `mote_node_poll`, and while something is attached: close
+/// those objects first; `MOTE_ERR_STALE` when it is closed already.
 ///
 /// # Safety
 /// `node` is NULL or came from `mote_node_init`.
@@ -118,8 +118,9 @@ pub unsafe extern "C" fn mote_node_close(node: *mut mote_node) -> mote_status {
 
 /// Waits at most `timeout` milliseconds for something to do, does it, and returns.
 ///
-/// Call it in a loop. 0 does not wait; `UINT64_MAX` waits without end. Callbacks run
-/// inside this function or `mote_node_poll`, and inside a `mote_…_close` that says so.
+/// Call it in a loop. 0 does not wait; `UINT64_MAX` waits without end. It also returns early, having done nothing, and does
+/// no more than so much at once: what is left is done by the next call. Callbacks run inside this function or
+/// `mote_node_poll`, and inside a `mote_…_close` that says so.
 ///
 /// `MOTE_ERR_STATE` inside a callback, `MOTE_ERR_UNSUPPORTED` when the port cannot wait (use
 /// `mote_node_poll` then), `MOTE_ERR_IO` when waiting fails, `MOTE_ERR_INVALID`,
@@ -136,8 +137,8 @@ pub unsafe extern "C" fn mote_node_run(node: *mut mote_node, timeout: u64) -> mo
 /// Does everything that is due now, without waiting.
 ///
 /// For applications with a loop of their own: call it when the descriptor of
-/// `mote_node_descriptor` is readable, when `mote_node_next_deadline` has come, and after a
-/// wake-up. Calling it more often is harmless.
+/// `mote_node_descriptor` is readable, or, where there is none, when `mote_node_next_deadline` has come and after
+/// a wake-up. Calling it more often is harmless.
 ///
 /// `MOTE_ERR_STATE` inside a callback, `MOTE_ERR_IO`, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
 ///
@@ -168,7 +169,7 @@ pub unsafe extern "C" fn mote_node_next_deadline(node: *const mote_node, deadlin
     outcome(read())
 }
 
-/// A descriptor to poll for readability in the application's own loop. It is readable
+/// A descriptor to poll for readability in the application's own loop. From now on it is readable
 /// whenever `mote_node_poll` has something to do, deadlines included. It belongs to the node.
 ///
 /// `MOTE_ERR_UNSUPPORTED` where the port has none, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
@@ -204,7 +205,7 @@ pub unsafe extern "C" fn mote_node_now(node: *const mote_node, now: *mut u64) ->
     outcome(read())
 }
 
-/// Ends the present or the next wait of the node soon. Any thread, any interrupt.
+/// Ends the present or the next wait of the node soon. Any thread, any interrupt, as long as the node is not closed.
 ///
 /// `MOTE_ERR_UNSUPPORTED` where the port cannot be woken, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
 ///
@@ -217,13 +218,12 @@ pub unsafe extern "C" fn mote_node_wake(node: *mut mote_node) -> mote_status {
 }
 
 /// Has `function(node, user)` called by the thread that drives the node, at its next turn, and
-/// wakes it. Any thread, any interrupt; lock-free. Up to 16 posts wait.
+/// wakes it. Any thread, any interrupt, as long as the node is not closed; lock-free. Up to 16 posts wait.
 ///
 /// This is how another thread completes a deferred response, notifies observers or publishes:
-/// by doing it in the function it posts. The function may call anything but
-/// `mote_node_run`, `mote_node_poll` and `mote_node_close`.
+/// by doing it in the function it posts. The function may call what a callback may.
 ///
-/// `MOTE_ERR_FULL`, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+/// `MOTE_ERR_FULL` when as many wait, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
 ///
 /// # Safety
 /// `node` is NULL or came from `mote_node_init` and is not closed meanwhile.

@@ -18,10 +18,9 @@ impl Parcel {
         Path { remote: self.0.remote.into(), local: Ip(self.0.local.ip) }
     }
 
-    /// The bytes, in the buffer that the node gave this parcel.
-    pub(super) fn data(&self) -> &'static [u8] {
-        // SAFETY: `data` points into the node's block, which outlives every use inside a turn,
-        // and `len` was checked against the buffer's size.
+    /// The bytes: what is to be sent, or what was received and found to fit its buffer.
+    pub(super) fn data(&self) -> &[u8] {
+        // SAFETY: a parcel is made with a buffer that outlives it, and is at most as long.
         unsafe { core::slice::from_raw_parts(self.0.data, self.0.len) }
     }
 }

@@ -581,6 +581,8 @@ fn bad_arguments_are_refused_and_write_nothing() {
         assert_eq!(init(block, &config, ::core::ptr::null_mut()), MOTE_ERR_INVALID);
         assert_eq!(init(block, &config_for(::core::ptr::null()), &raw mut node), MOTE_ERR_INVALID);
         assert_eq!(mote_node_size(&config, ::core::ptr::null_mut()), MOTE_ERR_INVALID);
+        let reserved = mote_node_config { reserved: 1, ..config };
+        assert_eq!(init(block, &reserved, &raw mut node), MOTE_ERR_INVALID);
         world.borrow_mut().entropy = crate::ffi::MOTE_ERR_IO;
         assert_eq!(init(block, &config, &raw mut node), crate::ffi::MOTE_ERR_IO);
         world.borrow_mut().entropy = 0;

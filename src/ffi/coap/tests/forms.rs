@@ -45,12 +45,22 @@ fn null_and_nonsense_are_errors() {
         assert_eq!(get(b"nonsense\0"), MOTE_ERR_MALFORMED);
         assert_eq!(get(b"coaps://[::1]/\0"), MOTE_ERR_UNSUPPORTED);
         assert_eq!(get(b"coap://example.com/\0"), MOTE_ERR_NOT_FOUND);
+        let option = mote_coap_option { number: MOTE_COAP_ACCEPT, reserved: 1, ..zeroed() };
+        let (options, remote) = (&raw const option, address(1, 5683));
+        let size_of_request = size_of::<mote_coap_request_config>() as u32;
+        let request =
+            mote_coap_request_config { size: size_of_request, options, option_count: 1, remote, ..zeroed() };
+        assert_eq!(mote_coap_start(coap, &raw const request, null_mut()), MOTE_ERR_INVALID);
+        let mut memory = vec![0; 16_384];
+        let mut init = |config: &mote_coap_config, size| {
+            mote_coap_init(memory.as_mut_ptr(), size, config, &raw mut other)
+        };
+        assert_eq!(init(&config, 9), MOTE_ERR_NO_MEMORY);
         config.message_size = 63;
-        assert_eq!(
-            mote_coap_init([0; 9].as_mut_ptr(), 9, &raw const config, &raw mut other),
-            MOTE_ERR_NO_MEMORY
-        );
+        assert_eq!(init(&config, 16_384), MOTE_ERR_INVALID);
+        config.message_size = 64;
         config.reserved = 1;
+        assert_eq!(init(&config, 16_384), MOTE_ERR_INVALID);
         assert_eq!(mote_coap_size(&raw const config, &raw mut size), MOTE_ERR_INVALID);
     }
     world.end();
