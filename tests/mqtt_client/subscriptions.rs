@@ -99,6 +99,17 @@ fn several_filters_are_unsubscribed_at_once() {
     }
 }
 
+#[test]
+fn a_request_without_filters_is_refused() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        let none = rig.with(|client, cx| client.subscribe(cx, &[], Properties::EMPTY));
+        assert_eq!(none, Err(Error::Invalid));
+        let none = rig.with(|client, cx| client.unsubscribe(cx, &[], Properties::EMPTY));
+        assert_eq!((none, rig.client.pending()), (Err(Error::Invalid), 0));
+    }
+}
+
 /// Without room for all of its filters nothing is left of a SUBSCRIBE, but what was there before.
 #[test]
 fn a_subscribe_that_finds_no_room_leaves_nothing_behind() {

@@ -424,6 +424,8 @@ fn encoders_refuse_what_would_be_malformed() {
         refuse(Packet::Subscribe(Subscribe::default()), version, Side::Client);
         let none = Subscribe { packet_id: 1, ..Subscribe::default() };
         refuse(Packet::Subscribe(none), version, Side::Client);
+        let none = Unsubscribe { packet_id: 1, ..Unsubscribe::default() };
+        refuse(Packet::Unsubscribe(none), version, Side::Client);
         for filter in ["", "a#", "$share/g", "\0"] {
             let list = [Filter { filter, ..Filter::default() }];
             let filters = Filters::List(&list);
