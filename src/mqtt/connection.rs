@@ -9,7 +9,7 @@ use super::event::{Event, Operation};
 use super::receive::{Outcome, transient, wrong};
 use super::wire::property::id;
 use super::wire::{Answer, PacketType, Properties, Reason, Version};
-use crate::backoff::{Backoff, Policy};
+use crate::backoff::Backoff;
 use crate::status::Error;
 use crate::time::Instant;
 
@@ -23,12 +23,11 @@ impl Client<'_> {
     /// Does what is due, and says what came of it. Call it until it says nothing. A needless
     /// call is harmless.
     pub fn poll(&mut self, cx: &mut Context) -> Option<Event<'static>> {
-        let mut out = None;
         if self.has(mark::ABORTED) {
             self.marks &= !mark::ABORTED;
-            out = Some(Event::Aborted { cookie: self.handler(0) });
-            return out;
+            return Some(Event::Aborted { cookie: self.handler(0) });
         }
+        let mut out = None;
         self.tick(cx);
         if self.output.failure().is_none() {
             self.expire(cx.stream.now);
@@ -254,24 +253,15 @@ impl Client<'_> {
         self.reset();
         self.deadline = Instant::NEVER;
         self.state = State::Idle;
-        let mut retry_after = None;
-        if !closing {
-            if good {
-                self.backoff = None;
-                self.redirects = 0;
-            }
-            // A server that stands in for another does so as long as it can be reached.
-            if REDIRECT && state != State::Connected {
-                self.names.remove_all(kind::MASK | kind::TEMPORARY, kind::SERVER | kind::TEMPORARY);
-            }
-            if REDIRECT && self.is_v5() && self.follow(reason, &properties) {
-                retry_after = Some(0);
-            } else if !is_final(self.config.version, error, reason) {
-                if let Some(policy) = &self.config.reconnect {
-                    retry_after = self.delay(cx, policy);
-                }
-            }
+        if good {
+            self.backoff = None;
+            self.redirects = 0;
         }
+        // A server that stands in for another does so as long as it can be reached.
+        if REDIRECT && state != State::Connected {
+            self.names.remove_all(kind::MASK | kind::TEMPORARY, kind::SERVER | kind::TEMPORARY);
+        }
+        let retry_after = if closing { None } else { self.retry_after(cx, error, answer) };
         match retry_after {
             Some(delay) => {
                 self.state = State::Waiting;
@@ -289,7 +279,14 @@ impl Client<'_> {
     }
 
     /// How long to wait for the next attempt, if there is to be one.
-    fn delay(&mut self, cx: &mut Context, policy: &Policy) -> Option<u32> {
+    fn retry_after(&mut self, cx: &mut Context, error: Error, answer: &Answer) -> Option<u32> {
+        if REDIRECT && self.is_v5() && self.follow(answer.reason, &answer.properties) {
+            return Some(0);
+        }
+        if is_final(self.config.version, error, answer.reason) {
+            return None;
+        }
+        let policy = self.config.reconnect.as_ref()?;
         let backoff = match &mut self.backoff {
             Some(backoff) => {
                 if !backoff.again(policy) {

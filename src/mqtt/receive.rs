@@ -90,10 +90,8 @@ impl Client<'_> {
         if self.is_open() {
             if self.incoming.remaining != 0 {
                 count = self.payload(bytes, out);
-            } else {
-                if let Err(Wrong(reason)) = self.packet(cx, bytes, &mut count, out) {
-                    self.refuse(cx, Reason(reason.get()), out);
-                }
+            } else if let Err(Wrong(reason)) = self.packet(cx, bytes, &mut count, out) {
+                self.refuse(cx, Reason(reason.get()), out);
             }
         }
         // The packet may have ended the connection.

@@ -289,7 +289,7 @@ impl Client<'_> {
     /// Sends the message under the cursor, or goes on sending it. Whether the cursor may move
     /// on: it has been sent whole, or has ended otherwise.
     fn send_message(&mut self, cx: &mut Context, at: At) -> bool {
-        let mut word = self.queue.word(at);
+        let word = self.queue.word(at);
         if word & flag::RELEASED != 0 {
             // In a resumed session PUBREL stands for the message. It waits for no quota, but takes
             // its part: the PUBCOMP to come gives one back, and would else let more be under way
@@ -313,10 +313,16 @@ impl Client<'_> {
             }
             self.choose_alias(at, word);
             if qos != 0 && word & flag::SENT != 0 {
-                word |= kind::REPEATED;
                 self.queue.mark(at, 0, kind::REPEATED);
             }
         }
+        self.write_message(cx, at)
+    }
+
+    /// Writes what is left of the packet, as far as there is room. Whether that was all, or the message has ended otherwise.
+    fn write_message(&mut self, cx: &mut Context, at: At) -> bool {
+        let word = self.queue.word(at);
+        let qos = word & flag::QOS;
         // The packet in four pieces, of which the topic and the rest lie in the queue.
         let mut source = Source::new(self.queue.body(at));
         let mut topic = source.binary();
