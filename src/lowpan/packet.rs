@@ -16,6 +16,10 @@ use crate::bytes::{Parts, Reader, Writer};
 use crate::checksum;
 use crate::status::{Error, Result};
 
+#[cfg(feature = "udp-elision")]
+mod elided;
+#[cfg(not(feature = "udp-elision"))]
+#[path = "packet/never_elided.rs"]
 mod elided;
 
 pub use elided::MissingChecksum;

@@ -2,23 +2,17 @@
 //! UDP checksums that are not sent, as another integrity check covers the frame (RFC 6282 §4.3.2).
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "udp-elision")]
 use super::addresses;
-#[cfg(feature = "udp-elision")]
 use crate::address::Ip;
-#[cfg(feature = "udp-elision")]
 use crate::checksum;
-#[cfg(feature = "udp-elision")]
 use crate::lowpan::nhc::next_header::UDP;
 use crate::status::{Error, Result};
-#[cfg(feature = "udp-elision")]
 use core::num::NonZeroU16;
 
 /// Whether this build can do it.
-pub(in crate::lowpan) const IS_KNOWN: bool = cfg!(feature = "udp-elision");
+pub(super) const IS_KNOWN: bool = true;
 
 /// A UDP checksum that was elided.
-#[cfg(feature = "udp-elision")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MissingChecksum {
     /// Where the IPv6 header begins whose addresses count.
@@ -27,30 +21,6 @@ pub struct MissingChecksum {
     udp: NonZeroU16,
 }
 
-/// A UDP checksum that was elided: without the feature `udp-elision` there is none.
-#[cfg(not(feature = "udp-elision"))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MissingChecksum {}
-
-#[cfg(not(feature = "udp-elision"))]
-impl MissingChecksum {
-    /// A packet whose checksum was elided is dropped where nothing is known of another integrity check.
-    pub(super) const fn new(_: usize, _: usize) -> Result<MissingChecksum> {
-        Err(Error::Security)
-    }
-
-    #[cfg(feature = "sixlorh")]
-    pub(in crate::lowpan) const fn shift(&mut self, _: usize, _: bool) {
-        match *self {}
-    }
-
-    /// As there is none, nothing is done.
-    pub const fn fill(self, _: &mut [u8]) {
-        match self {}
-    }
-}
-
-#[cfg(feature = "udp-elision")]
 impl MissingChecksum {
     /// Of the UDP header at `udp`, behind the IPv6 header at `ipv6`.
     pub(super) fn new(ipv6: usize, udp: usize) -> Result<MissingChecksum> {
