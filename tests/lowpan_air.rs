@@ -3,9 +3,10 @@
 //! does by itself and whatever the air loses.
 
 use mote::address::Ip;
-use mote::bytes::{Parts, Reader};
+use mote::bytes::{Parts, Reader, Writer};
 use mote::ieee802154::LinkAddress;
 use mote::ieee802154::mac::Priority;
+use mote::ieee802154::wire::{Frame, Header};
 use mote::lowpan::fragment::FragmentHeader;
 use mote::lowpan::interface::{Config, Interface, SCRATCH, Sent};
 use mote::memory::{Carver, Plan};
@@ -30,11 +31,15 @@ fn address(id: NodeId) -> LinkAddress {
 
 impl Host {
     fn new(id: NodeId, config: &Config) -> Host {
+        Host::seeded(id, config, id as u16)
+    }
+
+    fn seeded(id: NodeId, config: &Config, seed: u16) -> Host {
         let LinkAddress::Extended(extended) = address(id) else { unreachable!() };
         let mut config = *config;
         config.mac.extended = extended;
         let memory = vec![0; Interface::plan(Plan::new(), &config).bytes()].leak();
-        let interface = Interface::new(&mut Carver::new(memory), &config, id as u16).unwrap();
+        let interface = Interface::new(&mut Carver::new(memory), &config, seed).unwrap();
         Host { interface, received: Vec::new(), sent: Vec::new() }
     }
 }
@@ -394,9 +399,65 @@ fn mesh_under_forwards_fragments_and_floods_broadcasts_once() {
     assert!(air.node(2).unwrap().received.is_empty());
 }
 
+/// RFC 4944 §11.1: its neighbours remember what it sent before, for as long as nobody else sends.
+#[test]
+fn a_restarted_node_s_broadcasts_are_new() {
+    let config = Config { mesh_routes: 1, ..Config::default() };
+    let mut topology = Topology::unlinked(2);
+    topology.set_both(0, 1, Some(RadioLink::PERFECT));
+    let mut air = network(topology, &Setup::default(), &config);
+    let mut all = packet(0, 0, 90, 3);
+    all[24..40].copy_from_slice(&Ip::v6([0xff02, 0, 0, 0, 0, 0, 0, 1]).0);
+    for life in 1..4 {
+        air.start(0, Host::seeded(0, &config, 0x51 * life));
+        send(&mut air, 0, LinkAddress::BROADCAST, &all).unwrap();
+        air.run_for(5_000_000);
+        assert_eq!(air.node(1).unwrap().received.len(), usize::from(life));
+    }
+}
+
+/// RIOT PR 22504: a fragment shorter than its header; smoltcp PR 997: one of a packet shorter than its own.
+#[test]
+fn attack_fragments_shorter_than_their_headers() {
+    let mut air = pair(1000, Setup::default().capabilities);
+    let header = Header::data(0xabcd, address(1), address(0), 0);
+    let mut number = 0;
+    let mut hear = |payload: &[u8]| {
+        number += 1;
+        let mut buffer = [0; 127];
+        let mut out = Writer::new(&mut buffer);
+        let header = Header { sequence: Some(number), ..header };
+        Frame { header, payload, ..Frame::default() }.emit(&mut out).unwrap();
+        let frame = out.written();
+        air.with(1, |host, cx| {
+            let event = RadioEvent::Received { frame, lqi: 255, rssi: -60 };
+            let taken = host.interface.receive(cx, event, &mut [0; SCRATCH]).is_some();
+            assert_eq!(host.interface.free_blocks(), Config::default().blocks);
+            let dropped = host.interface.stats().dropped;
+            (taken, u32::from(number) - dropped, host.interface.fragment_stats().malformed)
+        })
+        .unwrap()
+    };
+    let first = [0xc0, 64, 0, 7];
+    let later = [0xe0, 64, 0, 7, 1];
+    for header in [&first[..], &later] {
+        for len in 1..header.len() {
+            assert_eq!(hear(&header[..len]), (false, 0, 0));
+        }
+    }
+    assert_eq!(hear(&first), (false, 0, 0));
+    // Nothing behind the header; then all of a packet that is none.
+    assert_eq!(hear(&later), (false, 1, 1));
+    for (malformed, size) in (2..).zip([8, 16, 32, 39]) {
+        let mut packet = vec![0xe0, size, 0, 7, 0];
+        packet.resize(5 + usize::from(size), 0x60);
+        assert_eq!(hear(&packet), (false, malformed, malformed), "{size}");
+    }
+}
+
 #[test]
 fn exactly_the_planned_bytes_suffice() {
-    let mut config = Config { mesh_routes: 3, ..Config::default() };
+    let config = Config { mesh_routes: 3, ..Config::default() };
     let bytes = Interface::plan(Plan::new(), &config).bytes();
     let mut memory = vec![0; bytes + 8];
     for offset in 0..8 {
@@ -409,8 +470,9 @@ fn exactly_the_planned_bytes_suffice() {
     assert!(Interface::new(&mut Carver::new(block), &config, 1).is_ok());
     let block = &mut memory[aligned..aligned + exact - 1];
     assert_eq!(Interface::new(&mut Carver::new(block), &config, 1).unwrap_err(), Error::NoMemory);
-    config.contexts = 17;
-    assert_eq!(Interface::new(&mut Carver::new(&mut memory), &config, 1).unwrap_err(), Error::Invalid);
+    for wrong in [Config { contexts: 17, ..config }, Config { outgoing: 255, ..config }] {
+        assert_eq!(Interface::new(&mut Carver::new(&mut memory), &wrong, 1).unwrap_err(), Error::Invalid);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! Fragments: their headers, and packets put together again (RFC 4944 §5.3).
 #![forbid(unsafe_code)]
 
+use super::iphc::IPV6_HEADER;
 use super::packet::MissingChecksum;
 use crate::bytes::{Parts, Reader, Writer, copy, part_mut};
 use crate::ieee802154::LinkAddress;
@@ -201,9 +202,9 @@ pub struct FragmentStats {
     pub evicted: u32,
     /// Packets given up as fragments overlapped that differ.
     pub overlapped: u32,
-    /// Fragments dropped as malformed or too large.
+    /// Fragments dropped as malformed, or of packets too large or shorter than a header.
     pub malformed: u32,
-    /// Fragments dropped as no memory could be found.
+    /// Fragments dropped as no place or memory could be found.
     pub no_memory: u32,
 }
 
@@ -259,8 +260,8 @@ impl<'m> Reassemblies<'m> {
     ) -> Option<usize> {
         let size = usize::from(key.size);
         let end = offset + data.len();
-        let whole_units = data.len().is_multiple_of(8) || end == size;
-        if data.is_empty() || end > size || size > MAX_DATAGRAM || !whole_units || !offset.is_multiple_of(8) {
+        let in_units = (data.len().is_multiple_of(8) || end == size) && offset.is_multiple_of(8);
+        if size < IPV6_HEADER || data.is_empty() || end > size || size > MAX_DATAGRAM || !in_units {
             self.stats.malformed = self.stats.malformed.wrapping_add(1);
             return None;
         }
@@ -281,11 +282,10 @@ impl<'m> Reassemblies<'m> {
         let place = match place {
             Some(place) => place,
             None => {
-                let place = self.entries.iter().position(|entry| !entry.used).or_else(|| {
-                    let oldest = self.stalest(None)?;
-                    self.evict(oldest, pool);
-                    Some(oldest)
-                })?;
+                let Some(place) = self.new_place(offset, pool) else {
+                    self.stats.no_memory = self.stats.no_memory.wrapping_add(1);
+                    return None;
+                };
                 let expires = now.after(u64::from(self.timeout));
                 if let Some(entry) = self.entries.get_mut(place) {
                     // One that is not in use is as it was made.
@@ -329,12 +329,27 @@ impl<'m> Reassemblies<'m> {
         }
     }
 
-    /// Copies `data` into the packet's blocks; takes blocks, from others if need be.
+    /// A place for a packet of which the part at `offset` has come. The start of one may take that of another; what
+    /// comes without its start was most likely given up before, and would take places in vain.
+    fn new_place(&mut self, offset: usize, pool: &mut Pool<'_>) -> Option<usize> {
+        let free = self.entries.iter().position(|entry| !entry.used);
+        if free.is_some() || offset > 0 {
+            return free;
+        }
+        let stalest = self.stalest(None)?;
+        self.evict(stalest, pool);
+        Some(stalest)
+    }
+
+    /// Copies `data` into the packet's blocks; takes blocks, if need be and its start is there from others.
     fn store(&mut self, place: usize, pool: &mut Pool<'_>, offset: usize, data: &[u8]) -> bool {
         // Each round gives up one packet, so there are as many rounds as entries.
         while let Some(entry) = self.entries.get_mut(place) {
             if entry.blocks.put(pool, self.reserve, offset, Parts::whole(data)) {
                 return true;
+            }
+            if offset > 0 && !has(&entry.received, 0) {
+                break;
             }
             let Some(other) = self.stalest(Some(place)) else { break };
             self.evict(other, pool);
@@ -495,6 +510,28 @@ mod tests {
         assert!(table.stats.evicted > 40);
         table.expire(Instant(9000), &mut pool);
         assert_eq!((pool.free(), table.stats.timed_out), (11, 0));
+    }
+
+    /// More senders in turn than there are places, or memory: what has lost its first fragment takes nothing from those
+    /// that have not.
+    #[test]
+    fn senders_in_turn_never_all_lose() {
+        for (places, count) in [(2, 40), (4, 11)] {
+            let (mut blocks, mut entries) = ([Block::default(); 40], [Reassembly::default(); 4]);
+            let mut pool = Pool::new(&mut blocks[..count]);
+            let mut table = Reassemblies::new(&mut entries[..places], 8000, 1);
+            let bytes = packet(1280, 5);
+            let mut whole = 0;
+            for (index, part) in bytes.chunks(96).enumerate() {
+                for source in 2..5 {
+                    let now = Instant(3 * index as u64 + u64::from(source));
+                    let done = table.add(now, &mut pool, key(source, 1280, 1), index * 96, part, None);
+                    let mut out = [0; 1280];
+                    whole += done.map_or(0, |place| table.take(place, &mut pool, &mut out).unwrap() / 1280);
+                }
+            }
+            assert_eq!(whole, if places == 2 { 2 } else { 1 }, "{:?}", table.stats);
+        }
     }
 
     #[test]

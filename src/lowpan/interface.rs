@@ -98,7 +98,7 @@ impl<'m> Interface<'m> {
         plan.and(|carver| Interface::carve(carver, config, 0))
     }
 
-    /// An idle interface. `seed` sets the first sequence number and datagram tag; it should differ
+    /// An idle interface. `seed` sets the first sequence numbers and datagram tag; it should differ
     /// from one start to the next.
     ///
     /// # Errors
@@ -116,6 +116,7 @@ impl<'m> Interface<'m> {
     pub(crate) const fn is_possible(config: &Config) -> bool {
         config.blocks > 0
             && config.blocks <= 255
+            && config.outgoing <= 254
             && config.reassembly_timeout <= 60_000
             && config.contexts <= 16
             && (config.mesh_routes == 0 || cfg!(feature = "mesh-under"))
@@ -127,7 +128,7 @@ impl<'m> Interface<'m> {
     /// [`Carver::enough`] is to be asked.
     pub(crate) fn carve(carver: &mut Carver<'m>, config: &Config, seed: u16) -> Interface<'m> {
         #[cfg(feature = "mesh-under")]
-        let mesh = MeshUnder::new(carver.part(config.mesh_routes));
+        let mesh = MeshUnder::new(carver.part(config.mesh_routes), seed as u8);
         let mac = Mac::new(carver, &config.mac, seed as u8);
         // Packets in parts leave some blocks to the frames of others.
         let reserve = (config.blocks / 8).max(1);

@@ -113,8 +113,10 @@ pub(super) struct MeshUnder<'m> {
 }
 
 impl<'m> MeshUnder<'m> {
-    pub(super) fn new(routes: &'m mut [MeshRoute]) -> MeshUnder<'m> {
-        MeshUnder { routes, seen: [(LinkAddress::None, 0); REMEMBERED], next_seen: 0, sequence: 0 }
+    /// Broadcasts are numbered from `sequence` on, which should differ from one start to the next: others may still
+    /// remember what was sent before.
+    pub(super) fn new(routes: &'m mut [MeshRoute], sequence: u8) -> MeshUnder<'m> {
+        MeshUnder { routes, seen: [(LinkAddress::None, 0); REMEMBERED], next_seen: 0, sequence }
     }
 
     const fn is_on(&self) -> bool {
@@ -234,7 +236,7 @@ mod tests {
     #[test]
     fn hops_left_are_counted_and_broadcasts_repeated_once() {
         let mut routes = [MeshRoute::default(); 2];
-        let mut mesh = MeshUnder::new(&mut routes);
+        let mut mesh = MeshUnder::new(&mut routes, 0);
         let [own, far, near, other] = [1, 2, 3, 4].map(LinkAddress::Short);
         mesh.set_route(far, near).unwrap();
         mesh.set_route(other, near).unwrap();

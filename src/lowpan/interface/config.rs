@@ -14,7 +14,7 @@ pub struct Config {
     pub blocks: usize,
     /// How many packets can be put together at once.
     pub reassemblies: usize,
-    /// How many packets can be sent in fragments at once.
+    /// How many packets can be sent in fragments at once, at most 254.
     pub outgoing: usize,
     /// How many compression contexts are kept, at most 16.
     pub contexts: usize,
