@@ -4,6 +4,8 @@
 #   ci/bench.sh [PART…]
 # The parts are the functions bench_PART, here and in ci/bench/.
 . "$(dirname "$0")/lib.sh"
+# Servers, when something fails under way.
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 
 # Instructions of one operation: the difference between two counts, so that starting does not count.
 instructions() {

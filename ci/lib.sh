@@ -161,8 +161,8 @@ own_network() {
     unshare -n sh -c 'ip link set lo up && ip tuntap add dev mote-try mode tun && grep -q " lo$" /proc/net/if_inet6' >/dev/null 2>&1
 }
 
-# A free UDP port on loopback (as free as one can know).
+# free_port [tcp] : a free port on loopback, of UDP unless told (as free as one can know).
 free_port() {
     have python3 || { echo $((10000 + RANDOM % 20000)); return; }
-    python3 "$root/ci/peers/ports.py"
+    python3 "$root/ci/peers/ports.py" "$@"
 }

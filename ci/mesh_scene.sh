@@ -19,11 +19,17 @@ T
 first=
 if chrt -f 1 true 2>/dev/null; then first="chrt -f 1"; fi
 pids=()
+# Dies when one of the processes has: what is waited for would never come.
+alive() {
+    local pid
+    for pid in "${pids[@]}"; do kill -0 "$pid" 2>/dev/null || die "a process of the mesh has ended"; done
+}
 trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
 $first "$bin/mote-zep-switch" -v -t topology ::1 17754 >switch.log &
 pids+=($!)
 for _ in $(seq 600); do
     grep -q listening switch.log && break
+    alive
     sleep 0.1
 done
 $first "$bin/mote-border-router" --zep '[::1]:17754' --eui64 0210000000000000 --tun mote0 --mode "$mode" ${compress:+--compress} --fast --capture air.pcapng -v >border.log 2>&1 &
@@ -35,6 +41,7 @@ done
 far=fd00::10:0:0:3
 for _ in $(seq 600); do
     grep -q "route $far/128" border.log && break
+    alive
     sleep 0.5
 done
 grep -q "route $far/128" border.log || die "the third node did not join"

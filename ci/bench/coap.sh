@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # CoAP servers side by side: ours and Debian's libcoap under the same load, and instructions per request.
 
-free_udp_port() {
-    python3 -c 'import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::1", 0)); print(s.getsockname()[1])'
-}
-
 # coap_rate SERVER PORT PATH WINDOW SECONDS: requests per second, and the nanoseconds of processor that each takes of the
 # server, in the kernel too. Raw, so that the load costs as little as can be: the server is the limit.
 coap_rate() {
@@ -24,7 +20,7 @@ coap_instructions() {
     local -a counts=()
     shift
     for count in $few $many; do
-        port=$(free_udp_port)
+        port=$(free_port)
         out=$build/ci/callgrind.coap.out
         rm -f "$out"
         valgrind --tool=callgrind --callgrind-out-file="$out" "$@" -A ::1 -p "$port" >"$build/ci/callgrind-coap.log" 2>&1 &
@@ -42,8 +38,8 @@ bench_coap() {
     need_deb coap-server-notls=libcoap3-bin valgrind=valgrind python3=python3
     "$root/ci/build.sh" >/dev/null
     local seconds=${MOTE_BENCH_SECONDS:-3} ours theirs window mine libcoap a b
-    ours=$(free_udp_port)
-    theirs=$(free_udp_port)
+    ours=$(free_port)
+    theirs=$(free_port)
     "$build/bin/mote-coap-server" -A ::1 -p "$ours" >/dev/null 2>&1 &
     a=$!
     coap-server-notls -A ::1 -p "$theirs" >/dev/null 2>&1 &

@@ -62,7 +62,7 @@ bench_mqtt() {
     local -a clients=(mote resting libmosquitto rumqttc) row
     gcc -std=c99 -Wall -Wextra -D_POSIX_C_SOURCE=200809L -O2 "$root/ci/bench/mosquitto_load.c" -o "$build/ci/mosquitto_load" -lmosquitto
     cargo build --quiet --release --locked --manifest-path "$root/benches/mqtt/Cargo.toml" --target-dir "$build/benches"
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    port=$(free_port tcp)
     printf 'listener %s 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nset_tcp_nodelay true\n' "$port" >"$build/ci/bench-mqtt.conf"
     ${MOTE_BENCH_BEFORE:-} mosquitto -c "$build/ci/bench-mqtt.conf" >/dev/null 2>&1 &
     broker=$!

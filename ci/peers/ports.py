@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Ports of loopback for the servers of the tests: ports.py prints one for UDP."""
+"""Ports of loopback for the servers of the tests: ports.py prints one for UDP, ports.py tcp one for TCP."""
 import random
 import socket
+import sys
 
 
 def free_port(kind=socket.SOCK_STREAM):
@@ -19,4 +20,4 @@ def free_port(kind=socket.SOCK_STREAM):
 
 
 if __name__ == "__main__":
-    print(free_port(socket.SOCK_DGRAM))
+    print(free_port(socket.SOCK_STREAM if sys.argv[1:] == ["tcp"] else socket.SOCK_DGRAM))
