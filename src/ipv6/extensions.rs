@@ -140,9 +140,8 @@ impl Ipv6<'_> {
                 continue;
             }
             self.statistics.malformed = self.statistics.malformed.wrapping_add(1);
-            let to_group = walk.header.destination.is_multicast();
-            if unknown == UnknownOption::Report
-                || unknown == UnknownOption::ReportUnlessMulticast && !to_group
+            let to_many = walk.arrival.multicast || walk.header.destination.is_multicast();
+            if unknown == UnknownOption::Report || unknown == UnknownOption::ReportUnlessMulticast && !to_many
             {
                 let problem = Problem::parameter(parameter::OPTION, at);
                 self.report(cx, &walk.arrival, packet, problem);

@@ -167,10 +167,11 @@ impl Ipv6<'_> {
         let Some(packet) = packet.get_mut(..length) else { return self.malformed() };
         let header = &walk.header;
         // RFC 4291 §2.5.3, §2.5.6, §2.7: what can never be on a link, or come from beyond it.
+        let beyond = walk.tunnelled || walk.arrival.outside;
         let impossible = header.source.is_multicast()
             || header.source == Ip::LOOPBACK
             || never_leaves(&header.destination)
-            || walk.tunnelled && header.source.is_link_local();
+            || beyond && (header.source.is_link_local() || header.destination.is_link_local());
         if impossible {
             return self.malformed();
         }

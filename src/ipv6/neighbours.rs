@@ -89,11 +89,12 @@ impl Neighbour {
         self.ip == *ip || self.registers() && self.link.link_local() == *ip
     }
 
-    /// When the entry ends that may make room for another: never one in use, nor a registered one (RFC 6775 §6).
+    /// When the entry ends that may make room for another: never one in use, nor a registered one (RFC 6775 §6). Routers
+    /// go last: whoever says so is one.
     fn ends(&self) -> Option<Instant> {
         match self.state {
             NeighbourState::Stale if !self.router => Some(self.until.get()),
-            NeighbourState::Incomplete => Some(Instant::NEVER),
+            NeighbourState::Stale | NeighbourState::Incomplete => Some(Instant::NEVER),
             _ => None,
         }
     }
@@ -213,15 +214,21 @@ mod tests {
     }
 
     #[test]
-    fn a_default_router_is_not_garbage_and_tentative_is_not_reachable() {
-        let mut entries = [None; 1];
+    fn a_router_gives_way_after_all_others_and_tentative_is_not_reachable() {
+        let mut entries = [None; 2];
         let mut table = Neighbours(&mut entries);
         let router = table.obtain(&ip(1), NeighbourState::Stale).unwrap();
         router.router = true;
         router.link = LinkAddress::Short(1);
         assert_eq!(table.link_address(&ip(1)), Some(LinkAddress::Short(1)));
-        assert!(table.obtain(&ip(2), NeighbourState::Stale).is_none());
-        table.find_mut(&ip(1)).unwrap().state = NeighbourState::Tentative;
-        assert_eq!(table.link_address(&ip(1)), None);
+        table.obtain(&ip(2), NeighbourState::Stale).unwrap().until = Instant(10).into();
+        table.obtain(&ip(3), NeighbourState::Reachable).unwrap();
+        assert!(table.find(&ip(1)).is_some() && table.find(&ip(2)).is_none());
+        table.obtain(&ip(4), NeighbourState::Reachable).unwrap();
+        assert!(table.find(&ip(1)).is_none());
+        let tentative = table.find_mut(&ip(3)).unwrap();
+        (tentative.state, tentative.link) = (NeighbourState::Tentative, LinkAddress::Short(3));
+        assert_eq!(table.link_address(&ip(3)), None);
+        assert!(table.obtain(&ip(5), NeighbourState::Stale).is_none());
     }
 }

@@ -81,7 +81,8 @@ impl<'m> Ipv6<'m> {
     /// Sends a datagram.
     ///
     /// # Errors
-    /// [`Error::Stale`], [`Error::Unreachable`], [`Error::TooLarge`], and what the link says.
+    /// [`Error::Stale`], [`Error::AddressInUse`] when the own address of `path`, or of the socket, is not ours now,
+    /// [`Error::Unreachable`], [`Error::TooLarge`], and what the link says.
     pub fn udp_send(
         &mut self,
         cx: &mut Context<'_>,

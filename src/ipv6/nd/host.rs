@@ -379,7 +379,13 @@ impl Ipv6<'_> {
                     self.nd.round = Instant::NEVER;
                 }
             }
-            _ => self.nd.pause = RETRY_LATER,
+            _ => {
+                self.nd.pause = RETRY_LATER;
+                if status == RegistrationStatus::Moved as u8 && lollipop::is_linear(self.nd.tid) {
+                    // The router remembers more from before a start of this node: on to the circle, which is newer.
+                    self.nd.tid = u8::MAX;
+                }
+            }
         }
         None
     }

@@ -495,3 +495,25 @@ fn no_router_is_solicited_or_advertised_before_the_address_is_checked() {
         assert!(spoken.is_some_and(|at| at <= 2000), "{role:?} {spoken:?}");
     }
 }
+
+/// However many pretend to be routers, there is room for a neighbour afterwards.
+#[test]
+fn a_flood_of_advertisements_leaves_room_for_neighbours() {
+    let mut host = settled_host(400);
+    for number in 10..60 {
+        let source = ethernet(number).link_local();
+        let mut body = advertisement(1800, 3600, 3600).split_off(40)[4..].to_vec();
+        body.extend([1, 1, 2, 0, 0, 0, 0, number]);
+        let message = icmp(source, ip("ff02::1"), kind::ROUTER_ADVERTISEMENT, 0, &body);
+        let bytes = packet(source, ip("ff02::1"), 58, 255, &message);
+        host.receive(3000, ethernet(number), true, &bytes);
+        host.poll(3000);
+    }
+    host.out.packets.clear();
+    for neighbour in 3..6 {
+        host.ping(4000, ethernet(neighbour).link_local(), 1).unwrap();
+        host.poll(4000);
+        neighbor(&mut host, 4000, neighbour, kind::NEIGHBOR_ADVERTISEMENT, Neighbor::SOLICITED);
+        assert_eq!(pinged(&mut host), [(ethernet(neighbour), 1)]);
+    }
+}

@@ -60,11 +60,12 @@ proptest! {
 #[test]
 fn neighbour_discovery_out_of_a_tunnel_is_refused() {
     let far = ip("2001:db8::1");
-    for (own, peer) in [("fd00::1", eui64(7).link_local()), ("fe80::1", ip("fd00::7"))] {
-        let mut node = Node::lowpan(1, Role::Host);
+    let link_local = eui64(1).link_local();
+    for (own, peer) in
+        [(ip("fd00::1"), eui64(7).link_local()), (link_local, ip("fd00::7")), (ip("fd00::1"), ip("fd00::7"))]
+    {
+        let mut node = Node::lowpan(1, Role::Router);
         add(&mut node, "fd00::1");
-        node.engine.addresses.find_mut(&ip("fd00::1")).unwrap().state = AddressState::Preferred;
-        let own = if own == "fd00::1" { ip(own) } else { node.engine.link_local() };
         let mut body = vec![0; 12];
         RouterAdvertisement { router_lifetime: 60, ..RouterAdvertisement::default() }
             .emit(&mut Writer::new(&mut body))
@@ -84,12 +85,40 @@ fn neighbour_discovery_out_of_a_tunnel_is_refused() {
         let message = icmp(peer, own, kind::RPL_CONTROL, 1, b"dio");
         let inner = packet(peer, own, 58, 255, &message);
         node.receive(0, eui64(2), false, &packet(far, ip("fd00::1"), 41, 64, &inner));
-        assert_eq!(node.took().is_empty(), peer.is_link_local());
-        // What may travel far is taken out of it.
-        if !peer.is_link_local() {
-            let inner = echo_request(peer, own, 64);
-            node.receive(0, eui64(2), false, &packet(far, ip("fd00::1"), 41, 64, &inner));
-            assert_eq!(node.engine.statistics().delivered, 4);
-        }
+        assert_eq!(node.took().is_empty(), peer.is_link_local() || own == link_local);
+    }
+    // What may travel far is taken out of it, unless it is for an address of the link.
+    let mut node = Node::lowpan(1, Role::Router);
+    add(&mut node, "fd00::1");
+    for own in [ip("fd00::1"), link_local] {
+        let inner = echo_request(far, own, 64);
+        node.receive(0, eui64(2), false, &packet(far, ip("fd00::1"), 41, 64, &inner));
+        assert_eq!(node.engine.statistics().delivered, 1);
+    }
+}
+
+/// RFC 4007 §9, RFC 4291 §2.5.6: addresses of the link mean others on the host side of a border router.
+#[test]
+fn nothing_of_another_link_comes_from_the_host_side() {
+    let mut root = Node::lowpan(1, Role::BorderRouter);
+    add(&mut root, "fd00::1");
+    let (neighbour, far, own) = (eui64(9).link_local(), ip("2001:db8::1"), root.engine.link_local());
+    let on = Route::on_link(neighbour, LinkAddress::None);
+    let routes = vec![(ip("fd00::9"), Ok(on)), (far, Err(NoRoute::Outside))];
+    root.routing = Box::new(Fixed { routes, ..Fixed::default() });
+    for (source, destination, told) in [
+        (neighbour, ip("fd00::9"), (0, 0)),
+        (neighbour, ip("fd00::1"), (0, 0)),
+        (neighbour, own, (0, 0)),
+        (far, own, (0, 0)),
+        (far, neighbour, (0, 0)),
+        (far, ip("fd00::9"), (1, 0)),
+        (far, ip("fd00::1"), (0, 1)),
+    ] {
+        let mut request = echo_request(source, destination, 64);
+        let arrival = Arrival { outside: true, ..Arrival::default() };
+        assert!(root.does(0, |engine, cx| engine.receive(cx, arrival, &mut request).is_none()));
+        let sent = (core::mem::take(&mut root.out.packets), core::mem::take(&mut root.out.outside));
+        assert_eq!((sent.0.len(), sent.1.len()), told, "{source:?} {destination:?}");
     }
 }

@@ -188,7 +188,7 @@ fn an_unknown_next_header_is_pointed_at() {
 
 /// CVE-2020-13986 and CVE-2023-29001 of other stacks: extension headers that never end.
 #[test]
-fn a_chain_of_extension_headers_ends() {
+fn attack_extension_headers_without_end() {
     let mut node = Node::lowpan(1, Role::Host);
     let own = node.engine.link_local();
     let peer = eui64(2).link_local();
@@ -298,6 +298,15 @@ fn nothing_is_sent_to_nobody_or_to_the_node_itself() {
 #[test]
 fn who_only_overhears_a_packet_does_not_report_its_options() {
     let peer = eui64(2).link_local();
+    // Of the two that ask for a report, the second is not to be reported when it came to many (RFC 4443 §2.4 (e)).
+    let mut node = Node::lowpan(1, Role::Host);
+    for (kind, multicast, told) in
+        [(0x9e, false, true), (0xde, false, true), (0x9e, true, true), (0xde, true, false)]
+    {
+        let own = node.engine.link_local();
+        node.receive(0, eui64(2), multicast, &packet(peer, own, 60, 64, &[59, 0, kind, 0, 1, 2, 0, 0]));
+        assert_eq!(error_in(&mut node).is_some(), told, "{kind:x} {multicast}");
+    }
     let options = [59, 0, 0x9e, 0, 1, 2, 0, 0];
     for (role, destination, multicast, told) in [
         (Role::Host, ip("ff02::fd"), true, false),

@@ -410,3 +410,24 @@ fn a_registration_that_has_moved_is_taken_off() {
     assert_eq!((to, bytes[40]), (LinkDestination::Unicast(eui64(4)), kind::NEIGHBOR_ADVERTISEMENT));
     assert_eq!(bytes[66], 3);
 }
+
+/// RFC 8505 §5.2.1: a host that has started anew begins with transaction IDs that its router may know already. It is not
+/// kept out for as many rounds as it had made before.
+#[test]
+fn a_host_that_starts_anew_registers_again_within_three_minutes() {
+    for rounds in [0, 1, 8, 15, 16, 17, 18, 20] {
+        let mut nodes = [Node::lowpan(1, Role::BorderRouter), Node::lowpan(2, Role::Host)];
+        nodes[0]
+            .engine
+            .advertise_prefix(Instant(0), ip("fd00::"), 64, Instant::NEVER, Instant::NEVER)
+            .unwrap();
+        nodes[1].does(0, |engine, cx| engine.solicit_routers(cx));
+        let now = 10_000 + rounds * 46 * 60_000;
+        run(&mut nodes, 0, now);
+        assert!(nodes[1].took().contains(&Seen::Ready(ip("fd00::2"))));
+        nodes[1] = Node::lowpan(2, Role::Host);
+        nodes[1].does(now, |engine, cx| engine.solicit_routers(cx));
+        run(&mut nodes, now, now + 180_000);
+        assert!(nodes[1].took().contains(&Seen::Ready(ip("fd00::2"))), "after {rounds} rounds");
+    }
+}
