@@ -324,9 +324,10 @@ fn storing_nodes_that_a_full_parent_refuses_are_reached_through_another() {
 fn a_thousand_storing_nodes_deliver_everything() {
     let topology = Topology::new(1000, Placement::Grid, &Propagation::default(), 1);
     let mut network = network(topology, Mode::Storing, 1);
-    complete(&mut network, 300);
+    let took = complete(&mut network, 300);
     network.run_ms(100_000);
     let (up, down) = (network.probe_up(60, 200), network.probe_down(60, 200));
+    println!("complete after {took} ms, up {up:?}, down {down:?}");
     assert!(up.ratio() >= 999 && down.ratio() >= 999, "{up:?} {down:?}");
 }
 

@@ -11,7 +11,6 @@
 //! allocates, and it panics when an engine breaks the pattern of `docs/engines.md`.
 #![forbid(unsafe_code)]
 
-mod link;
 #[cfg(feature = "mesh")]
 pub mod mesh;
 pub mod net;

@@ -26,15 +26,19 @@
 //! ```
 #![forbid(unsafe_code)]
 
-pub use super::link::{Action, HostId, Link, Passing, Stats};
+mod link;
+mod medium;
+
+pub use link::{Action, HostId, Link, Passing, Stats};
 
 use super::SPIN_LIMIT;
 use super::pcap::{self, Pcap};
 use crate::address::{Ip, SocketAddress};
 use crate::random::{Random, Sequence};
-use crate::status::{Error, Result};
+use crate::status::Error;
 use crate::time::Instant;
-use crate::transport::{Datagram, DatagramContext, DatagramEvent, Path};
+use crate::transport::{DatagramContext, DatagramEvent, Path};
+use medium::{End, Happening, Medium, Socket};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An engine, or whatever else lives at an address.
@@ -81,40 +85,6 @@ impl Host for Recorder {
     }
 }
 
-type Rule = Box<dyn FnMut(&Passing<'_>) -> Action>;
-
-struct Socket {
-    address: SocketAddress,
-    more: Vec<Ip>,
-    groups: BTreeSet<Ip>,
-    blocked: bool,
-    sends: u64,
-    failures: BTreeMap<u64, Error>,
-}
-
-enum Happening {
-    Datagram { path: Path, data: Vec<u8> },
-    Writable,
-    Failed { path: Path, error: Error },
-    Closed,
-}
-
-struct Medium {
-    now: Instant,
-    random: Sequence,
-    sockets: Vec<Socket>,
-    // Ordered by time, then by the order of sending.
-    queue: BTreeMap<(Instant, u64), (HostId, Happening)>,
-    tickets: u64,
-    every: Link,
-    links: BTreeMap<(HostId, HostId), Link>,
-    counts: BTreeMap<(HostId, HostId), u64>,
-    script: BTreeMap<(HostId, HostId, u64), Action>,
-    rule: Option<Rule>,
-    capture: Option<Pcap<Vec<u8>>>,
-    stats: Stats,
-}
-
 /// A network of hosts under a virtual clock.
 pub struct Net {
     medium: Medium,
@@ -126,21 +96,7 @@ pub struct Net {
 impl Net {
     /// An empty network at time 0. The seed decides every chance in it.
     pub fn new(seed: u64) -> Net {
-        let medium = Medium {
-            now: Instant::ZERO,
-            random: Sequence(seed),
-            sockets: Vec::new(),
-            queue: BTreeMap::new(),
-            tickets: 0,
-            every: Link::default(),
-            links: BTreeMap::new(),
-            counts: BTreeMap::new(),
-            script: BTreeMap::new(),
-            rule: None,
-            capture: None,
-            stats: Stats::default(),
-        };
-        Net { medium, randoms: Vec::new(), seed, spins: 0 }
+        Net { medium: Medium::new(seed), randoms: Vec::new(), seed, spins: 0 }
     }
 
     /// Adds a host at `address`; hosts are numbered from 0 in the order of this call.
@@ -376,140 +332,6 @@ impl Net {
             host.receive(cx, event);
             host.poll(cx);
         });
-    }
-}
-
-/// One host's way into the medium.
-struct End<'a> {
-    medium: &'a mut Medium,
-    host: HostId,
-}
-
-impl Datagram for End<'_> {
-    fn send(&mut self, path: &Path, datagram: &[u8]) -> Result<()> {
-        self.medium.send(self.host, path, datagram)
-    }
-
-    fn max_size(&self, path: &Path) -> usize {
-        let to = self.medium.receivers(self.host, path.remote);
-        let size = |to: &HostId| self.medium.settings(self.host, *to).max_size;
-        to.iter().map(size).min().unwrap_or(self.medium.every.max_size)
-    }
-}
-
-impl Medium {
-    fn schedule(&mut self, at: Instant, host: HostId, happening: Happening) {
-        self.tickets += 1;
-        self.queue.insert((at, self.tickets), (host, happening));
-    }
-
-    fn settings(&self, from: HostId, to: HostId) -> Link {
-        self.links.get(&(from, to)).copied().unwrap_or(self.every)
-    }
-
-    fn receivers(&self, from: HostId, to: SocketAddress) -> Vec<HostId> {
-        let wanted = |(index, socket): &(usize, &Socket)| {
-            let here = if to.ip.is_multicast() {
-                socket.groups.contains(&to.ip) && HostId(*index) != from
-            } else {
-                socket.address.ip == to.ip || socket.more.contains(&to.ip)
-            };
-            here && socket.address.port == to.port
-        };
-        self.sockets.iter().enumerate().filter(wanted).map(|(index, _)| HostId(index)).collect()
-    }
-
-    /// The own address from which something leaves for `to`: one of the same kind if there is one.
-    fn source(&self, from: HostId, path: &Path) -> Ip {
-        if !path.local.is_unspecified() {
-            return path.local;
-        }
-        let socket = &self.sockets[from.0];
-        let kind = |ip: &Ip| (ip.to_v4().is_some(), ip.is_link_local());
-        let alike = |ip: &Ip| kind(ip) == kind(&path.remote.ip);
-        let more = socket.more.iter().copied();
-        core::iter::once(socket.address.ip).chain(more).find(alike).unwrap_or(socket.address.ip)
-    }
-
-    fn chance(&mut self, per_thousand: u16) -> bool {
-        // Drawn even when the answer is clear, so that changing one setting leaves the other
-        // chances of the run as they were.
-        self.random.below(1000) < u32::from(per_thousand)
-    }
-
-    fn send(&mut self, from: HostId, path: &Path, data: &[u8]) -> Result<()> {
-        let source = self.source(from, path);
-        let socket = &mut self.sockets[from.0];
-        socket.sends += 1;
-        if let Some(error) = socket.failures.remove(&socket.sends) {
-            return Err(error);
-        }
-        if socket.blocked {
-            return Err(Error::WouldBlock);
-        }
-        let own = SocketAddress { ip: source, ..socket.address };
-        let receivers = self.receivers(from, path.remote);
-        if receivers.iter().any(|to| data.len() > self.settings(from, *to).max_size) {
-            return Err(Error::TooLarge);
-        }
-        self.stats.sent += 1;
-        if let Some(capture) = &mut self.capture {
-            let frame = pcap::udp(own, path.remote, data);
-            capture.frame(self.now.0.saturating_mul(1000), &frame).map_err(|_| Error::Io)?;
-        }
-        if receivers.is_empty() {
-            self.stats.unrouted += 1;
-        }
-        for to in receivers {
-            let arrival = Path { remote: own, local: path.remote.ip };
-            self.pass(from, to, arrival, data);
-        }
-        Ok(())
-    }
-
-    fn pass(&mut self, from: HostId, to: HostId, path: Path, data: &[u8]) {
-        let number = self.counts.entry((from, to)).or_insert(0);
-        *number += 1;
-        let passing = Passing { at: self.now, from, to, number: *number, data };
-        let action = match self.script.remove(&(from, to, passing.number)) {
-            Some(action) => action,
-            None => self.rule.as_mut().map_or(Action::Pass, |rule| rule(&passing)),
-        };
-        let link = self.settings(from, to);
-        let mut data = data.to_vec();
-        let lost = self.chance(link.loss);
-        let twice = self.chance(link.duplicate);
-        let flipped = self.chance(link.corrupt);
-        let bit = self.random.below((data.len() as u32).saturating_mul(8)) as usize;
-        if flipped && let Some(byte) = data.get_mut(bit / 8) {
-            *byte ^= 1 << (bit % 8);
-        }
-        let mut copies = if lost { 0 } else { 1 + usize::from(twice) };
-        let mut held = 0;
-        match action {
-            Action::Pass => {}
-            Action::Deliver => copies = copies.max(1),
-            Action::Drop => copies = 0,
-            Action::Copies(count) => copies = count,
-            Action::Delay(milliseconds) => held = milliseconds,
-            Action::Flip(offset, mask) => {
-                if let Some(byte) = data.get_mut(offset) {
-                    *byte ^= mask;
-                }
-            }
-            Action::Replace(bytes) => data = bytes,
-        }
-        if copies == 0 {
-            self.stats.lost += 1;
-        }
-        for _ in 0..copies {
-            let mut delay = u64::from(link.delay) + u64::from(held);
-            delay += u64::from(self.random.below(link.jitter.saturating_add(1)));
-            if self.chance(link.reorder) {
-                delay += u64::from(self.random.below(link.reorder_by.saturating_add(1)));
-            }
-            self.schedule(self.now.after(delay), to, Happening::Datagram { path, data: data.clone() });
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::time::Instant;
 
-/// Names a host of one [`Net`](super::net::Net): its place in the slice given to [`Net::run`](super::net::Net::run).
+/// Names a host of one [`Net`](super::Net): its place in the slice given to [`Net::run`](super::Net::run).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub usize);
 
