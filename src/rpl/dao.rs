@@ -268,7 +268,8 @@ impl Node<'_> {
             return;
         }
         let Some(source) = dodag.own_address(self.targets).copied() else { return };
-        // A hop-by-hop header, or a source route of 48 hops that share 8 bytes of prefix.
+        // A hop-by-hop header, or a source route of 48 hops that share 8 bytes of prefix: as many as one has places for
+        // when they share 10, as the addresses of one maker do. Nodes further away get no answer.
         let mut room = [0; 8 + 8 + 48 * 8];
         let mut headers = Writer::new(&mut room);
         let mut route = Route::default();

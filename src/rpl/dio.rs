@@ -21,7 +21,8 @@ impl Node<'_> {
         if self.write_dio(dodag, rank, &mut out).is_err() {
             return;
         }
-        dodag.advertised = rank;
+        // A neighbour that asked knows what the others do not.
+        dodag.advertised = if to.is_multicast() { rank } else { rank.min(dodag.advertised) };
         dodag.lowest = dodag.lowest.min(rank);
         self.statistics.dio_sent = self.statistics.dio_sent.wrapping_add(1);
         transmit(cx, to, code::DIO, out.written());

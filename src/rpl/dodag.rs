@@ -106,7 +106,7 @@ pub(super) struct Dodag {
     pub(super) rank: u16,
     /// L of RFC 6550 §8.2.2.4: the lowest rank advertised in this version.
     pub(super) lowest: u16,
-    /// The rank advertised last.
+    /// The rank advertised last to all, or a lower one to a neighbour since.
     pub(super) advertised: u16,
     /// The preferred parent, by index into the neighbours.
     pub(super) preferred: u16,

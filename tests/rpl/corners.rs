@@ -289,3 +289,48 @@ fn a_dodag_that_comes_to_ask_what_we_lack_makes_us_a_leaf() {
     assert!(bench.rpl.is_joined());
     assert!(ranks.iter().all(|rank| *rank == [0xff; 2]), "{ranks:?}");
 }
+
+/// What all have heard counts, not what one neighbour has been told meanwhile: the others may take this node for a
+/// parent by it.
+#[test]
+fn a_rank_told_to_one_neighbour_is_not_known_to_all() {
+    let mut bench = Bench::joined(Mode::Storing);
+    let ranks = |sent: &[(Ip, u8, Vec<u8>)]| -> Vec<(bool, u16)> {
+        let dios = sent.iter().filter(|(_, code, _)| *code == code::DIO);
+        dios.map(|(to, _, body)| (to.is_multicast(), u16::from_be_bytes([body[2], body[3]]))).collect()
+    };
+    let sent = bench.run(10_000);
+    assert_eq!(ranks(&sent).last(), Some(&(true, 320)));
+    // It grows a little, which waits for the next DIO; one neighbour asks before.
+    bench.hear(0, Mode::Storing, 300, 240);
+    bench.receive(5, code::DIS, &[0, 0]);
+    assert_eq!(ranks(&bench.sent.0), [(false, 492)]);
+    bench.sent.0.clear();
+    bench.hear(0, Mode::Storing, 400, 240);
+    assert_eq!(ranks(&bench.sent.0), [(true, 592)]);
+}
+
+/// CVE-2022-35927 (Contiki-NG), at the engine: the message is dropped whole, and counted.
+#[test]
+fn attack_cve_2022_35927_prefix_length_over_128_at_the_engine() {
+    for length in [129, 200, 255] {
+        for (code, kind, at) in [(code::DIO, 8, 0), (code::DIO, 3, 0), (code::DAO, 5, 1)] {
+            let mut bench = Bench::joined(Mode::Storing);
+            let before = *bench.rpl.statistics();
+            let (mut body, rest) = if code == code::DIO {
+                // Of a better parent, with all that it takes to be one.
+                (dio(Mode::Storing, 64, 240), vec![])
+            } else {
+                (vec![0, 0, 0, 241], vec![6, 4, 0, 0x80, 240, 30])
+            };
+            let mut option = [kind, 30].into_iter().chain([0; 30]).collect::<Vec<u8>>();
+            option[2 + at] = length;
+            body.extend(option);
+            body.extend(rest);
+            assert_eq!(bench.receive(5, code, &body), None);
+            assert_eq!(bench.rpl.statistics().malformed, before.malformed + 1, "{kind} {length}");
+            assert_eq!(bench.rpl.dodags().find_map(|dodag| dodag.parent), Some(link(0).link_local()));
+            assert_eq!((bench.rpl.neighbours().count(), bench.rpl.routes().count()), (1, 0));
+        }
+    }
+}
