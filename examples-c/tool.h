@@ -93,9 +93,10 @@ static TOOL_UNUSED void tool_check(mote_status status, const char *what) {
 /* A content format, by name or number; -1 for neither. */
 static TOOL_UNUSED long tool_format(const char *text) {
     static const struct { const char *name; long number; } names[] = {
-        { "text", MOTE_COAP_TEXT }, { "text/plain", MOTE_COAP_TEXT }, { "link", MOTE_COAP_LINK_FORMAT },
-        { "xml", MOTE_COAP_XML }, { "octet", MOTE_COAP_OCTET_STREAM }, { "binary", MOTE_COAP_OCTET_STREAM },
-        { "json", MOTE_COAP_JSON }, { "cbor", MOTE_COAP_CBOR },
+        { "text", MOTE_COAP_TEXT }, { "plain", MOTE_COAP_TEXT }, { "text/plain", MOTE_COAP_TEXT },
+        { "link", MOTE_COAP_LINK_FORMAT }, { "link-format", MOTE_COAP_LINK_FORMAT }, { "xml", MOTE_COAP_XML },
+        { "octet", MOTE_COAP_OCTET_STREAM }, { "octet-stream", MOTE_COAP_OCTET_STREAM }, { "binary", MOTE_COAP_OCTET_STREAM },
+        { "exi", 47 }, { "json", MOTE_COAP_JSON }, { "cbor", MOTE_COAP_CBOR },
     };
     unsigned long number;
     if (tool_number(text, 0xffff, &number)) return (long)number;

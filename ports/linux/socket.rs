@@ -52,7 +52,7 @@ pub(super) struct Socket {
     token: u32,
     previous: Cell<*mut Socket>,
     next: Cell<*mut Socket>,
-    /// Something may have been left behind that the system will not report by itself.
+    /// Something may have been left behind that the system will not report by itself. Looked at while the socket is listed.
     left: Cell<bool>,
     /// The socket is in the list of those with `left`, though perhaps not so any more.
     listed: Cell<bool>,
@@ -308,7 +308,7 @@ pub(super) fn watch_left(state: &State) -> bool {
             continue;
         }
         unlist(place, socket);
-        if socket.left.replace(false) {
+        if socket.left.get() {
             socket.watch_again(state);
         }
     }
@@ -320,7 +320,6 @@ pub(super) fn report_held(state: &State, mut report: impl FnMut(u32) -> bool) {
     // SAFETY: the list holds open sockets only.
     while let Some(socket) = unsafe { state.left.get().as_ref() }.filter(|socket| report(socket.token)) {
         unlist(&state.left, socket);
-        socket.left.set(false);
     }
 }
 

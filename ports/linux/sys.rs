@@ -14,8 +14,19 @@ pub(super) struct Fd(c_int);
 
 impl Fd {
     /// Takes over the descriptor that a system call gave, or says why it failed.
+    ///
+    /// One of the first three, which a program gets that was started with these closed, is moved: what others,
+    /// or our own log, write to standard error must not go to a peer.
     pub(super) fn new(descriptor: c_int) -> Result<Fd, c_int> {
-        if descriptor < 0 { Err(errno()) } else { Ok(Fd(descriptor)) }
+        if descriptor < 0 {
+            return Err(errno());
+        }
+        let fd = Fd(descriptor);
+        if descriptor > libc::STDERR_FILENO {
+            return Ok(fd);
+        }
+        // SAFETY: a plain system call on an open descriptor.
+        Fd::new(unsafe { libc::fcntl(fd.0, libc::F_DUPFD_CLOEXEC, libc::STDERR_FILENO + 1) })
     }
 
     /// The number.

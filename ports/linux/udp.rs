@@ -43,7 +43,7 @@ unsafe extern "C" fn open(
         _ => return Error::Invalid.code(),
     };
     status(open_socket(local, options).and_then(|(fd, family)| {
-        udp_errors::ask(&fd, family).map_err(open_failure)?;
+        udp_errors::ask(&fd, family);
         let segments = udp_send::can_segment(&fd);
         let here = only_address(&fd);
         let socket = socket::open(state, fd, Kind::Udp(family), token)?;

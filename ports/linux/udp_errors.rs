@@ -23,13 +23,14 @@ const REFUSED_V4: [u8; 2] = [2, 3];
 const UNREACHABLE_V6: u8 = 1;
 const REFUSED_V6: u8 = 4;
 
-/// Has reports kept. A socket of IPv6 may carry IPv4 too.
-pub(super) fn ask(fd: &Fd, family: c_int) -> Result<(), c_int> {
+/// Has reports kept. A socket of IPv6 may carry IPv4 too. Where the system keeps none, calls fail now and then for what was
+/// said, and are repeated.
+pub(super) fn ask(fd: &Fd, family: c_int) {
     let on: c_int = 1;
     if family == libc::AF_INET6 {
-        set_option(fd.raw(), libc::IPPROTO_IPV6, libc::IPV6_RECVERR, &on)?;
+        let _ = set_option(fd.raw(), libc::IPPROTO_IPV6, libc::IPV6_RECVERR, &on);
     }
-    set_option(fd.raw(), libc::IPPROTO_IP, libc::IP_RECVERR, &on)
+    let _ = set_option(fd.raw(), libc::IPPROTO_IP, libc::IP_RECVERR, &on);
 }
 
 /// Takes reports, as many as there is room for; what says nothing of its datagram's fate is dropped.

@@ -237,6 +237,19 @@ fn the_descriptor_polls_for_what_was_left_behind() {
     assert!(!polls(descriptor, 0));
 }
 
+#[test]
+fn what_was_left_with_the_system_and_with_the_port_is_reported_together() {
+    let port = Port::new();
+    let socket = port.udp_open(address("::1", 0), 0, 3).unwrap();
+    let own = address("::1", port.udp_port(socket));
+    assert_eq!(port.udp_send(socket, &[to(own, b"x"), to(own, b"y")]), Ok(2));
+    assert_eq!(take(&port, socket, 1), Ok(1));
+    with_something_left(&port, 4);
+    let mut tokens: Vec<u32> = port.wait(60_000).iter().map(|ready| ready.token).collect();
+    tokens.sort_unstable();
+    assert_eq!(tokens, [3, 4]);
+}
+
 /// One entry, and two that have something to tell: each is heard, that there is room to send too.
 #[test]
 fn what_finds_no_entry_is_reported_next_time() {
