@@ -213,36 +213,6 @@ fn with_no_room_at_all_everybody_is_told() {
     assert_eq!(bench.ask(&get), bench.ask(&get));
 }
 
-#[test]
-fn replayed_attacks_on_other_engines() {
-    let mut bench = Bench::new(Node::serving(&Config::DEFAULT, COUNT, |endpoint, cx, incoming| {
-        endpoint.respond(cx, incoming.exchange, &content(b"x")).unwrap();
-    }));
-    let mut libcoap = hex("440325b9bc306ac4bd03");
-    libcoap.extend_from_slice(b"test-bug-trigger");
-    libcoap.extend_from_slice(&hex("d303000008ff"));
-    libcoap.extend_from_slice(b"0123456789abcdef");
-    let mut riot = hex("40011247b0");
-    riot.extend_from_slice(&[0; 41]);
-    let mut microcoap = hex("400112340effff");
-    microcoap.resize(1000, 0);
-    for datagram in [
-        libcoap,
-        hex("5151510080515151514e515151515151"),
-        hex("51f506"),
-        riot,
-        hex("4001123cd0"),
-        microcoap,
-        hex("40010000"),
-    ] {
-        let answers = bench.ask(&datagram);
-        assert!(answers.len() <= 1);
-        // Nothing is left of it that would keep others out.
-        let fine = raw(Type::Con, Code::GET, 0x7777, b"t", &COUNT_PATH, &[]);
-        assert_eq!(parse(&bench.ask(&fine)[0]).code, Code::CONTENT);
-    }
-}
-
 /// A transfer in both directions and an observation, with whatever goes wrong: each request
 /// ends exactly once, by an error of `request` or by an event, and nothing is left over.
 fn scene(config: &Config, server_config: &Config, upset: impl Fn(&mut Net)) -> bool {
@@ -316,10 +286,6 @@ fn every_size_of_the_pool_and_the_tables_ends_well() {
         scene(&tight, &Config::DEFAULT, |_| {});
         scene(&Config::DEFAULT, &tight, |_| {});
     }
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
 #[derive(Clone, Debug)]
