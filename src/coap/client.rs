@@ -9,7 +9,7 @@ use super::params::Params;
 use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
 use super::tables::{REQUEST, raw};
-use super::wire::{self, Bits, Encoder, Type, number, token, uint};
+use super::wire::{self, Bits, Encoder, Type, number, token};
 use crate::address::Ip;
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -66,7 +66,7 @@ impl<'m> Endpoint<'m> {
             None => self.draw_token(cx, head.peer.get(), &mut room),
         };
         let params = request.params.unwrap_or(&self.config.params);
-        let mut timeout = match request.timeout {
+        let timeout = match request.timeout {
             0 if group => params.leisure.saturating_add(params.ack_timeout.saturating_mul(2)),
             0 if request.confirmable => params.exchange_lifetime(),
             0 => params.max_transmit_wait(),
@@ -74,7 +74,7 @@ impl<'m> Endpoint<'m> {
         };
         if request.observe {
             flags |= pending::OBSERVE;
-            pending.etag.set(NO_SEQUENCE);
+            pending.known.set(NO_SEQUENCE);
         }
         if request.one_block {
             flags |= pending::ONE_BLOCK;
@@ -113,9 +113,6 @@ impl<'m> Endpoint<'m> {
                 let _ = out.option(number::REQUEST_TAG, &self.order.to_be_bytes());
             }
             flags |= pending::UPLOAD;
-        }
-        if flags & CON == 0 && out.value(number::NO_RESPONSE).and_then(uint) == Some(NO_RESPONSE_AT_ALL) {
-            timeout = 0;
         }
         head.flags.set(head.flags.get() | flags);
         pending.timeout.set(timeout);
@@ -159,7 +156,7 @@ impl<'m> Endpoint<'m> {
         head.delay.set(params.first_delay(cx.random));
         pending.order.set(self.order);
         pending.offset.set(0);
-        pending.etag.set(0);
+        pending.known.set(0);
         head.count.set(params.max_retransmit);
         Ok(pending)
     }
@@ -261,10 +258,7 @@ impl<'m> Endpoint<'m> {
                 head.stage.set(Stage::Ack);
                 self.wait_for_answer(head);
             }
-            Ok(()) => {
-                head.stage.set(Stage::Response);
-                self.wait(head, pending.timeout.get());
-            }
+            Ok(()) => self.wait_for_response(pending),
             Err(error) => {
                 let blocked = error == Error::WouldBlock;
                 self.end(pending, if blocked { Error::Transport } else { error });
@@ -299,7 +293,7 @@ impl<'m> Endpoint<'m> {
     #[inline(never)] // One copy.
     pub(super) fn end(&mut self, pending: &Pending, error: Error) {
         pending.head.stage.set(Stage::End);
-        pending.etag.set(error.code().unsigned_abs());
+        pending.known.set(error.code().unsigned_abs());
         self.wait_until(&pending.head, self.now);
     }
 
@@ -343,6 +337,14 @@ impl<'m> Endpoint<'m> {
         Some(Event::Ended { request: pending.head.handle()?, result })
     }
 
+    /// Nothing is sent again from now on: a response is waited for, if there is to be one.
+    #[inline(never)] // One copy.
+    fn wait_for_response(&mut self, pending: &Pending) {
+        pending.head.stage.set(Stage::Response);
+        let unanswered = self.no_response(pending) == Some(NO_RESPONSE_AT_ALL);
+        self.wait(&pending.head, if unanswered { 0 } else { pending.timeout.get() });
+    }
+
     /// The No-Response option of a request (RFC 7967).
     fn no_response(&self, pending: &Pending) -> Option<u32> {
         self.pool.message(&pending.head).uint(number::NO_RESPONSE)
@@ -351,23 +353,17 @@ impl<'m> Endpoint<'m> {
     /// An empty ACK or a RST answers a request.
     pub(super) fn request_answered_empty<'d>(&mut self, pending: &Pending, reset: bool) -> Option<Event<'d>> {
         let head = &pending.head;
-        let mut result = Ok(());
-        if !head.is(pending::PING) {
-            if reset {
-                result = Err(Error::Reset);
-            } else if head.at(Stage::Ack) {
-                head.stage.set(Stage::Response);
-                self.wait(head, pending.timeout.get());
-                self.release(pending);
-                // Nobody shall answer: the ACK is all there is.
-                if self.no_response(pending) != Some(NO_RESPONSE_AT_ALL) {
-                    return None;
-                }
-            } else {
-                return None;
-            }
+        if head.is(pending::PING) {
+            return self.ended(pending, Ok(()));
         }
-        self.ended(pending, result)
+        if reset {
+            return self.ended(pending, Err(Error::Reset));
+        }
+        if head.at(Stage::Ack) {
+            self.wait_for_response(pending);
+            self.release(pending);
+        }
+        None
     }
 
     /// The time of a request has come.
@@ -384,7 +380,7 @@ impl<'m> Endpoint<'m> {
                 if stage == Stage::Notification && cfg!(feature = "coap-observe") {
                     // The representation has gone stale and nobody said so: register again. A server that
                     // was restarted counts its notifications anew.
-                    pending.etag.set(NO_SEQUENCE);
+                    pending.known.set(NO_SEQUENCE);
                     head.stage.set(Stage::Turn);
                     pending.order.set(self.order);
                 }
@@ -414,4 +410,4 @@ impl<'m> Endpoint<'m> {
 }
 
 /// The value of No-Response that suppresses all classes: 2.xx, 4.xx and 5.xx.
-pub(super) const NO_RESPONSE_AT_ALL: u32 = 26;
+const NO_RESPONSE_AT_ALL: u32 = 26;

@@ -33,10 +33,10 @@ pub(super) struct Pending {
     pub(super) offset: Cell<u32>,
     /// The entity-tag of the body that is fetched, hashed; 0 for none. Of an observation, the
     /// number of the freshest notification. At its end, why it ended.
-    pub(super) etag: Cell<u32>,
+    pub(super) known: Cell<u32>,
     /// Of an observation: when the freshest notification came, in milliseconds, wrapped. Of a
     /// [`CHILD`]: the handle of its observation.
-    pub(super) other: Cell<u32>,
+    pub(super) heard: Cell<u32>,
     pub(super) order: Cell<u16>,
     pub(super) szx: Cell<u8>,
 }
@@ -45,7 +45,7 @@ impl Pending {
     /// The observation that this fetches a body for.
     pub(super) fn parent(&self) -> Option<Handle> {
         if self.head.is(CHILD) && cfg!(feature = "coap-observe") {
-            Handle::from_raw(self.other.get())
+            Handle::from_raw(self.heard.get())
         } else {
             None
         }
@@ -53,7 +53,7 @@ impl Pending {
 
     /// Why it ended.
     pub(super) fn error(&self) -> Option<Error> {
-        Error::from_code(0i32.wrapping_sub(self.etag.get() as i32))
+        Error::from_code(0i32.wrapping_sub(self.known.get() as i32))
     }
 
     /// Takes over what a request that goes on for `parent` has in common with it.
@@ -61,7 +61,7 @@ impl Pending {
         self.head.flags.set(parent.head.flags.get() & CON | CHILD);
         self.head.delay.set(parent.head.delay.get());
         self.head.peer.set(parent.head.peer.get());
-        self.other.set(parent.head.handle().map_or(0, Handle::raw));
+        self.heard.set(parent.head.handle().map_or(0, Handle::raw));
         self.timeout.set(parent.timeout.get());
         self.order.set(parent.order.get());
         self.head.count.set(parent.head.count.get());

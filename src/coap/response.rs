@@ -95,13 +95,10 @@ impl<'m> Endpoint<'m> {
                     return None;
                 }
             } else {
-                if cfg!(feature = "coap-block") && pending.head.is(pending::UPLOAD) {
-                    if let Some(block) = message.bits(number::BLOCK1) {
-                        if self.uploaded(pending, message.code, block) {
-                            let (offset, length) = (pending.offset.get(), 16 << pending.szx.get());
-                            return Some(Event::NeedBlock { request, offset, length });
-                        }
-                    }
+                let taken = message.bits(number::BLOCK1).filter(|_| pending.head.is(pending::UPLOAD));
+                if taken.is_some_and(|block| self.uploaded(pending, message.code, block)) {
+                    let (offset, length) = (pending.offset.get(), 16 << pending.szx.get());
+                    return Some(Event::NeedBlock { request, offset, length });
                 }
                 last = self.downloaded(cx, pending, message, &part, block)?;
                 if let Some(parent) = pending.parent() {
@@ -155,18 +152,18 @@ impl<'m> Endpoint<'m> {
         sequence: u32,
     ) -> bool {
         let now = self.now.0 as u32;
-        let known = pending.etag.get();
+        let known = pending.known.get();
         // From 1 to half of the 24 bits ahead.
         let ahead = sequence.wrapping_sub(known).wrapping_sub(1) & 0xff_ffff;
         let fresh = known == NO_SEQUENCE
             || message.kind == Type::Ack
             || ahead < 0x7f_ffff
-            || now.wrapping_sub(pending.other.get()) > REORDER_SPAN;
+            || now.wrapping_sub(pending.heard.get()) > REORDER_SPAN;
         if !fresh {
             return false;
         }
-        pending.etag.set(sequence);
-        pending.other.set(now);
+        pending.known.set(sequence);
+        pending.heard.set(now);
         pending.head.stage.set(Stage::Notification);
         // Once the representation is stale, wait a little for the next, then register again
         // (RFC 7641 §3.3.1).
@@ -177,7 +174,7 @@ impl<'m> Endpoint<'m> {
         if part.more && !pending.head.is(pending::ONE_BLOCK) && cfg!(feature = "coap-block") {
             if let Some(child) = self.take_request() {
                 child.inherit(pending);
-                child.etag.set(key::etag(message));
+                child.known.set(key::etag(message));
                 child.szx.set(pending.szx.get());
                 let built = self.build_next(cx, pending, child, message, block);
                 let _ = self.start(cx, child, built);
@@ -250,7 +247,7 @@ impl<'m> Endpoint<'m> {
         let etag = key::etag(message);
         let mut last = true;
         if cfg!(feature = "coap-block") && message.code.is_success() {
-            let known = if head.is(pending::OBSERVE) { 0 } else { pending.etag.get() };
+            let known = if head.is(pending::OBSERVE) { 0 } else { pending.known.get() };
             let expected = if head.is(pending::UPLOAD) { 0 } else { pending.offset.get() };
             if known != 0 && known != etag {
                 // Blocks of two states of the resource do not go together (RFC 7959 §2.4).
@@ -267,7 +264,7 @@ impl<'m> Endpoint<'m> {
         if last {
             self.close(pending);
         } else {
-            pending.etag.set(etag);
+            pending.known.set(etag);
             head.unset(pending::UPLOAD | pending::OBSERVE);
             let built = self.build_next(cx, pending, pending, message, block);
             self.go_on(cx, pending, built);
