@@ -11,7 +11,7 @@ use mote::sim::net::{Net, Recorder};
 use mote::status::Error;
 use mote::table::Handle;
 use mote::time::Instant;
-use mote::transport::{DatagramEvent, Path};
+use mote::transport::{DatagramContext, DatagramEvent, Path};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -331,4 +331,89 @@ fn a_retransmission_that_was_slept_through_is_not_made_up_for() {
         assert!(sent.contains(&at.len()) && *at.last().unwrap() <= 48_000, "{period}: {at:?}");
         assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= 2000), "{period}: {at:?}");
     }
+}
+
+/// RFC 7641 §4.2, §4.5: neither the last state nor the end of a resource is lost for want of room.
+#[test]
+fn an_observer_is_told_once_there_is_room() {
+    for removed in [false, true] {
+        let waiting = Rc::new(Cell::new(None));
+        let kept = waiting.clone();
+        let config = Config { pool: 100, ..Config::DEFAULT };
+        let mut bench = Bench::new(Node::serving(&config, THING, move |endpoint, cx, incoming| {
+            if incoming.message.token == b"later" {
+                kept.set(Some(incoming.exchange));
+            } else {
+                let told = Response { confirmable: true, ..content(&[7; 20]) };
+                let _full = endpoint.respond(cx, incoming.exchange, &told);
+            }
+        }));
+        bench.ask(&raw(Type::Con, Code::GET, 1, b"o", &[THING_PATH, (number::OBSERVE, &[])], &[]));
+        // It fills the pool but for three bytes.
+        let query = [b'q'; 60];
+        let other = [THING_PATH, (number::URI_QUERY, &query[..])];
+        bench.ask(&raw(Type::Con, Code::GET, 2, b"later", &other, &[]));
+        assert_eq!(bench.node.endpoint.observers(), 1);
+        bench.at_node(|endpoint, cx| {
+            let thing = Handle::from_raw(1 << 16).unwrap();
+            if removed { endpoint.remove_resource(cx, thing) } else { endpoint.notify(thing) }.unwrap();
+        });
+        bench.run(5000);
+        let late = bench.take();
+        assert!(late.iter().all(|late| parse(late).code == Code::EMPTY), "{late:x?}");
+        bench.at_node(|endpoint, cx| {
+            endpoint.respond(cx, waiting.get().unwrap(), &Response::new(Code::VALID)).unwrap();
+        });
+        bench.run(1000);
+        let [answer, told] = bench.take().try_into().unwrap();
+        assert_eq!(parse(&answer).token, b"later");
+        let expected = if removed { Code::NOT_FOUND } else { Code::CONTENT };
+        let told = parse(&told);
+        assert_eq!((told.token, told.kind, told.code), (&b"o"[..], Type::Con, expected));
+        assert_eq!(bench.node.endpoint.observers(), usize::from(!removed));
+    }
+}
+
+/// RFC 7252 §4.4: no message ID comes again within EXCHANGE_LIFETIME, nor by the blocks of one body, however fast they
+/// go. (That no more of them than these are safe is shown beside the code.)
+#[test]
+fn a_fast_transfer_waits_for_message_ids() {
+    #[derive(Default)]
+    struct Sent(Vec<u8>, u32);
+    impl mote::transport::Datagram for Sent {
+        fn send(&mut self, _: &Path, datagram: &[u8]) -> mote::status::Result<()> {
+            (self.0, self.1) = (datagram.to_vec(), self.1 + 1);
+            Ok(())
+        }
+        fn max_size(&self, _: &Path) -> usize {
+            1152
+        }
+    }
+    let (mut sent, mut random) = (Sent::default(), mote::random::Sequence(1));
+    let mut endpoint = Node::new(&Config::DEFAULT).endpoint;
+    let upload =
+        Request { path: to_peer(), method: Code::PUT, payload: &[7; 16], more: true, szx: 0, ..get() };
+    let mut cx = DatagramContext { now: Instant(1), transport: &mut sent, random: &mut random };
+    let handle = endpoint.request(&mut cx, &upload).unwrap();
+    let mut fast = 0;
+    while !sent.0.is_empty() {
+        fast = sent.1;
+        assert!(fast < 61_440 / 2);
+        let asked = core::mem::take(&mut sent.0);
+        let message = parse(&asked);
+        // 2.31 with the same token and block.
+        let block = message.option(number::BLOCK1).unwrap();
+        let answer = [&[0x64, 0x5f], &asked[2..8], &[0xd0 | block.len() as u8, 27 - 13], block].concat();
+        let mut cx = DatagramContext { now: Instant(1), transport: &mut sent, random: &mut random };
+        let received = DatagramEvent::Received { path: to_peer(), data: &answer };
+        assert!(matches!(endpoint.receive(&mut cx, received), Some(Event::NeedBlock { .. })));
+        endpoint.supply(&mut cx, handle, &[7; 16], true).unwrap();
+    }
+    let mut cx = DatagramContext { now: Instant(1), transport: &mut sent, random: &mut random };
+    assert!(endpoint.poll(&mut cx, &mut [0; 64]).is_none());
+    let next = endpoint.next_deadline();
+    assert_eq!(next, Instant(1 + 247_000));
+    let mut cx = DatagramContext { now: next, transport: &mut sent, random: &mut random };
+    assert!(endpoint.poll(&mut cx, &mut [0; 64]).is_none());
+    assert_eq!(sent.1, fast + 1);
 }

@@ -145,8 +145,8 @@ impl<'m> Endpoint<'m> {
         let pending = self.take_request().ok_or(Error::Full)?;
         let head = &pending.head;
         let peer = self.peer(cx, path, true);
-        let Some(peer) = peer.filter(|peer| !self.peers.get(*peer).is_exhausted(self.now, self.lifetime))
-        else {
+        let has_ids = |peer: &u16| self.peers.get(*peer).has_ids_from(self.lifetime).is_due(self.now);
+        let Some(peer) = peer.filter(has_ids) else {
             self.free(head);
             return Err(Error::Full);
         };
@@ -231,7 +231,8 @@ impl<'m> Endpoint<'m> {
             if room == 0 {
                 return head.due.set(Instant::NEVER);
             }
-            let due = self.peer_of(head).quiet_until.get();
+            let peer = self.peer_of(head);
+            let due = peer.quiet_until.get().max(peer.has_ids_from(self.lifetime));
             if due > self.now {
                 return self.wait_until(head, due);
             }

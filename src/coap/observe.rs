@@ -167,9 +167,7 @@ impl<'m> Endpoint<'m> {
             let Some(exchange) = self.open_notification(observer) else { return };
             if self.respond_to(cx, exchange, response).is_err() {
                 // It is asked for when its turn comes.
-                self.free(&exchange.head);
-                observer.head.set(DIRTY);
-                return;
+                return self.postpone(exchange);
             }
         }
     }
@@ -196,6 +194,10 @@ impl<'m> Endpoint<'m> {
                 break (observer, exchange);
             }
             self.answer(cx, exchange, Code::NOT_FOUND, &[]);
+            if observer.head.is(DIRTY) {
+                // It is told once there is room.
+                return None;
+            }
         };
         let length = bytes::copy(scratch, self.pool.get(&observer.head));
         let registration: &'d [u8] = scratch.get(..length).unwrap_or_default();
@@ -203,6 +205,18 @@ impl<'m> Endpoint<'m> {
         let path = *self.peers.path(observer.head.peer.get())?;
         let whole = Part { offset: 0, more: false, total: message.payload.len() as u32 };
         incoming(exchange, &path, message, Cause::Notify, &whole)
+    }
+
+    /// An observer that could not be told now is to be told later.
+    pub(super) fn postpone(&mut self, exchange: &Exchange) {
+        if !exchange.head.at(Stage::Working) {
+            return;
+        }
+        if let Some(observer) = self.tables.observer(exchange.observer.get()) {
+            observer.head.set(DIRTY);
+        }
+        self.free(&exchange.head);
+        self.notify_at = self.now.after(NO_ROOM);
     }
 
     /// An exchange in which an observer is told the present state. The request that it answers is

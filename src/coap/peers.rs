@@ -13,8 +13,8 @@ use core::cell::Cell;
 /// was asked as one may answer with a Reset, which then hits no other message (RFC 7252 §8.1).
 const FIRST_ID: u16 = 1 << 12;
 
-/// How many message IDs new requests may take within one lifetime. Together with those that
-/// blocks and answers take, two lifetimes stay below the 61,440 there are for one peer.
+/// How many message IDs requests, and their blocks, may take within one lifetime. Together with those that
+/// answers take, two lifetimes stay below the 61,440 there are for one peer.
 const IDS_PER_LIFETIME: u16 = 27_000;
 /// The same for a group, of the 4,096 there are for it.
 const GROUP_IDS_PER_LIFETIME: u16 = 2000;
@@ -96,10 +96,12 @@ impl Peer {
         self.window.get().after(lifetime) <= now
     }
 
-    /// Whether so many message IDs are taken that a new request has to wait.
-    pub(super) fn is_exhausted(&self, now: Instant, lifetime: u32) -> bool {
+    /// From when on there are message IDs for requests: not before counting begins anew, if as many were taken as may
+    /// be within one lifetime.
+    #[inline(never)] // One copy.
+    pub(super) fn has_ids_from(&self, lifetime: u32) -> Instant {
         let most = if self.is_group() { GROUP_IDS_PER_LIFETIME } else { IDS_PER_LIFETIME };
-        self.ids.get() >= most && !self.is_over(now, lifetime.into())
+        if self.ids.get() < most { Instant::ZERO } else { self.window.get().after(lifetime.into()) }
     }
 
     /// It acknowledged a message so long after it was sent for the first and only time.
@@ -235,7 +237,7 @@ mod tests {
             let mut refused = 0;
             for step in 0..400_000u64 {
                 let now = Instant(5 + step / 50);
-                if peer.is_exhausted(now, LIFETIME) {
+                if peer.has_ids_from(LIFETIME) > now {
                     refused += 1;
                     continue;
                 }

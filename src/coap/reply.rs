@@ -47,7 +47,8 @@ impl Endpoint<'_> {
     /// [`Error::TooLarge`] when the options leave no room, [`Error::Full`] when a confirmable
     /// answer finds no room in the pool, [`Error::Invalid`] for a code that is no response or a
     /// payload that does not hold the block that was asked for.
-    /// After an error the request may be answered again.
+    /// After an error the request may be answered again, but a notification that finds no room is
+    /// asked for anew a little later.
     pub fn respond(
         &mut self,
         cx: &mut DatagramContext<'_>,
@@ -157,10 +158,14 @@ impl Endpoint<'_> {
         if built.key != 0 && cfg!(feature = "coap-block") {
             self.keep_answer(index, built.key, built.more);
         }
-        if let Some(observer) = observer.filter(|_| !built.code.is_success()) {
+        let sent = self.dispatch(cx, exchange, kind, id, built.length);
+        if sent.is_err() && notify {
+            // There is no room for it now.
+            self.postpone(exchange);
+        } else if let Some(observer) = observer.filter(|_| !built.code.is_success()) {
             self.free(&observer.head);
         }
-        self.dispatch(cx, exchange, kind, id, built.length)
+        sent
     }
 
     /// Sends the answer that lies in the scratch buffer, if there is one, and keeps it as long as
