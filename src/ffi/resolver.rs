@@ -40,6 +40,6 @@ impl NodeRef {
         check(unsafe {
             take(self.services().state, query, addresses.as_mut_ptr(), addresses.len(), &raw mut count)
         })?;
-        Ok(count)
+        Ok(count.min(addresses.len()))
     }
 }

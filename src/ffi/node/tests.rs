@@ -20,6 +20,12 @@ struct World {
     room: usize,
     /// The socket that takes nothing.
     blocked: usize,
+    /// The token of the last socket, and what the next wait says of it.
+    token: u32,
+    ready: u32,
+    /// Whether anybody looks at the tap, and how much passed it.
+    watched: u8,
+    tapped: usize,
     receive_error: i32,
     receive_calls: usize,
     open: usize,
@@ -48,30 +54,49 @@ unsafe extern "C" fn entropy_fill(state: *mut c_void, out: *mut u8, len: usize) 
 unsafe extern "C" fn wait(
     state: *mut c_void,
     deadline: u64,
-    _: *mut mote_port_ready,
+    ready: *mut mote_port_ready,
     _: usize,
     count: *mut usize,
 ) -> i32 {
-    // SAFETY: as in `world`; `count` is an output.
+    // SAFETY: as in `world`; `ready` has room for at least one, and `count` is an output.
     unsafe {
         let world = world(state);
         if world.incoming.is_empty() && deadline != u64::MAX {
             world.now = world.now.max(deadline);
         }
-        count.write(0);
+        ready.write(mote_port_ready { token: world.token, flags: world.ready });
+        count.write(usize::from(world.ready != 0));
+        world.ready = 0;
     }
     MOTE_OK
+}
+
+unsafe extern "C" fn tap_pass(
+    state: *mut c_void,
+    _: u32,
+    _: *const mote_address,
+    _: *const mote_address,
+    _: mote_bytes,
+) {
+    // SAFETY: as in `world`.
+    unsafe { world(state) }.tapped += 1;
+}
+
+unsafe extern "C" fn tap_active(state: *mut c_void) -> u8 {
+    // SAFETY: as in `world`.
+    unsafe { world(state) }.watched
 }
 
 unsafe extern "C" fn udp_open(
     state: *mut c_void,
     _: *const mote_address,
     _: u32,
-    _: u32,
+    token: u32,
     socket: *mut usize,
 ) -> i32 {
     // SAFETY: as in `world`; `socket` is an output.
     unsafe {
+        world(state).token = token;
         world(state).open += 1;
         socket.write(world(state).open);
     }
@@ -367,6 +392,43 @@ fn batches_gather_and_failures_come_back_as_events() {
 }
 
 #[test]
+fn sockets_of_a_port_that_tells_are_looked_at_when_it_does() {
+    let (world, port) = make_world();
+    // SAFETY: the port and its tables are leaked.
+    let (mut port, alarm) = unsafe { (*port, *(*port).alarm) };
+    port.alarm = leak(mote_port_alarm { reports_readiness: 1, ..alarm });
+    let node = make_node(&config_for(leak(port)));
+    let _probe = Probe::attach(node);
+    // A socket that the peer closed has an error to fetch.
+    for (flags, calls) in
+        [(0, 0), (MOTE_READY_READABLE, 1), (0, 1), (MOTE_READY_CLOSED, 2), (MOTE_READY_WRITABLE, 2)]
+    {
+        world.borrow_mut().ready = flags;
+        run(node, 0);
+        assert_eq!(world.borrow().receive_calls, calls);
+    }
+}
+
+#[test]
+fn a_tap_sees_what_passes_unless_nobody_looks() {
+    for (watched, tapped) in [(0, 0), (1, 2)] {
+        let (world, port) = make_world();
+        // SAFETY: leaked.
+        let mut port = unsafe { *port };
+        let size = size_of::<mote_port_tap>() as u32;
+        let (pass, active): (_, Option<unsafe extern "C" fn(_) -> _>) =
+            (Some(tap_pass as _), Some(tap_active));
+        port.tap = leak(mote_port_tap { size, reserved: 0, pass, active });
+        world.borrow_mut().watched = watched;
+        let node = make_node(&config_for(leak(port)));
+        let _probe = Probe::attach(node);
+        world.borrow_mut().incoming.push_back((1, b"echo".to_vec()));
+        run(node, 0);
+        assert_eq!((world.borrow().outgoing.len(), world.borrow().tapped), (1, tapped));
+    }
+}
+
+#[test]
 fn a_full_socket_does_not_hold_another_one_back() {
     let (world, port) = make_world();
     let node = make_node(&mote_node_config { send_batch: 2, ..config_for(port) });
@@ -597,6 +659,13 @@ fn bad_arguments_are_refused_and_write_nothing() {
         newer.0.size = size_of::<Newer>() as u32;
         newer.2 = 1;
         assert_eq!(init(block, (&raw const newer).cast(), &raw mut node), MOTE_ERR_VERSION);
+        // The same for the tables of a port.
+        #[repr(C)]
+        struct NewerClock(mote_port_clock, u64);
+        let mut clock = NewerClock(*(*port).clock, 1);
+        clock.0.size = size_of::<NewerClock>() as u32;
+        let newer_port = mote_port { clock: (&raw const clock).cast(), ..*port };
+        assert_eq!(init(block, &config_for(&raw const newer_port), &raw mut node), MOTE_ERR_VERSION);
         newer.2 = 0;
         assert_eq!(init(block, (&raw const newer).cast(), &raw mut node), MOTE_OK);
         assert_eq!(mote_node_close(node), MOTE_OK);

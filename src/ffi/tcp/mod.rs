@@ -180,7 +180,7 @@ impl TcpStream {
         let mut addresses = [mote_address::default(); DIAL_ADDRESSES];
         let count = self.node.resolved(query, &mut addresses)?;
         let targets = addresses.map(|address| SocketAddress { port, ..address.into() });
-        let targets = targets.get(..count).unwrap_or(&targets);
+        let targets = targets.get(..count).unwrap_or_default();
         self.state = State::Dialing(Dial::new(now, targets, give_up_at.since(now)));
         Ok(())
     }
