@@ -2385,7 +2385,7 @@ typedef struct mote_coap_problem {
      */
     struct mote_bytes base_language;
     /**
-     * Numbers of options that could not be processed; only for writing.
+     * Numbers of options that could not be processed, up to 256; only for writing.
      */
     const uint16_t *unprocessed;
     /**

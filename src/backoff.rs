@@ -61,15 +61,6 @@ impl Backoff {
         self.bound
     }
 
-    /// Starts over with the delay first drawn, for another thing that is attempted likewise.
-    pub const fn restart(&mut self) {
-        self.bound = match self.bound.checked_shr(self.retries) {
-            Some(bound) => bound,
-            None => 0,
-        };
-        self.retries = 0;
-    }
-
     /// How long to wait for the outcome of the attempt just made, in milliseconds.
     pub fn delay(&self, policy: &Policy, random: &mut dyn Random) -> u32 {
         let bound = self.bound.min(policy.ceiling);
@@ -118,8 +109,6 @@ mod tests {
             }
             assert!(!backoff.again(&policy));
             assert_eq!(backoff.retries(), 4);
-            backoff.restart();
-            assert_eq!((backoff.retries(), backoff.bound()), (0, first));
         }
     }
 

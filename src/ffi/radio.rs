@@ -41,12 +41,11 @@ pub unsafe extern "C" fn mote_radio_received(
     let receive = || -> Result<()> {
         // SAFETY: passed on to the caller of this function.
         let (node, frame) = unsafe { (NodeRef::new(node)?, slice(frame)?) };
-        let len = u8::try_from(frame.len()).map_err(|_| Error::TooLarge)?;
         if frame.len() > FRAME_SIZE {
             return Err(Error::TooLarge);
         }
         node.post_radio(|letter| {
-            (letter.sent, letter.len, letter.lqi, letter.rssi) = (None, len, lqi, rssi);
+            (letter.sent, letter.len, letter.lqi, letter.rssi) = (None, frame.len() as u8, lqi, rssi);
             bytes::copy(&mut letter.frame, frame);
         })
     };

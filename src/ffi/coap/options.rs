@@ -29,6 +29,13 @@ pub struct mote_coap_option {
     pub value: mote_bytes,
 }
 
+impl mote_coap_option {
+    /// Whether `integer` says the value.
+    pub(super) const fn is_number(&self) -> bool {
+        self.value.ptr.is_null() && self.value.len == 0
+    }
+}
+
 /// The options of a message, or those of them that were not iterated yet.
 ///
 /// The copy in an event belongs to the event; copy it to iterate twice. It is valid as long as
@@ -130,7 +137,7 @@ impl OptionList for Given<'_> {
                 return Err(Error::Invalid);
             }
             let mut bytes = [0; 4];
-            let value = if given.value.ptr.is_null() && given.value.len == 0 {
+            let value = if given.is_number() {
                 uint_bytes(given.integer, &mut bytes)
             } else {
                 // SAFETY: `new` was promised that the options are valid.

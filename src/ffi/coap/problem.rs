@@ -46,7 +46,7 @@ pub struct mote_coap_problem {
     pub base_uri: mote_bytes,
     /// The language tag of texts that name none.
     pub base_language: mote_bytes,
-    /// Numbers of options that could not be processed; only for writing.
+    /// Numbers of options that could not be processed, up to 256; only for writing.
     pub unprocessed: *const u16,
     /// How many there are, when read too; see `mote_coap_problem_unprocessed`.
     pub unprocessed_count: usize,

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! URIs of CoAP.
 
+use super::codes;
 use super::options::{Given, mote_coap_option, mote_coap_options, option};
 use crate::address::SocketAddress;
 use crate::bytes::Writer;
 use crate::coap::uri::{Host, SCHEMES, Uri, compose, decimal};
-use crate::coap::wire::Options;
+use crate::coap::wire::{Options, uint_bytes};
 use crate::ffi::arguments::{self, block, lend, outcome, output, slice};
 use crate::port::{mote_address, mote_bytes, mote_status};
 use crate::status::{Error, Result};
@@ -162,10 +163,14 @@ pub unsafe extern "C" fn mote_coap_uri_compose(
         } else {
             // SAFETY: as above.
             let given = unsafe { Given::new(&Options::NONE, given, count) }?;
-            let mut wrong = false;
+            // The port is the one value here that is a number, and may be given as one.
+            let (mut bytes, mut wrong) = ([0; 4], false);
+            let port = given.options.iter().find(|option| option.number == codes::MOTE_COAP_URI_PORT);
+            let port = uint_bytes(port.map_or(0, |option| option.integer), &mut bytes);
             let mut view = given.options.iter().map(|option| {
+                let is_port = option.number == codes::MOTE_COAP_URI_PORT && option.is_number();
                 // SAFETY: as above.
-                let value = unsafe { slice(option.value) };
+                let value = if is_port { Ok(port) } else { unsafe { slice(option.value) } };
                 wrong |= value.is_err();
                 (option.number, value.unwrap_or_default())
             });

@@ -91,7 +91,7 @@ pub(crate) enum Channel {
     },
     /// The port's radio: ready when it told something.
     Radio,
-    /// Anything whose readiness its owner handles: a connection, a look-up, a radio.
+    /// Anything whose readiness its owner handles: a connection, a look-up, a host's interface.
     /// `close` releases it when its owner is detached.
     Owned {
         /// The port's name for it.

@@ -10,9 +10,9 @@ use core::ffi::c_void;
 
 /// What the node calls on an attached object.
 ///
-/// Each of these lets go of the object before it runs a callback of the application, runs at
-/// most one callback, and touches nothing of the object after it: the callback may have closed
-/// the object and given its memory away.
+/// Each of these lets go of the object before it runs a callback of the application, and touches
+/// nothing of the object after it, unless it knows that the object is still there: the callback may
+/// have closed it and given its memory away.
 pub(crate) struct Driver {
     /// Does one thing that is due; whether there may be more at once. `true` after a callback.
     pub(crate) poll: unsafe fn(object: *mut c_void) -> bool,

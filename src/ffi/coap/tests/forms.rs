@@ -102,6 +102,20 @@ fn uris_and_options_go_back_and_forth() {
             &raw mut len,
         );
         assert_eq!((status, &composed[..len]), (MOTE_OK, &uri[..]));
+        // A number may stand for the value of an option, here as everywhere.
+        options[1].value = zeroed();
+        options[1].integer = 4242;
+        let status = mote_coap_uri_compose(
+            MOTE_COAP_SCHEME_COAP,
+            &raw const to,
+            options.as_ptr(),
+            2,
+            null(),
+            composed.as_mut_ptr(),
+            composed.len(),
+            &raw mut len,
+        );
+        assert_eq!((status, &composed[..len]), (MOTE_OK, &b"coap://example.com:4242/"[..]));
         assert_eq!(mote_coap_uri_parse(bytes(b"coap://[fe80::1%253]/"), &raw mut parsed), MOTE_OK);
         assert_eq!((parsed.is_address, parsed.address.scope, parsed.address.port), (1, 3, 5683));
         assert_eq!((text(parsed.host), text(parsed.zone)), (b"fe80::1".to_vec(), b"3".to_vec()));
