@@ -5,6 +5,10 @@
 use super::link::LinkAddress;
 use super::wire::nd::Medium;
 
+/// The largest packet that is put together from fragments, or sent in them, in bytes; 1500 are asked for (RFC 8200 §5).
+#[cfg(feature = "reassembly")]
+pub const LARGEST: usize = 1536;
+
 /// What a node is to others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {

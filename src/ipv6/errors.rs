@@ -2,7 +2,8 @@
 //! ICMPv6 errors: when one may be sent, and how often (RFC 4443 §2.4).
 #![forbid(unsafe_code)]
 
-use super::input::Arrival;
+use super::event::Arrival;
+use super::link::MIN_MTU;
 use super::output::Outgoing;
 use super::wire::header::ends;
 use super::wire::icmpv6::{kind, parameter};
@@ -15,8 +16,6 @@ use crate::time::Instant;
 const BURST: u8 = 10;
 /// How long it takes until one more may be sent, in milliseconds.
 const INTERVAL: u64 = 100;
-/// The largest error message with its IPv6 header (RFC 4443 §2.4 (c)).
-const MAX_ERROR_PACKET: usize = 1280;
 
 /// A token bucket (RFC 4443 §2.4 (f)), by when it will be full.
 #[derive(Debug)]
@@ -120,7 +119,7 @@ impl Ipv6<'_> {
             upper: &[kind, code, 0, 0, 0, 0, high, low],
             // As much of the packet as the minimum MTU leaves room for (RFC 4443 §2.4 (c)); less if
             // the headers of the way do not.
-            body: packet.get(..MAX_ERROR_PACKET - (Header::LEN + 8)).unwrap_or(packet),
+            body: packet.get(..MIN_MTU - (Header::LEN + 8)).unwrap_or(packet),
         };
         let sent = self.send_upper(cx, own, &outgoing);
         if sent.is_ok() {

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::errors::Problem;
-use super::input::{Arrival, Outcome};
+use super::event::Arrival;
 use super::routing::RoutingHeaderError;
 use super::wire::exthdr::{Extension, Fragment, HeaderOption, Routing, UnknownOption};
 use super::wire::header::HeaderMut;
@@ -13,6 +13,16 @@ use super::{Context, Ipv6};
 use crate::address::Ip;
 use crate::status::Result;
 use core::ops::Range;
+
+/// What becomes of a packet.
+pub(super) enum Outcome {
+    /// Nothing more.
+    Done,
+    /// It holds another packet for us.
+    Inner(Range<usize>),
+    /// Its upper layer is for us; it has this length.
+    Deliver(usize),
+}
 
 /// A packet that came, and how far the walk through it has come.
 pub(super) struct Walk {

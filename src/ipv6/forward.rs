@@ -3,8 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::errors::Problem;
+use super::event::Arrival;
 use super::extensions::{Walk, rpl_data};
-use super::input::Arrival;
+use super::link::MIN_MTU;
 use super::routing::{Encapsulation, Flow, MAX_ROUTE_HEADERS, NoRoute, Route};
 use super::wire::header::HeaderMut;
 use super::wire::icmpv6::{kind, time_exceeded, unreachable};
@@ -13,9 +14,6 @@ use super::wire::{Header, protocol};
 use super::{Context, Ipv6, Role};
 use crate::bytes::Parts;
 use crate::status::Error;
-
-/// The smallest MTU of any link (RFC 8200 §5).
-pub(super) const MIN_MTU: usize = 1280;
 
 impl Ipv6<'_> {
     /// Whether anything that came so goes on.

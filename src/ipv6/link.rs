@@ -8,6 +8,9 @@ use crate::status::{Error, Result};
 
 pub use crate::link_address::{LinkAddress, with_prefix};
 
+/// The smallest MTU of any link (RFC 8200 §5).
+pub(super) const MIN_MTU: usize = 1280;
+
 /// To whom on the link a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkDestination {

@@ -7,6 +7,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`wire`] | formats |
+//! | `event` | how packets come, and what they bring |
 //! | `input`, `extensions` | packets that come: headers in order, delivery |
 //! | `forward` | packets that go on |
 //! | `output` | packets of our own: source, way, headers, link address |
@@ -21,6 +22,7 @@
 pub mod addresses;
 mod config;
 mod errors;
+mod event;
 mod extensions;
 mod forward;
 mod held;
@@ -37,7 +39,7 @@ pub mod source_selection;
 pub mod wire;
 
 pub use config::{Config, Role};
-pub use input::{Arrival, Event};
+pub use event::{Arrival, Event};
 pub use nd::{Entry, Kind};
 
 use crate::address::Ip;

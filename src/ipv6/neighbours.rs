@@ -7,6 +7,11 @@ use super::link::LinkAddress;
 use crate::address::Ip;
 use crate::time::{Instant, Stamp};
 
+/// For how long a neighbour counts as reachable (RFC 4861 §10), in milliseconds.
+pub(super) const REACHABLE_TIME: u64 = 30_000;
+/// How long to hope for a confirmation from above (RFC 4861 §10), in milliseconds.
+pub(super) const DELAY_FIRST_PROBE_TIME: u64 = 5000;
+
 /// What is known of a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NeighbourState {

@@ -2,23 +2,19 @@
 //! Packets of our own, and the last step of every packet: to which link address it goes.
 #![forbid(unsafe_code)]
 
-use super::errors::Problem;
-use super::forward::MIN_MTU;
-use super::held::Held;
-use super::input::{Arrival, Event};
-use super::link::{Link, LinkAddress, LinkDestination};
-use super::neighbours::NeighbourState;
 #[cfg(feature = "reassembly")]
-use super::reassembly::LARGEST;
+use super::config::LARGEST;
+use super::held::Held;
+use super::link::{Link, LinkAddress, LinkDestination, MIN_MTU};
 use super::routing::{ControlMessage, Encapsulation, Flow, NoRoute, Route};
 use super::source_selection::in_prefix;
 #[cfg(feature = "reassembly")]
 use super::wire::exthdr::Fragment;
-use super::wire::header::{Header, ends, never_leaves};
-use super::wire::icmpv6::{self, Icmpv6, kind, unreachable};
-use super::wire::nd::{Medium, PrefixInformation};
-use super::wire::{exthdr, protocol, seal};
-use super::{Context, Ipv6, Role, nd};
+use super::wire::header::{Header, never_leaves};
+use super::wire::icmpv6::{self, Icmpv6, kind};
+use super::wire::nd::{HOP_LIMIT, Medium, PrefixInformation};
+use super::wire::{protocol, seal};
+use super::{Context, Ipv6, Role};
 use crate::address::Ip;
 use crate::bytes::{Parts, Writer, copy};
 use crate::status::{Error, Result};
@@ -194,7 +190,7 @@ impl Ipv6<'_> {
         };
         let outgoing = Outgoing {
             destination,
-            hop_limit: if on_link { nd::HOP_LIMIT } else { self.config.hop_limit },
+            hop_limit: if on_link { HOP_LIMIT } else { self.config.hop_limit },
             protocol: protocol::ICMPV6,
             upper: &[kind::RPL_CONTROL, message.code, 0, 0],
             body: message.body,
@@ -408,85 +404,8 @@ impl Ipv6<'_> {
         self.default_router(cx.now)
     }
 
-    /// Finds out the link address of a next hop unless it is known; [`LinkAddress::None`] while it is being asked
-    /// for, which is begun on Ethernet. Whether there is a telling.
-    fn resolve(&mut self, cx: &Context<'_>, next_hop: &Ip, link: &mut LinkAddress) -> bool {
-        if link.is_some() {
-            return true;
-        }
-        if self.config.medium() == Medium::Ieee802154 {
-            // RFC 6775 §5.6 for link-local addresses; the same holds for those of routers.
-            *link = match self.neighbours.link_address(next_hop) {
-                Some(known) => known,
-                None => LinkAddress::from_interface_identifier(next_hop),
-            };
-            return link.is_some();
-        }
-        let Some(neighbour) = self.neighbours.obtain(next_hop, NeighbourState::Incomplete) else {
-            self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
-            return false;
-        };
-        if neighbour.state == NeighbourState::Incomplete {
-            if neighbour.probes == 0 {
-                // The solicitation leaves with the next poll, which is due at once.
-                neighbour.probes = 1;
-                neighbour.until.set(cx.now);
-            }
-            return true;
-        }
-        let expired = neighbour.state == NeighbourState::Reachable && neighbour.until.get().is_due(cx.now);
-        if expired || neighbour.state == NeighbourState::Stale {
-            neighbour.settle(NeighbourState::Delay, cx.now.after(nd::DELAY_FIRST_PROBE_TIME));
-        }
-        *link = neighbour.link;
-        true
-    }
-
-    /// Sends the packet that waited for this neighbour, now that its link address is known.
-    pub(super) fn release_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip) {
-        let mut link = LinkAddress::None;
-        if !cfg!(feature = "ethernet")
-            || self.held.packet(next_hop).is_none()
-            || !self.resolve(cx, next_hop, &mut link)
-        {
-            return;
-        }
-        if let Some(packet) = self.held.packet(next_hop) {
-            // Refused by the link as any other packet would be.
-            let _ = cx.link.send(Parts::whole(packet), LinkDestination::Unicast(link));
-        }
-        self.held.remove(next_hop);
-    }
-
-    /// This neighbour did not say where it is: the sender of the packet that waited for it is told so (RFC 4861
-    /// §7.2.2). With an event, of which the packet is no part, if that is this node.
-    pub(super) fn give_up_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip) -> Option<Event<'static>> {
-        self.held.packet(next_hop)?;
-        // Nothing else can wait while the report leaves.
-        let mut held = core::mem::take(&mut self.held);
-        let packet = held.packet(next_hop).unwrap_or_default();
-        let problem = Problem::unreachable(unreachable::ADDRESS);
-        self.report(cx, &Arrival::default(), packet, problem);
-        let event = packet.split_first_chunk().and_then(|(header, rest)| {
-            let (source, destination) = ends(header);
-            let protocol = exthdr::pass(header[6], rest).0;
-            self.addresses.is_own(source).then_some(Event::Error {
-                reporter: *source,
-                kind: kind::DESTINATION_UNREACHABLE,
-                code: unreachable::ADDRESS,
-                parameter: 0,
-                destination: *destination,
-                protocol,
-                upper: &[],
-            })
-        });
-        held.remove(next_hop);
-        self.held = held;
-        event
-    }
-
     /// Sends an echo request (RFC 4443 §4.1). The reply comes as
-    /// [`Event::EchoReply`]; that there is none is for the caller's clock to notice.
+    /// [`Event::EchoReply`](super::Event::EchoReply); that there is none is for the caller's clock to notice.
     ///
     /// # Errors
     /// [`Error::Unreachable`] when there is no source address or no way, [`Error::TooLarge`],
@@ -523,7 +442,7 @@ impl Ipv6<'_> {
         let own = self.link_local();
         let outgoing = Outgoing {
             destination,
-            hop_limit: nd::HOP_LIMIT,
+            hop_limit: HOP_LIMIT,
             protocol: protocol::ICMPV6,
             upper: &[kind, 0, 0, 0],
             body: &[],

@@ -6,9 +6,11 @@
 //! with what still comes of it (RFC 5722).
 #![forbid(unsafe_code)]
 
+pub use super::config::LARGEST;
+
 use super::errors::Problem;
+use super::event::Arrival;
 use super::extensions::Walk;
-use super::input::Arrival;
 use super::wire::exthdr::Fragment;
 use super::wire::header::HeaderMut;
 use super::wire::icmpv6::{kind, parameter, time_exceeded};
@@ -19,8 +21,6 @@ use crate::bytes::copy;
 use crate::memory::Carver;
 use crate::time::Instant;
 
-/// The largest packet that is put together, in bytes; 1500 are asked for (RFC 8200 §5).
-pub const LARGEST: usize = 1536;
 /// For how long fragments wait for the others, in milliseconds.
 const TIMEOUT: u64 = 60_000;
 /// In front of the fragmentable part stand the headers of the first fragment.

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::address::Ip;
-use crate::ipv6::input::Arrival;
+use crate::ipv6::event::Arrival;
 use crate::ipv6::output::message;
 use crate::ipv6::wire::icmpv6::kind;
 use crate::ipv6::wire::nd::{self, Medium, Neighbor, Options, capability, option};

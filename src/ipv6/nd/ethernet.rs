@@ -3,9 +3,9 @@
 //! and what they say of the times of neighbour discovery (RFC 4861 §6.3.4).
 #![forbid(unsafe_code)]
 
-use super::resolution::REACHABLE_TIME;
 use super::{MAX_SOLICIT, RETRANS_TIMER, Told};
 use crate::ipv6::addresses::ALL_NODES;
+use crate::ipv6::neighbours::REACHABLE_TIME;
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::time::Instant;
 

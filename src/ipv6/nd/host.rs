@@ -9,7 +9,7 @@ use super::registry::{Body, REACHABILITY};
 use super::{Entry, Kind, MAX_SOLICIT, MULTIHOP, NO_ROUTER, SEVERAL, Told, ends};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_ROUTERS, Address, AddressState};
-use crate::ipv6::input::Event;
+use crate::ipv6::event::Event;
 use crate::ipv6::link::LinkAddress;
 use crate::ipv6::neighbours::Claim;
 use crate::ipv6::output::message;

@@ -13,20 +13,16 @@ mod capability;
 #[cfg(feature = "ethernet")]
 mod ethernet;
 mod host;
-mod known;
+pub(super) mod known;
 mod registry;
 mod resolution;
 mod router;
 
 pub use known::{Entry, Kind};
 pub(super) use registry::Registered;
-pub(super) use resolution::DELAY_FIRST_PROBE_TIME;
-use resolution::REACHABLE_TIME;
-
-pub(super) use super::wire::nd::HOP_LIMIT;
 
 use super::addresses::solicited_node;
-use super::input::{Arrival, Event};
+use super::event::{Arrival, Event};
 use super::link::LinkAddress;
 use super::output::message;
 use super::source_selection::in_prefix;
@@ -165,7 +161,7 @@ impl Ipv6<'_> {
             _ => {}
         }
         // RFC 4861 §6.1, §7.1: not from beyond the link.
-        if header.hop_limit != HOP_LIMIT || message.code != 0 || arrival.outside {
+        if header.hop_limit != nd::HOP_LIMIT || message.code != 0 || arrival.outside {
             self.malformed();
             return None;
         }

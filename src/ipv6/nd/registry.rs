@@ -3,10 +3,10 @@
 //! messages by which the routers ask it (RFC 6775 §8.2, RFC 8505 §5.4).
 #![forbid(unsafe_code)]
 
-use super::{MAX_SOLICIT, MULTIHOP, REACHABLE_TIME};
+use super::{MAX_SOLICIT, MULTIHOP};
 use crate::address::Ip;
-use crate::ipv6::input::Event;
-use crate::ipv6::neighbours::{Claim, Neighbour, NeighbourState};
+use crate::ipv6::event::Event;
+use crate::ipv6::neighbours::{Claim, Neighbour, NeighbourState, REACHABLE_TIME};
 use crate::ipv6::output::Outgoing;
 use crate::ipv6::wire::icmpv6::{Icmpv6, kind};
 use crate::ipv6::wire::nd::{Medium, Options, RegistrationStatus};

@@ -5,19 +5,18 @@
 
 use super::{MAX_SOLICIT, Told};
 use crate::address::Ip;
+use crate::bytes::Parts;
 use crate::ipv6::addresses::{ALL_NODES, AddressState, solicited_node};
-use crate::ipv6::input::Event;
-use crate::ipv6::link::LinkAddress;
-use crate::ipv6::neighbours::NeighbourState;
-use crate::ipv6::wire::icmpv6::kind;
+use crate::ipv6::errors::Problem;
+use crate::ipv6::event::{Arrival, Event};
+use crate::ipv6::link::{LinkAddress, LinkDestination};
+use crate::ipv6::neighbours::{DELAY_FIRST_PROBE_TIME, NeighbourState, REACHABLE_TIME};
+use crate::ipv6::wire::exthdr;
+use crate::ipv6::wire::header::ends;
+use crate::ipv6::wire::icmpv6::{kind, unreachable};
 use crate::ipv6::wire::nd::{Medium, Neighbor};
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::time::Instant;
-
-/// For how long a neighbour counts as reachable (RFC 4861 §10), in milliseconds.
-pub(in crate::ipv6) const REACHABLE_TIME: u64 = 30_000;
-/// How long to hope for a confirmation from above (RFC 4861 §10), in milliseconds.
-pub(in crate::ipv6) const DELAY_FIRST_PROBE_TIME: u64 = 5000;
 
 impl Ipv6<'_> {
     /// Milliseconds for which a neighbour counts as reachable.
@@ -213,6 +212,88 @@ impl Ipv6<'_> {
             }
         }
         None
+    }
+
+    /// Finds out the link address of a next hop unless it is known; [`LinkAddress::None`] while it is being asked
+    /// for, which is begun on Ethernet. Whether there is a telling.
+    pub(in crate::ipv6) fn resolve(
+        &mut self,
+        cx: &Context<'_>,
+        next_hop: &Ip,
+        link: &mut LinkAddress,
+    ) -> bool {
+        if link.is_some() {
+            return true;
+        }
+        if self.config.medium() == Medium::Ieee802154 {
+            // RFC 6775 §5.6 for link-local addresses; the same holds for those of routers.
+            *link = match self.neighbours.link_address(next_hop) {
+                Some(known) => known,
+                None => LinkAddress::from_interface_identifier(next_hop),
+            };
+            return link.is_some();
+        }
+        let Some(neighbour) = self.neighbours.obtain(next_hop, NeighbourState::Incomplete) else {
+            self.statistics.neighbours_full = self.statistics.neighbours_full.wrapping_add(1);
+            return false;
+        };
+        if neighbour.state == NeighbourState::Incomplete {
+            if neighbour.probes == 0 {
+                // The solicitation leaves with the next poll, which is due at once.
+                neighbour.probes = 1;
+                neighbour.until.set(cx.now);
+            }
+            return true;
+        }
+        let expired = neighbour.state == NeighbourState::Reachable && neighbour.until.get().is_due(cx.now);
+        if expired || neighbour.state == NeighbourState::Stale {
+            neighbour.settle(NeighbourState::Delay, cx.now.after(DELAY_FIRST_PROBE_TIME));
+        }
+        *link = neighbour.link;
+        true
+    }
+
+    /// Sends the packet that waited for this neighbour, now that its link address is known.
+    pub(super) fn release_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip) {
+        let mut link = LinkAddress::None;
+        if !cfg!(feature = "ethernet")
+            || self.held.packet(next_hop).is_none()
+            || !self.resolve(cx, next_hop, &mut link)
+        {
+            return;
+        }
+        if let Some(packet) = self.held.packet(next_hop) {
+            // Refused by the link as any other packet would be.
+            let _ = cx.link.send(Parts::whole(packet), LinkDestination::Unicast(link));
+        }
+        self.held.remove(next_hop);
+    }
+
+    /// This neighbour did not say where it is: the sender of the packet that waited for it is told so (RFC 4861
+    /// §7.2.2). With an event, of which the packet is no part, if that is this node.
+    pub(super) fn give_up_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip) -> Option<Event<'static>> {
+        self.held.packet(next_hop)?;
+        // Nothing else can wait while the report leaves.
+        let mut held = core::mem::take(&mut self.held);
+        let packet = held.packet(next_hop).unwrap_or_default();
+        let problem = Problem::unreachable(unreachable::ADDRESS);
+        self.report(cx, &Arrival::default(), packet, problem);
+        let event = packet.split_first_chunk().and_then(|(header, rest)| {
+            let (source, destination) = ends(header);
+            let protocol = exthdr::pass(header[6], rest).0;
+            self.addresses.is_own(source).then_some(Event::Error {
+                reporter: *source,
+                kind: kind::DESTINATION_UNREACHABLE,
+                code: unreachable::ADDRESS,
+                parameter: 0,
+                destination: *destination,
+                protocol,
+                upper: &[],
+            })
+        });
+        held.remove(next_hop);
+        self.held = held;
+        event
     }
 
     fn solicit(&mut self, cx: &mut Context<'_>, target: &Ip, source: &Ip, destination: &Ip) {

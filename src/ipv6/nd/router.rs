@@ -6,7 +6,7 @@
 use super::registry::{Body, EXTENDED, REACHABILITY};
 use super::{Entry, Kind, MINUTE, MULTIHOP, SEVERAL, Told, left};
 use crate::address::Ip;
-use crate::ipv6::input::Event;
+use crate::ipv6::event::Event;
 use crate::ipv6::link::{LinkAddress, with_prefix};
 use crate::ipv6::neighbours::{Claim, Neighbour, NeighbourState};
 use crate::ipv6::output::message;
