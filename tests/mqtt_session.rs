@@ -435,6 +435,9 @@ fn a_session_that_could_not_be_read_at_once_is_read_once() {
             rig.connack(true, &[]);
             assert_eq!(rig.client.pending(), 3, "{at}");
             assert_eq!(types(&rig.sent()), [3, 3, 3], "{at}");
+            rig.ack(PacketType::Pubrel, 77, 0);
+            rig.deliver("t", 2, 77, false, b"another");
+            assert_eq!(rig.messages(), [b"another"], "{at}");
         }
     }
 }
@@ -487,7 +490,9 @@ fn pubrel_does_not_leave_before_the_store_knows() {
         assert_eq!(again[0][1..], first[0][1..]);
         rig.ack(PacketType::Pubrec, 1, 0);
         assert_eq!(types(&rig.sent()), [6]);
-        let mut rig = Rig::with_store(persistent(version), rig.store.take().unwrap());
+        let store = rig.store.take().unwrap();
+        assert_eq!(store.records.values().map(Vec::len).max(), Some(16), "a header alone");
+        let mut rig = Rig::with_store(persistent(version), store);
         rig.handshake();
         rig.connack(true, &[]);
         assert_eq!(types(&rig.sent()), [6]);

@@ -139,6 +139,8 @@ pub(super) mod mark {
     pub(crate) const REQUESTS: u32 = 0x10;
     /// The message being received was cut off.
     pub(crate) const ABORTED: u32 = 0x20;
+    /// The message being received is a duplicate or passed over: the application does not get it.
+    pub(crate) const SKIPPED: u32 = 8;
     /// The application is to give the next part of a message.
     pub(crate) const WANTED: u32 = 0x40;
     /// Packet identifiers have come round while some were in use.
@@ -173,8 +175,6 @@ pub(super) struct Incoming {
     pub(super) remaining: u32,
     /// 0 with QoS 0, and for what the application does not get.
     pub(super) token: u32,
-    /// A duplicate, which the application does not get.
-    pub(super) skip: bool,
 }
 
 /// The message being sent, which lies under the queue's cursor.
@@ -234,12 +234,12 @@ pub struct Client<'m> {
     pub(super) config: &'m Config<'m>,
     pub(super) sending: Sending,
     pub(super) incoming: Incoming,
+    /// The number of the last operation.
+    pub(super) sequence: u32,
     /// Filters, aliases, and what the server assigned.
     pub(super) names: Log<'m>,
     /// Received messages of QoS 1 and 2 in the order in which they came, as [`receipt`] says.
     pub(super) inbound: Log<'m>,
-    /// The number of the last operation.
-    pub(super) sequence: u32,
     pub(super) output: Output<'m>,
     /// When connecting or closing is given up, a further attempt is made, or a connection ends over which
     /// messages were passed over.
@@ -251,6 +251,8 @@ pub struct Client<'m> {
     /// The earliest `time` of a record that waits, in units of 1024 ms.
     pub(super) next_expiry: u32,
     pub(super) maximum_packet_size: u32,
+    /// How many of the bytes that were offered last were left.
+    pub(super) unread: u32,
     pub(super) backoff: Option<Backoff>,
     pub(super) statistics: Statistics,
 }
@@ -333,6 +335,7 @@ impl<'m> Client<'m> {
             sequence: 0,
             next_expiry: u32::MAX,
             maximum_packet_size: u32::MAX,
+            unread: 0,
             backoff: None,
             statistics: Statistics::default(),
         })

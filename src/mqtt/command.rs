@@ -55,8 +55,9 @@ impl Client<'_> {
     ///
     /// # Errors
     /// [`Error::State`] unless idle, [`Error::Version`] when the store holds a session of the
-    /// other protocol version, [`Error::Unsupported`] when there is one in a build that does not use it, [`Error::Full`] or [`Error::NoMemory`] when it holds more than
-    /// the queue, [`Error::Io`]; [`Error::Invalid`] for a configuration that no CONNECT can be made of,
+    /// other protocol version, [`Error::Unsupported`] when there is one in a build that does not use it, [`Error::TooLarge`]
+    /// when it holds more than the queue, [`Error::Full`] when it holds more messages on their way to us than
+    /// `receive_maximum`, [`Error::Io`]; [`Error::Invalid`] for a configuration that no CONNECT can be made of,
     /// [`Error::TooLarge`] when that has no room in the output.
     pub fn connect(&mut self, cx: &mut Context) -> Result<()> {
         if self.state != State::Idle {

@@ -133,8 +133,8 @@ impl Client<'_> {
     }
 
     /// Bytes came: who waits for PINGRESP waits anew, for a long message may come before it.
-    pub(super) fn heard(&mut self, now: Instant, count: usize) {
-        if count != 0 && self.ping != Instant::NEVER {
+    pub(super) fn heard(&mut self, now: Instant) {
+        if self.ping != Instant::NEVER {
             self.ping = now.after(u64::from(self.config.response_timeout));
         }
     }
@@ -309,7 +309,7 @@ impl Client<'_> {
         if ALIASES {
             self.names.remove_all(kind::CLASS, kind::ALIAS_IN);
         }
-        if self.incoming.remaining != 0 && !self.incoming.skip {
+        if self.incoming.remaining != 0 && !self.has(mark::SKIPPED) {
             self.marks |= mark::ABORTED;
         }
         self.incoming.remaining = 0;

@@ -84,8 +84,10 @@ impl Client<'_> {
     }
 
     fn input<'d>(&mut self, cx: &mut Context, bytes: &'d [u8], out: &mut Option<Event<'d>>) -> usize {
-        // Whatever comes shows that the server is there.
-        self.heard(cx.stream.now, bytes.len());
+        // Whatever comes shows that the server is there, but not what is only offered again.
+        if bytes.len() > self.unread as usize {
+            self.heard(cx.stream.now);
+        }
         let mut count = 0;
         if self.is_open() {
             if self.incoming.remaining != 0 {
@@ -95,7 +97,11 @@ impl Client<'_> {
             }
         }
         // The packet may have ended the connection.
-        if self.is_open() { count } else { bytes.len() }
+        if !self.is_open() {
+            count = bytes.len();
+        }
+        self.unread = (bytes.len() - count) as u32;
+        count
     }
 
     /// Whether packets may come.
@@ -209,35 +215,21 @@ impl Client<'_> {
         }
         let payload = source.rest();
         let total = remaining + payload.len() as u32;
-        let packet_id = head.packet_id;
-        let mut skip = false;
+        self.marks &= !mark::SKIPPED;
         let mut token = 0;
         if head.qos != 0 {
-            // A duplicate of what the application has [MQTT-4.3.3-10]: PUBREC once more. With QoS 1 none is passed
-            // over: an identifier in use may stand for another message, from a server that gives it twice, which
-            // would be acknowledged with nobody having had it.
-            let known = if head.qos == 2 { self.receipt(packet_id) } else { None };
-            if let Some(at) = known {
-                skip = true;
-                if self.inbound.word(at) & kind::MASK == receipt::RECEIVED {
-                    self.inbound.mark(at, kind::MASK, receipt::AGAIN);
-                }
-            } else {
-                if !self.has(mark::OVERFLOW) {
-                    let word = u32::from(head.qos) << flag::SHIFT | u32::from(packet_id);
-                    token = self.admit(cx, word)?;
-                }
-                skip = self.has(mark::OVERFLOW);
-                if token == 0 && !skip {
-                    return Ok(());
-                }
+            token = self.accept(cx, &head)?;
+            if token == 0 && !self.has(mark::SKIPPED) {
+                // PINGRESP waits behind it.
+                self.heard(cx.stream.now);
+                return Ok(());
             }
         }
         let alias = self.resolve(&head)?;
         let cookie = self.handler(0);
-        self.incoming = Incoming { total, remaining, token, skip };
+        self.incoming = Incoming { total, remaining, token };
         self.complete();
-        if !skip {
+        if !self.has(mark::SKIPPED) {
             self.marks |= mark::USEFUL;
             self.statistics.received = self.statistics.received.wrapping_add(1);
             let PublishHead { topic, qos, dup, retain, properties, .. } = head;
@@ -250,7 +242,28 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Makes room to remember a message of QoS 1 or 2: its token, or 0 when it must wait unread.
+    /// What becomes of a message of QoS 1 or 2: its token, or 0 when it is skipped or must wait unread.
+    fn accept(&mut self, cx: &mut Context, head: &PublishHead) -> Outcome<u32> {
+        // A duplicate of what the application has [MQTT-4.3.3-10]: PUBREC once more. With QoS 1 none is passed
+        // over: an identifier in use may stand for another message, from a server that gives it twice, which
+        // would be acknowledged with nobody having had it.
+        if head.qos == 2
+            && let Some(at) = self.receipt(head.packet_id)
+        {
+            if self.inbound.word(at) & kind::MASK == receipt::RECEIVED {
+                self.inbound.mark(at, kind::MASK, receipt::AGAIN);
+            }
+            self.marks |= mark::SKIPPED;
+            return Ok(0);
+        }
+        if self.has(mark::OVERFLOW) {
+            self.marks |= mark::SKIPPED;
+            return Ok(0);
+        }
+        self.admit(cx, u32::from(head.qos) << flag::SHIFT | u32::from(head.packet_id))
+    }
+
+    /// Makes room to remember a message of QoS 1 or 2: its token, or 0 when it is skipped or must wait unread.
     fn admit(&mut self, cx: &mut Context, word: u32) -> Outcome<u32> {
         let mut settled = false;
         let (full, stuck) = loop {
@@ -280,7 +293,7 @@ impl Client<'_> {
             // and all after it are passed over without an answer, so that they come again, in
             // their order, over the next connection. That is made when all others are done with, or after a
             // while: the server may want an answer to these before it goes on with the others.
-            self.marks |= mark::OVERFLOW;
+            self.marks |= mark::OVERFLOW | mark::SKIPPED;
             self.deadline = cx.stream.now.after(u64::from(self.config.response_timeout));
         }
         Ok(0)
@@ -364,13 +377,13 @@ impl Client<'_> {
 
     /// A further part of a payload.
     fn payload<'d>(&mut self, bytes: &'d [u8], out: &mut Option<Event<'d>>) -> usize {
-        let Incoming { total, remaining, token, skip } = self.incoming;
+        let Incoming { total, remaining, token } = self.incoming;
         let cookie = self.handler(0);
         let data = bytes.get(..remaining as usize).unwrap_or(bytes);
         if !data.is_empty() {
             self.incoming.remaining = remaining - data.len() as u32;
             self.complete();
-            if !skip {
+            if !self.has(mark::SKIPPED) {
                 let offset = total - remaining;
                 *out = Some(Event::Payload { data, offset, total, cookie, token: Token::new(token) });
             }

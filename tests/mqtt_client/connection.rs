@@ -542,3 +542,41 @@ fn an_assigned_client_identifier_is_used_again() {
     assert_eq!(rig.client.client_id(), "auto-7");
     assert_eq!(connect_of(&rig.reconnect()).client_id, "auto-7");
 }
+
+/// Half a packet, and then nothing: that it is offered again at every turn is no sign of life.
+#[test]
+fn a_server_that_falls_silent_in_the_midst_of_a_packet_is_given_up() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        rig.feed(&[0x30, 9, 0]);
+        for _ in 0..3 {
+            let deadline = rig.client.next_deadline();
+            rig.now = rig.now.max(deadline);
+            rig.offer();
+            if !rig.wire.open {
+                break;
+            }
+        }
+        assert_eq!(rig.take(), [disconnected(Error::Timeout, 0, true)], "{version:?}");
+    }
+}
+
+/// With 3.1.1 messages may wait unread for the application, and PINGRESP behind them.
+#[test]
+fn a_server_whose_messages_wait_for_the_application_is_not_given_up() {
+    let config = Config { deferred: true, receive_maximum: 1, ..config(Version::V311) };
+    let mut rig = Rig::new(config).connected();
+    rig.deliver("t", 1, 1, false, b"held");
+    rig.deliver("t", 1, 2, false, b"waits");
+    for _ in 0..10 {
+        let deadline = rig.client.next_deadline();
+        rig.now = rig.now.max(deadline);
+        rig.offer();
+    }
+    assert!(rig.wire.open);
+    let Seen::Message(held) = rig.take().remove(0) else { panic!() };
+    rig.with(|client, cx| client.acknowledge(cx, held.token.unwrap(), Reason::SUCCESS)).unwrap();
+    rig.poll();
+    rig.offer();
+    assert_eq!(rig.messages(), [b"waits"]);
+}

@@ -387,13 +387,17 @@ fn a_subscription_that_this_server_does_not_take_is_not_renewed() {
     }
 }
 
+/// Whether the filter was granted, or its renewal in a new session was not answered yet.
 #[test]
 fn a_filter_unsubscribed_and_subscribed_again_at_once_has_its_new_handler() {
-    for version in BOTH {
+    for (version, renewing) in BOTH.into_iter().flat_map(|version| [(version, false), (version, true)]) {
         let mut rig = Rig::new(config(version)).connected();
-        rig.subscribe("a", 0, 1);
-        let id = rig.sent()[0][2..4].to_vec();
-        rig.feed(&suback(version, PacketType::Suback, u16::from_be_bytes([id[0], id[1]]), &[0]));
+        granted(&mut rig, "a", 0, 1);
+        if renewing {
+            rig.reconnect();
+            rig.connack(false, &[]);
+            rig.sent();
+        }
         let list = [Subscription { filter: Filter { filter: "a", ..Filter::default() }, cookie: 0 }];
         rig.with(|client, cx| client.unsubscribe(cx, &list, Properties::EMPTY)).unwrap();
         rig.poll();
@@ -404,7 +408,25 @@ fn a_filter_unsubscribed_and_subscribed_again_at_once_has_its_new_handler() {
         let codes: &[u8] = if version == Version::V5 { &[0] } else { &[] };
         rig.feed(&suback(version, PacketType::Unsuback, id(&sent[0]), codes));
         rig.feed(&suback(version, PacketType::Suback, id(&sent[1]), &[0]));
-        assert!(rig.client.is_subscribed(2), "{version:?}");
+        rig.take();
+        assert_eq!(takers(&mut rig, "a", &[]), [2], "{version:?}");
+    }
+}
+
+/// What the server granted stands when nothing comes of another SUBSCRIBE for it.
+#[test]
+fn a_granted_subscription_outlasts_one_without_an_answer() {
+    for version in BOTH {
+        let mut rig = Rig::new(config(version)).connected();
+        granted(&mut rig, "a", 0, 1);
+        rig.subscribe("a", 0, 2);
+        rig.later(25_000);
+        assert!(matches!(rig.take()[..], [Seen::Ended { error: Some(Error::Timeout), .. }]));
+        assert_eq!(takers(&mut rig, "a", &[]), [2]);
+        rig.sent();
+        rig.reconnect();
+        rig.connack(false, &[]);
+        assert_eq!(types(&rig.sent()), [8], "made again");
     }
 }
 
