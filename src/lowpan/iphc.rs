@@ -63,7 +63,7 @@ const SHORT_REST: u64 = u64::from_ne_bytes([0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 /// The byte at the front of an address, by which a group is told.
 const FIRST_BYTE: u64 = u64::from_ne_bytes([0xff, 0, 0, 0, 0, 0, 0, 0]);
 
-/// How an address goes out: the bits SAC and SAM, or M, DAC and DAM; in the second byte, the context identifier.
+/// How an address goes out: the bits SAC and SAM, or M, DAC and DAM; in the third byte, the context identifier.
 #[derive(Clone, Copy)]
 struct Form(u32);
 
@@ -107,7 +107,7 @@ impl Form {
             let mode = mode_under(context, [high, low], elided);
             // Context 0 saves a byte where it does as well.
             if mode != 0 && (STATEFUL | mode > form & 7 || STATEFUL | mode == form & 7 && context.id == 0) {
-                form = STATEFUL | mode | u32::from(context.id) << 8;
+                form = STATEFUL | mode | u32::from(context.id) << 16;
             }
         }
         Form(form)
@@ -126,7 +126,7 @@ impl Form {
         let (length, prefix) = ((high >> 32) as u8, (high << 32 | low >> 32).to_be());
         let fits = |it: &&Context| it.length == length && it.length <= 64 && it.high == prefix;
         match contexts.usable().find(fits) {
-            Some(context) => Form(MULTICAST | STATEFUL | u32::from(context.id) << 8),
+            Some(context) => Form(MULTICAST | STATEFUL | u32::from(context.id) << 16),
             None => Form(MULTICAST),
         }
     }
@@ -190,7 +190,7 @@ pub fn compress(
     contexts: &Contexts<'_>,
     out: &mut Writer<'_>,
 ) -> Result<()> {
-    let [v, t, f, l, _, _, next_header, hop_limit, ..] = *header;
+    let [v, t, f, l, ..] = *header;
     let class_and_label = u32::from_be_bytes([v, t, f, l]) ^ 0x6000_0000;
     if class_and_label >> 28 != 0 {
         return Err(Error::Invalid);
@@ -198,11 +198,10 @@ pub fn compress(
     let (source, destination) = addresses(header);
     let from = Form::of(source, ends.source, true, contexts);
     let to = Form::of(destination, ends.destination, false, contexts);
-    // The second byte of the encoding, and the context identifiers above it.
-    let forms = from.0 << 4 | to.0;
-    let ids = forms >> 8;
-    // The two bytes of the encoding, as a word.
-    let mut base = 0x6000 | u32::from(next_is_compressed) << 10 | forms & 0xff;
+    // The two bytes of the encoding, and the context identifiers above them.
+    let mut base = 0x6000 | u32::from(next_is_compressed) << 10 | from.0 << 4 | to.0;
+    let ids = base >> 16;
+    let hop_limit = header[7];
     base |= match u32::from(hop_limit) {
         1 => 0x100,
         64 => 0x200,
@@ -236,7 +235,7 @@ pub fn compress(
         line <<= 8;
     }
     if !next_is_compressed {
-        out.u8(next_header)?;
+        out.u8(header[6])?;
     }
     if base & 0x300 == 0 {
         out.u8(hop_limit)?;
