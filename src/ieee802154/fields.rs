@@ -4,9 +4,9 @@
 #![forbid(unsafe_code)]
 
 use super::LinkAddress;
+use super::control::{EXTENDED, FrameType, NONE, SHORT, Version, mode, pan_ids};
 use super::element;
 use super::security::{self, mic_len};
-use super::wire::{EXTENDED, FrameType, Header, NONE, SHORT, Version, mode, pan_ids};
 use crate::bytes::{Reader, Writer};
 use crate::status::{Error, Result};
 
@@ -73,7 +73,7 @@ impl Fields {
         }
     }
 
-    const fn version(&self) -> Version {
+    pub(super) const fn version(&self) -> Version {
         match self.control >> 12 & 3 {
             0 => Version::V2003,
             1 => Version::V2006,
@@ -94,23 +94,6 @@ impl Fields {
     /// From whom the frame is.
     pub const fn source(&self) -> &LinkAddress {
         &self.ends[1].address
-    }
-
-    /// The same, field by field.
-    pub const fn header(&self) -> Header {
-        let [to, from] = self.ends;
-        Header {
-            frame_type: self.frame_type(),
-            version: self.version(),
-            frame_pending: self.control & 0x10 != 0,
-            ack_request: self.asks_for_ack(),
-            pan_id_compression: self.control & 0x40 != 0,
-            sequence: self.sequence,
-            destination_pan: to.pan,
-            destination: to.address,
-            source_pan: from.pan,
-            source: from.address,
-        }
     }
 
     /// Reads the header, into fields that are empty.
@@ -202,7 +185,7 @@ pub(super) fn put_address(address: LinkAddress, out: &mut Writer<'_>) -> Result<
     }
 }
 
-/// Writes the header that [`Header::data`] describes.
+/// Writes the header that [`Header::data`](super::wire::Header::data) describes.
 pub(super) fn put_data(
     pan: u16,
     destination: LinkAddress,

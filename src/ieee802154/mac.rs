@@ -7,10 +7,11 @@
 #![forbid(unsafe_code)]
 
 use super::LinkAddress;
+use super::control::FrameType;
 use super::fields::{self, Fields};
 use super::neighbour::Neighbours;
 use super::pool::{BlockId, Pool};
-use super::wire::{BROADCAST_PAN, FCS_LEN, FrameType, MAX_FRAME};
+use super::wire::{BROADCAST_PAN, FCS_LEN, MAX_FRAME};
 use crate::bytes::Writer;
 use crate::memory::Carver;
 use crate::status::{Error, Result};

@@ -4,11 +4,12 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`mac`], [`neighbour`], [`pool`] | sending and receiving frames, the links, the memory for frames |
-//! | [`wire`], [`security`], [`element`], [`command`] | frames and what is in them |
+//! | [`wire`], `control`, [`security`], [`element`], [`command`] | frames and what is in them |
 //! | [`fields`] | frames as the MAC reads and writes them |
 #![forbid(unsafe_code)]
 
 pub mod command;
+mod control;
 pub mod element;
 pub mod fields;
 pub mod mac;

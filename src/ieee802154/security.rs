@@ -2,7 +2,7 @@
 //! The auxiliary security header of a frame (2015 §9.4).
 #![forbid(unsafe_code)]
 
-use super::wire::Version;
+use super::control::Version;
 use crate::bytes::{Reader, Writer};
 use crate::status::{Error, Result};
 

@@ -6,11 +6,14 @@
 #![forbid(unsafe_code)]
 
 use super::LinkAddress;
+use super::control::{NONE, mode, pan_ids};
 use super::element;
 use super::fields::{Fields, put_address, put_start};
 use super::security::Security;
 use crate::bytes::{Reader, Writer};
 use crate::status::{Error, Result};
+
+pub use super::control::{FrameType, Version};
 
 /// The largest frame with its FCS (aMaxPHYPacketSize).
 pub const MAX_FRAME: usize = 127;
@@ -18,34 +21,6 @@ pub const MAX_FRAME: usize = 127;
 pub const FCS_LEN: usize = 2;
 /// The PAN ID that stands for every PAN.
 pub const BROADCAST_PAN: u16 = 0xffff;
-
-/// What a frame is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum FrameType {
-    /// Beacon.
-    Beacon = 0,
-    /// Data.
-    #[default]
-    Data = 1,
-    /// Acknowledgement.
-    Ack = 2,
-    /// MAC command.
-    Command = 3,
-}
-
-/// The edition of the standard whose rules a frame follows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Version {
-    /// 2003.
-    V2003 = 0,
-    /// 2006.
-    #[default]
-    V2006 = 1,
-    /// 2015, 802.15.4e included.
-    V2015 = 2,
-}
 
 /// The MAC header up to the addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,37 +63,6 @@ pub struct Frame<'a> {
     pub payload_elements: &'a [u8],
     /// The payload; in a secured frame with the message integrity code at its end.
     pub payload: &'a [u8],
-}
-
-pub(super) const NONE: u16 = 0;
-pub(super) const SHORT: u16 = 2;
-pub(super) const EXTENDED: u16 = 3;
-
-pub(super) const fn mode(address: LinkAddress) -> u16 {
-    match address {
-        LinkAddress::Short(_) => SHORT,
-        LinkAddress::Extended(_) => EXTENDED,
-        _ => NONE,
-    }
-}
-
-/// Which PAN IDs a frame carries, destination first (2006 §7.2.1.1.5; 2015 table 7-2).
-pub(super) const fn pan_ids(
-    version: Version,
-    destination: u16,
-    source: u16,
-    compression: bool,
-) -> (bool, bool) {
-    if !matches!(version, Version::V2015) {
-        return (destination != NONE, source != NONE && !compression);
-    }
-    match (destination, source, compression) {
-        (NONE, NONE, compression) => (compression, false),
-        (_, NONE, compression) => (!compression, false),
-        (NONE, _, compression) => (false, !compression),
-        (EXTENDED, EXTENDED, compression) => (!compression, false),
-        (_, _, compression) => (true, !compression),
-    }
 }
 
 impl Header {
@@ -191,6 +135,25 @@ impl Header {
             put_address(address, out)?;
         }
         Ok(())
+    }
+}
+
+impl Fields {
+    /// The same, field by field.
+    pub const fn header(&self) -> Header {
+        let [to, from] = self.ends;
+        Header {
+            frame_type: self.frame_type(),
+            version: self.version(),
+            frame_pending: self.control & 0x10 != 0,
+            ack_request: self.asks_for_ack(),
+            pan_id_compression: self.control & 0x40 != 0,
+            sequence: self.sequence,
+            destination_pan: to.pan,
+            destination: to.address,
+            source_pan: from.pan,
+            source: from.address,
+        }
     }
 }
 
@@ -444,31 +407,6 @@ mod tests {
         assert_eq!(out.written()[..2], [0x01, 0xec]);
         assert_eq!(Frame::parse(&immediate_ack(9, true)).unwrap().header.sequence, Some(9));
         assert!(Frame::parse(&immediate_ack(9, true)).unwrap().header.frame_pending);
-    }
-
-    /// The rows of the 2015 edition's table: destination, source, compression bit, and which
-    /// PAN IDs are there.
-    #[test]
-    fn the_2015_table_of_pan_ids() {
-        let rows = [
-            (NONE, NONE, false, false, false),
-            (NONE, NONE, true, true, false),
-            (SHORT, NONE, false, true, false),
-            (EXTENDED, NONE, true, false, false),
-            (NONE, SHORT, false, false, true),
-            (NONE, EXTENDED, true, false, false),
-            (EXTENDED, EXTENDED, false, true, false),
-            (EXTENDED, EXTENDED, true, false, false),
-            (SHORT, SHORT, false, true, true),
-            (SHORT, SHORT, true, true, false),
-            (SHORT, EXTENDED, false, true, true),
-            (SHORT, EXTENDED, true, true, false),
-            (EXTENDED, SHORT, false, true, true),
-            (EXTENDED, SHORT, true, true, false),
-        ];
-        for (destination, source, compression, to, from) in rows {
-            assert_eq!(pan_ids(Version::V2015, destination, source, compression), (to, from));
-        }
     }
 
     #[test]
