@@ -96,7 +96,7 @@ static TOOL_UNUSED long tool_format(const char *text) {
         { "text", MOTE_COAP_TEXT }, { "plain", MOTE_COAP_TEXT }, { "text/plain", MOTE_COAP_TEXT },
         { "link", MOTE_COAP_LINK_FORMAT }, { "link-format", MOTE_COAP_LINK_FORMAT }, { "xml", MOTE_COAP_XML },
         { "octet", MOTE_COAP_OCTET_STREAM }, { "octet-stream", MOTE_COAP_OCTET_STREAM }, { "binary", MOTE_COAP_OCTET_STREAM },
-        { "exi", 47 }, { "json", MOTE_COAP_JSON }, { "cbor", MOTE_COAP_CBOR },
+        { "json", MOTE_COAP_JSON }, { "cbor", MOTE_COAP_CBOR },
     };
     unsigned long number;
     if (tool_number(text, 0xffff, &number)) return (long)number;

@@ -3894,12 +3894,12 @@ typedef struct mote_linux_options {
     uint32_t log_level;
     /**
      * The directory of the store, which is made if its parent exists; empty for no store. It is
-     * for this node alone.
+     * for this node alone. `write` and `remove` return when the file system says that all is on the medium.
      */
     struct mote_bytes store_directory;
     /**
      * The file that all datagrams and frames are captured to, in the pcapng format; empty for no
-     * capture. What the file held is lost.
+     * capture. What the file held is lost. A capture that cannot be written any further ends, with a warning.
      */
     struct mote_bytes capture_path;
     /**

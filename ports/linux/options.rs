@@ -21,10 +21,10 @@ pub struct mote_linux_options {
     /// `MOTE_LOG_WARNING`.
     pub log_level: u32,
     /// The directory of the store, which is made if its parent exists; empty for no store. It is
-    /// for this node alone.
+    /// for this node alone. `write` and `remove` return when the file system says that all is on the medium.
     pub store_directory: mote_bytes,
     /// The file that all datagrams and frames are captured to, in the pcapng format; empty for no
-    /// capture. What the file held is lost.
+    /// capture. What the file held is lost. A capture that cannot be written any further ends, with a warning.
     pub capture_path: mote_bytes,
     /// The peers of a radio over UDP in ZEP version 2 framing: `zep_peer_count` addresses, each of which gets
     /// every frame sent. A single one may be a dispatcher, such as `mote-zep-switch`. Port 0 stands for

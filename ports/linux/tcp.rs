@@ -65,6 +65,8 @@ fn connect(remote: &mote_address) -> Result<(Fd, mote_status), c_int> {
             libc::EINPROGRESS | libc::EINTR => 0,
             // A peer on this machine may refuse at once; it is told like one far away.
             errno @ (libc::ECONNREFUSED | libc::ECONNRESET | libc::ETIMEDOUT) => connect_failure(errno),
+            // There is no address, or no port, of ours to go from; or a filter forbids it.
+            libc::EADDRNOTAVAIL | libc::EACCES | libc::EPERM => return Err(libc::ENETUNREACH),
             errno => return Err(errno),
         }
     };

@@ -285,6 +285,16 @@ fn refusal_is_told_and_not_repeated() {
 }
 
 #[test]
+fn where_no_connection_can_go_is_unreachable() {
+    let port = Port::new();
+    let tcp = Tcp(&port);
+    for nowhere in ["255.255.255.255", "224.0.1.187"] {
+        assert_eq!(tcp.open(address(nowhere, 9), 6), Err(Error::Unreachable.code()), "{nowhere}");
+    }
+    assert_eq!(port.wait(0), []);
+}
+
+#[test]
 fn an_attempt_under_way_neither_receives_nor_sends() {
     let port = Port::new();
     let tcp = Tcp(&port);
