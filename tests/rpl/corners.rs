@@ -93,6 +93,41 @@ fn the_address_of_a_host_is_no_own_one() {
 }
 
 #[test]
+fn a_target_withdrawn_while_there_is_no_parent_is_told_to_the_next() {
+    let mut bench = Bench::joined(Mode::Storing);
+    bench.with(|rpl, cx| rpl.add_target(cx, &address(7), 128, true)).unwrap();
+    let sent = bench.run(2_000);
+    acknowledge(&mut bench, &sent, 0);
+    bench.hear(0, Mode::Storing, 0xffff, 240);
+    assert!(!bench.rpl.is_joined());
+    bench.with(|rpl, cx| rpl.remove_target(cx, &address(7), 128)).unwrap();
+    bench.run(3_000);
+    bench.hear(0, Mode::Storing, 128, 240);
+    assert!(bench.rpl.is_joined());
+    let sent = bench.run(2_000);
+    assert!(told(&sent).contains(&(address(7), 0)), "{:?}", told(&sent));
+}
+
+#[test]
+fn that_a_target_is_withdrawn_is_repeated_until_it_is_acknowledged() {
+    let mut bench = Bench::joined(Mode::Storing);
+    bench.with(|rpl, cx| rpl.add_target(cx, &address(7), 128, true)).unwrap();
+    let sent = bench.run(2_000);
+    acknowledge(&mut bench, &sent, 0);
+    bench.with(|rpl, cx| rpl.remove_target(cx, &address(7), 128)).unwrap();
+    for _ in 0..2 {
+        let sent = bench.run(5_000);
+        assert!(told(&sent).contains(&(address(7), 0)));
+        // Meanwhile there are news of another.
+        bench.receive(5, code::DAO, &dao(240, 8, 240, 30, None));
+    }
+    let sent = bench.run(40_000);
+    acknowledge(&mut bench, &sent, 0);
+    bench.with(|rpl, cx| rpl.add_target(cx, &address(9), 128, true)).unwrap();
+    assert_eq!(told(&bench.run(2_000)).iter().filter(|(_, lifetime)| *lifetime == 0).count(), 0);
+}
+
+#[test]
 fn both_parents_hear_that_a_target_is_withdrawn() {
     let mut bench = Bench::new(&Config::default());
     for instance in [0, 1] {
@@ -217,6 +252,24 @@ fn of_several_parents_of_a_target_the_first_that_is_one_counts() {
 }
 
 #[test]
+fn a_group_of_targets_has_nothing_of_the_next_one() {
+    let mut bench = root_of_two();
+    from_afar(&mut bench, 4, &dao(240, 4, 240, 30, Some(address(2))));
+    let two = address(2);
+    let body = emitted(|out| {
+        Dao { sequence: 241, ..Dao::default() }.emit(out)?;
+        for (target, lifetime) in [(4, 0), (5, 30)] {
+            Target { prefix_len: 128, prefix: address(target) }.emit(out)?;
+            transit(&two, 241, lifetime).emit(out)?;
+        }
+        Ok(())
+    });
+    from_afar(&mut bench, 4, &body);
+    bench.run(1_000);
+    assert_eq!([4, 5].map(|target| bench.rpl.has_route(0, &address(target))), [false, true]);
+}
+
+#[test]
 fn a_dao_with_a_target_that_nothing_is_said_of_is_discarded_whole() {
     let target = |target: usize| Target { prefix_len: 128, prefix: address(target) };
     let path = Transit { path_sequence: 240, path_lifetime: 30, ..Transit::default() };
@@ -272,22 +325,22 @@ fn routes_through_a_child_that_is_lost_end_and_the_others_take_over() {
 
 #[test]
 fn a_dodag_that_comes_to_ask_what_we_lack_makes_us_a_leaf() {
-    let mut bench = Bench::joined(Mode::Storing);
-    assert!(bench.run(60_000).iter().any(|(_, code, _)| *code == code::DIO));
-    let body = emitted(|out| {
-        Dio { version: 241, rank: 128, mode: 2, grounded: true, dodag_id: address(0), ..Dio::default() }
-            .emit(out)?;
-        Configuration { ocp: 77, ..Configuration::default() }.emit(out)
-    });
-    bench.receive(0, code::DIO, &body);
-    let sent = bench.run(120_000);
-    let ranks: Vec<_> = sent
-        .iter()
-        .filter(|(_, code, _)| *code == code::DIO)
-        .map(|(_, _, body)| [body[2], body[3]])
-        .collect();
-    assert!(bench.rpl.is_joined());
-    assert!(ranks.iter().all(|rank| *rank == [0xff; 2]), "{ranks:?}");
+    for version in [240, 241] {
+        let mut bench = Bench::joined(Mode::Storing);
+        assert!(bench.run(60_000).iter().any(|(_, code, _)| *code == code::DIO));
+        let body = emitted(|out| {
+            let dodag_id = address(0);
+            Dio { version, rank: 128, mode: 2, grounded: true, dodag_id, ..Dio::default() }.emit(out)?;
+            Configuration { ocp: 77, ..Configuration::default() }.emit(out)
+        });
+        bench.receive(0, code::DIO, &body);
+        let sent = bench.run(120_000);
+        let dios = sent.iter().filter(|(_, code, _)| *code == code::DIO);
+        let ranks: Vec<_> = dios.map(|(_, _, body)| [body[2], body[3]]).collect();
+        assert!(bench.rpl.is_joined());
+        // In the same version those below hear of it.
+        assert_eq!(ranks, vec![[0xff; 2]; usize::from(version == 240)]);
+    }
 }
 
 /// What all have heard counts, not what one neighbour has been told meanwhile: the others may take this node for a
@@ -305,6 +358,14 @@ fn a_rank_told_to_one_neighbour_is_not_known_to_all() {
     bench.hear(0, Mode::Storing, 300, 240);
     bench.receive(5, code::DIS, &[0, 0]);
     assert_eq!(ranks(&bench.sent.0), [(false, 492)]);
+    bench.sent.0.clear();
+    bench.hear(0, Mode::Storing, 400, 240);
+    assert_eq!(ranks(&bench.sent.0), [(true, 592)]);
+    // But that neighbour too may have chosen by it.
+    let mut bench = Bench::new(&Config::default());
+    bench.hear(0, Mode::Storing, 128, 240);
+    bench.receive(5, code::DIS, &[0, 0]);
+    assert_eq!(ranks(&bench.sent.0), [(false, 320)]);
     bench.sent.0.clear();
     bench.hear(0, Mode::Storing, 400, 240);
     assert_eq!(ranks(&bench.sent.0), [(true, 592)]);
