@@ -4499,7 +4499,8 @@ mote_status mote_coap_notify(struct mote_coap *coap, mote_coap_resource resource
  * `MOTE_ERR_STALE` when it was answered already or nobody waits any more; `MOTE_ERR_INVALID`
  * for NULL, a code that is no response or a payload that does not hold what was asked for;
  * `MOTE_ERR_TOO_LARGE` when the options leave no room; `MOTE_ERR_FULL` when the pool is used
- * up; `MOTE_ERR_VERSION`. After any of these but `MOTE_ERR_STALE` it may be answered again.
+ * up; `MOTE_ERR_VERSION`. After any of these but `MOTE_ERR_STALE` it may be answered again; a
+ * notification for which there is no room is asked for anew a little later instead.
  */
 mote_status mote_coap_respond(struct mote_coap *coap,
                               mote_coap_exchange exchange,

@@ -224,7 +224,8 @@ pub unsafe extern "C" fn mote_coap_notify(coap: *mut mote_coap, resource: mote_c
 /// `MOTE_ERR_STALE` when it was answered already or nobody waits any more; `MOTE_ERR_INVALID`
 /// for NULL, a code that is no response or a payload that does not hold what was asked for;
 /// `MOTE_ERR_TOO_LARGE` when the options leave no room; `MOTE_ERR_FULL` when the pool is used
-/// up; `MOTE_ERR_VERSION`. After any of these but `MOTE_ERR_STALE` it may be answered again.
+/// up; `MOTE_ERR_VERSION`. After any of these but `MOTE_ERR_STALE` it may be answered again; a
+/// notification for which there is no room is asked for anew a little later instead.
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.
