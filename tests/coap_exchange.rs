@@ -635,6 +635,11 @@ fn the_list_of_resources_is_filtered() {
     assert_eq!(list(b"rt=gre*"), hello);
     assert_eq!(list(b"href=/s/*"), light);
     assert_eq!(list(b"rt=none"), "");
+    // What the endpoint adds by itself exists as well.
+    assert_eq!(list(b"obs=*"), light);
+    assert_eq!(list(b"obs=x"), "");
+    // No name and value: no filter.
+    assert_eq!(list(b"obs"), format!("{hello},{light}"));
 }
 
 #[test]

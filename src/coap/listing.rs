@@ -56,7 +56,9 @@ fn asked_for(resource: &Resource<'_>, queries: &Options<'_>) -> bool {
     while let Some(query) = queries.advance(number::URI_QUERY) {
         // No name and value: nothing that could be matched.
         let Ok(filter) = Filter::parse(query) else { continue };
-        if !filter.matches(&link) && (query != b"obs" || resource.flags & flags::OBSERVABLE == 0) {
+        // `obs` is none of the attributes that were given, and has no value.
+        let obs = query == b"obs=*" && resource.flags & flags::OBSERVABLE != 0;
+        if !(obs || filter.matches(&link)) {
             return false;
         }
     }
