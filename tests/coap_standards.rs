@@ -374,6 +374,28 @@ fn an_observer_is_told_once_there_is_room() {
     }
 }
 
+/// A notification that will never fit is the application's to make smaller: it is not asked for again and again.
+#[test]
+fn a_notification_larger_than_the_pool_is_not_asked_for_again() {
+    let asked = Rc::new(Cell::new(0));
+    let count = asked.clone();
+    let config = Config { pool: 100, ..Config::DEFAULT };
+    let mut bench = Bench::new(Node::serving(&config, THING, move |endpoint, cx, incoming| {
+        count.set(count.get() + 1);
+        let confirmable = count.get() > 1;
+        let told = Response { confirmable, ..content(&[7; 100]) };
+        let sent = endpoint.respond(cx, incoming.exchange, &told);
+        if confirmable {
+            assert_eq!(sent, Err(Error::Full));
+            endpoint.respond(cx, incoming.exchange, &content(b"less")).unwrap();
+        }
+    }));
+    bench.ask(&raw(Type::Con, Code::GET, 1, b"o", &[THING_PATH, (number::OBSERVE, &[])], &[]));
+    bench.at_node(|endpoint, _| endpoint.notify(Handle::from_raw(1 << 16).unwrap())).unwrap();
+    bench.run(100_000);
+    assert_eq!((asked.get(), parse(&bench.take()[0]).payload), (2, &b"less"[..]));
+}
+
 /// RFC 7252 §4.4: no message ID comes again within EXCHANGE_LIFETIME, nor by the blocks of one body, however fast they
 /// go. (That no more of them than these are safe is shown beside the code.)
 #[test]

@@ -159,8 +159,8 @@ impl Endpoint<'_> {
             self.keep_answer(index, built.key, built.more);
         }
         let sent = self.dispatch(cx, exchange, kind, id, built.length);
-        if sent.is_err() && notify {
-            // There is no room for it now.
+        if sent.is_err() && notify && self.pool.could_hold(built.length) {
+            // There is no room for it now, but there may be.
             self.postpone(exchange);
         } else if let Some(observer) = observer.filter(|_| !built.code.is_success()) {
             self.free(&observer.head);
