@@ -38,17 +38,22 @@ static int over;
 static FILE *file;
 static uint32_t file_size;
 
+/* How many messages the client has that are not done with, those of an earlier call too. */
+static unsigned long pending(void) {
+    mote_mqtt_statistics statistics = { .size = sizeof statistics };
+    tool_check(mote_mqtt_get_statistics(tool.mqtt, &statistics), "statistics");
+    return statistics.pending;
+}
+
 /* Counts the connections that ended without having been of use to the messages that wait; whether it is enough. A broker
  * may close each without saying why. */
 static int all_in_vain(const mote_mqtt_event *event) {
     static unsigned long done_before, vain;
     static int connected;
-    mote_mqtt_statistics statistics = { .size = sizeof statistics };
     if (event->kind == MOTE_MQTT_CONNECTED) connected = 1;
     if (event->kind != MOTE_MQTT_DISCONNECTED || !connected) return 0;
     connected = 0;
-    tool_check(mote_mqtt_get_statistics(tool.mqtt, &statistics), "statistics");
-    vain = done_count == done_before && statistics.pending != 0 ? vain + 1 : 0;
+    vain = done_count == done_before && pending() != 0 ? vain + 1 : 0;
     done_before = done_count;
     return vain >= IN_VAIN;
 }
@@ -105,7 +110,8 @@ static int publish(mote_bytes payload) {
             open_count++;
             return 1;
         }
-        if (status != MOTE_ERR_FULL) tool_check(status, "publish");
+        /* Where nothing is under way that will make room, a store's medium may be full. */
+        if (status != MOTE_ERR_FULL || (open_count == 0 && pending() == 0)) tool_check(status, "publish");
         tool_check(mote_node_run(tool.node, 1000), "run");
     }
     return 0;
@@ -235,10 +241,8 @@ int main(int argc, char **argv) {
     } else if (!drain) {
         publish(payload);
     }
-    mote_mqtt_statistics statistics = { .size = sizeof statistics };
     while (!over && !mqtt_stopped) {
-        tool_check(mote_mqtt_get_statistics(tool.mqtt, &statistics), "statistics");
-        if (tool.ever && open_count == 0 && statistics.pending == 0) break;
+        if (tool.ever && open_count == 0 && pending() == 0) break;
         tool_check(mote_node_run(tool.node, 1000), "run");
     }
     int bad = over || mqtt_stopped || failures != 0;
