@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::client::{
-    AUTH, Client, Context, DEFERRED, FILTERS, STREAM, State, flag, from_seconds, is_stream, kind, mark,
-    receipt, units,
+    ALIASES, AUTH, Client, Context, DEFERRED, FILTERS, STREAM, State, flag, from_seconds, is_stream, kind,
+    mark, receipt, units,
 };
 use super::event::{Message, Operation, Token};
 use super::log::{At, HEADER, Log};
@@ -481,6 +481,18 @@ impl Client<'_> {
     }
 }
 
+/// Makes room among the names, if need be at the cost of our own topic aliases, which only save bytes.
+///
+/// # Errors
+/// [`Error::Full`].
+#[inline(never)]
+pub(super) fn make_room_for_names(names: &mut Log, count: usize) -> Result<()> {
+    if ALIASES && names.make_room(count).is_err() {
+        names.remove_all(kind::MASK, kind::ALIAS_OUT);
+    }
+    names.make_room(count)
+}
+
 /// Notes the filters of a SUBSCRIBE among the names, each with its properties and its identifier: all of them, or none
 /// without room. One that is there already changes in its place, for handlers are told in this order, perhaps just now.
 ///
@@ -497,7 +509,7 @@ fn remember(names: &mut Log, mut request: Request, list: &[Subscription], packet
         let there = named(names, filter).map_or(0, |name| names.size(name));
         room += (HEADER + filter.len() + behind).saturating_sub(there);
     }
-    names.make_room(room)?;
+    make_room_for_names(names, room)?;
     let identifier = Properties::Encoded(properties).number(id::SUBSCRIPTION_IDENTIFIER).unwrap_or(0);
     for Subscription { cookie, .. } in list {
         let Some((filter, options)) = request.next() else { break };

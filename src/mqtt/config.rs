@@ -56,7 +56,8 @@ pub struct Config<'m> {
     /// Room for outgoing messages, each with 16 bytes beside topic, properties and payload.
     pub queue_bytes: usize,
     /// Room for topic filters, topic aliases both ways, and what the server assigns, each with
-    /// 16 bytes beside its text, and a filter with the properties of its SUBSCRIBE.
+    /// 16 bytes beside its text, and a filter with the properties of its SUBSCRIBE. Our own aliases, of which the server
+    /// says how many there may be, give way to all the rest.
     pub names_bytes: usize,
     /// Room in which packets are gathered. At least as large as CONNECT and any SUBSCRIBE.
     pub output_bytes: usize,

@@ -5,6 +5,7 @@
 use super::client::{
     ALIASES, AUTH, Client, Context, DEFERRED, FILTERS, Incoming, State, flag, kind, mark, receipt,
 };
+use super::command::make_room_for_names;
 use super::event::{Event, Message, Operation, Token};
 use super::log::{At, HEADER};
 use super::send::Request;
@@ -339,6 +340,8 @@ impl Client<'_> {
                 if let Some(at) = known {
                     self.names.remove(at);
                 }
+                // Without room there is none to add it either.
+                let _ = make_room_for_names(&mut self.names, HEADER + topic.len());
                 known = self.names.add(word, 0, 0, topic).ok();
                 otherwise = Reason::QUOTA_EXCEEDED;
             }

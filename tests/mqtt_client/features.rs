@@ -56,6 +56,37 @@ fn an_alias_is_not_used_before_the_server_knows_it() {
     }
 }
 
+/// How many aliases the server takes is nothing that the application could count in.
+#[test]
+fn our_aliases_give_way_to_what_needs_the_room() {
+    let mut rig = Rig::new(Config { names_bytes: 60, topic_alias_maximum: 1, ..config(Version::V5) });
+    rig.handshake();
+    rig.connack(false, &[Property::number(34, 10)]);
+    let topics = |rig: &mut Rig| {
+        rig.publish("first/topic", 0, b"");
+        rig.publish("other/topic", 0, b"");
+        let alias = |packet: &Vec<u8>| (packet[3], packet[packet.len() - 1]);
+        rig.sent().iter().map(alias).collect::<Vec<_>>()
+    };
+    // The length of the topic, and its alias.
+    assert_eq!(topics(&mut rig), [(11, 1), (11, 2)]);
+    assert_eq!(topics(&mut rig), [(0, 1), (0, 2)]);
+    rig.subscribe("filter", 0, 7);
+    rig.sent();
+    // What is left of room and numbers is used, and the server learns of each alias before it is.
+    assert_eq!(topics(&mut rig), [(11, 3), (11, 0)]);
+    assert_eq!(topics(&mut rig)[0], (0, 3));
+    rig.feed(&aliased("filter", 1));
+    assert!(rig.client.is_connected());
+    assert_eq!(topics(&mut rig)[0].0, 11);
+    rig.feed(&aliased("", 1));
+    let last = rig.take().pop();
+    assert!(
+        matches!(&last, Some(Seen::Message(m)) if m.topic == "filter" && m.cookie == Some(7)),
+        "{last:?}"
+    );
+}
+
 /// A packet that is as long as the server takes has no room for an alias.
 #[test]
 fn an_alias_does_not_make_a_message_too_long() {
