@@ -569,3 +569,6 @@ impl<'m> Mac<'m> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

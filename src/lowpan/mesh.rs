@@ -247,6 +247,8 @@ mod tests {
         assert_eq!(mesh.outgoing(own, near), None);
         let header = MeshHeader { hops_left: 2, originator: other, destination: far, broadcast: None };
         assert_eq!(mesh.incoming(&header, is_own).forward, Some(near));
+        let astray = MeshHeader { originator: own, ..header };
+        assert_eq!(mesh.incoming(&astray, is_own), Verdict { deliver: false, forward: None });
         let last = MeshHeader { hops_left: 1, ..header };
         assert_eq!(mesh.incoming(&last, is_own), Verdict { deliver: false, forward: None });
         let ours = MeshHeader { destination: own, ..last };
