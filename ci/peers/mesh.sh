@@ -9,10 +9,8 @@ work=$build/ci/peers-mesh
 rm -rf "$work"
 mkdir -p "$work"
 cargo build --quiet --release --manifest-path ci/oracle/Cargo.toml --target-dir "$target_dir/oracle"
-if [ -x "$build/bin/mote-mesh" ] && [ -z "${FAST:-}" ]; then
-    for mode in storing non-storing; do
-        timeout 300 "$build/bin/mote-mesh" --nodes 16 --mode $mode --loss 10 --duration 60 --pcap "$work/$mode.pcap" >"$work/$mode.log"
-    done
-    mergecap -a -F pcap -w "$work/network.pcap" "$work/storing.pcap" "$work/non-storing.pcap"
-fi
+for mode in storing non-storing; do
+    timeout 300 "$build/bin/mote-mesh" --nodes 16 --mode $mode --loss 10 --duration 60 --pcap "$work/$mode.pcap" >"$work/$mode.log"
+done
+mergecap -a -F pcap -w "$work/network.pcap" "$work/storing.pcap" "$work/non-storing.pcap"
 timeout 600 "$python" ci/peers/mesh_oracle.py "$target_dir/oracle/release/mote-oracle" "$work" "$@"
