@@ -67,6 +67,31 @@ fn null_and_nonsense_are_errors() {
 }
 
 #[test]
+fn exactly_the_bytes_that_it_asks_for_suffice() {
+    let world = World::new();
+    let config = config_for(world.nodes[1]);
+    let (mut size, mut coap, mut short) = (0, null_mut(), 0);
+    let mut memory = vec![0u8; 32_768];
+    for offset in 0..align_of::<u64>() {
+        unsafe {
+            assert_eq!(mote_coap_size(&raw const config, &raw mut size), MOTE_OK);
+            let block = memory.as_mut_ptr().add(offset);
+            match mote_coap_init(block, size - 1, &raw const config, &raw mut coap) {
+                MOTE_OK => assert_eq!(mote_coap_close(coap), MOTE_OK),
+                status => {
+                    assert_eq!(status, MOTE_ERR_NO_MEMORY);
+                    short += 1;
+                }
+            }
+            assert_eq!(mote_coap_init(block, size, &raw const config, &raw mut coap), MOTE_OK);
+            assert_eq!(mote_coap_close(coap), MOTE_OK);
+        }
+    }
+    assert_eq!(short, 1, "at one alignment the last byte is needed");
+    world.end();
+}
+
+#[test]
 fn uris_and_options_go_back_and_forth() {
     let uri = b"coap://example.com:99/a%2Fb/c?d=e&f";
     let mut parsed: mote_coap_uri = zeroed();
