@@ -12,12 +12,14 @@ use core::ffi::c_void;
 impl NodeRef {
     /// Takes what the radio told first, its frame copied to `buffer`.
     pub(crate) fn take_radio_event(self, buffer: &mut [u8; FRAME_SIZE]) -> Option<RadioEvent<'_>> {
-        let letter = self.take_radio_letter()?;
-        let Some((result, attempts)) = letter.sent else {
+        let (sent, len, lqi, rssi) = self.take_radio_letter(|letter| {
             *buffer = letter.frame;
-            let frame = buffer.get(..usize::from(letter.len))?;
+            (letter.sent, letter.len, letter.lqi, letter.rssi)
+        })?;
+        let Some((result, attempts)) = sent else {
+            let frame = buffer.get(..usize::from(len))?;
             self.services().tap(MOTE_TAP_FRAME, None, frame);
-            return Some(RadioEvent::Received { frame, lqi: letter.lqi, rssi: letter.rssi });
+            return Some(RadioEvent::Received { frame, lqi, rssi });
         };
         let status = match result {
             MOTE_RADIO_SENT => TransmitStatus::Sent,

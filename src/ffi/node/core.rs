@@ -147,8 +147,8 @@ impl NodeRef {
     }
 
     /// Takes what the radio told first.
-    pub(crate) fn take_radio_letter(self) -> Option<RadioLetter> {
-        self.shared().frames.take(|letter| *letter)
+    pub(crate) fn take_radio_letter<R>(self, read: impl FnOnce(&RadioLetter) -> R) -> Option<R> {
+        self.shared().frames.take(read)
     }
 
     /// Whether the radio told something that was not taken yet.

@@ -114,7 +114,7 @@ fn turn(node: NodeRef) -> Result<()> {
         match node.radio() {
             Some(radio) => node.with(|core| core.schedule.ready(radio, true, false)),
             // Nobody listens any more: what the radio told last is dropped.
-            None => while node.take_radio_letter().is_some() {},
+            None => while node.take_radio_letter(|_| ()).is_some() {},
         }
     }
     // Looked for before the rest: what is posted meanwhile keeps the node awake for another turn.
