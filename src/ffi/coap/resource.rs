@@ -142,6 +142,24 @@ const _: () = assert!(
     "handlers stand in a row",
 );
 
+/// The handler of the method with this code, read where it stands: no config is copied below what the handler does.
+///
+/// # Safety
+/// `config` was taken for a resource, and has stayed as it was.
+pub(super) unsafe fn handler(config: *const mote_coap_resource_config, method: u8) -> mote_coap_handler {
+    let index = usize::from(method).checked_sub(1).filter(|index| *index < METHODS)?;
+    let at = offset_of!(mote_coap_resource_config, get) + index * size_of::<mote_coap_handler>();
+    // SAFETY: passed on to the caller. What an older header does not have is not read.
+    unsafe {
+        let size = config.cast::<u32>().read_unaligned() as usize;
+        if at + size_of::<mote_coap_handler>() <= size {
+            config.byte_add(at).cast::<mote_coap_handler>().read_unaligned()
+        } else {
+            None
+        }
+    }
+}
+
 /// The handlers, in the order of their methods' codes.
 pub(super) const fn handlers(config: &mote_coap_resource_config) -> &[mote_coap_handler; METHODS] {
     // SAFETY: as many stand in a row.

@@ -5,7 +5,7 @@ use super::object::{CoapRef, Served, act};
 use super::options::{self, Given, mote_coap_option};
 use super::resource::{
     MOTE_COAP_CAUSE_CONTINUE, MOTE_COAP_CAUSE_NOTIFY, MOTE_COAP_CAUSE_REGISTER, MOTE_COAP_CAUSE_REQUEST,
-    handlers, mote_coap_exchange, mote_coap_incoming, mote_coap_resource, mote_coap_resource_config,
+    handler, handlers, mote_coap_exchange, mote_coap_incoming, mote_coap_resource, mote_coap_resource_config,
 };
 use crate::coap::link::Link;
 use crate::coap::wire::{Code, Options};
@@ -58,11 +58,8 @@ pub(super) fn ask(coap: CoapRef, incoming: &Incoming<'_>) {
         core.served.get(resource.index()).filter(|served| served.handle == resource.raw()).copied()
     });
     let Some(served) = served else { return };
-    let mut room = arguments::room();
     // SAFETY: the application keeps it as long as the resource is there.
-    let Ok(config) = (unsafe { arguments::config(served.config, &mut room) }) else { return };
-    let index = usize::from(message.code.0).wrapping_sub(1);
-    let Some(handler) = handlers(config).get(index).copied().flatten() else { return };
+    let Some(handler) = (unsafe { handler(served.config, message.code.0) }) else { return };
     // SAFETY: integers, pointers and lengths, for which zeros are valid.
     let mut shown: mote_coap_incoming = unsafe { core::mem::zeroed() };
     shown.message().fill(path, message);
