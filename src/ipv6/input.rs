@@ -167,10 +167,8 @@ impl Ipv6<'_> {
                     upper: &[kind::ECHO_REPLY, 0, 0, 0],
                     body: message.body,
                 };
-                if !header.source.is_unspecified() {
-                    // Lost if the link has no room, as any reply can be.
-                    let _ = self.send_upper(cx, source, &outgoing);
-                }
+                // Lost if the link has no room, as any reply can be; and nothing is sent to nobody.
+                let _ = self.send_upper(cx, source, &outgoing);
                 None
             }
             kind::ECHO_REPLY => match Echo::parse(message.body) {

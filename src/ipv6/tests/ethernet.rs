@@ -517,3 +517,85 @@ fn a_flood_of_advertisements_leaves_room_for_neighbours() {
         assert_eq!(pinged(&mut host), [(ethernet(neighbour), 1)]);
     }
 }
+
+/// RFC 4862 §5.5.3: a longer life is believed at once, and what is preferred for longer than it is valid is ignored.
+#[test]
+fn a_prefix_lengthens_the_life_of_its_address() {
+    let mut host = settled_host(0);
+    let own = ip("2001:db8::ff:fe00:2");
+    host.receive(3000, ethernet(1), true, &advertisement(1800, 100, 101));
+    assert!(host.engine.addresses.find(&own).is_none());
+    for (at, until) in [(3000, 3_603_000), (1_803_000, 5_403_000)] {
+        host.receive(at, ethernet(1), true, &advertisement(1800, 3600, 3600));
+        assert_eq!(host.engine.addresses.find(&own).unwrap().valid_until, Instant(until));
+    }
+}
+
+/// RFC 4861 §6.2.6, §7.2.5: what messages change, and what they do not.
+#[test]
+fn what_is_told_of_neighbours_is_taken_over_as_far_as_it_says() {
+    let mut host = settled_host(400);
+    let own = host.engine.link_local();
+    let neighbour = ethernet(3).link_local();
+    host.ping(3000, neighbour, 1).unwrap();
+    // Without a link address, it does not say where it is.
+    let mut body = vec![Neighbor::SOLICITED | Neighbor::OVERRIDE, 0, 0, 0];
+    body.extend(neighbour.0);
+    let message = icmp(neighbour, own, kind::NEIGHBOR_ADVERTISEMENT, 0, &body);
+    host.receive(3000, ethernet(3), false, &packet(neighbour, own, 58, 255, &message));
+    assert_eq!(host.engine.neighbours.find(&neighbour).unwrap().state, NeighbourState::Incomplete);
+    neighbor(&mut host, 3000, 3, kind::NEIGHBOR_ADVERTISEMENT, Neighbor::SOLICITED);
+    assert_eq!(pinged(&mut host), [(ethernet(3), 1)]);
+    // Unasked, it may be elsewhere, but is not known to hear us there.
+    let mut elsewhere = body.clone();
+    elsewhere[0] = Neighbor::OVERRIDE;
+    elsewhere.extend([2, 1, 2, 0, 0, 0, 0, 9]);
+    let message = icmp(neighbour, own, kind::NEIGHBOR_ADVERTISEMENT, 0, &elsewhere);
+    host.receive(3000, ethernet(9), false, &packet(neighbour, own, 58, 255, &message));
+    let entry = host.engine.neighbours.find(&neighbour).unwrap();
+    assert_eq!((entry.state, entry.link), (NeighbourState::Stale, ethernet(9)));
+    // Who solicits routers is none.
+    let mut router = Node::ethernet(1, Role::Router);
+    let prefix = ip("2001:db8::");
+    router.engine.advertise_prefix(Instant(0), prefix, 64, Instant::NEVER, Instant::NEVER).unwrap();
+    router.engine.note_neighbour(Instant(0), &neighbour, ethernet(3), true).unwrap();
+    let to = ip("ff02::2");
+    let solicitation = icmp(neighbour, to, kind::ROUTER_SOLICITATION, 0, &[0; 4]);
+    router.receive(0, ethernet(3), true, &packet(neighbour, to, 58, 255, &solicitation));
+    assert!(!router.engine.neighbours.find(&neighbour).unwrap().router);
+}
+
+/// RFC 4862 §5.4.3: who looks for the owner of an address that is being checked does not claim it.
+#[test]
+fn a_tentative_address_that_is_looked_for_is_no_duplicate() {
+    let mut host = Node::ethernet(2, Role::Host);
+    host.poll(0);
+    let own = host.engine.link_local();
+    let (source, group) = (ethernet(3).link_local(), addresses::solicited_node(&own));
+    let mut body = vec![0; 4];
+    body.extend(own.0);
+    let message = icmp(source, group, kind::NEIGHBOR_SOLICITATION, 0, &body);
+    host.receive(500, ethernet(3), true, &packet(source, group, 58, 255, &message));
+    assert!(host.took().is_empty());
+    host.poll(1000);
+    assert!(host.engine.addresses.is_own(&own));
+}
+
+/// RFC 4861 §6.2.6: nor does news make it advertise sooner than three seconds after the last time.
+#[test]
+fn news_of_prefixes_waits_for_its_turn() {
+    let mut router = Node::ethernet(1, Role::Router);
+    add(&mut router, "2001:db8::1");
+    let mut times = Vec::new();
+    for now in (0..15_000).step_by(100) {
+        if now % 1000 == 0 {
+            let prefix = ip("2001:db8::");
+            router.engine.advertise_prefix(Instant(now), prefix, 64, Instant::NEVER, Instant::NEVER).unwrap();
+        }
+        router.poll(now);
+        let packets = core::mem::take(&mut router.out.packets);
+        times
+            .extend(packets.iter().filter(|(_, bytes)| bytes[40] == kind::ROUTER_ADVERTISEMENT).map(|_| now));
+    }
+    assert_eq!(times, [1000, 4000, 7000, 10_000, 13_000]);
+}

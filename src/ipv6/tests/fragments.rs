@@ -332,3 +332,26 @@ proptest! {
         prop_assert_eq!(node.engine.next_deadline(), Instant::NEVER);
     }
 }
+
+/// RFC 8200 §4.5: a packet that would be longer than any can be; and fragments of two links are of two packets.
+#[test]
+fn fragments_beyond_the_largest_packet_or_from_another_link_do_not_belong() {
+    let mut node = host(1, 2);
+    give(&mut node, 0, 1, &(65_528, false, vec![0; 16]));
+    let statistics = node.engine.statistics();
+    assert_eq!((statistics.malformed, statistics.reassembly_failed), (1, 0));
+    node.engine.add_address(Instant(0), ip("fd00::1"), 64, Instant::NEVER, Instant::NEVER).unwrap();
+    node.engine.addresses.find_mut(&ip("fd00::1")).unwrap().state = AddressState::Preferred;
+    let (source, own) = (ip("fd00::7"), ip("fd00::1"));
+    let whole = icmp(source, own, kind::ECHO_REQUEST, 0, &[0; 60]);
+    for (identification, outside, delivered) in [(7, true, 0), (8, false, 1)] {
+        for (index, part) in parts(&whole, &[32]).iter().enumerate() {
+            let mut bytes = fragment(own, identification, protocol::ICMPV6, part);
+            bytes[8..24].copy_from_slice(&source.0);
+            let arrival = Arrival { from: eui64(2), outside: outside && index == 1, ..Arrival::default() };
+            assert!(node.does(0, |engine, cx| engine.receive(cx, arrival, &mut bytes).is_none()));
+        }
+        node.poll(0);
+        assert_eq!(node.engine.statistics().reassembled, delivered, "{outside}");
+    }
+}

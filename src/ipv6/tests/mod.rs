@@ -10,6 +10,7 @@ mod packets;
 mod registration;
 mod routing;
 mod rules;
+mod validity;
 
 use super::link::{Link, LinkAddress, LinkDestination};
 use super::neighbours::NeighbourState;

@@ -244,6 +244,15 @@ fn a_host_does_not_forward_and_a_router_does() {
     }
 }
 
+/// RFC 8200 §3.
+#[test]
+fn a_packet_that_has_arrived_needs_no_more_hops() {
+    let mut node = Node::lowpan(1, Role::Router);
+    let (own, peer) = (node.engine.link_local(), eui64(2).link_local());
+    node.receive(0, eui64(2), false, &echo_request(peer, own, 0));
+    assert_eq!(node.out.packets.pop().map(|(_, bytes)| bytes[40]), Some(kind::ECHO_REPLY));
+}
+
 /// A router on the way from `peer` to `fd01::9`.
 fn between() -> (Node, Ip) {
     let mut node = Node::lowpan(1, Role::Router);
