@@ -544,3 +544,62 @@ fn a_restart_alone_writes_nothing() {
     let rig = Rig::with_store(persistent(Version::V5), store).connected();
     assert_eq!(rig.store.unwrap().changes, 0);
 }
+
+/// A server that has lost the session says so in a CONNACK; if that is lost too, the next one speaks of the session that the
+/// server has made since. What is left of the old one takes no place from what the server counts.
+#[test]
+fn receipts_of_a_session_lost_unnoticed_do_not_count() {
+    let config = Config { receive_maximum: 2, ..persistent(Version::V5) };
+    for repeated in [false, true] {
+        let mut rig = Rig::with_store(config, Memory::default()).connected();
+        for id in [11, 12] {
+            rig.deliver("t", 2, id, false, b"old");
+        }
+        rig.sent();
+        rig.reconnect();
+        rig.connack(true, &[]);
+        if repeated {
+            for id in [11, 12] {
+                rig.deliver("t", 2, id, true, b"old");
+            }
+        }
+        rig.take();
+        rig.sent();
+        for id in [1, 2] {
+            rig.deliver("t", 2, id, false, b"new");
+        }
+        let sent = rig.sent();
+        if repeated {
+            // The server still has them, and breaks its word [MQTT-3.3.4-9].
+            assert_eq!(sent, [[0xe0, 1, 0x93]]);
+        } else {
+            assert_eq!(sent, [[0x50, 2, 0, 1], [0x50, 2, 0, 2]]);
+            assert_eq!(rig.messages(), [b"new", b"new"]);
+            let records: Vec<_> = rig.store.unwrap().records.into_keys().map(|key| key.1).collect();
+            assert_eq!(records, [0, 0x8000_0001, 0x8000_0002], "the old ones are gone from the store");
+        }
+    }
+}
+
+/// The store has no room to note that PUBREC is sent, and the answer that would make some comes behind a message that waits.
+#[test]
+fn a_full_store_does_not_keep_what_would_empty_it_from_being_read() {
+    let config = Config { receive_maximum: 1, ..persistent(Version::V311) };
+    let store = Memory { capacity: Some(2), ..Memory::default() };
+    let mut rig = Rig::with_store(config, store).connected();
+    rig.publish("up", 1, b"x");
+    rig.deliver("t", 2, 1, false, b"first");
+    rig.sent();
+    rig.deliver("t", 2, 2, false, b"second");
+    rig.ack(PacketType::Puback, 1, 0);
+    assert_eq!(rig.sent(), [[0x50, 2, 0, 1]], "the first is noted now");
+    rig.ack(PacketType::Pubrel, 1, 0);
+    rig.take();
+    // What was passed over comes again over the next connection.
+    rig.wire.out.clear();
+    rig.until_due();
+    rig.handshake();
+    rig.connack(true, &[]);
+    rig.deliver("t", 2, 2, true, b"second");
+    assert_eq!(rig.messages(), [b"second"]);
+}

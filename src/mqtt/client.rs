@@ -102,6 +102,8 @@ pub(super) mod receipt {
     /// PUBCOMP is to be sent: QoS 2, or none for a PUBREL that we knew nothing of. Its identifier may stand for
     /// another message.
     pub(crate) const RELEASED: u32 = 0x0800_0000;
+    /// QoS 2, received over an earlier connection and not repeated over this one.
+    pub(crate) const LEFT: u32 = 0x8000_0000;
 }
 
 /// Whether the application gives the payload of this record in parts.

@@ -32,8 +32,8 @@ pub struct Config<'m> {
     /// Keep Alive in seconds, 0 for none. The server of 5.0 may rule otherwise.
     pub keep_alive: u16,
     /// How many QoS 1 and 2 messages may be on their way to us: the Receive Maximum of 5.0.
-    /// With 3.1.1, which has none, as many are remembered; further ones wait unread. Where only a PUBREL
-    /// behind them could make room they are passed over without an answer, and a new connection brings
+    /// With 3.1.1, which has none, as many are remembered; further ones wait unread. Where only a PUBREL, or with a full
+    /// store an acknowledgement, behind them could make room they are passed over without an answer, and a new connection brings
     /// them again: when all others are done with, or after `response_timeout`.
     pub receive_maximum: u16,
     /// How many QoS 1 and 2 messages may be on their way to the server, 0 as 1. A server of 5.0 may

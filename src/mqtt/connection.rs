@@ -179,6 +179,7 @@ impl Client<'_> {
         if !session_present {
             transient(self.session_lost(cx, !v5 && !clean))?;
         }
+        self.inbound.mark_all(flag::QOS_2, flag::QOS_2, 0, receipt::LEFT);
         self.queue.rewind();
         self.marks |= mark::STARTED | mark::REQUESTS;
         self.state = State::Connected;

@@ -251,6 +251,7 @@ impl Client<'_> {
         if head.qos == 2
             && let Some(at) = self.receipt(head.packet_id)
         {
+            self.inbound.mark(at, receipt::LEFT, 0);
             if self.inbound.word(at) & kind::MASK == receipt::RECEIVED {
                 self.inbound.mark(at, kind::MASK, receipt::AGAIN);
             }
@@ -273,7 +274,9 @@ impl Client<'_> {
                 last = Some(at);
                 let word = self.inbound.word(at);
                 count += u32::from(word & flag::QOS != 0);
-                stuck &= word & kind::MASK == receipt::RECEIVED;
+                // A message of QoS 2 that is ready still waits for the store, which an answer behind may make room in.
+                let waits = word & (kind::MASK | flag::QOS) == receipt::READY | flag::QOS_2;
+                stuck &= waits || word & kind::MASK == receipt::RECEIVED;
             }
             let full = count >= u32::from(self.config.receive_maximum);
             if !full && let Ok(token) = self.new_receipt(word, Reason::SUCCESS) {
@@ -287,10 +290,17 @@ impl Client<'_> {
         };
         // 5.0 has promised not to send more [MQTT-3.3.4-9].
         if self.is_v5() && full {
-            wrong(Reason::RECEIVE_MAXIMUM_EXCEEDED)?;
+            // Of what was received over an earlier connection and has not been repeated over this one the server does not know
+            // any more: it has lost the session without our noticing, because the CONNACK that said so was lost as well.
+            let Some(at) = self.inbound.first(receipt::LEFT, receipt::LEFT) else {
+                return wrong(Reason::RECEIVE_MAXIMUM_EXCEEDED).map(|()| 0);
+            };
+            transient(self.keep_receipt(cx, at, false))?;
+            self.inbound.remove(at);
+            return Ok(self.new_receipt(word, Reason::SUCCESS).unwrap_or(0));
         }
         if stuck {
-            // With 3.1.1 the message waits. If nothing but a PUBREL behind it could make room, it
+            // With 3.1.1 the message waits. If nothing but an answer behind it could make room, it
             // and all after it are passed over without an answer, so that they come again, in
             // their order, over the next connection. That is made when all others are done with, or after a
             // while: the server may want an answer to these before it goes on with the others.

@@ -511,6 +511,14 @@ impl Broker {
         self.out.clear();
     }
 
+    /// Loses the session, as by a restart without a database: what of it can never come now.
+    pub fn forget(&mut self) -> Vec<Vec<u8>> {
+        self.session = false;
+        self.received.clear();
+        self.next_id = 0;
+        std::mem::take(&mut self.outgoing).into_iter().map(|entry| entry.2).collect()
+    }
+
     fn push(&mut self, packet: &Packet) {
         let bytes = encode(packet, self.version, Side::Server);
         self.out.extend_from_slice(&bytes);
@@ -530,6 +538,10 @@ impl Broker {
     pub fn pump(&mut self) {
         while self.connected && self.outgoing.len() < 4 {
             let Some((qos, payload)) = self.queued.pop_front() else { return };
+            if qos == 0 {
+                self.send(0, 0, false, &payload);
+                continue;
+            }
             self.next_id += 1;
             let id = self.next_id;
             self.send(id, qos, false, &payload);
@@ -594,11 +606,14 @@ impl Broker {
                 }
                 PacketType::Pubrec => {
                     for entry in &mut self.outgoing {
-                        entry.3 |= entry.0 == ack.packet_id;
+                        entry.3 |= (entry.0, entry.1) == (ack.packet_id, 2);
                     }
                     self.answer(PacketType::Pubrel, ack.packet_id);
                 }
-                _ => self.outgoing.retain(|entry| entry.0 != ack.packet_id),
+                _ => {
+                    let qos = if ack.packet == PacketType::Puback { 1 } else { 2 };
+                    self.outgoing.retain(|entry| (entry.0, entry.1) != (ack.packet_id, qos));
+                }
             },
             Packet::Subscribe(subscribe) => {
                 let reasons: Vec<u8> = subscribe.filters.iter().map(|entry| entry.options.qos).collect();
