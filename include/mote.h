@@ -13,7 +13,9 @@
  *   mote_port_..., mote_radio_... for ports: the system below a node, as tables of functions, and how its radio reports
  *   mote_sim_..., mote_air_...   simulated networks, in hosted builds alone
  * The file is the same for every build. A function whose feature was left out of a build is missing when it is linked;
- * what a function would need of another such feature is MOTE_ERR_UNSUPPORTED.
+ * what a function would need of another such feature is MOTE_ERR_UNSUPPORTED. Requests of ours need the feature coap-client,
+ * resources coap-server, what takes or makes a URI coap-uri, links coap-link, problem details coap-problem; MQTT needs mqtt-v3 or
+ * mqtt-v5, the mesh rpl-storing or rpl-non-storing. Where more is needed it is said.
  *
  * Rules that hold throughout:
  * - A function that can fail returns a mote_status: 0, or one of the negative MOTE_ERR_... numbers.
@@ -5074,7 +5076,8 @@ mote_status mote_mqtt_publish_chunk(struct mote_mqtt *mqtt,
  * time-out. Responses are subscribed to with the first request. `request` may be NULL.
  *
  * `MOTE_ERR_UNSUPPORTED` when the config has no `requests`, or with 3.1.1; `MOTE_ERR_FULL` when as many wait; `MOTE_ERR_INVALID` for a
- * message in parts; and every status of `mote_mqtt_publish` and `mote_mqtt_subscribe`.
+ * message in parts; and every status of `mote_mqtt_publish` and `mote_mqtt_subscribe`. In builds with the features `mqtt-v5` and
+ * `mqtt-requests`.
  */
 mote_status mote_mqtt_request_start(struct mote_mqtt *mqtt,
                                     const struct mote_mqtt_publish_config *message,
@@ -5085,7 +5088,8 @@ mote_status mote_mqtt_request_start(struct mote_mqtt *mqtt,
  * Gives up a request. Its last event, with `MOTE_ERR_CANCELLED`, comes from the node's next turn, never from inside
  * this call; if it has not been sent yet, it is not sent any more.
  *
- * `MOTE_ERR_STALE` when it has ended already or the client is closed, `MOTE_ERR_INVALID` for NULL.
+ * `MOTE_ERR_STALE` when it has ended already or the client is closed, `MOTE_ERR_INVALID` for NULL. In builds with the
+ * features `mqtt-v5` and `mqtt-requests`.
  */
 mote_status mote_mqtt_request_cancel(struct mote_mqtt *mqtt,
                                      mote_mqtt_request request);
@@ -5094,7 +5098,8 @@ mote_status mote_mqtt_request_cancel(struct mote_mqtt *mqtt,
  * Publishes the response to a request (5.0 section 4.10): to its Response Topic, with its Correlation Data.
  *
  * `event` is the `MOTE_MQTT_MESSAGE` that brought the request, during its callback. The topic of `message` is not used; all else is
- * as for `mote_mqtt_publish`, whose statuses these are; `MOTE_ERR_NOT_FOUND` when no response is wanted.
+ * as for `mote_mqtt_publish`, whose statuses these are; `MOTE_ERR_NOT_FOUND` when no response is wanted. In builds with
+ * the features `mqtt-v5` and `mqtt-requests`.
  */
 mote_status mote_mqtt_respond(struct mote_mqtt *mqtt,
                               const struct mote_mqtt_event *event,

@@ -196,7 +196,8 @@ fn subscribe(mqtt: MqttRef) -> Result<()> {
 /// time-out. Responses are subscribed to with the first request. `request` may be NULL.
 ///
 /// `MOTE_ERR_UNSUPPORTED` when the config has no `requests`, or with 3.1.1; `MOTE_ERR_FULL` when as many wait; `MOTE_ERR_INVALID` for a
-/// message in parts; and every status of `mote_mqtt_publish` and `mote_mqtt_subscribe`.
+/// message in parts; and every status of `mote_mqtt_publish` and `mote_mqtt_subscribe`. In builds with the features `mqtt-v5` and
+/// `mqtt-requests`.
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.
@@ -262,7 +263,8 @@ pub unsafe extern "C" fn mote_mqtt_request_start(
 /// Gives up a request. Its last event, with `MOTE_ERR_CANCELLED`, comes from the node's next turn, never from inside
 /// this call; if it has not been sent yet, it is not sent any more.
 ///
-/// `MOTE_ERR_STALE` when it has ended already or the client is closed, `MOTE_ERR_INVALID` for NULL.
+/// `MOTE_ERR_STALE` when it has ended already or the client is closed, `MOTE_ERR_INVALID` for NULL. In builds with the
+/// features `mqtt-v5` and `mqtt-requests`.
 ///
 /// # Safety
 /// `mqtt` is NULL or came from `mote_mqtt_init`.
@@ -292,7 +294,8 @@ pub unsafe extern "C" fn mote_mqtt_request_cancel(
 /// Publishes the response to a request (5.0 §4.10): to its Response Topic, with its Correlation Data.
 ///
 /// `event` is the `MOTE_MQTT_MESSAGE` that brought the request, during its callback. The topic of `message` is not used; all else is
-/// as for `mote_mqtt_publish`, whose statuses these are; `MOTE_ERR_NOT_FOUND` when no response is wanted.
+/// as for `mote_mqtt_publish`, whose statuses these are; `MOTE_ERR_NOT_FOUND` when no response is wanted. In builds with
+/// the features `mqtt-v5` and `mqtt-requests`.
 ///
 /// # Safety
 /// The pointers are NULL or valid as described.
