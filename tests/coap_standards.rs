@@ -439,3 +439,87 @@ fn a_fast_transfer_waits_for_message_ids() {
     assert!(endpoint.poll(&mut cx, &mut [0; 64]).is_none());
     assert_eq!(sent.1, fast + 1);
 }
+
+/// RFC 7959 §2.9.3: a smaller block size is a hint for the first block; later on, 4.13 is the end.
+#[test]
+fn a_body_that_is_refused_midway_is_not_started_over() {
+    let mut bench = Bench::new(Node::new(&Config::DEFAULT));
+    bench.node.body = bytes(200);
+    let body = bytes(200);
+    let put = Request { path: to_peer(), method: Code::PUT, payload: &body, szx: 2, ..get() };
+    let upload = bench.at_node(|endpoint, cx| endpoint.request(cx, &put)).unwrap();
+    bench.run(10);
+    for (code, block) in [(Code::CONTINUE, 0x0a), (Code::REQUEST_ENTITY_TOO_LARGE, 0x11)] {
+        let [asked] = bench.take().try_into().unwrap();
+        let asked = parse(&asked);
+        let options = [(number::BLOCK1, &[block][..])];
+        bench.send(&raw(Type::Ack, code, asked.message_id, asked.token, &options, &[]));
+        bench.run(10);
+    }
+    assert_eq!(bench.node.end(upload), Ok(Code::REQUEST_ENTITY_TOO_LARGE));
+    assert!(bench.take().is_empty());
+}
+
+/// RFC 7641 §4.5.1: an acknowledgement says nothing of the round-trip time if it may be that of an earlier
+/// transmission.
+#[test]
+fn what_was_sent_again_shows_no_round_trip_time() {
+    let confirmable = Rc::new(Cell::new(true));
+    let shown = confirmable.clone();
+    let mut bench = Bench::new(Node::serving(&Config::DEFAULT, THING, move |endpoint, cx, incoming| {
+        let told = Response { confirmable: shown.get(), ..content(b"x") };
+        endpoint.respond(cx, incoming.exchange, &told).unwrap();
+    }));
+    let thing = Handle::from_raw(1 << 16).unwrap();
+    bench.ask(&raw(Type::Con, Code::GET, 1, b"o", &[THING_PATH, (number::OBSERVE, &[])], &[]));
+    bench.at_node(|endpoint, _| endpoint.notify(thing)).unwrap();
+    bench.run(3500);
+    let sent = bench.take();
+    assert_eq!((sent.len(), &sent[0]), (2, &sent[1]));
+    bench.ask(&raw(Type::Ack, Code::EMPTY, parse(&sent[1]).message_id, &[], &[], &[]));
+    confirmable.set(false);
+    let mut gap = || {
+        for _ in 0..2 {
+            bench.at_node(|endpoint, _| endpoint.notify(thing)).unwrap();
+            bench.run(10);
+        }
+        bench.run(2900);
+        let early = bench.take().len();
+        bench.run(200);
+        (early, bench.take().len())
+    };
+    assert_eq!(gap(), (1, 1), "every three seconds");
+}
+
+/// RFC 9175 §2.4: who was seen at an address that no way leads to any more has to show it again.
+#[test]
+fn a_peer_that_was_lost_is_verified_anew() {
+    let config = Config { amplification_limit: true, ..Config::DEFAULT };
+    let mut bench = Bench::new(Node::serving(&config, THING, |endpoint, cx, incoming| {
+        endpoint.respond(cx, incoming.exchange, &content(&bytes(500))).unwrap();
+    }));
+    let mut echo = Vec::new();
+    for (id, lost, code) in [
+        (1, false, Code::UNAUTHORIZED),
+        (2, false, Code::CONTENT),
+        (3, false, Code::CONTENT),
+        (4, true, Code::UNAUTHORIZED),
+    ] {
+        if lost {
+            bench.net.fail_path(
+                SERVER,
+                Path { remote: address(1), local: address(2).ip },
+                Error::Unreachable,
+            );
+            bench.run(10);
+        }
+        let options = [THING_PATH, (number::ECHO, &echo[..])];
+        // Once is enough.
+        let options = if id == 2 { &options[..] } else { &options[..1] };
+        let answer = bench.ask(&raw(Type::Con, Code::GET, id, b"t", options, &[])).remove(0);
+        assert_eq!(parse(&answer).code, code, "{id}");
+        if let Some(value) = parse(&answer).option(number::ECHO) {
+            echo = value.to_vec();
+        }
+    }
+}
