@@ -5,6 +5,7 @@
 mod coap_support;
 
 use coap_support::*;
+use mote::address::Ip;
 use mote::coap::wire::{Code, Type, number};
 use mote::coap::{Config, Event, Request, Resource, Response, flags, methods};
 use mote::sim::net::{Net, Recorder};
@@ -522,4 +523,77 @@ fn a_peer_that_was_lost_is_verified_anew() {
             echo = value.to_vec();
         }
     }
+}
+
+/// RFC 7641 §4.5.1: who takes the place of a former peer need not wait for what that one was sent.
+#[test]
+fn a_new_peer_is_told_at_once() {
+    let mut endpoint = serving(&Config { peers: 1, ..Config::DEFAULT }).endpoint;
+    let mut net = Net::new(1);
+    for last in 1..4 {
+        net.host(address(last));
+    }
+    let asked = |endpoint: &mut mote::coap::Endpoint<'static>, net: &mut Net, last: u8, observe: &[u8]| {
+        let registration = raw(
+            Type::Con,
+            Code::GET,
+            observe.len() as u16,
+            b"o",
+            &[THING_PATH, (number::OBSERVE, observe)],
+            &[],
+        );
+        net.with(SERVER, |cx| {
+            let received = DatagramEvent::Received { path: Path::to(address(last)), data: &registration };
+            let Some(Event::Request(incoming)) = endpoint.receive(cx, received) else { panic!() };
+            endpoint.respond(cx, incoming.exchange, &content(b"x")).unwrap();
+        });
+    };
+    let told = |endpoint: &mut mote::coap::Endpoint<'static>, net: &mut Net| {
+        endpoint.notify(Handle::from_raw(1 << 16).unwrap()).unwrap();
+        net.with(SERVER, |cx| {
+            let mut scratch = [0; 64];
+            let Some(Event::Request(incoming)) = endpoint.poll(cx, &mut scratch) else { return false };
+            endpoint.respond(cx, incoming.exchange, &content(b"y")).unwrap();
+            true
+        })
+    };
+    asked(&mut endpoint, &mut net, 3, &[]);
+    assert!(told(&mut endpoint, &mut net) && !told(&mut endpoint, &mut net));
+    asked(&mut endpoint, &mut net, 3, &[1]);
+    assert_eq!(endpoint.observers(), 0);
+    asked(&mut endpoint, &mut net, 1, &[]);
+    assert!(told(&mut endpoint, &mut net));
+}
+
+/// An own address from which nothing can be sent may be gone: the transport chooses one for the next request.
+#[test]
+fn an_own_address_that_fails_is_let_go() {
+    struct Fails(Vec<Ip>);
+    impl mote::transport::Datagram for Fails {
+        fn send(&mut self, path: &Path, _: &[u8]) -> mote::status::Result<()> {
+            self.0.push(path.local);
+            Err(Error::Unreachable)
+        }
+        fn max_size(&self, _: &Path) -> usize {
+            1152
+        }
+    }
+    let (mut transport, mut random) = (Fails(Vec::new()), mote::random::Sequence(1));
+    let mut endpoint = Node::new(&Config::DEFAULT).endpoint;
+    let path = Path { remote: address(1), local: address(2).ip };
+    for _ in 0..2 {
+        let mut cx = DatagramContext { now: Instant(1), transport: &mut transport, random: &mut random };
+        let request = endpoint.request(&mut cx, &Request { path: Path::to(address(1)), ..get() }).unwrap();
+        let Some(Event::Ended { request: ended, result }) = endpoint.poll(&mut cx, &mut [0; 64]) else {
+            panic!()
+        };
+        assert_eq!((ended, result), (request, Err(Error::Unreachable)));
+        // Something comes to the old address meanwhile, by which it is known.
+        endpoint.receive(&mut cx, DatagramEvent::Received { path, data: &[0x60, 0, 0, 1] });
+    }
+    let mut cx = DatagramContext { now: Instant(1), transport: &mut transport, random: &mut random };
+    endpoint.request(&mut cx, &Request { path, ..get() }).unwrap();
+    assert!(endpoint.poll(&mut cx, &mut [0; 64]).is_some_and(|event| event.terminates().is_some()));
+    endpoint.request(&mut cx, &Request { path: Path::to(address(1)), ..get() }).unwrap();
+    assert_eq!(transport.0, [Ip::UNSPECIFIED, path.local, path.local, Ip::UNSPECIFIED]);
 }
