@@ -4,7 +4,7 @@
 
 use super::neighbours::{NONE, Neighbour, with_identifier};
 use super::objective;
-use super::objective::{HOP_COUNT, LATENCY};
+use super::path::{HOP_COUNT, LATENCY};
 use super::trickle::{Parameters, Trickle};
 use super::wire::{Configuration, Dio, INFINITE_RANK, NO_VALUE, PrefixInformation, STRANGE};
 use super::{Mode, RplContext, at_second, lollipop};

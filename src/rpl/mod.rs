@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`wire`] | messages, options, metrics, the RPL option, source routes |
 //! | [`lollipop`], [`trickle`] | sequence counters and the DIO timer |
-//! | [`objective`], `of0`, `mrhof` | how good a path is |
+//! | [`objective`], `of0`, `mrhof`, over `path` | how good a path is |
 //! | `dodag`, `neighbours`, `routes` | the tables |
 //! | `solicit`, `dio`, `parents` | upward: discovery, parent selection, repair |
 //! | `dao`, `learn`, `storing`, `non_storing` | downward: advertising and learning of targets |
@@ -33,6 +33,7 @@ mod learn;
 mod neighbours;
 mod non_storing;
 mod parents;
+mod path;
 mod root;
 mod routes;
 mod solicit;

@@ -4,7 +4,7 @@
 //! members' ranks do not count.
 #![forbid(unsafe_code)]
 
-use super::objective::{
+use super::path::{
     Assessment, Candidate, HOP_COUNT, LATENCY, LATENCY_SHIFT, one_hop_below, one_hop_longer, path_etx,
     saturate,
 };

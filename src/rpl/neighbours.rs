@@ -3,7 +3,7 @@
 //! who is a child with routes through it.
 #![forbid(unsafe_code)]
 
-use super::objective::MAX_LINK_METRIC;
+use super::path::MAX_LINK_METRIC;
 use super::routes::{self, Route};
 use super::wire::{INFINITE_RANK, NO_VALUE};
 use crate::address::Ip;

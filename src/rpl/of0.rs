@@ -3,7 +3,7 @@
 //! from the ETX.
 #![forbid(unsafe_code)]
 
-use super::objective::{Assessment, Candidate, saturate};
+use super::path::{Assessment, Candidate, saturate};
 use super::wire::Configuration;
 
 /// Bounds of the step of rank (§6.3).

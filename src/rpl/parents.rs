@@ -9,7 +9,8 @@
 
 use super::dodag::{ADVERTISE, Dodag, FORGET, HOLD, Membership, TIMERS, tell};
 use super::neighbours::{NONE, Neighbour};
-use super::objective::{Assessment, Candidate, assess, one_hop_below, one_hop_longer};
+use super::objective::assess;
+use super::path::{Assessment, Candidate, one_hop_below, one_hop_longer};
 use super::routes::any_through;
 use super::wire::{INFINITE_RANK, Target};
 use super::{ALL_RPL_NODES, Node, Rpl, RplContext, lollipop, place};

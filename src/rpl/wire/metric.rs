@@ -5,6 +5,9 @@
 use crate::bytes::{Reader, Writer};
 use crate::status::{Error, Result};
 
+/// The option that holds the objects (RFC 6550 §6.7.4).
+pub(super) const METRIC_CONTAINER: u8 = 2;
+
 const NODE_ENERGY: u8 = 2;
 const HOP_COUNT: u8 = 3;
 const LATENCY: u8 = 5;
@@ -212,7 +215,7 @@ impl PathCost {
         // A hop count is the last byte of two.
         let latency = self.metric == LATENCY;
         let (length, value) = if latency { (4, self.value) } else { (2, self.value.min(255)) };
-        out.put(&[super::option::METRIC_CONTAINER, 4 + length, self.metric, 0, 0, length])?;
+        out.put(&[METRIC_CONTAINER, 4 + length, self.metric, 0, 0, length])?;
         let long = value.to_be_bytes();
         let [_, _, short @ ..] = &long;
         out.put(if latency { &long } else { short })

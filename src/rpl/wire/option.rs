@@ -2,14 +2,13 @@
 //! The options of the control messages (RFC 6550 §6.7).
 #![forbid(unsafe_code)]
 
-use super::metric::PathCost;
+use super::metric::{METRIC_CONTAINER, PathCost};
 use crate::address::Ip;
 use crate::bytes::{Reader, Writer, copy};
 use crate::status::{Error, Result};
 
 const PAD1: u8 = 0;
 const PAD_N: u8 = 1;
-pub(crate) const METRIC_CONTAINER: u8 = 2;
 const ROUTE_INFORMATION: u8 = 3;
 pub(crate) const CONFIGURATION: u8 = 4;
 pub(crate) const TARGET: u8 = 5;

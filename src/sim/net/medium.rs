@@ -2,7 +2,7 @@
 //! The medium between the hosts: what is under way, and what becomes of it.
 #![forbid(unsafe_code)]
 
-use super::{Action, HostId, Link, Passing, Stats};
+use super::link::{Action, HostId, Link, Passing, Stats};
 use crate::address::{Ip, SocketAddress};
 use crate::random::{Random, Sequence};
 use crate::sim::pcap::{self, Pcap};

@@ -2,7 +2,7 @@
 //! The medium between the ends: what is under way, and what becomes of it.
 #![forbid(unsafe_code)]
 
-use super::{Listen, PairId, Pipe};
+use super::pipe::{Listen, PairId, Pipe};
 use crate::address::{Ip, SocketAddress};
 use crate::random::{Random, Sequence};
 use crate::sim::pcap::{self, Pcap, Segment, tcp_flags};
