@@ -8,6 +8,7 @@ mod coap_support;
 use coap_support::*;
 use mote::coap::wire::{Code, Type, number};
 use mote::coap::{Cause, Config, Resource, flags, methods};
+use mote::table::Handle;
 
 const BUG: Resource<'static> =
     Resource::new("/test-bug-trigger", methods::GET | methods::PUT | methods::POST);
@@ -125,6 +126,25 @@ fn message_id_0_is_a_message_id() {
     let mut bench = bench(&Config::DEFAULT);
     assert_eq!(bench.ask(&datagram), bench.ask(&datagram));
     assert_eq!(bench.node.endpoint.stats().duplicates, 1);
+}
+
+/// Nothing that was not sent can be reset: not the notification that an observer is yet to get.
+#[test]
+fn a_reset_of_message_id_0_ends_no_observation() {
+    let observed = Resource { flags: flags::OBSERVABLE, ..BUG };
+    let mut bench = Bench::new(Node::serving(&Config::DEFAULT, observed, |endpoint, cx, incoming| {
+        endpoint.respond(cx, incoming.exchange, &content(b"x")).unwrap();
+    }));
+    let registration = raw(Type::Con, Code::GET, 1, b"t", &[(number::OBSERVE, &[]), BUG_PATH], &[]);
+    bench.ask(&registration);
+    bench.ask(&raw(Type::Rst, Code::EMPTY, 0, &[], &[], &[]));
+    assert_eq!(bench.node.endpoint.observers(), 1);
+    // That of a notification does end it.
+    bench.at_node(|endpoint, _| endpoint.notify(Handle::from_raw(1 << 16).unwrap())).unwrap();
+    bench.run(100);
+    let told = bench.take().remove(0);
+    bench.ask(&raw(Type::Rst, Code::EMPTY, parse(&told).message_id, &[], &[], &[]));
+    assert_eq!(bench.node.endpoint.observers(), 0);
 }
 
 /// CVE-2025-34468: the host of a Proxy-Uri is of any length, and nothing to who is no proxy. (For URIs of ours see

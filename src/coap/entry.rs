@@ -78,7 +78,7 @@ pub(super) struct Head {
     pub(super) peer: Cell<u16>,
     /// Its table and its place there.
     key: Cell<u16>,
-    /// The message ID of our message that was sent last, or is on its way.
+    /// The message ID of our message that was sent last, or is on its way; 0 before the first.
     pub(super) message_id: Cell<u16>,
     pub(super) flags: Cell<u16>,
     pub(super) stage: Cell<Stage>,
@@ -161,10 +161,12 @@ impl Head {
     }
 
     /// Whether a message of ours with this ID is on its way to this peer, or was not confirmable. After an
-    /// empty ACK only the RST of a peer that changed its mind could come, and it is heeded too.
+    /// empty ACK only the RST of a peer that changed its mind could come, and it is heeded too. 0 is for groups: an
+    /// observer that was not notified yet awaits nothing by it.
     #[inline(never)] // One copy.
     pub(super) fn awaits(&self, peer: u16, message_id: u16) -> bool {
-        self.is_named(peer, message_id)
+        message_id != 0
+            && self.is_named(peer, message_id)
             && matches!(self.stage.get(), Stage::Ack | Stage::Response | Stage::Sending | Stage::Observing)
             && !self.is(GROUP)
     }
