@@ -22,12 +22,15 @@ pub(super) fn sender(address: &SocketAddress) -> u32 {
 
 /// What the requests of one block-wise transfer have in common: method and cache key, with
 /// the Request-Tag but without the block options (RFC 7959 §2, RFC 9175 §3.3), and without
-/// If-None-Match, which only the first may carry (RFC 7959 §2.10).
+/// If-None-Match, which only the first may carry (RFC 7959 §2.10), and ETag, which says what the
+/// client knew before there was an answer to go on with.
 pub(super) fn transfer(message: &Message<'_>) -> u32 {
     let mut state = hash(EMPTY, &[message.code.0]);
     for (number, value) in message.options {
-        let varies =
-            matches!(number, number::BLOCK1 | number::BLOCK2 | number::OBSERVE | number::IF_NONE_MATCH);
+        let varies = matches!(
+            number,
+            number::BLOCK1 | number::BLOCK2 | number::OBSERVE | number::IF_NONE_MATCH | number::ETAG
+        );
         if !varies && !number::is_no_cache_key(number) {
             let head = u32::from(number) << 16 | u32::from(value.len() as u16);
             state = hash(hash(state, &head.to_be_bytes()), value);
