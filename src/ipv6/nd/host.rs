@@ -408,7 +408,7 @@ impl Ipv6<'_> {
         for place in 0..self.nd.known.len() {
             let over = |entry: &&mut Entry| entry.status != Status::Unused && entry.until.is_due(now);
             let Some(entry) = self.nd.known.place_mut(place).filter(over) else { continue };
-            entry.end(if entry.compresses() { grace } else { Instant::ZERO });
+            entry.end(if entry.flags & Entry::OVER == 0 { grace } else { Instant::ZERO });
             if MULTIHOP && entry.kind == Kind::BorderRouter {
                 // All that came from it goes too (RFC 6775 §6.3).
                 for entry in self.nd.known.iter_mut().filter(|entry| usize::from(entry.border) == place) {

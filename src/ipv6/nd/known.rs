@@ -48,8 +48,8 @@ pub struct Entry {
     pub preferred_until: Stamp,
     /// How many bits of the prefix count.
     pub prefix_len: u8,
-    /// As their options have them: of a prefix the flags, of a context its identifier and [`Entry::COMPRESS`]; of a
-    /// router [`Entry::EXTENDED`] and [`Entry::REFUSED`].
+    /// As their options have them: of a prefix the flags, of a context its identifier and [`Entry::COMPRESS`], beside
+    /// [`Entry::OVER`]; of a router [`Entry::EXTENDED`] and [`Entry::REFUSED`].
     pub flags: u8,
     /// From which border router a prefix or a context comes, by its place in the table; see [`Entry::NOBODY`].
     pub border: u8,
@@ -74,6 +74,8 @@ impl Entry {
     pub const REFUSED: u8 = 2;
     /// The context may be used to compress, beside decompressing.
     pub const COMPRESS: u8 = 0x10;
+    /// The lifetime of the context has ended: it is kept a while to decompress (RFC 6775 §5.4.3).
+    pub const OVER: u8 = 0x20;
 
     #[cfg_attr(not(feature = "std"), inline(never))]
     pub(super) const fn new(kind: Kind, ip: &Ip, until: Instant) -> Entry {
@@ -108,7 +110,7 @@ impl Entry {
     /// Its time is over; a context is still good for decompression until then, and the application is to be told.
     pub(super) fn end(&mut self, until: Instant) {
         self.until = until;
-        self.flags &= !Entry::COMPRESS;
+        self.flags = self.flags & !Entry::COMPRESS | Entry::OVER;
         self.status = if self.kind == Kind::Context { Status::News } else { Status::Unused };
     }
 

@@ -184,7 +184,8 @@ impl Ipv6<'_> {
                     let preferred = left(now, entry.preferred_until.get(), SECOND);
                     PrefixInformation::put(prefix_len, entry.flags, [valid, preferred], &entry.ip, out)?;
                 }
-                Kind::Context if lowpan => {
+                // Those who know it keep one that is over by themselves.
+                Kind::Context if lowpan && entry.flags & Entry::OVER == 0 => {
                     let lifetime = minutes(until).min(0xffff) as u16;
                     nd::Context::put(prefix_len, entry.flags, lifetime, &entry.ip, out)?;
                 }

@@ -59,6 +59,38 @@ fn a_context_of_lifetime_zero_goes_at_once_and_another_stays_a_while_for_decompr
     assert_eq!(seen(&mut host, 100_000_000), Some(Seen::Context(5, false, false)));
 }
 
+/// RFC 6775 §5.4.3: kept twice the router lifetime of 1800 s, and not passed on meanwhile.
+#[test]
+fn a_context_that_came_for_decompression_alone_stays_as_long_as_another_when_its_time_is_over() {
+    for compress in [true, false] {
+        let mut router = Node::lowpan(1, Role::BorderRouter);
+        router.engine.set_authority(ip("fd00::1"), 1);
+        router.engine.advertise_context(Instant(0), 5, ip("fd00::"), 64, compress, Instant(600_000)).unwrap();
+        let seen = |router: &mut Node, now: u64| {
+            router.poll(now);
+            router.took().into_iter().find(|seen| matches!(seen, Seen::Context(..)))
+        };
+        let advertises = |router: &mut Node, now: u64| {
+            let (from, to) = (eui64(9).link_local(), router.engine.link_local());
+            router.out.packets.clear();
+            router.receive(now, eui64(9), false, &solicitation(from, to, eui64(9)));
+            let (_, bytes) = router.out.packets.pop().unwrap();
+            // The option 6CO of type 34.
+            assert_eq!(bytes[40], kind::ROUTER_ADVERTISEMENT);
+            bytes[56..].windows(4).any(|option| option[..3] == [34, 2, 64])
+        };
+        assert_eq!(seen(&mut router, 0), Some(Seen::Context(5, compress, true)));
+        assert!(advertises(&mut router, 1000));
+        assert_eq!(seen(&mut router, 599_999), None);
+        assert_eq!(seen(&mut router, 600_000), Some(Seen::Context(5, false, true)));
+        assert!(!advertises(&mut router, 601_000));
+        assert_eq!(seen(&mut router, 4_199_999), None);
+        assert_eq!(router.engine.contexts().count(), 1);
+        assert_eq!(seen(&mut router, 4_200_000), Some(Seen::Context(5, false, false)));
+        assert_eq!(router.engine.contexts().count(), 0);
+    }
+}
+
 /// RFC 6775 §5.1 and §5.3.
 #[test]
 fn router_solicitations_slow_down_to_one_a_minute_and_nothing_else_is_multicast() {
