@@ -161,112 +161,109 @@ impl Ipv6<'_> {
         Some(end)
     }
 
-    /// Walks through the extension headers of a packet for us, up to what is none. `Some` when
+    /// Walks through the extension headers of a packet for us, up to what is none. `None` when
     /// the packet ends on the way: dropped, or forwarded along its source route.
     pub(super) fn walk_extensions(
         &mut self,
         cx: &mut Context<'_>,
         packet: &mut [u8],
         walk: &mut Walk,
-    ) -> Option<Outcome> {
+    ) -> Option<()> {
         for _ in 0..exthdr::MAX_EXTENSION_HEADERS {
             let start = walk.offset;
             let rest = packet.get(start..).unwrap_or_default();
             match walk.next_header {
                 protocol::DESTINATION_OPTIONS => {
-                    let Some(end) = self.options(cx, packet, walk) else {
-                        return Some(Outcome::Done);
-                    };
+                    let end = self.options(cx, packet, walk)?;
                     walk.pass(packet, end);
                 }
                 protocol::ROUTING => {
-                    let Ok(extension) = Extension::parse(protocol::ROUTING, rest) else {
-                        return Some(self.malformed());
-                    };
+                    let Ok(extension) = Extension::parse(protocol::ROUTING, rest) else { break };
                     let end = start + extension.bytes.len();
                     let left = Routing::parse(extension.bytes).map_or(0, |routing| routing.segments_left);
                     if left > 0 {
-                        return Some(self.next_segment(cx, packet, start..end, walk));
+                        self.next_segment(cx, packet, start..end, walk)?;
                     }
                     walk.pass(packet, end);
                 }
                 protocol::FRAGMENT => {
-                    let Ok(fragment) = Fragment::parse(rest) else { return Some(self.malformed()) };
+                    let Ok(fragment) = Fragment::parse(rest) else { break };
                     // A packet in one fragment is whole (RFC 6946).
                     if fragment.offset != 0 || fragment.more {
                         #[cfg(feature = "reassembly")]
                         if self.config.reassemblies > 0 {
                             self.keep_fragment(cx, packet, walk, &fragment);
-                            return Some(Outcome::Done);
+                            return None;
                         }
                         let problem = Problem::parameter(parameter::NEXT_HEADER, walk.next_header_at);
                         self.report(cx, &walk.arrival, packet, problem);
-                        return Some(Outcome::Done);
+                        return None;
                     }
                     walk.arrival.fragmented = true;
                     walk.pass(packet, start + Fragment::LEN);
                 }
                 // A hop-by-hop header elsewhere than first is not known (RFC 8200 §4): it ends
                 // the walk, as an upper layer does.
-                _ => return None,
+                _ => return Some(()),
             }
         }
-        Some(self.malformed())
+        self.malformed();
+        None
     }
 
-    /// Moves on to the next segment of a source route (RFC 6554 §4.2).
+    /// Moves on to the next segment of a source route (RFC 6554 §4.2). Where the last one is ours too,
+    /// what follows the route is to be read here; `None` when the packet has gone on, or was dropped.
     fn next_segment(
         &mut self,
         cx: &mut Context<'_>,
         packet: &mut [u8],
         route: Range<usize>,
         walk: &mut Walk,
-    ) -> Outcome {
-        if walk.arrival.outside || walk.header.destination.is_multicast() {
-            // RFC 6554 §5: none enters the routing domain.
-            return self.malformed();
-        }
-        // Segments that are all ours cost one hop each, so the loop ends.
-        loop {
+    ) -> Option<()> {
+        // RFC 6554 §5: none enters the routing domain. Segments that are all ours cost one hop each, so the loop ends.
+        while !walk.arrival.outside && !walk.header.destination.is_multicast() {
             let addresses = &self.addresses;
             let is_own = |ip: &Ip| addresses.is_own(ip);
             let bytes = packet.get_mut(route.clone()).unwrap_or_default();
-            let segments_left = |bytes: &[u8]| bytes.get(3).copied().unwrap_or(0);
-            let before = segments_left(bytes);
             match cx.routing.source_route(bytes, &mut walk.header.destination, &is_own) {
                 Ok(()) => {}
                 Err(RoutingHeaderError::Discard) => {
                     self.statistics.routing_dropped = self.statistics.routing_dropped.wrapping_add(1);
-                    return Outcome::Done;
+                    return None;
                 }
                 Err(RoutingHeaderError::Parameter(at)) => {
                     let problem = Problem::parameter(parameter::FIELD, route.start + usize::from(at));
                     self.report(cx, &walk.arrival, packet, problem);
-                    return Outcome::Done;
+                    return None;
                 }
             }
-            let left = segments_left(bytes);
+            let left = bytes.get(3).copied().unwrap_or(0);
             if let Some(mut place) = HeaderMut::new(packet) {
                 place.set_destination(&walk.header.destination);
             }
             if !self.addresses.is_own(&walk.header.destination) {
                 self.forward(cx, packet, walk, true);
-                return Outcome::Done;
+                return None;
             }
             if walk.header.hop_limit <= 1 {
                 let code = time_exceeded::HOP_LIMIT;
                 self.statistics.hop_limit = self.statistics.hop_limit.wrapping_add(1);
                 self.report(cx, &walk.arrival, packet, Problem::new(kind::TIME_EXCEEDED, code, 0));
-                return Outcome::Done;
+                return None;
             }
-            if left == 0 || left >= before {
-                // The last segment is ours too: the packet is read anew, from its start.
-                return Outcome::Inner(0..packet.len());
+            if left == 0 {
+                // An address of the link cannot be reached from beyond it (RFC 4291 §2.5.6).
+                if walk.tunnelled && walk.header.destination.is_link_local() {
+                    break;
+                }
+                return Some(());
             }
             walk.header.hop_limit -= 1;
             if let Some(mut place) = HeaderMut::new(packet) {
                 place.set_hop_limit(walk.header.hop_limit);
             }
         }
+        self.malformed();
+        None
     }
 }

@@ -37,7 +37,7 @@ impl Ipv6<'_> {
             match self.process(cx, packet, &mut walk) {
                 Outcome::Done => return None,
                 Outcome::Inner(range) => {
-                    walk.tunnelled |= range.start > 0;
+                    walk.tunnelled = true;
                     packet = packet.get_mut(range)?;
                 }
                 Outcome::Deliver(length) => return self.deliver(cx, packet.get(..length)?, &walk),
@@ -97,11 +97,11 @@ impl Ipv6<'_> {
             return Outcome::Done;
         }
         match self.walk_extensions(cx, packet, walk) {
-            Some(outcome) => outcome,
+            None => Outcome::Done,
             // Tunnels into the mesh begin at its root, not outside (RFC 6554 §5).
-            None if walk.next_header == protocol::IPV6 && walk.arrival.outside => self.malformed(),
-            None if walk.next_header == protocol::IPV6 => Outcome::Inner(walk.offset..length),
-            None => Outcome::Deliver(length),
+            Some(()) if walk.next_header == protocol::IPV6 && walk.arrival.outside => self.malformed(),
+            Some(()) if walk.next_header == protocol::IPV6 => Outcome::Inner(walk.offset..length),
+            Some(()) => Outcome::Deliver(length),
         }
     }
 

@@ -97,6 +97,8 @@ struct Fixed {
     allow: bool,
     errors: Vec<String>,
     options: Vec<Vec<u8>>,
+    /// Whether the first RPL option is allowed, and no other.
+    once: bool,
 }
 
 impl Routing for Fixed {
@@ -117,7 +119,7 @@ impl Routing for Fixed {
 
     fn hop_by_hop(&mut self, _: Instant, kind: u8, data: &mut [u8], _: LinkAddress) -> bool {
         self.options.push([&[kind], &*data].concat());
-        self.allow
+        self.allow || core::mem::take(&mut self.once)
     }
 
     fn source_route(

@@ -148,6 +148,39 @@ fn the_rpl_option_is_checked_on_the_way_and_stays_inside() {
     assert_eq!(root.out.outside.len(), 1);
 }
 
+/// RFC 6550 §11.2.2.2: the second look at the same option would find the mark of the first.
+#[test]
+fn a_source_route_that_ends_with_addresses_of_ours_has_its_rpl_option_checked_once() {
+    let mut node = Node::lowpan(1, Role::Router);
+    add(&mut node, "fd00::1");
+    add(&mut node, "fd00::2");
+    let peer = ip("fd00::9");
+    let back = Route::on_link(peer, LinkAddress::Short(9));
+    node.routing = Box::new(Fixed { routes: vec![(peer, Ok(back))], once: true, ..Fixed::default() });
+    let mut payload = rpl_header(43, 0x63);
+    payload.truncate(8);
+    payload.extend_from_slice(&[58, 2, 3, 1, 0, 0, 0, 0]);
+    payload.extend_from_slice(&ip("fd00::2").0);
+    payload.extend(icmp(peer, ip("fd00::2"), 128, 0, &[0, 1, 0, 2, 7]));
+    node.receive(0, eui64(2), false, &packet(peer, ip("fd00::1"), 0, 9, &payload));
+    let (_, reply) = node.out.packets.pop().unwrap();
+    let (header, payload) = Header::parse(&reply).unwrap();
+    assert_eq!((header.source, header.destination, payload[0]), (ip("fd00::2"), peer, 129));
+    assert_eq!(node.engine.statistics().delivered, 1);
+
+    // By such a route nothing from beyond the link comes to an address of the link (RFC 4291 §2.5.6).
+    node.routing = Box::new(Fixed { routes: vec![(peer, Ok(back))], allow: true, ..Fixed::default() });
+    for last in [ip("fd00::2"), node.engine.link_local()] {
+        let mut payload = vec![58, 2, 3, 1, 0, 0, 0, 0];
+        payload.extend_from_slice(&last.0);
+        payload.extend(icmp(peer, last, 128, 0, &[0, 1, 0, 2, 7]));
+        let inner = packet(peer, ip("fd00::1"), 43, 9, &payload);
+        node.receive(0, eui64(2), false, &packet(peer, ip("fd00::1"), 41, 9, &inner));
+        assert_eq!(node.out.packets.pop().is_some(), !last.is_link_local());
+    }
+    assert_eq!(node.engine.statistics().malformed, 1);
+}
+
 /// RFC 6554 §5, and §3 for groups.
 #[test]
 fn a_source_route_neither_enters_nor_leaves_the_mesh_nor_goes_to_a_group() {
