@@ -216,6 +216,10 @@ impl Ipv6<'_> {
         headers: usize,
         written: usize,
     ) -> Result<()> {
+        // There is no loop within the node, and what is for it does not belong on the air.
+        if self.addresses.is_own(outgoing.destination) {
+            return Err(Error::Unreachable);
+        }
         let mut link = LinkAddress::None;
         let mut encapsulation = &Encapsulation::None;
         if let Some(route) = route {
@@ -408,8 +412,8 @@ impl Ipv6<'_> {
     /// [`Event::EchoReply`](super::Event::EchoReply); that there is none is for the caller's clock to notice.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] when there is no source address or no way, [`Error::TooLarge`],
-    /// and what the link says.
+    /// [`Error::Unreachable`] when there is no source address or no way, or the destination is an address of our own;
+    /// [`Error::TooLarge`], and what the link says.
     pub fn ping(
         &mut self,
         cx: &mut Context<'_>,

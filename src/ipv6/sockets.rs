@@ -82,7 +82,7 @@ impl<'m> Ipv6<'m> {
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::AddressInUse`] when the own address of `path`, or of the socket, is not ours now,
-    /// [`Error::Unreachable`], [`Error::TooLarge`], and what the link says.
+    /// [`Error::Unreachable`], also for a destination that is ours, [`Error::TooLarge`], and what the link says.
     pub fn udp_send(
         &mut self,
         cx: &mut Context<'_>,

@@ -261,3 +261,40 @@ fn control_messages_reach_the_routing_protocol_and_leave_by_its_way() {
     assert_eq!(to, LinkDestination::Multicast(ip("ff02::1a")));
     assert_eq!(bytes, packet(own, ip("ff02::1a"), 58, 255, &icmp(own, ip("ff02::1a"), 155, 0, &[0, 0])));
 }
+
+/// There is no loop within the node, and none over the air.
+#[test]
+fn nothing_is_sent_to_an_address_of_our_own() {
+    for mut node in
+        [Node::lowpan(1, Role::Host), Node::lowpan(1, Role::Router), Node::ethernet(1, Role::Host)]
+    {
+        add(&mut node, "fd00::1");
+        for now in [10_000, 20_000] {
+            node.poll(now);
+        }
+        let link_local = node.engine.link_local();
+        let socket = node.engine.udp_open(Ip::UNSPECIFIED, 5683).unwrap();
+        node.out.packets.clear();
+        for own in [link_local, ip("fd00::1")] {
+            // That of the host on IEEE 802.15.4 is not registered.
+            if !node.engine.addresses.is_own(&own) {
+                continue;
+            }
+            let fixed = Fixed {
+                routes: vec![(own, Ok(Route::on_link(ip("fe80::5"), LinkAddress::Short(5))))],
+                allow: true,
+                ..Fixed::default()
+            };
+            node.routing = Box::new(fixed);
+            assert_eq!(node.ping(20_000, own, 1), Err(Error::Unreachable));
+            let sent = node.does(20_000, |engine, cx| {
+                let path = Path::to(SocketAddress::new(own, 5683));
+                engine.udp_send(cx, socket, &path, b"hello")
+            });
+            assert_eq!(sent, Err(Error::Unreachable));
+            // Nor is a request answered that somebody sent in our name.
+            node.receive(20_000, eui64(2), false, &echo_request(own, own, 64));
+            assert!(node.out.packets.is_empty());
+        }
+    }
+}
