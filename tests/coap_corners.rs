@@ -171,6 +171,44 @@ fn the_rest_of_an_older_notification_is_not_fetched_any_more() {
     assert_eq!(shown, [vec![1; 16], vec![2; 16], vec![2; 4]]);
 }
 
+/// One who answers before it has seen the whole body wants no more of it, and may have much to say.
+#[test]
+fn a_large_answer_to_the_first_block_of_a_body_is_fetched_to_its_end() {
+    let mut bench = Bench::new(Node::new(&Config::DEFAULT));
+    let request =
+        Request { method: Code::PUT, path: Path::to(address(1)), szx: 0, payload: &[7; 64], ..get() };
+    let handle = bench.at_node(|endpoint, cx| endpoint.request(cx, &request)).unwrap();
+    for (block, length) in [(0x08, 16), (0x10, 4)] {
+        bench.run(10);
+        let asked = bench.take().remove(0);
+        let asked = parse(&asked);
+        let options = [(number::BLOCK2, &[block][..])];
+        bench.send(&raw(Type::Ack, Code::CHANGED, asked.message_id, asked.token, &options, &bytes(length)));
+    }
+    bench.run(10);
+    assert_eq!(bench.node.end(handle), Ok(Code::CHANGED));
+    assert_eq!(bench.node.received().len(), 20);
+}
+
+/// RFC 7959 §2.4: nor do blocks of two states go together where an observation was wanted and not granted.
+#[test]
+fn a_body_that_changes_is_told_although_it_was_to_be_observed() {
+    let mut bench = Bench::new(Node::new(&Config::DEFAULT));
+    let request = Request { path: Path::to(address(1)), observe: true, ..get() };
+    let handle = bench.at_node(|endpoint, cx| endpoint.request(cx, &request)).unwrap();
+    for (block, tag) in [(0x08, 1), (0x18, 1), (0x20, 2)] {
+        bench.run(10);
+        let asked = bench.take().remove(0);
+        let asked = parse(&asked);
+        assert_eq!(asked.option(number::OBSERVE).is_some(), block == 0x08);
+        let options = [(number::ETAG, &[tag][..]), (number::BLOCK2, &[block])];
+        bench.send(&raw(Type::Ack, Code::CONTENT, asked.message_id, asked.token, &options, &[tag; 16]));
+    }
+    bench.run(10);
+    assert_eq!(bench.node.end(handle), Err(Err(Error::SessionLost)));
+    assert_eq!(bench.node.received(), [1; 32]);
+}
+
 /// There is one place: it is the transfer's that began last.
 #[test]
 fn a_transfer_that_starts_over_takes_no_second_place() {
@@ -229,6 +267,7 @@ fn a_notification_goes_out_when_there_is_room_again() {
     assert_eq!((bench.node.endpoint.observers(), waiting.borrow().len()), (1, 1));
     bench.at_node(|endpoint, _| endpoint.notify(Handle::from_raw(1 << 16).unwrap())).unwrap();
     bench.run(5000);
+    assert!(bench.node.endpoint.next_deadline() <= bench.net.now().after(200));
     bench.take();
     let exchange = waiting.borrow()[0];
     bench.at_node(|endpoint, cx| endpoint.respond(cx, exchange, &content(b"y"))).unwrap();

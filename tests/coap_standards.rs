@@ -360,6 +360,7 @@ fn an_observer_is_told_once_there_is_room() {
             if removed { endpoint.remove_resource(cx, thing) } else { endpoint.notify(thing) }.unwrap();
         });
         bench.run(5000);
+        assert!(bench.node.endpoint.next_deadline() <= bench.net.now().after(200));
         let late = bench.take();
         assert!(late.iter().all(|late| parse(late).code == Code::EMPTY), "{late:x?}");
         bench.at_node(|endpoint, cx| {

@@ -18,6 +18,9 @@ pub fn address(last: u8) -> SocketAddress {
     SocketAddress::new(Ip::v4([10, 0, 0, last]), 5683)
 }
 
+/// More events than anything has to tell at one time.
+const SPIN_LIMIT: usize = 10_000;
+
 /// What an endpoint reported, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -140,7 +143,10 @@ impl Host for Node {
 
     fn poll(&mut self, cx: &mut DatagramContext<'_>) {
         let mut scratch = core::mem::take(&mut self.scratch);
+        let mut events = 0;
         while let Some(event) = self.endpoint.poll(cx, &mut scratch) {
+            events += 1;
+            assert!(events < SPIN_LIMIT, "the endpoint spins at {:?}", cx.now);
             self.act(cx, event);
         }
         self.scratch = scratch;
