@@ -48,16 +48,18 @@ static TOOL_UNUSED uint64_t mqtt_nanoseconds(void) {
 
 /* -D PACKET NAME VALUE [VALUE]: takes the words it needs and returns how many. */
 static TOOL_UNUSED int mqtt_property(mqtt_tool *tool, int count, char **words) {
+    enum { FLAG = 1, SHORT = 65535 };
     static const struct {
         const char *name;
-        uint8_t id, number;
+        uint8_t id;
+        uint32_t most; /* Of a number; 0 for what is none. */
     } names[] = {
-        { "payload-format-indicator", 1, 1 }, { "message-expiry-interval", 2, 1 }, { "content-type", 3, 0 },
-        { "response-topic", 8, 0 }, { "correlation-data", 9, 0 }, { "subscription-identifier", 11, 1 },
-        { "session-expiry-interval", 17, 1 }, { "authentication-method", 21, 0 }, { "authentication-data", 22, 0 },
-        { "request-problem-information", 23, 1 }, { "will-delay-interval", 24, 1 },
-        { "request-response-information", 25, 1 }, { "reason-string", 31, 0 }, { "receive-maximum", 33, 1 },
-        { "topic-alias-maximum", 34, 1 }, { "user-property", 38, 0 }, { "maximum-packet-size", 39, 1 },
+        { "payload-format-indicator", 1, FLAG }, { "message-expiry-interval", 2, UINT32_MAX }, { "content-type", 3, 0 },
+        { "response-topic", 8, 0 }, { "correlation-data", 9, 0 }, { "subscription-identifier", 11, 268435455 },
+        { "session-expiry-interval", 17, UINT32_MAX }, { "authentication-method", 21, 0 }, { "authentication-data", 22, 0 },
+        { "request-problem-information", 23, FLAG }, { "will-delay-interval", 24, UINT32_MAX },
+        { "request-response-information", 25, FLAG }, { "reason-string", 31, 0 }, { "receive-maximum", 33, SHORT },
+        { "topic-alias-maximum", 34, SHORT }, { "user-property", 38, 0 }, { "maximum-packet-size", 39, UINT32_MAX },
     };
     mqtt_list *list = NULL;
     if (count < 3) mqtt_die("-D PACKET NAME VALUE", NULL);
@@ -74,7 +76,7 @@ static TOOL_UNUSED int mqtt_property(mqtt_tool *tool, int count, char **words) {
         mote_mqtt_property *property = &list->items[list->count++];
         memset(property, 0, sizeof *property);
         property->id = names[i].id;
-        if (names[i].number) property->number = (uint32_t)tool_count(words[1], words[2], 0, 0xffffffffu);
+        if (names[i].most != 0) property->number = (uint32_t)tool_count(words[1], words[2], 0, names[i].most);
         else property->data = tool_bytes(words[2]);
         if (list == &tool->connect) {
             /* These follow from the config. */
