@@ -290,8 +290,9 @@ impl Client<'_> {
         };
         // 5.0 has promised not to send more [MQTT-3.3.4-9].
         if self.is_v5() && full {
-            // Of what was received over an earlier connection and has not been repeated over this one the server does not know
-            // any more: it has lost the session without our noticing, because the CONNACK that said so was lost as well.
+            // What was received over an earlier connection and has not been repeated over this one gives way. The server does not
+            // count it: either its PUBREL is still to come, which needs no record (5.0 §4.9), or it has lost the session without
+            // our noticing, because the CONNACK that said so was lost as well.
             let Some(at) = self.inbound.first(receipt::LEFT, receipt::LEFT) else {
                 return wrong(Reason::RECEIVE_MAXIMUM_EXCEEDED).map(|()| 0);
             };
