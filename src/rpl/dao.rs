@@ -336,12 +336,13 @@ impl Node<'_> {
         dao: &Dao<'_>,
         options: Options<'_>,
     ) -> Result<()> {
-        if !dodag.is_member() {
+        // One that went to all makes nobody a DAO parent (RFC 6550 §9.10).
+        if !dodag.is_member() || to.is_multicast() {
             return Ok(());
         }
         let mut child = Some(0);
         if dodag.stores() {
-            if !from.is_link_local() || to.is_multicast() || dodag.leaf {
+            if !from.is_link_local() || dodag.leaf {
                 return Ok(());
             }
             // Rank 0 stands for a child, which displaces any candidate that is not in use.

@@ -4,7 +4,9 @@
 
 use super::dodag::{Dodag, Membership, tell};
 use super::neighbours::{self, Neighbour, interface_identifier};
-use super::wire::{Carried, Configuration, DioView, INFINITE_RANK, PathCost, PrefixInformation, code, mask};
+use super::wire::{
+    Carried, Configuration, DioView, INFINITE_RANK, PathCost, PrefixInformation, code, instance_of, mask,
+};
 use super::{MAX_BODY, Node, OwnTarget, Rpl, RplContext, count, lollipop, transmit};
 use crate::address::Ip;
 use crate::bytes::Writer;
@@ -103,7 +105,9 @@ impl Rpl<'_> {
         let Rpl { dodags, node } = self;
         node.statistics.dio_received = node.statistics.dio_received.wrapping_add(1);
         let iid = &interface_identifier(from);
-        if !from.is_link_local() || *iid == node.iid || dio.dodag_id().is_multicast() {
+        let (instance, id) = (dio.instance(), dio.dodag_id());
+        if !from.is_link_local() || *iid == node.iid || id.is_multicast() || instance_of(instance) != instance
+        {
             return Err(Error::Malformed);
         }
         let Some(dodag) = node.find_or_add_dodag(dodags, dio) else { return Ok(()) };
@@ -125,13 +129,13 @@ impl Rpl<'_> {
         // The root itself says which version holds, even after a restart.
         let from_root = dio.rank() == dodag.configuration.min_hop_rank_increase;
         let order = lollipop::compare(dio.version(), dodag.version);
-        if order == Some(Ordering::Greater) && infinite && dodag.is_member() {
-            return Ok(());
-        }
         let triggered = node.note_neighbour(dodag, slot, dio, carried);
         node.reselect = true;
+        let suits = slot.and_then(|slot| node.neighbours.get(slot)).is_some_and(Neighbour::is_reachable);
         match order {
             Some(Ordering::Equal) => {}
+            // Only a suitable parent takes its members along to the next version (RFC 6550 §8.2.2.4).
+            Some(Ordering::Greater) if dodag.is_member() && (infinite || !suits) => return Ok(()),
             None if !infinite && (from_root || is_parent) => dodag.adopt_version(dio.version()),
             order if order == Some(Ordering::Greater) || dodag.membership == Membership::Heard => {
                 dodag.adopt_version(dio.version());
@@ -144,7 +148,8 @@ impl Rpl<'_> {
                 return Ok(());
             }
         }
-        let told = is_parent || !dodag.is_member();
+        // The parameters are those of the version, whoever brings it.
+        let told = is_parent || !dodag.is_member() || order != Some(Ordering::Equal);
         if told {
             dodag.grounded = dio.grounded();
             dodag.preference = dio.preference();
@@ -164,14 +169,16 @@ impl Rpl<'_> {
             let former = &dodag.prefix;
             let news = prefix.prefix_len != former.prefix_len
                 || !in_prefix(&prefix.prefix, &former.prefix, prefix.prefix_len);
-            if news && dodag.is_member() {
+            // What has an end is renewed each time (RFC 4862 §5.5.3).
+            let renewed = prefix.valid_lifetime != u32::MAX || former.valid_lifetime != u32::MAX;
+            if (news || renewed) && dodag.is_member() {
                 dodag.tell |= tell::PREFIX;
-                // Those below are to hear of it soon.
-                dodag.inconsistent = true;
+                // Those below are to hear soon of another one.
+                dodag.inconsistent |= news;
             }
             dodag.prefix = prefix;
         }
-        if dodag.is_usable() && !infinite {
+        if dodag.is_usable() && !infinite && order == Some(Ordering::Equal) {
             dodag.trickle.hear();
         }
         if !dodag.configured {
@@ -223,9 +230,8 @@ impl Node<'_> {
             count(&mut self.statistics.table_full);
             return None;
         }
-        for entry in self.neighbours.iter_mut().filter(|entry| entry.owner == dodag.owner) {
-            *entry = Neighbour::default();
-        }
+        // They may be children in another DODAG of the instance meanwhile.
+        self.forget_members(dodag);
         dodag.clear();
         dodag.id = *dio.dodag_id();
         dodag.membership = Membership::Heard;

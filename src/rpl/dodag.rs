@@ -386,6 +386,8 @@ impl Dodag {
             self.ask_from = second.saturating_add(PAUSE);
             if self.inconsistency(second) {
                 self.dtsn = lollipop::next(self.dtsn);
+            } else {
+                self.timers[ASK] = at_second(self.resets_until);
             }
         }
     }

@@ -4,11 +4,13 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{Dodag, Membership};
-use super::neighbours::{Neighbour, interface_identifier, link_local};
+use super::neighbours::{self, NONE, Neighbour, interface_identifier, link_local};
 use super::non_storing::MAX_HOPS;
 use super::routes::{self, mark};
 use super::storing::NO_PATH_DELAY;
-use super::wire::{INFINITE_RANK, PacketInformation, Refusal, Target, advance};
+use super::wire::{
+    INFINITE_RANK, PacketInformation, Refusal, TO_ROOT, Target, advance, instance_of, is_local_instance,
+};
 use super::{Node, Rpl, count, dodag_of, seconds};
 use crate::address::Ip;
 use crate::bytes::Writer;
@@ -33,7 +35,7 @@ const FEW_HOPS: u8 = 32;
 /// destination, else the first.
 fn dodag_for<'a>(dodags: &'a mut [Dodag], flow: &Flow<'_>) -> Option<&'a mut Dodag> {
     if let Some([_, instance, ..]) = flow.rpl_option.as_deref() {
-        return dodag_of(dodags, *instance, None);
+        return dodag_of(dodags, instance_of(*instance), None);
     }
     let mut first = None;
     for dodag in dodags {
@@ -90,21 +92,23 @@ impl Node<'_> {
             None => 0,
         };
         let (down, returned) = (bits & DOWN != 0, bits & FORWARDING_ERROR != 0);
+        let from = self.slot_of(dodag, &flow.from);
         let mut found = routes::lookup(self.routes, dodag.owner, flow.destination, self.now);
-        let back = found.and_then(|entry| Some((entry, self.routes.get(entry)?)));
-        if let Some((entry, back)) = back.filter(|(_, route)| self.is_from(route.via, &flow.from)) {
+        let back = found.and_then(|entry| self.routes.get(entry)).is_some_and(|route| route.via == from);
+        if from != NONE && (returned || back) {
             found = None;
             // Whoever sends a packet up, or back, has no route to its destination, and the
             // parent never gets there through us. But if a child sends it down, the child errs.
-            if returned || !down || back.via == dodag.preferred {
-                let (slot, path_sequence) = (back.via, back.path_sequence);
-                self.withdraw_route(dodag, entry, slot, path_sequence);
-                found = routes::lookup(self.routes, dodag.owner, flow.destination, self.now);
-                // Others may know the way.
-                if returned {
-                    dodag.ask_children(self.now);
+            if returned || !down || from == dodag.preferred {
+                let to = Target { prefix_len: 128, prefix: *flow.destination };
+                if self.withdraw_through(dodag, from, &to) {
+                    // Others may know the way.
+                    if returned {
+                        dodag.ask_children(self.now);
+                    }
+                    dodag.advertise_by(flow.now.after(NO_PATH_DELAY));
                 }
-                dodag.advertise_by(flow.now.after(NO_PATH_DELAY));
+                found = routes::lookup(self.routes, dodag.owner, flow.destination, self.now);
             }
         }
         let next = found.and_then(|entry| self.routes.get(entry));
@@ -150,7 +154,12 @@ impl Node<'_> {
         headers: &mut Writer<'_>,
     ) -> Way {
         if !dodag.is_root() {
-            return self.up(dodag, flow, route, headers);
+            // What came down does not go up again: the root is yet to hear what has changed.
+            return match flow.rpl_option.as_deref() {
+                Some([bits, ..]) if bits & DOWN != 0 => Err(NoRoute::Discard),
+                None if self.slot_of(dodag, &flow.from) == dodag.preferred => Err(NoRoute::Unreachable),
+                _ => self.up(dodag, flow, route, headers),
+            };
         }
         let mut room = [0; MAX_HOPS];
         let Some(mut path) = self.find_path(dodag, flow.destination, &mut room) else {
@@ -177,13 +186,13 @@ impl Node<'_> {
             if let Some(bits) = data.first_mut() {
                 *bits &= !RANK_ERROR;
             }
-            dodag.inform(true, data)?;
+            dodag.inform(true, false, data)?;
             if segments_left == 0 {
                 return Ok(());
             }
         }
         // Downward too each packet carries the information (RFC 9008 §6).
-        dodag.put_information(true, if segments_left > 0 { ROUTING } else { 0 }, headers)?;
+        dodag.put_information(true, flow.own, if segments_left > 0 { ROUTING } else { 0 }, headers)?;
         if segments_left > 0 {
             self.write_source_route(path, headers).map_err(|_| NoRoute::Unreachable)?;
         }
@@ -195,10 +204,14 @@ impl Node<'_> {
         Ok(())
     }
 
-    /// Whether a link address is that of the neighbour at `slot`.
-    fn is_from(&self, slot: u16, link: &LinkAddress) -> bool {
-        let neighbour = self.neighbours.get(usize::from(slot));
-        link.is_some() && neighbour.is_some_and(|neighbour| neighbour.iid == link.interface_identifier())
+    /// Which neighbour in the instance of a DODAG has this link address, [`NONE`] if it is none.
+    #[inline(never)]
+    fn slot_of(&self, dodag: &Dodag, link: &LinkAddress) -> u16 {
+        if !link.is_some() {
+            return NONE;
+        }
+        let slot = neighbours::find(self.neighbours, dodag.instance, &link.interface_identifier());
+        slot.map_or(NONE, |slot| slot as u16)
     }
 
     /// The link-local address of the neighbour with this routable address.
@@ -222,20 +235,21 @@ impl Dodag {
     ) -> Way {
         if let Some(data) = flow.rpl_option.as_deref_mut() {
             route.encapsulation = Encapsulation::None;
-            return self.inform(down, data);
+            return self.inform(down, false, data);
         }
         if flow.own {
             route.encapsulation = Encapsulation::Insert { destination: *flow.destination };
         }
-        self.put_information(down, 0, headers)
+        self.put_information(down, flow.own, 0, headers)
     }
 
-    /// Enters the direction and the own rank into the data of an option.
+    /// Enters the direction and the own rank into the data of an option. The source of a packet puts zero for that
+    /// (RFC 6550 §11.2).
     #[inline(never)]
-    fn inform(&self, down: bool, data: &mut [u8]) -> Way {
+    fn inform(&self, down: bool, own: bool, data: &mut [u8]) -> Way {
         let data: &mut [u8; 4] = data.first_chunk_mut().ok_or(NoRoute::Discard)?;
-        let (bits, rank) =
-            if self.leaf { (0, 0) } else { (if down { DOWN } else { 0 }, self.dag_rank(self.known_rank())) };
+        let bits = if down && !self.leaf { DOWN } else { 0 };
+        let rank = if own || self.leaf { 0 } else { self.dag_rank(self.known_rank()) };
         data[0] = data[0] & !DOWN | bits;
         [data[2], data[3]] = rank.to_be_bytes();
         Ok(())
@@ -243,14 +257,15 @@ impl Dodag {
 
     /// Writes a hop-by-hop header with an option, whose type is that of the DODAG (RFC 9008 §4.1.3).
     #[inline(never)]
-    fn put_information(&self, down: bool, next_header: u8, headers: &mut Writer<'_>) -> Way {
+    fn put_information(&self, down: bool, own: bool, next_header: u8, headers: &mut Writer<'_>) -> Way {
         let kind = if self.configuration.rpi_0x23 || self.mode == 7 {
             PacketInformation::TYPE_SKIPPED
         } else {
             PacketInformation::TYPE
         };
-        let mut data = [0, self.instance, 0, 0];
-        self.inform(down, &mut data)?;
+        let to_root = if is_local_instance(self.instance) && !down { TO_ROOT } else { 0 };
+        let mut data = [0, self.instance | to_root, 0, 0];
+        self.inform(down, own, &mut data)?;
         let [bits, instance, high, low] = data;
         let header = [next_header, 0, kind, 4, bits, instance, high, low];
         headers.put(&header).map_err(|_| NoRoute::Discard)
@@ -295,7 +310,7 @@ impl Routing for Rpl<'_> {
             return false;
         }
         let Rpl { dodags, node } = self;
-        let Some(dodag) = dodag_of(dodags, *instance, None) else { return true };
+        let Some(dodag) = dodag_of(dodags, instance_of(*instance), None) else { return true };
         let sender_rank = u16::from_be_bytes([*high, *low]);
         // From the source itself the rank is 0, and so not known. One that was sent back goes
         // against its direction on purpose.
@@ -312,7 +327,7 @@ impl Routing for Rpl<'_> {
         count(&mut node.statistics.rank_errors);
         node.now = seconds(now);
         dodag.inconsistency(node.now);
-        if !down && node.is_from(dodag.preferred, &from) {
+        if !down && node.slot_of(dodag, &from) == dodag.preferred {
             // What our parent sends up comes back to us: a loop, which it must leave.
             if let Some(parent) = node.parent(dodag) {
                 parent.rank = INFINITE_RANK;

@@ -135,7 +135,8 @@ pub enum Event {
         instance: u8,
     },
     /// The DODAG announces a prefix: the application forms an address from it if `autonomous`
-    /// is set and hands it to [`Rpl::add_target`].
+    /// is set and hands it to [`Rpl::add_target`]. One whose lifetimes end is announced again with each DIO of the
+    /// parent, which renews them.
     Prefix {
         /// RPLInstanceID.
         instance: u8,
@@ -356,6 +357,9 @@ impl<'m> Rpl<'m> {
             }
         }
         let entry = place.ok_or(if external.is_some() { Error::Full } else { Error::NotFound })?;
+        if entry.is_here() && external == Some(entry.external) {
+            return Ok(());
+        }
         entry.withdrawn = external.is_none();
         if let Some(external) = external {
             (entry.target, entry.used, entry.external) = (target, true, external);
@@ -407,7 +411,8 @@ impl<'m> Rpl<'m> {
             }
             if lost && entry.fail(second) {
                 node.reselect = true;
-                if let Some(dodag) = dodags.get_mut(place(entry.owner)) {
+                // Routes are those of the DODAG that we are in, whichever it spoke of last.
+                if let Some(dodag) = dodag_of(dodags, entry.instance, None) {
                     node.lose_child(now, dodag, slot as u16);
                 }
             }

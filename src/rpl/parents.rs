@@ -87,8 +87,10 @@ impl Rpl<'_> {
         if rooted && !found {
             return;
         }
+        let mut moves = false;
         if let Some(own) = dodags.get_mut(place(owner)) {
             if of != owner {
+                moves = true;
                 node.leave(cx, own);
             } else if !found || (least & REFUSED != 0 && node.has_untried(own)) {
                 // Deeper down there may be room: what is below has to go first.
@@ -98,6 +100,10 @@ impl Rpl<'_> {
         }
         if let Some(dodag) = dodags.get_mut(place(of)) {
             node.follow(cx, dodag, best);
+            if moves && !dodag.leaf {
+                // Packets go there from now on, so all are told before (RFC 6550 §8.2.2.4).
+                node.send_dio(cx, dodag, &ALL_RPL_NODES);
+            }
         }
     }
 }
@@ -180,7 +186,7 @@ impl Node<'_> {
     }
 
     /// Forgets who belongs to a DODAG: neighbours and routes.
-    fn forget_members(&mut self, dodag: &Dodag) {
+    pub(super) fn forget_members(&mut self, dodag: &Dodag) {
         for entry in self.neighbours.iter_mut().filter(|entry| entry.owner == dodag.owner) {
             entry.rank = INFINITE_RANK;
         }

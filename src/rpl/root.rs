@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::{Dodag, Membership};
-use super::wire::{Configuration, PathMetric, PrefixInformation};
+use super::wire::{Configuration, PathMetric, PrefixInformation, instance_of};
 use super::{ALL_RPL_NODES, Mode, Rpl, RplContext, lollipop, seconds};
 use crate::address::Ip;
 use crate::status::{Error, Result};
@@ -38,12 +38,18 @@ impl Rpl<'_> {
     ///
     /// # Errors
     /// [`Error::Invalid`] when the DODAGID is not routable, MinHopRankIncrease is 0 or
-    /// infinite, or this build has not the mode; [`Error::State`] when the node is a member of
+    /// infinite, the flag D is set in a local instance, or this build has not the mode; [`Error::State`] when the node is a member of
     /// the instance; [`Error::Full`].
     pub fn start_root(&mut self, cx: &mut RplContext<'_>, config: &RootConfig) -> Result<()> {
         let id = config.dodag_id;
         let unit = config.configuration.min_hop_rank_increase;
-        if !id.is_routable() || unit == 0 || unit == u16::MAX || self.node.leaf {
+        let instance = config.instance;
+        if !id.is_routable()
+            || unit == 0
+            || unit == u16::MAX
+            || self.node.leaf
+            || instance_of(instance) != instance
+        {
             return Err(Error::Invalid);
         }
         let member = |dodag: &Dodag| dodag.instance == config.instance && dodag.is_member();

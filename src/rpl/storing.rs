@@ -55,14 +55,16 @@ impl Node<'_> {
         true
     }
 
-    /// Nothing of `within` is below a neighbour any more. Whether routes have ended by that.
+    /// Nothing of `within` is below a neighbour any more, nor an address through the prefixes that it is in. Whether
+    /// routes have ended by that.
     pub(super) fn withdraw_through(&mut self, dodag: &mut Dodag, slot: u16, within: &Target) -> bool {
         let mut ended = false;
         for entry in 0..self.routes.len() {
             let Some(route) = self.routes.get(entry) else { break };
+            let bits = if within.prefix_len == 128 { route.prefix_len } else { within.prefix_len };
             let through = route.is_through(slot)
-                && route.prefix_len >= within.prefix_len
-                && in_prefix(Ip::of(&route.target), &within.prefix, within.prefix_len);
+                && route.prefix_len >= bits
+                && in_prefix(Ip::of(&route.target), &within.prefix, bits);
             if route.owner == dodag.owner && through && !route.is(mark::NO_PATH) {
                 let path_sequence = route.path_sequence;
                 ended |= self.withdraw_route(dodag, entry, slot, path_sequence);

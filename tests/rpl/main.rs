@@ -9,4 +9,5 @@ mod harness;
 mod networks;
 mod packets;
 mod repair;
+mod rules;
 mod solicitations;

@@ -19,7 +19,7 @@ fn a_packet_of_ours_carries_packet_information_to_the_parent() {
         let (way, headers) = bench.route(bench.flow(&address(0), None, None));
         let destination = address(0);
         assert_eq!(way, Ok((link(0).link_local(), Encapsulation::Insert { destination })));
-        assert_eq!(headers, [0, 0, 0x63, 4, 0, 0, 0, 2]);
+        assert_eq!(headers, [0, 0, 0x63, 4, 0, 0, 0, 0]);
         // One that came without is tunnelled to the root.
         let (way, headers) = bench.route(bench.flow(&Ip::LOOPBACK, Some(7), None));
         let tunnel = Encapsulation::Tunnel { destination, segments_left: 0 };
@@ -146,7 +146,7 @@ fn a_root_writes_the_source_route_that_the_daos_tell() {
     let (way, headers) = bench.route(bench.flow(&address(4), None, None));
     assert_eq!(way, Ok((link(2).link_local(), Encapsulation::Insert { destination: address(2) })));
     // The information on the packet comes first (RFC 9008).
-    assert_eq!(headers[..8], [43, 0, 0x63, 4, 0x80, 0, 0, 1]);
+    assert_eq!(headers[..8], [43, 0, 0x63, 4, 0x80, 0, 0, 0]);
     let view = SourceRoute::parse(&headers[8..]).unwrap();
     assert_eq!((view.segments_left, view.shape.compressed, view.shape.compressed_last), (2, 15, 15));
     let hops: Vec<_> = view.addresses(&address(2)).collect();
@@ -159,7 +159,7 @@ fn a_root_writes_the_source_route_that_the_daos_tell() {
     ] {
         let (way, headers) = bench.route(bench.flow(&address(2), from, None));
         assert_eq!(way, Ok((link(2).link_local(), encapsulation)));
-        assert_eq!(headers, [0, 0, 0x63, 4, 0x80, 0, 0, 1]);
+        assert_eq!(headers, [0, 0, 0x63, 4, 0x80, 0, 0, u8::from(from.is_some())]);
     }
     // One that came up with it takes it down again.
     let mut data = PacketInformation { sender_rank: 2, rank_error: true, ..Default::default() }.data();

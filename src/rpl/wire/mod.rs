@@ -59,6 +59,15 @@ pub const fn is_local_instance(instance: u8) -> bool {
     instance & 0x80 != 0
 }
 
+/// The flag D in the RPLInstanceID of a packet of a local instance: it goes to the root, else it comes from there
+/// (RFC 6550 §5.1). It is zero in control messages.
+pub(crate) const TO_ROOT: u8 = 0x40;
+
+/// The instance that the RPLInstanceID of a packet names.
+pub(crate) const fn instance_of(field: u8) -> u8 {
+    if is_local_instance(field) { field & !TO_ROOT } else { field }
+}
+
 /// A control message, told apart by its ICMPv6 code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
