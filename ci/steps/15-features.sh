@@ -8,7 +8,7 @@ builds=(
     mqtt mqtt-v3 mqtt-v5 mqtt-v3,mqtt-parts mqtt-v3,mqtt-store mqtt-v3,mqtt-filters mqtt-v5,mqtt-parts mqtt-v5,mqtt-store,mqtt-alias
     mqtt-v5,mqtt-auth mqtt-v5,mqtt-stream,mqtt-redirect mqtt-v5,mqtt-requests mqtt-v5,mqtt-filters,mqtt-deferred
     mesh rpl-storing,of0 rpl-non-storing,mrhof ieee802154 lowpan lowpan,ghc,sixlorh mesh,ghc mesh,sixlorh mesh,border-routers
-    mesh,reassembly mesh,multihop-nd ipv6 ipv6,reassembly
+    mesh,reassembly mesh,multihop-nd ipv6 ipv6,reassembly ipv6,ethernet
 )
 for features in "${builds[@]}"; do
     echo "features: ${features:-none}"

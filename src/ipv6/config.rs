@@ -61,10 +61,14 @@ pub struct Config {
     pub border_routers: u8,
     /// Addresses that a 6LBR keeps in its table of all addresses (RFC 6775 §8.2.2). Needs the feature `multihop-nd`.
     pub registry: u16,
+    /// Destinations whose first hop another router than the default one is, or they themselves are, as a redirect has told
+    /// (RFC 4861 §8), on Ethernet. With 0, redirects are not followed.
+    #[cfg(feature = "ethernet")]
+    pub redirects: u8,
     /// UDP sockets.
     pub sockets: u8,
     /// The largest packet that is made here, headers and tunnels included, in bytes. At least 128;
-    /// 1280 lets the minimum MTU be used in full.
+    /// 1280 lets the minimum MTU be used in full; more is of use to neighbours on Ethernet alone.
     pub packet: u16,
     /// Bytes of the buffer in which the headers of packets are made, and the messages of neighbour
     /// discovery. At least 128; a source route takes up to 16 for each of its hops besides.
@@ -101,6 +105,8 @@ impl Default for Config {
             contexts: 2,
             border_routers: 1,
             registry: 0,
+            #[cfg(feature = "ethernet")]
+            redirects: 4,
             sockets: 2,
             packet: 1280,
             headers: 256,

@@ -10,6 +10,7 @@ use super::wire::icmpv6::{kind, parameter};
 use super::wire::{Header, exthdr, protocol};
 use super::{Context, Ipv6};
 use crate::address::Ip;
+use crate::status::Error;
 use crate::time::Instant;
 
 /// How many errors may be sent in a row.
@@ -27,7 +28,7 @@ impl ErrorRate {
     }
 
     /// Takes a token if there is one.
-    fn take(&mut self, now: Instant) -> bool {
+    pub(super) fn take(&mut self, now: Instant) -> bool {
         let full = self.0.max(now);
         let left = full.since(now) <= u64::from(BURST - 1) * INTERVAL;
         if left {
@@ -88,15 +89,16 @@ fn is_error_itself(packet: &[u8]) -> bool {
 }
 
 impl Ipv6<'_> {
-    /// Sends an error about `packet` to its source, if the rules and the rate allow.
+    /// Sends an error about `packet` to its source, if the rules and the rate allow. Whether that is all: not when the
+    /// source cannot be reached now.
     pub(super) fn report(
         &mut self,
         cx: &mut Context<'_>,
         arrival: &Arrival,
         packet: &[u8],
         problem: Problem,
-    ) {
-        let Some(header) = packet.first_chunk() else { return };
+    ) -> bool {
+        let Some(header) = packet.first_chunk() else { return true };
         let (source, destination) = ends(header);
         let to_many = arrival.multicast || destination.is_multicast();
         let no_single_source = source.is_unspecified() || source.is_multicast() || *source == Ip::LOOPBACK;
@@ -106,7 +108,7 @@ impl Ipv6<'_> {
             || (is_error_itself(packet) && !problem.is_of_first_fragment());
         if silent || !self.errors.take(cx.now) {
             self.statistics.errors_suppressed = self.statistics.errors_suppressed.wrapping_add(1);
-            return;
+            return true;
         }
         let Problem { kind, code, parameter } = problem;
         let [high, low] = parameter.to_be_bytes();
@@ -125,6 +127,7 @@ impl Ipv6<'_> {
         if sent.is_ok() {
             self.statistics.errors_sent = self.statistics.errors_sent.wrapping_add(1);
         }
+        sent != Err(Error::Unreachable)
     }
 }
 

@@ -91,7 +91,7 @@ impl Ipv6<'_> {
             // RFC 4944 §4 for what comes in; within, the link carries the tunnels too.
             Medium::Ieee802154 if arrival.outside => MIN_MTU,
             Medium::Ieee802154 => cx.link.mtu(),
-            Medium::Ethernet => cx.link.mtu().saturating_sub(overhead).max(MIN_MTU),
+            Medium::Ethernet => self.link_mtu(cx).saturating_sub(overhead).max(MIN_MTU),
         };
         if packet.len() > mtu {
             self.statistics.too_big = self.statistics.too_big.wrapping_add(1);
@@ -103,7 +103,16 @@ impl Ipv6<'_> {
             place.set_hop_limit(header.hop_limit);
         }
         match self.send_forwarded(cx, packet, &route, headers) {
-            Ok(()) => self.statistics.forwarded = self.statistics.forwarded.wrapping_add(1),
+            Ok(()) => {
+                self.statistics.forwarded = self.statistics.forwarded.wrapping_add(1);
+                #[cfg(feature = "ethernet")]
+                if self.config.medium() == Medium::Ethernet
+                    && matches!(route.encapsulation, Encapsulation::None)
+                    && !(source_routed || arrival.outside || walk.tunnelled)
+                {
+                    self.redirect(cx, arrival, packet, &route);
+                }
+            }
             Err(Error::Unreachable) => self.no_way(cx, arrival, packet, source_routed),
             Err(Error::TooLarge) => self.statistics.too_big = self.statistics.too_big.wrapping_add(1),
             // Dropped as by any congested link: the ends notice.

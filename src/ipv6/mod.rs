@@ -249,7 +249,8 @@ impl<'m> Ipv6<'m> {
             preferred_until,
             news: !ip.is_link_local() && !checked,
         });
-        if checked {
+        // On Ethernet the check that is under way goes on with it.
+        if checked && (self.config.medium() == wire::nd::Medium::Ieee802154 || self.nd.is_idle()) {
             self.begin_round(now);
         }
         Ok(())
@@ -262,7 +263,7 @@ impl<'m> Ipv6<'m> {
     pub fn remove_address(&mut self, cx: &mut Context<'_>, ip: &Ip) -> Result<()> {
         self.deregister(cx, Some(ip));
         if self.config.medium() == wire::nd::Medium::Ethernet {
-            self.begin_round(cx.now);
+            self.end_check(cx.now, ip);
         }
         if self.addresses.remove(ip) { Ok(()) } else { Err(Error::NotFound) }
     }

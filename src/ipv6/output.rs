@@ -94,11 +94,12 @@ fn put_front(
 fn hand_over(
     held: &mut Held<'_>,
     link: &mut dyn Link,
+    mtu: usize,
     next_hop: &Ip,
     to: LinkDestination,
     packet: Parts<'_>,
 ) -> Result<()> {
-    if packet.len() > link.mtu() {
+    if packet.len() > mtu {
         return Err(Error::TooLarge);
     }
     if cfg!(feature = "ethernet") && to == LinkDestination::Unicast(LinkAddress::None) {
@@ -207,7 +208,7 @@ impl Ipv6<'_> {
     /// Sends a packet whose way is known: to a group, or without `route` to the host side. Its `headers` bytes of
     /// extension headers stand in the buffer behind the room for the IPv6 header, and `written` bytes more behind
     /// its upper-layer header.
-    fn send_along(
+    pub(super) fn send_along(
         &mut self,
         cx: &mut Context<'_>,
         outgoing: &Outgoing<'_>,
@@ -236,13 +237,17 @@ impl Ipv6<'_> {
         };
         let front = Header::LEN + headers + inner;
         let upper = self.write_upper(outgoing, front)? + written;
-        // No path MTU is discovered: the packet is one for the smallest (RFC 8200 §5), but for the headers of the way.
-        let room = usize::from(self.config.packet).saturating_sub(front + upper);
-        let room = room.min(MIN_MTU.saturating_sub(Header::LEN + upper));
         let mut body = outgoing.body;
         let protocol = outgoing.protocol;
         let is_error = protocol == protocol::ICMPV6
             && outgoing.upper.first().is_some_and(|kind| *kind < kind::ECHO_REQUEST);
+        // No path MTU is discovered: the packet is one for the smallest (RFC 8200 §5), but for the headers of the way, and
+        // but for neighbours on Ethernet.
+        let neighbour = self.config.medium() == Medium::Ethernet
+            && route.is_some_and(|route| route.next_hop == *outgoing.destination);
+        let most = if neighbour { self.link_mtu(cx) } else { MIN_MTU };
+        let room = usize::from(self.config.packet).saturating_sub(front + upper);
+        let room = room.min(most.saturating_sub(Header::LEN + upper));
         let along = Along { route, link: &link, encapsulation, headers, source, outgoing };
         #[cfg(feature = "reassembly")]
         if !is_error && body.len() > room {
@@ -313,6 +318,7 @@ impl Ipv6<'_> {
         body: &[u8],
     ) -> Result<()> {
         let Along { route, link, encapsulation, headers, source, outgoing } = *along;
+        let mtu = self.link_mtu(cx);
         let length = upper + body.len();
         let inner = if matches!(encapsulation, Encapsulation::Tunnel { .. }) { Header::LEN } else { 0 };
         let front = Header::LEN + headers + inner;
@@ -341,7 +347,7 @@ impl Ipv6<'_> {
         let sent = if route.is_none() && !outgoing.destination.is_multicast() {
             cx.link.send_outside(packet)
         } else {
-            hand_over(&mut self.held, cx.link, next_hop, to, packet)
+            hand_over(&mut self.held, cx.link, mtu, next_hop, to, packet)
         };
         let counter = match sent {
             Ok(()) => &mut self.statistics.sent,
@@ -369,6 +375,7 @@ impl Ipv6<'_> {
         if !self.resolve(cx, &route.next_hop, &mut link) {
             return Err(Error::Unreachable);
         }
+        let mtu = self.link_mtu(cx);
         let packet = match &route.encapsulation {
             Encapsulation::None => Parts::whole(packet),
             // Nothing is inserted into packets of others (RFC 8200 §4).
@@ -390,22 +397,37 @@ impl Ipv6<'_> {
             }
         };
         let to = LinkDestination::Unicast(link);
-        hand_over(&mut self.held, cx.link, &route.next_hop, to, packet)
+        hand_over(&mut self.held, cx.link, mtu, &route.next_hop, to, packet)
+    }
+
+    /// The largest packet that the link carries, or less if its routers say so (RFC 4861 §6.3.4).
+    pub(super) fn link_mtu(&self, cx: &Context<'_>) -> usize {
+        #[cfg(feature = "ethernet")]
+        return cx.link.mtu().min(self.nd.ethernet.mtu());
+        #[cfg(not(feature = "ethernet"))]
+        cx.link.mtu()
     }
 
     /// The next hop by our own tables for what is not a neighbour: the destination itself when
-    /// its prefix is on the link, else a default router (RFC 4861 §5.2, RFC 6775 §5.6).
-    fn own_next_hop<'i>(&'i self, cx: &Context<'_>, destination: &'i Ip) -> Option<&'i Ip> {
-        let on_link = self.config.medium() == Medium::Ethernet
-            && self.prefixes().any(|prefix| {
-                prefix.flags & PrefixInformation::ON_LINK != 0
-                    && !prefix.until.is_due(cx.now)
-                    && in_prefix(destination, &prefix.ip, prefix.prefix_len)
-            });
-        if on_link {
+    /// its prefix is on the link, else a default router (RFC 4861 §5.2, RFC 6775 §5.6), unless one has told of a better hop.
+    pub(super) fn own_next_hop<'i>(&'i self, cx: &Context<'_>, destination: &'i Ip) -> Option<&'i Ip> {
+        #[cfg(feature = "ethernet")]
+        if let Some(target) = self.redirected(destination) {
+            return Some(target);
+        }
+        if self.config.medium() == Medium::Ethernet && self.is_on_link(cx, destination) {
             return Some(destination);
         }
         self.default_router(cx.now)
+    }
+
+    /// Whether the prefix of an address is on the link.
+    pub(super) fn is_on_link(&self, cx: &Context<'_>, ip: &Ip) -> bool {
+        self.prefixes().any(|prefix| {
+            prefix.flags & PrefixInformation::ON_LINK != 0
+                && !prefix.until.is_due(cx.now)
+                && in_prefix(ip, &prefix.ip, prefix.prefix_len)
+        })
     }
 
     /// Sends an echo request (RFC 4443 §4.1). The reply comes as

@@ -202,7 +202,8 @@ impl Ipv6<'_> {
         };
         if let Some(problem) = problem {
             self.malformed();
-            return self.report(cx, &walk.arrival, packet, problem);
+            self.report(cx, &walk.arrival, packet, problem);
+            return;
         }
         let fits = end <= LARGEST - Header::LEN && !data.is_empty();
         let place = if fits { self.reassembly.obtain(cx.now, walk, fragment.identification) } else { None };

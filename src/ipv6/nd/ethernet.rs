@@ -4,9 +4,13 @@
 #![forbid(unsafe_code)]
 
 use super::{MAX_SOLICIT, RETRANS_TIMER, Told};
+use crate::bytes::Writer;
 use crate::ipv6::addresses::ALL_NODES;
+use crate::ipv6::link::MIN_MTU;
 use crate::ipv6::neighbours::REACHABLE_TIME;
+use crate::ipv6::wire::nd::{Medium, NdOption};
 use crate::ipv6::{Context, Ipv6, Role};
+use crate::status::{Error, Result};
 use crate::time::Instant;
 
 /// Between unsolicited advertisements (RFC 4861 §6.2.1), in milliseconds.
@@ -30,6 +34,8 @@ pub(in crate::ipv6) struct State {
     base_reachable_time: u32,
     pub(super) reachable_time: u32,
     pub(super) retrans_timer: u32,
+    /// The MTU that is advertised, or that routers advertise; 0 when nobody does.
+    mtu: u32,
 }
 
 impl State {
@@ -40,7 +46,21 @@ impl State {
         base_reachable_time: REACHABLE_TIME as u32,
         reachable_time: REACHABLE_TIME as u32,
         retrans_timer: RETRANS_TIMER as u32,
+        mtu: 0,
     };
+
+    /// What packets on the link are limited to beside the link's own MTU.
+    pub(in crate::ipv6) const fn mtu(&self) -> usize {
+        if self.mtu == 0 { usize::MAX } else { self.mtu as usize }
+    }
+
+    /// Writes the option that says so, if anything is advertised.
+    pub(super) fn put_mtu(&self, out: &mut Writer<'_>) -> Result<()> {
+        match self.mtu {
+            0 => Ok(()),
+            mtu => NdOption::Mtu(mtu).emit(out),
+        }
+    }
 
     /// What is advertised has changed: the next advertisements follow soon after one another.
     pub(super) fn advertise_anew(&mut self, now: Instant) {
@@ -82,6 +102,34 @@ impl Ipv6<'_> {
         state.advertise = if is_router { cx.now.after(interval) } else { Instant::NEVER };
         state.quiet_until = cx.now.after(MIN_DELAY_BETWEEN_RAS);
         self.send_router_advertisement(cx, &ALL_NODES);
+    }
+
+    /// Advertises an MTU for the link, as a router on Ethernet, and sends nothing larger (RFC 4861 §6.2.1 AdvLinkMTU);
+    /// with 0 no more. One above that of the link is heeded by nobody.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on IEEE 802.15.4; [`Error::Invalid`] for less than 1280, which every link carries.
+    pub fn advertise_mtu(&mut self, now: Instant, mtu: u16) -> Result<()> {
+        if self.config.medium() != Medium::Ethernet {
+            return Err(Error::Unsupported);
+        }
+        if mtu != 0 && usize::from(mtu) < MIN_MTU {
+            return Err(Error::Invalid);
+        }
+        self.nd.ethernet.mtu = u32::from(mtu);
+        if self.config.role != Role::Host {
+            self.nd.ethernet.advertise_anew(now);
+        }
+        Ok(())
+    }
+
+    /// Takes over the MTU that a router advertises, if it is one for the link (RFC 4861 §6.3.4).
+    pub(super) fn learn_mtu(&mut self, cx: &Context<'_>, body: &[u8]) {
+        let &[_, _, a, b, c, d] = body else { return };
+        let mtu = u32::from_be_bytes([a, b, c, d]);
+        if (MIN_MTU..=cx.link.mtu()).contains(&(mtu as usize)) {
+            self.nd.ethernet.mtu = mtu;
+        }
     }
 
     /// Takes over what a router advertises of both times, unless it leaves that open; the former with a random factor

@@ -6,7 +6,7 @@
 
 use super::known::Status;
 use super::registry::{Body, REACHABILITY};
-use super::{Entry, Kind, MAX_SOLICIT, MULTIHOP, NO_ROUTER, SEVERAL, Told, ends};
+use super::{Entry, Kind, MAX_RTR_SOLICITATION_DELAY, MAX_SOLICIT, MULTIHOP, NO_ROUTER, SEVERAL, Told, ends};
 use crate::address::Ip;
 use crate::ipv6::addresses::{ALL_ROUTERS, Address, AddressState};
 use crate::ipv6::event::Event;
@@ -26,8 +26,6 @@ use crate::time::Instant;
 const RTR_SOLICITATION_INTERVAL: u64 = 10_000;
 /// Longest wait between Router Solicitations (RFC 6775 §9), in milliseconds.
 const MAX_RTR_SOLICITATION_INTERVAL: u64 = 60_000;
-/// Longest wait before the first one (RFC 4861 §10), in milliseconds.
-const MAX_RTR_SOLICITATION_DELAY: u32 = 1000;
 /// How long to wait before trying again what the network had no room for, in milliseconds.
 const RETRY_LATER: u32 = 60_000;
 
@@ -111,15 +109,20 @@ impl Ipv6<'_> {
             match kind {
                 option::PREFIX_INFORMATION => self.learn_prefix(cx, body, border, lowpan),
                 option::CONTEXT => self.learn_context(cx.now, body, border),
+                #[cfg(feature = "ethernet")]
+                option::MTU if !lowpan => self.learn_mtu(cx, body),
                 _ => {}
             }
         }
         if !known {
             return None;
         }
-        self.nd.solicit = self.refresh_time(cx.now);
-        self.nd.solicited = 0;
-        self.nd.refreshing = true;
+        // Who has asked to look for routers asks at least once, as the answer may tell more (RFC 4861 §6.3.7).
+        if lowpan || self.nd.solicited > 0 {
+            self.nd.solicit = self.refresh_time(cx.now);
+            self.nd.solicited = 0;
+            self.nd.refreshing = true;
+        }
         self.follow_router(cx)
     }
 
@@ -392,6 +395,8 @@ impl Ipv6<'_> {
 
     /// Takes a router off the list with the next poll, which looks for another if it was the last.
     pub(super) fn lose_router(&mut self, now: Instant, ip: &Ip) {
+        #[cfg(feature = "ethernet")]
+        self.nd.redirects.forget(ip);
         for entry in self.nd.known.iter_mut() {
             if entry.kind == Kind::Router && entry.ip == *ip {
                 entry.until = now;
@@ -408,6 +413,10 @@ impl Ipv6<'_> {
         for place in 0..self.nd.known.len() {
             let over = |entry: &&mut Entry| entry.status != Status::Unused && entry.until.is_due(now);
             let Some(entry) = self.nd.known.place_mut(place).filter(over) else { continue };
+            #[cfg(feature = "ethernet")]
+            if entry.kind == Kind::Router {
+                self.nd.redirects.forget(&entry.ip);
+            }
             entry.end(if entry.flags & Entry::OVER == 0 { grace } else { Instant::ZERO });
             if MULTIHOP && entry.kind == Kind::BorderRouter {
                 // All that came from it goes too (RFC 6775 §6.3).

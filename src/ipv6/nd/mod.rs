@@ -5,7 +5,8 @@
 //! `host` finds routers and makes and registers addresses; `router` answers hosts and keeps
 //! their registrations; `registry` is the border router's table of all addresses;
 //! `resolution` is what RFC 4861 has all nodes do: solicitations and advertisements,
-//! unreachability detection, duplicate address detection; `ethernet` is what there is on such links alone.
+//! unreachability detection, duplicate address detection; `ethernet` and `redirect` are what there is on such links
+//! alone.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "ghc")]
@@ -14,6 +15,8 @@ mod capability;
 mod ethernet;
 mod host;
 pub(super) mod known;
+#[cfg(feature = "ethernet")]
+mod redirect;
 mod registry;
 mod resolution;
 mod router;
@@ -42,6 +45,8 @@ use known::{Known, Status};
 const MAX_SOLICIT: u8 = 3;
 /// Milliseconds between solicitations of a neighbour (RFC 4861 §10: RETRANS_TIMER).
 const RETRANS_TIMER: u64 = 1000;
+/// Longest wait before the first solicitation of a router, or of an own address (RFC 4861 §10), in milliseconds.
+const MAX_RTR_SOLICITATION_DELAY: u32 = 1000;
 
 /// Whether what comes from two border routers is told apart.
 const SEVERAL: bool = cfg!(feature = "border-routers");
@@ -63,7 +68,7 @@ pub(super) struct State<'m> {
     /// Whether anything is registered with it.
     registered: bool,
     /// When the registration of our addresses goes on: of which address, after how many solicitations. They are
-    /// registered one after the other in rounds; on Ethernet they are checked for duplicates so.
+    /// registered one after the other in rounds; on Ethernet they are checked for duplicates so, see `detect_duplicate`.
     round: Instant,
     registering: u8,
     probes: u8,
@@ -73,6 +78,8 @@ pub(super) struct State<'m> {
     pause: u32,
     #[cfg(feature = "ethernet")]
     pub(super) ethernet: ethernet::State,
+    #[cfg(feature = "ethernet")]
+    redirects: redirect::Redirects<'m>,
 }
 
 /// In place of the place of a router.
@@ -84,6 +91,11 @@ pub(super) const fn border_routers(config: &Config) -> usize {
 }
 
 impl<'m> State<'m> {
+    /// Whether no own address is being registered or checked.
+    pub(super) fn is_idle(&self) -> bool {
+        self.round == Instant::NEVER
+    }
+
     pub(super) fn carve(carver: &mut Carver<'m>, config: &Config) -> State<'m> {
         State {
             known: Known::carve(carver, config),
@@ -100,6 +112,8 @@ impl<'m> State<'m> {
             pause: 0,
             #[cfg(feature = "ethernet")]
             ethernet: ethernet::State::NEW,
+            #[cfg(feature = "ethernet")]
+            redirects: redirect::Redirects::carve(carver, config),
         }
     }
 }
@@ -124,10 +138,10 @@ struct Told<'a> {
     header: &'a Header,
     /// What stands in front of the options.
     fixed: &'a [u8],
-    /// The address that a solicitation or an advertisement of a neighbour is about.
+    /// The address that a solicitation or an advertisement of a neighbour, or a redirect, is about.
     target: &'a Ip,
     options: Options<'a>,
-    /// The link address of the sender, or of the target in a neighbour's advertisement, if it is told.
+    /// The link address of the sender, or of the target in a neighbour's advertisement or a redirect, if it is told.
     link: LinkAddress,
 }
 
@@ -171,7 +185,9 @@ impl Ipv6<'_> {
             kind::ROUTER_SOLICITATION => nd::ROUTER_SOLICITATION_LEN,
             kind::ROUTER_ADVERTISEMENT => RouterAdvertisement::LEN,
             kind::NEIGHBOR_SOLICITATION | kind::NEIGHBOR_ADVERTISEMENT => Neighbor::LEN,
-            // Redirects are not followed: a host may do without (RFC 4861 §8.3 is a SHOULD).
+            #[cfg(feature = "ethernet")]
+            kind::REDIRECT if self.config.medium() == nd::Medium::Ethernet => nd::Redirect::LEN,
+            // There are no redirects on IEEE 802.15.4, where no prefix is on the link (RFC 6775 §1.4).
             _ => return None,
         };
         let Some((fixed, options)) = message.body.split_at_checked(fixed) else {
@@ -179,9 +195,9 @@ impl Ipv6<'_> {
             return None;
         };
         let options = Options::new(options);
-        let is_answer = message.kind == kind::NEIGHBOR_ADVERTISEMENT;
+        let of_target = matches!(message.kind, kind::NEIGHBOR_ADVERTISEMENT | kind::REDIRECT);
         let wanted =
-            if is_answer { option::TARGET_LINK_LAYER_ADDRESS } else { option::SOURCE_LINK_LAYER_ADDRESS };
+            if of_target { option::TARGET_LINK_LAYER_ADDRESS } else { option::SOURCE_LINK_LAYER_ADDRESS };
         let told = Told {
             header,
             fixed,
@@ -189,7 +205,7 @@ impl Ipv6<'_> {
             options,
             link: nd::link_layer_address(self.config.medium(), options.find(wanted).unwrap_or_default()),
         };
-        // RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2.
+        // RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2, §8.1.
         if told.target.is_multicast() || !options.are_valid() {
             self.malformed();
             return None;
@@ -217,6 +233,11 @@ impl Ipv6<'_> {
                 if told.flags() & Neighbor::SOLICITED == 0 || !header.destination.is_multicast() =>
             {
                 self.receive_neighbor_advertisement(cx, &told)
+            }
+            #[cfg(feature = "ethernet")]
+            kind::REDIRECT => {
+                self.receive_redirect(cx, &told);
+                None
             }
             _ => {
                 self.malformed();

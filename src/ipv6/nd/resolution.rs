@@ -3,10 +3,10 @@
 //! address detection (RFC 4861 §7, RFC 4862 §5.4).
 #![forbid(unsafe_code)]
 
-use super::{MAX_SOLICIT, Told};
+use super::{MAX_RTR_SOLICITATION_DELAY, MAX_SOLICIT, Told};
 use crate::address::Ip;
 use crate::bytes::Parts;
-use crate::ipv6::addresses::{ALL_NODES, AddressState, solicited_node};
+use crate::ipv6::addresses::{ALL_NODES, Address, AddressState, solicited_node};
 use crate::ipv6::errors::Problem;
 use crate::ipv6::event::{Arrival, Event};
 use crate::ipv6::link::{LinkAddress, LinkDestination};
@@ -17,6 +17,11 @@ use crate::ipv6::wire::icmpv6::{kind, unreachable};
 use crate::ipv6::wire::nd::{Medium, Neighbor};
 use crate::ipv6::{Context, Ipv6, Role};
 use crate::time::Instant;
+
+/// How far the check of an address has come, as [`State::probes`](super::State) counts it on Ethernet: the random wait is
+/// over that keeps nodes that start together apart; it has been asked for.
+const WAITED: u8 = 1;
+const SOLICITED: u8 = 2;
 
 impl Ipv6<'_> {
     /// Milliseconds for which a neighbour counts as reachable.
@@ -149,28 +154,51 @@ impl Ipv6<'_> {
 
     /// Somebody else has the address.
     fn duplicate(&mut self, ip: &Ip) -> Option<Event<'static>> {
+        self.end_check(Instant::ZERO, ip);
         self.addresses.find_mut(ip)?.state = AddressState::Duplicate;
-        self.begin_round(Instant::ZERO);
         Some(Event::AddressDuplicate(*ip))
     }
 
-    /// The next step of duplicate address detection, of one address after the other: one solicitation, and a second
-    /// without an answer (RFC 4862 §5.4, DupAddrDetectTransmits 1).
+    /// An address is not checked any more, though it be the one that was being checked.
+    pub(in crate::ipv6) fn end_check(&mut self, now: Instant, ip: &Ip) {
+        let entry = self.addresses.entries.get(usize::from(self.nd.registering));
+        let checked = matches!(entry, Some(Some(address)) if address.ip == *ip);
+        if checked && self.nd.probes == SOLICITED {
+            self.nd.probes = WAITED;
+            self.nd.round = now;
+        }
+    }
+
+    /// The next step of duplicate address detection, of one address after the other: a random wait before the first, then
+    /// for each one solicitation, and a second without an answer (RFC 4862 §5.4, DupAddrDetectTransmits 1).
     pub(super) fn detect_duplicate(&mut self, cx: &mut Context<'_>) {
-        let mut addresses = self.addresses.entries.iter_mut().flatten();
-        let Some(address) = addresses.find(|address| address.state == AddressState::Tentative) else {
+        let entries = &mut self.addresses.entries;
+        let tentative = |address: &Address| address.state == AddressState::Tentative;
+        let Some(place) = entries.iter().position(|entry| entry.as_ref().is_some_and(tentative)) else {
             self.begin_round(Instant::NEVER);
             return;
         };
-        if self.nd.probes == 0 {
-            let ip = address.ip;
-            self.nd.probes = 1;
-            self.nd.round = cx.now.after(self.retrans_timer());
-            self.solicit(cx, &ip, &Ip::UNSPECIFIED, &solicited_node(&ip));
-        } else {
-            address.state = AddressState::Preferred;
-            address.news = true;
-            self.begin_round(cx.now);
+        match self.nd.probes {
+            WAITED => {
+                let Some(&Some(Address { ip, .. })) = entries.get(place) else { return };
+                self.nd.registering = place as u8;
+                self.nd.probes = SOLICITED;
+                self.nd.round = cx.now.after(self.retrans_timer());
+                self.solicit(cx, &ip, &Ip::UNSPECIFIED, &solicited_node(&ip));
+            }
+            SOLICITED => {
+                let entry = entries.get_mut(usize::from(self.nd.registering)).and_then(Option::as_mut);
+                if let Some(address) = entry.filter(|address| tentative(address)) {
+                    address.state = AddressState::Preferred;
+                    address.news = true;
+                }
+                self.nd.probes = WAITED;
+                self.nd.round = cx.now;
+            }
+            _ => {
+                self.nd.probes = WAITED;
+                self.nd.round = cx.now.after(u64::from(cx.random.below(MAX_RTR_SOLICITATION_DELAY)));
+            }
         }
     }
 
@@ -197,9 +225,16 @@ impl Ipv6<'_> {
                 neighbour.probes = 1;
             }
             if neighbour.probes > MAX_SOLICIT {
-                self.neighbours.remove(&ip);
+                let tries = neighbour.probes - MAX_SOLICIT;
+                neighbour.probes += 1;
+                neighbour.until.set(cx.now.after(retrans_timer));
                 self.lose_router(cx.now, &ip);
-                if let Some(event) = self.give_up_held(cx, &ip) {
+                // Whoever is to be told may have to be asked for its link address first, which takes as long.
+                if !self.report_held(cx, &ip) && tries <= MAX_SOLICIT {
+                    continue;
+                }
+                self.neighbours.remove(&ip);
+                if let Some(event) = self.give_up_held(&ip) {
                     return Some(event);
                 }
                 continue;
@@ -207,7 +242,11 @@ impl Ipv6<'_> {
             neighbour.probes += 1;
             neighbour.until.set(cx.now.after(retrans_timer));
             let destination = if multicast { solicited_node(&ip) } else { ip };
-            if let Some(source) = self.addresses.source_for(&ip, cx.now).copied() {
+            // From the address to which the answers to what waits will come, if it is ours (RFC 4861 §7.2.2).
+            let prompting =
+                self.held.packet(&ip).and_then(|packet| packet.first_chunk()).map(|header| ends(header).0);
+            let source = prompting.filter(|source| self.addresses.is_own(source));
+            if let Some(source) = source.or_else(|| self.addresses.source_for(&ip, cx.now)).copied() {
                 self.solicit(cx, &ip, &source, &destination);
             }
         }
@@ -269,30 +308,34 @@ impl Ipv6<'_> {
         self.held.remove(next_hop);
     }
 
-    /// This neighbour did not say where it is: the sender of the packet that waited for it is told so (RFC 4861
-    /// §7.2.2). With an event, of which the packet is no part, if that is this node.
-    pub(super) fn give_up_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip) -> Option<Event<'static>> {
-        self.held.packet(next_hop)?;
+    /// This neighbour did not say where it is: the sender of the packet that waits for it is told so, if that is another
+    /// node (RFC 4861 §7.2.2). Whether that is done; not while the way to the sender is not known.
+    fn report_held(&mut self, cx: &mut Context<'_>, next_hop: &Ip) -> bool {
         // Nothing else can wait while the report leaves.
-        let mut held = core::mem::take(&mut self.held);
-        let packet = held.packet(next_hop).unwrap_or_default();
-        let problem = Problem::unreachable(unreachable::ADDRESS);
-        self.report(cx, &Arrival::default(), packet, problem);
-        let event = packet.split_first_chunk().and_then(|(header, rest)| {
-            let (source, destination) = ends(header);
-            let protocol = exthdr::pass(header[6], rest).0;
-            self.addresses.is_own(source).then_some(Event::Error {
-                reporter: *source,
-                kind: kind::DESTINATION_UNREACHABLE,
-                code: unreachable::ADDRESS,
-                parameter: 0,
-                destination: *destination,
-                protocol,
-                upper: &[],
-            })
+        let held = core::mem::take(&mut self.held);
+        let done = held.packet(next_hop).is_none_or(|packet| {
+            let problem = Problem::unreachable(unreachable::ADDRESS);
+            self.report(cx, &Arrival::default(), packet, problem)
         });
-        held.remove(next_hop);
         self.held = held;
+        done
+    }
+
+    /// Forgets the packet that waits for this neighbour: with an event, of which the packet is no part, if it is one of
+    /// ours.
+    fn give_up_held(&mut self, next_hop: &Ip) -> Option<Event<'static>> {
+        let (header, rest) = self.held.packet(next_hop)?.split_first_chunk()?;
+        let (source, destination) = ends(header);
+        let event = self.addresses.is_own(source).then_some(Event::Error {
+            reporter: *source,
+            kind: kind::DESTINATION_UNREACHABLE,
+            code: unreachable::ADDRESS,
+            parameter: 0,
+            destination: *destination,
+            protocol: exthdr::pass(header[6], rest).0,
+            upper: &[],
+        });
+        self.held.remove(next_hop);
         event
     }
 

@@ -175,6 +175,8 @@ impl Ipv6<'_> {
         let out = &mut message(self.buffer);
         out.put(&[self.config.hop_limit, 0, high, low, 0, 0, 0, 0, 0, 0, 0, 0])?;
         nd::put_link_layer_address(false, &self.config.link_address, out)?;
+        #[cfg(feature = "ethernet")]
+        self.nd.ethernet.put_mtu(out)?;
         let minutes = |until| left(now, until, MINUTE);
         for entry in self.nd.known.iter().filter(|entry| entry.is_of(index)) {
             let (prefix_len, until) = (entry.prefix_len, entry.until);

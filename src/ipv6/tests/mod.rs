@@ -7,13 +7,15 @@ mod ethernet;
 mod fragments;
 mod hostile;
 mod packets;
+mod redirects;
 mod registration;
 mod routing;
 mod rules;
 mod validity;
 
+use super::addresses::AddressState;
 use super::link::{Link, LinkAddress, LinkDestination};
-use super::neighbours::NeighbourState;
+use super::neighbours::{Neighbour, NeighbourState};
 use super::routing::{
     Encapsulation, Flow, NoRoute, NoRouting, Route, Routing, RoutingError, RoutingHeaderError,
 };

@@ -135,6 +135,9 @@ pub struct Redirect {
 }
 
 impl Redirect {
+    /// The length of the fixed part in bytes.
+    pub const LEN: usize = 36;
+
     /// Reads the fixed part and hands out the options.
     ///
     /// # Errors
@@ -158,7 +161,7 @@ impl Redirect {
 
     /// How many bytes the fixed part takes.
     pub const fn encoded_len(&self) -> usize {
-        36
+        Redirect::LEN
     }
 }
 
