@@ -176,38 +176,19 @@ const fn mode_under(context: &Context, [high, low]: [u64; 2], elided: u64) -> u3
     }
 }
 
-/// Writes `header` compressed. With `next_is_compressed` the next header field is elided, and a
-/// LOWPAN_NHC header must follow. The payload length is elided always.
-///
-/// # Errors
-/// [`Error::TooLarge`] without room ([`MAX_ENCODED`] always suffice); what was written is left
-/// for the caller to truncate. [`Error::Invalid`] when the version is not 6.
-#[cfg_attr(feature = "std", inline(always))]
-pub fn compress(
-    header: &[u8; IPV6_HEADER],
-    next_is_compressed: bool,
-    ends: Ends,
-    contexts: &Contexts<'_>,
-    out: &mut Writer<'_>,
-) -> Result<()> {
-    let [v, t, f, l, ..] = *header;
-    let class_and_label = u32::from_be_bytes([v, t, f, l]) ^ 0x6000_0000;
+/// Writes the encoding, context identifiers, and what stands in line of traffic class and flow label, for a header
+/// that begins with `word`.
+#[inline]
+fn put_encoding(mut base: u32, word: u32, out: &mut Writer<'_>) -> Result<()> {
+    if cfg!(feature = "std") && base <= 0xffff && word == 0x6000_0000 {
+        // The usual case, which comes out below as well, where it takes longer.
+        return out.u16(base as u16 | 0x1800);
+    }
+    let class_and_label = word ^ 0x6000_0000;
     if class_and_label >> 28 != 0 {
         return Err(Error::Invalid);
     }
-    let (source, destination) = addresses(header);
-    let from = Form::of(source, ends.source, true, contexts);
-    let to = Form::of(destination, ends.destination, false, contexts);
-    // The two bytes of the encoding, and the context identifiers above them.
-    let mut base = 0x6000 | u32::from(next_is_compressed) << 10 | from.0 << 4 | to.0;
     let ids = base >> 16;
-    let hop_limit = header[7];
-    base |= match u32::from(hop_limit) {
-        1 => 0x100,
-        64 => 0x200,
-        255 => 0x300,
-        _ => 0,
-    };
     // The traffic class, rotated, and the label, from the top down; and how many bytes that takes.
     let (mut line, mut count) = (0, 0);
     if class_and_label == 0 {
@@ -234,6 +215,37 @@ pub fn compress(
         out.u8((line >> 24) as u8)?;
         line <<= 8;
     }
+    Ok(())
+}
+
+/// Writes `header` compressed. With `next_is_compressed` the next header field is elided, and a
+/// LOWPAN_NHC header must follow. The payload length is elided always.
+///
+/// # Errors
+/// [`Error::TooLarge`] without room ([`MAX_ENCODED`] always suffice); what was written is left
+/// for the caller to truncate. [`Error::Invalid`] when the version is not 6.
+#[cfg_attr(feature = "std", inline(always))]
+pub fn compress(
+    header: &[u8; IPV6_HEADER],
+    next_is_compressed: bool,
+    ends: Ends,
+    contexts: &Contexts<'_>,
+    out: &mut Writer<'_>,
+) -> Result<()> {
+    let (source, destination) = addresses(header);
+    let from = Form::of(source, ends.source, true, contexts);
+    let to = Form::of(destination, ends.destination, false, contexts);
+    // The two bytes of the encoding, and the context identifiers above them.
+    let mut base = 0x6000 | u32::from(next_is_compressed) << 10 | from.0 << 4 | to.0;
+    let hop_limit = header[7];
+    base |= match u32::from(hop_limit) {
+        1 => 0x100,
+        64 => 0x200,
+        255 => 0x300,
+        _ => 0,
+    };
+    let [v, t, f, l, ..] = *header;
+    put_encoding(base, u32::from_be_bytes([v, t, f, l]), out)?;
     if !next_is_compressed {
         out.u8(header[6])?;
     }
