@@ -162,11 +162,8 @@ static void ping(uint32_t id, int is_down) {
     going_down = is_down;
     target = id;
     (is_down ? &down : &up)->sent++;
-    if (!from->joined || !to->joined) return;
-    if (mote_mesh_ping(from->mesh, &to->address, 0, 10000, bytes, &under_way) != MOTE_OK) {
-        under_way = 0;
-        return;
-    }
+    if (!from->joined || !to->joined || mote_mesh_ping(from->mesh, &to->address, 0, 10000, bytes, &under_way) != MOTE_OK) under_way = 0;
+    /* Time passes even where nothing could be sent. */
     do tool_check(mote_air_run(air, now() + (wanted.interval != 0 ? wanted.interval : 10)), "run");
     while (under_way != 0);
 }
@@ -192,7 +189,7 @@ static summary summarise(void) {
         mote_air_place p = { MOTE_AIR_PLACE_INIT };
         tool_check(mote_air_get_place(air, i, &p), "place");
         all.frames += s.mac_transmissions;
-        all.control += (uint64_t)s.rpl_dio_sent + s.rpl_dao_sent + s.rpl_dis_sent;
+        all.control += (uint64_t)s.rpl_dio_sent + s.rpl_dao_sent + s.rpl_dao_ack_sent + s.rpl_dis_sent;
         all.switches += s.rpl_parent_switches;
         all.duty += (double)p.transmit / (double)(p.transmit + p.receive + p.sleep + 1) / wanted.nodes;
         if (p.hops != UINT32_MAX && p.hops > all.depth) all.depth = p.hops;
@@ -226,7 +223,7 @@ static void print_json(double converged) {
     summary all = summarise();
     fprintf(out, "{\"nodes\":%u,\"topology\":\"%s\",\"mode\":\"%s\",\"objective\":\"%s\",\"loss_percent\":%g,\"seed\":%u,\n", wanted.nodes,
             wanted.topology, wanted.mode, wanted.objective, wanted.loss, wanted.seed);
-    fprintf(out, " \"joined\":%u,\"complete\":%u,\"convergence_s\":%.1f,\"depth\":%.0f,\n", all.joined, complete, converged, all.depth);
+    fprintf(out, " \"joined\":%u,\"complete\":%u,\"convergence_s\":%.1f,\"depth\":%.0f,\n", all.joined, complete + 1, converged, all.depth);
     fprintf(out, " \"down\":{\"sent\":%lu,\"answered\":%lu,\"mean_ms\":%.1f,\"worst_ms\":%lu},\n", down.sent, down.answered, mean(&down), down.worst);
     fprintf(out, " \"up\":{\"sent\":%lu,\"answered\":%lu,\"mean_ms\":%.1f,\"worst_ms\":%lu},\n", up.sent, up.answered, mean(&up), up.worst);
     fprintf(out, " \"frames\":%llu,\"rpl_messages\":%llu,\"parent_switches\":%llu,\"transmit_share\":%.6f,\n", (unsigned long long)all.frames,
@@ -257,7 +254,7 @@ static void draw(void) {
     }
     snprintf(title, sizeof title, "%u nodes, %s, %s mode, %s", wanted.nodes, wanted.topology, wanted.mode,
              strcmp(wanted.objective, "of0") == 0 ? "OF0" : strcmp(wanted.objective, "mrhof") == 0 ? "MRHOF" : wanted.objective);
-    snprintf(subtitle, sizeof subtitle, "%g %% of the frames lost on each link; %.1f %% of the pings answered down, %.1f %% up; %.0f hops at most", wanted.loss, share(&down),
+    snprintf(subtitle, sizeof subtitle, "%g %% of the frames lost on each link; %.1f %% of the pings answered down, %.1f %% up; at least %.0f hops to the farthest", wanted.loss, share(&down),
              share(&up), summarise().depth);
     picture_draw(out, title, subtitle, nodes, wanted.nodes, links, links_count);
     close_output(out, wanted.svg);
@@ -337,12 +334,12 @@ int main(int argc, char **argv) {
         ping(i, 0);
     }
     summary all = summarise();
-    printf("down:     %lu of %lu pings answered (%.2f %%), %.0f ms on average, %lu ms at worst\n", down.answered, down.sent, share(&down), mean(&down), down.worst);
-    printf("up:       %lu of %lu pings answered (%.2f %%), %.0f ms on average, %lu ms at worst\n", up.answered, up.sent, share(&up), mean(&up), up.worst);
+    printf("down:     %lu of %lu pings answered (%.2f %%), %.0f ms there and back on average, %lu ms at worst\n", down.answered, down.sent, share(&down), mean(&down), down.worst);
+    printf("up:       %lu of %lu pings answered (%.2f %%), %.0f ms there and back on average, %lu ms at worst\n", up.answered, up.sent, share(&up), mean(&up), up.worst);
     printf("control:  %llu RPL messages (%.1f per node and minute), %llu parent switches\n", (unsigned long long)all.control,
            (double)all.control * 60000 / (double)now() / wanted.nodes, (unsigned long long)all.switches);
-    printf("air:      %llu frames, each node sends %.3f %% of the time\n", (unsigned long long)all.frames, all.duty * 100);
-    printf("depth:    %.0f hops at most\n", all.depth);
+    printf("air:      %llu frames, a node sends %.3f %% of the time on average\n", (unsigned long long)all.frames, all.duty * 100);
+    printf("depth:    at least %.0f hops to the farthest node\n", all.depth);
     printf("memory:   %lu bytes for a router's mesh, %lu for its node\n", (unsigned long)mesh_size, (unsigned long)node_size);
     if (wanted.json != NULL) print_json(converged);
     if (wanted.svg != NULL) draw();

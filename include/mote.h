@@ -3197,6 +3197,10 @@ typedef struct mote_mesh_statistics {
      * RPL: neighbours or routes refused as a table is full.
      */
     uint32_t rpl_table_full;
+    /**
+     * RPL: DAO-ACKs sent.
+     */
+    uint32_t rpl_dao_ack_sent;
 } mote_mesh_statistics;
 
 /**

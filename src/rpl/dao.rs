@@ -7,7 +7,7 @@ use super::dodag::{ADVERTISE, Dodag, LEAVE, Membership, REFRESH, tell};
 use super::neighbours::interface_identifier;
 use super::routes::{self, mark};
 use super::wire::{Dao, DaoAck, INFINITE_RANK, Options, Target, Transit, code, is_local_instance};
-use super::{MAX_BODY, Mode, Node, RplContext, lollipop, transmit};
+use super::{MAX_BODY, Mode, Node, RplContext, count, lollipop, transmit};
 use crate::address::Ip;
 use crate::backoff::{Backoff, Jitter, Policy};
 use crate::bytes::Writer;
@@ -299,6 +299,7 @@ impl Node<'_> {
         if ack.emit(&mut out).is_err() {
             return;
         }
+        count(&mut self.statistics.dao_ack_sent);
         self.send_within(cx, dodag, to, code::DAO_ACK, out.written());
     }
 
@@ -364,7 +365,7 @@ impl Node<'_> {
             Err(error) => {
                 if error == Error::State {
                     // A DAO came from the preferred parent: it is below us, or we are below it.
-                    super::count(&mut self.statistics.loops);
+                    count(&mut self.statistics.loops);
                     self.reselect = true;
                     dodag.dtsn = lollipop::next(dodag.dtsn);
                     if let Some(parent) = self.parent(dodag) {

@@ -201,6 +201,8 @@ pub struct Statistics {
     pub forwarding_errors: u16,
     /// Loops seen through a DAO from the own parent.
     pub loops: u16,
+    /// DAO-ACKs sent.
+    pub dao_ack_sent: u16,
 }
 
 /// An own address or prefix that is advertised downward.

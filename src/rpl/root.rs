@@ -52,11 +52,12 @@ impl Rpl<'_> {
         {
             return Err(Error::Invalid);
         }
-        let member = |dodag: &Dodag| dodag.instance == config.instance && dodag.is_member();
+        let member = |dodag: &Dodag| dodag.is_meant(instance, None);
         if self.dodags.iter().any(member) {
             return Err(Error::State);
         }
-        let free = |dodag: &Dodag| dodag.membership == Membership::None || dodag.id == id;
+        let free =
+            |dodag: &Dodag| dodag.membership == Membership::None || dodag.is_meant(instance, Some(&id));
         let index = self.dodags.iter().position(free).ok_or(Error::Full)?;
         let entry = self.dodags.get_mut(index).ok_or(Error::Full)?;
         entry.clear();
@@ -68,7 +69,7 @@ impl Rpl<'_> {
         }
         entry.take_root(&id);
         entry.version = lollipop::fresh(cx.random);
-        entry.instance = config.instance;
+        entry.instance = instance;
         entry.preference = config.preference & 7;
         entry.grounded = config.grounded;
         entry.configured = true;

@@ -109,11 +109,12 @@ impl Rpl<'_> {
         })
     }
 
-    /// The rank of the neighbour behind a link, and whether it is a preferred parent.
+    /// The rank of the neighbour behind a link, and whether it is a preferred parent; in whichever instance it is one.
     pub(crate) fn neighbour(&self, link: LinkAddress) -> Option<(u16, bool)> {
         let iid = link.interface_identifier();
-        let known = self.node.neighbours.iter().find(|entry| entry.owner != 0 && entry.iid == iid);
-        known.map(|entry| (entry.rank, entry.parent))
+        let known = self.node.neighbours.iter().filter(|entry| entry.owner != 0 && entry.iid == iid);
+        let known = known.max_by_key(|entry| entry.parent)?;
+        Some((known.rank, known.parent))
     }
 
     /// The downward routes known.
@@ -134,5 +135,42 @@ impl Rpl<'_> {
     /// Whether this node can send packets: joined, or root.
     pub fn is_joined(&self) -> bool {
         self.dodags.iter().any(super::Dodag::is_usable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::{Configuration, Dio, code};
+    use super::super::{ALL_RPL_NODES, Config, RplContext};
+    use super::*;
+    use crate::bytes::Writer;
+    use crate::ipv6::routing::{ControlMessage, ControlPlane};
+    use crate::random::Sequence;
+    use crate::time::Instant;
+
+    struct Nowhere;
+
+    impl ControlPlane for Nowhere {
+        fn send(&mut self, _: &ControlMessage<'_>) -> crate::status::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_link_is_that_of_a_parent_in_whichever_instance_it_is_one() {
+        let config = Config::default();
+        let mut memory = vec![0; Rpl::plan(&config).bytes()];
+        let link = LinkAddress::Short;
+        let mut rpl = Rpl::new(&mut memory, &config, &link(1).link_local()).unwrap();
+        for (instance, from, rank) in [(0, 2, 128), (0, 3, 200), (1, 3, 128)] {
+            let mut body = [0; 40];
+            let mut out = Writer::new(&mut body);
+            let dodag_id = Ip::v6([0xfd00, 0, 0, 0, 0, 0, 0, 9]);
+            Dio { instance, version: 240, rank, mode: 2, dodag_id, ..Dio::default() }.emit(&mut out).unwrap();
+            Configuration::default().emit(&mut out).unwrap();
+            let cx = &mut RplContext { now: Instant(1), transport: &mut Nowhere, random: &mut Sequence(1) };
+            rpl.receive(cx, &link(from).link_local(), &ALL_RPL_NODES, code::DIO, &body);
+        }
+        assert_eq!([1, 2, 3].map(|it| rpl.neighbour(link(it))), [None, Some((128, true)), Some((128, true))]);
     }
 }

@@ -329,3 +329,18 @@ fn children_are_asked_though_forged_packets_have_used_up_the_resets() {
     let asked = last_dtsn(&bench.run(7_200_000)).unwrap();
     assert_eq!(asked, mote::lollipop::next(before));
 }
+
+/// §5: one address may be the root of several instances.
+#[test]
+fn a_root_of_one_instance_may_become_that_of_another() {
+    let mut bench = Bench::new(&Config::default());
+    let mut root = root_config(1, Mode::Storing);
+    for instance in [0, 9, 0x81] {
+        root.instance = instance;
+        bench.with(|rpl, cx| rpl.start_root(cx, &root)).unwrap();
+    }
+    let instances: Vec<_> =
+        bench.rpl.dodags().filter(|dodag| dodag.root).map(|dodag| dodag.instance).collect();
+    assert_eq!(instances, [0, 9, 0x81]);
+    assert_eq!(bench.with(|rpl, cx| rpl.start_root(cx, &root)), Err(Error::State));
+}

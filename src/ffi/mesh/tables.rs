@@ -161,6 +161,8 @@ pub struct mote_mesh_statistics {
     pub rpl_rank_errors: u32,
     /// RPL: neighbours or routes refused as a table is full.
     pub rpl_table_full: u32,
+    /// RPL: DAO-ACKs sent.
+    pub rpl_dao_ack_sent: u32,
 }
 
 // SAFETY: `repr(C)`, `size` first, integers.
@@ -357,6 +359,7 @@ pub unsafe extern "C" fn mote_mesh_get_statistics(
         shown.rpl_parent_switches = counted.rpl.parent_switches.into();
         shown.rpl_rank_errors = counted.rpl.rank_errors.into();
         shown.rpl_table_full = counted.rpl.table_full.into();
+        shown.rpl_dao_ack_sent = counted.rpl.dao_ack_sent.into();
         Some(())
     };
     // SAFETY: passed on to the caller of this function.
