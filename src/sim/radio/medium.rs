@@ -243,7 +243,7 @@ impl<N: Node, W: std::io::Write> Air<N, W> {
             flight.len = 0;
         }
         let (energy, carriers) = (tuner.energy, core::mem::take(&mut tuner.carriers));
-        let generation = tuner.generation + 1;
+        let generation = tuner.generation.wrapping_add(1);
         *tuner = Tuner::new(self.capabilities);
         (tuner.energy, tuner.carriers) = (energy, carriers);
         (tuner.generation, tuner.changed, tuner.now) = (generation, self.now, self.now);
@@ -339,7 +339,9 @@ impl<N: Node, W: std::io::Write> Air<N, W> {
                     self.transmitted(id, TransmitStatus::NoAck);
                 }
             }
-            What::BeginAck(id, sequence, life) if self.stations[id].life == life => {
+            What::BeginAck(id, sequence, life)
+                if self.stations[id].life == life && self.stations[id].tuner.is_acknowledging =>
+            {
                 self.take_off(id, &immediate_ack(sequence, false), true);
             }
             What::End(flight) => self.land(flight),
@@ -486,6 +488,10 @@ impl<N: Node, W: std::io::Write> Air<N, W> {
         let tuner = &mut self.stations[from].tuner;
         if is_ack {
             tuner.is_acknowledging = false;
+            return;
+        }
+        if tuner.phase != Phase::Sending {
+            // It was switched off meanwhile.
             return;
         }
         let asks = frame.first().is_some_and(|control| control & 0x20 != 0);

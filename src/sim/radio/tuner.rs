@@ -146,7 +146,10 @@ impl Radio for Tuner {
         self.account(self.now);
         self.is_on = on;
         if !on {
+            // Neither what is received nor what waits to be sent has an end.
             self.reception = None;
+            (self.phase, self.is_loaded, self.is_acknowledging) = (Phase::Idle, false, false);
+            self.generation = self.generation.wrapping_add(1);
         }
         Ok(())
     }
