@@ -172,9 +172,10 @@ impl Node<'_> {
             let is_parent = slot == usize::from(dodag.preferred);
             let mut meant = is_parent;
             if farewell {
-                // It may have become the parent again.
-                meant = entry.left && entry.owner == dodag.owner && !is_parent;
-                entry.left &= entry.owner != dodag.owner;
+                // It may have become the parent again, or speak of another DODAG by now.
+                let here = entry.instance == dodag.instance;
+                meant = entry.left && here && !is_parent;
+                entry.left &= !here;
             }
             if meant {
                 self.statistics.dao_sent = self.statistics.dao_sent.wrapping_add(1);

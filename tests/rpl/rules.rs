@@ -344,3 +344,22 @@ fn a_root_of_one_instance_may_become_that_of_another() {
     assert_eq!(instances, [0, 9, 0x81]);
     assert_eq!(bench.with(|rpl, cx| rpl.start_root(cx, &root)), Err(Error::State));
 }
+
+/// A parent that has gone to another DODAG without us is no parent that waits to be told: its place can be had.
+#[test]
+fn a_former_parent_in_another_dodag_gives_its_place_up() {
+    let mut bench = Bench::new(&Config { neighbours: 2, ..Config::default() });
+    bench.hear(0, Mode::Storing, 128, 240);
+    bench.with(|rpl, cx| rpl.add_target(cx, &address(1), 128, false)).unwrap();
+    bench.hear(5, Mode::Storing, 200, 240);
+    bench.run(2_000);
+    bench.receive(0, code::DIO, &stray(9, 0));
+    assert_eq!(parent(&bench), Some(link(5).link_local()));
+    for _ in 0..600 {
+        let sent = bench.run(100);
+        acknowledge(&mut bench, &sent, 0);
+    }
+    bench.hear(6, Mode::Storing, 64, 240);
+    let known: Vec<_> = bench.rpl.neighbours().map(|neighbour| neighbour.address).collect();
+    assert_eq!(known, [link(6), link(5)].map(|link| link.link_local()));
+}
