@@ -554,6 +554,24 @@ fn a_full_queue_refuses_or_gives_up_its_oldest_qos_0() {
     assert!(rig.sent().iter().all(|packet| packet[0] == 0x32));
 }
 
+/// What would find no room even without them costs no message of QoS 0.
+#[test]
+fn nothing_is_given_up_for_what_is_refused_all_the_same() {
+    let small = Config { queue_bytes: 200, drop_oldest: true, ..config(Version::V5) };
+    let mut rig = Rig::new(small);
+    rig.publish("topic", 1, &[1; 20]);
+    for _ in 0..3 {
+        rig.publish("topic", 0, &[0; 20]);
+    }
+    // More than the queue, more than is beside the message of QoS 1, and more than that when those given up are yet to be reported.
+    for size in [1000, 140, 100] {
+        assert_eq!(rig.try_publish("topic", 0, &vec![2; size]), Err(Error::Full), "{size}");
+        assert_eq!(rig.take(), [], "{size}");
+    }
+    rig.publish("topic", 0, &[2; 84]);
+    assert_eq!(rig.take().len(), 3);
+}
+
 #[test]
 fn a_blocked_stream_loses_nothing() {
     for version in BOTH {

@@ -368,6 +368,94 @@ fn a_message_in_parts_is_wanted_again_after_a_restart() {
     }
 }
 
+/// A store that cannot remove a message would bring it back: it is not given up then, and the application hears so.
+#[test]
+fn what_the_store_cannot_remove_is_not_cancelled() {
+    let mut rig = Rig::with_store(persistent(Version::V5), Memory::default());
+    let operation = rig.publish("a", 1, b"x").unwrap();
+    let store = rig.store.as_mut().unwrap();
+    store.fails_at = Some(store.changes);
+    assert_eq!(rig.with(|client, cx| client.cancel(cx, operation)), Err(Error::Io));
+    rig.poll();
+    assert_eq!((rig.take(), rig.client.pending()), (vec![], 1));
+    rig.with(|client, cx| client.cancel(cx, operation)).unwrap();
+    let store = rig.store.unwrap();
+    assert_eq!(store.records.len(), 1, "only the session is left");
+}
+
+/// The server has nothing of a message of which it got a part: once that is cancelled there is nothing to bring to its end.
+#[test]
+fn of_a_message_that_was_never_sent_whole_nothing_is_left_with_the_server() {
+    for version in BOTH {
+        let mut rig = Rig::with_store(persistent(version), Memory::default()).connected();
+        let publication = Publication { topic: "big", qos: 2, ..Publication::default() };
+        let operation = rig.with(|client, cx| client.publish_begin(cx, &publication, 100)).unwrap();
+        rig.poll();
+        assert_eq!(rig.with(|client, cx| client.publish_chunk(cx, operation, &[7; 99])), Ok(99));
+        rig.reconnect();
+        rig.connack(true, &[]);
+        rig.with(|client, cx| client.cancel(cx, operation)).unwrap();
+        rig.poll();
+        assert_eq!(rig.client.pending(), 0);
+        assert_eq!(rig.store.unwrap().records.len(), 1, "only the session is left");
+    }
+}
+
+/// A message of QoS 2 in parts that the server may have had whole over an earlier connection: its identifier is not free before
+/// PUBCOMP has come, which is no affair of the application that has given the message up.
+#[test]
+fn what_the_server_may_have_is_brought_to_its_end_after_it_was_cancelled() {
+    for (version, restart) in BOTH.into_iter().flat_map(|version| [(version, false), (version, true)]) {
+        for kept in [true, false] {
+            let mut rig = Rig::with_store(persistent(version), Memory::default()).connected();
+            let publication = Publication { topic: "big", qos: 2, ..Publication::default() };
+            let operation = rig.with(|client, cx| client.publish_begin(cx, &publication, 100)).unwrap();
+            rig.poll();
+            assert_eq!(rig.with(|client, cx| client.publish_chunk(cx, operation, &[7; 100])), Ok(100));
+            rig.reconnect();
+            rig.connack(true, &[]);
+            rig.take();
+            let store = rig.store.as_mut().unwrap();
+            store.fails_at = Some(store.changes);
+            assert_eq!(rig.with(|client, cx| client.cancel(cx, operation)), Err(Error::Io));
+            rig.with(|client, cx| client.cancel(cx, operation)).unwrap();
+            rig.poll();
+            let broken = Seen::Disconnected { error: Error::Cancelled, reason: 0, retry: true };
+            let error = Some(Error::Cancelled);
+            let cancelled = Seen::Ended { operation: operation.raw(), error, reason: 0, reasons: vec![] };
+            assert_eq!(rig.take(), [broken, cancelled]);
+            assert_eq!(rig.client.pending(), 1);
+            assert_eq!(rig.with(|client, cx| client.cancel(cx, operation)), Err(Error::Stale));
+            if restart {
+                rig = Rig::with_store(persistent(version), rig.store.unwrap());
+            } else {
+                rig.wire.out.clear();
+                rig.until_due();
+            }
+            let behind = rig.publish("small", 2, b"waits");
+            rig.handshake();
+            rig.connack(kept, &[]);
+            let sent = rig.sent();
+            // 3.1.1 sends again what the server has lost.
+            if kept || version == Version::V311 {
+                assert_eq!(types(&sent), [6, 3]);
+                assert_eq!(sent[0], [0x62, 2, 0, 1]);
+                rig.ack(PacketType::Pubrec, 1, 0);
+                assert_eq!(rig.sent(), [[0x62, 2, 0, 1]]);
+                rig.ack(PacketType::Pubcomp, 1, 0);
+            } else {
+                assert_eq!(types(&sent), [3]);
+            }
+            assert_eq!(rig.take(), [Seen::Connected(kept)], "of that nothing is said any more");
+            rig.ack(PacketType::Pubrec, 2, 0);
+            rig.ack(PacketType::Pubcomp, 2, 0);
+            assert_eq!(rig.take(), [ended(behind)]);
+            assert_eq!(rig.client.pending(), 0);
+            assert_eq!(rig.store.unwrap().records.len(), 1, "only the session is left");
+        }
+    }
+}
+
 #[test]
 fn publishing_before_connecting_spares_what_the_store_holds() {
     let mut rig = Rig::with_store(persistent(Version::V5), Memory::default());
@@ -578,6 +666,39 @@ fn receipts_of_a_session_lost_unnoticed_do_not_count() {
             let records: Vec<_> = rig.store.unwrap().records.into_keys().map(|key| key.1).collect();
             assert_eq!(records, [0, 0x8000_0001, 0x8000_0002], "the old ones are gone from the store");
         }
+    }
+}
+
+/// What was released over this connection is not left over while its PUBCOMP waits, and takes no place from what the server counts:
+/// its quota has begun anew (5.0 section 4.9).
+#[test]
+fn a_pubcomp_that_waits_does_not_give_way() {
+    let config = Config { receive_maximum: 2, ..persistent(Version::V5) };
+    for released in [&[11][..], &[11, 12]] {
+        let mut rig = Rig::with_store(config, Memory::default()).connected();
+        for id in [11, 12] {
+            rig.deliver("t", 2, id, false, b"old");
+        }
+        rig.sent();
+        rig.reconnect();
+        rig.connack(true, &[]);
+        rig.take();
+        // Nothing is answered in the midst of a message.
+        rig.wire.window = 100;
+        rig.publish("up", 0, &[0; 1000]);
+        for id in released {
+            rig.ack(PacketType::Pubrel, *id, 0);
+        }
+        for id in [1, 2] {
+            rig.deliver("t", 2, id, false, b"new");
+        }
+        assert_eq!(rig.messages(), [b"new", b"new"]);
+        rig.wire.window = usize::MAX;
+        rig.tell(StreamEvent::Writable);
+        let answers = rig.sent()[1..].to_vec();
+        let mut wanted: Vec<_> = released.iter().map(|id| vec![0x70, 2, 0, *id as u8]).collect();
+        wanted.extend([vec![0x50, 2, 0, 1], vec![0x50, 2, 0, 2]]);
+        assert_eq!(answers, wanted);
     }
 }
 

@@ -19,7 +19,6 @@ struct Open {
     qos: u8,
     /// What is published; nothing for SUBSCRIBE and UNSUBSCRIBE.
     payload: Option<Vec<u8>>,
-    in_parts: bool,
 }
 
 struct Storm {
@@ -184,7 +183,7 @@ impl Storm {
             Ok(operation) => {
                 self.accepted.push((qos, payload.clone()));
                 if let Some(operation) = operation {
-                    let open = Open { qos, payload: Some(payload), in_parts };
+                    let open = Open { qos, payload: Some(payload) };
                     assert!(self.open.insert(operation.raw(), open).is_none(), "a number twice");
                 }
             }
@@ -202,7 +201,7 @@ impl Storm {
         let list = [subscription];
         let result = self.rig.with(|client, cx| client.subscribe(cx, &list, Properties::EMPTY));
         if let Ok(operation) = result {
-            let open = Open { qos: 0, payload: None, in_parts: false };
+            let open = Open { qos: 0, payload: None };
             assert!(self.open.insert(operation.raw(), open).is_none(), "a number twice");
         }
         self.rig.poll();
@@ -222,14 +221,6 @@ impl Storm {
         let Some(operation) = self.open.keys().nth(index).and_then(|raw| Operation::from_raw(*raw)) else {
             return;
         };
-        // The server may have had one in parts whole, and then keeps its identifier.
-        if self.open[&operation.raw()].in_parts {
-            return;
-        }
-        // What the store cannot remove would come back with the device, as documented.
-        if let Some(store) = &mut self.rig.store {
-            (store.fails_at, store.power_fails_at) = (None, None);
-        }
         let _ = self.rig.with(|client, cx| client.cancel(cx, operation));
         self.rig.poll();
     }

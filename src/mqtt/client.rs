@@ -58,6 +58,11 @@ pub(super) mod kind {
     pub(crate) const RELEASE_DUE: u32 = 0x8000_0000;
     /// Sent before over an earlier connection: DUP.
     pub(crate) const REPEATED: u32 = 0x4000_0000;
+    /// Sent whole, over this connection or an earlier one; after a restart that is not known, and counts as so.
+    pub(crate) const WHOLE: u32 = 0x2000_0000;
+    /// The application has cancelled it, and, unless it is marked as ended, has been told so; with the server it is yet to be
+    /// brought to its end.
+    pub(crate) const GIVEN_UP: u32 = 0x1000_0000;
     // Kinds of records among the names.
     /// A subscription: `key` is the cookie, `time` the subscription identifier, the flags are
     /// the options, the identifier is that of the SUBSCRIBE under way for it. Behind the filter and
@@ -363,7 +368,7 @@ impl<'m> Client<'m> {
         &self.statistics
     }
 
-    /// How many operations have not ended.
+    /// How many operations have not ended, those included that were cancelled and are yet to be brought to their end with the server.
     pub fn pending(&self) -> usize {
         let (mut count, mut last) = (0, None);
         while let Some(at) = self.queue.next(last, 0, 0) {

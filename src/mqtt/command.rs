@@ -3,15 +3,16 @@
 #![forbid(unsafe_code)]
 
 use super::client::{
-    ALIASES, AUTH, Client, Context, DEFERRED, FILTERS, STREAM, State, flag, from_seconds, is_stream, kind,
-    mark, receipt, units,
+    AUTH, Client, Context, DEFERRED, FILTERS, STREAM, State, flag, from_seconds, is_stream, kind, mark,
+    receipt, units,
 };
 use super::event::{Message, Operation, Token};
-use super::log::{At, HEADER, Log};
+use super::log::{At, HEADER};
+use super::names::{self, Subscription};
 use super::send::{HEAD, Request, request_type};
 use super::topic;
 use super::wire::property::id;
-use super::wire::{Filter, INVALID, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX};
+use super::wire::{INVALID, PacketType, Properties, Property, Reason, Side, Sink, V5, VARIABLE_MAX};
 use crate::status::{Error, Result};
 
 /// How long the server has to close its direction after DISCONNECT, in milliseconds.
@@ -35,15 +36,6 @@ pub struct Publication<'a> {
 /// What a request has in place of a message.
 static NOTHING: Publication =
     Publication { topic: "", qos: 0, retain: false, payload: &[], properties: Properties::EMPTY };
-
-/// One subscription to be made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Subscription<'a> {
-    /// Topic Filter and Subscription Options.
-    pub filter: Filter<'a>,
-    /// Comes back with each message that the filter matches.
-    pub cookie: u32,
-}
 
 impl Client<'_> {
     /// Connects, and stays connected as far as the configuration says. Ends with
@@ -166,21 +158,29 @@ impl Client<'_> {
 
     /// Gives up an operation that has not been sent. It ends with [`Error::Cancelled`].
     ///
-    /// A message given in parts can be given up in their midst; that breaks the connection.
+    /// A message given in parts can be given up in their midst; that breaks the connection. One of QoS 2 that may have been sent
+    /// whole over an earlier connection keeps its packet identifier until the server is done with it, of which nothing is said.
     ///
     /// # Errors
-    /// [`Error::Stale`] when there is none, [`Error::State`] when it is under way.
-    pub fn cancel(&mut self, _: &mut Context, operation: Operation) -> Result<()> {
-        let at = self.queue.with_key(flag::ENDED, 0, operation.raw()).ok_or(Error::Stale)?;
+    /// [`Error::Stale`] when there is none, [`Error::State`] when it is under way, or what the store says, which would bring
+    /// it back: it is not given up then.
+    pub fn cancel(&mut self, cx: &mut Context, operation: Operation) -> Result<()> {
+        let mask = flag::ENDED | kind::GIVEN_UP;
+        let at = self.queue.with_key(mask, 0, operation.raw()).ok_or(Error::Stale)?;
         let word = self.queue.word(at);
-        if word & flag::SENT != 0 {
-            if !is_stream(word) || self.under_way() != Some(at) {
-                return Err(Error::State);
-            }
+        let sent = word & flag::SENT != 0;
+        if sent && (!is_stream(word) || self.under_way() != Some(at)) {
+            return Err(Error::State);
+        }
+        // The server may have it, from an earlier connection.
+        let whole = sent && word & kind::WHOLE != 0 && word & flag::QOS == flag::QOS_2;
+        if whole { self.give_up(cx, at) } else { self.drop_kept(cx, at) }?;
+        self.end(at, Some(Error::Cancelled));
+        self.queue.mark(at, 0, if whole { word & flag::ID } else { 0 });
+        if sent {
             self.sending.active = false;
             self.output.refused = Some(Error::Cancelled);
         }
-        self.end(at, Some(Error::Cancelled));
         Ok(())
     }
 
@@ -304,15 +304,24 @@ impl Client<'_> {
     /// Makes room in the queue, at the cost of QoS 0 messages if the configuration says so.
     #[inline(never)]
     fn make_room(&mut self, count: usize) -> Result<()> {
-        loop {
-            let result = self.queue.make_room(count);
-            if result.is_ok() || !self.config.drop_oldest {
-                return result;
-            }
-            // Not the one that is half sent.
-            let found = self.queue.first(kind::CLASS | flag::QOS | flag::SENT | flag::ENDED, 0);
-            self.end(found.ok_or(Error::Full)?, Some(Error::Full));
+        let result = self.queue.make_room(count);
+        if result.is_ok() || !self.config.drop_oldest {
+            return result;
         }
+        // Not the one that is half sent.
+        let may_go = kind::CLASS | flag::QOS | flag::SENT | flag::ENDED;
+        // None goes if all of them would not be enough. A header stays until the application is told.
+        let (mut gain, mut last) = (0, None);
+        while let Some(at) = self.queue.next(last, may_go, 0) {
+            last = Some(at);
+            gain += self.queue.size(at) - HEADER;
+        }
+        self.queue.make_room(count.saturating_sub(gain))?;
+        while self.queue.make_room(count).is_err() {
+            let oldest = self.queue.first(may_go, 0).ok_or(Error::Full)?;
+            self.end(oldest, Some(Error::Full));
+        }
+        Ok(())
     }
 
     /// Subscribes. The filters with their cookies are remembered, so that messages find their
@@ -359,7 +368,7 @@ impl Client<'_> {
         if FILTERS && kind == kind::SUBSCRIBE {
             let request = Request::new(self.queue.body(at), self.is_v5(), kind);
             let packet_id = self.queue.word(at) & flag::ID;
-            let remembered = remember(&mut self.names, request, list, packet_id);
+            let remembered = names::remember(&mut self.names, request, list, packet_id);
             remembered.inspect_err(|_| self.queue.remove(at))?;
         }
         self.marks |= mark::REQUESTS;
@@ -479,52 +488,4 @@ impl Client<'_> {
         }
         0
     }
-}
-
-/// Makes room among the names, if need be at the cost of our own topic aliases, which only save bytes.
-///
-/// # Errors
-/// [`Error::Full`].
-#[inline(never)]
-pub(super) fn make_room_for_names(names: &mut Log, count: usize) -> Result<()> {
-    if ALIASES && names.make_room(count).is_err() {
-        names.remove_all(kind::MASK, kind::ALIAS_OUT);
-    }
-    names.make_room(count)
-}
-
-/// Notes the filters of a SUBSCRIBE among the names, each with its properties and its identifier: all of them, or none
-/// without room. One that is there already changes in its place, for handlers are told in this order, perhaps just now.
-///
-/// # Errors
-/// [`Error::Full`].
-fn remember(names: &mut Log, mut request: Request, list: &[Subscription], packet_id: u32) -> Result<()> {
-    let properties = request.properties;
-    // Without properties the record ends with the filter.
-    let behind = if properties.is_empty() { 0 } else { 1 + properties.len() };
-    let named = |names: &Log, filter| names.named(kind::MASK, kind::FILTER, filter);
-    let mut room = 0;
-    for Subscription { filter, .. } in list {
-        let filter = filter.filter.as_bytes();
-        let there = named(names, filter).map_or(0, |name| names.size(name));
-        room += (HEADER + filter.len() + behind).saturating_sub(there);
-    }
-    make_room_for_names(names, room)?;
-    let identifier = Properties::Encoded(properties).number(id::SUBSCRIPTION_IDENTIFIER).unwrap_or(0);
-    for Subscription { cookie, .. } in list {
-        let Some((filter, options)) = request.next() else { break };
-        let name = named(names, filter).unwrap_or_else(|| names.push(kind::FILTER, 0, 0, 0));
-        names.resize(name, filter.len() + behind);
-        let mut sink = Sink::new(names.body_mut(name));
-        sink.put(filter);
-        if V5 {
-            sink.u8(0);
-            sink.put(properties);
-        }
-        let clear = kind::ASKED | flag::OPTIONS | flag::ID;
-        names.mark(name, clear, u32::from(options) << flag::SHIFT | packet_id);
-        names.set_key(name, *cookie);
-        names.set_time(name, identifier);
-    }
-    Ok(())
 }

@@ -63,8 +63,10 @@ impl Client<'_> {
             self.marks &= !mark::ENDED;
             return false;
         };
-        // It is not to come back after a restart. If the store fails, it does, once more.
-        let _ = self.drop_kept(cx, at);
+        if self.queue.word(at) & kind::GIVEN_UP == 0 {
+            // It is not to come back after a restart. If the store fails, it does, once more.
+            let _ = self.drop_kept(cx, at);
+        }
         let error = Error::from_code(-(self.queue.time(at) as i32));
         self.ended(at, error, &Answer::NOTHING, out);
         true

@@ -9,6 +9,7 @@
 //! | `command` | what the application asks |
 //! | `receive` | what the server sends |
 //! | `send`, `output` | what is sent, in which order |
+//! | `names` | what was subscribed to |
 //! | `connection` | attempts, CONNACK, keep-alive, deadlines |
 //! | `session`, `log` | what outlives a connection and a restart |
 //!
@@ -21,6 +22,7 @@ mod config;
 mod connection;
 mod event;
 mod log;
+mod names;
 mod output;
 mod receive;
 mod send;
@@ -29,7 +31,8 @@ pub mod topic;
 pub mod wire;
 
 pub use client::{Client, Context, Statistics};
-pub use command::{Publication, Subscription};
+pub use command::Publication;
 pub use config::{Config, RECONNECT};
 pub use event::{Event, Message, Operation, Token};
+pub use names::Subscription;
 pub use wire::{Filter, Properties, Property, Reason, SubscriptionOptions, Version, Will};

@@ -3,11 +3,11 @@
 #![forbid(unsafe_code)]
 
 use super::client::{
-    ALIASES, AUTH, Client, Context, DEFERRED, FILTERS, Incoming, State, flag, kind, mark, receipt,
+    ALIASES, AUTH, Client, Context, DEFERRED, FILTERS, Incoming, STREAM, State, flag, kind, mark, receipt,
 };
-use super::command::make_room_for_names;
 use super::event::{Event, Message, Operation, Token};
 use super::log::{At, HEADER};
+use super::names;
 use super::send::Request;
 use super::topic;
 use super::wire::property::id;
@@ -273,7 +273,8 @@ impl Client<'_> {
             while let Some(at) = self.inbound.next(last, 0, 0) {
                 last = Some(at);
                 let word = self.inbound.word(at);
-                count += u32::from(word & flag::QOS != 0);
+                // With PUBREL a message is done with, but for PUBCOMP.
+                count += u32::from(word & flag::QOS != 0 && word & receipt::RELEASED == 0);
                 // A message of QoS 2 that is ready still waits for the store, which an answer behind may make room in.
                 let waits = word & (kind::MASK | flag::QOS) == receipt::READY | flag::QOS_2;
                 stuck &= waits || word & kind::MASK == receipt::RECEIVED;
@@ -293,7 +294,7 @@ impl Client<'_> {
             // What was received over an earlier connection and has not been repeated over this one gives way. The server does not
             // count it: either its PUBREL is still to come, which needs no record (5.0 §4.9), or it has lost the session without
             // our noticing, because the CONNACK that said so was lost as well.
-            let Some(at) = self.inbound.first(receipt::LEFT, receipt::LEFT) else {
+            let Some(at) = self.inbound.first(receipt::LEFT | receipt::RELEASED, receipt::LEFT) else {
                 return wrong(Reason::RECEIVE_MAXIMUM_EXCEEDED).map(|()| 0);
             };
             transient(self.keep_receipt(cx, at, false))?;
@@ -352,7 +353,7 @@ impl Client<'_> {
                     self.names.remove(at);
                 }
                 // Without room there is none to add it either.
-                let _ = make_room_for_names(&mut self.names, HEADER + topic.len());
+                let _ = names::make_room(&mut self.names, HEADER + topic.len());
                 known = self.names.add(word, 0, 0, topic).ok();
                 otherwise = Reason::QUOTA_EXCEEDED;
             }
@@ -452,7 +453,8 @@ impl Client<'_> {
         let error = answer.reason.is_error() && packet != PacketType::Pubcomp;
         let received = packet == PacketType::Pubrec && !error;
         let wanted = flag::SENT | u32::from(answer.packet_id);
-        let Some(at) = self.queue.first(kind::CLASS | flag::SENT | flag::ID, wanted) else {
+        let mask = kind::CLASS | flag::SENT | flag::ENDED | flag::ID;
+        let Some(at) = self.queue.first(mask, wanted) else {
             // Nothing is known of it, perhaps since an earlier session. PUBREC must not leave
             // the server waiting.
             if received {
@@ -524,13 +526,6 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// A subscription could not be renewed.
-    #[inline(never)]
-    pub(super) fn unsubscribed(&mut self, at: At, reason: Reason, out: &mut Option<Event<'_>>) {
-        *out = Some(Event::Unsubscribed { cookie: self.names.key(at), reason });
-        self.names.remove(at);
-    }
-
     /// AUTH, which only follows a CONNECT with the same method [MQTT-4.12.0-5, MQTT-4.12.0-6].
     fn auth<'d>(&mut self, answer: &Answer<'d>, out: &mut Option<Event<'d>>) -> Outcome<()> {
         if !AUTH {
@@ -551,7 +546,8 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// An operation has ended by an answer, or by itself.
+    /// An operation has ended by an answer, or by itself. One that the application gave up is told as long as it is marked as ended,
+    /// and goes on then.
     #[inline(never)]
     pub(super) fn ended<'d>(
         &mut self,
@@ -561,9 +557,16 @@ impl Client<'_> {
         out: &mut Option<Event<'d>>,
     ) {
         let Answer { reason, reasons, properties, .. } = *answer;
-        if let Some(operation) = Operation::from_raw(self.queue.key(at)) {
+        let state = self.queue.word(at) & (kind::GIVEN_UP | flag::ENDED);
+        if state != kind::GIVEN_UP
+            && let Some(operation) = Operation::from_raw(self.queue.key(at))
+        {
             *out = Some(Event::Ended { operation, error, reason, reasons, properties });
         }
-        self.queue.remove(at);
+        if STREAM && state == kind::GIVEN_UP | flag::ENDED {
+            self.queue.mark(at, flag::ENDED, 0);
+        } else {
+            self.queue.remove(at);
+        }
     }
 }

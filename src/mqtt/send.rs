@@ -409,6 +409,7 @@ impl Client<'_> {
         self.statistics.sent = self.statistics.sent.wrapping_add(1);
         self.sending.active = false;
         self.marks &= !mark::WANTED;
+        self.queue.mark(at, 0, kind::WHOLE);
         if self.queue.word(at) & flag::QOS == 0 {
             self.mark_ended(at, None);
         }
@@ -484,36 +485,6 @@ impl Client<'_> {
             self.conclude(at, None);
         }
         self.mark_ended(at, error);
-    }
-
-    /// Concludes the filters of a SUBSCRIBE or UNSUBSCRIBE as the codes say that answer it, or without codes one that came
-    /// to nothing, and says whether all were refused. A filter that was subscribed to once more since then stays as it
-    /// is, and one that was granted earlier is not forgotten because nothing came of another SUBSCRIBE.
-    #[inline(never)]
-    pub(super) fn conclude(&mut self, at: At, codes: Option<&[u8]>) -> bool {
-        let word = self.queue.word(at);
-        let subscribe = word & kind::MASK == kind::SUBSCRIBE;
-        let mut request = Request::new(self.queue.body(at), self.is_v5(), word);
-        let mut refused = true;
-        let mut left = codes.unwrap_or_default().iter();
-        while let Some((filter, _)) = request.next() {
-            let error = left.next().map_or(codes.is_none(), |code| Reason(*code).is_error());
-            refused &= error;
-            if !FILTERS {
-                continue;
-            }
-            let Some(name) = self.names.named(kind::MASK, kind::FILTER, filter) else { continue };
-            let noted = self.names.word(name);
-            let later = noted & flag::ID;
-            if noted & kind::ASKED == 0 && later != 0 && later != word & flag::ID {
-                continue;
-            }
-            self.names.mark(name, kind::ASKED | flag::ID, if error { 0 } else { kind::CONFIRMED });
-            if subscribe == error && (codes.is_some() || noted & kind::CONFIRMED == 0) {
-                self.names.remove(name);
-            }
-        }
-        refused
     }
 
     pub(super) fn mark_ended(&mut self, at: At, error: Option<Error>) {

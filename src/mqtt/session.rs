@@ -73,6 +73,13 @@ impl Client<'_> {
         Ok(())
     }
 
+    /// The application gives a message of QoS 2 up that the server may have whole, and then waits for its PUBREL with: from now on
+    /// that stands for the message, here and in the store.
+    pub(super) fn give_up(&mut self, cx: &mut Context, at: At) -> Result<()> {
+        self.queue.mark(at, 0, kind::GIVEN_UP);
+        self.keep_released(cx, at).inspect_err(|_| self.queue.mark(at, kind::GIVEN_UP, 0))
+    }
+
     /// Removes a message from the store.
     #[inline(never)]
     pub(super) fn drop_kept(&self, cx: &mut Context, at: At) -> Result<()> {
@@ -145,7 +152,7 @@ impl Client<'_> {
         let key = record & SEQUENCE_MAX;
         let at = self.queue.adopt(length, key);
         // Whether it was sent before power failed is not known: it counts as sent.
-        self.queue.mark(at, flag::ENDED, flag::SENT);
+        self.queue.mark(at, flag::ENDED, flag::SENT | kind::WHOLE);
         let (word, time) = (self.queue.word(at), self.queue.time(at));
         if word & kind::MASK == kind::PUBLISH && time != 0 {
             self.queue.set_time(at, time.saturating_add(now));
@@ -166,14 +173,17 @@ impl Client<'_> {
             self.keep_receipt(cx, at, false)?;
             self.inbound.remove(at);
         }
-        let mut last = None;
         let mask = kind::CLASS | flag::SENT | flag::ENDED;
-        while let Some(at) = self.queue.next(last, mask, flag::SENT).filter(|_| !replay) {
-            last = Some(at);
-            if self.config.republish && self.queue.word(at) & flag::QOS_2 == 0 {
-                self.queue.mark(at, flag::SENT | kind::REPEATED, 0);
+        while let Some(at) = self.queue.first(mask, flag::SENT).filter(|_| !replay) {
+            let word = self.queue.word(at);
+            if self.config.republish && word & flag::QOS_2 == 0 {
+                self.queue.mark(at, flag::SENT | kind::REPEATED | kind::WHOLE, 0);
+                continue;
+            }
+            self.drop_kept(cx, at)?;
+            if word & kind::GIVEN_UP != 0 {
+                self.queue.remove(at);
             } else {
-                self.drop_kept(cx, at)?;
                 self.end(at, Some(Error::SessionLost));
             }
         }

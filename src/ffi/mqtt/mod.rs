@@ -42,7 +42,7 @@ pub struct mote_mqtt_statistics {
     pub repeated: u32,
     /// Connections accepted.
     pub connections: u32,
-    /// Operations that have not ended, now.
+    /// Operations that have not ended, now; cancelled messages included that are yet to be brought to their end with the server.
     pub pending: u32,
 }
 
@@ -181,10 +181,11 @@ pub unsafe extern "C" fn mote_mqtt_disconnect(
 }
 
 /// Gives up an operation that has not been sent. Its last event, with `MOTE_ERR_CANCELLED`, comes from the node's next
-/// turn, never from inside this call. A message given in parts can be given up in their midst; that breaks the connection.
+/// turn, never from inside this call. A message given in parts can be given up in their midst; that breaks the connection,
+/// and one of QoS 2 that the server had whole over an earlier connection may be delivered by it all the same.
 ///
 /// `MOTE_ERR_STALE` when there is none (any more) or the client is closed, `MOTE_ERR_STATE`
-/// when it is under way, `MOTE_ERR_INVALID`.
+/// when it is under way, `MOTE_ERR_INVALID`, or what the store says, which would bring it back: it is not given up then.
 ///
 /// # Safety
 /// `mqtt` is NULL or came from `mote_mqtt_init`.
