@@ -25,7 +25,7 @@ text = "\n\n".join(kept).rstrip() + "\n"
 # Structures that start with their size get an initialiser: { MOTE_X_CONFIG_INIT, .port = ... }.
 init = ["/*", " * What the first member of a structure is set to; all others are zero, their default, or named after it:",
         " * `mote_node_config config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux() };`", " */",
-        "#ifdef __cplusplus", "#define MOTE_SIZE_(type) (uint32_t)sizeof(type)", "#else",
+        "#if defined(__cplusplus) && __cplusplus < 202002L", "#define MOTE_SIZE_(type) (uint32_t)sizeof(type)", "#else",
         "#define MOTE_SIZE_(type) .size = (uint32_t)sizeof(type)", "#endif"]
 head = len(init)
 for name in re.findall(r"^typedef struct (mote_\w+) \{\s*(?:/\*(?:(?!\*/).)*\*/\s*)?uint32_t size;", text, re.M | re.S):

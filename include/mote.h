@@ -3575,7 +3575,7 @@ typedef struct mote_mqtt_statistics {
      */
     uint32_t connections;
     /**
-     * Operations that have not ended, now.
+     * Operations that have not ended, now; cancelled messages included that are yet to be brought to their end with the server.
      */
     uint32_t pending;
 } mote_mqtt_statistics;
@@ -4945,10 +4945,11 @@ mote_status mote_mqtt_disconnect(struct mote_mqtt *mqtt,
 
 /**
  * Gives up an operation that has not been sent. Its last event, with `MOTE_ERR_CANCELLED`, comes from the node's next
- * turn, never from inside this call. A message given in parts can be given up in their midst; that breaks the connection.
+ * turn, never from inside this call. A message given in parts can be given up in their midst; that breaks the connection,
+ * and one of QoS 2 that the server had whole over an earlier connection may be delivered by it all the same.
  *
  * `MOTE_ERR_STALE` when there is none (any more) or the client is closed, `MOTE_ERR_STATE`
- * when it is under way, `MOTE_ERR_INVALID`.
+ * when it is under way, `MOTE_ERR_INVALID`, or what the store says, which would bring it back: it is not given up then.
  */
 mote_status mote_mqtt_cancel(struct mote_mqtt *mqtt,
                              mote_mqtt_operation operation);
@@ -5405,7 +5406,7 @@ const struct mote_port *mote_port_linux(void);
  * What the first member of a structure is set to; all others are zero, their default, or named after it:
  * `mote_node_config config = { MOTE_NODE_CONFIG_INIT, .port = mote_port_linux() };`
  */
-#ifdef __cplusplus
+#if defined(__cplusplus) && __cplusplus < 202002L
 #define MOTE_SIZE_(type) (uint32_t)sizeof(type)
 #else
 #define MOTE_SIZE_(type) .size = (uint32_t)sizeof(type)
