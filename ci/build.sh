@@ -8,8 +8,9 @@ cd "$root"
 # One at a time, and what is in use is replaced rather than written over.
 exec 8>"$build/ci/build.lock"
 flock 8
-need_deb gcc=gcc || have cc || die "a C compiler is needed"
-cc=${CC:-gcc}
+have cargo || die "Rust is needed, 1.87 or later: https://rustup.rs"
+need_deb gcc=gcc || have "${CC:-cc}" || die "a C compiler is needed"
+cc=${CC:-$(command -v gcc || command -v cc)}
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 # While the first number is 0, the ABI follows it all the same: it is kept, see docs/abi.md.
@@ -27,7 +28,7 @@ install -C -m 644 include/mote.h "$build/include/mote.h"
 
 # What a static library of Rust with its standard library wants on Linux.
 system="-lgcc_s -lutil -lrt -lpthread -lm -ldl"
-for name in mote.pc moteConfig.cmake moteConfigVersion.cmake; do
+for name in mote.pc mote-static.pc moteConfig.cmake moteConfigVersion.cmake; do
     case $name in *.pc) to=$lib/pkgconfig ;; *) to=$lib/cmake/mote ;; esac
     sed -e "s/@VERSION@/$version/g" -e "s/@ABI@/$abi/g" -e "s/@SYSTEM@/$system/g" "ci/package/$name.in" >"$to/$name"
 done

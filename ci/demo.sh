@@ -5,7 +5,6 @@
 # router and nodes, and a reading from one that is three hops away.
 . "$(dirname "$0")/lib.sh"
 cd "$root"
-have cargo || die "Rust is needed: https://rustup.rs"
 ci/build.sh
 echo
 "$build/bin/mote-coap-demo" "$build/demo.pcap"

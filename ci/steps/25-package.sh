@@ -34,8 +34,7 @@ warnings="-std=c99 -Wall -Wextra -Wpedantic -Werror"
 gcc $warnings main.c -o shared $(pkg-config --cflags --libs mote)
 LD_LIBRARY_PATH=$outside/prefix/lib ./shared
 readelf -d shared | grep -q 'NEEDED.*libmote.so' || die "not linked with the shared library"
-gcc $warnings main.c -o static $(pkg-config --cflags mote) "$(pkg-config --variable=libdir mote)/libmote.a" \
-    $(pkg-config --static --libs-only-l mote | sed 's/-lmote//')
+gcc $warnings main.c -o static $(pkg-config --cflags --libs mote-static)
 ./static
 ! readelf -d static | grep -q 'NEEDED.*libmote' || die "not linked with the static library"
 cmake -S . -B cmake -DCMAKE_PREFIX_PATH="$outside/prefix" >cmake.log || { cat cmake.log; exit 1; }
