@@ -391,6 +391,9 @@ class Peer:
 
 
 def main():
+    unknown = [part for part in PARTS if part not in dir(Peer)]
+    if unknown:
+        sys.exit(f"no such part: {' '.join(unknown)}")
     brokers, peers = [], []
     try:
         for argument in sys.argv[3:]:
