@@ -36,27 +36,28 @@ int main(int argc, char **argv) {
     tool_check(mote_address_parse(tool_bytes("fd01::1"), &host), "host");
     tool_help(argc, argv, usage);
     for (int i = 1; i < argc; i++) {
-        const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
+        const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (tool_mesh_option(&given, &i, argc, argv) || tool_root_option(&root, &i, argc, argv)) continue;
         if (strcmp(option, "-v") == 0) {
             verbose = 1;
             continue;
         }
+        if (value == NULL) tool_unknown(option, usage);
         if (strcmp(option, "--tun") == 0) tun = value;
         else if (strcmp(option, "--host") == 0) {
             mote_bytes text = { (const uint8_t *)value, strcspn(value, "/") };
             tool_check(mote_address_parse(text, &host), "--host");
             if (value[text.len] == '/') host_len = (uint8_t)tool_count(option, value + text.len + 1, 0, 128);
         } else if (strcmp(option, "--routes") == 0) config.routes = (uint16_t)tool_count(option, value, 1, 65000);
-        else tool_misused(usage);
+        else tool_unknown(option, usage);
         i++;
     }
     mote_node *node = tool_mesh_begin(&given, 2, usage);
     config.node = node;
     mesh = tool_mesh_make(&given, &config);
     tool_check(mote_mesh_start_root(mesh, &root), "start");
-    while (!tool_stopping) (void)mote_node_run(node, 1000);
+    while (!tool_stopping) tool_check(mote_node_run(node, 1000), "run");
     (void)mote_mesh_close(mesh);
     (void)mote_node_close(node);
-    return 0;
+    return tool_end(0);
 }

@@ -17,7 +17,10 @@ static const char usage[] =
     "  -t SECONDS   or for how long\n"
     "  -N           non-confirmable requests\n"
     "  -a MS        after how long without an answer it is sent again, 50 if not given; or given up with -r, 1000 if not given\n"
-    "  -r           raw: without the library, so that the server is the limit; one request and one answer to it\n";
+    "  -m METHOD    the method, get if not given\n"
+    "  -e TEXT      the payload\n"
+    "  -r           raw: without the library, so that the server is the limit; one request and one answer to it\n"
+    "Exit status: 0 if every request had a 2.xx response, 1 if not, 2 when none could be made.\n";
 
 typedef struct client {
     mote_coap *coap;
@@ -121,7 +124,7 @@ static int report(double elapsed, unsigned long again) {
            failed, again);
     printf("latency in microseconds: 50 %% %.1f, 90 %% %.1f, 99 %% %.1f, 99.9 %% %.1f\n", percentile(0.5), percentile(0.9),
            percentile(0.99), percentile(0.999));
-    return failed == 0 && done > 0 ? 0 : 1;
+    return tool_end(failed == 0 && done > 0 ? 0 : 1);
 }
 
 int main(int argc, char **argv) {

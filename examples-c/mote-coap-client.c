@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A CoAP client for the command line. Its flags are those of libcoap's coap-client where they mean the same. */
+#define _GNU_SOURCE /* Options behind the URI too. */
 #include "tool.h"
+#include <signal.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -38,6 +40,21 @@ static mote_bytes read_block(uint8_t *buffer, uint32_t offset, size_t length) {
     return block;
 }
 
+static volatile sig_atomic_t interrupted;
+static void interrupt(int number) {
+    (void)number;
+    interrupted = 1;
+}
+
+/* Whether the value of an option is text (RFC 7252 section 5.10). */
+static int is_text(uint16_t number) {
+    static const uint16_t texts[] = { MOTE_COAP_URI_HOST, MOTE_COAP_LOCATION_PATH, MOTE_COAP_URI_PATH, MOTE_COAP_URI_QUERY,
+                                      MOTE_COAP_LOCATION_QUERY, MOTE_COAP_PROXY_URI, MOTE_COAP_PROXY_SCHEME };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i] == number) return 1;
+    return 0;
+}
+
 static void show(const mote_coap_event *event) {
     char text[64];
     uint8_t from[MOTE_ADDRESS_TEXT];
@@ -49,9 +66,11 @@ static void show(const mote_coap_event *event) {
             event->more ? ", more follows" : "", (int)len, (const char *)from);
     mote_coap_options options = event->options;
     mote_coap_option option;
-    while (mote_coap_option_next(&options, &option) == MOTE_OK)
-        fprintf(stderr, "<   option %u, %lu bytes: %lu\n", option.number, (unsigned long)option.value.len,
-                (unsigned long)option.integer);
+    while (mote_coap_option_next(&options, &option) == MOTE_OK) {
+        fprintf(stderr, "<   option %u, %lu bytes: ", option.number, (unsigned long)option.value.len);
+        if (is_text(option.number)) fprintf(stderr, "%.*s\n", (int)option.value.len, (const char *)option.value.ptr);
+        else fprintf(stderr, "%lu\n", (unsigned long)option.integer);
+    }
 }
 
 static void on_event(void *user, const mote_coap_event *event) {
@@ -228,6 +247,10 @@ int main(int argc, char **argv) {
     mote_coap_request handle;
     mote_lookup *lookup;
     uint64_t now, stop;
+    /* Once in order, so that an observation is ended with the server too; the second kills. */
+    struct sigaction once = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND };
+    sigaction(SIGINT, &once, NULL);
+    sigaction(SIGTERM, &once, NULL);
     tool_check(mote_coap_start_by_name(name_memory, sizeof name_memory, coap, &request, &handle, &lookup), argv[optind]);
     tool_check(mote_node_now(node, &now), "clock");
     /* A group's request ends by itself when the time for answers is over. */
@@ -235,9 +258,9 @@ int main(int argc, char **argv) {
     while (!run.ended) {
         tool_check(mote_node_run(node, stop > now ? stop - now : 1000), "node");
         tool_check(mote_node_now(node, &now), "clock");
-        if (now >= stop && !run.stopping) {
+        if ((now >= stop || interrupted) && !run.stopping) {
             run.stopping = 1;
-            if (run.successes == 0) fprintf(stderr, "no answer within %lu s\n", seconds > 0 ? seconds : timeout);
+            if (run.successes == 0 && !interrupted) fprintf(stderr, "no answer within %lu s\n", seconds > 0 ? seconds : timeout);
             if (handle == 0) (void)mote_lookup_cancel(lookup);
             if (mote_coap_cancel(coap, handle) != MOTE_OK) break;
         }

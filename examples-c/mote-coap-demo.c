@@ -200,5 +200,5 @@ int main(int argc, char **argv) {
     (void)mote_node_close(nodes[0]);
     (void)mote_node_close(nodes[1]);
     mote_sim_free(sim);
-    return failed;
+    return tool_end(failed);
 }

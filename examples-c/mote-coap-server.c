@@ -9,7 +9,7 @@ enum { MAX_DYNAMIC = 100, MAX_DELAYED = 16, LARGEST_UPLOAD = 16 << 20 };
 
 static const char usage[] =
     "usage: mote-coap-server [-A ADDR] [-p PORT] [-d MAX_DYNAMIC] [-s MICROSECONDS] [-v]\n"
-    "  -A ADDR  listen at this address, all if not given\n"
+    "  -A ADDR  listen at this address, which may have a zone (fe80::1%eth0) or be a name; all if not given\n"
     "  -p PORT  and this port, 5683 if not given\n"
     "  -d MAX   how many resources may be made by PUT, at most 100; none if not given\n"
     "  -s TIME  look for input for so many microseconds before sleeping, 0 for not at all; 50 if not given\n"
@@ -552,12 +552,13 @@ int main(int argc, char **argv) {
                                 .transfers = 16, .pool = 512 * 1024, .requests = MOTE_COAP_NONE };
     mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT };
     mote_port linux_port = *mote_port_linux();
+    const mote_bytes no_zone = { NULL, 0 };
     unsigned long port = 5683, spin = 50;
     int flag;
     tool_help(argc, argv, usage);
     while ((flag = getopt(argc, argv, "A:p:d:s:v")) != -1) {
         switch (flag) {
-        case 'A': tool_check(mote_address_parse(tool_bytes(optarg), &config.local), optarg); break;
+        case 'A': tool_check(tool_resolve(tool_bytes(optarg), no_zone, &config.local), optarg); break;
         case 'p': port = tool_count("-p", optarg, 0, 65535); break;
         case 'd': max_dynamic = tool_count("-d", optarg, 0, MAX_DYNAMIC); break;
         case 's': spin = tool_count("-s", optarg, 0, 1000000); break;

@@ -25,7 +25,8 @@ static const char usage[] =
     "  --pcap FILE        the air, for Wireshark\n"
     "  --svg FILE         a picture of the DODAG\n"
     "  --json FILE        the numbers\n"
-    "  -v                 tell what happens\n";
+    "  -v                 tell what happens\n"
+    "Exit status: 0 for a network that was complete in the end, 3 for another, 2 when it could not be tried.\n";
 
 typedef struct {
     uint32_t id;
@@ -271,7 +272,7 @@ static void save_capture(void) {
 }
 
 static const char *value_of(int *i, int argc, char **argv) {
-    if (*i + 1 >= argc) tool_misused(usage);
+    if (*i + 1 >= argc) tool_unknown(argv[*i], usage);
     return argv[++*i];
 }
 
@@ -305,7 +306,7 @@ int main(int argc, char **argv) {
         else if (strcmp(option, "--svg") == 0) wanted.svg = value_of(&i, argc, argv);
         else if (strcmp(option, "--json") == 0) wanted.json = value_of(&i, argc, argv);
         else if (strcmp(option, "-v") == 0) wanted.verbose = 1;
-        else tool_misused(usage);
+        else tool_unknown(option, usage);
     }
     (void)tool_either("--mode", wanted.mode, "non-storing", "storing");
     (void)tool_objective("--objective", wanted.objective);
@@ -351,5 +352,5 @@ int main(int argc, char **argv) {
         (void)mote_node_close(places[i].node);
     }
     mote_air_free(air);
-    return complete + 1 == wanted.nodes ? 0 : 3;
+    return tool_end(complete + 1 == wanted.nodes ? 0 : 3);
 }

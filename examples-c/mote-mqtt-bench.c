@@ -105,7 +105,7 @@ int main(int argc, char **argv) {
         static const char shared[] = " -h -p -V -t -q -u -P -k ";
         char word[32];
         snprintf(word, sizeof word, " %s ", option);
-        if (value == NULL) tool_misused(usage);
+        if (value == NULL) tool_unknown(option, usage);
         if (strstr(shared, word) != NULL) mqtt_option(&tool, argc - i, argv + i);
         else if (strcmp(option, "-n") == 0) count = tool_count(option, value, 1, 100000000);
         else if (strcmp(option, "-b") == 0) size = tool_count(option, value, 16, sizeof payload);
@@ -113,7 +113,7 @@ int main(int argc, char **argv) {
         else if (strcmp(option, "--publishers") == 0) publisher_count = tool_count(option, value, 1, MOST);
         else if (strcmp(option, "--subscribers") == 0) subscriber_count = tool_count(option, value, 0, MOST);
         else if (strcmp(option, "--rest") == 0) options.rest_us = (uint32_t)tool_count(option, value, 0, 1000);
-        else tool_misused(usage);
+        else tool_unknown(option, usage);
         i++;
     }
     if (tool.topic_count == 0) tool.topics[tool.topic_count++] = "mote/bench";
@@ -145,6 +145,7 @@ int main(int argc, char **argv) {
         tool_check(mote_mqtt_init(malloc(bytes), bytes, &config, place), "client");
         if (i < subscriber_count) {
             subscribers[i].seen = calloc(publisher_count, count);
+            if (subscribers[i].seen == NULL) mqtt_die("out of memory", NULL);
             mote_mqtt_filter filter = { .filter = tool_bytes(tool.topics[0]), .qos = tool.qos };
             mote_mqtt_subscribe_config wanted = { MOTE_MQTT_SUBSCRIBE_CONFIG_INIT, .filters = &filter,
                                                   .filter_count = 1, .handler = on_message,
@@ -194,7 +195,7 @@ int main(int argc, char **argv) {
                 while (index < 4 && (double)sum >= shares[index] * (double)samples)
                     printf("latency %.1f%%: %.0f us\n", shares[index++] * 100, microseconds(i));
             }
-            return finished ? 0 : 1;
+            return tool_end(finished ? 0 : 1);
         }
         tool_check(mote_node_run(tool.node, 100), "run");
     }

@@ -23,7 +23,8 @@ static const char usage[] =
     "  --window N                 how many messages wait at a time with -l, 1000 if not given\n"
     "  --echo                     print each line of -l once it was taken, with --store: is kept\n"
     "  --drain                    publish nothing: finish what the store holds\n"
-    "  -d                         say more\n";
+    "  -d                         say more\n"
+    "Exit status: 0 when all was published, 1 when something was not, 2 when the options are wrong.\n";
 
 /* When so many connections in a row ended without one message having been done with, more would not help. */
 enum { IN_VAIN = 5 };
@@ -204,7 +205,7 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "-f") == 0 && i + 1 < argc) path = argv[++i];
         else if (strcmp(argv[i], "--chunk") == 0 && i + 1 < argc) chunk = tool_count("--chunk", argv[i + 1], 1, 65536), i++;
         else if (strcmp(argv[i], "--window") == 0 && i + 1 < argc) window = tool_count("--window", argv[i + 1], 1, 1024), i++;
-        else tool_misused(usage);
+        else tool_unknown(argv[i], usage);
     }
     if ((message != NULL) + (path != NULL) + lines + whole + empty + drain != 1 || (tool.topic_count != 1 && !drain)) tool_misused(usage);
     if (!drain && (tool.topics[0][0] == '\0' || strpbrk(tool.topics[0], "+#") != NULL)) tool_refuse("-t", tool.topics[0], "the name of a topic");

@@ -29,7 +29,9 @@ static const char usage[] =
     "  -k SECONDS                 keep alive\n"
     "  -D PACKET NAME VALUE…      a property (5.0), as of mosquitto_sub\n"
     "  --will-topic TOPIC --will-payload TEXT --will-qos QOS --will-retain\n"
-    "  -d                         say more\n";
+    "  -d                         say more\n"
+    "Exit status: 0 after -C messages or a signal, 27 when -W has ended it, 1 when the broker is gone or refuses, 2 when the\n"
+    "options are wrong or nothing can be written.\n";
 
 static mqtt_tool tool;
 static const char *excluded[TOOL_LIST];
@@ -125,7 +127,7 @@ int main(int argc, char **argv) {
             unsigned long number = tool_count(argv[i], argv[i + 1], 1, 0x7fffffff);
             *(argv[i++][1] == 'C' ? &wanted : &seconds) = number;
         } else {
-            tool_misused(usage);
+            tool_unknown(argv[i], usage);
         }
     }
     if (tool.topic_count + former_count == 0) tool_misused(usage);

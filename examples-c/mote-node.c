@@ -52,6 +52,15 @@ static void get_neighbours(void *user, const mote_coap_incoming *in) {
     answer(in, text);
 }
 
+static uint8_t role_of(const char *name) {
+    static const char *const names[] = { "root", "router", "leaf", "host" };
+    static const uint8_t roles[] = { MOTE_MESH_ROOT, MOTE_MESH_ROUTER, MOTE_MESH_LEAF, MOTE_MESH_HOST };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) return roles[i];
+    tool_refuse("--role", name, "root, router, leaf or host");
+    return 0;
+}
+
 int main(int argc, char **argv) {
     static uint8_t coap_memory[MOTE_COAP_MEM(1, 4, 1152)];
     tool_mesh given = { .pan = 0 };
@@ -62,18 +71,16 @@ int main(int argc, char **argv) {
     mote_coap *coap;
     tool_help(argc, argv, usage);
     for (int i = 1; i < argc; i++) {
-        const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
+        const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (tool_mesh_option(&given, &i, argc, argv) || tool_root_option(&root, &i, argc, argv)) continue;
         if (strcmp(option, "-v") == 0) {
             verbose = 1;
             continue;
         }
-        if (strcmp(option, "--role") == 0 && strcmp(value, "root") == 0) config.role = MOTE_MESH_ROOT;
-        else if (strcmp(option, "--role") == 0 && strcmp(value, "leaf") == 0) config.role = MOTE_MESH_LEAF;
-        else if (strcmp(option, "--role") == 0 && strcmp(value, "host") == 0) config.role = MOTE_MESH_HOST;
-        else if (strcmp(option, "--role") == 0 && strcmp(value, "router") == 0) config.role = MOTE_MESH_ROUTER;
+        if (value == NULL) tool_unknown(option, usage);
+        if (strcmp(option, "--role") == 0) config.role = role_of(value);
         else if (strcmp(option, "--reading") == 0) reading = value;
-        else tool_misused(usage);
+        else tool_unknown(option, usage);
         i++;
     }
     node = tool_mesh_begin(&given, 4, usage);
@@ -90,9 +97,9 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof resources / sizeof *resources; i++)
         tool_check(mote_coap_resource_add(coap, &resources[i], NULL, NULL), "resource");
     tool_check(config.role == MOTE_MESH_ROOT ? mote_mesh_start_root(mesh, &root) : mote_mesh_join(mesh), "start");
-    while (!tool_stopping) (void)mote_node_run(node, 1000);
+    while (!tool_stopping) tool_check(mote_node_run(node, 1000), "run");
     (void)mote_coap_close(coap);
     (void)mote_mesh_close(mesh);
     (void)mote_node_close(node);
-    return 0;
+    return tool_end(0);
 }

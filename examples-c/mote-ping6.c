@@ -13,7 +13,8 @@ static const char usage[] =
 
 static mote_mesh *mesh;
 static mote_address target;
-static int joined, under_way, hops;
+static mote_node *node;
+static int joined, ended, never, hops;
 static unsigned long sent, answered;
 
 static void on_event(void *user, const mote_mesh_event *event) {
@@ -24,7 +25,7 @@ static void on_event(void *user, const mote_mesh_event *event) {
         answered++;
         if (hops > 0) printf("%2d  %s  %u ms\n", hops, tool_ip(&event->address), event->round_trip);
         else printf("%lu bytes from %s: hop limit %u, %u ms\n", (unsigned long)event->data.len, tool_ip(&event->address), event->hop_limit, event->round_trip);
-        under_way = 0;
+        ended = 1;
         hops = 0;
         break;
     case MOTE_MESH_PING_FAILED: {
@@ -41,12 +42,22 @@ static void on_event(void *user, const mote_mesh_event *event) {
         } else {
             printf("%.*s\n", (int)text.len, (const char *)text.ptr);
         }
-        under_way = 0;
+        ended = 1;
         break;
     }
     default: break;
     }
     fflush(stdout);
+}
+
+/* Goes on for so many milliseconds, or until something is so, or a signal has come. */
+static void run(uint64_t milliseconds, const int *until) {
+    uint64_t start = 0, now = 0;
+    tool_check(mote_node_now(node, &start), "clock");
+    for (now = start; !*until && !tool_stopping && now - start < milliseconds; tool_check(mote_node_now(node, &now), "clock")) {
+        uint64_t left = milliseconds - (now - start);
+        tool_check(mote_node_run(node, left < 1000 ? left : 1000), "run");
+    }
 }
 
 int main(int argc, char **argv) {
@@ -57,41 +68,44 @@ int main(int argc, char **argv) {
     const char *to = NULL;
     tool_help(argc, argv, usage);
     for (int i = 1; i < argc; i++) {
-        const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "nothing";
+        const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (tool_mesh_option(&given, &i, argc, argv)) continue;
         if (strcmp(option, "-t") == 0) hops = 1;
+        else if (*option != '-' && to == NULL) to = option;
+        else if (value == NULL) tool_unknown(option, usage);
         else if (strcmp(option, "-c") == 0) count = tool_count(option, value, 1, 1000000), i++;
         else if (strcmp(option, "-s") == 0) size = tool_count(option, value, 0, sizeof data), i++;
         else if (strcmp(option, "-W") == 0) wait = tool_count(option, value, 1, 3600000), i++;
-        else if (*option != '-') to = option;
-        else tool_misused(usage);
+        else tool_unknown(option, usage);
     }
-    if (to == NULL || given.peer_count == 0) tool_misused(usage);
+    if (to == NULL) tool_misused(usage);
     tool_check(mote_address_parse(tool_bytes(to), &target), to);
     for (size_t i = 0; i < sizeof data; i++) data[i] = (uint8_t)i;
-    mote_node *node = tool_mesh_node(&given, 2);
+    node = tool_mesh_begin(&given, 2, usage);
     config.node = node;
     mesh = tool_mesh_make(&given, &config);
     tool_check(mote_mesh_join(mesh), "join");
-    for (int turn = 0; !joined && turn < 600; turn++) (void)mote_node_run(node, 100);
+    run(60000, &joined);
+    if (tool_stopping) return 1;
     if (!joined) {
         fprintf(stderr, "no mesh was found\n");
         return 1;
     }
     /* The route back to this node takes a moment. */
-    for (int turn = 0; turn < 30; turn++) (void)mote_node_run(node, 100);
+    run(3000, &never);
     mote_bytes bytes = { data, size };
     int tracing = hops > 0;
-    while (tracing ? hops > 0 && hops < 64 : sent < count) {
+    while (!tool_stopping && (tracing ? hops > 0 && hops < 64 : sent < count)) {
         uint32_t ping;
         sent++;
-        under_way = 1;
+        ended = 0;
         tool_check(mote_mesh_ping(mesh, &target, (uint8_t)(tracing ? hops : 0), (uint32_t)wait, bytes, &ping), "ping");
-        while (under_way) (void)mote_node_run(node, 1000);
-        for (int turn = 0; !tracing && turn < 10 && sent < count; turn++) (void)mote_node_run(node, 100);
+        /* It ends by itself, with an answer or after that time. */
+        run(UINT64_MAX, &ended);
+        if (!tracing && sent < count) run(1000, &never);
     }
     if (!tracing) printf("%lu sent, %lu answered\n", sent, answered);
     (void)mote_mesh_close(mesh);
     (void)mote_node_close(node);
-    return answered > 0 ? 0 : 1;
+    return tool_end(answered > 0 ? 0 : 1);
 }

@@ -520,8 +520,11 @@ int main(int argc, char **argv)
                packets_lost, packets_bad, packets_strange);
     }
     if (air != NULL) {
-        fclose(air);
+        int failed = ferror(air);
+        if (fclose(air) != 0 || failed) {
+            fail(capture_path);
+        }
     }
     close(fd);
-    return 0;
+    return tool_end(0);
 }

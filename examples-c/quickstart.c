@@ -9,6 +9,7 @@ static mote_status result = MOTE_ERR_WOULD_BLOCK;
 static void on_response(void *user, const mote_coap_event *event) {
     (void)user;
     if (event->kind == MOTE_COAP_RESPONSE) fwrite(event->payload.ptr, 1, event->payload.len, stdout);
+    if (event->last && event->code != 0) fprintf(stderr, "\n%u.%02u", event->code >> 5, event->code & 31u);
     if (event->last) result = event->status;
 }
 

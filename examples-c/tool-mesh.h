@@ -47,7 +47,8 @@ static TOOL_UNUSED mote_status tool_endpoint(const char *text, size_t len, mote_
         if (close == NULL) return MOTE_ERR_MALFORMED;
         host.ptr = (const uint8_t *)text + 1;
         host.len = (size_t)(close - text - 1);
-        if (close + 1 < end && close[1] == ':') port = close + 2;
+        if (close + 1 < end && close[1] != ':') return MOTE_ERR_MALFORMED;
+        if (close + 1 < end) port = close + 2;
     } else {
         const char *colon = memchr(text, ':', len);
         if (colon != NULL && memchr(colon + 1, ':', (size_t)(end - colon - 1)) == NULL) {
@@ -73,7 +74,8 @@ static TOOL_UNUSED int tool_mesh_option(tool_mesh *mesh, int *i, int argc, char 
     if (strcmp(option, "--sixlorh") == 0) return mesh->sixlorh = 1;
     if (value == NULL) return 0;
     if (strcmp(option, "--zep") == 0) {
-        while (*value != '\0' && mesh->peer_count < TOOL_MAX_PEERS) {
+        while (*value != '\0') {
+            if (mesh->peer_count == TOOL_MAX_PEERS) tool_refuse(option, value, "any more: sixteen peers at most");
             size_t len = strcspn(value, ",");
             mote_status status = tool_endpoint(value, len, &mesh->peers[mesh->peer_count++]);
             if (status == MOTE_OK && mesh->peers[mesh->peer_count - 1].port == 0) status = MOTE_ERR_MALFORMED;

@@ -37,6 +37,19 @@ static TOOL_UNUSED void tool_misused(const char *usage) {
     exit(2);
 }
 
+/* Ends the program with its usage: there is no such option, or it lacks its value. */
+static TOOL_UNUSED void tool_unknown(const char *option, const char *usage) {
+    fprintf(stderr, "%s: no option of this program, or one without its value\n", option);
+    tool_misused(usage);
+}
+
+/* The status with which a program ends, given what it is if all that was printed has been written. */
+static TOOL_UNUSED int tool_end(int status) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    fputs("the output could not be written\n", stderr);
+    return 2;
+}
+
 /* A whole number up to `most`, decimal or, behind 0x, hexadecimal, and nothing else; whether it is one. */
 static TOOL_UNUSED int tool_number(const char *text, unsigned long most, unsigned long *number) {
     char *end;

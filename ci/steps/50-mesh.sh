@@ -17,7 +17,7 @@ refused() {
     local tool=$1 status=0
     shift
     timeout 60 "$build/bin/$tool" "$@" >"$work/refused.log" 2>&1 || status=$?
-    [ $status = 2 ] && grep -q "not a number\|not .* or \|malformed\|digits" "$work/refused.log" ||
+    [ $status = 2 ] && grep -q "not a number\|not .* or \|malformed\|digits\|no option" "$work/refused.log" ||
         die "$tool $*: status $status, $(head -n 1 "$work/refused.log")"
 }
 refused mote-mesh --topology ring
@@ -31,12 +31,21 @@ refused mote-node --zep '::1'
 refused mote-node --zep '[::1]:17754' --eui64 zz
 refused mote-node --zep '[::1]:17754' --channel 3
 refused mote-node --zep '[::1]:17754' --role root --mode some
+refused mote-node --zep '[::1]:17754' --role some
+refused mote-node --zep '[::1]:17754' --reading
+refused mote-node --zep '[::1]:17754' --local '[::1]17754'
+refused mote-border-router --zep '[::1]:17754' --tun
+refused mote-ping6 --zep '[::1]:17754' fd00::1 fd00::2
 refused mote-border-router --zep '[::1]:17754' --routes 0
 refused mote-ping6 --zep '[::1]:17754' -s 5000 fd00::1
 refused mote-ping6 --zep '[::1]:17754' nowhere
 refused mote-zep-switch ::1 99999
 refused mote-zep-switch -s x
-# The simulator: complete, and nothing lost on perfect links.
+# The simulator: a network that does not come about ends all the same.
+status=0
+timeout 60 "$build/bin/mote-mesh" --nodes 5 --loss 99 --patience 1 --duration 10 >/dev/null || status=$?
+[ $status = 3 ] || die "a network that did not come about: exit status $status, not 3"
+# Complete, and nothing lost on perfect links.
 for mode in non-storing storing; do
     timeout 600 "$build/bin/mote-mesh" --nodes 100 --mode "$mode" --duration 120 --svg "$work/$mode.svg" --json "$work/$mode.json"
     python3 - "$work/$mode.json" "$work/$mode.svg" <<'P'

@@ -34,10 +34,20 @@ timeout 300 build/bin/mote-coap-bench -r -w 2 -n 2 "coap://[::1]:$port/nothing" 
 uri=coap://[::1]:$port
 # By name: at whichever address that leads to.
 named=$(free_port)
-build/bin/mote-coap-server -p "$named" >"$log.any" 2>&1 &
+build/bin/mote-coap-server -A localhost -p "$named" -v >"$log.any" 2>&1 &
 any=$!
 await "coap://localhost:$named/hello" | grep -q 'hello world' \
     || die "a host is not found by its name"
+# Who interrupts an observation ends it with the server too: the last that is asked is a plain GET.
+build/bin/mote-coap-client -s 100 "coap://localhost:$named/time" >build/ci/observed &
+observer=$!
+for _ in $(seq 1000); do
+    [ -s build/ci/observed ] && break
+    sleep 0.1
+done
+kill -INT $observer
+wait $observer || die "an observation that was interrupted ends with status $?"
+grep '/time' "$log.any" | tail -n 1 | grep -q 'cause 0' || die "the server goes on with an observation that was interrupted"
 kill -TERM $any
 wait $any
 [ "$(client "coap://[::1%25lo]:$port/hello")" = "hello world" ] || die "a zone where there is no need of one does no harm"
@@ -45,6 +55,7 @@ client -m put -e one "$uri/a"
 client -m put -e two "$uri/b"
 refused=0 && client -m put -e three "$uri/c" || refused=$?
 [ $refused = 1 ] || die "a third dynamic resource is refused with an error: $refused"
+[ "$(client "$uri/multi-format" -A xml)" = "<message>in XML</message>" ] || die "options may stand behind the URI"
 [ "$(client -A xml "$uri/multi-format")" = "<message>in XML</message>" ] || die "Accept is heeded"
 head -c 3000 /dev/zero | client -m put -f - "$uri/large-update"
 [ "$(client "$uri/large-update" | head -c 3000 | wc -c)" = 3000 ] || die "standard input is sent whole"
@@ -63,6 +74,11 @@ for out in "-o /dev/full $uri/hello" "-o /dev/full $uri/large"; do
     client $out 2>/dev/null || status=$?
     [ $status = 1 ] || die "mote-coap-client $out: exit status $status, not 1"
 done
+for tool in "mote-coap-bench -n 1 $uri/hello" mote-coap-demo; do
+    status=0
+    timeout 200 build/bin/$tool >/dev/full 2>/dev/null || status=$?
+    [ $status = 2 ] || die "$tool into a full disk: exit status $status, not 2"
+done
 # Two uploads at the same time are not mixed, and one that is broken off keeps no place from another.
 head -c 200000 /dev/zero | tr '\0' 1 | client -m put -t text -f - "$uri/large-update" 2>/dev/null &
 first=$!
@@ -70,7 +86,18 @@ head -c 200000 /dev/zero | tr '\0' 2 | client -m put -t text -f - "$uri/large-up
 wait $first || true
 client "$uri/large-update" | tr -d '\n' | tr -s 12 | grep -qx '[12]' || die "uploads are mixed"
 client -m delete "$uri/a"
-head -c 1000000 /dev/zero | timeout 0.1 build/bin/mote-coap-client -b 16 -m put -f - "$uri/broken-off" && die "a megabyte in a tenth of a second"
+# It is killed in the midst: blocks of 16 bytes have left by then, and there are 62,500.
+head -c 1000000 /dev/zero >build/ci/megabyte
+build/bin/mote-coap-client -v -b 16 -m put -f build/ci/megabyte "$uri/broken-off" 2>build/ci/broken-off.log &
+upload=$!
+for _ in $(seq 1000); do
+    grep -q '^> ' build/ci/broken-off.log && break
+    sleep 0.01
+done
+kill -KILL $upload
+status=0
+wait $upload 2>/dev/null || status=$?
+[ $status = 137 ] && grep -q '^> ' build/ci/broken-off.log || die "the upload was not broken off: status $status"
 client -m put -e three "$uri/c"
 [ "$(client "$uri/c")" = three ] || die "the place of an upload that was broken off is free"
 for bad in "-m nothing $uri/" "$uri/ $uri/" "coap://" "http://example.com/" "-t nothing $uri/" "-B x $uri/" "-s 1x $uri/" \
