@@ -8,7 +8,7 @@ cd "$root"
 # One at a time, and what is in use is replaced rather than written over.
 exec 8>"$build/ci/build.lock"
 flock 8
-have cargo || die "Rust is needed, 1.87 or later: https://rustup.rs"
+have cargo || die "Rust is needed, 1.88 or later: https://rustup.rs"
 need_deb gcc=gcc || have "${CC:-cc}" || die "a C compiler is needed"
 cc=${CC:-$(command -v gcc || command -v cc)}
 

@@ -108,7 +108,7 @@ mcu_debian_ready() {
     local sysroot minor
     sysroot=$(/usr/bin/rustc --print sysroot)
     minor=$(/usr/bin/rustc --version | sed -n 's/^rustc 1\.\([0-9]*\).*/\1/p')
-    [ "${minor:-0}" -ge 87 ] && [ -e "$sysroot/lib/rustlib/src/rust/library/core/Cargo.toml" ]
+    [ "${minor:-0}" -ge 88 ] && [ -e "$sysroot/lib/rustlib/src/rust/library/core/Cargo.toml" ]
 }
 # mcu_cargo TARGET ARGS… : cargo with the compiler found by mcu_toolchain. Stack sizes are kept in
 # sections of their own, which are not loaded.
