@@ -60,11 +60,49 @@ pub(in crate::ipv6) struct Registered {
     ip: Ip,
     claim: Claim,
     pub(super) until: Instant,
+    /// The router that asked about it; unspecified when it is registered with this node.
+    router: Ip,
+}
+
+impl Registered {
+    /// The router that the owner of the address has left by registering it with another. One whose address differs in its
+    /// prefix alone is the same.
+    fn is_left_for(&self, router: &Ip, claim: &Claim) -> Option<Ip> {
+        let same = self.router.0.last_chunk::<8>() == router.0.last_chunk();
+        (!same && claim.tid.is_some() && claim.lifetime != 0).then_some(self.router)
+    }
 }
 
 impl Ipv6<'_> {
-    /// Enters or renews an address in the registry and says with what status that ended.
-    pub(super) fn enter(&mut self, now: Instant, ip: &Ip, claim: &Claim) -> u8 {
+    /// The owner of an address has moved away from the router that had it, be it this node: it is to clean up (RFC 8505
+    /// §5.7).
+    pub(super) fn tell_former(
+        &mut self,
+        cx: &mut Context<'_>,
+        former: &Ip,
+        ip: &Ip,
+        claim: &Claim,
+    ) -> Option<Event<'static>> {
+        let moved = RegistrationStatus::Moved as u8;
+        if former.is_unspecified() {
+            self.neighbours.find(ip).filter(|entry| entry.ip == *ip && entry.registers())?;
+            return self.conclude_registration(cx, ip, moved);
+        }
+        // An attempt: what gets lost ends with its lifetime.
+        self.send_duplicate(cx, kind::DUPLICATE_ADDRESS_CONFIRMATION, former, moved, ip, claim);
+        None
+    }
+
+    /// Enters or renews an address in the registry for the router that asks; `former` becomes the one that has the address
+    /// no more. With what status that ended.
+    pub(super) fn enter(
+        &mut self,
+        now: Instant,
+        ip: &Ip,
+        claim: &Claim,
+        router: &Ip,
+        former: &mut Option<Ip>,
+    ) -> u8 {
         if self.addresses.find(ip).is_some() {
             return RegistrationStatus::Duplicate as u8;
         }
@@ -97,7 +135,8 @@ impl Ipv6<'_> {
             // Nothing to end.
             None | Some(None) if claim.lifetime == 0 => 0,
             Some(place) if status == 0 => {
-                *place = Some(Registered { ip: *ip, claim: *claim, until });
+                *former = place.and_then(|known| known.is_left_for(router, claim));
+                *place = Some(Registered { ip: *ip, claim: *claim, until, router: *router });
                 status
             }
             _ => status,
@@ -152,18 +191,20 @@ impl Ipv6<'_> {
             let concerns = match state {
                 NeighbourState::Tentative => true,
                 // RFC 8505 §5.7: the host has registered elsewhere since.
-                NeighbourState::Registered => status == RegistrationStatus::Moved as u8 && !older,
+                NeighbourState::Registered => status == RegistrationStatus::Moved as u8,
                 _ => false,
             };
-            if !concerns || own.rovr != claim.rovr {
+            if !concerns || older || own.rovr != claim.rovr {
                 return None;
             }
             return self.conclude_registration(cx, ip, status);
         }
         if self.config.role == Role::BorderRouter {
-            let status = self.enter(cx.now, ip, &claim);
+            let mut former = None;
+            let status = self.enter(cx.now, ip, &claim, &header.source, &mut former);
             let kind = kind::DUPLICATE_ADDRESS_CONFIRMATION;
             self.send_duplicate(cx, kind, &header.source, status, ip, &claim);
+            return self.tell_former(cx, &former?, ip, &claim);
         }
         None
     }

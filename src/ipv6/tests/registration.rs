@@ -411,6 +411,103 @@ fn a_registration_that_has_moved_is_taken_off() {
     assert_eq!(bytes[66], 3);
 }
 
+/// RFC 8505 §5.7: the border router tells the router that had an address that its owner has gone elsewhere.
+#[test]
+fn the_former_router_of_a_host_that_has_moved_is_told() {
+    let mut node = Node::lowpan(1, Role::BorderRouter);
+    add(&mut node, "fd00::1");
+    let address = ip("fd00::aa");
+    // Router, transaction ID and lifetime; to whom what is said: status and transaction ID.
+    let request = |node: &mut Node, router: &str, tid: u8, lifetime: u8| {
+        let (source, own) = (ip(router), ip("fd00::1"));
+        let way = Route::on_link(eui64(9).link_local(), eui64(9));
+        node.routing = Box::new(Fixed {
+            routes: ["fd00::2", "fd00::3", "fd01::3"].map(|router| (ip(router), Ok(way))).to_vec(),
+            ..Fixed::default()
+        });
+        let mut body = vec![0, tid, 0, lifetime];
+        body.extend(eui64(4).bytes().0);
+        body.extend(address.0);
+        let message = icmp(source, own, kind::DUPLICATE_ADDRESS_REQUEST, 1, &body);
+        node.receive(0, eui64(9), false, &packet(source, own, 58, 60, &message));
+        let packets = core::mem::take(&mut node.out.packets);
+        let told = packets.iter().map(|(_, bytes)| {
+            let (header, payload) = Header::parse(bytes).unwrap();
+            assert_eq!(&payload[..2], [kind::DUPLICATE_ADDRESS_CONFIRMATION, 1]);
+            (header.destination, payload[4], payload[5])
+        });
+        told.collect::<Vec<_>>()
+    };
+    let (two, three) = (ip("fd00::2"), ip("fd00::3"));
+    assert_eq!(request(&mut node, "fd00::2", 5, 10), [(two, 0, 5)]);
+    assert_eq!(request(&mut node, "fd00::2", 6, 10), [(two, 0, 6)]);
+    assert_eq!(request(&mut node, "fd00::3", 7, 10), [(three, 0, 7), (two, 3, 7)]);
+    // By another of its addresses it is the same router. Who comes late is told, and nobody else.
+    assert_eq!(request(&mut node, "fd01::3", 8, 10), [(ip("fd01::3"), 0, 8)]);
+    assert_eq!(request(&mut node, "fd00::2", 7, 10), [(two, 3, 7)]);
+    // The end of a registration is none elsewhere.
+    assert_eq!(request(&mut node, "fd00::2", 9, 0), [(two, 0, 9)]);
+    assert_eq!(request(&mut node, "fd00::3", 10, 10), [(three, 0, 10), (two, 3, 10)]);
+    // It comes to the border router itself, and goes away again.
+    assert_eq!(register(&mut node, 4, address, Some(11), 10), 0);
+    let packets = core::mem::take(&mut node.out.packets);
+    let told: Vec<Ip> =
+        packets.iter().map(|(_, bytes)| Header::parse(bytes).unwrap().0.destination).collect();
+    assert_eq!(told, [three]);
+    assert_eq!(node.took(), [Seen::Registered(address)]);
+    let (source, own) = (two, ip("fd00::1"));
+    let mut body = vec![0, 12, 0, 10];
+    body.extend(eui64(4).bytes().0);
+    body.extend(address.0);
+    let message = icmp(source, own, kind::DUPLICATE_ADDRESS_REQUEST, 1, &body);
+    node.receive(0, eui64(9), false, &packet(source, own, 58, 60, &message));
+    assert_eq!(node.took(), [Seen::Deregistered(address)]);
+    assert!(!node.engine.neighbours.is_registered(&address));
+    let (to, bytes) = node.out.packets.pop().unwrap();
+    assert_eq!(
+        (to, bytes[40], bytes[66]),
+        (LinkDestination::Unicast(eui64(4)), kind::NEIGHBOR_ADVERTISEMENT, 3)
+    );
+}
+
+/// RFC 8505 §5.7: an answer about an older registration does not end a newer one that waits for its own.
+#[test]
+fn an_older_answer_says_nothing_about_a_newer_registration() {
+    let config = Config { multihop_dad: true, ..config(eui64(2), Medium::Ieee802154, Role::Router) };
+    let mut node = Node::with(config);
+    add(&mut node, "fd00::2");
+    let border = ip("fd00::1");
+    let mut body = vec![64, 0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0];
+    body.extend([1, 2, 2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    body.extend([35, 3, 0, 1, 0, 0, 0, 0]);
+    body.extend(border.0);
+    let (from, all) = (eui64(1).link_local(), ip("ff02::1"));
+    node.receive(0, eui64(1), true, &packet(from, all, 58, 255, &icmp(from, all, 134, 0, &body)));
+    let address = ip("fd00::aa");
+    let (host, own) = (eui64(4).link_local(), node.engine.link_local());
+    let mut body = vec![0; 4];
+    body.extend(address.0);
+    let mut out = [0; 32];
+    let mut out = Writer::new(&mut out);
+    nd::put_link_layer_address(false, &eui64(4), &mut out).unwrap();
+    out.put(&[33, 2, 0, 0, 1, 8, 0, 10]).unwrap();
+    out.put(&eui64(4).bytes().0).unwrap();
+    body.extend(out.written());
+    let message = icmp(host, own, kind::NEIGHBOR_SOLICITATION, 0, &body);
+    node.receive(0, eui64(4), false, &packet(host, own, 58, 255, &message));
+    let state = |node: &Node| node.engine.neighbours.find(&address).map(|entry| entry.state);
+    assert_eq!(state(&node), Some(NeighbourState::Tentative));
+    for (tid, status, expected) in [(7, 3, NeighbourState::Tentative), (8, 0, NeighbourState::Registered)] {
+        let mut body = vec![status, tid, 0, 10];
+        body.extend(eui64(4).bytes().0);
+        body.extend(address.0);
+        let own = ip("fd00::2");
+        let message = icmp(border, own, kind::DUPLICATE_ADDRESS_CONFIRMATION, 1, &body);
+        node.receive(0, eui64(1), false, &packet(border, own, 58, 60, &message));
+        assert_eq!(state(&node), Some(expected), "{tid}");
+    }
+}
+
 /// RFC 8505 §5.2.1: a host that has started anew begins with transaction IDs that its router may know already. It is not
 /// kept out for as many rounds as it had made before.
 #[test]
