@@ -83,11 +83,15 @@ fn address(which: u8) -> Ip {
     }
 }
 
-/// A packet whose checksum is right: of ICMPv6, or of UDP.
-fn packet(ends: u8, hop_limit: u8, next_header: u8, upper: &[u8]) -> Vec<u8> {
+/// A packet whose checksum is right: of ICMPv6, with the Router Alert option where the hop limit is 1, or of UDP.
+fn packet(ends: u8, hop_limit: u8, mut next_header: u8, upper: &[u8]) -> Vec<u8> {
     let (source, destination) = (address(ends >> 4), address(ends));
     let mut bytes = vec![0; 400];
     let mut out = Writer::new(&mut bytes[Header::LEN..]);
+    let alert = hop_limit == 1 && next_header == protocol::ICMPV6;
+    if alert {
+        let _ = out.put(&[protocol::ICMPV6, 0, 5, 2, 0, 0, 1, 0]);
+    }
     match (next_header, upper) {
         (protocol::ICMPV6, [kind, code, body @ ..]) => {
             let _ = Icmpv6 { kind: *kind, code: *code, body }.emit(&source, &destination, &mut out);
@@ -97,6 +101,9 @@ fn packet(ends: u8, hop_limit: u8, next_header: u8, upper: &[u8]) -> Vec<u8> {
                 Udp { source_port: 7, destination_port: 5683 }.emit(&source, &destination, upper, &mut out);
         }
         _ => drop(out.put(upper)),
+    }
+    if alert {
+        next_header = protocol::HOP_BY_HOP;
     }
     let length = out.position();
     let payload_length = length as u16;
@@ -181,9 +188,10 @@ fuzz_target!(|data: &[u8]| {
                 command(&mut engine, &mut cx, bytes);
                 Vec::new()
             }
-            _ => {
+            kind => {
                 const KINDS: [u8; 16] =
                     [133, 134, 134, 135, 135, 136, 136, 137, 137, 130, 131, 143, 1, 2, 128, 129];
+                let hop_limit = if kind == 5 { 1 } else { hop_limit };
                 packet(
                     ends,
                     hop_limit,

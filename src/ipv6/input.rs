@@ -194,6 +194,13 @@ impl Ipv6<'_> {
             kind::ROUTER_SOLICITATION..=kind::REDIRECT
             | kind::DUPLICATE_ADDRESS_REQUEST
             | kind::DUPLICATE_ADDRESS_CONFIRMATION => self.receive_nd(cx, &walk.arrival, header, message),
+            #[cfg(feature = "ethernet")]
+            kind::MULTICAST_LISTENER_QUERY | kind::MULTICAST_LISTENER_REPORT
+                if self.config.medium() == Medium::Ethernet && !walk.tunnelled =>
+            {
+                self.receive_listener(cx, header, packet, message);
+                None
+            }
             kind if kind < 128 => self.icmp_error(cx, header.source, message),
             // Unknown informational messages are dropped silently (RFC 4443 §2.4 (b)).
             _ => None,

@@ -15,6 +15,7 @@
 //! | `errors` | ICMPv6 errors and their rate |
 //! | [`sockets`] | UDP |
 //! | `reassembly` | fragments put together |
+//! | `listener` | multicast listener discovery on Ethernet-like links |
 //! | [`addresses`], [`source_selection`], [`neighbours`] | the tables |
 //! | `nd` | neighbour discovery: host, router, registry of a border router |
 #![forbid(unsafe_code)]
@@ -28,6 +29,8 @@ mod forward;
 mod held;
 mod input;
 pub mod link;
+#[cfg(feature = "ethernet")]
+mod listener;
 mod nd;
 pub mod neighbours;
 mod output;
@@ -117,6 +120,8 @@ pub struct Ipv6<'m> {
     pub neighbours: Neighbours<'m>,
     sockets: Table<'m, Socket>,
     nd: nd::State<'m>,
+    #[cfg(feature = "ethernet")]
+    listener: listener::Listener<'m>,
     #[cfg(feature = "reassembly")]
     reassembly: reassembly::Reassembly<'m>,
     buffer: &'m mut [u8],
@@ -158,6 +163,8 @@ impl<'m> Ipv6<'m> {
             neighbours: Neighbours(carver.part(usize::from(config.neighbours))),
             sockets: Table::new(carver.part(usize::from(config.sockets))),
             nd: nd::State::carve(carver, config),
+            #[cfg(feature = "ethernet")]
+            listener: listener::Listener::carve(carver, config),
             #[cfg(feature = "reassembly")]
             reassembly: reassembly::Reassembly::carve(carver, config.reassemblies),
             buffer: carver.part(usize::from(config.headers)),

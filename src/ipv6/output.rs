@@ -70,7 +70,7 @@ fn chain(headers: &mut [u8], last: u8) -> u8 {
 
 /// Writes the IPv6 header in front of `headers` bytes of extension headers, which stand in
 /// `packet` already, and of `length` bytes behind them, which are of type `last`.
-fn put_front(
+pub(super) fn put_front(
     packet: &mut [u8],
     (headers, length): (usize, usize),
     last: u8,

@@ -305,6 +305,8 @@ impl Ipv6<'_> {
                 self.nd.ethernet.advertise = self.nd.round;
             }
         }
+        #[cfg(feature = "ethernet")]
+        self.poll_listener(cx);
         event
     }
 
@@ -315,6 +317,7 @@ impl Ipv6<'_> {
         #[cfg(feature = "ethernet")]
         if self.config.medium() == nd::Medium::Ethernet {
             deadline.hasten(self.nd.ethernet.advertise);
+            deadline.hasten(self.listener_deadline());
         }
         for address in self.addresses.iter() {
             if address.news {

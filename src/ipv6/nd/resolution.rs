@@ -159,11 +159,15 @@ impl Ipv6<'_> {
         Some(Event::AddressDuplicate(*ip))
     }
 
+    /// The place of the own address that has been asked for and not been used yet, on Ethernet.
+    pub(in crate::ipv6) fn checked(&self) -> Option<usize> {
+        (self.nd.probes == SOLICITED).then_some(usize::from(self.nd.registering))
+    }
+
     /// An address is not checked any more, though it be the one that was being checked.
     pub(in crate::ipv6) fn end_check(&mut self, now: Instant, ip: &Ip) {
-        let entry = self.addresses.entries.get(usize::from(self.nd.registering));
-        let checked = matches!(entry, Some(Some(address)) if address.ip == *ip);
-        if checked && self.nd.probes == SOLICITED {
+        let entry = self.checked().and_then(|place| self.addresses.entries.get(place));
+        if matches!(entry, Some(Some(address)) if address.ip == *ip) {
             self.nd.probes = WAITED;
             self.nd.round = now;
         }
@@ -184,6 +188,9 @@ impl Ipv6<'_> {
                 self.nd.registering = place as u8;
                 self.nd.probes = SOLICITED;
                 self.nd.round = cx.now.after(self.retrans_timer());
+                // Switches that listen in pass the answers on only then.
+                #[cfg(feature = "ethernet")]
+                self.poll_listener(cx);
                 self.solicit(cx, &ip, &Ip::UNSPECIFIED, &solicited_node(&ip));
             }
             SOLICITED => {

@@ -192,7 +192,9 @@ fn no_address_is_used_for_the_check_of_another() {
         }
         host.poll(now);
         for (_, bytes) in core::mem::take(&mut host.out.packets) {
-            asked.push((now, Ip(bytes[48..64].try_into().unwrap())));
+            if bytes[40] == kind::NEIGHBOR_SOLICITATION {
+                asked.push((now, Ip(bytes[48..64].try_into().unwrap())));
+            }
         }
         for address in [first, second] {
             let since = asked.iter().rev().find(|(_, ip)| *ip == address).map_or(now, |(at, _)| *at);

@@ -6,6 +6,7 @@ mod ethernet;
 #[cfg(feature = "reassembly")]
 mod fragments;
 mod hostile;
+mod listener;
 mod packets;
 mod redirects;
 mod registration;

@@ -22,6 +22,12 @@ pub mod kind {
     pub const ECHO_REQUEST: u8 = 128;
     /// Echo Reply (RFC 4443 §4.2).
     pub const ECHO_REPLY: u8 = 129;
+    /// Multicast Listener Query (RFC 3810 §5.1).
+    pub const MULTICAST_LISTENER_QUERY: u8 = 130;
+    /// Multicast Listener Report of MLDv1 (RFC 2710 §3).
+    pub const MULTICAST_LISTENER_REPORT: u8 = 131;
+    /// Multicast Listener Done of MLDv1 (RFC 2710 §3).
+    pub const MULTICAST_LISTENER_DONE: u8 = 132;
     /// Router Solicitation (RFC 4861 §4.1).
     pub const ROUTER_SOLICITATION: u8 = 133;
     /// Router Advertisement (RFC 4861 §4.2).
@@ -32,6 +38,8 @@ pub mod kind {
     pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
     /// Redirect (RFC 4861 §4.5).
     pub const REDIRECT: u8 = 137;
+    /// Version 2 Multicast Listener Report (RFC 3810 §5.2).
+    pub const MULTICAST_LISTENER_REPORT_V2: u8 = 143;
     /// RPL control message (RFC 6550 §6).
     pub const RPL_CONTROL: u8 = 155;
     /// Duplicate Address Request (RFC 6775 §4.4).
