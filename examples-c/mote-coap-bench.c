@@ -2,12 +2,12 @@
 /* Loads a CoAP server: keeps a window of requests open at each of several clients, and counts. */
 #define _GNU_SOURCE /* recvmmsg */
 #include "tool.h"
+#include "tool-latency.h"
 #include "tool-load.h"
 #include <limits.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { MAX_CLIENTS = 64, MAX_WINDOW = 256, STEPS = 64, BUCKETS = 32 * STEPS };
+enum { MAX_CLIENTS = 64, MAX_WINDOW = 256 };
 
 static const char usage[] =
     "usage: mote-coap-bench [-c CLIENTS] [-w WINDOW] [-n REQUESTS | -t SECONDS] [-N] [-m METHOD] [-e TEXT] [-a MS] [-r] URI\n"
@@ -36,42 +36,14 @@ typedef struct slot {
 static client clients[MAX_CLIENTS];
 static slot slots[MAX_CLIENTS * MAX_WINDOW];
 static slot *idle;
-/* Latencies: 64 linear steps in each power of two of nanoseconds. */
-static unsigned long histogram[BUCKETS];
 static unsigned long started, done, failed, wanted = 100000, patience;
 static uint64_t until;
-
-static uint64_t nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static size_t bucket(uint64_t value) {
-    unsigned power = 0;
-    while (value >= 2 * STEPS && power < 31) value >>= 1, power++;
-    if (value < STEPS) return (size_t)value;
-    return power < 31 ? STEPS * power + (size_t)value : BUCKETS - 1;
-}
-
-static double microseconds(size_t index) {
-    uint64_t power = index < 2 * STEPS ? 0 : index / STEPS - 1;
-    uint64_t value = index - STEPS * power;
-    return (double)(value << power) / 1000.0;
-}
-
-static double percentile(double share) {
-    unsigned long sum = 0, limit = (unsigned long)(share * (double)done);
-    for (size_t i = 0; i < BUCKETS; i++)
-        if ((sum += histogram[i]) > limit) return microseconds(i);
-    return 0;
-}
 
 static void on_event(void *user, const mote_coap_event *event) {
     slot *self = user;
     if (!event->last) return;
     if (event->kind == MOTE_COAP_RESPONSE && event->code >> 5 == 2) {
-        histogram[bucket(nanoseconds() - self->began)]++;
+        latency_note(self->began);
         done++;
     } else {
         failed++;
@@ -82,11 +54,11 @@ static void on_event(void *user, const mote_coap_event *event) {
 }
 
 /* Whether another request is to be started. */
-static int more(void) { return until != 0 ? nanoseconds() < until : started < wanted; }
+static int more(void) { return until != 0 ? latency_clock() < until : started < wanted; }
 
 static void on_answer(uint64_t began, int good) {
     if (good) {
-        histogram[bucket(nanoseconds() - began)]++;
+        latency_note(began);
         done++;
     } else {
         failed++;
@@ -102,16 +74,16 @@ static void run_raw(const mote_coap_request_config *request, size_t count, size_
         if (!load_open(&raw[i], &request->remote, window)) tool_check(MOTE_ERR_UNREACHABLE, "socket");
         ready[i] = (struct pollfd){ .fd = raw[i].socket, .events = POLLIN };
     }
-    uint64_t now = nanoseconds(), checked = now;
+    uint64_t now = latency_clock(), checked = now;
     if (seconds > 0) until = now + seconds * 1000000000u;
     while (more() || done + failed < started) {
         int came = 0;
         for (size_t i = 0; i < count; i++) {
-            if (more()) started += load_send(&raw[i], window, until != 0 ? window : wanted - started, nanoseconds());
+            if (more()) started += load_send(&raw[i], window, until != 0 ? window : wanted - started, latency_clock());
             if (raw[i].open > 0) came |= load_receive(&raw[i], window, count == 1, on_answer) > 0;
         }
         if (count > 1 && !came) (void)poll(ready, count, 100);
-        now = nanoseconds();
+        now = latency_clock();
         if (now - checked < 100000000u) continue;
         checked = now;
         for (size_t i = 0; i < count; i++) load_expire(&raw[i], window, now, (patience != 0 ? patience : 1000) * 1000000u, on_answer);
@@ -122,8 +94,8 @@ static void run_raw(const mote_coap_request_config *request, size_t count, size_
 static int report(double elapsed, unsigned long again) {
     printf("%lu requests in %.3f s: %.0f requests/s, %lu failed, %lu sent again\n", done, elapsed, (double)done / elapsed,
            failed, again);
-    printf("latency in microseconds: 50 %% %.1f, 90 %% %.1f, 99 %% %.1f, 99.9 %% %.1f\n", percentile(0.5), percentile(0.9),
-           percentile(0.99), percentile(0.999));
+    printf("latency in microseconds: 50 %% %.1f, 90 %% %.1f, 99 %% %.1f, 99.9 %% %.1f\n", latency_within(0.5), latency_within(0.9),
+           latency_within(0.99), latency_within(0.999));
     return tool_end(failed == 0 && done > 0 ? 0 : 1);
 }
 
@@ -153,9 +125,9 @@ int main(int argc, char **argv) {
     tool_check(tool_resolve(uri.host, uri.zone, &request.remote), argv[optind]);
     request.remote.port = uri.port;
     if (raw) {
-        uint64_t start = nanoseconds();
+        uint64_t start = latency_clock();
         run_raw(&request, count, window, seconds);
-        return report((double)(nanoseconds() - start) / 1e9, 0);
+        return report((double)(latency_clock() - start) / 1e9, 0);
     }
 
     mote_node *node;
@@ -182,7 +154,7 @@ int main(int argc, char **argv) {
         }
     }
 
-    uint64_t began = nanoseconds();
+    uint64_t began = latency_clock();
     if (seconds > 0) until = began + seconds * 1000000000u;
     for (;;) {
         /* Slots that find no room wait for the next turn. */
@@ -191,7 +163,7 @@ int main(int argc, char **argv) {
             slot *self = idle;
             idle = self->next;
             request.user = self;
-            self->began = nanoseconds();
+            self->began = latency_clock();
             mote_status status = mote_coap_start(self->owner->coap, &request, NULL);
             if (status == MOTE_OK) {
                 started++;
@@ -212,7 +184,7 @@ int main(int argc, char **argv) {
         if (done + failed == started && !more()) break;
         tool_check(mote_node_run(node, 1000), "node");
     }
-    double elapsed = (double)(nanoseconds() - began) / 1e9;
+    double elapsed = (double)(latency_clock() - began) / 1e9;
 
     unsigned long retransmitted = 0;
     for (unsigned long i = 0; i < count; i++) {

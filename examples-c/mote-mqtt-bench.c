@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Loads a broker: publishers with a window each, subscribers that check order, loss and duplicates. */
 #include "mqtt_tool.h"
+#include "tool-latency.h"
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-enum { MOST = 64, STEPS = 64, BUCKETS = 48 * STEPS };
+enum { MOST = 64 };
 
 static const char usage[] =
     "usage: mote-mqtt-bench [OPTIONS]\n"
@@ -32,20 +33,8 @@ static mqtt_tool tool;
 static publisher publishers[MOST];
 static subscriber subscribers[MOST];
 static unsigned long publisher_count = 1, subscriber_count = 1, count = 100000, size = 64, window = 20;
-static unsigned long ready, failures, histogram[BUCKETS];
+static unsigned long ready, failures;
 static uint8_t payload[1 << 20];
-
-static size_t bucket(uint64_t value) {
-    unsigned power = 0;
-    while (value >= 2 * STEPS && power < 47) value >>= 1, power++;
-    if (value < STEPS) return (size_t)value;
-    return STEPS * power + (size_t)value;
-}
-
-static double microseconds(size_t index) {
-    uint64_t power = index < 2 * STEPS ? 0 : index / STEPS - 1;
-    return (double)((index - STEPS * power) << power) / 1000.0;
-}
 
 static void on_published(void *user, const mote_mqtt_event *event) {
     publisher *self = user;
@@ -74,12 +63,12 @@ static void on_message(void *user, const mote_mqtt_event *event) {
     if (from >= publisher_count || number >= count) return;
     if (self->seen[place]++) self->duplicates++;
     else self->got++;
-    histogram[bucket(mqtt_nanoseconds() - began)]++;
+    latency_note(began);
 }
 
 static void publish(publisher *self) {
     mote_mqtt_publish_config message = { MOTE_MQTT_PUBLISH_CONFIG_INIT, .qos = tool.qos, .callback = on_published };
-    uint64_t now = mqtt_nanoseconds();
+    uint64_t now = latency_clock();
     uint32_t number = (uint32_t)self->sent;
     memcpy(payload, &now, 8);
     memcpy(payload + 8, &self->number, 4);
@@ -161,7 +150,7 @@ int main(int argc, char **argv) {
     /* It has been said why. */
     if (failures != 0) return 1;
 
-    uint64_t began = mqtt_nanoseconds(), last = began;
+    uint64_t began = latency_clock(), last = began;
     unsigned long all = count * publisher_count * (subscriber_count == 0 ? 1 : subscriber_count), before = 0, got = 0;
     for (;;) {
         unsigned long done = 0, duplicates = 0;
@@ -176,12 +165,12 @@ int main(int argc, char **argv) {
             done += self->done;
         }
         for (unsigned long i = 0; i < subscriber_count; i++) got += subscribers[i].got, duplicates += subscribers[i].duplicates;
-        if (got + done != before) before = got + done, last = mqtt_nanoseconds();
+        if (got + done != before) before = got + done, last = latency_clock();
         int finished = done == count * publisher_count && (subscriber_count == 0 || got == all);
         /* Half a minute in which nothing comes: the rest is lost. On a busy machine a broker may take seconds. */
-        if (finished || failures != 0 || mqtt_nanoseconds() - last > 30000000000u) {
+        if (finished || failures != 0 || latency_clock() - last > 30000000000u) {
             double seconds = (double)(last - began) / 1e9;
-            unsigned long sum = 0, samples = got + duplicates, index = 0;
+            unsigned long samples = got + duplicates;
             struct rusage used;
             getrusage(RUSAGE_SELF, &used);
             double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec)
@@ -190,11 +179,8 @@ int main(int argc, char **argv) {
                    (double)done / seconds, got, subscriber_count == 0 ? 0 : all - got, duplicates);
             printf("cpu %.3f us per message published or received\n", cpu * 1e6 / (double)(done + samples));
             static const double shares[] = { 0.5, 0.9, 0.99, 0.999 };
-            for (size_t i = 0; i < BUCKETS && index < 4 && samples != 0; i++) {
-                sum += histogram[i];
-                while (index < 4 && (double)sum >= shares[index] * (double)samples)
-                    printf("latency %.1f%%: %.0f us\n", shares[index++] * 100, microseconds(i));
-            }
+            for (size_t i = 0; i < sizeof shares / sizeof *shares && samples != 0; i++)
+                printf("latency %.1f%%: %.0f us\n", shares[i] * 100, latency_within(shares[i]));
             return tool_end(finished ? 0 : 1);
         }
         tool_check(mote_node_run(tool.node, 100), "run");

@@ -117,10 +117,12 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "-v") == 0) verbose = 1;
         else if (strcmp(argv[i], "-N") == 0) bare = 1;
         else if (strcmp(argv[i], "-R") == 0) fresh = 1;
-        else if (strcmp(argv[i], "-T") == 0 && i + 1 < argc && excluded_count < TOOL_LIST) {
+        else if (strcmp(argv[i], "-T") == 0 && i + 1 < argc) {
+            if (excluded_count >= TOOL_LIST) mqtt_die("too many filters", NULL);
             mqtt_filter("-T", argv[++i]);
             excluded[excluded_count++] = argv[i];
-        } else if (strcmp(argv[i], "-U") == 0 && i + 1 < argc && former_count < TOOL_LIST) {
+        } else if (strcmp(argv[i], "-U") == 0 && i + 1 < argc) {
+            if (former_count >= TOOL_LIST) mqtt_die("too many filters", NULL);
             mqtt_filter("-U", argv[++i]);
             former[former_count++].filter = tool_bytes(argv[i]);
         } else if ((strcmp(argv[i], "-C") == 0 || strcmp(argv[i], "-W") == 0) && i + 1 < argc) {
