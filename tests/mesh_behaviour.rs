@@ -176,6 +176,24 @@ fn no_loop_outlives_two_seconds_while_nodes_and_links_come_and_go() {
     }
 }
 
+/// What was measured while it was bad would keep a node without another neighbour out for a dozen more minutes.
+#[test]
+fn a_link_that_was_bad_for_long_is_used_soon_after_it_is_good_again() {
+    for mode in MODES {
+        let mut network = network(line(2), mode, 25);
+        complete(&mut network, 60);
+        network.air.topology_mut().set(1, 0, None);
+        for _ in 0..300 {
+            let _ = network.send(1, 0, 60);
+            network.run_ms(2_000);
+        }
+        network.air.topology_mut().set(1, 0, Some(RadioLink::PERFECT));
+        network.run_ms(240_000);
+        assert!(network.is_complete(), "{mode:?}");
+        assert_eq!(network.probe(&[(1, 0); 20], 60, 2_000, 2_000).ratio(), 1000, "{mode:?}");
+    }
+}
+
 #[test]
 fn a_partition_heals() {
     for mode in MODES {

@@ -83,6 +83,14 @@ impl<'m> Neighbours<'m> {
         }
     }
 
+    /// Takes the link to a neighbour for as good as `etx`, if it was worse.
+    #[cfg(any(feature = "rpl-storing", feature = "rpl-non-storing"))]
+    pub(crate) fn forgive(&mut self, address: LinkAddress, etx: u16) {
+        if let Some(entry) = self.entry(address, false) {
+            entry.etx = entry.etx.min(etx);
+        }
+    }
+
     /// Keeps the neighbours that are `meant`, and no others.
     #[cfg(any(feature = "rpl-storing", feature = "rpl-non-storing"))]
     pub(crate) fn pin_only(&mut self, meant: impl Fn(LinkAddress) -> bool) {

@@ -88,7 +88,7 @@ impl Mesh<'_> {
     pub fn neighbours(&self) -> impl Iterator<Item = NeighbourView> + '_ {
         self.plane.air.interface.mac().neighbours().iter().map(|link| {
             let address = link.address;
-            let (rank, parent) = self.rpl.neighbour(address).unwrap_or((u16::MAX, false));
+            let (rank, _, parent) = self.rpl.neighbour(address).unwrap_or((u16::MAX, 0, false));
             NeighbourView {
                 link: address,
                 ip: address.link_local(),
@@ -142,8 +142,17 @@ impl Mesh<'_> {
     /// Whether the queue has room for a packet of any size.
     pub fn has_room(&self) -> bool {
         let queue = usize::from(self.config.queue);
-        self.plane.air.interface.mac().waiting() * 2 < queue
-            && self.plane.air.interface.free_blocks() * 2 > usize::from(self.config.blocks)
+        self.waiting() * 2 < queue && self.free_blocks() * 2 > usize::from(self.config.blocks)
+    }
+
+    /// How many frames wait to be sent or are under way.
+    pub fn waiting(&self) -> usize {
+        self.plane.air.interface.mac().waiting()
+    }
+
+    /// How many of the [blocks](Config::blocks) are free.
+    pub const fn free_blocks(&self) -> usize {
+        self.plane.air.interface.free_blocks()
     }
 
     /// The largest UDP datagram that any peer can be sent, in bytes.

@@ -10,6 +10,7 @@ use crate::ipv6::wire::icmpv6::{Echo, kind, unreachable};
 use crate::ipv6::wire::protocol;
 use crate::ipv6::wire::udp::Udp;
 use crate::ipv6::{self, Arrival};
+use crate::rpl::objective::MAX_LINK_METRIC;
 #[cfg(feature = "sixlorh")]
 use crate::rpl::wire::Configuration;
 use crate::rpl::wire::PrefixInformation;
@@ -104,11 +105,18 @@ impl Mesh<'_> {
         act(&mut self.rpl, &mut RplContext { now: cx.now, transport, random: cx.random })
     }
 
-    /// A neighbour that nothing was sent to has a link as good as its signal says.
+    /// A neighbour that nothing was sent to has a link as good as its signal says. One that RPL gives another chance
+    /// is measured anew: what it was like before would outweigh what it is now.
     fn guess_link(&mut self, now: Instant, from: LinkAddress) {
-        let link = self.plane.air.interface.mac().neighbours().get(from);
-        let Some(etx) = link.filter(|link| link.frames == 0).map(|link| link.etx) else { return };
-        self.rpl.link_guess(now, from, etx);
+        let links = self.plane.air.interface.mac_mut().neighbours_mut();
+        let Some(&link) = links.get(from) else { return };
+        if link.frames == 0 {
+            self.rpl.link_guess(now, from, link.etx);
+        } else if link.etx > MAX_LINK_METRIC
+            && let Some((_, etx, _)) = self.rpl.neighbour(from)
+        {
+            links.forgive(from, etx);
+        }
     }
 
     /// How transmissions ended, for RPL's view of the links.
@@ -172,7 +180,7 @@ impl Mesh<'_> {
             tell::PARENT => {
                 // The links to the parents are kept, and to no others: places would run out.
                 let links = self.plane.air.interface.mac_mut().neighbours_mut();
-                links.pin_only(|link| self.rpl.neighbour(link).is_some_and(|(_, parent)| parent));
+                links.pin_only(|link| self.rpl.neighbour(link).is_some_and(|(_, _, parent)| parent));
                 #[cfg(feature = "ghc")]
                 self.with_ipv6(cx, |ipv6, cx| ipv6.announce_capabilities(cx, &told.ip));
                 Event::ParentChanged { instance, parent: told.ip }

@@ -109,12 +109,13 @@ impl Rpl<'_> {
         })
     }
 
-    /// The rank of the neighbour behind a link, and whether it is a preferred parent; in whichever instance it is one.
-    pub(crate) fn neighbour(&self, link: LinkAddress) -> Option<(u16, bool)> {
+    /// The rank of the neighbour behind a link, its ETX, and whether it is a preferred parent; in whichever instance it
+    /// is one.
+    pub(crate) fn neighbour(&self, link: LinkAddress) -> Option<(u16, u16, bool)> {
         let iid = link.interface_identifier();
         let known = self.node.neighbours.iter().filter(|entry| entry.owner != 0 && entry.iid == iid);
         let known = known.max_by_key(|entry| entry.parent)?;
-        Some((known.rank, known.parent))
+        Some((known.rank, known.etx, known.parent))
     }
 
     /// The downward routes known.
