@@ -87,6 +87,9 @@ impl Ipv6<'_> {
         };
         // The options are not a matter of those who only overhear it.
         if !for_us && (to_group || !self.forwards(&walk.arrival)) {
+            if !to_group && !walk.arrival.multicast {
+                cx.routing.on_error(cx.now, RoutingError::NoRouter);
+            }
             return self.not_for_us();
         }
         if self.hop_by_hop(cx, packet, walk).is_none() {

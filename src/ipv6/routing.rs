@@ -145,7 +145,7 @@ pub enum RoutingHeaderError {
     Parameter(u8),
 }
 
-/// Something that went wrong elsewhere and concerns the routes: an ICMPv6 error that came.
+/// Something that went wrong and concerns the routes.
 #[derive(Clone, Copy, Debug)]
 pub enum RoutingError {
     /// Destination Unreachable code 7 about a packet of ours: on the source route that we chose,
@@ -161,6 +161,8 @@ pub enum RoutingError {
         /// The neighbour.
         neighbour: LinkAddress,
     },
+    /// A neighbour has handed a packet for somebody else to this node, which forwards nothing.
+    NoRouter,
 }
 
 /// A routing protocol as forwarding sees it.

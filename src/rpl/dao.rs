@@ -344,7 +344,12 @@ impl Node<'_> {
         }
         let mut child = Some(0);
         if dodag.stores() {
-            if !from.is_link_local() || dodag.leaf {
+            if !from.is_link_local() {
+                return Ok(());
+            }
+            if dodag.leaf {
+                // It was a router when that child chose it, which has to hear of the change (RFC 6550 §8.5).
+                dodag.inconsistency(self.now);
                 return Ok(());
             }
             // Rank 0 stands for a child, which displaces any candidate that is not in use.

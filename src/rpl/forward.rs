@@ -360,6 +360,11 @@ impl Routing for Rpl<'_> {
         match error {
             RoutingError::LinkFailure { neighbour } => self.link_failed(now, neighbour),
             RoutingError::SourceRoute { unreachable, .. } => self.source_route_failed(now, &unreachable),
+            RoutingError::NoRouter => {
+                for dodag in self.dodags.iter_mut().filter(|dodag| dodag.leaf) {
+                    dodag.inconsistency(seconds(now));
+                }
+            }
         }
     }
 }

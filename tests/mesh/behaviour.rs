@@ -157,6 +157,29 @@ fn a_leaf_joins_and_forwards_nothing() {
     }
 }
 
+/// RFC 6550 §8.5: who takes it for a router still is told otherwise.
+#[test]
+fn a_router_that_comes_back_as_a_leaf_loses_its_children() {
+    for mode in MODES {
+        let mut topology = Topology::unlinked(4);
+        for (a, b) in [(0, 1), (0, 2), (1, 3), (2, 3)] {
+            topology.set_both(a, b, GOOD);
+        }
+        let mut network = Network::started(topology, root(mode), 19);
+        network.until(120, Network::is_complete).unwrap();
+        network.run(60);
+        let parent = network.node(3).mesh.parent().unwrap();
+        let parent = if parent == link_local(1) { 1 } else { 2 };
+        network.set(parent, |config| config.role = Role::Leaf);
+        network.start(parent);
+        network.until(60, |network| network.node(parent).mesh.is_joined()).unwrap();
+        let _ = network.ping_within(3, &address(0), 3_000);
+        network.run(10);
+        assert_eq!(network.node(3).mesh.parent(), Some(link_local(3 - parent)), "{mode:?}");
+        assert!(heals(&mut network, 3, 10).is_some(), "{mode:?}");
+    }
+}
+
 #[test]
 fn a_host_without_rpl_is_reached_through_its_router() {
     for mode in MODES {

@@ -206,7 +206,6 @@ impl Network {
     }
 
     /// Changes how a node is to be at its next start.
-    #[cfg(any(feature = "ghc", feature = "sixlorh"))]
     pub(crate) fn set(&mut self, id: NodeId, change: impl Fn(&mut Config)) {
         change(&mut self.configs[id]);
     }
