@@ -140,6 +140,8 @@ impl Rpl<'_> {
             order if order == Some(Ordering::Greater) || dodag.membership == Membership::Heard => {
                 dodag.adopt_version(dio.version());
             }
+            // The version goes with the old state of a DODAG (RFC 6550 §8.2.2.1): the root may have started anew.
+            _ if !infinite && dodag.is_forgotten(node.now) => dodag.adopt_version(dio.version()),
             _ => {
                 // It is behind: tell it, and remember that it is no parent.
                 if dodag.is_usable() {

@@ -46,6 +46,10 @@ pub(super) const PROBE: usize = 6;
 /// How many there are.
 pub(super) const TIMERS: usize = 7;
 
+/// How long a node that has lost its last parent remembers the limit on its rank and the version, in ms: by then nobody is
+/// below it.
+pub(super) const FORGET_TIME: u32 = 60_000;
+
 /// Events that wait to be told.
 pub(crate) mod tell {
     pub(crate) const JOINED: u8 = 1;
@@ -189,6 +193,11 @@ impl Dodag {
     /// Whether this node takes part, with a rank or without.
     pub(super) fn is_member(&self) -> bool {
         matches!(self.membership, Membership::Joined | Membership::Detached | Membership::Root)
+    }
+
+    /// Whether it was lost so long ago that nothing of then binds any more.
+    pub(super) fn is_forgotten(&self, now: u32) -> bool {
+        self.membership == Membership::Detached && now.saturating_sub(self.chosen) >= FORGET_TIME / 1000
     }
 
     pub(super) fn is_root(&self) -> bool {

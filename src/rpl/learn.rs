@@ -109,7 +109,17 @@ impl Node<'_> {
             let restarted =
                 lollipop::is_linear(transit.path_sequence) && (!storing || (route.via == slot && !gone));
             match lollipop::compare(transit.path_sequence, route.path_sequence) {
-                Some(Ordering::Less) if !restarted && route.via != NOWHERE => return Ok(false),
+                Some(Ordering::Less) if !restarted && route.via != NOWHERE => {
+                    if storing
+                        && !gone
+                        && route.via != slot
+                        && let Some(route) = known.and_then(|known| self.routes.get_mut(known))
+                    {
+                        // It may have started anew and be there all the same, with a counter that does not show it.
+                        route.marks |= mark::CROWDED;
+                    }
+                    return Ok(false);
+                }
                 // It claimed the target before the present next hop did, and says nothing new.
                 Some(Ordering::Equal) if route.other == slot && !gone => return Ok(false),
                 Some(Ordering::Equal) => newer = false,

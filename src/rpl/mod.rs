@@ -545,15 +545,17 @@ impl<'m> Rpl<'m> {
     /// The next thing to tell of.
     #[inline(never)]
     fn next_told(&mut self) -> Option<Told> {
-        for dodag in self.dodags.iter_mut().filter(|dodag| dodag.tell != 0) {
-            let what = dodag.tell & dodag.tell.wrapping_neg();
-            dodag.tell &= !what;
-            let mut ip = dodag.id;
-            if what == tell::PARENT {
-                let Some(parent) = self.node.parent(dodag) else { continue };
-                ip = parent.link_local();
+        for dodag in self.dodags.iter_mut() {
+            while dodag.tell != 0 {
+                let what = dodag.tell & dodag.tell.wrapping_neg();
+                dodag.tell &= !what;
+                let mut ip = dodag.id;
+                if what == tell::PARENT {
+                    let Some(parent) = self.node.parent(dodag) else { continue };
+                    ip = parent.link_local();
+                }
+                return Some(Told { what, number: dodag.instance, ip });
             }
-            return Some(Told { what, number: dodag.instance, ip });
         }
         self.sweep()
     }

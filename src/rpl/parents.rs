@@ -7,7 +7,7 @@
 //! grows beyond what the DODAG allows.
 #![forbid(unsafe_code)]
 
-use super::dodag::{ADVERTISE, Dodag, FORGET, HOLD, Membership, TIMERS, tell};
+use super::dodag::{ADVERTISE, Dodag, FORGET, FORGET_TIME, HOLD, Membership, TIMERS, tell};
 use super::neighbours::{NONE, Neighbour};
 use super::objective::assess;
 use super::path::{Assessment, Candidate, one_hop_below, one_hop_longer};
@@ -18,8 +18,6 @@ use crate::time::Instant;
 
 /// How long a node that has lost its last parent poisons before it joins again, in ms.
 const POISON_TIME: u32 = 2_000;
-/// How long it remembers the limit on its rank, in ms: by then nobody is below it.
-const FORGET_TIME: u32 = 60_000;
 
 /// How long a node that was refused by every parent that it may take waits for other routers, and
 /// how much longer each time before it gives up its parent, in seconds; and how often it
@@ -159,7 +157,7 @@ fn consider(node: &Node<'_>, owner: u8, dodag: &Dodag, neighbour: &Neighbour, sl
     if is_current && neighbour.parent {
         cost = cost.saturating_sub(threshold.saturating_sub(1));
     } else if owner != 0 && !is_current {
-        cost += threshold;
+        cost = cost.saturating_add(threshold);
     }
     let unwanted = if neighbour.refused { REFUSED } else { 0 }
         | if dodag.grounded { 0 } else { UNGROUNDED }
@@ -245,9 +243,10 @@ impl Node<'_> {
             dodag.chosen = self.now;
             dodag.tell |= tell::PARENT;
             self.say_farewell(cx, dodag, former);
-            if dodag.stores() {
-                // Nothing is below the new parent.
-                self.withdraw_through(dodag, choice.neighbour, &Target::default());
+            // Nothing is below the new parent. Should that have been a child, it may be one still: what it answers then
+            // tells of the loop, or brings its routes back later.
+            if dodag.stores() && self.withdraw_through(dodag, choice.neighbour, &Target::default()) {
+                dodag.ask_children(self.now);
             }
         } else if !moved {
             return;

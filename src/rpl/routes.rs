@@ -29,7 +29,7 @@ pub(super) mod mark {
     pub(crate) const NEW: u8 = 8;
     /// The target is not a node that runs RPL.
     pub(crate) const EXTERNAL: u8 = 16;
-    /// More neighbours have claimed the target than there are places for.
+    /// Other neighbours have claimed the target too, more than there are places for or with an older Path Sequence.
     pub(crate) const CROWDED: u8 = 32;
 }
 

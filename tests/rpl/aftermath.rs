@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What an engine keeps from before does not stand in the way once the faults are over.
+
+use crate::bench::{Bench, acknowledge, dao, dio, emitted, last_dtsn};
+use crate::harness::{address, root_config};
+use mote::ipv6::routing::{Routing, RoutingError};
+use mote::rpl::wire::{Metric, MetricObject, code};
+use mote::rpl::{Config, Event, Mode};
+use mote::time::Instant;
+
+/// The same DIO of another root's DODAG.
+fn of_another(mut body: Vec<u8>) -> Vec<u8> {
+    body[23] = 0x77;
+    body
+}
+
+#[test]
+fn nothing_is_left_to_tell_of_a_dodag_that_was_left_at_once() {
+    let mut bench = Bench::new(&Config::default());
+    let one = |preference: u8| {
+        let mut body = dio(Mode::Storing, 128, 240);
+        body[4] |= preference;
+        body
+    };
+    bench.receive(0, code::DIO, &one(0));
+    bench.run(1_000);
+    bench.receive(2, code::DIO, &of_another(one(3)));
+    // The parent in the other and its prefix have not been told of yet.
+    bench.receive(0, code::DIO, &one(7));
+    let mut parents = 0;
+    while let Some(event) = bench.with(|rpl, cx| rpl.poll(cx)) {
+        parents += u32::from(matches!(event, Event::ParentChanged { .. }));
+    }
+    assert_eq!(parents, 1);
+    assert!(bench.rpl.next_deadline().0 > bench.now);
+}
+
+#[test]
+fn the_version_of_a_dodag_lost_long_ago_is_forgotten() {
+    for leaf in [false, true] {
+        let mut bench = Bench::new(&Config { leaf, ..Config::default() });
+        bench.hear(0, Mode::Storing, 128, 0);
+        assert!(bench.rpl.is_joined());
+        bench.hear(0, Mode::Storing, 0xffff, 0);
+        bench.run(5_000);
+        // 245 is before 0. That may be one who was below.
+        bench.hear(2, Mode::Storing, 256, 245);
+        bench.run(50_000);
+        assert!(!bench.rpl.is_joined());
+        bench.run(10_000);
+        // The root has started anew, and nobody who knew of the other version is left to tell it.
+        bench.hear(2, Mode::Storing, 256, 245);
+        assert!(bench.rpl.is_joined(), "leaf: {leaf}");
+    }
+}
+
+#[test]
+fn a_child_that_becomes_the_parent_is_asked_for_what_is_below() {
+    let mut bench = Bench::joined(Mode::Storing);
+    bench.receive(5, code::DAO, &dao(240, 7, 240, 30, None));
+    let sent = bench.run(20_000);
+    acknowledge(&mut bench, &sent, 0);
+    let before = last_dtsn(&sent).expect("it has advertised");
+    bench.hear(0, Mode::Storing, 0xffff, 240);
+    bench.run(3_000);
+    // It has not heard that there is no way any more.
+    bench.hear(5, Mode::Storing, 512, 240);
+    assert!(bench.rpl.is_joined());
+    assert_ne!(last_dtsn(&bench.run(20_000)), Some(before));
+}
+
+#[test]
+fn a_node_that_starts_anew_elsewhere_is_asked_for_once_its_old_path_has_ended() {
+    let mut bench = Bench::new(&Config::default());
+    let root = root_config(1, Mode::Storing);
+    bench.with(|rpl, cx| rpl.start_root(cx, &root)).unwrap();
+    bench.receive(5, code::DAO, &dao(240, 7, 248, 30, None));
+    let before = last_dtsn(&bench.run(30_000)).expect("it advertises");
+    // Its counter began again at 240.
+    bench.receive(6, code::DAO, &dao(240, 7, 243, 30, None));
+    bench.receive(5, code::DAO, &dao(241, 7, 249, 0, None));
+    assert!(!bench.rpl.has_route(0, &address(7)));
+    assert_ne!(last_dtsn(&bench.run(30_000)), Some(before));
+    bench.receive(6, code::DAO, &dao(241, 7, 244, 30, None));
+    assert!(bench.rpl.has_route(0, &address(7)));
+}
+
+#[test]
+fn a_leaf_that_is_taken_for_a_router_says_what_it_is() {
+    let mut bench = Bench::new(&Config { leaf: true, ..Config::default() });
+    bench.hear(0, Mode::Storing, 128, 240);
+    bench.run(5_000);
+    let ranks = |sent: Vec<(_, u8, Vec<u8>)>| -> Vec<_> {
+        let dios = sent.into_iter().filter(|(_, code, _)| *code == code::DIO);
+        dios.map(|(_, _, body)| u16::from_be_bytes([body[2], body[3]])).collect()
+    };
+    bench.receive(5, code::DAO, &dao(240, 7, 240, 30, None));
+    assert_eq!(ranks(bench.run(100)), [0xffff]);
+    let now = Instant(bench.now);
+    bench.rpl.on_error(now, RoutingError::NoRouter);
+    assert_eq!(ranks(bench.run(100)), [0xffff]);
+}
+
+#[test]
+fn a_path_in_another_dodag_that_says_nothing_of_its_length_is_infinitely_long() {
+    let mut bench = Bench::joined(Mode::NonStoring);
+    let parent = bench.rpl.dodags().next().unwrap().parent;
+    let silent = of_another(dio(Mode::NonStoring, 128, 240));
+    bench.receive(3, code::DIO, &silent);
+    let mut counting = silent;
+    let container = emitted(|out| MetricObject::aggregated(Metric::HopCount(1)).emit(out));
+    counting.extend([2, container.len() as u8]);
+    counting.extend(container);
+    bench.receive(4, code::DIO, &counting);
+    bench.run(1_000);
+    assert_eq!(bench.rpl.dodags().next().unwrap().parent, parent);
+}
