@@ -6,9 +6,11 @@ use mote::address::Ip;
 use mote::bytes::{Parts, Reader, Writer};
 use mote::ieee802154::LinkAddress;
 use mote::ieee802154::mac::Priority;
-use mote::ieee802154::wire::{Frame, Header};
+use mote::ieee802154::wire::{Frame, Header, Version};
 use mote::lowpan::fragment::FragmentHeader;
 use mote::lowpan::interface::{Config, Interface, SCRATCH, Sent};
+use mote::lowpan::mesh::MeshHeader;
+use mote::lowpan::sixlorh::Dodag;
 use mote::memory::{Carver, Plan};
 use mote::random::{Random, Sequence};
 use mote::sim::radio::{Air, Node, NodeId, Placement, Propagation, RadioLink, Setup, Topology};
@@ -215,6 +217,126 @@ fn a_change_of_addresses_discards_packets_that_are_in_fragments() {
         send(&mut air, 0, address(1), &packet(0, 1, 1280, 7)).unwrap();
         air.run_for(500_000);
         assert_eq!(air.node(1).unwrap().received.len(), 1);
+    }
+}
+
+/// RFC 4944 §2: both ends are told; and neither everyone nor who has no address is a sender.
+#[test]
+fn frames_that_come_from_no_node_are_dropped_and_counted() {
+    let config = Config { mesh_routes: 4, ..Config::default() };
+    let mut topology = Topology::unlinked(2);
+    topology.set_both(0, 1, Some(RadioLink::PERFECT));
+    let mut air = network(topology, &Setup::default(), &config);
+    air.capture(Vec::new()).unwrap();
+    let bytes = packet(0, 1, 60, 1);
+    let whole = [&[0x41][..], &bytes].concat();
+    let fragment = [&[0xe0, 64, 0, 7, 0][..], &bytes].concat();
+    let to = address(1);
+    let mesh =
+        |originator, destination| MeshHeader { hops_left: 3, originator, destination, broadcast: None };
+    let mut number = 0;
+    let mut hear = |source: LinkAddress, mesh: Option<MeshHeader>, behind: &[u8]| {
+        number += 1;
+        let mut buffer = [0; 127];
+        let mut out = Writer::new(&mut buffer);
+        let header = match source {
+            LinkAddress::None => Header {
+                version: Version::V2006,
+                pan_id_compression: false,
+                destination_pan: Some(0xabcd),
+                destination: to,
+                sequence: Some(number),
+                ..Header::default()
+            },
+            _ => Header::data(0xabcd, to, source, number),
+        };
+        let mut inner = [0; 100];
+        let mut payload = Writer::new(&mut inner);
+        mesh.map_or(Ok(()), |header| header.emit(&mut payload)).unwrap();
+        payload.put(behind).unwrap();
+        Frame { header, payload: payload.written(), ..Frame::default() }.emit(&mut out).unwrap();
+        let frame = out.written();
+        air.with(1, |host, cx| {
+            let event = RadioEvent::Received { frame, lqi: 255, rssi: -60 };
+            let taken = host.interface.receive(cx, event, &mut [0; SCRATCH]).is_some();
+            assert_eq!(host.interface.fragment_stats().received, 0);
+            (taken, host.interface.stats().dropped)
+        })
+        .unwrap()
+    };
+    let mut dropped = 0;
+    for nobody in [LinkAddress::BROADCAST, LinkAddress::Short(0xfffe), LinkAddress::None] {
+        for behind in [&whole, &fragment] {
+            dropped += 1;
+            assert_eq!(hear(nobody, None, behind), (false, dropped), "{nobody:?}");
+        }
+        if !nobody.is_empty() {
+            for destination in [to, address(2)] {
+                dropped += 1;
+                let header = mesh(nobody, destination);
+                assert_eq!(hear(address(0), Some(header), &whole), (false, dropped), "{nobody:?}");
+            }
+        }
+    }
+    assert_eq!(hear(address(0), None, &whole), (true, dropped));
+    assert_eq!(hear(address(0), Some(mesh(address(0), to)), &whole), (true, dropped));
+    assert_eq!(air.node(1).unwrap().interface.stats().forwarded, 0);
+}
+
+/// RFC 8138 §A.1: behind the header of the first fragment, and of a size that the receiver comes to as well.
+#[test]
+fn headers_of_rpl_are_compressed_in_the_first_fragment() {
+    let node = |last| Ip::v6([0xfd00, 0, 0, 0, 0, 0xff, 0xfe00, last]).0;
+    let ipv6 = |next, to, payload: &[u8]| {
+        let mut bytes = vec![0x60, 0, 0, 0, 0, 0, next, 64];
+        bytes[4..6].copy_from_slice(&(payload.len() as u16).to_be_bytes());
+        bytes.extend(node(1));
+        bytes.extend(to);
+        bytes.extend(payload);
+        bytes
+    };
+    // The packet information, and a source route of four hops with so many bytes of each, of which two were visited.
+    let tunnel = |len: usize, from: usize, inner: &[u8]| {
+        let hops: Vec<u8> = (from..5).flat_map(|hop| node(10 + hop as u16)[16 - len..].to_vec()).collect();
+        let shared = (16 - len) as u8;
+        let mut bytes = vec![43, 0, 0x63, 4, 0x80, 0, 1, 0];
+        bytes.extend([41, (hops.len() / 8) as u8, 3, 2, shared << 4 | shared, 0, 0, 0]);
+        bytes.extend(hops);
+        bytes.extend(inner);
+        ipv6(0, node(12), &bytes)
+    };
+    let config = Config { sixlorh: true, ..Config::default() };
+    let mut topology = Topology::unlinked(2);
+    topology.set_both(0, 1, Some(RadioLink::PERFECT));
+    for sixlorh in [true, false] {
+        let mut air: Network = Air::new(topology.clone(), &Setup::default());
+        air.start(0, Host::new(0, &Config { sixlorh, ..config }));
+        air.start(1, Host::new(1, &config));
+        for id in [0, 1] {
+            let dodag = Dodag { root: Some(Ip(node(1))), option_0x23: false };
+            air.with(id, |host, _| host.interface.set_dodag(dodag, false));
+        }
+        for size in (0..1300).step_by(37).chain([1024, 1025, 1384]) {
+            let mut inner = ipv6(17, node(99), &packet(0, 1, 40 + 8 + size, 7)[40..]);
+            inner[40..48].copy_from_slice(&[0x16, 0x33, 0x16, 0x33, 0, 0, 1, 2]);
+            inner[44..46].copy_from_slice(&(8 + size as u16).to_be_bytes());
+            let sent = tunnel(8, 1, &inner);
+            let expanded = tunnel(16, 3, &inner);
+            assert_eq!(sent.len(), expanded.len());
+            air.capture(Vec::new()).unwrap();
+            // As a whole, and in two parts behind the headers of RPL or behind all.
+            let (head, tail) = sent.split_at([sent.len(), 88, 136][size % 3]);
+            let parts = Parts { head, tail };
+            air.with(0, |host, _| host.interface.send(parts, address(1), Priority::Normal)).unwrap().unwrap();
+            air.run_for(500_000);
+            let frames = data_frames(&air.end_capture().unwrap());
+            let first = &frames[0][21..];
+            let behind = if frames.len() > 1 { &first[4..] } else { first };
+            assert_eq!(behind[0] == 0xf1, sixlorh, "{size}");
+            let expected = if sixlorh { expanded } else { sent };
+            let received = &air.node(1).unwrap().received;
+            assert!(received.last() == Some(&(address(0), expected)), "{size}");
+        }
     }
 }
 

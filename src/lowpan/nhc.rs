@@ -12,7 +12,6 @@ pub(super) mod next_header {
     pub(crate) const IPV6: u8 = 41;
     pub(crate) const ROUTING: u8 = 43;
     pub(crate) const FRAGMENT: u8 = 44;
-    #[cfg(feature = "ghc")]
     pub(crate) const ICMPV6: u8 = 58;
     pub(crate) const NO_NEXT_HEADER: u8 = 59;
     pub(crate) const DESTINATION: u8 = 60;

@@ -4,12 +4,8 @@
 
 use super::DISPATCH_IPV6;
 use super::context::Contexts;
-#[cfg(feature = "ghc")]
-use super::ghc::{self, Dictionary};
 use super::iphc::{self, Ends, IPV6_HEADER, addresses};
-#[cfg(feature = "ghc")]
-use super::nhc::next_header::ICMPV6;
-use super::nhc::next_header::{IPV6, NO_NEXT_HEADER, ROUTING, UDP};
+use super::nhc::next_header::{ICMPV6, IPV6, NO_NEXT_HEADER, ROUTING, UDP};
 use super::nhc::{self, NHC_IPV6, UDP_HEADER};
 use crate::address::Ip;
 use crate::bytes::{Parts, Reader, Writer};
@@ -21,8 +17,16 @@ mod elided;
 #[cfg(not(feature = "udp-elision"))]
 #[path = "packet/never_elided.rs"]
 mod elided;
+#[cfg(feature = "ghc")]
+mod generic;
+#[cfg(not(feature = "ghc"))]
+#[path = "packet/never_generic.rs"]
+mod generic;
 
 pub use elided::MissingChecksum;
+#[cfg(feature = "ghc")]
+pub use generic::compress_generic;
+use generic::{Bytecode, Generic};
 
 /// How many headers of one packet are compressed, and accepted compressed.
 const MAX_HEADERS: usize = 8;
@@ -34,17 +38,6 @@ pub struct Compressed {
     pub len: usize,
     /// How many bytes of the packet they stand for; what follows goes out as it is.
     pub consumed: usize,
-}
-
-/// Where bytecode (RFC 7400) is written instead of what RFC 6282 has, when it is shorter.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Generic {
-    Nowhere,
-    #[cfg(feature = "ghc")]
-    Extensions,
-    /// In extension headers, ICMPv6 and what UDP carries.
-    #[cfg(feature = "ghc")]
-    Everywhere,
 }
 
 /// Compresses the headers of `packet`, which goes from end to end of `ends`, into `room`. No header
@@ -66,25 +59,7 @@ pub fn compress(
     elide_udp_checksum: bool,
     room: &mut [u8],
 ) -> Result<Compressed> {
-    compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::Nowhere, room)
-}
-
-/// As [`compress`], for a neighbour that understands generic header compression (RFC 7400): extension
-/// headers, ICMPv6 and what UDP carries are written in its bytecode where that is shorter and
-/// the packet then fits `room`; of a packet in two parts, extension headers alone.
-///
-/// # Errors
-/// Those of [`compress`].
-#[cfg(feature = "ghc")]
-pub fn compress_generic(
-    packet: Parts<'_>,
-    ends: Ends,
-    contexts: &Contexts<'_>,
-    elide_udp_checksum: bool,
-    room: &mut [u8],
-) -> Result<Compressed> {
-    let generic = if packet.tail.is_empty() { Generic::Everywhere } else { Generic::Extensions };
-    compress_chain(packet, ends, contexts, elide_udp_checksum, generic, room)
+    compress_chain(packet, ends, contexts, elide_udp_checksum, Generic::NOWHERE, room)
 }
 
 fn compress_chain(
@@ -92,7 +67,7 @@ fn compress_chain(
     ends: Ends,
     contexts: &Contexts<'_>,
     elide_udp_checksum: bool,
-    _generic: Generic,
+    generic: Generic,
     room: &mut [u8],
 ) -> Result<Compressed> {
     let mut chain = Chain {
@@ -104,8 +79,7 @@ fn compress_chain(
         ends,
         contexts,
         elide_udp_checksum,
-        #[cfg(feature = "ghc")]
-        generic: _generic,
+        generic,
         out: Writer::new(room),
     };
     for left in 0..MAX_HEADERS {
@@ -143,7 +117,6 @@ struct Chain<'a, 'c> {
     ends: Ends,
     contexts: &'c Contexts<'c>,
     elide_udp_checksum: bool,
-    #[cfg(feature = "ghc")]
     generic: Generic,
     out: Writer<'c>,
 }
@@ -192,40 +165,22 @@ impl Chain<'_, '_> {
                     }
                 }
                 nhc::compress_udp(bytes.first_chunk().ok_or(Error::Unsupported)?, elide, out)?;
-                #[cfg(feature = "ghc")]
-                if let (Generic::Everywhere, Some(inner)) = (self.generic, self.inner) {
+                if let (true, Some(inner)) = (self.generic.takes(&whole), self.inner) {
                     let payload = bytes.get(UDP_HEADER..).unwrap_or_default();
-                    let before = out.position();
-                    let done = ghc::compress(&dictionary(inner), false, payload, out).is_ok();
-                    if done && out.position() - before < payload.len() {
-                        if let Some(nhc) = out.written_mut().get_mut(start) {
-                            *nhc = ghc::NHC_UDP | *nhc & 7;
-                        }
+                    if self.generic.udp_payload(inner, payload, start, out) {
                         size = whole.len();
-                    } else {
-                        out.truncate(before);
                     }
                 }
             }
-            #[cfg(feature = "ghc")]
-            (ICMPV6, _) if self.generic == Generic::Everywhere => {
-                out.u8(ghc::NHC_ICMPV6)?;
-                let inner = self.inner.ok_or(Error::Unsupported)?;
-                ghc::compress(&dictionary(inner), false, bytes, out)?;
+            (ICMPV6, _) if self.generic.takes(&whole) => {
+                self.generic.icmpv6(self.inner.ok_or(Error::Unsupported)?, bytes, out)?;
                 size = whole.len();
-                // In line, the number of ICMPv6 takes a byte as well.
-                if out.position() - start > size {
-                    return Err(Error::TooLarge);
-                }
             }
             _ => {
                 size = nhc::compress_extension(kind, bytes, out)?;
-                #[cfg(feature = "ghc")]
-                if let (true, Some(inner)) = (self.generic != Generic::Nowhere, self.inner) {
+                if let Some(inner) = self.inner {
                     let header = bytes.get(..size).unwrap_or_default();
-                    if !put_generic(start, header, &dictionary(inner), out) {
-                        nhc::compress_extension(kind, bytes, out)?;
-                    }
+                    self.generic.extension(inner, kind, header, start, out)?;
                 }
                 self.routed |= kind == ROUTING;
                 if !nhc::is_middle(kind, bytes) {
@@ -253,34 +208,6 @@ fn elide_number(at: usize, out: &mut Writer<'_>) {
     out.truncate(out.position() - 1);
 }
 
-/// The dictionary of what follows an IPv6 header.
-#[cfg(feature = "ghc")]
-fn dictionary(header: &[u8; IPV6_HEADER]) -> Dictionary {
-    let (source, destination) = addresses(header);
-    Dictionary::new(source, destination)
-}
-
-/// Writes the extension header `whole` as bytecode in place of what stands in `out` from `start` on,
-/// if that is shorter. If not, nothing stands there any more, and it says so.
-#[cfg(feature = "ghc")]
-fn put_generic(start: usize, whole: &[u8], dictionary: &Dictionary, out: &mut Writer<'_>) -> bool {
-    let plain = out.position() - start;
-    let nhc = out.written().get(start).copied().and_then(ghc::extension_of_nhc);
-    out.truncate(start);
-    let mut put = || -> Result<()> {
-        let (next_header, content) = whole.split_first().ok_or(Error::Malformed)?;
-        out.u8(nhc.ok_or(Error::Unsupported)?)?;
-        out.u8(*next_header)?;
-        // Without the length.
-        ghc::compress(dictionary, true, content.get(1..).unwrap_or_default(), out)
-    };
-    let shorter = put().is_ok() && out.position() - start < plain;
-    if !shorter {
-        out.truncate(start);
-    }
-    shorter
-}
-
 /// What [`decompress`] made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decompressed {
@@ -290,37 +217,8 @@ pub struct Decompressed {
     /// Where a UDP checksum that was elided is to be put once the packet is complete.
     pub missing_checksum: Option<MissingChecksum>,
     /// Whether the sender made use of generic header compression, and so understands it
-    /// (RFC 7400 §3.3).
-    #[cfg(feature = "ghc")]
+    /// (RFC 7400 §3.3): never in a build without the feature `ghc`.
     pub is_generic: bool,
-}
-
-/// The dictionary of what follows the IPv6 header that stands at `at` of what was written.
-#[cfg(feature = "ghc")]
-fn dictionary_at(out: &Writer<'_>, at: usize) -> Result<Dictionary> {
-    let header = out.written().get(at..).and_then(|it| it.first_chunk()).ok_or(Error::Malformed)?;
-    Ok(dictionary(header))
-}
-
-/// Writes the extension header of that kind from its bytecode behind the NHC byte; padding that was
-/// left out is put back as in RFC 6282.
-#[cfg(feature = "ghc")]
-fn decompress_generic(
-    kind: u8,
-    next_is_compressed: bool,
-    dictionary: &Dictionary,
-    input: &mut Reader<'_>,
-    out: &mut Writer<'_>,
-) -> Result<()> {
-    let at = out.position();
-    let next_header = if next_is_compressed { 0 } else { input.u8()? };
-    out.put(&[next_header, 0])?;
-    ghc::decompress(dictionary, true, input, out)?;
-    let units = nhc::pad_extension(kind, out.position() - at, out)?;
-    if let Some(length) = out.written_mut().get_mut(at + 1) {
-        *length = units;
-    }
-    Ok(())
 }
 
 /// Turns what a frame carries into an IPv6 packet in `out`: `payload` begins with the dispatch of
@@ -351,14 +249,8 @@ pub fn decompress(
             return Err(Error::Malformed);
         }
         out.put(packet)?;
-        return Ok(Decompressed {
-            len: out.position(),
-            missing_checksum,
-            #[cfg(feature = "ghc")]
-            is_generic: false,
-        });
+        return Ok(Decompressed { len: out.position(), missing_checksum, is_generic: false });
     }
-    #[cfg(feature = "ghc")]
     let mut is_generic = false;
     // Where length fields wait for the size of the whole; they hold what it exceeds them by.
     let mut lengths = [0u16; MAX_HEADERS];
@@ -371,22 +263,14 @@ pub fn decompress(
         let at = out.position();
         let mut kind = IPV6;
         let mut nhc = NHC_IPV6;
-        #[cfg(feature = "ghc")]
-        let mut bytecode = None;
+        let mut bytecode = Bytecode::NONE;
         if next_at > 0 {
             nhc = input.u8()?;
-            #[cfg(feature = "ghc")]
-            if let Some(plain) = ghc::plain_of_nhc(nhc) {
-                bytecode = Some(dictionary_at(&out, ipv6_at)?);
-                nhc = plain;
-            }
+            bytecode = Bytecode::of(&mut nhc, &out, ipv6_at)?;
+            is_generic |= bytecode.is_used();
             kind = match nhc::extension(nhc) {
                 Some(kind) => kind,
-                #[cfg(feature = "ghc")]
-                None if nhc == ghc::NHC_ICMPV6 => {
-                    bytecode = Some(dictionary_at(&out, ipv6_at)?);
-                    ICMPV6
-                }
+                None if generic::is_icmpv6(nhc) => ICMPV6,
                 None if nhc::is_udp(nhc) => UDP,
                 None => return Err(Error::Unsupported),
             };
@@ -417,43 +301,21 @@ pub fn decompress(
                     }
                     missing_checksum = Some(MissingChecksum::new(ipv6_at, at)?);
                 }
-                #[cfg(feature = "ghc")]
-                if let Some(dictionary) = &bytecode {
-                    ghc::decompress(dictionary, false, &mut input, &mut out)?;
-                }
+                bytecode.payload(&mut input, &mut out)?;
                 false
             }
-            #[cfg(feature = "ghc")]
-            ICMPV6 => {
-                if let Some(dictionary) = &bytecode {
-                    ghc::decompress(dictionary, false, &mut input, &mut out)?;
-                }
+            ICMPV6 if generic::IS_KNOWN => {
+                bytecode.payload(&mut input, &mut out)?;
                 false
             }
             _ => {
                 let more = nhc & 1 != 0;
-                #[cfg(feature = "ghc")]
-                let plain = match &bytecode {
-                    Some(dictionary) => {
-                        decompress_generic(kind, more, dictionary, &mut input, &mut out)?;
-                        false
-                    }
-                    None => true,
-                };
-                #[cfg(not(feature = "ghc"))]
-                let plain = true;
-                if plain {
-                    nhc::decompress_extension(kind, more, &mut input, &mut out)?;
-                }
+                bytecode.extension(kind, more, &mut input, &mut out)?;
                 next_at = at;
                 routed |= kind == ROUTING;
                 more
             }
         };
-        #[cfg(feature = "ghc")]
-        {
-            is_generic |= bytecode.is_some();
-        }
         if !more {
             break;
         }
@@ -476,12 +338,7 @@ pub fn decompress(
         }
     }
     out.put(input.rest())?;
-    Ok(Decompressed {
-        len: out.position(),
-        missing_checksum,
-        #[cfg(feature = "ghc")]
-        is_generic,
-    })
+    Ok(Decompressed { len: out.position(), missing_checksum, is_generic })
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 //! 6LoRH on sending: what RPL puts in front of a packet, in the form of RFC 8138.
 //!
 //! The packet information becomes an RPI-6LoRH, the hops that are left of a source route become SRH-6LoRH
-//! headers, a tunnel becomes an IP-in-IP-6LoRH. Packets that take fragments go without: their sizes
-//! would be those of headers expanded otherwise at the receiver than here.
+//! headers, a tunnel becomes an IP-in-IP-6LoRH. What takes fragments is told as large as the receiver makes it
+//! (RFC 4944 §5.3), whose source route has only the hops left, each in full.
 #![forbid(unsafe_code)]
 
 use super::context::Contexts;
+use super::fragment::MAX_DATAGRAM;
 use super::interface::Codec;
 use super::iphc::{Ends, IPV6_HEADER, addresses, put_addresses};
 use super::nhc::next_header::{HOP_BY_HOP, IPV6, ROUTING};
@@ -15,8 +16,8 @@ use super::sixlorh::{Dodag, MAX_HOPS, PAGE_1, TYPE_IP_IN_IP, TYPE_RPI, address_l
 use crate::bytes::{Parts, Writer};
 use crate::status::{Error, Result};
 
-/// The largest packet without RPL's headers that is tried: no larger one fits a frame.
-const MOST: usize = 256;
+/// The most that stands in one part of a packet, headers of RPL aside, beside another part.
+const MOST: usize = 128;
 /// How many addresses one SRH-6LoRH holds.
 const PER_HEADER: usize = 32;
 
@@ -89,6 +90,13 @@ impl<'a> Front<'a> {
         Some(front)
     }
 
+    /// How long the receiver makes these headers, that of IPv6 included.
+    fn expanded_len(&self) -> usize {
+        let options = if self.rpi.is_some() { 8 } else { 0 };
+        let hops = self.route.count - self.route.from;
+        IPV6_HEADER + options + if hops > 0 { 8 + 16 * hops } else { 0 }
+    }
+
     /// The type of SRH-6LoRH that suffices for `hops` hops, the first after `reference`, each
     /// other after that before it.
     fn kind(&self, hops: usize, reference: [u8; 16], destination: &[u8; 16]) -> u8 {
@@ -118,23 +126,24 @@ fn coalesces(before: &[u8; 16], after: &[u8; 16], len: usize) -> bool {
     before.get(..16 - len) == after.get(..16 - len)
 }
 
-/// Compresses all of `packet`, headers of RPL included, into `room`; `compress` is how what is behind
-/// these is compressed. The address of the DODAG's root is left out where it is known.
+/// Compresses the headers of `packet`, those of RPL included, into `room`; `compress` is how what is behind
+/// these is compressed. The address of the DODAG's root is left out where it is known. Besides, says how large the
+/// packet is that the receiver makes of it.
 ///
 /// # Errors
 /// [`Error::Unsupported`] for a packet without such headers, or whose headers hold what 6LoRH cannot
-/// tell; [`Error::TooLarge`] when it does not fit; those of `compress`.
+/// tell; [`Error::TooLarge`] when they do not fit, or the receiver's packet would be too large; those of `compress`.
 pub(super) fn compress(
-    packet: &[u8],
+    packet: Parts<'_>,
     ends: Ends,
     contexts: &Contexts<'_>,
     elide_udp_checksum: bool,
     dodag: &Dodag,
     compress: Codec,
     room: &mut [u8],
-) -> Result<Compressed> {
-    let header = packet.first_chunk::<IPV6_HEADER>().ok_or(Error::Malformed)?;
-    let front = Front::parse(packet, header, dodag.option_type()).ok_or(Error::Unsupported)?;
+) -> Result<(Compressed, usize)> {
+    let header = packet.head.first_chunk::<IPV6_HEADER>().ok_or(Error::Malformed)?;
+    let front = Front::parse(packet.head, header, dodag.option_type()).ok_or(Error::Unsupported)?;
     // Which root is meant where its address is left out tells the instance, unless that is a local one
     // (RFC 8138 §4.3.2).
     let root = match front.rpi {
@@ -147,7 +156,8 @@ pub(super) fn compress(
     }
     let (source, destination) = (*addresses(header).0, *addresses(header).1);
     let listed = front.route.count - front.route.from;
-    let behind = packet.get(front.size..).unwrap_or_default();
+    let mut behind = packet;
+    behind.skip(front.size);
     let mut out = Writer::new(room);
     out.u8(PAGE_1)?;
     let mut hops = if tunnel { listed + 1 } else { listed };
@@ -177,7 +187,7 @@ pub(super) fn compress(
         }
     }
     let mut bytes = [0; MOST];
-    let mut stripped = Writer::new(&mut bytes);
+    let mut inner = behind;
     let mut ends = ends;
     if tunnel {
         let reference = root.map_or([0; 16], |root| root.0);
@@ -190,7 +200,6 @@ pub(super) fn compress(
         out.put(source.get(16 - len..).unwrap_or_default())?;
         let end = if hops > 0 { front.hop(hops - 1, &destination) } else { destination };
         ends = Ends::of_addresses(&source, &end);
-        stripped.put(behind)?;
     } else {
         // Without the headers that went before; the last hop is where it goes.
         let mut header = *header;
@@ -199,20 +208,25 @@ pub(super) fn compress(
         header[6] = front.next;
         let length = u16::try_from(behind.len()).map_err(|_| Error::TooLarge)?;
         [header[4], header[5]] = length.to_be_bytes();
+        let mut stripped = Writer::new(&mut bytes);
         stripped.put(&header)?;
-        stripped.put(behind)?;
+        inner.tail = behind.head;
+        if !behind.tail.is_empty() {
+            stripped.put(behind.head)?;
+            inner.tail = behind.tail;
+        }
+        inner.head = stripped.finish();
     }
-    let stripped = stripped.finish();
     let at = out.position();
-    let room = out.reserve(out.remaining())?;
     // Behind a source route the checksum of UDP stays (RFC 6282 section 4.3.2).
     let elide = elide_udp_checksum && hops == 0;
-    let compressed = compress(Parts::whole(stripped), ends, contexts, elide, room)?;
-    let rest = stripped.get(compressed.consumed..).unwrap_or_default();
-    let room =
-        room.get_mut(compressed.len..).and_then(|room| room.get_mut(..rest.len())).ok_or(Error::TooLarge)?;
-    crate::bytes::copy(room, rest);
-    Ok(Compressed { len: at + compressed.len + rest.len(), consumed: packet.len() })
+    let compressed = compress(inner, ends, contexts, elide, out.room())?;
+    let rest = inner.len() - compressed.consumed;
+    let size = front.expanded_len() + behind.len();
+    if size > MAX_DATAGRAM {
+        return Err(Error::TooLarge);
+    }
+    Ok((Compressed { len: at + compressed.len, consumed: packet.len() - rest }, size))
 }
 
 /// Writes the hops as SRH-6LoRH headers of one type.
@@ -280,9 +294,26 @@ mod tests {
         let ends = Ends::of_link(LinkAddress::Short(1), LinkAddress::Short(0xa));
         let mut out = [0; 127];
         let dodag = Dodag { root, ..Dodag::NONE };
-        let done = compress(packet, ends, &contexts, false, &dodag, packet::compress, &mut out[..room])?;
-        assert_eq!(done.consumed, packet.len());
-        Ok(out[..done.len].to_vec())
+        let whole = Parts::whole(packet);
+        let (done, size) =
+            compress(whole, ends, &contexts, false, &dodag, packet::compress, &mut out[..room])?;
+        let rest = &packet[done.consumed..];
+        let small = [&out[..done.len], rest].concat();
+        // The size that is told is that of what comes out.
+        assert_eq!(expand(&small, root).len(), size);
+        assert_eq!((size - rest.len()) % 8, 0);
+        // In two parts, as the engine makes them.
+        for cut in [done.consumed, packet.len() - rest.len() / 2] {
+            let (head, tail) = packet.split_at(cut);
+            if head.len() <= MOST {
+                let mut other = [0; 127];
+                let parts = Parts { head, tail };
+                let again =
+                    compress(parts, ends, &contexts, false, &dodag, packet::compress, &mut other[..room]);
+                assert_eq!((again, &other[..done.len]), (Ok((done, size)), &out[..done.len]));
+            }
+        }
+        if small.len() > room { Err(Error::TooLarge) } else { Ok(small) }
     }
 
     fn expand(payload: &[u8], root: Option<Ip>) -> Vec<u8> {
@@ -388,6 +419,22 @@ mod tests {
         assert_eq!(refused(&ipv6(0, 64, node(2), node(1), &long)), Error::TooLarge);
         let longer = [options(58, RPI), vec![7; 1200]].concat();
         assert_eq!(refused(&ipv6(0, 64, node(2), node(1), &longer)), Error::TooLarge);
+    }
+
+    /// Of the source route the receiver writes every address in full.
+    #[test]
+    fn what_the_receiver_has_no_room_for_is_left_to_others() {
+        let hops: Vec<[u8; 16]> = (0x10..0x38).map(node).collect();
+        let contexts = Contexts::new(&mut []);
+        let ends = Ends::of_link(LinkAddress::Short(1), LinkAddress::Short(0xa));
+        for (payload, size) in [(840, Ok(MAX_DATAGRAM)), (841, Err(Error::TooLarge))] {
+            let route = route(58, &hops, 40, [14, 14]);
+            let body = [options(43, RPI), route, vec![7; payload]].concat();
+            let packet = ipv6(0, 64, node(1), node(2), &body);
+            let whole = Parts::whole(&packet);
+            let done = compress(whole, ends, &contexts, false, &Dodag::NONE, packet::compress, &mut [0; 127]);
+            assert_eq!(done.map(|(_, size)| size), size);
+        }
     }
 
     fn address() -> impl Strategy<Value = [u8; 16]> {

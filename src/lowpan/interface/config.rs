@@ -65,7 +65,8 @@ pub struct Stats {
     pub fragmented: u32,
     /// Packets handed up.
     pub received: u32,
-    /// Frames dropped whose payload was malformed, of an unknown kind, or of an unknown context.
+    /// Frames dropped whose payload was malformed, of an unknown kind, or of an unknown context, or that came from no
+    /// node.
     pub dropped: u32,
     /// Frames forwarded by mesh-under.
     pub forwarded: u32,

@@ -81,6 +81,10 @@ impl Interface<'_> {
             None => return Ok(None),
         }
         let (source, destination) = (*frame.source(), *frame.destination());
+        // Both ends are told (RFC 4944 §2), and nothing comes from everyone.
+        if !source.is_unicast() {
+            return Err(Error::Malformed);
+        }
         let mut fragment = None;
         if reader.peek().is_some_and(FragmentHeader::is_dispatch) {
             fragment = Some(FragmentHeader::parse(&mut reader)?);
@@ -154,6 +158,9 @@ impl Interface<'_> {
             return Ok(Some((source, destination)));
         }
         let header = MeshHeader::parse(reader)?;
+        if !header.originator.is_unicast() {
+            return Err(Error::Malformed);
+        }
         let own = self.own;
         let verdict = self.mesh.incoming(&header, |address| address.is_unicast() && own.contains(&address));
         if let Some(next_hop) = verdict.forward {

@@ -27,7 +27,7 @@ pub(in crate::lowpan) type Codec =
 #[cfg(feature = "mesh-under")]
 const FORWARDING_GAP: u64 = 20;
 /// The largest packet that stands in two parts and is tried to be shortened by what wants it in one.
-#[cfg(any(feature = "ghc", feature = "sixlorh"))]
+#[cfg(feature = "ghc")]
 const WHOLE: usize = 512;
 
 impl Interface<'_> {
@@ -76,9 +76,9 @@ impl Interface<'_> {
     ) -> Result<(usize, u8)> {
         let ends = Ends::of_link(self.mac.address(), to.0);
         let compress = self.codec(to.0);
-        #[cfg(any(feature = "ghc", feature = "sixlorh"))]
+        #[cfg(feature = "ghc")]
         let mut whole = [0; WHOLE];
-        #[cfg(any(feature = "ghc", feature = "sixlorh"))]
+        #[cfg(feature = "ghc")]
         let packet = match whole.get_mut(..packet.len()).filter(|_| !packet.tail.is_empty()) {
             Some(whole) => {
                 packet.copy(whole);
@@ -90,19 +90,20 @@ impl Interface<'_> {
         let mut start = at;
         loop {
             let room = part_mut(self.pool.get_mut(frame), start, MAX_PAYLOAD_END);
+            let (contexts, elide) = (&self.contexts, self.elide_udp_checksum);
             #[cfg(feature = "sixlorh")]
-            let shorter = match (self.sixlorh || self.compressed, packet) {
-                (true, Parts { head, tail: [] }) => {
-                    let (elide, dodag) = (self.elide_udp_checksum, &self.dodag);
-                    sixlorh_send::compress(head, ends, &self.contexts, elide, dodag, compress, room)
-                }
-                _ => Err(Error::Unsupported),
+            let shorter = if self.sixlorh || self.compressed {
+                sixlorh_send::compress(packet, ends, contexts, elide, &self.dodag, compress, room)
+            } else {
+                Err(Error::Unsupported)
             };
             #[cfg(not(feature = "sixlorh"))]
-            let shorter: Result<packet::Compressed> = Err(Error::Unsupported);
+            let shorter: Result<(packet::Compressed, usize)> = Err(Error::Unsupported);
             // What cannot be told in that form goes as it is.
-            let compressed =
-                shorter.or_else(|_| compress(packet, ends, &self.contexts, self.elide_udp_checksum, room))?;
+            let (compressed, size) = match shorter {
+                Ok(shorter) => shorter,
+                Err(_) => (compress(packet, ends, contexts, elide, room)?, packet.len()),
+            };
             let mut rest = packet;
             rest.skip(compressed.consumed);
             let room = room.get_mut(compressed.len..).unwrap_or_default();
@@ -117,7 +118,7 @@ impl Interface<'_> {
             }
             let copied = rest.copy(part_mut(room, 0, part));
             rest.skip(copied);
-            let tag = if start == at { 0 } else { self.keep_rest(frame, at, packet.len(), rest, to)? };
+            let tag = if start == at { 0 } else { self.keep_rest(frame, at, size, rest, to)? };
             return Ok((start + compressed.len + copied, tag));
         }
     }
