@@ -2859,9 +2859,14 @@ typedef struct mote_mesh_config {
      */
     uint16_t ip_reassemblies;
     /**
+     * The only RPLInstanceID whose DODAGs are joined, at most 255; `MOTE_MESH_NONE` stands for 0. Default 0: those of
+     * all that are heard.
+     */
+    uint16_t instance;
+    /**
      * Must be 0.
      */
-    uint16_t reserved[3];
+    uint16_t reserved[2];
 } mote_mesh_config;
 
 /**

@@ -77,6 +77,8 @@ pub struct Config {
     /// Whether a router that has lost every DODAG becomes the root of a floating one; see
     /// [`floating`](rpl::Config::floating).
     pub floating: bool,
+    /// The only RPLInstanceID whose DODAGs are joined, if not all are; see [`instance`](rpl::Config::instance).
+    pub instance: Option<u8>,
     /// IPv6 packets put together from fragments at the same time (RFC 8200 §4.5), 1.6 KB each. With 0,
     /// nodes that send fragments are told that this node does not know them.
     #[cfg(feature = "reassembly")]
@@ -115,6 +117,7 @@ impl Default for Config {
             registry: 0,
             context_from_prefix: true,
             floating: false,
+            instance: None,
             #[cfg(feature = "reassembly")]
             ip_reassemblies: 0,
             #[cfg(feature = "ghc")]
@@ -200,6 +203,7 @@ impl Config {
             targets: 4,
             leaf: self.role == Role::Leaf,
             floating: self.floating && self.role == Role::Router,
+            instance: self.instance,
         }
     }
 }

@@ -224,7 +224,8 @@ impl Node<'_> {
         }
         // What is left of a floating DODAG that was ours has the own address.
         let own = |target: &OwnTarget| target.used && target.target.prefix == *dio.dodag_id();
-        if dio.rank() == INFINITE_RANK || self.targets.iter().any(own) {
+        let unwanted = self.instance.is_some_and(|instance| instance != dio.instance());
+        if dio.rank() == INFINITE_RANK || unwanted || self.targets.iter().any(own) {
             return None;
         }
         let (least, dodag) = place?;

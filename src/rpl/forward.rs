@@ -100,8 +100,7 @@ impl Node<'_> {
             // Whoever sends a packet up, or back, has no route to its destination, and the
             // parent never gets there through us. But if a child sends it down, the child errs.
             if returned || !down || from == dodag.preferred {
-                let to = Target { prefix_len: 128, prefix: *flow.destination };
-                if self.withdraw_through(dodag, from, &to) {
+                if self.withdraw_through(dodag, from, flow.destination, 128) {
                     // Others may know the way.
                     if returned {
                         dodag.ask_children(self.now);

@@ -137,7 +137,9 @@ impl Node<'_> {
                     self.withdraw_route(dodag, entry, through, transit.path_sequence)
                 }
                 // All that lies within is meant (see the farewell of a child that moves away).
-                (None, _) if storing && target.prefix_len < 128 => self.withdraw_through(dodag, slot, target),
+                (None, _) if storing && target.prefix_len < 128 => {
+                    self.withdraw_through(dodag, slot, &target.prefix, target.prefix_len)
+                }
                 _ => false,
             });
         }

@@ -97,6 +97,8 @@ pub struct Config {
     /// one (RFC 6550 §3.2.4), so that the nodes that are cut off reach each other. It gives that up
     /// for a grounded one, and floating ones merge into the one with the lowest DODAGID.
     pub floating: bool,
+    /// The only instance whose DODAGs are joined (RFC 6550 §18.2.3); all that are heard if there is none.
+    pub instance: Option<u8>,
 }
 
 impl Config {
@@ -239,6 +241,7 @@ struct Node<'m> {
     targets: &'m mut [OwnTarget],
     leaf: bool,
     floating: bool,
+    instance: Option<u8>,
     /// Parents have to be selected again.
     reselect: bool,
     /// The second in which the engine was called last.
@@ -295,6 +298,7 @@ impl<'m> Rpl<'m> {
             iid: neighbours::interface_identifier(link_local),
             leaf: config.leaf,
             floating: config.floating && !config.leaf,
+            instance: config.instance,
             reselect: false,
             now: 0,
             solicit_at: Instant::NEVER,

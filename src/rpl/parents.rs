@@ -12,8 +12,9 @@ use super::neighbours::{NONE, Neighbour};
 use super::objective::assess;
 use super::path::{Assessment, Candidate, one_hop_below, one_hop_longer};
 use super::routes::any_through;
-use super::wire::{INFINITE_RANK, Target};
+use super::wire::INFINITE_RANK;
 use super::{ALL_RPL_NODES, Node, Rpl, RplContext, lollipop, place};
+use crate::address::Ip;
 use crate::time::Instant;
 
 /// How long a node that has lost its last parent poisons before it joins again, in ms.
@@ -245,7 +246,7 @@ impl Node<'_> {
             self.say_farewell(cx, dodag, former);
             // Nothing is below the new parent. Should that have been a child, it may be one still: what it answers then
             // tells of the loop, or brings its routes back later.
-            if dodag.stores() && self.withdraw_through(dodag, choice.neighbour, &Target::default()) {
+            if dodag.stores() && self.withdraw_through(dodag, choice.neighbour, &Ip::UNSPECIFIED, 0) {
                 dodag.ask_children(self.now);
             }
         } else if !moved {

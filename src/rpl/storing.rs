@@ -5,7 +5,6 @@
 use super::Node;
 use super::dodag::Dodag;
 use super::routes::{NOWHERE, Route, mark};
-use super::wire::Target;
 use crate::address::Ip;
 use crate::ipv6::source_selection::in_prefix;
 use crate::time::Instant;
@@ -55,16 +54,22 @@ impl Node<'_> {
         true
     }
 
-    /// Nothing of `within` is below a neighbour any more, nor an address through the prefixes that it is in. Whether
+    /// Nothing of the prefix `within` is below a neighbour any more, nor an address through the prefixes that it is in. Whether
     /// routes have ended by that.
-    pub(super) fn withdraw_through(&mut self, dodag: &mut Dodag, slot: u16, within: &Target) -> bool {
+    pub(super) fn withdraw_through(
+        &mut self,
+        dodag: &mut Dodag,
+        slot: u16,
+        within: &Ip,
+        prefix_len: u8,
+    ) -> bool {
         let mut ended = false;
         for entry in 0..self.routes.len() {
             let Some(route) = self.routes.get(entry) else { break };
-            let bits = if within.prefix_len == 128 { route.prefix_len } else { within.prefix_len };
+            let bits = if prefix_len == 128 { route.prefix_len } else { prefix_len };
             let through = route.is_through(slot)
                 && route.prefix_len >= bits
-                && in_prefix(Ip::of(&route.target), &within.prefix, bits);
+                && in_prefix(Ip::of(&route.target), within, bits);
             if route.owner == dodag.owner && through && !route.is(mark::NO_PATH) {
                 let path_sequence = route.path_sequence;
                 ended |= self.withdraw_route(dodag, entry, slot, path_sequence);
@@ -76,7 +81,7 @@ impl Node<'_> {
     /// A neighbour cannot be reached: no route leads through it any more (RFC 6550 §8.2.1). Should it be there still,
     /// it is asked for them.
     pub(super) fn lose_child(&mut self, now: Instant, dodag: &mut Dodag, slot: u16) {
-        if dodag.stores() && self.withdraw_through(dodag, slot, &Target::default()) {
+        if dodag.stores() && self.withdraw_through(dodag, slot, &Ip::UNSPECIFIED, 0) {
             dodag.advertise_by(now.after(NO_PATH_DELAY));
             dodag.ask_children(self.now);
         }

@@ -12,7 +12,15 @@ use mote::status::Error;
 fn exactly_the_planned_memory_suffices() {
     for config in [
         Config::default(),
-        Config { neighbours: 3, routes: 100, dodags: 1, targets: 4, leaf: true, floating: false },
+        Config {
+            neighbours: 3,
+            routes: 100,
+            dodags: 1,
+            targets: 4,
+            leaf: true,
+            floating: false,
+            instance: None,
+        },
     ] {
         let needed = Rpl::plan(&config).bytes();
         let mut memory = vec![0; needed];

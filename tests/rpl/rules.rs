@@ -363,3 +363,18 @@ fn a_former_parent_in_another_dodag_gives_its_place_up() {
     let known: Vec<_> = bench.rpl.neighbours().map(|neighbour| neighbour.address).collect();
     assert_eq!(known, [link(6), link(5)].map(|link| link.link_local()));
 }
+
+/// §18.2.3: which instances a node joins is a matter of its configuration.
+#[test]
+fn no_instance_but_the_one_that_is_wanted_is_joined() {
+    for wanted in [0, 9] {
+        let mut bench = Bench::new(&Config { instance: Some(wanted), ..Config::default() });
+        for instance in [0, 9] {
+            let mut body = dio(Mode::Storing, 128, 240);
+            body[0] = instance;
+            bench.receive(0, code::DIO, &body);
+        }
+        let joined: Vec<_> = bench.rpl.dodags().map(|dodag| (dodag.instance, dodag.joined)).collect();
+        assert_eq!(joined, [(wanted, true)]);
+    }
+}

@@ -113,8 +113,11 @@ pub struct mote_mesh_config {
     /// 1,280 bytes in fragments. Default 0: a node that sends fragments is told that this node
     /// does not know them.
     pub ip_reassemblies: u16,
+    /// The only RPLInstanceID whose DODAGs are joined, at most 255; `MOTE_MESH_NONE` stands for 0. Default 0: those of
+    /// all that are heard.
+    pub instance: u16,
     /// Must be 0.
-    pub reserved: [u16; 3],
+    pub reserved: [u16; 2],
 }
 
 // SAFETY: `repr(C)`, `size` first, integers, pointers and an optional function.
@@ -236,7 +239,7 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     if given.eui64 == [0; 8] || wanted.channel < 11 || given.no_context > 1 {
         return Err(Error::Invalid);
     }
-    if given.ghc > 1 || given.sixlorh > 1 || given.floating > 1 || given.reserved != [0; 3] {
+    if given.ghc > 1 || given.sixlorh > 1 || given.floating > 1 || given.reserved != [0; 2] {
         return Err(Error::Invalid);
     }
     let lacks = given.ghc != 0 && !cfg!(feature = "ghc")
@@ -250,6 +253,11 @@ pub(super) fn engine(given: &mote_mesh_config) -> Result<Config> {
     wanted.role = role;
     wanted.context_from_prefix = given.no_context == 0;
     wanted.floating = given.floating != 0;
+    wanted.instance = match given.instance {
+        0 => None,
+        MOTE_MESH_NONE => Some(0),
+        instance => Some(u8::try_from(instance).map_err(|_| Error::Invalid)?),
+    };
     #[cfg(feature = "ghc")]
     {
         wanted.ghc = given.ghc != 0;

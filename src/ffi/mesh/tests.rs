@@ -215,6 +215,24 @@ fn three_devices_join_ping_and_talk() {
 }
 
 #[test]
+fn a_node_joins_no_instance_but_the_one_that_it_is_to() {
+    for (instance, joins) in [(0, true), (MOTE_MESH_NONE, true), (5, false)] {
+        let world = World::new(2, |_, config| config.instance = instance);
+        world.run(30_000);
+        assert_eq!(world.seen(1, MOTE_MESH_JOINED).is_some(), joins, "{instance}");
+        world.end();
+    }
+    let mut size = 0;
+    let config = mote_mesh_config {
+        size: size_of::<mote_mesh_config>() as u32,
+        eui64: [2; 8],
+        instance: 256,
+        ..zeroed()
+    };
+    assert_eq!(unsafe { mote_mesh_size(&raw const config, &raw mut size) }, MOTE_ERR_INVALID);
+}
+
+#[test]
 fn tables_are_read_place_by_place() {
     let world = World::new(3, |_, _| {});
     world.run(60_000);
