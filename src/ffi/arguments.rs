@@ -23,7 +23,8 @@ pub(crate) const fn room<T: Config>() -> MaybeUninit<T> {
 }
 
 /// Reads a config as the growth rule demands: a shorter one, of an older header, is extended
-/// by zeros; a longer one, of a newer header, is accepted when what we do not know is zero.
+/// by zeros; a longer one, of a newer header, is accepted when what we do not know is zero. Its `size` is
+/// that of the copy.
 ///
 /// The copy lies in `room`, which the caller has, so that it is made once and moved nowhere.
 ///
@@ -53,6 +54,8 @@ pub(super) unsafe fn copy_config(config: *const u8, copy: *mut u8, known: usize)
         }
         copy.write_bytes(0, known);
         config.copy_to_nonoverlapping(copy, size.min(known));
+        // The copy may be read as a config again.
+        copy.cast::<u32>().write_unaligned(known as u32);
     }
     Ok(())
 }
@@ -240,10 +243,11 @@ mod tests {
         unsafe {
             let mut room = super::room::<Newer>();
             let read = config((&raw const older).cast(), &mut room).unwrap();
-            assert_eq!((read.a, read.b), (7, 0));
+            assert_eq!((read.size, read.a, read.b), (16, 7, 0));
             let mut newer = Newer { size: 16, a: 9, b: 0 };
             let mut small = super::room::<Older>();
-            assert_eq!(config((&raw const newer).cast(), &mut small).unwrap().a, 9);
+            let read = config((&raw const newer).cast(), &mut small).unwrap();
+            assert_eq!((read.size, read.a), (8, 9));
             newer.b = 1 << 63;
             assert_eq!(config((&raw const newer).cast(), &mut small).err(), Some(Error::Version));
             newer.size = 3;

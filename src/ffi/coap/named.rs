@@ -89,22 +89,20 @@ pub unsafe extern "C" fn mote_coap_start_by_name(
         // SAFETY: passed on to the caller of this function.
         let given = unsafe { arguments::config(config, &mut room) }?;
         // SAFETY: passed on to the caller of this function.
-        let (out, cancel) = unsafe { (request.as_mut(), lookup.as_mut()) };
-        // SAFETY: passed on to the caller of this function.
         let uri = unsafe { text(given.uri) }?;
-        if let Some(out) = out {
-            *out = 0;
-        }
-        if let Some(cancel) = cancel {
-            *cancel = core::ptr::null_mut();
-        }
         let name = match given.remote.ip == Ip::UNSPECIFIED.0 && !uri.is_empty() {
             true => Uri::parse(uri)?.host,
             false => Host::Address { ip: Ip::UNSPECIFIED, zone: "" },
         };
         let Host::Name(name) = name else {
             // SAFETY: passed on to the caller of this function.
-            return arguments::check(unsafe { mote_coap_start(coap, config, request) });
+            unsafe {
+                arguments::check(mote_coap_start(coap, config, request))?;
+                if let Some(cancel) = lookup.as_mut() {
+                    *cancel = core::ptr::null_mut();
+                }
+            }
+            return Ok(());
         };
         let named = Named {
             coap,
@@ -116,7 +114,13 @@ pub unsafe extern "C" fn mote_coap_start_by_name(
             give_up_at: Instant::NEVER,
         };
         // SAFETY: passed on to the caller of this function.
-        unsafe { look_up(block, node, &name, named, lookup) }
+        unsafe {
+            look_up(block, node, &name, named, lookup)?;
+            if let Some(out) = request.as_mut() {
+                *out = 0;
+            }
+        }
+        Ok(())
     };
     outcome(begin())
 }
