@@ -26,7 +26,7 @@
  * - Configurations start with their size; zero means the default. Initialise them with the MOTE_..._INIT macros.
  * - What was started ends exactly once, by one last event to its callback, also when its object is closed.
  * - What a callback is lent is valid until it returns. A callback may call any function, on any object, but for
- *   mote_node_run, mote_node_poll and mote_node_close, which are MOTE_ERR_STATE there.
+ *   mote_node_run, mote_node_poll and mote_node_close of the node that is being driven, which are MOTE_ERR_STATE.
  * - Time is in milliseconds. UINT64_MAX means no deadline.
  * - One thread at a time drives a node and calls the functions of everything on it. "Any thread", "any interrupt" say where that
  *   is not needed.
@@ -2790,7 +2790,7 @@ typedef struct mote_mesh_config {
      */
     uint16_t reassemblies;
     /**
-     * Packets sent in fragments at the same time. Default 2.
+     * Packets sent in fragments at the same time, at most 254. Default 2.
      */
     uint16_t outgoing;
     /**
@@ -5202,9 +5202,8 @@ mote_status mote_node_close(struct mote_node *node);
  * no more than so much at once: what is left is done by the next call. Callbacks run inside this function or
  * `mote_node_poll`, and inside a `mote_..._close` that says so.
  *
- * `MOTE_ERR_STATE` inside a callback, `MOTE_ERR_UNSUPPORTED` when the port cannot wait (use
- * `mote_node_poll` then), `MOTE_ERR_IO` when waiting fails, `MOTE_ERR_INVALID`,
- * `MOTE_ERR_STALE`.
+ * `MOTE_ERR_STATE` inside a callback of this function or `mote_node_poll`, `MOTE_ERR_UNSUPPORTED` when the port cannot
+ * wait (use `mote_node_poll` then), `MOTE_ERR_IO` when waiting fails, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
  */
 mote_status mote_node_run(struct mote_node *node,
                           uint64_t timeout);
@@ -5216,7 +5215,8 @@ mote_status mote_node_run(struct mote_node *node,
  * `mote_node_descriptor` is readable, or, where there is none, when `mote_node_next_deadline` has come and after
  * a wake-up. Calling it more often is harmless.
  *
- * `MOTE_ERR_STATE` inside a callback, `MOTE_ERR_IO`, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+ * `MOTE_ERR_STATE` inside a callback of this function or `mote_node_run`, `MOTE_ERR_IO`, `MOTE_ERR_INVALID`,
+ * `MOTE_ERR_STALE`.
  */
 mote_status mote_node_poll(struct mote_node *node);
 

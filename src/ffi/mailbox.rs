@@ -59,11 +59,16 @@ impl Stamps {
         None
     }
 
+    /// How many letters were begun and not taken yet.
+    fn begun(&self) -> u32 {
+        self.tickets.load(Relaxed).wrapping_sub(self.taken.load(Relaxed))
+    }
+
     /// The place whose letter was posted first, as far as one look can tell.
     #[inline(never)]
     fn oldest(&self) -> Option<NonNull<Stamp>> {
         // All that was begun has been taken, as it nearly always is: spares the look at the places.
-        if self.tickets.load(Relaxed) == self.taken.load(Relaxed) {
+        if self.begun() == 0 {
             return None;
         }
         let mut found: Option<(NonNull<Stamp>, u32)> = None;
@@ -141,6 +146,11 @@ impl<'m, T> Mailbox<'m, T> {
         write(unsafe { &mut *place.letter.get() });
         place.stamp.state.store(POSTED, Release);
         Ok(())
+    }
+
+    /// How many letters there are, counting those that are being written.
+    pub(crate) fn count(&self) -> u32 {
+        self.stamps.begun()
     }
 
     /// Takes the oldest letter. One reader alone.

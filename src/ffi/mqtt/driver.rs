@@ -122,27 +122,27 @@ unsafe fn poll(object: *mut c_void) -> bool {
     if mqtt.tell_done() || mqtt.with(|core| core.drive).is_some_and(|drive| drive(mqtt)) {
         return true;
     }
-    loop {
-        let mut event = None;
-        // All that came is looked at before anything is sent, so that answers leave together.
-        mqtt.receive(&mut event);
-        if event.is_none() {
-            event = mqtt.engine(|client, cx| client.poll(cx));
-        }
-        if event.is_none() {
-            let now = mqtt.node().now();
-            let brought = match mqtt.with(|core| core.stream.advance(now, &mut core.inlet)) {
-                None => return false,
-                Some(StreamEvent::Received(_)) => continue,
-                Some(brought) => brought,
-            };
-            mqtt.engine(|client, cx| client.receive(cx, brought, &mut event));
-        }
-        if let Some(event) = &event {
-            mqtt.dispatch(event);
-            return true;
+    let mut event = None;
+    // All that came is looked at before anything is sent, so that answers leave together.
+    mqtt.receive(&mut event);
+    if event.is_none() {
+        event = mqtt.engine(|client, cx| client.poll(cx));
+    }
+    if event.is_none() {
+        let now = mqtt.node().now();
+        match mqtt.with(|core| core.stream.advance(now, &mut core.inlet)) {
+            None => return false,
+            // Looked at when it is this client's turn again: others wait for theirs, however much comes.
+            Some(StreamEvent::Received(_)) => {}
+            Some(brought) => {
+                mqtt.engine(|client, cx| client.receive(cx, brought, &mut event));
+            }
         }
     }
+    if let Some(event) = &event {
+        mqtt.dispatch(event);
+    }
+    true
 }
 
 unsafe fn deadline(object: *const c_void) -> Instant {

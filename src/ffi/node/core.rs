@@ -137,6 +137,11 @@ impl NodeRef {
         use_it(unsafe { &mut *self.shared().core.get() })
     }
 
+    /// How many posts wait.
+    pub(super) fn posts(self) -> u32 {
+        self.shared().posts.count()
+    }
+
     pub(super) fn take_post(self) -> Option<Post> {
         self.shared().posts.take(|post| *post)
     }

@@ -122,9 +122,8 @@ pub unsafe extern "C" fn mote_node_close(node: *mut mote_node) -> mote_status {
 /// no more than so much at once: what is left is done by the next call. Callbacks run inside this function or
 /// `mote_node_poll`, and inside a `mote_…_close` that says so.
 ///
-/// `MOTE_ERR_STATE` inside a callback, `MOTE_ERR_UNSUPPORTED` when the port cannot wait (use
-/// `mote_node_poll` then), `MOTE_ERR_IO` when waiting fails, `MOTE_ERR_INVALID`,
-/// `MOTE_ERR_STALE`.
+/// `MOTE_ERR_STATE` inside a callback of this function or `mote_node_poll`, `MOTE_ERR_UNSUPPORTED` when the port cannot
+/// wait (use `mote_node_poll` then), `MOTE_ERR_IO` when waiting fails, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
 ///
 /// # Safety
 /// `node` is NULL or came from `mote_node_init`.
@@ -140,7 +139,8 @@ pub unsafe extern "C" fn mote_node_run(node: *mut mote_node, timeout: u64) -> mo
 /// `mote_node_descriptor` is readable, or, where there is none, when `mote_node_next_deadline` has come and after
 /// a wake-up. Calling it more often is harmless.
 ///
-/// `MOTE_ERR_STATE` inside a callback, `MOTE_ERR_IO`, `MOTE_ERR_INVALID`, `MOTE_ERR_STALE`.
+/// `MOTE_ERR_STATE` inside a callback of this function or `mote_node_run`, `MOTE_ERR_IO`, `MOTE_ERR_INVALID`,
+/// `MOTE_ERR_STALE`.
 ///
 /// # Safety
 /// `node` is NULL or came from `mote_node_init`.

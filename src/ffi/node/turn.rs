@@ -3,6 +3,7 @@
 
 use super::core::{Channel, NodeRef};
 use super::drive::{self, deliver};
+use super::letters::Post;
 use super::udp;
 use crate::ffi::arguments::check;
 use crate::node::Work;
@@ -117,17 +118,17 @@ fn turn(node: NodeRef) -> Result<()> {
             None => while node.take_radio_letter(|_| ()).is_some() {},
         }
     }
-    // Looked for before the rest: what is posted meanwhile keeps the node awake for another turn.
-    let mut posts = true;
+    // Those that wait come before the rest; what is posted meanwhile keeps the node awake for another turn.
+    let mut posts = node.posts();
     for _ in 0..WORK_PER_TURN {
-        if posts && let Some(post) = node.take_post() {
-            if let Some(function) = post.function {
+        if posts > 0 {
+            posts -= 1;
+            if let Some(Post { function: Some(function), user }) = node.take_post() {
                 // SAFETY: posted by the application, with its argument, to be called here.
-                unsafe { function(node.pointer(), post.user) };
+                unsafe { function(node.pointer(), user) };
             }
             continue;
         }
-        posts = false;
         match node.with(|core| core.schedule.next(now)) {
             Some(Work::Poll(object)) => drive::poll(node, object),
             Some(Work::Receive(source)) => serve(node, source, false),
@@ -202,7 +203,8 @@ fn receive_datagrams(node: NodeRef, source: Handle, socket: usize) {
         }
         let (path, data) = (parcel.path(), parcel.data());
         let undelivered = parcel.0.flags & (MOTE_UDP_REFUSED | MOTE_UDP_UNREACHABLE);
-        if undelivered == 0 && services.has_tap() {
+        // The owner may have closed the socket with one that came before.
+        if undelivered == 0 && services.has_tap() && node.channel(source).is_some() {
             udp::tap(services, socket, parcel, false);
         }
         let event = match undelivered {

@@ -230,12 +230,12 @@ impl TcpStream {
             })
         });
         match result {
-            Ok(()) => {
-                inlet.end = (inlet.end + count).min(inlet.buffer.len());
+            Ok(()) if count > 0 => {
+                inlet.end = inlet.end.saturating_add(count).min(inlet.buffer.len());
                 self.node.touch(self.owner);
                 Some(StreamEvent::Received(inlet.bytes()))
             }
-            Err(Error::WouldBlock) => {
+            Ok(()) | Err(Error::WouldBlock) => {
                 self.readable = false;
                 None
             }
@@ -328,8 +328,8 @@ impl Stream for TcpStream {
         match check(unsafe {
             function(self.port_state(), socket, bytes.as_ptr(), bytes.len(), &raw mut sent)
         }) {
-            Ok(()) => Ok(sent.min(bytes.len())),
-            Err(Error::WouldBlock) => {
+            Ok(()) if sent > 0 => Ok(sent.min(bytes.len())),
+            Ok(()) | Err(Error::WouldBlock) => {
                 self.blocked = true;
                 Err(Error::WouldBlock)
             }
