@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the application is told of its requests.
 
-use super::options::{Shown, mote_coap_options};
+use super::options::{Shown, ShowsMessage, mote_coap_options};
 use crate::ffi::opaque::mote_coap;
 use crate::port::{mote_address, mote_bytes, mote_status};
 use core::ffi::c_void;
@@ -78,10 +78,5 @@ const _: () = assert!(
     "an answer is shown like a request",
 );
 
-impl mote_coap_event {
-    /// What it says of the response.
-    pub(super) const fn message(&mut self) -> &mut Shown {
-        // SAFETY: its members stand there.
-        unsafe { &mut *(&raw mut *self).byte_add(offset_of!(mote_coap_event, remote)).cast() }
-    }
-}
+// SAFETY: as asserted above.
+unsafe impl ShowsMessage for mote_coap_event {}

@@ -94,6 +94,18 @@ impl Shown {
     }
 }
 
+/// What is shown to C and ends with a message.
+///
+/// # Safety
+/// [`Shown::ends`] says so.
+pub(super) unsafe trait ShowsMessage: Sized {
+    /// What it says of the message.
+    fn message(&mut self) -> &mut Shown {
+        // SAFETY: it ends so, aligned.
+        unsafe { &mut *(&raw mut *self).byte_add(size_of::<Self>() - size_of::<Shown>()).cast() }
+    }
+}
+
 /// The Content-Format option of a payload.
 pub(super) fn content_format(format: u16) -> mote_coap_option {
     let value = mote_bytes { ptr: core::ptr::null(), len: 0 };

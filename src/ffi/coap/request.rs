@@ -7,7 +7,7 @@ use super::event::{
     mote_coap_request,
 };
 use super::object::{Caller, CoapRef, Core, act};
-use super::options::{Given, mote_coap_option};
+use super::options::{Given, ShowsMessage, mote_coap_option};
 use crate::address::{Ip, SocketAddress};
 use crate::bytes::Writer;
 use crate::coap::uri::{Host, Scheme, Uri, decimal};

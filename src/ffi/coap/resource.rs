@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Resources of ours, and the requests of peers as their handlers see them.
 
-use super::options::{Shown, mote_coap_options};
+use super::options::{Shown, ShowsMessage, mote_coap_options};
 use crate::ffi::arguments::Config;
 use crate::ffi::opaque::mote_coap;
 use crate::port::{mote_address, mote_bytes};
@@ -175,10 +175,5 @@ const _: () = assert!(
     "a request is shown like an answer",
 );
 
-impl mote_coap_incoming {
-    /// What it says of the message.
-    pub(super) const fn message(&mut self) -> &mut Shown {
-        // SAFETY: its members stand there.
-        unsafe { &mut *(&raw mut *self).byte_add(offset_of!(mote_coap_incoming, remote)).cast() }
-    }
-}
+// SAFETY: as asserted above.
+unsafe impl ShowsMessage for mote_coap_incoming {}

@@ -2,7 +2,7 @@
 //! Serving: what resources there are, whose handler a request is for, and its answer.
 
 use super::object::{CoapRef, Served, act};
-use super::options::{self, Given, mote_coap_option};
+use super::options::{self, Given, ShowsMessage, mote_coap_option};
 use super::resource::{
     MOTE_COAP_CAUSE_CONTINUE, MOTE_COAP_CAUSE_NOTIFY, MOTE_COAP_CAUSE_REGISTER, MOTE_COAP_CAUSE_REQUEST,
     handler, handlers, mote_coap_exchange, mote_coap_incoming, mote_coap_resource, mote_coap_resource_config,
