@@ -69,7 +69,8 @@ impl mote_linux_options {
         }
         let mut room = arguments::room();
         // SAFETY: passed on.
-        unsafe { arguments::config(options, &mut room) }.copied().map_err(Error::code)
+        let given = *unsafe { arguments::config(options, &mut room) }.map_err(Error::code)?;
+        if given.reserved != 0 || given.reserved2 != 0 { Err(Error::Invalid.code()) } else { Ok(given) }
     }
 
     /// For how long a wait spins, in microseconds.

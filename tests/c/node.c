@@ -172,6 +172,24 @@ static void on_linux(void)
     CHECK_IS(mote_node_close(node), MOTE_OK);
 }
 
+/* What a later header may give a meaning is refused. */
+static void linux_options(void)
+{
+    static uint8_t block[MOTE_NODE_MEM];
+    mote_linux_options options = { MOTE_LINUX_OPTIONS_INIT };
+    mote_port port = *mote_port_linux();
+    mote_node_config config = { MOTE_NODE_CONFIG_INIT, .port = &port };
+    mote_node *node = NULL;
+    port.user = &options;
+    CHECK_IS(mote_node_init(block, sizeof block, &config, &node), MOTE_OK);
+    CHECK_IS(mote_node_close(node), MOTE_OK);
+    options.reserved = 1;
+    CHECK_IS(mote_node_init(block, sizeof block, &config, &node), MOTE_ERR_INVALID);
+    options.reserved = 0;
+    options.reserved2 = 1;
+    CHECK_IS(mote_node_init(block, sizeof block, &config, &node), MOTE_ERR_INVALID);
+}
+
 int main(void)
 {
     mote_port port;
@@ -183,5 +201,6 @@ int main(void)
     memory_exactly(&port);
     life(&port);
     on_linux();
+    linux_options();
     return outcome("node");
 }

@@ -72,7 +72,7 @@ pub struct mote_mesh_config {
     pub blocks: u16,
     /// Packets put together from fragments at the same time. Default 3.
     pub reassemblies: u16,
-    /// Packets sent in fragments at the same time. Default 2.
+    /// Packets sent in fragments at the same time, at most 254. Default 2.
     pub outgoing: u16,
     /// Own addresses, the link-local one included. Default 3.
     pub addresses: u16,
@@ -180,7 +180,7 @@ const MEMBERS: &[Member] = &[
     Member::byte(offset_of!(mote_mesh_config, queue), offset_of!(Config, queue), 255),
     Member::byte(offset_of!(mote_mesh_config, blocks), offset_of!(Config, blocks), 255),
     Member::byte(offset_of!(mote_mesh_config, reassemblies), offset_of!(Config, reassemblies), 255),
-    Member::byte(offset_of!(mote_mesh_config, outgoing), offset_of!(Config, outgoing), 255),
+    Member::byte(offset_of!(mote_mesh_config, outgoing), offset_of!(Config, outgoing), 254),
     Member::byte(offset_of!(mote_mesh_config, border_routers), offset_of!(Config, border_routers), 255),
     Member::byte(offset_of!(mote_mesh_config, addresses), offset_of!(Config, addresses), 255),
     Member::byte(offset_of!(mote_mesh_config, groups), offset_of!(Config, groups), 255),
