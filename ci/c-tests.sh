@@ -8,8 +8,9 @@ need_deb gcc=gcc python3=python3
 work=$build/ci/c-tests
 mkdir -p "$work"
 system="-lgcc_s -lutil -lrt -lpthread -lm -ldl"
-warnings="-std=c99 -Wall -Wextra -Wpedantic -Werror -D_POSIX_C_SOURCE=200809L -Iinclude -Itests/c -Itests/firmware"
+warnings="-std=c99 -Wall -Wextra -Wpedantic -Werror -D_POSIX_C_SOURCE=200809L -Iinclude -Itests/c -Itests/firmware -I$work"
 gcc -E -P -x c include/mote.h | python3 ci/null_test.py >"$work/null.c"
+gcc -E -P -x c include/mote.h | python3 ci/storm_functions.py >"$work/storm_functions.h"
 
 # The sanitizers come with the compiler; the flag for them is unstable.
 host=$(rustc -vV | sed -n 's/^host: //p')
