@@ -240,7 +240,7 @@ static void storm(uint64_t seed)
     unsigned far_posts = 0;
     storm_seed = seed;
     storm_state = seed * 0x1234567u + 1;
-    storm_now = 1000 + below(1000);
+    storm_now = (uint64_t)1000 << below(32);
     storm_calm = 0;
     weather = fail_in = 0;
     operation_count = resource_count = listener_count = 0;

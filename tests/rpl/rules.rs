@@ -6,8 +6,8 @@ use crate::harness::{address, root_config};
 use mote::address::Ip;
 use mote::ipv6::routing::{Encapsulation, NoRoute, Routing};
 use mote::rpl::wire::{
-    Configuration, ControlOption, Dao, Dio, Message, PacketInformation, PrefixInformation, Target, Transit,
-    code,
+    Configuration, ControlOption, Dao, Dio, Message, Metric, MetricObject, PacketInformation,
+    PrefixInformation, Target, Transit, code,
 };
 use mote::rpl::{ALL_RPL_NODES, Config, Event, Mode};
 use mote::status::Error;
@@ -107,6 +107,29 @@ fn a_dodag_that_is_forgotten_takes_no_child_of_another_along() {
     let via = bench.rpl.routes().find(|route| route.target == address(7)).map(|route| route.via);
     assert_eq!(via, Some(link(5).link_local()));
     assert!(bench.rpl.neighbours().all(|neighbour| !neighbour.preferred || neighbour.routes == 0));
+}
+
+/// RFC 6719 §3.1: a path of which one neighbour says no cost, where others do, is as dear as can be, also with what a change to
+/// another DODAG has to gain on top.
+#[test]
+fn a_way_into_another_dodag_that_says_no_cost_is_not_taken() {
+    let mut bench = Bench::new(&Config { dodags: 2, ..Config::default() });
+    bench.hear(0, Mode::Storing, 128, 240);
+    let container = emitted(|out| MetricObject::aggregated(Metric::HopCount(1)).emit(out));
+    for (neighbour, told) in [(5, true), (6, false)] {
+        let body = emitted(|out| {
+            let dodag_id = address(9);
+            Dio { version: 240, rank: 128, mode: 2, dodag_id, ..Dio::default() }.emit(out)?;
+            if told {
+                ControlOption::MetricContainer(&container).emit(out)?;
+            }
+            // Any rank may be taken.
+            Configuration { max_rank_increase: 0, ..Configuration::default() }.emit(out)
+        });
+        bench.receive(neighbour, code::DIO, &body);
+        bench.run(60_000);
+    }
+    assert_eq!(parent(&bench), Some(link(0).link_local()));
 }
 
 /// §8.2.2.4: packets go along the former DODAG until a DIO has told of the new one.

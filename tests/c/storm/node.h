@@ -127,7 +127,7 @@ static void node_drive(object *of)
     if (depth > 0 && !one_in(4)) return;
     driving++;
     of->running += (uint8_t)alive;
-    status = one_in(2) ? CALL(mote_node_poll, node) : CALL(mote_node_run, node, one_in(3) ? below(3000) : 0);
+    status = one_in(2) ? CALL(mote_node_poll, node) : CALL(mote_node_run, node, one_in(3) ? below(3000) : one_in(8) ? UINT64_MAX : 0);
     driving--;
     if (alive) {
         of->running--;

@@ -81,7 +81,8 @@ static mote_address host_address(unsigned index, uint16_t port)
 static uint64_t port_now(void *state)
 {
     (void)state;
-    return storm_now;
+    /* A clock should not go back, but some do. */
+    return !storm_calm && one_in(100) ? storm_now - below(500) : storm_now;
 }
 
 static mote_status port_fill(void *state, uint8_t *out, size_t len)
@@ -570,8 +571,8 @@ static mote_status alarm_wait(void *state, uint64_t deadline, mote_port_ready *r
     MAY_FAIL();
     if (!of->woken && deadline > storm_now && one_in(4)) storm_now += below(deadline - storm_now < 500 ? (unsigned)(deadline - storm_now) + 1 : 500);
     of->woken = 0;
-    *count = 0;
-    if (!of->alarm.reports_readiness) return MOTE_OK;
+    *count = !storm_calm && one_in(200) ? capacity + 3 : 0; /* more than there can be */
+    if (!of->alarm.reports_readiness || *count != 0) return MOTE_OK;
     if (!storm_calm && one_in(20) && capacity > 0) ready[(*count)++] = (mote_port_ready){ any_number(), any_number() }; /* of nothing */
     for (size_t i = 0; i < SOCKETS; i++) {
         port_socket *udp = &of->udp[i], *tcp = &of->tcp[i];
