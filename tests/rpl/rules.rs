@@ -116,7 +116,7 @@ fn a_way_into_another_dodag_that_says_no_cost_is_not_taken() {
     let mut bench = Bench::new(&Config { dodags: 2, ..Config::default() });
     bench.hear(0, Mode::Storing, 128, 240);
     let container = emitted(|out| MetricObject::aggregated(Metric::HopCount(1)).emit(out));
-    for (neighbour, told) in [(5, true), (6, false)] {
+    for (neighbour, told) in [(6, false), (5, true)] {
         let body = emitted(|out| {
             let dodag_id = address(9);
             Dio { version: 240, rank: 128, mode: 2, dodag_id, ..Dio::default() }.emit(out)?;
