@@ -35,6 +35,13 @@ pub struct Address {
     pub(super) news: bool,
 }
 
+impl Address {
+    /// Whether it is being checked, or registered.
+    pub(super) fn is_tentative(&self) -> bool {
+        self.state == AddressState::Tentative
+    }
+}
+
 /// The addresses and groups of the interface.
 #[derive(Debug)]
 pub struct Addresses<'m> {

@@ -2,7 +2,7 @@
 //! Packets that come: validation, the walk through their headers, delivery.
 #![forbid(unsafe_code)]
 
-use super::addresses::AddressState;
+use super::addresses::{Address, AddressState};
 use super::errors::Problem;
 use super::event::{Arrival, Event};
 use super::extensions::{Outcome, Walk};
@@ -85,8 +85,11 @@ impl Ipv6<'_> {
         } else {
             self.answers_to(&header.destination)
         };
+        // RFC 4862 §5.4: nor is it passed on while it may be ours.
+        let undecided = self.config.medium() == Medium::Ethernet
+            && self.addresses.find(&header.destination).is_some_and(Address::is_tentative);
         // The options are not a matter of those who only overhear it.
-        if !for_us && (to_group || !self.forwards(&walk.arrival)) {
+        if !for_us && (to_group || undecided || !self.forwards(&walk.arrival)) {
             if !to_group && !walk.arrival.multicast {
                 cx.routing.on_error(cx.now, RoutingError::NoRouter);
             }

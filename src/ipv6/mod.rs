@@ -209,12 +209,16 @@ impl<'m> Ipv6<'m> {
         self.config.link_address.link_local()
     }
 
-    /// Becomes a host, router or border router. On Ethernet, who ceases to be a router advertises that.
-    pub const fn set_role(&mut self, role: Role) {
+    /// Becomes a host, router or border router. On Ethernet, who ceases to be a router advertises that, and who becomes one
+    /// that has prefixes to advertise begins to.
+    pub fn set_role(&mut self, role: Role) {
         self.config.role = role;
         self.addresses.router = !matches!(role, Role::Host);
         #[cfg(feature = "ethernet")]
-        self.nd.ethernet.change_role();
+        if self.config.medium() == wire::nd::Medium::Ethernet {
+            let advertises = self.advertises();
+            self.nd.ethernet.change_role(advertises);
+        }
     }
 
     /// Adds an address, or renews the lifetimes of one that is there.

@@ -167,11 +167,12 @@ impl Ipv6<'_> {
         let mut out = Writer::new(self.buffer.get_mut(Header::LEN..end).unwrap_or_default());
         let answer = cx.routing.route(flow, route, &mut out);
         *headers = out.position();
-        if answer == Err(NoRoute::NotMine) && !flow.source_routed {
-            if let Some(next_hop) = self.own_next_hop(cx, destination) {
-                *route = Route::straight(next_hop);
-                return Ok(());
-            }
+        if answer == Err(NoRoute::NotMine)
+            && !flow.source_routed
+            && let Some(next_hop) = self.own_next_hop(cx, destination)
+        {
+            *route = Route::straight(next_hop);
+            return Ok(());
         }
         answer
     }

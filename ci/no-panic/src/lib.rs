@@ -11,6 +11,8 @@
 mod coap;
 #[cfg(feature = "coap_client")]
 mod coap_engine;
+#[cfg(feature = "ethernet")]
+mod ethernet;
 #[cfg(feature = "lowpan")]
 mod lowpan;
 #[cfg(feature = "mesh")]

@@ -68,9 +68,10 @@ impl State {
         self.advertise = now.max(self.quiet_until);
     }
 
-    /// The role has changed. Who has advertised itself does so once more.
-    pub(in crate::ipv6) const fn change_role(&mut self) {
-        if self.advertise.0 != Instant::NEVER.0 {
+    /// The role has changed. Who advertises itself from now on begins anew; who has done so does it once more.
+    pub(in crate::ipv6) fn change_role(&mut self, advertises: bool) {
+        if advertises || self.advertise != Instant::NEVER {
+            self.advertised = 0;
             self.advertise = self.quiet_until;
         }
     }

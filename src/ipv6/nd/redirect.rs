@@ -64,7 +64,8 @@ impl Ipv6<'_> {
     /// A router knows a better first hop. Heeded is the one that is the first hop now (RFC 4861 §8.1, §8.3).
     pub(super) fn receive_redirect(&mut self, cx: &mut Context<'_>, told: &Told<'_>) {
         let Told { header, target, link, .. } = *told;
-        let Some(destination) = told.fixed.last_chunk().map(Ip::of) else { return };
+        let destination = told.fixed.get(20..).and_then(|rest| rest.first_chunk());
+        let Some(destination) = destination.map(Ip::of) else { return };
         let on_link = target == destination;
         let valid = header.source.is_link_local()
             && (target.is_link_local() || on_link)

@@ -47,10 +47,11 @@ impl Ipv6<'_> {
     ) -> Option<Event<'static>> {
         let Told { header, target, link, .. } = *told;
         // From whom comes a link address is no probe.
-        if link.is_some() && self.config.role != Role::Host {
-            if let Some(registration) = told.registration() {
-                return self.receive_registration(cx, told, registration);
-            }
+        if link.is_some()
+            && self.config.role != Role::Host
+            && let Some(registration) = told.registration()
+        {
+            return self.receive_registration(cx, told, registration);
         }
         let probe = header.source.is_unspecified();
         let address = self.addresses.find(target)?;
@@ -176,9 +177,12 @@ impl Ipv6<'_> {
     /// The next step of duplicate address detection, of one address after the other: a random wait before the first, then
     /// for each one solicitation, and a second without an answer (RFC 4862 §5.4, DupAddrDetectTransmits 1).
     pub(super) fn detect_duplicate(&mut self, cx: &mut Context<'_>) {
+        let own = self.link_local();
+        // RFC 4862 §5.4.5: with its link-local address taken, an interface is used no more.
+        let taken = self.addresses.find(&own).is_some_and(|address| address.state == AddressState::Duplicate);
         let entries = &mut self.addresses.entries;
-        let tentative = |address: &Address| address.state == AddressState::Tentative;
-        let Some(place) = entries.iter().position(|entry| entry.as_ref().is_some_and(tentative)) else {
+        let tentative = |entry: &Option<Address>| !taken && entry.as_ref().is_some_and(Address::is_tentative);
+        let Some(place) = entries.iter().position(tentative) else {
             self.begin_round(Instant::NEVER);
             return;
         };
@@ -195,7 +199,7 @@ impl Ipv6<'_> {
             }
             SOLICITED => {
                 let entry = entries.get_mut(usize::from(self.nd.registering)).and_then(Option::as_mut);
-                if let Some(address) = entry.filter(|address| tentative(address)) {
+                if let Some(address) = entry.filter(|address| address.is_tentative()) {
                     address.state = AddressState::Preferred;
                     address.news = true;
                 }

@@ -248,14 +248,19 @@ impl Ipv6<'_> {
             _ => 0,
         };
         let asks = self.asks_border_router(ip);
-        if status == 0 && !ends && !goes_with {
-            if MULTIHOP && self.config.role == Role::BorderRouter && !ip.is_link_local() {
-                let mut former = None;
-                status = self.enter(cx.now, ip, &claim, &Ip::UNSPECIFIED, &mut former);
-                if let Some(former) = former {
-                    self.tell_former(cx, &former, ip, &claim);
-                }
+        if MULTIHOP
+            && status == 0
+            && !goes_with
+            && self.config.role == Role::BorderRouter
+            && !ip.is_link_local()
+        {
+            let mut former = None;
+            status = self.enter(cx.now, ip, &claim, &Ip::UNSPECIFIED, &mut former);
+            if let Some(former) = former {
+                self.tell_former(cx, &former, ip, &claim);
             }
+        }
+        if status == 0 && !ends && !goes_with {
             let entry = match status {
                 0 => self.neighbours.replace(&link.link_local(), ip, NeighbourState::Tentative),
                 _ => None,

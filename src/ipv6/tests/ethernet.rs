@@ -757,3 +757,81 @@ fn news_of_prefixes_waits_for_its_turn() {
     assert!(times[0] <= 2000 && times.len() == 5, "{times:?}");
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 3000), "{times:?}");
 }
+
+/// RFC 4862 §5.4: a router does not pass on, either, what is for an address that it checks.
+#[test]
+fn a_router_discards_what_is_for_an_address_that_it_checks() {
+    let mut router = Node::ethernet(1, Role::Router);
+    add(&mut router, "2001:db8::1");
+    router.engine.advertise_prefix(Instant(0), ip("2001:db8::"), 64, Instant::NEVER, Instant::NEVER).unwrap();
+    let mut router = [router];
+    run(&mut router, 0, 10_000);
+    let [mut router] = router;
+    let checked = ip("2001:db8::77");
+    router.engine.add_address(Instant(10_000), checked, 64, Instant::NEVER, Instant::NEVER).unwrap();
+    router.out.packets.clear();
+    let before = router.engine.statistics().not_for_us;
+    router.receive(10_000, ethernet(2), false, &echo_request(ip("2001:db8::2"), checked, 64));
+    assert!(router.engine.neighbours.find(&checked).is_none() && router.out.packets.is_empty());
+    assert_eq!(router.engine.statistics().not_for_us, before + 1);
+    // Another has it: it is reached as any other neighbour is.
+    neighbor(&mut router, 10_000, 0x77, kind::NEIGHBOR_ADVERTISEMENT, Neighbor::OVERRIDE);
+    let mut body = vec![Neighbor::OVERRIDE, 0, 0, 0];
+    body.extend(checked.0);
+    let (source, all) = (ethernet(3).link_local(), ip("ff02::1"));
+    let message = icmp(source, all, kind::NEIGHBOR_ADVERTISEMENT, 0, &body);
+    router.receive(10_000, ethernet(3), true, &packet(source, all, 58, 255, &message));
+    router.receive(10_000, ethernet(2), false, &echo_request(ip("2001:db8::2"), checked, 64));
+    assert!(router.engine.neighbours.find(&checked).is_some());
+}
+
+/// RFC 4861 §6.2.2: a node that is a router again advertises itself again.
+#[test]
+fn a_router_that_was_a_host_for_a_while_advertises_itself_again() {
+    let mut router = Node::ethernet(1, Role::Router);
+    router.engine.advertise_prefix(Instant(0), ip("2001:db8::"), 64, Instant::NEVER, Instant::NEVER).unwrap();
+    let mut lifetimes = Vec::new();
+    for now in (0..100_000).step_by(100) {
+        match now {
+            40_000 => router.engine.set_role(Role::Host),
+            60_000 => router.engine.set_role(Role::Router),
+            _ => {}
+        }
+        router.poll(now);
+        let packets = core::mem::take(&mut router.out.packets);
+        let all = packets.iter().filter(|(_, bytes)| bytes[40] == kind::ROUTER_ADVERTISEMENT);
+        lifetimes.extend(all.map(|(_, bytes)| (now, u16::from_be_bytes([bytes[46], bytes[47]]))));
+    }
+    let from = |start: u64| lifetimes.iter().find(|(now, _)| *now >= start).copied();
+    assert!(from(40_000).is_some_and(|(now, lifetime)| now < 44_000 && lifetime == 0), "{lifetimes:?}");
+    assert!(from(60_000).is_some_and(|(now, lifetime)| now < 64_000 && lifetime == 1800), "{lifetimes:?}");
+}
+
+/// RFC 4862 §5.4.5: where somebody else has the address made from the link address, the interface is used no more.
+#[test]
+fn without_its_link_local_address_an_interface_is_silent() {
+    let mut host = Node::ethernet(2, Role::Host);
+    host.does(0, |engine, cx| engine.solicit_routers(cx));
+    host.poll(0);
+    let own = host.engine.link_local();
+    let group = addresses::solicited_node(&own);
+    let mut body = vec![0; 4];
+    body.extend(own.0);
+    let message = icmp(Ip::UNSPECIFIED, group, kind::NEIGHBOR_SOLICITATION, 0, &body);
+    host.receive(0, ethernet(9), true, &packet(Ip::UNSPECIFIED, group, 58, 255, &message));
+    assert_eq!(host.took(), [Seen::Duplicate(own)]);
+    host.receive(100, ethernet(1), true, &advertisement(1800, 3600, 3600));
+    for now in (100..20_000).step_by(100) {
+        host.poll(now);
+    }
+    assert!(host.out.packets.is_empty());
+    assert!(!host.engine.addresses.is_own(&ip("2001:db8::ff:fe00:2")));
+    // The application takes it up again.
+    host.does(20_000, |engine, cx| engine.remove_address(cx, &own)).unwrap();
+    host.engine.add_address(Instant(20_000), own, 64, Instant::NEVER, Instant::NEVER).unwrap();
+    let mut host = [host];
+    run(&mut host, 20_000, 26_000);
+    assert!(
+        host[0].engine.addresses.is_own(&own) && host[0].engine.addresses.is_own(&ip("2001:db8::ff:fe00:2"))
+    );
+}

@@ -528,3 +528,18 @@ fn a_host_that_starts_anew_registers_again_within_three_minutes() {
         assert!(nodes[1].took().contains(&Seen::Ready(ip("fd00::2"))), "after {rounds} rounds");
     }
 }
+
+/// RFC 8505 §5.7: the end of a registration with the border router itself ends it in its registry too, a while later.
+#[test]
+fn a_registration_that_ends_at_the_border_router_leaves_its_registry() {
+    let mut node = Node::lowpan(1, Role::BorderRouter);
+    let address = ip("fd00::aa");
+    assert_eq!(register(&mut node, 4, address, Some(5), 10), 0);
+    assert_eq!(node.engine.registered(), 1);
+    // An older message does not end it.
+    assert_eq!(register(&mut node, 4, address, Some(4), 0), 3);
+    assert_eq!(register(&mut node, 4, address, Some(6), 0), 0);
+    node.poll(5001);
+    assert_eq!(node.engine.registered(), 0);
+    assert_eq!(register(&mut node, 7, address, Some(1), 10), 0);
+}
