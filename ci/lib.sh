@@ -86,13 +86,13 @@ venv() {
 # Targets of the microcontroller builds, and what each stands for.
 mcu_targets="thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imc-unknown-none-elf"
 
-# Sets the command mcu_cargo for a target: a target of rustup's where there is one, else Debian's
-# compiler with its source and a core library built on the spot.
+# Finds the compiler of mcu_cargo for a target: Debian's with its source, and a core library built on the spot as small as all else, where
+# that is there already; else a target of rustup's; else what can be installed.
 mcu_toolchain() {
     local target=$1 sysroot
+    if mcu_debian_ready; then mcu_kind=debian; return 0; fi
     sysroot=$(rustc --print sysroot 2>/dev/null || true)
     if [ -d "$sysroot/lib/rustlib/$target/lib" ]; then mcu_kind=rustup; return 0; fi
-    if mcu_debian_ready; then mcu_kind=debian; return 0; fi
     if have rustup && ! [ -e "$build/ci/no-rustup-$target" ]; then
         if timeout 120 rustup target add "$target" >"$build/ci/rustup-target.log" 2>&1; then
             mcu_kind=rustup; return 0
