@@ -44,10 +44,8 @@ static void on_published(void *user, const mote_mqtt_event *event) {
 
 static void on_event(void *user, const mote_mqtt_event *event) {
     (void)user;
-    if (event->kind == MOTE_MQTT_DISCONNECTED || (event->kind == MOTE_MQTT_ENDED && event->status != MOTE_OK)) {
-        mqtt_report(&tool, event);
-        failures++;
-    }
+    mqtt_report(&tool, event);
+    if (event->kind == MOTE_MQTT_DISCONNECTED || (event->kind == MOTE_MQTT_ENDED && event->status != MOTE_OK)) failures++;
     if (event->kind == MOTE_MQTT_CONNECTED || event->kind == MOTE_MQTT_ENDED) ready++;
 }
 

@@ -24,7 +24,7 @@ typedef struct mqtt_tool {
     size_t topic_count;
     uint8_t qos;
     int persistent, expires, debug; /* -c, -x, -d */
-    int ever, ended; /* ever connected; no connection any more, and none to come */
+    int ever, connected, ended; /* ever connected; now; no connection any more, and none to come */
     mote_node *node;
     mote_mqtt *mqtt;
 } mqtt_tool;
@@ -247,14 +247,16 @@ static TOOL_UNUSED void mqtt_say(const char *what, const mote_mqtt_event *event)
 
 /* One line on standard error about what is worth one. */
 static TOOL_UNUSED void mqtt_report(mqtt_tool *tool, const mote_mqtt_event *event) {
+    if (event->kind == MOTE_MQTT_CONNECTED) tool->connected = 1;
     if (event->kind == MOTE_MQTT_CONNECTED && tool->debug)
         fprintf(stderr, "connected%s\n", event->session_present ? ", the session goes on" : "");
     if (event->kind == MOTE_MQTT_DISCONNECTED && event->retry_after == MOTE_MQTT_NO_RETRY) tool->ended = 1;
     if (event->kind == MOTE_MQTT_DISCONNECTED && (tool->debug || event->status != MOTE_ERR_CLOSED)) {
-        mqtt_say(tool->ever ? "disconnected" : "not connected", event);
+        mqtt_say(tool->connected ? "disconnected" : "not connected", event);
         if (!mqtt_in_vain(tool, event)) fprintf(stderr, ", again in %lu ms", (unsigned long)event->retry_after);
         fputc('\n', stderr);
     }
+    if (event->kind == MOTE_MQTT_DISCONNECTED) tool->connected = 0;
     if (event->kind == MOTE_MQTT_ENDED && event->status != MOTE_OK) {
         mqtt_say("failed", event);
         fputc('\n', stderr);

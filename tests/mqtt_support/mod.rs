@@ -485,6 +485,8 @@ pub struct Broker {
     received: Vec<u16>,
     /// What it sends: identifier, QoS, payload, and whether PUBREC has come.
     outgoing: Vec<(u16, u8, Vec<u8>, bool)>,
+    /// Of these, what counts against the client's Receive Maximum: of which PUBLISH was sent over this connection (5.0 §4.9).
+    counts: std::collections::BTreeSet<u16>,
     queued: std::collections::VecDeque<(u8, Vec<u8>)>,
     next_id: u16,
     connected: bool,
@@ -534,9 +536,9 @@ impl Broker {
         self.out.extend_from_slice(&bytes);
     }
 
-    /// Sends what is queued, at most four at a time.
+    /// Sends what is queued, at most four at a time, and twelve with those that only wait for PUBCOMP.
     pub fn pump(&mut self) {
-        while self.connected && self.outgoing.len() < 4 {
+        while self.connected && self.counts.len() < 4 && self.outgoing.len() < 12 {
             let Some((qos, payload)) = self.queued.pop_front() else { return };
             if qos == 0 {
                 self.send(0, 0, false, &payload);
@@ -546,6 +548,7 @@ impl Broker {
             let id = self.next_id;
             self.send(id, qos, false, &payload);
             self.outgoing.push((id, qos, payload, false));
+            self.counts.insert(id);
         }
     }
 
@@ -574,6 +577,7 @@ impl Broker {
                 let session_present = std::mem::replace(&mut self.session, true);
                 self.push(&Packet::Connack(Connack { session_present, ..Connack::default() }));
                 self.connected = true;
+                self.counts = self.outgoing.iter().filter(|entry| !entry.3).map(|entry| entry.0).collect();
                 for (id, qos, payload, released) in self.outgoing.clone() {
                     if released {
                         self.answer(PacketType::Pubrel, id);
@@ -613,6 +617,7 @@ impl Broker {
                 _ => {
                     let qos = if ack.packet == PacketType::Puback { 1 } else { 2 };
                     self.outgoing.retain(|entry| (entry.0, entry.1) != (ack.packet_id, qos));
+                    self.counts.retain(|id| self.outgoing.iter().any(|entry| entry.0 == *id));
                 }
             },
             Packet::Subscribe(subscribe) => {
