@@ -191,12 +191,16 @@ int main(int argc, char **argv) {
             if (comma != NULL) request.offset = (uint32_t)tool_count("-b", optarg, 0, 0xfffff) * request.block_size;
             break;
         case 'e':
+            if (run.in != NULL || request.payload.ptr != NULL) fail("one payload is enough", optarg);
             /* It gets no longer, so that there is room for it in its own place. */
             request.payload.len = tool_percent(optarg, (uint8_t *)optarg, strlen(optarg));
             request.payload.ptr = (const uint8_t *)optarg;
             request.payload_stays = 1;
             break;
-        case 'f': run.in = open_input(optarg); break;
+        case 'f':
+            if (run.in != NULL || request.payload.ptr != NULL) fail("one payload is enough", optarg);
+            run.in = open_input(optarg);
+            break;
         case 't':
         case 'A':
             if ((format = tool_format(optarg)) < 0) tool_refuse(flag == 't' ? "-t" : "-A", optarg, "a content format");

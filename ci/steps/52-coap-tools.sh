@@ -101,7 +101,7 @@ wait $upload 2>/dev/null || status=$?
 client -m put -e three "$uri/c"
 [ "$(client "$uri/c")" = three ] || die "the place of an upload that was broken off is free"
 for bad in "-m nothing $uri/" "$uri/ $uri/" "coap://" "http://example.com/" "-t nothing $uri/" "-B x $uri/" "-s 1x $uri/" \
-    "-b big $uri/" "-b 17 $uri/" "-O x,1 $uri/" "-O 65536,1 $uri/" "-O 4,0x123 $uri/" "-o /nowhere/at/all $uri/" "-f /nowhere/at/all $uri/"; do
+    "-b big $uri/" "-b 17 $uri/" "-O x,1 $uri/" "-O 65536,1 $uri/" "-O 4,0x123 $uri/" "-o /nowhere/at/all $uri/" "-f /nowhere/at/all $uri/" "-e one -e two $uri/"; do
     status=0
     client $bad >/dev/null 2>&1 || status=$?
     [ $status = 2 ] || die "mote-coap-client $bad: exit status $status, not 2"
