@@ -17,7 +17,7 @@ log=build/ci/coap-tools-server.log
 port=$(free_port)
 build/bin/mote-coap-server -A ::1 -p "$port" -d 2 >"$log" 2>&1 &
 server=$!
-trap 'kill $server 2>/dev/null || true' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 # Times are for what hangs: nothing here depends on how long it takes.
 client() { timeout 200 build/bin/mote-coap-client "$@"; }
 await() { for _ in $(seq 100); do client -B 1 "$1" 2>/dev/null && break; sleep 0.2; done; }
