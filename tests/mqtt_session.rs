@@ -383,6 +383,28 @@ fn what_the_store_cannot_remove_is_not_cancelled() {
     assert_eq!(store.records.len(), 1, "only the session is left");
 }
 
+/// Whether it was sent whole before a restart is not known.
+#[test]
+fn what_is_cancelled_after_a_restart_may_be_with_the_server() {
+    for version in BOTH {
+        let mut rig = Rig::with_store(persistent(version), Memory::default());
+        let publication = Publication { topic: "big", qos: 2, ..Publication::default() };
+        let operation = rig.with(|client, cx| client.publish_begin(cx, &publication, 100)).unwrap();
+        let mut rig = Rig::with_store(persistent(version), rig.store.unwrap());
+        rig.handshake();
+        rig.connack(true, &[]);
+        rig.with(|client, cx| client.cancel(cx, operation)).unwrap();
+        rig.poll();
+        rig.wire.out.clear();
+        rig.until_due();
+        rig.handshake();
+        rig.connack(true, &[]);
+        assert_eq!(rig.sent(), [[0x62, 2, 0, 1]]);
+        rig.ack(PacketType::Pubcomp, 1, 0);
+        assert_eq!(rig.store.unwrap().records.len(), 1, "only the session is left");
+    }
+}
+
 /// The server has nothing of a message of which it got a part: once that is cancelled there is nothing to bring to its end.
 #[test]
 fn of_a_message_that_was_never_sent_whole_nothing_is_left_with_the_server() {
