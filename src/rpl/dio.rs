@@ -67,10 +67,10 @@ impl Node<'_> {
         entry.rank = dio.rank();
         entry.dtsn = dio.dtsn();
         entry.path = carried.path.value;
-        if let Some([_, flags, .., a, b, c, d, e, f, g, h]) = carried.prefix {
-            if flags & PrefixInformation::ROUTER_ADDRESS != 0 {
-                entry.routable_iid = [*a, *b, *c, *d, *e, *f, *g, *h];
-            }
+        if let Some([_, flags, .., a, b, c, d, e, f, g, h]) = carried.prefix
+            && flags & PrefixInformation::ROUTER_ADDRESS != 0
+        {
+            entry.routable_iid = [*a, *b, *c, *d, *e, *f, *g, *h];
         }
         changed
     }
