@@ -303,11 +303,14 @@ fn a_transport_that_is_full_once_a_block_is_overcome() {
     assert_eq!(pair.client.end(request), Ok(Code::CHANGED));
 }
 
-/// RFC 7252 §4.2: all retransmissions lie within MAX_TRANSMIT_SPAN, give or take one time-out, and none follows another
-/// at once: whoever sleeps misses some.
+/// RFC 7252 §4.2: all retransmissions lie within MAX_TRANSMIT_SPAN, and none follows another at once: whoever sleeps
+/// misses some.
 #[test]
 fn a_retransmission_that_was_slept_through_is_not_made_up_for() {
-    for (period, sent) in [(100, 5..=5), (1000, 5..=5), (7000, 3..=4), (20_000, 1..=3), (600_000, 1..=1)] {
+    let periods = [(100, 5..=5), (1000, 5..=5), (7000, 3..=4), (20_000, 1..=3), (600_000, 1..=1)];
+    // Those that wake between 44 and 48 seconds would be too late for the last.
+    let more = (8800..9600).step_by(10).map(|period| (period, 1..=4));
+    for (period, sent) in periods.into_iter().chain(more) {
         let (mut net, mut peer) = (Net::new(period), Recorder::default());
         net.host(address(1));
         net.host(address(2));
@@ -329,7 +332,7 @@ fn a_retransmission_that_was_slept_through_is_not_made_up_for() {
         // Something may have come while it slept.
         assert!(net.now() > Instant(62_000).max(Instant(period)));
         let at: Vec<u64> = peer.received.iter().map(|arrival| arrival.at.0).collect();
-        assert!(sent.contains(&at.len()) && *at.last().unwrap() <= 48_000, "{period}: {at:?}");
+        assert!(sent.contains(&at.len()) && *at.last().unwrap() <= 45_000, "{period}: {at:?}");
         assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= 2000), "{period}: {at:?}");
     }
 }

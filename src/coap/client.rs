@@ -298,11 +298,11 @@ impl<'m> Endpoint<'m> {
         self.wait_until(&pending.head, self.now);
     }
 
-    /// A request no longer counts as outstanding: the next one may have its turn.
+    /// A request no longer counts as outstanding, nor waits for its own turn: the next one may have its turn.
     #[inline(never)]
     pub(super) fn release(&mut self, pending: &Pending) {
         let head = &pending.head;
-        if head.is(pending::OUTSTANDING) {
+        if head.is(pending::OUTSTANDING) || head.at(Stage::Turn) || head.at(Stage::End) {
             head.unset(pending::OUTSTANDING);
             self.wake(Some(head.peer.get()));
         }
@@ -313,13 +313,15 @@ impl<'m> Endpoint<'m> {
     pub(super) fn close(&mut self, pending: &Pending) {
         self.release(pending);
         self.free(&pending.head);
-        if pending.head.is(pending::OBSERVE) && cfg!(feature = "coap-observe") {
-            self.close_children(pending);
-        }
+        self.close_children(pending);
     }
 
-    /// Drops what is fetched for an observation.
+    /// Drops what is fetched for an observation, if it is one.
+    #[inline(never)] // One copy.
     pub(super) fn close_children(&mut self, parent: &Pending) {
+        if !parent.head.is(pending::OBSERVE) || !cfg!(feature = "coap-observe") {
+            return;
+        }
         for child in self.tables.requests {
             if child.head.is_used() && raw(child.parent()) == raw(parent.head.handle()) {
                 self.release(child);

@@ -206,10 +206,13 @@ impl<'m> Endpoint<'m> {
         self.stats.received = self.stats.received.wrapping_add(1);
         let group = path.is_multicast();
         let known = self.peers.find(path);
-        if let Some(peer) = known {
-            let peer = self.peers.get(peer);
+        if let Some(index) = known {
+            let peer = self.peers.get(index);
             peer.used.set(self.now);
-            peer.quiet_until.set(Instant::ZERO);
+            if peer.quiet_until.get() > self.now {
+                peer.quiet_until.set(Instant::ZERO);
+                self.wake(known);
+            }
         }
         let parsed = Message::parse(datagram);
         let asks = |message: &Message<'_>| matches!(message.kind, Type::Con | Type::Non);

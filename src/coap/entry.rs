@@ -73,7 +73,8 @@ pub(super) struct Head {
     handle: Cell<Option<Handle>>,
     /// Where its message lies in the pool, counted from 1.
     pub(super) place: Cell<u32>,
-    /// How long to wait, in milliseconds, before its message is sent again for the first time.
+    /// How long to wait, in milliseconds, before its message is sent again for the first time. Of a transfer, which has no
+    /// message, the secret of its key.
     pub(super) delay: Cell<u32>,
     pub(super) peer: Cell<u16>,
     /// Its table and its place there.

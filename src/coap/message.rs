@@ -68,15 +68,18 @@ impl<'m> Endpoint<'m> {
 
     /// No acknowledgement came: sends an entry's message again, unless that was done often enough.
     ///
-    /// Whoever slept through the time for it, and as much again as before the first, misses it: all that is sent has
-    /// to lie within MAX_TRANSMIT_SPAN (RFC 7252 §4.2). After the last there is still time for what came meanwhile.
+    /// Whoever slept through the time for it, and as much again as before the first, misses it, and sooner where it would
+    /// not lie within MAX_TRANSMIT_SPAN (RFC 7252 §4.2); but a request may have slower parameters than the endpoint. After
+    /// the last there is still time for what came meanwhile.
     #[inline(never)]
     pub(super) fn send_again(&mut self, cx: &mut DatagramContext<'_>, owner: &Head, retries: u8) -> bool {
         let delay = owner.delay.get();
+        let span = self.non_lifetime.saturating_sub(self.config.params.max_latency);
         let mut late = (self.now.0 as u32).wrapping_sub(owner.due.get().0 as u32);
         while owner.again(retries) {
             let patience = owner.patience();
-            if late <= delay {
+            let left = span.checked_sub(patience.saturating_sub(delay));
+            if late <= left.map_or(delay, |left| left.min(delay)) {
                 self.stats.retransmitted = self.stats.retransmitted.wrapping_add(1);
                 let _ = self.send_stored(cx, owner);
             }

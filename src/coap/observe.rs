@@ -36,8 +36,10 @@ impl<'m> Endpoint<'m> {
         let peer = exchange.head.peer.get();
         let known = self.observer_of(peer, message.token);
         let later = message.bits(number::BLOCK2).is_some_and(|block| !block.is_first());
+        // A registration is shown again each time, so it has to lie in one message.
+        let in_blocks = message.bits(number::BLOCK1).is_some_and(|block| block.more() || !block.is_first());
         let observable = resource_flags & flags::OBSERVABLE != 0;
-        if wanted != 0 || !observable || later || exchange.head.is(GROUP) {
+        if wanted != 0 || !observable || later || in_blocks || exchange.head.is(GROUP) {
             if let Some(known) = known.filter(|_| wanted == 1) {
                 self.free(&known.head);
             }

@@ -63,7 +63,6 @@ impl Pending {
         self.head.peer.set(parent.head.peer.get());
         self.heard.set(parent.head.handle().map_or(0, Handle::raw));
         self.timeout.set(parent.timeout.get());
-        self.order.set(parent.order.get());
         self.head.count.set(parent.head.count.get());
     }
 }

@@ -35,8 +35,8 @@ struct Built {
     code: Code,
     /// The body goes on after the block.
     more: bool,
-    /// A fingerprint of the request; 0 for a GET, which can be done again for each block.
-    key: u32,
+    /// The rest cannot be asked for as a GET can, which is done again for each block.
+    once: bool,
 }
 
 impl Endpoint<'_> {
@@ -155,8 +155,8 @@ impl Endpoint<'_> {
             (response, held_back, listing) = (&HELD_BACK, true, false);
             confirmable = false;
         };
-        if built.key != 0 && cfg!(feature = "coap-block") {
-            self.keep_answer(index, built.key, built.more);
+        if built.once && cfg!(feature = "coap-block") {
+            self.keep_answer(cx, asked, built.more);
         }
         let sent = self.dispatch(cx, exchange, kind, id, built.length);
         if sent.is_err() && notify && self.pool.could_hold(built.length) {
@@ -238,7 +238,8 @@ impl Endpoint<'_> {
         let success = code.is_success();
         let mut out = Encoder::start(room, head, request.token);
         response.options.put(&mut out)?;
-        if exchange.observer.get().is_some() && success && cfg!(feature = "coap-observe") {
+        let observed = self.tables.observer(exchange.observer.get()).is_some();
+        if observed && success && cfg!(feature = "coap-observe") {
             self.sequence = self.sequence.wrapping_add(1) & 0xff_ffff;
             out.add(number::OBSERVE, self.sequence);
         }
@@ -327,11 +328,6 @@ impl Endpoint<'_> {
             Some(classes) => (classes << 1) >> (code.class() & 7) & 1 != 0,
             None => exchange.head.is(GROUP) && !code.is_success(),
         };
-        Ok(Built {
-            length: if suppressed { 0 } else { length },
-            code,
-            more,
-            key: if request.code == Code::GET { 0 } else { key::transfer(request) },
-        })
+        Ok(Built { length: if suppressed { 0 } else { length }, code, more, once: request.code != Code::GET })
     }
 }

@@ -26,8 +26,9 @@ const SIZE1: Skip = 1;
 /// What goes with the first block of a body only (RFC 7959 §2.10).
 const FIRST: Skip = SIZE1 | 1 << number::IF_NONE_MATCH;
 /// What belongs to the body of the request, and to what was fetched before.
-const BODY: Skip =
-    FIRST | 1 << number::OBSERVE | 1 << number::BLOCK1 | 1 << number::BLOCK2 | 1 << number::ETAG;
+const BODY: Skip = FIRST | 1 << number::OBSERVE | 1 << number::BLOCK1 | 1 << number::BLOCK2;
+/// And what is known of the answer already, where each block is asked for anew.
+const ANEW: Skip = BODY | 1 << number::ETAG;
 
 impl<'m> Endpoint<'m> {
     /// A response came, of its own or with an ACK.
@@ -87,8 +88,9 @@ impl<'m> Endpoint<'m> {
                     return None;
                 }
             }
+            // What asks for more of the request does not answer it yet.
             let observed = cfg!(feature = "coap-observe")
-                && pending.head.is(pending::OBSERVE)
+                && pending.head.flags.get() & (pending::OBSERVE | pending::UPLOAD) == pending::OBSERVE
                 && message.code.is_success();
             if let Some(sequence) = message.uint(number::OBSERVE).filter(|_| observed) {
                 if !self.notified(cx, pending, message, &part, block, sequence) {
@@ -174,6 +176,8 @@ impl<'m> Endpoint<'m> {
         if part.more && !pending.head.is(pending::ONE_BLOCK) && cfg!(feature = "coap-block") {
             if let Some(child) = self.take_request() {
                 child.inherit(pending);
+                // Not its observation's, which may be so old that nothing compares to it.
+                child.order.set(self.order);
                 child.known.set(key::etag(message));
                 child.szx.set(pending.szx.get());
                 let built = self.build_next(cx, pending, child, message, block);
@@ -264,6 +268,8 @@ impl<'m> Endpoint<'m> {
         if last {
             self.close(pending);
         } else {
+            // An observation that has become a plain request has no more than this to fetch.
+            self.close_children(pending);
             pending.known.set(etag);
             head.unset(pending::UPLOAD | pending::OBSERVE);
             let built = self.build_next(cx, pending, pending, message, block);
@@ -308,9 +314,10 @@ impl<'m> Endpoint<'m> {
         let (skip, token, payload) = match option {
             number::BLOCK1 if Bits(value).is_first() => (0, drawn, block),
             number::BLOCK1 => (FIRST, drawn, block),
-            // A FETCH is nothing without its payload, so it comes along when it fits in one message.
-            number::BLOCK2 if first.code == Code::FETCH && first.option(number::BLOCK1).is_none() => {
-                (BODY, drawn, first.payload)
+            // A FETCH is nothing without its payload, so it comes along when it fits in one message. What goes on with
+            // an earlier answer is told by its options.
+            number::BLOCK2 if first.code.is_safe() && first.option(number::BLOCK1).is_none() => {
+                (ANEW, drawn, first.payload)
             }
             number::BLOCK2 => (BODY, drawn, block),
             number::ECHO => (0, drawn, first.payload),

@@ -42,14 +42,16 @@ pub(super) struct Observer {
     pub(super) exchange: Cell<Option<Handle>>,
 }
 
-/// Of a transfer: it is the peer's body; else it is our answer.
+/// Of a transfer: it is the peer's body, which is on its way; without a flag it is our answer.
 pub(super) const RECEIVED: u16 = 1;
+/// Of a transfer: it is the peer's body, which has come in whole.
+pub(super) const ASSEMBLED: u16 = 2;
 
 /// A block-wise transfer of a peer that needs a state of its own.
 #[derive(Debug, Default)]
 pub(super) struct Transfer {
     pub(super) head: Head,
-    /// What its requests have in common.
+    /// A fingerprint of what its requests have in common.
     pub(super) key: Cell<u32>,
     /// Where the next block starts.
     pub(super) next: Cell<u32>,

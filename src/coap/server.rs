@@ -70,12 +70,12 @@ impl Endpoint<'_> {
         };
         let due = if confirmable { self.config.ack_delay } else { self.non_lifetime };
         let opened = peer.and_then(|peer| self.open_exchange(due, peer, message.message_id, flags));
-        let Some(exchange) = opened else { return self.refuse(cx, path, message) };
+        let Some(exchange) = opened else { return self.refuse(cx, path, peer, message) };
         exchange.size.set(u16::try_from(datagram.len()).unwrap_or(u16::MAX));
         // All but the payload is kept until it is answered.
         if self.store(&exchange.head, message.without_payload(datagram)).is_err() {
             self.free(&exchange.head);
-            return self.refuse(cx, path, message);
+            return self.refuse(cx, path, peer, message);
         }
         let mut part = Part::default();
         let mut words = [0; 12];
@@ -107,14 +107,20 @@ impl Endpoint<'_> {
 
     /// No room: says so without keeping anything (RFC 7252 §5.9.3.4).
     #[inline(never)] // It is called twice.
-    fn refuse<T>(&mut self, cx: &mut DatagramContext<'_>, path: &Path, message: &Message<'_>) -> Option<T> {
+    fn refuse<T>(
+        &mut self,
+        cx: &mut DatagramContext<'_>,
+        path: &Path,
+        peer: Option<u16>,
+        message: &Message<'_>,
+    ) -> Option<T> {
         self.count_full();
         if path.is_multicast() {
             return None;
         }
         let (kind, id) = match message.kind {
             Type::Con => (Type::Ack, message.message_id),
-            _ => (Type::Non, cx.random.u32() as u16),
+            _ => (Type::Non, peer.map_or_else(|| cx.random.u32() as u16, |peer| self.take_id(peer))),
         };
         let head = wire::head(kind, Code::SERVICE_UNAVAILABLE, id);
         let mut out = Encoder::start(self.scratch, head, message.token);
@@ -172,7 +178,7 @@ impl Endpoint<'_> {
             return Err(Code::EMPTY);
         }
         let asked = Asked { flags: resource.flags, max_body: resource.max_body };
-        if self.transferred(exchange, asked, message, part)? {
+        if self.transferred(cx, exchange, asked, message, part)? {
             Ok(self.cause(exchange, asked.flags, datagram, message))
         } else {
             Ok(Cause::Continue)

@@ -4,17 +4,19 @@
 #![forbid(unsafe_code)]
 
 use super::endpoint::Endpoint;
+use super::entry::Head;
 use super::event::Part;
 use super::key;
 use super::params::Config;
 use super::resources::flags;
-use super::served::{Exchange, MORE, RECEIVED, Transfer};
+use super::served::{ASSEMBLED, Exchange, MORE, RECEIVED, Transfer};
 use super::server::Asked;
 use super::tables::{self, TRANSFER};
 use super::wire::{Code, Message, number};
 use crate::bytes;
 use crate::table::Handle;
 use crate::time::Instant;
+use crate::transport::DatagramContext;
 
 impl<'m> Endpoint<'m> {
     /// Finds the transfer that a request belongs to, and its place in it: the part of the body
@@ -22,6 +24,7 @@ impl<'m> Endpoint<'m> {
     /// earlier answer has no part.
     pub(super) fn transferred(
         &mut self,
+        cx: &mut DatagramContext<'_>,
         exchange: &Exchange,
         resource: Asked,
         message: &Message<'_>,
@@ -40,7 +43,7 @@ impl<'m> Endpoint<'m> {
                 && length == 0
                 && message.bits(number::BLOCK2).is_some_and(|block| !block.is_first())
             {
-                let known = self.transfer(peer, key::transfer(message), 0);
+                let known = self.transfer(peer, message, 0);
                 part.total = 0;
                 return known.map(|_| false).ok_or(Code::REQUEST_ENTITY_INCOMPLETE);
             }
@@ -55,8 +58,7 @@ impl<'m> Endpoint<'m> {
         if limit != 0 && (end.max(total) > limit || (block.more() && end == limit)) {
             return Err(Code::REQUEST_ENTITY_TOO_LARGE);
         }
-        let key = key::transfer(message);
-        let mut found = self.transfer(peer, key, RECEIVED);
+        let mut found = self.transfer(peer, message, RECEIVED);
         if block.is_first() {
             // A transfer starts, perhaps over.
             if let Some(old) = found {
@@ -65,10 +67,9 @@ impl<'m> Endpoint<'m> {
             if !block.more() {
                 return Ok(true);
             }
-            found = self.open_transfer(peer, key, RECEIVED);
-            if found.is_none() {
-                return Err(Code::SERVICE_UNAVAILABLE);
-            }
+            found = self.open_transfer(cx, peer, RECEIVED);
+            let Some(fresh) = found else { return Err(Code::SERVICE_UNAVAILABLE) };
+            fresh.key.set(fresh.key_of(message));
         }
         let transfer = found.ok_or(Code::REQUEST_ENTITY_INCOMPLETE)?;
         if block.more() && end == transfer.next.get() {
@@ -91,8 +92,9 @@ impl<'m> Endpoint<'m> {
                 return Err(Code::CONTINUE);
             }
             exchange.transfer.set(transfer.head.handle());
-            // It ends with the exchange.
+            // It ends with the exchange, and nothing that comes goes on with it.
             transfer.head.due.set(Instant::NEVER);
+            transfer.head.flags.set(ASSEMBLED);
             part.offset = 0;
         } else if block.more() {
             exchange.head.set(MORE);
@@ -102,32 +104,34 @@ impl<'m> Endpoint<'m> {
         Ok(true)
     }
 
-    fn transfer(&self, peer: u16, key: u32, flags: u16) -> Option<&'m Transfer> {
+    fn transfer(&self, peer: u16, message: &Message<'_>, flags: u16) -> Option<&'m Transfer> {
         self.tables.transfers.iter().find(|transfer| {
             let head = &transfer.head;
-            head.is_of(peer) && transfer.key.get() == key && head.flags.get() == flags
+            head.is_of(peer) && head.flags.get() == flags && transfer.key.get() == transfer.key_of(message)
         })
     }
 
-    fn open_transfer(&mut self, peer: u16, key: u32, flags: u16) -> Option<&'m Transfer> {
+    /// A new transfer, whose key is still to be set.
+    fn open_transfer(&mut self, cx: &mut DatagramContext<'_>, peer: u16, flags: u16) -> Option<&'m Transfer> {
         let place = self.tables.take(TRANSFER, self.freed, peer, flags);
         let Some(transfer) = place.and_then(|place| self.tables.transfers.get(place)) else {
             self.count_full();
             return None;
         };
-        transfer.key.set(key);
+        transfer.head.delay.set(cx.random.u32());
         transfer.next.set(0);
         self.wait(&transfer.head, self.config.transfer_timeout);
         Some(transfer)
     }
 
-    /// Keeps in mind that the rest of an answer may be asked for, or no longer.
-    pub(super) fn keep_answer(&mut self, peer: u16, key: u32, more: bool) {
-        if let Some(known) = self.transfer(peer, key, 0) {
+    /// Keeps in mind that the rest of an answer, to the request that is kept for `asked`, may be asked for, or no longer.
+    pub(super) fn keep_answer(&mut self, cx: &mut DatagramContext<'_>, asked: &Head, more: bool) {
+        let peer = asked.peer.get();
+        if let Some(known) = self.transfer(peer, &self.pool.message(asked), 0) {
             self.free(&known.head);
         }
-        if more {
-            self.open_transfer(peer, key, 0);
+        if let Some(fresh) = more.then(|| self.open_transfer(cx, peer, 0)).flatten() {
+            fresh.key.set(fresh.key_of(&self.pool.message(asked)));
         }
     }
 
@@ -136,6 +140,13 @@ impl<'m> Endpoint<'m> {
     pub fn body(&self, exchange: Handle) -> Option<&[u8]> {
         let transfer = self.tables.transfer(self.tables.exchange(exchange)?.transfer.get())?;
         self.bodies.get(start_of(&self.config, transfer)..)?.get(..transfer.next.get() as usize)
+    }
+}
+
+impl Transfer {
+    /// What it would have for a key if this were one of its requests.
+    fn key_of(&self, message: &Message<'_>) -> u32 {
+        key::transfer(message, self.head.delay.get())
     }
 }
 
