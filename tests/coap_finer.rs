@@ -330,3 +330,24 @@ fn an_observation_that_ends_in_blocks_forgets_what_it_fetched_before() {
     assert_eq!(bench.node.end(handle), Ok(Code::CONTENT));
     assert_eq!(bench.node.received(), [[1; 16], [2; 16], [2; 16]].concat());
 }
+
+/// RFC 7252 §4.7: nor is a peer silent that acknowledged the request, or that was heard since it was sent.
+#[test]
+fn a_peer_that_was_heard_is_not_left_alone() {
+    let long = [b'a'; 200];
+    for confirmable in [true, false] {
+        let mut bench = Bench::new(Node::new(&Config::DEFAULT));
+        let options = [THING_PATH, (number::URI_QUERY, &long[..])];
+        let request = Request { options: &options, confirmable, timeout: 1000, ..to_peer(Code::GET) };
+        let handle = bench.at_node(|endpoint, cx| endpoint.request(cx, &request)).unwrap();
+        bench.run(100);
+        let id = parse(&bench.take()[0]).message_id;
+        // To the NON it says nothing, but that it is there.
+        bench.send(&raw(Type::Ack, Code::EMPTY, id, b"", &[], &[]));
+        bench.run(2000);
+        assert_eq!(bench.node.end(handle), TIMEOUT);
+        bench.at_node(|endpoint, cx| endpoint.request(cx, &request)).unwrap();
+        bench.run(100);
+        assert_eq!(bench.take().len(), 1, "{confirmable}");
+    }
+}

@@ -6,6 +6,7 @@ use super::endpoint::Endpoint;
 use super::entry::{CON, GROUP, Stage};
 use super::event::{Event, Request};
 use super::params::Params;
+use super::peers::UNHEARD;
 use super::pending::{self, Pending};
 use super::response::NO_SEQUENCE;
 use super::tables::{REQUEST, raw};
@@ -259,7 +260,10 @@ impl<'m> Endpoint<'m> {
                 head.stage.set(Stage::Ack);
                 self.wait_for_answer(head);
             }
-            Ok(()) => self.wait_for_response(pending),
+            Ok(()) => {
+                self.peer_of(head).quiet_until.set(UNHEARD);
+                self.wait_for_response(pending);
+            }
             Err(error) => {
                 let blocked = error == Error::WouldBlock;
                 self.end(pending, if blocked { Error::Transport } else { error });
@@ -396,13 +400,14 @@ impl<'m> Endpoint<'m> {
                 let unanswered = self.no_response(pending).is_some_and(|bits| bits != 0);
                 if !(head.is(GROUP) || (stage == Stage::Response && unanswered)) {
                     self.count_timeout();
-                    if stage == Stage::Response {
+                    let peer = self.peer_of(head);
+                    if stage == Stage::Response && !head.is(CON) && peer.quiet_until.get() != Instant::ZERO {
                         // Leave a silent peer alone for as long as PROBING_RATE says.
                         // A message is shorter than 64 KiB, so that 32 bits suffice.
                         let length = self.pool.get(head).len() as u32;
                         let pause = length.wrapping_mul(1000).checked_div(self.config.params.probing_rate);
                         let pause = pause.unwrap_or(0).saturating_sub(pending.timeout.get());
-                        self.peer_of(head).quiet_until.set(self.now.after(pause.into()));
+                        peer.quiet_until.set(self.now.after(pause.into()));
                     }
                     result = Err(Error::Timeout);
                 }

@@ -209,8 +209,9 @@ impl<'m> Endpoint<'m> {
         if let Some(index) = known {
             let peer = self.peers.get(index);
             peer.used.set(self.now);
-            if peer.quiet_until.get() > self.now {
-                peer.quiet_until.set(Instant::ZERO);
+            let quiet = peer.quiet_until.get() > self.now;
+            peer.quiet_until.set(Instant::ZERO);
+            if quiet {
                 self.wake(known);
             }
         }

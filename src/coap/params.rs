@@ -112,8 +112,8 @@ pub struct Config {
     pub transfers: u16,
     /// The largest message sent, in bytes; at least 64. 1152 is what RFC 7252 §4.6 suggests.
     pub message_size: u16,
-    /// Bytes that hold messages: those that may be retransmitted, those waiting, and the
-    /// replies kept for de-duplication.
+    /// Bytes that hold messages: those that may be retransmitted, those waiting, the replies kept for de-duplication,
+    /// and what observers registered with. All those together leave room for what they are told, or they are not told.
     pub pool: u32,
     /// Bytes of the buffer in which each of [`transfers`](Config::transfers) may be assembled; 0 for none.
     pub body: u32,

@@ -29,12 +29,16 @@ pub(super) const RECORDED: u8 = 2;
 /// Something is under way with it.
 pub(super) const NEEDED: u8 = 8;
 
+/// A time that is over, but not 0.
+pub(super) const UNHEARD: Instant = Instant(1);
+
 /// One peer.
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     /// When something was last sent to it or came from it.
     pub(super) used: Moment,
-    /// Until when it is left alone because it does not answer (PROBING_RATE).
+    /// Until when it is left alone because it does not answer (PROBING_RATE): 0 once it is heard, and [`UNHEARD`] from
+    /// when it was sent what nothing acknowledges.
     pub(super) quiet_until: Moment,
     /// When the next notification may start (RFC 7641 §4.5.1).
     pub(super) notify_from: Moment,
