@@ -521,6 +521,37 @@ fn mesh_under_forwards_fragments_and_floods_broadcasts_once() {
     assert!(air.node(2).unwrap().received.is_empty());
 }
 
+/// RFC 4944 §11.1: a node that has no room to repeat a broadcast still heeds it.
+#[test]
+fn a_broadcast_is_taken_where_there_is_no_room_to_repeat_it() {
+    let config = Config { mesh_routes: 4, ..Config::default() };
+    let mut topology = Topology::unlinked(3);
+    topology.set_both(0, 1, Some(RadioLink::PERFECT));
+    let mut air = network(topology, &Setup::default(), &config);
+    let mut all = packet(0, 0, 60, 3);
+    all[24..40].copy_from_slice(&Ip::v6([0xff02, 0, 0, 0, 0, 0, 0, 1]).0);
+    let mut buffer = [0; 127];
+    let mut frame = Writer::new(&mut buffer);
+    let header = Header::data(0xabcd, LinkAddress::BROADCAST, address(0), 1);
+    let (originator, destination) = (address(0), LinkAddress::BROADCAST);
+    let mesh = MeshHeader { hops_left: 3, originator, destination, broadcast: Some(9) };
+    header.emit(false, false, &mut frame).unwrap();
+    mesh.emit(&mut frame).unwrap();
+    frame.u8(0x41).unwrap();
+    frame.put(&all).unwrap();
+    let frame = frame.written();
+    air.with(1, |host, cx| {
+        let filler = packet(1, 2, 80, 1);
+        while host.interface.send(Parts::whole(&filler), address(2), Priority::Control).is_ok() {}
+        let event = RadioEvent::Received { frame, lqi: 255, rssi: -60 };
+        let mut scratch = [0; SCRATCH];
+        let received = host.interface.receive(cx, event, &mut scratch).expect("it is for us too");
+        assert_eq!(received.packet, all);
+        assert_eq!(host.interface.stats().forwarded, 0);
+        assert_eq!(host.interface.mac().stats().queue_full, 2);
+    });
+}
+
 /// RFC 4944 §11.1: its neighbours remember what it sent before, for as long as nobody else sends.
 #[test]
 fn a_restarted_node_s_broadcasts_are_new() {

@@ -164,7 +164,11 @@ impl Interface<'_> {
         let own = self.own;
         let verdict = self.mesh.incoming(&header, |address| address.is_unicast() && own.contains(&address));
         if let Some(next_hop) = verdict.forward {
-            self.forward(&header, next_hop, reader.rest())?;
+            let forwarded = self.forward(&header, next_hop, reader.rest());
+            // What is for us too is taken even where there is no room to send it on.
+            if !verdict.deliver {
+                forwarded?;
+            }
         }
         Ok(verdict.deliver.then_some((header.originator, header.destination)))
     }
