@@ -198,10 +198,10 @@ impl Shared {
         let Ok(frame) = Frame::parse(packet.frame) else { return };
         let header = &frame.header;
         if header.frame_type == FrameType::Ack {
-            if let Pending::Ack(sequence, _) = air.pending {
-                if header.sequence == Some(sequence) {
-                    self.tell(air, MOTE_RADIO_SENT);
-                }
+            if let Pending::Ack(sequence, _) = air.pending
+                && header.sequence == Some(sequence)
+            {
+                self.tell(air, MOTE_RADIO_SENT);
             }
             return;
         }

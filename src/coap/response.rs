@@ -173,16 +173,18 @@ impl<'m> Endpoint<'m> {
         let patience = 5000 + cx.random.below(10_000);
         self.wait_until(&pending.head, self.now.after(age + u64::from(patience)));
         self.close_children(pending);
-        if part.more && !pending.head.is(pending::ONE_BLOCK) && cfg!(feature = "coap-block") {
-            if let Some(child) = self.take_request() {
-                child.inherit(pending);
-                // Not its observation's, which may be so old that nothing compares to it.
-                child.order.set(self.order);
-                child.known.set(key::etag(message));
-                child.szx.set(pending.szx.get());
-                let built = self.build_next(cx, pending, child, message, block);
-                let _ = self.start(cx, child, built);
-            }
+        if part.more
+            && !pending.head.is(pending::ONE_BLOCK)
+            && cfg!(feature = "coap-block")
+            && let Some(child) = self.take_request()
+        {
+            child.inherit(pending);
+            // Not its observation's, which may be so old that nothing compares to it.
+            child.order.set(self.order);
+            child.known.set(key::etag(message));
+            child.szx.set(pending.szx.get());
+            let built = self.build_next(cx, pending, child, message, block);
+            let _ = self.start(cx, child, built);
         }
         true
     }

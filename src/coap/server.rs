@@ -247,10 +247,11 @@ impl Endpoint<'_> {
     /// it after each: a block that was not refused is acknowledged with 2.31 by this.
     pub fn handler_returned(&mut self, cx: &mut DatagramContext<'_>, exchange: Handle) {
         self.now = cx.now;
-        if let Some(exchange) = self.tables.exchange(exchange) {
-            if exchange.head.at(Stage::Working) && exchange.head.is(MORE) {
-                self.answer(cx, exchange, Code::CONTINUE, &[]);
-            }
+        if let Some(exchange) = self.tables.exchange(exchange)
+            && exchange.head.at(Stage::Working)
+            && exchange.head.is(MORE)
+        {
+            self.answer(cx, exchange, Code::CONTINUE, &[]);
         }
     }
 }

@@ -39,14 +39,14 @@ impl Proxy {
             Event::Request(incoming) => {
                 let message = incoming.message;
                 let key = (message.code == Code::GET).then(|| message.options.bytes().to_vec());
-                if let Some((until, kept)) = key.as_ref().and_then(|key| self.cache.get(key)) {
-                    if cx.now < *until {
-                        let left = (until.since(cx.now) / 1000) as u8;
-                        let mut kept = kept.clone();
-                        kept.1.retain(|(number, _)| *number != number::MAX_AGE);
-                        kept.1.push((number::MAX_AGE, vec![left]));
-                        return answer(&mut self.endpoint, cx, incoming.exchange, &kept);
-                    }
+                if let Some((until, kept)) = key.as_ref().and_then(|key| self.cache.get(key))
+                    && cx.now < *until
+                {
+                    let left = (until.since(cx.now) / 1000) as u8;
+                    let mut kept = kept.clone();
+                    kept.1.retain(|(number, _)| *number != number::MAX_AGE);
+                    kept.1.push((number::MAX_AGE, vec![left]));
+                    return answer(&mut self.endpoint, cx, incoming.exchange, &kept);
                 }
                 let request = Request {
                     options: &message.options,

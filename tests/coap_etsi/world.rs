@@ -193,11 +193,11 @@ impl World {
         let code = self.pair.client.end(request).expect("a response");
         let mut reply = Reply { code, payload: Vec::new(), options: Vec::new() };
         for (_, seen) in &self.pair.client.seen {
-            if let Seen::Response { request: of, payload, options, .. } = seen {
-                if *of == request {
-                    reply.payload.extend(payload);
-                    reply.options = options.clone();
-                }
+            if let Seen::Response { request: of, payload, options, .. } = seen
+                && *of == request
+            {
+                reply.payload.extend(payload);
+                reply.options = options.clone();
             }
         }
         reply

@@ -425,13 +425,13 @@ impl Network {
             node.rpl.on_error(now, RoutingError::LinkFailure { neighbour: link });
             // A router says so to the source of a source-routed packet.
             let outer = packet.headers.last().unwrap();
-            if outer.source_route.is_some() {
-                if let Some(source) = self.index_of(&outer.source) {
-                    let (reporter, unreachable) = (self.nodes[from].address, outer.destination);
-                    let error = RoutingError::SourceRoute { reporter, unreachable };
-                    self.nodes[source].rpl.on_error(now, error);
-                    self.push(self.now + 1, What::Wake(source));
-                }
+            if outer.source_route.is_some()
+                && let Some(source) = self.index_of(&outer.source)
+            {
+                let (reporter, unreachable) = (self.nodes[from].address, outer.destination);
+                let error = RoutingError::SourceRoute { reporter, unreachable };
+                self.nodes[source].rpl.on_error(now, error);
+                self.push(self.now + 1, What::Wake(source));
             }
         } else if let Some(to) = to {
             let delay = delay + 8 * u64::from(attempts - 1);
@@ -458,12 +458,12 @@ impl Network {
             let header = packet.headers.last_mut().unwrap();
             let for_us =
                 header.destination == own || header.destination == near || header.destination.is_multicast();
-            if let Some((kind, data)) = &mut header.rpi {
-                if !node.rpl.hop_by_hop(now, *kind, data, from_link) {
-                    self.dropped += 1;
-                    self.push(self.now, What::Wake(at));
-                    return;
-                }
+            if let Some((kind, data)) = &mut header.rpi
+                && !node.rpl.hop_by_hop(now, *kind, data, from_link)
+            {
+                self.dropped += 1;
+                self.push(self.now, What::Wake(at));
+                return;
             }
             let mut source_routed = false;
             if for_us {
