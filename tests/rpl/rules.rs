@@ -401,3 +401,41 @@ fn no_instance_but_the_one_that_is_wanted_is_joined() {
         assert_eq!(joined, [(wanted, true)]);
     }
 }
+
+/// RFC 6206 §4.2: what is inconsistent is not counted as if it were not.
+#[test]
+fn the_dio_of_the_next_version_silences_nobody() {
+    let mut bench = Bench::new(&Config::default());
+    let hear = |bench: &mut Bench, version: u8| {
+        let body = emitted(|out| {
+            let dodag_id = address(0);
+            Dio { version, rank: 128, mode: 2, grounded: true, dodag_id, ..Dio::default() }.emit(out)?;
+            Configuration { redundancy: 1, ..Configuration::default() }.emit(out)
+        });
+        bench.receive(0, code::DIO, &body);
+    };
+    hear(&mut bench, 240);
+    bench.run(1_000);
+    hear(&mut bench, 241);
+    let told: Vec<_> = dios(&bench.run(3_096)).iter().map(|(version, ..)| *version).collect();
+    assert_eq!(told, [241]);
+    // One that says the same does.
+    hear(&mut bench, 241);
+    assert_eq!(dios(&bench.run(8_192)), []);
+}
+
+/// A parent that asks everyone for a DODAG may have forgotten what it knew, and its DTSN need not show it.
+#[test]
+fn a_parent_that_has_solicited_is_told_of_the_targets_again() {
+    let mut bench = Bench::joined(Mode::Storing);
+    let sent = bench.run(10_000);
+    acknowledge(&mut bench, &sent, 0);
+    let daos = |bench: &mut Bench| {
+        bench.hear(0, Mode::Storing, 128, 240);
+        bench.run(2_000).iter().filter(|(_, code, _)| *code == code::DAO).count()
+    };
+    assert_eq!(daos(&mut bench), 0);
+    let parent = link(0).link_local();
+    bench.with(|rpl, cx| rpl.receive(cx, &parent, &ALL_RPL_NODES, code::DIS, &[0, 0]));
+    assert_eq!([daos(&mut bench), daos(&mut bench)], [1, 0]);
+}
