@@ -115,7 +115,9 @@ impl Node<'_> {
         if dodag.expired(REFRESH, cx) {
             if let Some(parent) = self.parent(dodag) {
                 // What was taken and not sent back since is there to stay.
-                dodag.searches = if parent.refused { dodag.searches } else { 0 };
+                if !parent.refused {
+                    (dodag.searches, dodag.refusals) = (0, 0);
+                }
                 parent.refused = false;
             }
             self.advertise_own(cx, dodag);
@@ -421,6 +423,7 @@ impl Node<'_> {
             self.sweep_at.hasten(cx.now);
             if let Some(parent) = parent.filter(|_| dodag.stores()) {
                 parent.refused = refused;
+                dodag.refusals = dodag.refusals.saturating_add(u8::from(refused));
                 self.reselect |= refused;
             }
         }

@@ -131,6 +131,10 @@ impl Rpl<'_> {
         let order = lollipop::compare(dio.version(), dodag.version);
         let triggered = node.note_neighbour(dodag, slot, dio, carried);
         node.reselect = true;
+        let forgotten = dodag.is_forgotten(node.now);
+        if forgotten {
+            dodag.lowest = INFINITE_RANK;
+        }
         let suits = slot.and_then(|slot| node.neighbours.get(slot)).is_some_and(Neighbour::is_reachable);
         match order {
             Some(Ordering::Equal) => {}
@@ -141,7 +145,7 @@ impl Rpl<'_> {
                 dodag.adopt_version(dio.version());
             }
             // The version goes with the old state of a DODAG (RFC 6550 §8.2.2.1): the root may have started anew.
-            _ if !infinite && dodag.is_forgotten(node.now) => dodag.adopt_version(dio.version()),
+            _ if !infinite && forgotten => dodag.adopt_version(dio.version()),
             _ => {
                 // It is behind: tell it, and remember that it is no parent.
                 if dodag.is_usable() {

@@ -46,8 +46,8 @@ pub(super) const PROBE: usize = 6;
 /// How many there are.
 pub(super) const TIMERS: usize = 7;
 
-/// How long a node that has lost its last parent remembers the limit on its rank and the version, in ms: by then nobody is
-/// below it.
+/// How long a node that has lost its last parent, or left it for another DODAG, remembers the limit on its rank and the
+/// version, in ms: by then nobody is below it.
 pub(super) const FORGET_TIME: u32 = 60_000;
 
 /// Events that wait to be told.
@@ -117,6 +117,8 @@ pub(super) struct Dodag {
     pub(super) configuration: Configuration,
     /// How often it has looked for a parent with room since one had it.
     pub(super) searches: u8,
+    /// How often a parent has refused the own targets since one kept them.
+    pub(super) refusals: u8,
     /// How many inconsistencies of packets may still reset trickle in this hour.
     pub(super) resets_left: u8,
     /// Errors about source routes since routes were last solicited.
@@ -125,7 +127,7 @@ pub(super) struct Dodag {
     pub(super) path: u32,
     pub(super) id: Ip,
     pub(super) dao: Advertisement,
-    /// When the preferred parent was chosen, in seconds.
+    /// When the preferred parent was chosen, lost or left, in seconds.
     pub(super) chosen: u32,
     /// The second at which that hour ends.
     pub(super) resets_until: u32,
@@ -185,6 +187,7 @@ impl Dodag {
         resets_left: 0,
         resets_until: 0,
         searches: 0,
+        refusals: 0,
         refuse_until: 0,
         ask_from: 0,
         route_errors: 0,
@@ -195,9 +198,9 @@ impl Dodag {
         matches!(self.membership, Membership::Joined | Membership::Detached | Membership::Root)
     }
 
-    /// Whether it was lost so long ago that nothing of then binds any more.
+    /// Whether it was lost or left so long ago that nothing of then binds any more.
     pub(super) fn is_forgotten(&self, now: u32) -> bool {
-        self.membership == Membership::Detached && now.saturating_sub(self.chosen) >= FORGET_TIME / 1000
+        !self.is_usable() && now.saturating_sub(self.chosen) >= FORGET_TIME / 1000
     }
 
     pub(super) fn is_root(&self) -> bool {

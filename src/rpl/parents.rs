@@ -31,10 +31,11 @@ const MAX_SEARCHES: u8 = 3;
 /// links and ranks of a network that has just changed are not known well yet.
 const SETTLE_SECONDS: u32 = 60;
 
-/// How little a path is wanted, in one number: whether the neighbour has no place for our routes, then whether
-/// its DODAG is not grounded, then the preference, inverted; and only then the cost.
-const REFUSED: u32 = 1 << 31;
-const UNGROUNDED: u32 = 1 << 30;
+/// How little a path is wanted, in one number: whether its DODAG is not grounded, as it leads nowhere then
+/// (RFC 6550 §3.2.4), then whether the neighbour has no place for our routes, then the preference, inverted; and only then
+/// the cost.
+const UNGROUNDED: u32 = 1 << 31;
+const REFUSED: u32 = 1 << 30;
 const PREFERENCE: u32 = 27;
 const COST: u32 = (1 << PREFERENCE) - 1;
 
@@ -51,16 +52,12 @@ impl Rpl<'_> {
         let Rpl { dodags, node } = self;
         let mut of = dodags.iter().find(|dodag| dodag.is_meant(instance, None));
         let owner = of.map_or(0, |own| own.owner);
-        // A floating DODAG gives way to a grounded one and to one of lower DODAGID, another to none; less wanted
-        // than what cannot be taken is nothing.
-        let mut least = !UNGROUNDED;
-        if let Some(own) = of.filter(|own| own.is_root()) {
-            if !own.floating {
-                return;
-            }
-            least = u32::MAX;
+        // A floating DODAG gives way to a grounded one and to one of lower DODAGID, another to none.
+        let rooted = of.is_some_and(|own| own.is_root());
+        if rooted && !of.is_some_and(|own| own.floating) {
+            return;
         }
-        let rooted = least == u32::MAX;
+        let mut least = u32::MAX;
         let mut best = Choice { neighbour: NONE, rank: INFINITE_RANK };
         for (slot, neighbour) in node.neighbours.iter().enumerate() {
             let Some(dodag) = dodags.get(place(neighbour.owner)) else { continue };
@@ -70,7 +67,10 @@ impl Rpl<'_> {
             let (unwanted, rank) = consider(node, owner, dodag, neighbour, slot);
             let better = match of {
                 Some(of)
-                    if node.floating && unwanted & least & UNGROUNDED != 0 && of.owner != dodag.owner =>
+                    if node.floating
+                        && (rooted || best.neighbour != NONE)
+                        && unwanted & least & UNGROUNDED != 0
+                        && of.owner != dodag.owner =>
                 {
                     dodag.id < of.id
                 }
@@ -160,7 +160,9 @@ fn consider(node: &Node<'_>, owner: u8, dodag: &Dodag, neighbour: &Neighbour, sl
     } else if owner != 0 && !is_current {
         cost = cost.saturating_add(threshold);
     }
-    let unwanted = if neighbour.refused { REFUSED } else { 0 }
+    // Among neighbours that all refuse, and are forgotten when there are many, the search takes longer each time.
+    let patient = is_current && neighbour.parent && since < 1 << dodag.refusals.min(10) >> 2;
+    let unwanted = if neighbour.refused && !patient { REFUSED } else { 0 }
         | if dodag.grounded { 0 } else { UNGROUNDED }
         | u32::from(7 - dodag.preference.min(7)) << PREFERENCE
         | cost.min(COST);
@@ -296,6 +298,7 @@ impl Node<'_> {
         }
         self.free_routes(dodag.owner);
         dodag.membership = Membership::Heard;
+        dodag.chosen = self.now;
         dodag.rank = INFINITE_RANK;
         dodag.rest();
     }

@@ -55,6 +55,69 @@ fn the_version_of_a_dodag_lost_long_ago_is_forgotten() {
 }
 
 #[test]
+fn the_rank_in_a_dodag_left_long_ago_is_forgotten() {
+    let mut bench = Bench::joined(Mode::Storing);
+    let preferred = |preference: u8| {
+        let mut body = of_another(dio(Mode::Storing, 128, 240));
+        body[4] |= preference;
+        body
+    };
+    let first = bench.rpl.dodags().next().unwrap().dodag_id;
+    bench.receive(2, code::DIO, &preferred(7));
+    assert!(bench.rpl.dodags().any(|dodag| dodag.joined && dodag.dodag_id != first));
+    // The root of the other is gone, and the path in the first one has become much longer.
+    bench.run(70_000);
+    bench.hear(3, Mode::Storing, 3_000, 240);
+    let mut gone = preferred(7);
+    gone[2..4].copy_from_slice(&[0xff, 0xff]);
+    bench.receive(2, code::DIO, &gone);
+    bench.run(5_000);
+    assert!(bench.rpl.dodags().any(|dodag| dodag.joined && dodag.dodag_id == first));
+}
+
+#[test]
+fn a_parent_without_room_is_better_than_none_in_a_dodag_that_is_not_grounded() {
+    let mut bench = Bench::new(&Config::default());
+    bench.with(|rpl, cx| rpl.add_target(cx, &address(1), 128, false)).unwrap();
+    let mut body = dio(Mode::Storing, 128, 240);
+    body[4] &= 0x7f;
+    bench.receive(0, code::DIO, &body);
+    let sent = bench.run(2_000);
+    acknowledge(&mut bench, &sent, 200);
+    bench.run(20_000);
+    assert!(bench.rpl.is_joined());
+}
+
+#[test]
+fn who_is_refused_everywhere_does_not_ask_without_end() {
+    // The table holds two of the four routers, so that it is forgotten who has refused.
+    let mut bench = Bench::new(&Config { neighbours: 2, ..Config::default() });
+    bench.with(|rpl, cx| rpl.add_target(cx, &address(1), 128, false)).unwrap();
+    let mut asked = 0;
+    for second in 0..600 {
+        bench.hear([0, 2, 3, 4][second % 4], Mode::Storing, 256 - (second % 7) as u16, 240);
+        let sent = bench.run(1_000);
+        acknowledge(&mut bench, &sent, 200);
+        asked += sent.iter().filter(|(_, code, _)| *code == code::DAO).count();
+    }
+    assert!((4..100).contains(&asked), "{asked}");
+    assert!(bench.rpl.is_joined());
+}
+
+#[test]
+fn a_grounded_dodag_without_room_is_better_than_a_floating_one() {
+    let mut bench = Bench::joined(Mode::Storing);
+    let grounded = bench.rpl.dodags().next().unwrap().dodag_id;
+    let sent = bench.run(2_000);
+    acknowledge(&mut bench, &sent, 200);
+    let mut floating = of_another(dio(Mode::Storing, 128, 240));
+    floating[4] &= 0x7f;
+    bench.receive(2, code::DIO, &floating);
+    bench.run(5_000);
+    assert!(bench.rpl.dodags().any(|dodag| dodag.joined && dodag.dodag_id == grounded));
+}
+
+#[test]
 fn a_child_that_becomes_the_parent_is_asked_for_what_is_below() {
     let mut bench = Bench::joined(Mode::Storing);
     bench.receive(5, code::DAO, &dao(240, 7, 240, 30, None));
