@@ -26,8 +26,8 @@ ln -sf "libmote.so.$version" "$lib/libmote.so.$abi"
 ln -sf "libmote.so.$abi" "$lib/libmote.so"
 install -C -m 644 include/mote.h "$build/include/mote.h"
 
-# What a static library of Rust with its standard library wants on Linux.
-system="-lgcc_s -lutil -lrt -lpthread -lm -ldl"
+# What a static library of Rust with its standard library wants on Linux; the compiler adds its own, shared or, with -static, not.
+system="-lutil -lrt -lpthread -lm -ldl"
 for name in mote.pc mote-static.pc moteConfig.cmake moteConfigVersion.cmake; do
     case $name in *.pc) to=$lib/pkgconfig ;; *) to=$lib/cmake/mote ;; esac
     sed -e "s/@VERSION@/$version/g" -e "s/@ABI@/$abi/g" -e "s/@SYSTEM@/$system/g" "ci/package/$name.in" >"$to/$name"

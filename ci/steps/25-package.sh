@@ -36,6 +36,9 @@ LD_LIBRARY_PATH=$outside/prefix/lib ./shared
 readelf -d shared | grep -q 'NEEDED.*libmote.so' || die "not linked with the shared library"
 gcc $warnings main.c -o static $(pkg-config --cflags --libs mote-static)
 ./static
+gcc $warnings -static main.c -o whole $(pkg-config --cflags --static --libs mote)
+./whole
+! readelf -d whole | grep -q NEEDED || die "a program that is static through and through needs something"
 ! readelf -d static | grep -q 'NEEDED.*libmote' || die "not linked with the static library"
 cmake -S . -B cmake -DCMAKE_PREFIX_PATH="$outside/prefix" >cmake.log || { cat cmake.log; exit 1; }
 cmake --build cmake
