@@ -25,6 +25,8 @@ alive() {
     for pid in "${pids[@]}"; do kill -0 "$pid" 2>/dev/null || die "a process of the mesh has ended"; done
 }
 trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
+: >switch.log
+: >border.log
 $first "$bin/mote-zep-switch" -v -t topology ::1 17754 >switch.log &
 pids+=($!)
 for _ in $(seq 600); do
