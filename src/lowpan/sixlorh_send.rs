@@ -218,8 +218,8 @@ pub(super) fn compress(
         inner.head = stripped.finish();
     }
     let at = out.position();
-    // Behind a source route the checksum of UDP stays (RFC 6282 section 4.3.2).
-    let elide = elide_udp_checksum && hops == 0;
+    // Behind a source route the checksum of UDP stays (RFC 6282 §4.3.2), as it is not over that packet's destination.
+    let elide = elide_udp_checksum && (tunnel || hops == 0);
     let compressed = compress(inner, ends, contexts, elide, out.room())?;
     let rest = inner.len() - compressed.consumed;
     let size = front.expanded_len() + behind.len();
@@ -419,6 +419,45 @@ mod tests {
         assert_eq!(refused(&ipv6(0, 64, node(2), node(1), &long)), Error::TooLarge);
         let longer = [options(58, RPI), vec![7; 1200]].concat();
         assert_eq!(refused(&ipv6(0, 64, node(2), node(1), &longer)), Error::TooLarge);
+    }
+
+    /// RFC 6282 §4.3.2: UDP checksums that are elided behind headers of RPL come back; behind a source route they stay.
+    #[cfg(feature = "udp-elision")]
+    #[test]
+    fn checksums_are_elided_but_behind_a_source_route() {
+        let contexts = Contexts::new(&mut []);
+        let ends = Ends::of_link(LinkAddress::Short(1), LinkAddress::Short(0xa));
+        let dodag = Dodag { root: Some(ROOT), ..Dodag::NONE };
+        let mut udp = vec![0x16, 0x33, 0x16, 0x34, 0, 16, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        let sum = crate::checksum::transport(&Ip(node(9)), &Ip(node(0xd)), 17, &udp);
+        udp[6..8].copy_from_slice(&sum.to_be_bytes());
+        for (tunnel, routed) in [(false, false), (false, true), (true, false), (true, true)] {
+            let (next, behind) =
+                if tunnel { (41, ipv6(17, 64, node(9), node(0xd), &udp)) } else { (17, udp.clone()) };
+            let last = if tunnel { node(0xc) } else { node(0xd) };
+            let route = if routed { route(next, &[node(0xb), last], 2, [0, 0]) } else { Vec::new() };
+            let (after, to) =
+                if routed { (43, node(0xa)) } else { (next, if tunnel { ROOT.0 } else { node(0xd) }) };
+            let from = if tunnel { ROOT.0 } else { node(9) };
+            let mut packet = ipv6(0, 63, from, to, &[options(after, RPI), route, behind].concat());
+            let mut frame = [0; 127];
+            let mut shrink = |packet: &[u8], elide| -> Result<Vec<u8>> {
+                let whole = Parts::whole(packet);
+                let done = compress(whole, ends, &contexts, elide, &dodag, packet::compress, &mut frame)?.0;
+                Ok([&frame[..done.len], &packet[done.consumed..]].concat())
+            };
+            let (plain, small) = (shrink(&packet, false).unwrap(), shrink(&packet, true).unwrap());
+            assert_eq!(plain.len() - small.len(), if routed && !tunnel { 0 } else { 2 }, "{tunnel} {routed}");
+            let mut out = [0; 400];
+            let done = sixlorh::decompress(&small[1..], ends, &contexts, &dodag, None, &mut out).unwrap();
+            if let Some(missing) = done.missing_checksum {
+                missing.fill(&mut out[..done.len]);
+            }
+            assert_eq!(out[..done.len], packet, "{tunnel} {routed}");
+            // One that is wrong is not elided.
+            *packet.last_mut().unwrap() ^= 1;
+            assert_eq!(shrink(&packet, true).is_err(), tunnel || !routed);
+        }
     }
 
     /// Of the source route the receiver writes every address in full.
