@@ -4,6 +4,9 @@
 #define STORM_NODE_H
 #include "port.h"
 
+/* How often each kind of event came: a storm in which nothing ever succeeds tests little. */
+static unsigned coap_kinds[4], coap_served, over_mesh, mqtt_kinds[10], mqtt_done, mesh_kinds[17], looked_up_well;
+
 /* A CoAP request by name, whose memory is the library's until it has ended. */
 typedef struct {
     block memory, uri;

@@ -3,7 +3,11 @@
  * and what is ready is told, unless it cannot tell. */
 #ifndef STORM_PORT_H
 #define STORM_PORT_H
+#include "called.h"
 #include "world.h"
+
+static uint64_t storm_now;
+static object meshes[MESHES];
 
 enum { SOCKETS = 8, QUEUE = 24, MTU = 1400, PIPE = 6000, QUERIES = 6, RECORDS = 24, RECORD = 700 };
 

@@ -2,6 +2,7 @@
 /* Functions without an object, with what was made for them and with anything else. */
 #ifndef STORM_PURE_H
 #define STORM_PURE_H
+#include "called.h"
 #include "world.h"
 
 /* Room for text, of which no more is written than is said. */

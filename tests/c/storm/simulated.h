@@ -2,6 +2,7 @@
 /* Simulated networks: what may be called between and within their callbacks. */
 #ifndef STORM_SIMULATED_H
 #define STORM_SIMULATED_H
+#include "called.h"
 #include "world.h"
 
 static struct {

@@ -10,20 +10,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-/* STORM_FUNCTIONS(X) is X(name) for each function of the header; see ci/storm_functions.py. */
-#include "storm_functions.h"
-
-#define STORM_NUMBER(name) STORM_##name,
-enum { STORM_FUNCTIONS(STORM_NUMBER) STORM_COUNT };
-#define STORM_NAME(name) #name,
-static const char *const storm_names[] = { STORM_FUNCTIONS(STORM_NAME) };
-static unsigned storm_called[STORM_COUNT];
-
-/* Every call of the storm goes through this, so that none is forgotten. */
-#define CALL(name, ...) (storm_called[STORM_##name]++, name(__VA_ARGS__))
-#define CALL_BARE(name) (storm_called[STORM_##name]++, name())
-
-static uint64_t storm_seed, storm_state, storm_now;
+static uint64_t storm_seed, storm_state;
 static unsigned storm_step;
 static int storm_calm;  /* nothing goes wrong any more */
 static int storm_shown; /* what happens is printed */
@@ -48,7 +35,7 @@ static int one_in(unsigned count)
 }
 
 /* What a size, a number or a handle is when nobody thought about it. */
-static uint32_t any_number(void)
+static inline uint32_t any_number(void)
 {
     static const uint32_t edges[] = { 0, 1, 2, 15, 16, 255, 256, 1023, 1024, 65535, 65536, INT32_MAX, UINT32_MAX };
     return one_in(3) ? dice() : one_in(2) ? edges[below(sizeof edges / sizeof edges[0])] : below(40);
@@ -116,25 +103,25 @@ enum { LENT = 64 };
 static block lent[LENT];
 static unsigned lent_count;
 
-static uint8_t *lend_room(size_t size)
+static inline uint8_t *lend_room(size_t size)
 {
     if (lent_count == LENT) abort();
     return block_take(&lent[lent_count++], size);
 }
 
-static void lend_end(unsigned mark)
+static inline void lend_end(unsigned mark)
 {
     while (lent_count > mark) block_free(&lent[--lent_count]);
 }
 
-static mote_bytes lend_copy(const void *data, size_t len)
+static inline mote_bytes lend_copy(const void *data, size_t len)
 {
     uint8_t *room = lend_room(len);
     if (len != 0) memcpy(room, data, len);
     return (mote_bytes){ len == 0 && one_in(2) ? NULL : room, len };
 }
 
-static mote_bytes lend_rubbish(size_t len)
+static inline mote_bytes lend_rubbish(size_t len)
 {
     uint8_t *room = lend_room(len);
     for (size_t i = 0; i < len; i++) room[i] = (uint8_t)dice();
@@ -142,7 +129,7 @@ static mote_bytes lend_rubbish(size_t len)
 }
 
 /* One of some texts, as it is or with a byte changed, cut off or turned into rubbish. */
-static mote_bytes lend_text(const char *const *texts, unsigned count)
+static inline mote_bytes lend_text(const char *const *texts, unsigned count)
 {
     const char *text = texts[below(count)];
     mote_bytes lent_text = lend_copy(text, strlen(text));
@@ -159,7 +146,7 @@ static mote_bytes lend_text(const char *const *texts, unsigned count)
 #define OUTPUT(name) memset(&(name), 0xa5, sizeof(name))
 #define UNTOUCHED(name) storm_untouched(&(name), sizeof(name))
 
-static int storm_untouched(const void *output, size_t size)
+static inline int storm_untouched(const void *output, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         if (((const uint8_t *)output)[i] != 0xa5) return 0;
@@ -168,7 +155,7 @@ static int storm_untouched(const void *output, size_t size)
 }
 
 /* Sets the `size` of a structure, as a program with another header would. The structure is lent with as much room. */
-static void *lend_config_from(const void *config, uint32_t size, uint32_t least)
+static inline void *lend_config_from(const void *config, uint32_t size, uint32_t least)
 {
     uint32_t stated = size;
     uint8_t *room;
@@ -187,13 +174,13 @@ static void *lend_config_from(const void *config, uint32_t size, uint32_t least)
     return room;
 }
 
-static void *lend_config(const void *config, uint32_t size)
+static inline void *lend_config(const void *config, uint32_t size)
 {
     return lend_config_from(config, size, 4);
 }
 
 /* One whose last member says who is told. */
-static void *lend_told_config(const void *config, uint32_t size)
+static inline void *lend_told_config(const void *config, uint32_t size)
 {
     return lend_config_from(config, size, size);
 }
@@ -221,7 +208,7 @@ typedef struct {
     uint8_t closing; /* its close has not returned */
 } object;
 
-static object nodes[NODES], coaps[COAPS], mqtts[MQTTS], meshes[MESHES];
+static object nodes[NODES], coaps[COAPS], mqtts[MQTTS];
 
 /* Something that was started. */
 typedef struct {
@@ -269,7 +256,7 @@ static void heard(operation *of, int last)
 }
 
 /* A handle of this owner's: of something under way, of something that has ended, or of nothing. */
-static uint32_t any_handle(const object *owner)
+static inline uint32_t any_handle(const object *owner)
 {
     if (operation_count != 0 && !one_in(6)) {
         for (unsigned tries = 0; tries < 8; tries++) {
@@ -279,9 +266,6 @@ static uint32_t any_handle(const object *owner)
     }
     return any_number();
 }
-
-/* How often each kind of event came: a storm in which nothing ever succeeds tests little. */
-static unsigned coap_kinds[4], coap_served, over_mesh, mqtt_kinds[10], mqtt_done, mesh_kinds[17], looked_up_well;
 
 /* How deep in callbacks this is, and in how many functions of the library that call them. */
 static unsigned depth, driving;
@@ -306,7 +290,7 @@ static void forget_kept(object *of)
 }
 
 /* Text that stays as long as the object. */
-static mote_bytes keep(object *of, mote_bytes text)
+static inline mote_bytes keep(object *of, mote_bytes text)
 {
     block *place = &of->kept[of->kept_count++];
     uint8_t *start = block_take(place, text.len);
@@ -360,7 +344,7 @@ static void object_opened(object *of, int kind, unsigned node, void *handle)
 }
 
 /* A pointer to an object that is alive, closed or not there. */
-static void *pointer(const object *of)
+static inline void *pointer(const object *of)
 {
     return !storm_calm && one_in(20) ? NULL : of->handle;
 }
