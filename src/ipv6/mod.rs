@@ -210,7 +210,7 @@ impl<'m> Ipv6<'m> {
     }
 
     /// Becomes a host, router or border router. On Ethernet, who ceases to be a router advertises that, and who becomes one
-    /// that has prefixes to advertise begins to.
+    /// that has prefixes to advertise begins to, and has no default router any more.
     pub fn set_role(&mut self, role: Role) {
         self.config.role = role;
         self.addresses.router = !matches!(role, Role::Host);
@@ -218,6 +218,9 @@ impl<'m> Ipv6<'m> {
         if self.config.medium() == wire::nd::Medium::Ethernet {
             let advertises = self.advertises();
             self.nd.ethernet.change_role(advertises);
+            if role != Role::Host {
+                self.nd.lose_routers();
+            }
         }
     }
 

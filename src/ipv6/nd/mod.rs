@@ -96,6 +96,14 @@ impl<'m> State<'m> {
         self.round == Instant::NEVER
     }
 
+    /// Takes all default routers off the list with the next poll.
+    #[cfg(feature = "ethernet")]
+    pub(super) fn lose_routers(&mut self) {
+        for entry in self.known.iter_mut().filter(|entry| entry.kind == Kind::Router) {
+            entry.until = Instant::ZERO;
+        }
+    }
+
     pub(super) fn carve(carver: &mut Carver<'m>, config: &Config) -> State<'m> {
         State {
             known: Known::carve(carver, config),
@@ -291,7 +299,10 @@ impl Ipv6<'_> {
         // RFC 4862 §5.4: both wait until the address that they come from has been checked.
         let ready = self.addresses.is_own(&self.link_local());
         if self.nd.solicit.is_due(cx.now) {
-            if ready {
+            if self.config.medium() == nd::Medium::Ethernet && self.config.role != Role::Host {
+                // A router there heeds no other (RFC 4861 §6.2.7), and asks for none.
+                self.nd.solicit = Instant::NEVER;
+            } else if ready {
                 self.send_router_solicitation(cx);
             } else {
                 self.nd.solicit = self.nd.round;
@@ -307,7 +318,8 @@ impl Ipv6<'_> {
         }
         #[cfg(feature = "ethernet")]
         self.poll_listener(cx);
-        event
+        // What was sent meanwhile may go to neighbours who are to be asked for.
+        event.or_else(|| self.poll_resolution(cx))
     }
 
     pub(super) fn nd_deadline(&self) -> Instant {

@@ -835,3 +835,22 @@ fn without_its_link_local_address_an_interface_is_silent() {
         host[0].engine.addresses.is_own(&own) && host[0].engine.addresses.is_own(&ip("2001:db8::ff:fe00:2"))
     );
 }
+
+/// RFC 4861 §6.2.7: a router goes by no other's advertisements. One that was a host has no default router any more, and
+/// looks for none.
+#[test]
+fn a_host_that_becomes_a_router_has_no_default_router() {
+    let mut node = settled_host(400);
+    node.receive(3000, ethernet(1), true, &advertisement(1800, 3600, 3600));
+    node.poll(3000);
+    assert_eq!(node.took(), [Seen::RouterFound(ethernet(1).link_local())]);
+    node.does(3000, |engine, cx| engine.solicit_routers(cx));
+    node.engine.set_role(Role::Router);
+    node.out.packets.clear();
+    for now in (3000..300_000).step_by(500) {
+        node.poll(now);
+    }
+    assert!(node.took().contains(&Seen::RouterLost));
+    assert_eq!(node.engine.routers().count(), 0);
+    assert!(node.out.packets.iter().all(|(_, bytes)| bytes[40] != kind::ROUTER_SOLICITATION));
+}

@@ -12,6 +12,7 @@ mod redirects;
 mod registration;
 mod routing;
 mod rules;
+mod storm;
 mod validity;
 
 use super::addresses::AddressState;
