@@ -383,6 +383,27 @@ fn what_the_store_cannot_remove_is_not_cancelled() {
     assert_eq!(store.records.len(), 1, "only the session is left");
 }
 
+/// An answer that comes over the connection that the cancellation breaks is none to the message.
+#[test]
+fn what_is_cancelled_ends_as_cancelled_whatever_comes() {
+    for version in BOTH {
+        let mut rig = Rig::with_store(persistent(version), Memory::default()).connected();
+        let publication = Publication { topic: "big", qos: 2, ..Publication::default() };
+        let operation = rig.with(|client, cx| client.publish_begin(cx, &publication, 100)).unwrap();
+        rig.poll();
+        assert_eq!(rig.with(|client, cx| client.publish_chunk(cx, operation, &[7; 100])), Ok(100));
+        rig.reconnect();
+        rig.connack(true, &[]);
+        rig.take();
+        rig.with(|client, cx| client.cancel(cx, operation)).unwrap();
+        rig.ack(PacketType::Pubcomp, 1, 0);
+        let error = Some(Error::Cancelled);
+        let cancelled = Seen::Ended { operation: operation.raw(), error, reason: 0, reasons: vec![] };
+        assert_eq!(rig.take()[1..], [cancelled]);
+        assert_eq!(rig.client.pending(), 1);
+    }
+}
+
 /// Whether it was sent whole before a restart is not known.
 #[test]
 fn what_is_cancelled_after_a_restart_may_be_with_the_server() {
