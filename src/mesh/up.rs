@@ -202,7 +202,15 @@ impl Mesh<'_> {
     pub(super) fn use_prefix(&mut self, cx: &mut RadioContext<'_>, prefix: &PrefixInformation) -> Result<()> {
         let now = cx.now;
         let Some(bits) = prefix.prefix.0.first_chunk::<8>() else { return Err(Error::Invalid) };
-        if prefix.prefix_len != 64 || !prefix.autonomous || !prefix.prefix.is_routable() {
+        let address = with_prefix(bits, LinkAddress::Extended(self.config.eui64).interface_identifier());
+        // RFC 4862 §5.5.3: nothing is formed of a prefix that has ended, and one that is preferred beyond its end is ignored.
+        let ended = prefix.valid_lifetime == 0 && self.plane.ipv6.addresses.find(&address).is_none();
+        if prefix.prefix_len != 64
+            || !prefix.autonomous
+            || !prefix.prefix.is_routable()
+            || prefix.preferred_lifetime > prefix.valid_lifetime
+            || ended
+        {
             return Err(Error::Unsupported);
         }
         let ends = |seconds: u32| match seconds {
@@ -211,7 +219,6 @@ impl Mesh<'_> {
         };
         let (valid, preferred) = (ends(prefix.valid_lifetime), ends(prefix.preferred_lifetime));
         let network = with_prefix(bits, [0; 8]);
-        let address = with_prefix(bits, LinkAddress::Extended(self.config.eui64).interface_identifier());
         if self.config.context_from_prefix {
             let context = context_of(bits);
             // Those of DODAGs that were left are understood still, as neighbours in them may send yet.
@@ -359,6 +366,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// RFC 4862 §5.5.3, by the prefix of a DODAG.
+    #[test]
+    fn an_address_lives_as_long_as_its_prefix_says_the_last_time() {
+        let config = Config { eui64: [2, 0, 0, 0, 0, 0, 0, 1], ..Config::default() };
+        let mut memory = vec![0; Mesh::plan(&config).bytes()];
+        let mut random = Sequence(1);
+        let mut mesh = Mesh::new(&mut memory, &config, Instant(0), &mut random).unwrap();
+        let mut hear = |now: u64, valid_lifetime: u32, preferred_lifetime: u32| {
+            let information = PrefixInformation {
+                prefix_len: 64,
+                autonomous: true,
+                valid_lifetime,
+                preferred_lifetime,
+                prefix: Ip::v6([0xfd00, 0, 0, 0, 0, 0, 0, 0]),
+                ..PrefixInformation::default()
+            };
+            let mut cx = RadioContext { now: Instant(now), transport: &mut NoRadio, random: &mut random };
+            let outcome = mesh.use_prefix(&mut cx, &information);
+            (outcome, mesh.addresses().find(|it| it.ip.is_routable()).map(|it| it.valid_until))
+        };
+        assert_eq!(hear(1_000, 0, 0), (Err(Error::Unsupported), None));
+        assert_eq!(hear(1_000, 600, 601), (Err(Error::Unsupported), None));
+        assert_eq!(hear(1_000, 600, 600), (Ok(()), Some(Instant(601_000))));
+        assert_eq!(hear(9_000, 600, 300), (Ok(()), Some(Instant(609_000))));
+        assert_eq!(hear(9_000, u32::MAX, 300), (Ok(()), Some(Instant::NEVER)));
+        assert_eq!(hear(10_000, 0, 0), (Ok(()), Some(Instant(10_000))));
     }
 
     /// DODAGs with different prefixes side by side: whoever moves from one to the other still
