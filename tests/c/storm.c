@@ -329,6 +329,11 @@ int main(int argc, char **argv)
     printf("; mesh events");
     for (unsigned i = 1; i < 17; i++) printf(" %u", mesh_kinds[i]);
     printf("\n");
+    if (count >= SEEDS && failures == 0) {
+        CHECK(looked_up_well > 0 && coap_served > 0 && coap_kinds[MOTE_COAP_RESPONSE] > 0 && over_mesh > 0);
+        CHECK(mqtt_done > 0 && mqtt_kinds[MOTE_MQTT_MESSAGE] > 0 && mqtt_kinds[MOTE_MQTT_WANTED] > 0);
+        CHECK(mesh_kinds[MOTE_MESH_JOINED] > 1 && mesh_kinds[MOTE_MESH_ROUTE] > 0 && mesh_kinds[MOTE_MESH_PING_REPLY] > 0);
+    }
     for (unsigned i = 0; i < STORM_COUNT && count >= SEEDS && failures == 0; i++) {
         if (storm_called[i] == 0) printf("%s was never called\n", storm_names[i]);
         CHECK(storm_called[i] != 0);

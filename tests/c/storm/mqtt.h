@@ -208,11 +208,12 @@ static void mqtt_publish(object *of)
     unsigned mark = lent_count;
     mote_mqtt *mqtt = pointer(of);
     mote_mqtt_publish_config config = { MOTE_MQTT_PUBLISH_CONFIG_INIT };
-    mote_mqtt_property *properties = mqtt_message(&config);
+    mote_mqtt_property *properties;
     mote_mqtt_operation made;
     mote_status status;
     operation *op = begin(of, "publishing");
     if (op == NULL) return;
+    properties = mqtt_message(&config);
     if (one_in(5)) {
         config.parts = 1;
         config.total = (uint32_t)config.payload.len + below(2000);
@@ -251,11 +252,12 @@ static void mqtt_respond(object *of, const mote_mqtt_event *event)
     unsigned mark = lent_count;
     mote_mqtt *mqtt = pointer(of);
     mote_mqtt_publish_config config = { MOTE_MQTT_PUBLISH_CONFIG_INIT };
-    mote_mqtt_property *properties = mqtt_message(&config);
+    mote_mqtt_property *properties;
     mote_mqtt_operation made;
     mote_status status;
     operation *op = begin(of, "a response");
     if (op == NULL) return;
+    properties = mqtt_message(&config);
     config.callback = mqtt_ended;
     config.user = op;
     OUTPUT(made);

@@ -221,7 +221,7 @@ typedef struct {
     uint8_t outlives; /* its owner: a look-up comes first */
 } operation;
 
-enum { OPERATIONS = 2000 };
+enum { OPERATIONS = 6000 };
 static operation operations[OPERATIONS];
 static unsigned operation_count;
 
