@@ -6,7 +6,7 @@ use crate::harness::{address, root_config};
 use mote::address::Ip;
 use mote::ipv6::routing::{Encapsulation, NoRoute, Routing};
 use mote::rpl::wire::{
-    Configuration, ControlOption, Dao, Dio, Message, Metric, MetricObject, PacketInformation,
+    Configuration, ControlOption, Dao, DaoAck, Dio, Message, Metric, MetricObject, PacketInformation,
     PrefixInformation, Target, Transit, code,
 };
 use mote::rpl::{ALL_RPL_NODES, Config, Event, Mode};
@@ -438,4 +438,50 @@ fn a_parent_that_has_solicited_is_told_of_the_targets_again() {
     let parent = link(0).link_local();
     bench.with(|rpl, cx| rpl.receive(cx, &parent, &ALL_RPL_NODES, code::DIS, &[0, 0]));
     assert_eq!([daos(&mut bench), daos(&mut bench)], [1, 0]);
+}
+
+/// §9.8: the parents that were left in one instance are none of another's.
+#[test]
+fn farewells_stay_in_their_instance() {
+    let mut bench = Bench::new(&Config::default());
+    bench.with(|rpl, cx| rpl.add_target(cx, &address(1), 128, false)).unwrap();
+    let hear = |bench: &mut Bench, instance: u8, from: usize, rank: u16| {
+        let mut body = dio(Mode::Storing, rank, 240);
+        body[0] = instance;
+        bench.receive(from, code::DIO, &body);
+    };
+    hear(&mut bench, 0, 2, 1024);
+    hear(&mut bench, 9, 4, 1024);
+    let mut told = Vec::new();
+    for step in 0..600 {
+        if step == 50 {
+            hear(&mut bench, 0, 3, 128);
+            hear(&mut bench, 9, 5, 128);
+        }
+        for (to, code, body) in bench.run(100) {
+            if code == code::DAO && body[1] & 0x80 == 0 {
+                told.push((to, body[0]));
+            } else if code == code::DAO {
+                let ack = DaoAck { instance: body[0], sequence: body[3], ..DaoAck::default() };
+                let ack = emitted(|out| ack.emit(out));
+                bench.with(|rpl, cx| rpl.receive(cx, &to, &link(1).link_local(), code::DAO_ACK, &ack));
+            }
+        }
+    }
+    told.sort_unstable();
+    assert_eq!(told, [(link(2).link_local(), 0), (link(4).link_local(), 9)]);
+}
+
+/// In non-storing mode it is the root that does not answer, so that another parent would help nobody.
+#[test]
+fn a_root_that_does_not_answer_is_no_reason_for_another_parent() {
+    for mode in [Mode::NonStoring, Mode::Storing] {
+        let mut bench = Bench::joined(mode);
+        bench.hear(5, mode, 200, 240);
+        for _ in 0..10 {
+            bench.run(20_000);
+        }
+        let expected = if mode == Mode::NonStoring { link(0) } else { link(5) };
+        assert_eq!(parent(&bench), Some(expected.link_local()), "{mode:?}");
+    }
 }
