@@ -63,7 +63,7 @@ impl Client<'_> {
             self.marks &= !mark::ENDED;
             return false;
         };
-        if self.queue.word(at) & kind::GIVEN_UP == 0 {
+        if !STREAM || self.queue.word(at) & kind::GIVEN_UP == 0 {
             // It is not to come back after a restart. If the store fails, it does, once more.
             let _ = self.drop_kept(cx, at);
         }

@@ -557,13 +557,15 @@ impl Client<'_> {
         out: &mut Option<Event<'d>>,
     ) {
         let Answer { reason, reasons, properties, .. } = *answer;
-        let state = self.queue.word(at) & (kind::GIVEN_UP | flag::ENDED);
-        if state != kind::GIVEN_UP
+        let word = self.queue.word(at);
+        let given_up = STREAM && word & kind::GIVEN_UP != 0;
+        let marked = word & flag::ENDED != 0;
+        if (!given_up || marked)
             && let Some(operation) = Operation::from_raw(self.queue.key(at))
         {
             *out = Some(Event::Ended { operation, error, reason, reasons, properties });
         }
-        if STREAM && state == kind::GIVEN_UP | flag::ENDED {
+        if given_up && marked {
             self.queue.mark(at, flag::ENDED, 0);
         } else {
             self.queue.remove(at);

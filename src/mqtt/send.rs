@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::client::{
-    ALIASES, Client, Context, FILTERS, Sending, State, flag, is_stream, kind, mark, receipt, to_seconds,
-    units,
+    ALIASES, Client, Context, FILTERS, STREAM, Sending, State, flag, is_stream, kind, mark, receipt,
+    to_seconds, units,
 };
 use super::log::At;
 use super::topic;
@@ -409,7 +409,9 @@ impl Client<'_> {
         self.statistics.sent = self.statistics.sent.wrapping_add(1);
         self.sending.active = false;
         self.marks &= !mark::WANTED;
-        self.queue.mark(at, 0, kind::WHOLE);
+        if STREAM {
+            self.queue.mark(at, 0, kind::WHOLE);
+        }
         if self.queue.word(at) & flag::QOS == 0 {
             self.mark_ended(at, None);
         }

@@ -29,7 +29,7 @@
 //!   repeats PUBREL and gets its PUBCOMP although nothing is known of it.
 #![forbid(unsafe_code)]
 
-use super::client::{Client, Context, FILTERS, flag, kind, mark, receipt, units};
+use super::client::{Client, Context, FILTERS, STREAM, flag, kind, mark, receipt, units};
 use super::log::At;
 use super::wire::Reason;
 use crate::status::{Error, Result};
@@ -181,7 +181,7 @@ impl Client<'_> {
                 continue;
             }
             self.drop_kept(cx, at)?;
-            if word & kind::GIVEN_UP != 0 {
+            if STREAM && word & kind::GIVEN_UP != 0 {
                 self.queue.remove(at);
             } else {
                 self.end(at, Some(Error::SessionLost));
