@@ -4,9 +4,11 @@
 #![forbid(unsafe_code)]
 
 use super::dodag::Dodag;
+use super::neighbours::interface_identifier;
 use super::routes::{self, NOWHERE, PARENT, ROOT, mark};
 use super::wire::{Options, Target, Transit, option};
 use super::{Node, RplContext, count, lollipop};
+use crate::address::Ip;
 use crate::status::{Error, Result};
 use core::cmp::Ordering;
 
@@ -101,14 +103,22 @@ impl Node<'_> {
         }
         let expiry = routes::expiry(self.now, transit.path_lifetime, dodag.configuration.lifetime_unit);
         let known = routes::find(self.routes, dodag.owner, target);
-        let live = known.and_then(|known| self.routes.get(known)).filter(|route| !route.is(mark::NO_PATH));
+        let live =
+            known.and_then(|known| self.routes.get(known)).filter(|route| !route.is(mark::NO_PATH)).copied();
         let mut newer = true;
-        if let Some(route) = live {
+        let (mut doubtful, mut anew) = (false, false);
+        if let Some(route) = &live {
+            // Of two counters that both tell of a recent start the higher one may be from before the last.
+            let young = lollipop::is_linear(transit.path_sequence);
+            let both = young && lollipop::is_linear(route.path_sequence);
+            doubtful = storing && both && route.via != slot && route.via != NOWHERE;
+            let order = lollipop::compare(transit.path_sequence, route.path_sequence);
+            let back = young && (!both || order == Some(Ordering::Less));
+            anew = storing && back && route.via == slot && !gone && self.is_of(slot, &target.prefix);
             // Counters in their linear part tell of a node that has started anew; of a child that may
             // be told by others too only the child itself.
-            let restarted =
-                lollipop::is_linear(transit.path_sequence) && (!storing || (route.via == slot && !gone));
-            match lollipop::compare(transit.path_sequence, route.path_sequence) {
+            let restarted = young && (!storing || (route.via == slot && !gone));
+            match order {
                 Some(Ordering::Less) if !restarted && route.via != NOWHERE => {
                     if storing
                         && !gone
@@ -126,8 +136,12 @@ impl Node<'_> {
                 _ => {}
             }
         }
+        if anew {
+            // A child that has started anew knows of nobody below it yet.
+            self.withdraw_through(dodag, slot, &Ip::UNSPECIFIED, 0);
+        }
         if gone {
-            return Ok(match (known, live) {
+            return Ok(match (known, &live) {
                 (Some(entry), Some(route)) => {
                     // It may be about one of several parents, unless it is newer than what is known of all.
                     if !storing && !newer && *self.parent_of(dodag, route) != parent.prefix {
@@ -170,15 +184,22 @@ impl Node<'_> {
         }
         if via != hop || news {
             // With an equal sequence both hold: the later one is used, the other kept.
-            if news {
+            if news && !doubtful {
                 route.marks &= !mark::CROWDED;
-            } else if route.other != NOWHERE {
+            } else if doubtful || route.other != NOWHERE {
                 route.marks |= mark::CROWDED;
             }
             (route.via, route.other) = (hop, if news { NOWHERE } else { via });
         }
         self.sweep_by(if fresh { self.now } else { expiry });
         Ok(news)
+    }
+
+    /// Whether an address is that of the neighbour at `slot`.
+    fn is_of(&self, slot: u16, address: &Ip) -> bool {
+        let iid = interface_identifier(address);
+        let entry = self.neighbours.get(usize::from(slot));
+        entry.is_some_and(|entry| entry.iid == iid || entry.routable_iid == iid)
     }
 
     /// The entry of a target, a new one without next hop if need be.

@@ -149,6 +149,35 @@ fn a_node_that_starts_anew_elsewhere_is_asked_for_once_its_old_path_has_ended() 
 }
 
 #[test]
+fn what_is_told_of_before_a_node_started_anew_does_not_bury_it() {
+    let mut bench = Bench::new(&Config::default());
+    let root = root_config(1, Mode::Storing);
+    bench.with(|rpl, cx| rpl.start_root(cx, &root)).unwrap();
+    bench.receive(6, code::DAO, &dao(240, 7, 244, 30, None));
+    let before = last_dtsn(&bench.run(30_000)).expect("it advertises");
+    // One who knew it before is late, and then finds that it is not there.
+    bench.receive(5, code::DAO, &dao(240, 7, 250, 30, None));
+    bench.receive(5, code::DAO, &dao(241, 7, 250, 0, None));
+    assert!(!bench.rpl.has_route(0, &address(7)));
+    assert_ne!(last_dtsn(&bench.run(30_000)), Some(before));
+}
+
+#[test]
+fn nothing_is_below_a_child_that_started_anew_before_it_says_so() {
+    // In the linear part of the counters, and from their circle to it.
+    for old in [250, 3] {
+        let mut bench = Bench::new(&Config::default());
+        let root = root_config(1, Mode::Storing);
+        bench.with(|rpl, cx| rpl.start_root(cx, &root)).unwrap();
+        for target in [5, 7] {
+            bench.receive(5, code::DAO, &dao(240, target, old, 30, None));
+        }
+        bench.receive(5, code::DAO, &dao(240, 5, 241, 30, None));
+        assert!(bench.rpl.has_route(0, &address(5)) && !bench.rpl.has_route(0, &address(7)), "{old}");
+    }
+}
+
+#[test]
 fn a_leaf_that_is_taken_for_a_router_says_what_it_is() {
     let mut bench = Bench::new(&Config { leaf: true, ..Config::default() });
     bench.hear(0, Mode::Storing, 128, 240);
