@@ -485,3 +485,58 @@ fn a_root_that_does_not_answer_is_no_reason_for_another_parent() {
         assert_eq!(parent(&bench), Some(expected.link_local()), "{mode:?}");
     }
 }
+
+/// §11.2.2.3: what is given back goes against its direction on purpose.
+#[test]
+fn a_packet_given_back_from_further_down_contradicts_no_rank() {
+    let mut bench = Bench::joined(Mode::Storing);
+    let mut data =
+        PacketInformation { down: true, forwarding_error: true, sender_rank: 3, ..Default::default() }.data();
+    let before = data;
+    assert!(bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut data, link(5)));
+    assert_eq!((data, bench.rpl.statistics().rank_errors), (before, 0));
+}
+
+#[test]
+fn a_child_that_sends_a_packet_up_for_what_is_below_it_ends_that_route_alone() {
+    let mut bench = Bench::joined(Mode::Storing);
+    bench.receive(5, code::DAO, &dao(240, 7, 240, 30, None));
+    let mut before = None;
+    for _ in 0..200 {
+        let sent = bench.run(100);
+        acknowledge(&mut bench, &sent, 0);
+        before = last_dtsn(&sent).or(before);
+    }
+    let mut data = PacketInformation { sender_rank: 3, ..Default::default() }.data();
+    let (way, _) = bench.route(bench.flow(&address(7), Some(5), Some(&mut data)));
+    assert_eq!(way.unwrap().0, link(0).link_local());
+    assert!(!bench.rpl.has_route(0, &address(7)));
+    // Its parent hears of it, and the children have nothing to answer.
+    let sent = bench.run(60_000);
+    assert!(sent.iter().any(|(_, code, body)| *code == code::DAO && body.ends_with(&[240, 0])));
+    assert_eq!(last_dtsn(&sent), before);
+}
+
+/// §11.2: a packet that the own parent sends up comes back to it.
+#[test]
+fn a_packet_that_the_parent_sends_up_to_us_shows_a_loop() {
+    for from in [0, 5] {
+        let mut bench = Bench::joined(Mode::Storing);
+        let mut data = PacketInformation { sender_rank: 1, ..Default::default() }.data();
+        assert!(bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut data, link(from)));
+        assert_eq!(bench.rpl.statistics().rank_errors, 1);
+        bench.run(1);
+        assert_eq!(bench.rpl.is_joined(), from != 0);
+    }
+}
+
+#[test]
+fn who_has_no_place_in_the_dodag_judges_no_ranks() {
+    let mut bench = Bench::joined(Mode::Storing);
+    bench.hear(0, Mode::Storing, 0xffff, 240);
+    assert!(!bench.rpl.is_joined());
+    let mut data = PacketInformation { sender_rank: 1, ..Default::default() }.data();
+    let before = data;
+    assert!(bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut data, link(5)));
+    assert_eq!((data, bench.rpl.statistics().rank_errors), (before, 0));
+}
