@@ -4,7 +4,7 @@
 use crate::bench::{Bench, acknowledge, dao, dio, emitted, last_dtsn, link};
 use crate::harness::{address, root_config};
 use mote::address::Ip;
-use mote::ipv6::routing::{Encapsulation, NoRoute, Routing};
+use mote::ipv6::routing::{Encapsulation, Flow, NoRoute, Routing};
 use mote::rpl::wire::{
     Configuration, ControlOption, Dao, DaoAck, Dio, Message, Metric, MetricObject, PacketInformation,
     PrefixInformation, Target, Transit, code,
@@ -539,4 +539,17 @@ fn who_has_no_place_in_the_dodag_judges_no_ranks() {
     let before = data;
     assert!(bench.rpl.hop_by_hop(Instant(bench.now), 0x63, &mut data, link(5)));
     assert_eq!((data, bench.rpl.statistics().rank_errors), (before, 0));
+}
+
+/// A tunnel as far as the packet goes hides the hops; one that has few left is to be counted at each (traceroute).
+#[test]
+fn a_packet_with_few_hops_left_is_tunnelled_from_hop_to_hop() {
+    let mut bench = Bench::joined(Mode::Storing);
+    bench.receive(5, code::DAO, &dao(240, 7, 240, 30, None));
+    for (hop_limit, exit) in [(32, address(7)), (31, address(5))] {
+        let to = address(7);
+        let flow = Flow { hop_limit, ..bench.flow(&to, Some(0), None) };
+        let tunnel = Encapsulation::Tunnel { destination: exit, segments_left: 0 };
+        assert_eq!(bench.route(flow).0, Ok((link(5).link_local(), tunnel)), "{hop_limit}");
+    }
 }
