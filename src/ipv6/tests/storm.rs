@@ -53,7 +53,7 @@ impl Storm {
             link: config.link_address,
             out: Outbox::default(),
             routing: Box::new(NoRouting),
-            random: Sequence(self.dice.0 ^ number as u64 * 77),
+            random: Sequence(self.dice.0 ^ (number as u64 * 77)),
             events: Vec::new(),
         };
         if number == 1 {
