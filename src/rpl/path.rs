@@ -60,6 +60,7 @@ pub(super) fn one_hop_below(rank: u16, configuration: &Configuration) -> u16 {
 }
 
 /// A cost as a rank; what does not fit is infinite.
+#[cfg(any(feature = "of0", feature = "mrhof"))]
 pub(super) fn saturate(cost: u32) -> u16 {
     u16::try_from(cost).unwrap_or(INFINITE_RANK)
 }
