@@ -95,7 +95,8 @@ pub struct Config {
     pub leaf: bool,
     /// A router that has been without any DODAG for a minute becomes the root of a floating
     /// one (RFC 6550 §3.2.4), so that the nodes that are cut off reach each other. It gives that up
-    /// for a grounded one, and floating ones merge into the one with the lowest DODAGID.
+    /// for a grounded one, and floating ones merge into the one of the highest preference, of several into that with the
+    /// lowest DODAGID. Its own has the least preference.
     pub floating: bool,
     /// The only instance whose DODAGs are joined (RFC 6550 §18.2.3); all that are heard if there is none.
     pub instance: Option<u8>,

@@ -52,7 +52,7 @@ impl Rpl<'_> {
         let Rpl { dodags, node } = self;
         let mut of = dodags.iter().find(|dodag| dodag.is_meant(instance, None));
         let owner = of.map_or(0, |own| own.owner);
-        // A floating DODAG gives way to a grounded one and to one of lower DODAGID, another to none.
+        // An own floating DODAG gives way to a better one, another to none.
         let rooted = of.is_some_and(|own| own.is_root());
         if rooted && !of.is_some_and(|own| own.floating) {
             return;
@@ -72,7 +72,8 @@ impl Rpl<'_> {
                         && unwanted & least & UNGROUNDED != 0
                         && of.owner != dodag.owner =>
                 {
-                    dodag.id < of.id
+                    // All who float are to agree on one: the most preferred (RFC 6550 §3.2.6) of the lowest DODAGID.
+                    (of.preference, dodag.id) < (dodag.preference, of.id)
                 }
                 _ => unwanted < least || (unwanted == least && neighbour.parent),
             };

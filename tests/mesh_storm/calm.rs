@@ -9,6 +9,9 @@ use mote::sim::radio::NodeId;
 
 /// Within so many milliseconds everybody has found a place, with twice the longest interval of trickle besides.
 const SOON: u64 = 120_000;
+/// For so long it takes longer where routers have no room: whom its parent refuses leaves it thrice, at once and after 10
+/// and 20 seconds, to look for another for 12 seconds, and those below go without as long.
+const SEARCH: u64 = 66_000;
 /// Within so many everybody is reached: routes of storing mode that are out of date are found by the packets that go
 /// astray (RFC 6550 §11.2.2.3), one after the other, and children asked for others once a minute at most.
 const REACHED: u64 = 3 * SOON;
@@ -54,8 +57,13 @@ impl Network<'_> {
 
     /// Those that some root reaches over routers.
     fn reachable(&self) -> Vec<NodeId> {
-        let mut found: Vec<NodeId> =
-            (0..self.len()).filter(|id| self.is_on(*id) && self.role(*id) == Role::Root).collect();
+        self.reached_from(
+            (0..self.len()).filter(|id| self.is_on(*id) && self.role(*id) == Role::Root).collect(),
+        )
+    }
+
+    /// Those that these reach over routers, and they themselves.
+    fn reached_from(&self, mut found: Vec<NodeId>) -> Vec<NodeId> {
         let mut at = 0;
         while let Some(&id) = found.get(at) {
             at += 1;
@@ -78,6 +86,25 @@ impl Network<'_> {
         let root = node_of(&dodag.dodag_id);
         let prefix = self.roots.get(root).copied().flatten()?.prefix;
         (self.is_on(root) && dodag.dodag_id == address(&prefix, root)).then_some(root)
+    }
+
+    /// Whether a node has good reason to be in a DODAG that a router has made for want of another: each root that reaches
+    /// it offers one that is not grounded and no more preferred either (RFC 6550 §3.2.4, §3.2.6). Of such a router takes
+    /// that with the lowest DODAGID, a leaf that with the shortest path.
+    fn may_float(&self, id: NodeId) -> bool {
+        let joined = |id: NodeId| self.air.node(id)?.mesh.dodags().find(|dodag| dodag.joined);
+        let Some(dodag) = joined(id) else { return false };
+        let at = node_of(&dodag.dodag_id);
+        let is_there = joined(at).is_some_and(|own| own.root && own.dodag_id == dodag.dodag_id);
+        let is_better = |(number, root): (NodeId, &mote::mesh::Root)| {
+            root.grounded
+                || root.preference > 0
+                || (self.role(id) == Role::Router && address(&root.prefix, number) < dodag.dodag_id)
+        };
+        let roots = (0..self.len()).filter_map(|number| Some((number, self.roots[number].as_ref()?)));
+        let mut reaching =
+            roots.filter(|(number, _)| self.is_on(*number) && self.reached_from(vec![*number]).contains(&id));
+        is_there && self.role(at) == Role::Router && !reaching.any(is_better)
     }
 
     /// The address of a node under the prefix of its root.
@@ -107,7 +134,12 @@ impl Network<'_> {
             if self.role(id) == Role::Host {
                 continue;
             }
-            let Some(root) = self.root_of(id) else { return Some(format!("{id} has not joined")) };
+            let Some(root) = self.root_of(id) else {
+                if self.may_float(id) {
+                    continue;
+                }
+                return Some(format!("{id} has not joined"));
+            };
             if self.room != Room::Ample || id == root {
                 continue;
             }
@@ -146,7 +178,8 @@ impl Network<'_> {
         let interval = |root: &mote::mesh::Root| {
             1 << (root.configuration.interval_min + root.configuration.interval_doublings)
         };
-        let most = SOON + 2 * self.roots.iter().flatten().map(interval).max().unwrap_or(0);
+        let search = if self.room == Room::Tight { SEARCH } else { 0 };
+        let most = search + SOON + 2 * self.roots.iter().flatten().map(interval).max().unwrap_or(0);
         for wait in [0, 20_000] {
             self.air.run_for(wait * 1000);
             let start = self.now();

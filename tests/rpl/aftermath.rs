@@ -207,3 +207,23 @@ fn a_path_in_another_dodag_that_says_nothing_of_its_length_is_infinitely_long() 
     bench.run(1_000);
     assert_eq!(bench.rpl.dodags().next().unwrap().parent, parent);
 }
+
+#[test]
+fn a_floating_dodag_gives_way_to_one_of_higher_preference() {
+    for preference in [0, 3] {
+        let mut bench = Bench::new(&Config { floating: true, ..Config::default() });
+        bench.with(|rpl, cx| rpl.add_target(cx, &address(1), 128, false)).unwrap();
+        bench.hear(0, Mode::Storing, 128, 240);
+        bench.run(2_000);
+        bench.hear(0, Mode::Storing, 0xffff, 240);
+        bench.run(70_000);
+        assert!(bench.rpl.dodags().any(|dodag| dodag.root));
+        // Its DODAGID is higher.
+        let mut other = of_another(dio(Mode::Storing, 128, 240));
+        other[4] = other[4] & 0x7f | preference;
+        bench.receive(2, code::DIO, &other);
+        bench.run(5_000);
+        assert_eq!(bench.rpl.dodags().any(|dodag| dodag.root), preference == 0);
+        assert!(bench.rpl.is_joined());
+    }
+}
