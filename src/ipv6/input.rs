@@ -91,7 +91,7 @@ impl Ipv6<'_> {
         // The options are not a matter of those who only overhear it.
         if !for_us && (to_group || undecided || !self.forwards(&walk.arrival)) {
             if !to_group && !walk.arrival.multicast {
-                cx.routing.on_error(cx.now, RoutingError::NoRouter);
+                cx.routing.on_error(cx.now, RoutingError::NoRouter { neighbour: walk.arrival.from });
             }
             return self.not_for_us();
         }

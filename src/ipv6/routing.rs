@@ -162,7 +162,10 @@ pub enum RoutingError {
         neighbour: LinkAddress,
     },
     /// A neighbour has handed a packet for somebody else to this node, which forwards nothing.
-    NoRouter,
+    NoRouter {
+        /// The neighbour.
+        neighbour: LinkAddress,
+    },
 }
 
 /// A routing protocol as forwarding sees it.

@@ -307,11 +307,20 @@ impl Node<'_> {
     }
 
     /// The parent was left for another: it has to hear of it, if it still can.
-    pub(super) fn say_farewell(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag, former: u16) {
+    pub(super) fn say_farewell(&mut self, now: Instant, dodag: &mut Dodag, former: u16) {
         let Some(entry) = self.neighbours.get_mut(usize::from(former)) else { return };
         if entry.is_reachable() && dodag.stores() && former != dodag.preferred {
             entry.left = true;
-            dodag.set(LEAVE, cx, FAREWELL_DELAY);
+            dodag.timers[LEAVE] = now.after(u64::from(FAREWELL_DELAY));
+        }
+    }
+
+    /// A neighbour has sent down to us what it should not. If it is no parent, it has not heard that it was left
+    /// (RFC 6550 §9.8), which it shall once more, but not for each such packet.
+    pub(super) fn repeat_farewell(&mut self, now: Instant, dodag: &mut Dodag, slot: u16) {
+        let left = self.neighbours.get(usize::from(slot)).is_some_and(|entry| entry.left);
+        if !left || !dodag.awaits(LEAVE) {
+            self.say_farewell(now, dodag, slot);
         }
     }
 

@@ -326,7 +326,10 @@ impl Routing for Rpl<'_> {
         count(&mut node.statistics.rank_errors);
         node.now = seconds(now);
         dodag.inconsistency(node.now);
-        if !down && node.slot_of(dodag, &from) == dodag.preferred {
+        let slot = node.slot_of(dodag, &from);
+        if down {
+            node.repeat_farewell(now, dodag, slot);
+        } else if slot == dodag.preferred {
             // What our parent sends up comes back to us: a loop, which it must leave.
             if let Some(parent) = node.parent(dodag) {
                 parent.rank = INFINITE_RANK;
@@ -359,9 +362,12 @@ impl Routing for Rpl<'_> {
         match error {
             RoutingError::LinkFailure { neighbour } => self.link_failed(now, neighbour),
             RoutingError::SourceRoute { unreachable, .. } => self.source_route_failed(now, &unreachable),
-            RoutingError::NoRouter => {
-                for dodag in self.dodags.iter_mut().filter(|dodag| dodag.leaf) {
+            RoutingError::NoRouter { neighbour } => {
+                let Rpl { dodags, node } = self;
+                for dodag in dodags.iter_mut().filter(|dodag| dodag.leaf && dodag.is_member()) {
                     dodag.inconsistency(seconds(now));
+                    let slot = node.slot_of(dodag, &neighbour);
+                    node.repeat_farewell(now, dodag, slot);
                 }
             }
         }

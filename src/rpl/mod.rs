@@ -612,6 +612,13 @@ impl<'m> Rpl<'m> {
             let needed = routes::any_through(node.routes, index | usize::from(routes::PARENT));
             let Some(route) = node.routes.get_mut(index) else { break };
             let silent = route.via == routes::NOWHERE;
+            if route.is(mark::CROWDED)
+                && !route.is(mark::NO_PATH)
+                && let Some(dodag) = self.dodags.get_mut(place(route.owner))
+            {
+                // Others may know the way.
+                dodag.ask_children(now);
+            }
             if needed {
                 route.via = routes::NOWHERE;
                 next = next.min(now.saturating_add(30));

@@ -246,7 +246,7 @@ impl Node<'_> {
         if former != choice.neighbour {
             dodag.chosen = self.now;
             dodag.tell |= tell::PARENT;
-            self.say_farewell(cx, dodag, former);
+            self.say_farewell(cx.now, dodag, former);
             // Nothing is below the new parent. Should that have been a child, it may be one still: what it answers then
             // tells of the loop, or brings its routes back later.
             if dodag.stores() && self.withdraw_through(dodag, choice.neighbour, &Ip::UNSPECIFIED, 0) {
@@ -290,7 +290,7 @@ impl Node<'_> {
         }
         // All of them are left now, this one last.
         dodag.dao.path_sequence = lollipop::next(dodag.dao.path_sequence);
-        self.say_farewell(cx, dodag, former);
+        self.say_farewell(cx.now, dodag, former);
         self.send_farewells(cx, dodag);
         if dodag.floating {
             self.forget_members(dodag);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What an engine keeps from before does not stand in the way once the faults are over.
 
-use crate::bench::{Bench, acknowledge, dao, dio, emitted, last_dtsn};
+use crate::bench::{Bench, acknowledge, dao, dio, emitted, last_dtsn, link};
 use crate::harness::{address, root_config};
 use mote::ipv6::routing::{Routing, RoutingError};
 use mote::rpl::wire::{Metric, MetricObject, code};
@@ -163,6 +163,51 @@ fn what_is_told_of_before_a_node_started_anew_does_not_bury_it() {
 }
 
 #[test]
+fn whoever_else_claims_a_target_is_asked_once_its_route_has_expired() {
+    let mut bench = Bench::new(&Config::default());
+    let root = root_config(1, Mode::Storing);
+    bench.with(|rpl, cx| rpl.start_root(cx, &root)).unwrap();
+    bench.receive(5, code::DAO, &dao(240, 7, 248, 1, None));
+    let before = last_dtsn(&bench.run(30_000)).expect("it advertises");
+    // It has started anew below another.
+    bench.receive(6, code::DAO, &dao(240, 7, 241, 30, None));
+    let sent = bench.run(70_000);
+    assert!(!bench.rpl.has_route(0, &address(7)));
+    assert!(last_dtsn(&sent).is_some_and(|dtsn| dtsn != before));
+}
+
+#[test]
+fn whoever_sends_packets_down_to_a_node_that_is_no_child_hears_a_no_path() {
+    for leaf in [false, true] {
+        let mut bench = Bench::new(&Config { leaf, ..Config::default() });
+        bench.hear(0, Mode::Storing, 128, 240);
+        bench.hear(5, Mode::Storing, 640, 240);
+        bench.with(|rpl, cx| rpl.add_target(cx, &address(1), 128, false)).unwrap();
+        let sent = bench.run(2_000);
+        acknowledge(&mut bench, &sent, 0);
+        let mut no_paths = Vec::new();
+        for _ in 0..8 {
+            let now = Instant(bench.now);
+            // One from the parent is as it should be.
+            for (from, rank) in [(0, 1), (5, 5)] {
+                if leaf {
+                    bench.rpl.on_error(now, RoutingError::NoRouter { neighbour: link(from) });
+                } else {
+                    bench.rpl.hop_by_hop(now, 0x63, &mut [0x80, 0, 0, rank], link(from));
+                }
+            }
+            let sent = bench
+                .run(5_000)
+                .into_iter()
+                .filter(|(_, kind, body)| *kind == code::DAO && body[1] & 0x80 == 0);
+            no_paths.extend(sent.map(|(to, ..)| to));
+        }
+        // However many there are, in time.
+        assert_eq!(no_paths, [link(5).link_local(); 2], "leaf: {leaf}");
+    }
+}
+
+#[test]
 fn nothing_is_below_a_child_that_started_anew_before_it_says_so() {
     // In the linear part of the counters, and from their circle to it.
     for old in [250, 3] {
@@ -189,7 +234,7 @@ fn a_leaf_that_is_taken_for_a_router_says_what_it_is() {
     bench.receive(5, code::DAO, &dao(240, 7, 240, 30, None));
     assert_eq!(ranks(bench.run(100)), [0xffff]);
     let now = Instant(bench.now);
-    bench.rpl.on_error(now, RoutingError::NoRouter);
+    bench.rpl.on_error(now, RoutingError::NoRouter { neighbour: link(5) });
     assert_eq!(ranks(bench.run(100)), [0xffff]);
 }
 
