@@ -73,7 +73,7 @@ impl Rpl<'_> {
                         && of.owner != dodag.owner =>
                 {
                     // All who float are to agree on one: the most preferred (RFC 6550 §3.2.6) of the lowest DODAGID.
-                    (of.preference, dodag.id) < (dodag.preference, of.id)
+                    (of.preference, &dodag.id) < (dodag.preference, &of.id)
                 }
                 _ => unwanted < least || (unwanted == least && neighbour.parent),
             };
