@@ -60,6 +60,7 @@ impl Node<'_> {
     ) -> bool {
         let Some(entry) = slot.and_then(|slot| self.neighbours.get_mut(slot)) else { return false };
         let asked = core::mem::take(&mut entry.asked);
+        entry.solicited = false;
         let changed = (entry.dtsn != dio.dtsn() || asked) && entry.rank != INFINITE_RANK;
         entry.heard(self.now);
         entry.owner = dodag.owner;
@@ -184,7 +185,12 @@ impl Rpl<'_> {
             }
             dodag.prefix = prefix;
         }
-        if dodag.is_usable() && !infinite && order == Some(Ordering::Equal) {
+        // Those that are not nearer to the root say nothing that makes our DIO needless (RFC 6550 §8.3): children, however
+        // many, do not hush whom they depend on.
+        if dodag.is_usable()
+            && order == Some(Ordering::Equal)
+            && dodag.dag_rank(dio.rank()) < dodag.dag_rank(dodag.rank)
+        {
             dodag.trickle.hear();
         }
         if !dodag.configured {
@@ -282,11 +288,7 @@ impl Dodag {
     fn hear_of_own(&mut self, cx: &mut RplContext<'_>, dio: DioView<'_>) {
         match lollipop::compare(dio.version(), self.version) {
             Some(Ordering::Less) => self.reset_trickle(cx),
-            Some(Ordering::Equal) if self.advertised != INFINITE_RANK => {
-                if dio.rank() != INFINITE_RANK {
-                    self.trickle.hear();
-                }
-            }
+            Some(Ordering::Equal) if self.advertised != INFINITE_RANK => {}
             // That version is not of those that we have announced since we started: we did before.
             _ => {
                 self.version = lollipop::next(dio.version());

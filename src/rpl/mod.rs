@@ -647,6 +647,7 @@ impl Node<'_> {
             dodag.lowest = wire::INFINITE_RANK;
             self.reselect = true;
         }
+        self.poll_solicited(cx, dodag);
         self.poll_unanswered(cx, dodag);
     }
 

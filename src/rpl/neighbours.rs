@@ -53,6 +53,8 @@ pub(super) struct Neighbour {
     pub(super) left: bool,
     /// It has asked everyone for a DODAG: what it knew may be forgotten, so its next DIO counts as one with a new DTSN.
     pub(super) asked: bool,
+    /// It was asked in turn whether it is in the DODAG still.
+    pub(super) solicited: bool,
 }
 
 impl Neighbour {

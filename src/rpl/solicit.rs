@@ -5,7 +5,7 @@
 
 use super::dodag::{Dodag, Membership, PROBE};
 use super::neighbours::interface_identifier;
-use super::wire::{code, option};
+use super::wire::{INFINITE_RANK, code, option};
 use super::{ALL_RPL_NODES, Node, Rpl, RplContext, at_second, transmit};
 use crate::address::Ip;
 use crate::time::Instant;
@@ -15,6 +15,8 @@ const FIRST_INTERVAL: u32 = 4_000;
 const LONGEST_INTERVAL: u32 = 64_000;
 /// Seconds after which a parent that nothing was sent to is probed.
 const PROBE_INTERVAL: u32 = 120;
+/// How long a parent that looks for a DODAG itself has until it is asked, and to answer then, in milliseconds.
+const GRACE: u32 = 10_000;
 
 impl Node<'_> {
     /// Starts soliciting within two seconds, unless that has begun.
@@ -34,14 +36,31 @@ impl Node<'_> {
         transmit(cx, to, code::DIS, if probe { &PROBE } else { &BASE });
     }
 
+    /// A parent that was asked whether it is in the DODAG still and has not answered is not: every member would have
+    /// (RFC 6550 §8.3).
+    pub(super) fn poll_solicited(&mut self, cx: &RplContext<'_>, dodag: &Dodag) {
+        let due = dodag.is_due(PROBE, cx);
+        if let Some(parent) = self.parent(dodag).filter(|parent| due && parent.asked && parent.solicited) {
+            parent.rank = INFINITE_RANK;
+            self.reselect = true;
+        }
+    }
+
     /// Sends something to a parent that nothing was sent to for long, so that the link layer
-    /// finds out whether it is there.
+    /// finds out whether it is there. One that has looked for a DODAG has to say that it is in this one still.
     pub(super) fn probe_parent(&mut self, cx: &mut RplContext<'_>, dodag: &mut Dodag) {
         if dodag.awaits(PROBE) && !dodag.expired(PROBE, cx) {
             return;
         }
         let second = self.now;
         let Some(parent) = self.parent(dodag) else { return };
+        if parent.asked {
+            parent.solicited = true;
+            let parent = parent.link_local();
+            dodag.set(PROBE, cx, GRACE);
+            self.send_dis(cx, &parent, false);
+            return;
+        }
         let from = parent.measured.saturating_add(PROBE_INTERVAL);
         dodag.timers[PROBE] = at_second(from);
         if second >= from {
@@ -85,6 +104,9 @@ impl Rpl<'_> {
             }
         }
         for dodag in self.dodags.iter_mut() {
+            if self.node.parent(dodag).is_some_and(|parent| parent.asked) {
+                dodag.timers[PROBE].hasten(cx.now.after(u64::from(GRACE)));
+            }
             let matches = dodag.is_member()
                 && asked
                     .is_none_or(|asked| option::solicits(asked, dodag.instance, &dodag.id, dodag.version));

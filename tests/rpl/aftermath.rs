@@ -5,7 +5,7 @@ use crate::bench::{Bench, acknowledge, dao, dio, emitted, last_dtsn, link};
 use crate::harness::{address, root_config};
 use mote::ipv6::routing::{Routing, RoutingError};
 use mote::rpl::wire::{Metric, MetricObject, code};
-use mote::rpl::{Config, Event, Mode};
+use mote::rpl::{ALL_RPL_NODES, Config, Event, Mode};
 use mote::time::Instant;
 
 /// The same DIO of another root's DODAG.
@@ -270,5 +270,29 @@ fn a_floating_dodag_gives_way_to_one_of_higher_preference() {
         bench.run(5_000);
         assert_eq!(bench.rpl.dodags().any(|dodag| dodag.root), preference == 0);
         assert!(bench.rpl.is_joined());
+    }
+}
+
+#[test]
+fn a_parent_that_has_started_anew_and_finds_no_dodag_is_left() {
+    for mode in [Mode::Storing, Mode::NonStoring] {
+        for answers in [false, true] {
+            let mut bench = Bench::joined(mode);
+            let sent = bench.run(10_000);
+            acknowledge(&mut bench, &sent, 0);
+            let parent = link(0).link_local();
+            bench.with(|rpl, cx| rpl.receive(cx, &parent, &ALL_RPL_NODES, code::DIS, &[0, 0]));
+            let asked = |sent: &[(_, u8, Vec<u8>)]| {
+                sent.iter()
+                    .filter(|(to, code, body)| *to == parent && *code == code::DIS && body.len() == 2)
+                    .count()
+            };
+            assert_eq!([asked(&bench.run(9_000)), asked(&bench.run(2_000))], [0, 1]);
+            if answers {
+                bench.hear(0, mode, 128, 240);
+            }
+            bench.run(15_000);
+            assert_eq!(bench.rpl.is_joined(), answers, "{mode:?}");
+        }
     }
 }
