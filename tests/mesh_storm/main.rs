@@ -31,7 +31,7 @@ fn whatever_happens_the_mesh_is_whole_again_soon_after() {
 }
 
 #[test]
-#[ignore = "takes minutes in release, hours in debug; one storm in two hundred takes longer to get over"]
+#[ignore = "takes minutes in release, hours in debug; one storm in two hundred takes longer to get over, or doubles more"]
 fn a_thousand_storms() {
     let number = |name, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
     let first = number("SEED", 0);
