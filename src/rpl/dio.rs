@@ -185,12 +185,7 @@ impl Rpl<'_> {
             }
             dodag.prefix = prefix;
         }
-        // Those that are not nearer to the root say nothing that makes our DIO needless (RFC 6550 §8.3): children, however
-        // many, do not hush whom they depend on.
-        if dodag.is_usable()
-            && order == Some(Ordering::Equal)
-            && dodag.dag_rank(dio.rank()) < dodag.dag_rank(dodag.rank)
-        {
+        if dodag.is_usable() && !infinite && order == Some(Ordering::Equal) {
             dodag.trickle.hear();
         }
         if !dodag.configured {
@@ -288,7 +283,11 @@ impl Dodag {
     fn hear_of_own(&mut self, cx: &mut RplContext<'_>, dio: DioView<'_>) {
         match lollipop::compare(dio.version(), self.version) {
             Some(Ordering::Less) => self.reset_trickle(cx),
-            Some(Ordering::Equal) if self.advertised != INFINITE_RANK => {}
+            Some(Ordering::Equal) if self.advertised != INFINITE_RANK => {
+                if dio.rank() != INFINITE_RANK {
+                    self.trickle.hear();
+                }
+            }
             // That version is not of those that we have announced since we started: we did before.
             _ => {
                 self.version = lollipop::next(dio.version());

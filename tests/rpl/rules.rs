@@ -9,7 +9,7 @@ use mote::rpl::wire::{
     Configuration, ControlOption, Dao, DaoAck, Dio, Message, Metric, MetricObject, PacketInformation,
     PrefixInformation, Target, Transit, code,
 };
-use mote::rpl::{ALL_RPL_NODES, Config, Event, Mode, RootConfig};
+use mote::rpl::{ALL_RPL_NODES, Config, Event, Mode};
 use mote::status::Error;
 use mote::time::Instant;
 
@@ -422,39 +422,6 @@ fn the_dio_of_the_next_version_silences_nobody() {
     // One that says the same does.
     hear(&mut bench, 241);
     assert_eq!(dios(&bench.run(8_192)), []);
-}
-
-/// §8.3: only a DIO of a lesser DAGRank makes one's own needless.
-#[test]
-fn those_below_do_not_silence_a_router() {
-    for root in [false, true] {
-        let mut bench = Bench::new(&Config::default());
-        let configuration = Configuration { redundancy: 1, ..Configuration::default() };
-        let (id, version) = if root {
-            let config = RootConfig { configuration, ..root_config(1, Mode::Storing) };
-            bench.with(|rpl, cx| rpl.start_root(cx, &config)).unwrap();
-            bench.run(10_000);
-            (address(1), bench.rpl.dodags().next().unwrap().version)
-        } else {
-            (address(0), 240)
-        };
-        let hear = |bench: &mut Bench, from: usize, rank: u16| {
-            let body = emitted(|out| {
-                Dio { version, rank, mode: 2, grounded: true, dodag_id: id, ..Dio::default() }.emit(out)?;
-                configuration.emit(out)
-            });
-            bench.receive(from, code::DIO, &body);
-        };
-        if !root {
-            hear(&mut bench, 0, 128);
-        }
-        let mut told = 0;
-        for _ in 0..400 {
-            hear(&mut bench, 5, 512);
-            told += dios(&bench.run(1_000)).len();
-        }
-        assert!(told >= 5, "{told}, root: {root}");
-    }
 }
 
 /// A parent that asks everyone for a DODAG may have forgotten what it knew, and its DTSN need not show it.
