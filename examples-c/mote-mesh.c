@@ -255,7 +255,7 @@ static void draw(void) {
     }
     snprintf(title, sizeof title, "%u nodes, %s, %s mode, %s", wanted.nodes, wanted.topology, wanted.mode,
              strcmp(wanted.objective, "of0") == 0 ? "OF0" : strcmp(wanted.objective, "mrhof") == 0 ? "MRHOF" : wanted.objective);
-    snprintf(subtitle, sizeof subtitle, "%g %% of the frames lost on each link; %.1f %% of the pings answered down, %.1f %% up; at least %.0f hops to the farthest", wanted.loss, share(&down),
+    snprintf(subtitle, sizeof subtitle, "%g %% of the frames lost on each link; %.2f %% of the pings answered down, %.2f %% up; at least %.0f hops to the farthest", wanted.loss, share(&down),
              share(&up), summarise().depth);
     picture_draw(out, title, subtitle, nodes, wanted.nodes, links, links_count);
     close_output(out, wanted.svg);
